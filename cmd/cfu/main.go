@@ -1,0 +1,91 @@
+// Cfu measures what requests to an LLM server cost in energy and amortizes
+// them, with the hardware and the model's making, into C_FU, the cost of a
+// functional unit (arXiv 2606.07632).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// environment is all that a command touches of the world outside its files.
+type environment struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+// command is one subcommand: run gets the arguments after its name.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, env environment, args []string) error
+}
+
+// commands lists the subcommands in the order of the usage text.
+func commands() []command {
+	return []command{}
+}
+
+// usageError is wrong usage: exit 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// usagef makes a usageError.
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := Main(ctx, environment{os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// Main runs one command line and returns the exit code: 0 done, 1 the run
+// failed or is invalid, 2 wrong usage.
+func Main(ctx context.Context, env environment, args []string) int {
+	if len(args) == 0 {
+		usage(env.stderr)
+		return 2
+	}
+	switch args[0] {
+	case "help", "-h", "--help":
+		usage(env.stdout)
+		return 0
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		err := c.run(ctx, env, args[1:])
+		if err == nil {
+			return 0
+		}
+		fmt.Fprintf(env.stderr, "cfu %s: %v\n", c.name, err)
+		if ue := (usageError{}); errors.As(err, &ue) {
+			fmt.Fprintf(env.stderr, "run 'cfu %s --help' for its flags\n", c.name)
+			return 2
+		}
+		return 1
+	}
+	fmt.Fprintf(env.stderr, "cfu: unknown command %q; run 'cfu help'\n", args[0])
+	return 2
+}
+
+func usage(w io.Writer) {
+	var b strings.Builder
+	b.WriteString("cfu measures the energy and the life-cycle cost of LLM requests.\n\nusage: cfu COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
+	}
+	b.WriteString("\n'cfu COMMAND --help' lists a command's flags.\n")
+	io.WriteString(w, b.String())
+}

@@ -1,0 +1,132 @@
+// Package meter reads energy counters and power gauges of a host and says
+// what each register held, when, and how far it can be trusted.
+//
+// It is opinionated: a cumulative counter is preferred to a power gauge, every
+// read is bracketed by one monotonic clock, a register that cannot be read is a
+// refusal with a reason and a remedy and never a zero, and a figure that comes
+// from a model says so in its Kind. It knows nothing of requests: what a window
+// of readings means is the business of package attribution.
+package meter
+
+import "time"
+
+// Kind tells a counter from a gauge and both from a model.
+type Kind string
+
+// Kinds of domain.
+const (
+	KindCounter Kind = "counter" // cumulative energy register
+	KindPower   Kind = "power"   // power gauge, to be integrated
+	KindModel   Kind = "model"   // a stated model, not a sensor
+)
+
+// Scope is the part of a machine that a domain's register covers. Scopes form
+// the containment graph from which only an antichain is ever summed.
+type Scope string
+
+// Scopes, from the whole node to its parts.
+const (
+	ScopeNode    Scope = "node"
+	ScopePsys    Scope = "psys"
+	ScopePackage Scope = "package"
+	ScopeCore    Scope = "core"
+	ScopeUncore  Scope = "uncore"
+	ScopeDRAM    Scope = "dram"
+	ScopeModule  Scope = "module" // GH200-style superchip
+	ScopeGrace   Scope = "grace"
+	ScopeGPU     Scope = "gpu"
+	ScopeHBM     Scope = "hbm"
+	ScopeProcess Scope = "process" // CPU time of a process tree (model)
+)
+
+// Domain is one register: what it covers, what it counts and how it wraps.
+type Domain struct {
+	Name   string // unique within a run: "gpu0", "package-0"
+	Device string // stable identity: UUID and PCI address, sysfs path, URL
+	Source string // "nvml", "rapl", "cputime", …
+	Kind   Kind
+	Scope  Scope
+	// Parent is the Name of the domain that contains this one, "" if none is
+	// known to.
+	Parent string
+	// Range is the value at which the counter wraps to zero, 0 if it never does.
+	Range Energy
+	// Quantum is the counter's smallest step.
+	Quantum Energy
+	// UpdatePeriod is the time between two publications of the register: a
+	// documented prior until calibration has measured it.
+	UpdatePeriod time.Duration
+	// Limit is the highest power that the part can draw (the enforced power
+	// limit), 0 if unknown; Floor the lowest observed.
+	Limit, Floor Power
+	// Coarse marks registers that are refreshed too rarely for single requests
+	// (exporters, BMCs): good for a run, not for a window of seconds.
+	Coarse bool
+	// Note is shown wherever the domain is listed: the model's statement, a
+	// virtualised host, an unresolved scope.
+	Note string
+}
+
+// Status is the verdict on one reading, from the reading before it and the
+// domain's limits (sensors.md §1.6).
+type Status string
+
+// Statuses of a reading.
+const (
+	StatusOK        Status = "ok"
+	StatusWrap      Status = "wrap"       // fell by a known range: unwrapped
+	StatusReset     Status = "reset"      // fell otherwise: windows across it are invalid
+	StatusGlitch    Status = "glitch"     // implausible jump that came back: dropped
+	StatusStalled   Status = "stalled"    // unchanged for too long under power
+	StatusLost      Status = "lost"       // device gone for the rest of the run
+	StatusTransient Status = "transient"  // the read failed once: a missing sample
+	StatusGap       Status = "gap"        // later than five polling periods
+	StatusClockStep Status = "clock_step" // wall clock stepped or host suspended
+)
+
+// Reading is one read of one domain. Before and After are the monotonic clock
+// on either side of the register access, since the run's origin.
+type Reading struct {
+	Domain        int // index into the Domains of the run
+	Before, After time.Duration
+	Energy        Energy // raw register value in µJ, if HasEnergy
+	Power         Power  // instantaneous gauge, if HasPower
+	HasEnergy     bool
+	HasPower      bool
+	Status        Status
+}
+
+// At is the middle of the read's bracket.
+func (r Reading) At() time.Duration { return r.Before + (r.After-r.Before)/2 }
+
+// Clock is a monotonic clock: nanoseconds since the run's origin. Sampler,
+// sources and load generator of one run share one.
+type Clock func() time.Duration
+
+// NewClock returns the clock whose zero is origin, which must carry Go's
+// monotonic reading (time.Now does).
+func NewClock(origin time.Time) Clock {
+	return func() time.Duration { return time.Since(origin) }
+}
+
+// Source is one family of registers that are read together (one GPU, one
+// host's RAPL zones). A Source is used by one goroutine at a time.
+type Source interface {
+	// Domains lists what Read reports, in the order of its readings. The
+	// result does not change over the life of the source.
+	Domains() []Domain
+	// Read appends one reading per domain to dst, with Domain numbered from 0
+	// within this source, and allocates nothing in steady state. A register
+	// that fails is a reading without a value and with its status.
+	Read(dst []Reading) []Reading
+	// Close releases what the source holds open.
+	Close() error
+}
+
+// Refusal says why a source or a domain is not used, and how to get it.
+type Refusal struct {
+	Source string `json:"source"`
+	Domain string `json:"domain,omitempty"`
+	Reason string `json:"reason"`
+	Remedy string `json:"remedy,omitempty"`
+}

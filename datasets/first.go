@@ -1,0 +1,116 @@
+package datasets
+
+import (
+	"io"
+	"iter"
+)
+
+// first yields the requests of each conversation in file order: of its first
+// human turn, or with multiTurn of every one.
+func first(r io.Reader, multiTurn bool, t *Trace, n *oddities) iter.Seq2[[]Request, error] {
+	return func(yield func([]Request, error) bool) {
+		for c, err := range Conversations(r) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if c.Repaired {
+				n.repaired++
+			}
+			requests, reason := c.requests(multiTurn, n)
+			if reason != "" {
+				t.Dropped[reason]++
+				continue
+			}
+			if !yield(requests, nil) {
+				return
+			}
+		}
+	}
+}
+
+// oddities counts what was found in conversations that were kept all the same.
+type oddities struct {
+	repaired, system, irregular int
+}
+
+// warn puts the counts on the trace.
+func (n oddities) warn(t *Trace) {
+	if n.repaired > 0 {
+		t.warnf("%d conversations held invalid UTF-8, a lone surrogate or a name twice in an object: "+
+			"the text was read as U+FFFD there and the last of the names counts", n.repaired)
+	}
+	if n.system > 0 {
+		t.warnf("%d conversations have a system turn, which is not sent", n.system)
+	}
+	if n.irregular > 0 {
+		t.warnf("%d conversations were cut where human and model turns stop alternating", n.irregular)
+	}
+}
+
+// role is the party of a turn.
+type role int
+
+const (
+	human role = iota
+	model
+	other
+)
+
+// roleOf reads "from"; where a file has none, turns alternate from a human one.
+func roleOf(t Turn, position int) role {
+	switch t.From {
+	case "human", "user":
+		return human
+	case "gpt", "assistant", "chatgpt", "bing", "bard", "claude", "model":
+		return model
+	case "":
+		return role(position % 2)
+	}
+	return other
+}
+
+// requests returns the requests that a conversation makes, or why it makes none.
+func (c Conversation) requests(multiTurn bool, n *oddities) (requests []Request, reason string) {
+	if len(c.Turns) == 0 {
+		return nil, "no turns"
+	}
+	expected, system := human, false
+	for position, turn := range c.Turns {
+		switch r := roleOf(turn, position); {
+		case r == other:
+			system = true
+			continue
+		case r == model && len(requests) == 0:
+			continue // a greeting before the first question
+		case r != expected:
+			if multiTurn {
+				n.irregular++
+			}
+		case r == human:
+			if len(requests) > 0 && !multiTurn {
+				break
+			}
+			requests = append(requests, Request{
+				Index: c.Index, Conversation: c.ID, Turn: len(requests), Prompt: turn.Value, At: noTime,
+			})
+			expected = model
+			continue
+		case r == model:
+			requests[len(requests)-1].Completion = turn.Value
+			expected = human
+			continue
+		}
+		break
+	}
+	if system {
+		n.system++
+	}
+	if len(requests) == 0 {
+		return nil, "no human turn"
+	}
+	if spaces(requests[0].Prompt) {
+		return nil, "empty prompt"
+	}
+	return requests, ""
+}

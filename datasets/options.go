@@ -1,0 +1,162 @@
+package datasets
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// The selections of ShareGPT conversations.
+const (
+	// First takes conversations in file order: the first human turn, with the
+	// answer that follows it if there is one.
+	First = "first"
+	// VLLM is the rule of vLLM's `bench serve --dataset-name sharegpt`.
+	VLLM = "vllm"
+	// SGLang is the rule of SGLang's bench_serving --dataset-name sharegpt.
+	SGLang = "sglang"
+)
+
+// Options say which requests of a trace to take and how to count their tokens.
+// The zero value takes every request, in file order, uncounted.
+type Options struct {
+	// Select is First, VLLM or SGLang; "" is First. Timed traces and JSON
+	// lines are always taken in order and refuse the other two.
+	Select string
+	// NumRequests is how many requests to take, 0 for all there are.
+	NumRequests int
+	// Seed orders VLLM and SGLang as Python's random.seed(Seed) would. (vLLM's
+	// own default is 0, SGLang's is 1.)
+	Seed int64
+	// Tokenizer counts tokens. Nil leaves the counts Unknown where the trace
+	// does not state them; VLLM and SGLang, whose rules are about lengths,
+	// need one.
+	Tokenizer Tokenizer
+	// OutputTokens overrides the output target of every request, 0 to take it
+	// from the trace. It is vLLM's and SGLang's --sharegpt-output-len.
+	OutputTokens int
+	// MaxPromptTokens skips requests with longer prompts, 0 for no limit. A
+	// prompt is never cut. Without a tokenizer words are compared, and the
+	// trace carries a warning. In a conversation of several turns the history
+	// counts, and the conversation ends before the first turn that is too long.
+	// The exact selections apply it after their own rules.
+	MaxPromptTokens int
+	// MaxOutputTokens lowers longer output targets to this, 0 for no limit. The
+	// number lowered is a warning of the trace.
+	MaxOutputTokens int
+	// ContextTokens is SGLang's --sharegpt-context-len: skip where prompt and
+	// output together are longer, 0 for no limit. Only SGLang has it.
+	ContextTokens int
+	// NoOversample keeps VLLM from repeating requests when fewer than
+	// NumRequests pass its rules.
+	NoOversample bool
+	// MultiTurn makes a request of every human turn of a conversation, with
+	// turns numbered from 0, instead of the first one only. Roles are checked.
+	// First only.
+	MultiTurn bool
+}
+
+// Spec names a trace: a format and, but for the sample, a file.
+type Spec struct{ Format, File string }
+
+// Formats lists what a spec may start with, in the order of the usage text.
+func Formats() []string {
+	return []string{"sample", "sharegpt", "azure", "burstgpt", "mooncake", "jsonl"}
+}
+
+// ParseSpec reads "sample" or "FORMAT:FILE".
+func ParseSpec(s string) (Spec, error) {
+	format, file, colon := strings.Cut(s, ":")
+	switch {
+	case format == "sample" && !colon:
+		return Spec{Format: format}, nil
+	case format == "sample":
+		return Spec{}, fmt.Errorf("dataset %q: sample takes no file", s)
+	}
+	for _, f := range Formats() {
+		if f != format {
+			continue
+		}
+		if file == "" {
+			return Spec{}, fmt.Errorf("dataset %q: want %s:FILE", s, format)
+		}
+		return Spec{format, file}, nil
+	}
+	return Spec{}, fmt.Errorf("dataset %q: unknown format %q; want sample, or FORMAT:FILE with FORMAT one of %s",
+		s, format, strings.Join(Formats()[1:], ", "))
+}
+
+func (s Spec) String() string {
+	if s.File == "" {
+		return s.Format
+	}
+	return s.Format + ":" + s.File
+}
+
+// validate reports options that contradict the format or each other.
+func (o Options) validate(s Spec) error {
+	exact := o.Select == VLLM || o.Select == SGLang
+	conversations := s.Format == "sample" || s.Format == "sharegpt"
+	switch {
+	case o.Select != "" && o.Select != First && !exact:
+		return fmt.Errorf("selection %q: want %s, %s or %s", o.Select, First, VLLM, SGLang)
+	case exact && !conversations:
+		return fmt.Errorf("selection %s is a rule for ShareGPT conversations; %s traces are taken in order", o.Select, s.Format)
+	case exact && o.Tokenizer == nil:
+		return fmt.Errorf("selection %s depends on token counts and needs a tokenizer", o.Select)
+	case exact && o.MultiTurn:
+		return fmt.Errorf("selection %s takes single turns; several turns of a conversation need selection %s", o.Select, First)
+	case o.MultiTurn && !conversations:
+		return fmt.Errorf("several turns need ShareGPT conversations; %s traces hold their turns as they are", s.Format)
+	case o.ContextTokens != 0 && o.Select != SGLang:
+		return fmt.Errorf("a context length is part of selection %s only", SGLang)
+	case o.Select == SGLang && o.OutputTokens != 0 && o.OutputTokens < sglangFixedMin:
+		return fmt.Errorf("selection %s refuses fixed output lengths under %d, got %d", SGLang, sglangFixedMin, o.OutputTokens)
+	case o.NumRequests < 0 || o.OutputTokens < 0 || o.MaxPromptTokens < 0 || o.MaxOutputTokens < 0 || o.ContextTokens < 0:
+		return fmt.Errorf("numbers of requests and tokens cannot be negative")
+	}
+	return nil
+}
+
+// Open reads the requests of the trace that spec names: "sample",
+// "sharegpt:FILE", "azure:FILE", "burstgpt:FILE", "mooncake:FILE" or
+// "jsonl:FILE". What is kept in memory is the requests taken, and for the exact
+// selections 16 bytes a conversation; never the file.
+//
+// A file that is not what the spec says is an error that names the file, the
+// place and what was expected.
+func Open(ctx context.Context, spec string, o Options) (Trace, error) {
+	s, err := ParseSpec(spec)
+	if err != nil {
+		return Trace{}, err
+	}
+	if err := o.validate(s); err != nil {
+		return Trace{}, err
+	}
+	t := &Trace{Source: spec, Dropped: map[string]int{}}
+	if o.Tokenizer != nil {
+		t.Tokenizer = o.Tokenizer.Name()
+	}
+	if err := open(ctx, t, s, o); err != nil {
+		return Trace{}, err
+	}
+	return *t, nil
+}
+
+func open(ctx context.Context, t *Trace, s Spec, o Options) error {
+	if s.Format == "sample" {
+		return readShareGPT(ctx, t, bytes.NewReader(sampleJSON), "sample", o)
+	}
+	f, err := os.Open(s.File)
+	if err != nil {
+		return fmt.Errorf("open dataset: %w", err)
+	}
+	defer f.Close()
+	switch s.Format {
+	case "sharegpt":
+		return readShareGPT(ctx, t, f, s.File, o)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package datasets
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Conversation is one element of a ShareGPT file.
+type Conversation struct {
+	Index int    // position in the file
+	ID    string // the file's own id, or its position where it has none
+	Turns []Turn
+	// Repaired reports that the text held what strict JSON forbids: invalid
+	// UTF-8, a lone surrogate (both read as U+FFFD) or a name twice in an
+	// object (the last counts, as in Python).
+	Repaired bool
+}
+
+// Turn is what one party said: From is "human", "gpt", "system", …
+type Turn struct {
+	From  string `json:"from"`
+	Value string `json:"value"`
+}
+
+// Conversations reads a ShareGPT file, a JSON array of objects with a member
+// "conversations" (or "conversation"), one element at a time. Its memory is
+// that of the longest element. The sequence ends after the first error.
+func Conversations(r io.Reader) iter.Seq2[Conversation, error] {
+	return func(yield func(Conversation, error) bool) {
+		e := newElements(r)
+		for {
+			raw, offset, err := e.next()
+			if err == io.EOF {
+				return
+			}
+			var c Conversation
+			if err == nil {
+				c, err = decodeConversation(raw, e.count-1, offset)
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// element is the JSON form of a conversation.
+type element struct {
+	ID            identity `json:"id"`
+	Conversations []Turn   `json:"conversations"`
+	Conversation  []Turn   `json:"conversation"`
+}
+
+// identity is an id that may be a string or a number.
+type identity string
+
+func (id *identity) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	t, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch t.Kind() {
+	case '"', '0':
+		*id = identity(t.String())
+	case 'n':
+		*id = ""
+	default:
+		return errors.New("an id is a string or a number")
+	}
+	return nil
+}
+
+// lenient lets through what a scraped corpus holds and Python accepts.
+func lenient() json.Options {
+	return json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+}
+
+// decodeConversation decodes the element at index of the array, which stands at
+// offset in the file.
+func decodeConversation(raw []byte, index int, offset int64) (Conversation, error) {
+	var e element
+	repaired := false
+	if err := json.Unmarshal(raw, &e); err != nil {
+		// Strict first: what only the lenient reading takes was repaired.
+		e, repaired = element{}, true
+		if err := json.Unmarshal(raw, &e, lenient()); err != nil {
+			return Conversation{}, elementError(err, index, offset)
+		}
+	}
+	c := Conversation{Index: index, ID: string(e.ID), Turns: e.Conversations, Repaired: repaired}
+	if c.Turns == nil {
+		c.Turns = e.Conversation
+	}
+	if c.ID == "" {
+		c.ID = strconv.Itoa(index)
+	}
+	return c, nil
+}
+
+// elementError says in one line what is wrong with an element and where.
+func elementError(err error, index int, offset int64) error {
+	if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+		return &positionError{offset + syntax.ByteOffset, fmt.Errorf("element %d: %w", index, syntax.Err)}
+	}
+	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) {
+		what := fmt.Errorf("element %d: %s: a JSON %s where %v was expected", index,
+			pointer(semantic.JSONPointer), semantic.JSONKind, semantic.GoType)
+		if semantic.Err != nil {
+			what = fmt.Errorf("element %d: %s: %w", index, pointer(semantic.JSONPointer), semantic.Err)
+		}
+		return &positionError{offset + semantic.ByteOffset, what}
+	}
+	return &positionError{offset, fmt.Errorf("element %d: %w", index, err)}
+}
+
+func pointer(p jsontext.Pointer) string {
+	if p == "" {
+		return "value"
+	}
+	return string(p[1:])
+}
+
+// turnCounts returns the number of turns under "conversations" and under
+// "conversation", -1 where there is no such member, and checks the syntax of
+// the whole element on the way. It decodes no text.
+func turnCounts(raw []byte, index int, offset int64) (conversations, conversation int, err error) {
+	conversations, conversation = -1, -1
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw), lenient())
+	if _, err := d.ReadToken(); err != nil {
+		return 0, 0, elementError(err, index, offset)
+	}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return 0, 0, elementError(err, index, offset)
+		}
+		into := (*int)(nil)
+		switch name.String() {
+		case "conversations":
+			into = &conversations
+		case "conversation":
+			into = &conversation
+		}
+		if into == nil || d.PeekKind() != '[' {
+			if into != nil {
+				err = fmt.Errorf("element %d: conversations: a JSON %v where an array was expected", index, d.PeekKind())
+				return 0, 0, &positionError{offset + d.InputOffset(), err}
+			}
+			if err := d.SkipValue(); err != nil {
+				return 0, 0, elementError(err, index, offset)
+			}
+			continue
+		}
+		n, err := countElements(d)
+		if err != nil {
+			return 0, 0, elementError(err, index, offset)
+		}
+		*into = n
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return 0, 0, elementError(err, index, offset)
+	}
+	return conversations, conversation, nil
+}
+
+// countElements reads an array and returns its length.
+func countElements(d *jsontext.Decoder) (int, error) {
+	if _, err := d.ReadToken(); err != nil {
+		return 0, err
+	}
+	n := 0
+	for ; d.PeekKind() != ']'; n++ {
+		if err := d.SkipValue(); err != nil {
+			return 0, err
+		}
+	}
+	_, err := d.ReadToken()
+	return n, err
+}

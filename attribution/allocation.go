@@ -1,0 +1,145 @@
+package attribution
+
+import (
+	"math"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Allocation is one domain's energy divided among requests by one convention,
+// as columns. Its rows are in the order of the Columns it was made from; it
+// holds 40 bytes a request and computes the rest on demand.
+type Allocation struct {
+	Convention string
+	Domain     meter.Domain
+	Window     Window
+	// Counter is the register's own difference over the window, to which all
+	// rows sum exactly.
+	Counter Difference
+	Notes   []string
+	// Warnings are doubts; Refused says why there is no allocation, "" if
+	// there is one.
+	Warnings []Warning
+	Refused  string
+
+	requests Columns
+	timeline *Timeline
+	split    bool
+	// µJ; below and above are the distances from energy to its bracket; time
+	// is the share-weighted time in ns, by which idle power is divided.
+	energy, below, above, prefill, time []float64
+	idle, busy                          part
+	idlePower                           Idle
+	floor, limit                        float64
+	requestTotal, idleTotal             meter.Energy
+	rule                                rounding
+	order                               []uint32
+	boundedUntil                        time.Duration
+	basis                               Basis
+	residualLo, residualHi              meter.Energy
+}
+
+// Row is one row of an allocation: see Share.
+type Row struct {
+	Energy, Lo, Hi        meter.Energy
+	Prefill, Decode, Idle meter.Energy
+}
+
+// Len is the number of requests.
+func (a *Allocation) Len() int { return len(a.energy) }
+
+// Request returns the row of request i of the columns.
+func (a *Allocation) Request(i int) Row {
+	if a.Refused != "" {
+		return Row{Hi: Unbounded}
+	}
+	r := Row{Energy: meter.Energy(a.rule.of(i, a.energy[i]))}
+	lo := max(a.energy[i]-a.below[i], a.floor*a.time[i])
+	hi := a.energy[i] + a.above[i]
+	if a.limit > 0 && a.basis != Fixed {
+		hi = min(hi, a.limit*a.time[i])
+	}
+	if a.domainUnbounded(i) {
+		hi = math.Inf(1)
+	}
+	r.Lo, r.Hi = min(roundDown(lo), r.Energy), max(roundUp(hi), r.Energy)
+	if a.split {
+		r.Prefill = min(meter.Energy(math.Round(a.prefill[i])), r.Energy)
+		r.Decode = r.Energy - r.Prefill
+	}
+	if a.idlePower.Known {
+		r.Idle = min(meter.Energy(math.Round(rate(a.idlePower.Loaded)*a.time[i])), r.Energy)
+	}
+	return r
+}
+
+// domainUnbounded reports whether request i was in flight when nothing bounds
+// the curve from above.
+func (a *Allocation) domainUnbounded(i int) bool {
+	if a.limit > 0 {
+		return false
+	}
+	if a.Domain.Kind == meter.KindPower {
+		return true
+	}
+	if a.basis != ByInstant {
+		return a.busy.end > a.boundedUntil
+	}
+	_, end, ok := a.requests.span(i, a.Window)
+	return ok && end > a.boundedUntil
+}
+
+// IdleRow is the energy used while no request was in flight.
+func (a *Allocation) IdleRow() Row {
+	lo := max(a.idle.energy-a.idle.below, a.floor*a.idle.time)
+	hi := a.idle.energy + a.idle.above
+	switch {
+	case a.limit > 0:
+		hi = min(hi, a.limit*a.idle.time)
+	case a.Domain.Kind == meter.KindPower || a.idle.end > a.boundedUntil:
+		hi = math.Inf(1)
+	}
+	r := Row{Energy: a.idleTotal}
+	r.Lo, r.Hi = min(roundDown(lo), r.Energy), max(roundUp(hi), r.Energy)
+	r.Idle = r.Energy
+	return r
+}
+
+// UnattributedRow is what is left of the counter's difference: the energy that
+// the register had not published yet at the window's end less that at its
+// start, which may be negative, and what a Fixed convention leaves over.
+func (a *Allocation) UnattributedRow() Row {
+	r := Row{Energy: a.Counter.Energy - a.requestTotal - a.idleTotal}
+	r.Lo, r.Hi = min(a.residualLo, r.Energy), max(a.residualHi, r.Energy)
+	return r
+}
+
+// Flags returns the flags of request i.
+func (a *Allocation) Flags(i int) []string {
+	c := a.requests
+	var flags []string
+	if c.failed(i) {
+		flags = append(flags, FlagFailed)
+	}
+	start, end, ok := c.span(i, a.Window)
+	if c.Sent[i] < 0 {
+		return append(flags, FlagNotSent)
+	}
+	if !ok {
+		return flags
+	}
+	if end-start < 2*a.Domain.UpdatePeriod {
+		flags = append(flags, FlagBelowResolution)
+	}
+	if a.timeline != nil && a.timeline.doubtful != nil && a.timeline.doubtful[i] {
+		flags = append(flags, FlagQueueOrPrefill)
+	}
+	if a.domainUnbounded(i) {
+		flags = append(flags, FlagUnbounded)
+	}
+	if !a.idlePower.Known {
+		flags = append(flags, FlagIdleUnknown)
+	}
+	return flags
+}

@@ -1,0 +1,26 @@
+package attribution
+
+// Calibration is a model of Shapley shares, fitted on measured groups.
+type Calibration struct {
+	// Coefficients are by feature; see Features.
+	Coefficients []float64
+}
+
+// Shapley divides the energy of every busy period in proportion to the shares
+// that a calibration predicts.
+type Shapley struct{ Calibration *Calibration }
+
+// Name is "shapley".
+func (Shapley) Name() string { return "shapley" }
+
+// Weigh predicts each request's share from its features.
+func (p Shapley) Weigh(s Scene) (Weights, error) {
+	f := featuresOf(presence(s.Requests, s.Window))
+	return Weights{Basis: ByPeriod, Of: func(i int) (float64, float64) {
+		e := 0.0
+		for k, x := range f.row(i) {
+			e += p.Calibration.Coefficients[k] * x
+		}
+		return 0, e
+	}}, nil
+}

@@ -1,0 +1,130 @@
+package attribution
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Convention is a named rule for whose energy it is while several requests are
+// in flight. No convention is the truth; each is a pure function of what is
+// known, and all close to the counter.
+type Convention interface {
+	// Name is the word on the command line and in the table.
+	Name() string
+	// Weigh decides how scene's energy is split.
+	Weigh(scene Scene) (Weights, error)
+}
+
+// Scene is all that a convention may look at.
+type Scene struct {
+	Requests Columns
+	Curve    *Curve
+	Window   Window
+	Idle     Idle
+}
+
+// Basis is the stretch of energy that weights divide.
+type Basis int
+
+const (
+	// ByInstant divides the energy of every instant among the requests in
+	// flight then: weights are rates.
+	ByInstant Basis = iota
+	// ByPeriod divides the energy of every busy period (from a moment at which
+	// nothing is in flight to the next) among its requests.
+	ByPeriod
+	// ByRun divides the energy of all busy periods together.
+	ByRun
+	// Fixed takes the weights for energies in µJ and divides nothing: what
+	// they leave is unattributed.
+	Fixed
+)
+
+// Weights are a convention's decision.
+type Weights struct {
+	Basis Basis
+	// Timeline places the phases, for ByInstant; nil: a request prefills from
+	// its sending to its first token.
+	Timeline *Timeline
+	// Of returns the weights of request i in prefill and in decode, zero or
+	// more. Under ByInstant each holds during its own phase, else they add. A
+	// request in flight whose weights are zero gets the smallest weight that
+	// can be told from none, so that one alone gets everything.
+	Of func(i int) (prefill, decode float64)
+	// Split says that the two weights mean the two phases.
+	Split bool
+	// LoRatio and HiRatio are the bracket of Fixed energies, relative to them.
+	LoRatio, HiRatio float64
+	// Notes say what was fitted, Refused why the convention does not apply.
+	Notes   []string
+	Refused string
+}
+
+// Params are the parameters of conventions.
+type Params struct {
+	// PromptWeight and OutputWeight are token's price of a prompt token and of
+	// an output token; both zero means one each.
+	PromptWeight, OutputWeight float64
+	// BatchLimit is the most requests the server works on at once, 0 if
+	// unknown. steady needs it.
+	BatchLimit int
+	// Calibration is shapley's fitted model.
+	Calibration *Calibration
+}
+
+// names lists the conventions in the order of the documentation.
+var names = []string{"token", "phase", "equal", "residency", "steady", "shapley"}
+
+// Parse returns the conventions of a comma-separated list. An unknown or
+// repeated name and a missing parameter are errors.
+func Parse(list string, p Params) ([]Convention, error) {
+	var out []Convention
+	seen := make(map[string]bool)
+	for _, name := range strings.Split(list, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("convention %q is named twice", name)
+		}
+		seen[name] = true
+		c, err := newConvention(name, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no convention named: choose from %s", strings.Join(names, ", "))
+	}
+	return out, nil
+}
+
+func newConvention(name string, p Params) (Convention, error) {
+	switch name {
+	case "equal":
+		return Equal{}, nil
+	case "token":
+		t := Token{p.PromptWeight, p.OutputWeight}
+		if t.Prompt == 0 && t.Output == 0 {
+			t = Token{1, 1}
+		}
+		if t.Prompt < 0 || t.Output < 0 {
+			return nil, fmt.Errorf("convention token: weights %g:%g are negative", t.Prompt, t.Output)
+		}
+		return t, nil
+	case "residency":
+		return Residency{}, nil
+	case "phase":
+		return Phase{BatchLimit: p.BatchLimit}, nil
+	case "steady":
+		return Steady{BatchLimit: p.BatchLimit}, nil
+	case "shapley":
+		if p.Calibration == nil {
+			return nil, fmt.Errorf("convention shapley needs a calibration: make one with 'cfu calibrate' and name it with --calibration FILE")
+		}
+		return Shapley{Calibration: p.Calibration}, nil
+	}
+	return nil, fmt.Errorf("unknown convention %q: choose from %s", name, strings.Join(names, ", "))
+}

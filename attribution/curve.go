@@ -1,0 +1,139 @@
+package attribution
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Unbounded is the upper bound of an energy of which no upper bound is known.
+const Unbounded meter.Energy = math.MaxInt64
+
+// Curve is the cumulative energy E(t) of one domain, with a hard bracket
+// around it. It is immutable once made.
+//
+// Between two publications a register says nothing, so the curve is made of
+// the register's edges: the reads at which its value changed. Each edge gives
+// three facts: the register had been published with value v at some moment
+// inside a known span, the true energy was at most v at the span's start, and
+// at least v at its end. The estimate interpolates between the middles of the
+// spans; the bracket uses only the two inequalities, and the domain's power
+// floor and limit where they are known.
+type Curve struct {
+	domain meter.Domain
+	// One entry a knot, in time order. knot is the estimated moment at which
+	// the true energy was value; at floorAt it was at least value, at ceilAt
+	// at most value (never if unknown).
+	knot, floorAt, ceilAt []time.Duration
+	value                 []meter.Energy
+	epochs                []epoch
+	doubts                []doubt
+	floor, limit          float64 // µJ/ns; limit 0 if unknown
+	quantum               float64
+}
+
+// never stands for an unknown ceilAt.
+const never time.Duration = math.MinInt64
+
+// epoch is a stretch of knots [first, last) without a reset. The register is
+// known from begin to end.
+type epoch struct {
+	first, last int
+	begin, end  time.Duration
+	// base is the register at begin; values are counted from it, so that
+	// float64 holds them exactly however long the register has been running.
+	base meter.Energy
+}
+
+// doubt is a span of readings with a status that its windows must carry.
+type doubt struct {
+	flag       string
+	begin, end time.Duration
+}
+
+// rate converts a power to µJ per nanosecond.
+func rate(p meter.Power) float64 { return float64(p) / 1e9 }
+
+// Domain returns the domain whose curve this is.
+func (c *Curve) Domain() meter.Domain { return c.domain }
+
+// Span returns the window that the readings cover, resets or not. It is empty
+// if there is no usable reading.
+func (c *Curve) Span() Window {
+	if len(c.epochs) == 0 {
+		return Window{}
+	}
+	return Window{c.epochs[0].begin, c.epochs[len(c.epochs)-1].end}
+}
+
+// NewCurve makes the curve of domain d from its readings, in time order.
+// Readings are taken with their status: glitches and failed reads are left
+// out, wraps are unwrapped, a reset ends an epoch. A fall of the register that
+// no status explains is taken for a wrap if the domain's range and limit allow
+// one, else for a reset. Warnings say what was dropped or contradicted.
+func NewCurve(d meter.Domain, readings []meter.Reading) (*Curve, []Warning) {
+	c := &Curve{domain: d, floor: rate(d.Floor), limit: rate(d.Limit), quantum: float64(d.Quantum)}
+	var warnings []Warning
+	if d.Kind == meter.KindPower {
+		c.integrate(readings)
+	} else {
+		warnings = c.unwrap(readings)
+		warnings = append(warnings, c.checkLimits()...)
+	}
+	if len(c.epochs) == 0 {
+		warnings = append(warnings, Warning{"no_readings", d.Name, -1, "no usable reading"})
+	}
+	return c, warnings
+}
+
+// epochAt returns the epoch that covers t.
+func (c *Curve) epochAt(t time.Duration) (epoch, bool) {
+	i := sort.Search(len(c.epochs), func(i int) bool { return c.epochs[i].end >= t })
+	if i == len(c.epochs) || c.epochs[i].begin > t {
+		return epoch{}, false
+	}
+	return c.epochs[i], true
+}
+
+// cover returns the epoch that covers all of w, or the flag that says why
+// there is none.
+func (c *Curve) cover(w Window) (epoch, string) {
+	span := c.Span()
+	if len(c.epochs) == 0 || w.Start < span.Start || w.End > span.End {
+		return epoch{}, FlagOutside
+	}
+	a, ok := c.epochAt(w.Start)
+	if !ok || w.End > a.end {
+		return epoch{}, FlagInvalidReset
+	}
+	return a, ""
+}
+
+// checkLimits drops a power limit or floor that the register itself
+// contradicts, because a bracket made with it would not hold.
+func (c *Curve) checkLimits() []Warning {
+	var warnings []Warning
+	for _, e := range c.epochs {
+		for k := e.first + 2; k < e.last; k++ {
+			// The energy between edges k-1 and k was at least least, within
+			// the longest time that can lie between them.
+			de := float64(c.value[k]-c.value[k-1]) - 2*c.quantum
+			longest := float64(c.floorAt[k] - c.ceilAt[k-1])
+			shortest := float64(c.ceilAt[k] - c.floorAt[k-1])
+			if c.limit > 0 && de > c.limit*longest {
+				warnings = append(warnings, Warning{"above_limit", c.domain.Name, c.floorAt[k],
+					fmt.Sprintf("mean power of at least %.1f W exceeds the power limit %v: the limit is not used", de/longest*1e3, c.domain.Limit)})
+				c.limit = 0
+			}
+			if c.floor > 0 && shortest > 0 && de+4*c.quantum < c.floor*shortest {
+				warnings = append(warnings, Warning{"below_floor", c.domain.Name, c.ceilAt[k],
+					fmt.Sprintf("mean power of at most %.1f W is under the floor %v: the floor is not used", (de+4*c.quantum)/shortest*1e3, c.domain.Floor)})
+				c.floor = 0
+			}
+		}
+	}
+	return warnings
+}

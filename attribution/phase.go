@@ -1,0 +1,185 @@
+package attribution
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Phase divides the energy of every instant in proportion to the work that
+// each request in flight is getting done: a request in prefill weighs its
+// prompt tokens per second times the prefill weight, one in decode its output
+// tokens per second, one that is queued nothing while any other works. The
+// prefill weight, the energy of a prompt token in output tokens, is fitted
+// from the run itself by least squares over equal intervals,
+//
+//	energy above idle = a · prompt tokens processed + b · output tokens made,
+//
+// with a, b ≥ 0, tokens being spread evenly over their phase; the weight is
+// a/b. Where the run cannot tell the two apart the request's presence is the
+// weight, as in Residency but without the queue, and a note says so. A failed
+// request weighs what was counted for it.
+type Phase struct {
+	// BatchLimit helps to place the queue; see NewTimeline.
+	BatchLimit int
+	// PrefillWeight is used instead of a fit if it is not zero.
+	PrefillWeight float64
+}
+
+// Name is "phase".
+func (Phase) Name() string { return "phase" }
+
+// Weigh fits the prefill weight and returns rates of work.
+func (p Phase) Weigh(s Scene) (Weights, error) {
+	t := NewTimeline(s.Requests, s.Window, p.BatchLimit)
+	w := Weights{Basis: ByInstant, Split: true, Timeline: t}
+	weight := p.PrefillWeight
+	if weight == 0 {
+		fit := fitPhases(t, s.Curve, s.Idle)
+		w.Notes = append(w.Notes, fit.note)
+		if !fit.ok {
+			w.Of = func(int) (float64, float64) { return 1, 1 }
+			return w, nil
+		}
+		weight = fit.weight
+	}
+	w.Of = func(i int) (float64, float64) {
+		prompt, output := t.workRates(i)
+		return weight * prompt, output
+	}
+	return w, nil
+}
+
+// workRates returns the prompt tokens per ns of request i's prefill and the
+// output tokens per ns of its decode.
+func (t *Timeline) workRates(i int) (prompt, output float64) {
+	whole := Window{0, max(t.Window.End, t.Done[i])}
+	_, begin, first, done, ok := t.stages(i, whole, t.begin[i])
+	if !ok {
+		return 0, 0
+	}
+	p, o := t.tokens(i)
+	if first > begin {
+		prompt = p / float64(first-begin)
+	}
+	if done > first {
+		output = o / float64(done-first)
+	}
+	return prompt, output
+}
+
+// phaseFit is the outcome of the regression.
+type phaseFit struct {
+	weight float64
+	ok     bool
+	note   string
+}
+
+// Limits of a fit that can be believed.
+const (
+	minFitIntervals = 20
+	// maxFitCorrelation is the cosine between prompt and output work beyond
+	// which the run does not tell them apart.
+	maxFitCorrelation = 0.98
+)
+
+func fitPhases(t *Timeline, c *Curve, idle Idle) phaseFit {
+	fallback := func(format string, args ...any) phaseFit {
+		return phaseFit{note: "prefill weight not fitted (" + fmt.Sprintf(format, args...) + "): requests in prefill and in decode weigh the same"}
+	}
+	bins := workBins(t, fitInterval(c, t.Window))
+	e, flag := c.cover(t.Window)
+	if flag != "" {
+		return fallback("%s", flag)
+	}
+	cursor := cursor{Curve: c, e: e, knotI: -1}
+	floor := 0.0
+	if idle.Known {
+		floor = rate(idle.Loaded)
+	}
+	var n int
+	var xx, xy, yy, xe, ye, ee float64
+	previous := cursor.at(t.Window.Start).energy
+	for k := range bins.prompt {
+		from := t.Window.Start + time.Duration(k)*bins.width
+		to := min(from+bins.width, t.Window.End)
+		now := cursor.at(to).energy
+		energy := now - previous - floor*float64(to-from)
+		previous = now
+		x, y := bins.prompt[k], bins.output[k]
+		if x <= 0 && y <= 0 {
+			continue
+		}
+		n++
+		xx, xy, yy = xx+x*x, xy+x*y, yy+y*y
+		xe, ye, ee = xe+x*energy, ye+y*energy, ee+energy*energy
+	}
+	switch {
+	case n < minFitIntervals:
+		return fallback("%d intervals with work are too few", n)
+	case xx == 0 || yy == 0:
+		return fallback("token counts are missing")
+	case xy/math.Sqrt(xx*yy) > maxFitCorrelation:
+		return fallback("prompt and output work always coincide")
+	}
+	det := xx*yy - xy*xy
+	a, b := (xe*yy-ye*xy)/det, (ye*xx-xe*xy)/det
+	if a <= 0 || b <= 0 {
+		return fallback("least squares gives %.3g µJ a prompt token and %.3g µJ an output token", a, b)
+	}
+	r2 := 1 - (ee-a*xe-b*ye)/ee
+	return phaseFit{weight: a / b, ok: true,
+		note: fmt.Sprintf("prefill weight %.4g output tokens a prompt token, fitted over %d intervals of %v (R² about zero %.3f)", a/b, n, bins.width, r2)}
+}
+
+// fitInterval is long enough for the register and short enough to tell phases
+// apart, and keeps the number of intervals in bounds.
+func fitInterval(c *Curve, w Window) time.Duration {
+	return max(2*c.domain.UpdatePeriod, 4*c.spacing(), w.Length()/20000, time.Millisecond)
+}
+
+// bins hold the tokens worked on in each interval.
+type bins struct {
+	width          time.Duration
+	prompt, output []float64
+}
+
+// workBins spreads every request's tokens evenly over its phases. A phase adds
+// its rate to a running slope where it begins and takes it away where it ends,
+// so the cost does not depend on its length.
+func workBins(t *Timeline, width time.Duration) bins {
+	n := int((t.Window.Length() + width - 1) / width)
+	b := bins{width: width, prompt: make([]float64, n), output: make([]float64, n)}
+	slopes := [2][]float64{make([]float64, n+1), make([]float64, n+1)}
+	out := [2][]float64{b.prompt, b.output}
+	// step adds a rate from time at on: in at's own interval from at to its
+	// end, and whole in the ones after.
+	step := func(which int, at time.Duration, r float64) {
+		k := min(int((at-t.Window.Start)/width), n-1)
+		end := t.Window.Start + time.Duration(k+1)*width
+		out[which][k] += r * float64(end-at)
+		slopes[which][k+1] += r
+	}
+	for i := range t.Len() {
+		_, begin, first, done, ok := t.phases(i)
+		if !ok {
+			continue
+		}
+		prompt, output := t.workRates(i)
+		step(0, begin, prompt)
+		step(0, first, -prompt)
+		step(1, first, output)
+		step(1, done, -output)
+	}
+	for which, s := range slopes {
+		slope := 0.0
+		for k := range n {
+			slope += s[k]
+			out[which][k] += slope * float64(width)
+			if out[which][k] < 1e-9 {
+				out[which][k] = 0
+			}
+		}
+	}
+	return b
+}

@@ -1,0 +1,127 @@
+package attribution
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Timeline says at each instant of a window who was queued, in prefill and in
+// decode.
+type Timeline struct {
+	Columns
+	Window Window
+	// begin is when each request's prefill began; nil where the timeline was
+	// made for presence alone.
+	begin []time.Duration
+	// doubtful marks requests whose begin is not known: some or all of the
+	// time before it may have been a wait for a slot.
+	doubtful []bool
+}
+
+// NewTimeline reconstructs the phases of the requests. The end of prefill is
+// the first token's arrival. Its start is, in this order of preference: the
+// server's own prefill time before the first token; the moment a slot was free,
+// if batchLimit (the most requests the server works on at once) is known and
+// not zero; the sending. In the last case a request that was sent while others
+// were in flight may have waited unseen, and is marked so.
+func NewTimeline(c Columns, w Window, batchLimit int) *Timeline {
+	n := c.Len()
+	t := &Timeline{Columns: c, Window: w, begin: make([]time.Duration, n), doubtful: make([]bool, n)}
+	always := Window{0, math.MaxInt64}
+	order := sentOrder(c)
+	var slots, flight eventHeap // ends of the requests in slots, and of all in flight
+	for _, i := range order {
+		sent, done, ok := c.span(int(i), always)
+		if !ok {
+			t.begin[i] = -1
+			continue
+		}
+		for len(flight) > 0 && flight[0].at <= sent {
+			flight.pop()
+		}
+		begin, doubtful := sent, len(flight) > 0
+		if batchLimit > 0 {
+			doubtful = false
+			for len(slots) >= batchLimit {
+				begin = max(begin, slots.pop().at)
+			}
+		}
+		first := done
+		if f := c.First[i]; f >= 0 {
+			first = min(max(f, sent), done)
+		}
+		if c.Prefill != nil && c.Prefill[i] >= 0 && c.First[i] >= 0 {
+			begin, doubtful = max(sent, first-c.Prefill[i]), false
+		}
+		t.begin[i], t.doubtful[i] = min(begin, first), doubtful
+		flight.push(event{at: done})
+		slots.push(event{at: done})
+	}
+	return t
+}
+
+// presence is a timeline in which every request works from its sending.
+func presence(c Columns, w Window) *Timeline { return &Timeline{Columns: c, Window: w} }
+
+// phases returns the moments of request i within the window; ok is false if
+// it was not in flight there.
+func (t *Timeline) phases(i int) (sent, prefill, first, done time.Duration, ok bool) {
+	begin := t.Sent[i]
+	if t.begin != nil {
+		begin = t.begin[i]
+	}
+	return t.stages(i, t.Window, begin)
+}
+
+// Step is the occupancy from At until the next step.
+type Step struct {
+	At                      time.Duration
+	Queued, Prefill, Decode int
+}
+
+// Occupancy returns who was where, as steps in time order; the first is at
+// the window's start.
+func (t *Timeline) Occupancy() []Step {
+	type move struct {
+		at                      time.Duration
+		queued, prefill, decode int
+	}
+	var moves []move
+	for i := range t.Len() {
+		sent, prefill, first, done, ok := t.phases(i)
+		if !ok {
+			continue
+		}
+		moves = append(moves, move{sent, 1, 0, 0}, move{prefill, -1, 1, 0}, move{first, 0, -1, 1}, move{done, 0, 0, -1})
+	}
+	slices.SortFunc(moves, func(a, b move) int { return int(min(max(a.at-b.at, -1), 1)) })
+	steps := []Step{{At: t.Window.Start}}
+	for _, m := range moves {
+		last := steps[len(steps)-1]
+		next := Step{m.at, last.Queued + m.queued, last.Prefill + m.prefill, last.Decode + m.decode}
+		if m.at == last.At {
+			steps[len(steps)-1] = next
+		} else {
+			steps = append(steps, next)
+		}
+	}
+	return steps
+}
+
+// sentOrder returns the indices of the requests in the order of sending.
+func sentOrder(c Columns) []uint32 {
+	order := make([]uint32, c.Len())
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	if !slices.IsSorted(c.Sent) {
+		slices.SortFunc(order, func(a, b uint32) int {
+			if d := c.Sent[a] - c.Sent[b]; d != 0 {
+				return int(min(max(d, -1), 1))
+			}
+			return int(a) - int(b)
+		})
+	}
+	return order
+}

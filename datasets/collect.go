@@ -2,66 +2,43 @@ package datasets
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 )
 
-// noTime is the arrival time of a request in a trace without times.
-const noTime = -1
-
-// batch is how many texts are counted at a time: enough to keep a tokenizer
-// busy that answers over a network, few enough not to count for nothing.
-const batch = 64
-
-// readShareGPT fills t from a ShareGPT file or the sample.
-func readShareGPT(ctx context.Context, t *Trace, r source, name string, o Options) error {
-	if o.Select == "" {
-		o.Select = First
-	}
-	t.Selection, t.Seed = o.Select, o.Seed
-	c := collector{t: t, o: o, rule: exactRule(o), wordTargets: name == "sample" && o.Tokenizer == nil}
-	var found oddities
-	var candidates iter.Seq2[[]Request, error]
-	if o.Select == First {
-		candidates = first(r, o.MultiTurn, t, &found)
-	} else {
-		places, err := shuffled(ctx, t, r, o)
-		if err != nil {
-			return inFile(name, r, err)
-		}
-		candidates = exact(r, places, &found.repaired)
-	}
-	if err := c.collect(ctx, candidates); err != nil {
-		return inFile(name, r, err)
-	}
-	found.warn(t)
-	if len(t.Requests) == 0 {
-		return t.none(name)
-	}
-	if o.Select == VLLM {
-		oversample(t, o)
-	}
-	t.checkCount(o)
-	return nil
-}
+const (
+	// noTime is the arrival time of a request in a trace without times.
+	noTime = -1
+	// batch is how many texts are counted at a time: enough to keep a tokenizer
+	// busy that answers over a network, few enough not to count for nothing.
+	batch = 64
+	// maxGenerated bounds the generated text of one trace, in words (about
+	// 5 bytes each).
+	maxGenerated = 200 << 20
+)
 
 // collector takes requests from a stream of candidates until there are enough.
 type collector struct {
 	t    *Trace
 	o    Options
 	rule rule
-	// wordTargets: the completion has a word for each token to ask for.
+	// wordTargets: each completion has a word for each token to ask for.
 	wordTargets bool
-	lowered     int
-	cut         int
+	// textless leaves generated prompts out.
+	textless bool
+	sink     func(Request) error
+
+	taken     int
+	generated int // words
+	inWords   bool
+	lowered   int
+	cut       int
 }
 
 // collect counts candidates in batches, each the requests of one conversation,
-// and keeps those that pass, in order.
-func (c *collector) collect(ctx context.Context, candidates iter.Seq2[[]Request, error]) error {
-	var pending [][]Request
+// and hands on those that pass, in order.
+func (c *collector) collect(ctx context.Context, candidates iter.Seq2[[]candidate, error]) error {
+	var pending [][]candidate
 	texts := 0
 	flush := func() error {
 		err := c.take(ctx, pending)
@@ -74,7 +51,8 @@ func (c *collector) collect(ctx context.Context, candidates iter.Seq2[[]Request,
 		}
 		pending = append(pending, requests)
 		texts += 2 * len(requests)
-		if texts < batch && (c.o.NumRequests == 0 || len(c.t.Requests)+len(pending) < c.o.NumRequests) {
+		// Never read ahead of what is still wanted: what is dropped is counted.
+		if texts < batch && (c.o.NumRequests == 0 || c.taken+len(pending) < c.o.NumRequests) {
 			continue
 		}
 		if err := flush(); err != nil {
@@ -84,27 +62,18 @@ func (c *collector) collect(ctx context.Context, candidates iter.Seq2[[]Request,
 			break
 		}
 	}
-	if err := flush(); err != nil {
-		return err
-	}
-	if c.lowered > 0 {
-		c.t.warnf("%d output targets were lowered to %d tokens", c.lowered, c.o.MaxOutputTokens)
-	}
-	if c.cut > 0 {
-		c.t.warnf("%d conversations end early: with their history the next prompt is over %d tokens", c.cut, c.o.MaxPromptTokens)
-	}
-	if c.o.MaxPromptTokens > 0 && c.o.Tokenizer == nil {
-		c.t.warnf("prompts were held against the limit of %d tokens in words: no tokenizer", c.o.MaxPromptTokens)
-	}
-	return nil
+	return flush()
 }
 
 func (c *collector) full() bool {
-	return c.o.NumRequests > 0 && len(c.t.Requests) >= c.o.NumRequests
+	return c.o.NumRequests > 0 && c.taken >= c.o.NumRequests
 }
 
 // take counts the pending conversations and keeps what passes.
-func (c *collector) take(ctx context.Context, pending [][]Request) error {
+func (c *collector) take(ctx context.Context, pending [][]candidate) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := c.count(ctx, pending); err != nil {
 		return err
 	}
@@ -112,115 +81,125 @@ func (c *collector) take(ctx context.Context, pending [][]Request) error {
 		if c.full() {
 			break
 		}
-		c.keep(requests)
+		if err := c.keep(requests); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// count sets the token counts of all pending requests.
-func (c *collector) count(ctx context.Context, pending [][]Request) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+// count sets the token counts that the file did not state.
+func (c *collector) count(ctx context.Context, pending [][]candidate) error {
 	var texts []string
-	for _, requests := range pending {
-		for _, r := range requests {
-			texts = append(texts, r.Prompt, r.Completion)
-		}
-	}
-	var counts []int
-	if c.o.Tokenizer != nil && len(texts) > 0 {
-		var err error
-		if counts, err = c.o.Tokenizer.Count(ctx, texts); err != nil {
-			return fmt.Errorf("count tokens with %s: %w", c.o.Tokenizer.Name(), err)
-		}
-		if len(counts) != len(texts) {
-			return fmt.Errorf("count tokens with %s: %d counts for %d texts", c.o.Tokenizer.Name(), len(counts), len(texts))
-		}
-	}
+	var into []*int
 	for _, requests := range pending {
 		for i := range requests {
 			r := &requests[i]
-			r.PromptTokens, r.OutputTokens = Unknown, Unknown
+			if r.PromptTokens == Unknown && r.text == nil {
+				texts, into = append(texts, r.Prompt), append(into, &r.PromptTokens)
+			}
 			switch {
-			case counts != nil:
-				r.PromptTokens, r.OutputTokens = counts[0], counts[1]
-				counts = counts[2:]
-				// First has no completion where nobody answered; the exact
-				// rules count an empty one, and reject it.
-				if r.Completion == "" && c.o.Select == First {
-					r.OutputTokens = Unknown
-				}
+			case c.o.OutputTokens > 0:
+				r.OutputTokens = c.o.OutputTokens
+			case r.OutputTokens != Unknown:
 			case c.wordTargets:
 				r.OutputTokens = countWords(r.Completion)
-			}
-			if c.o.OutputTokens > 0 {
-				r.OutputTokens = c.o.OutputTokens
+			case r.Completion != "" || c.rule != nil:
+				// A rule about lengths counts an empty answer, and rejects it;
+				// elsewhere nobody answered and nothing is known.
+				texts, into = append(texts, r.Completion), append(into, &r.OutputTokens)
 			}
 		}
+	}
+	if c.o.Tokenizer == nil || len(texts) == 0 {
+		return nil
+	}
+	counts, err := c.o.Tokenizer.Count(ctx, texts)
+	if err != nil {
+		return fmt.Errorf("count tokens with %s: %w", c.o.Tokenizer.Name(), err)
+	}
+	if len(counts) != len(texts) {
+		return fmt.Errorf("count tokens with %s: %d counts for %d texts", c.o.Tokenizer.Name(), len(counts), len(texts))
+	}
+	for i, n := range counts {
+		*into[i] = n
 	}
 	return nil
 }
 
-// keep appends the requests of one conversation as far as they pass.
-func (c *collector) keep(requests []Request) {
+// keep hands on the requests of one conversation as far as they pass.
+func (c *collector) keep(requests []candidate) error {
 	history := 0
-	for _, r := range requests {
+	for i, r := range requests {
 		if c.full() {
-			return
+			return nil
 		}
-		if reason := c.rule(r.PromptTokens, r.OutputTokens); reason != "" {
-			c.t.Dropped[reason]++
-			return
-		}
-		if limit := c.o.MaxPromptTokens; limit > 0 && history+promptLength(r) > limit {
-			if r.Turn > 0 {
-				c.cut++
-			} else {
-				c.t.Dropped[fmt.Sprintf("prompt over the limit of %d tokens", limit)]++
+		if c.rule != nil {
+			if reason := c.rule(r.PromptTokens, r.OutputTokens); reason != "" {
+				c.t.Dropped[reason]++
+				return nil
 			}
-			return
+		}
+		if limit := c.o.MaxPromptTokens; limit > 0 {
+			length := c.promptLength(r.Request)
+			if history+length > limit {
+				if i > 0 {
+					c.cut++
+				} else {
+					c.t.Dropped[fmt.Sprintf("prompt over the limit of %d tokens", limit)]++
+				}
+				return nil
+			}
+			history += length
 		}
 		if limit := c.o.MaxOutputTokens; limit > 0 && r.OutputTokens > limit {
 			r.OutputTokens = limit
 			c.lowered++
 		}
-		history += promptLength(r) + max(r.OutputTokens, 0)
-		c.t.Requests = append(c.t.Requests, r)
+		history += max(r.OutputTokens, 0)
+		if r.text != nil && !c.textless {
+			if c.generated += r.PromptTokens; c.generated > maxGenerated {
+				return fmt.Errorf("the prompts of the first %d requests are over a GiB of generated text; take fewer requests", c.taken)
+			}
+			r.Prompt = r.text()
+		}
+		if err := c.sink(r.Request); err != nil {
+			return err
+		}
+		c.taken++
 	}
+	return nil
 }
 
-// promptLength is the length that limits apply to: words where nobody counted.
-func promptLength(r Request) int {
+// promptLength is what the limit applies to: words where nobody counted.
+func (c *collector) promptLength(r Request) int {
 	if r.PromptTokens != Unknown {
 		return r.PromptTokens
 	}
+	c.inWords = true
 	return countWords(r.Prompt)
+}
+
+// finish puts what was done to the requests on the trace.
+func (c *collector) finish() {
+	if c.lowered > 0 {
+		c.t.warnf("%d output targets were lowered to %d tokens", c.lowered, c.o.MaxOutputTokens)
+	}
+	if c.cut > 0 {
+		c.t.warnf("%d conversations end early: with their history the next prompt is over %d tokens", c.cut, c.o.MaxPromptTokens)
+	}
+	if c.inWords {
+		c.t.warnf("prompts were held against the limit of %d tokens in words: nobody counted their tokens", c.o.MaxPromptTokens)
+	}
+	if c.o.MaxPromptTokens > 0 && c.rule != nil {
+		c.t.warnf("the limit of %d prompt tokens comes on top of the rules of %s: this is no longer its selection", c.o.MaxPromptTokens, c.o.Select)
+	}
+	if c.generated > 0 {
+		c.t.warnf("the trace has lengths and no text: prompts are generated, one word for each token of the trace; what they come to in the model's tokens is in the server's usage")
+	}
 }
 
 // warnf adds a doubt that does not prevent the run.
 func (t *Trace) warnf(format string, args ...any) {
 	t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...))
-}
-
-// checkCount warns when fewer requests were found than asked for.
-func (t *Trace) checkCount(o Options) {
-	if len(t.Requests) < o.NumRequests {
-		t.warnf("%d requests were asked for and the trace gives %d", o.NumRequests, len(t.Requests))
-	}
-}
-
-// none is the error of a trace in which nothing is left to send.
-func (t *Trace) none(name string) error {
-	return fmt.Errorf("%s: no request can be made of it; %s", name, t.dropList())
-}
-
-// inFile names the file of an error and turns a byte into a line and a column.
-func inFile(name string, r io.ReaderAt, err error) error {
-	p := (*positionError)(nil)
-	if !errors.As(err, &p) {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	line, column := lineAt(r, p.offset)
-	return fmt.Errorf("%s:%d:%d: %w", name, line, column, err)
 }

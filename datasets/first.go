@@ -7,8 +7,8 @@ import (
 
 // first yields the requests of each conversation in file order: of its first
 // human turn, or with multiTurn of every one.
-func first(r io.Reader, multiTurn bool, t *Trace, n *oddities) iter.Seq2[[]Request, error] {
-	return func(yield func([]Request, error) bool) {
+func first(r io.Reader, multiTurn bool, t *Trace, n *oddities) iter.Seq2[[]candidate, error] {
+	return func(yield func([]candidate, error) bool) {
 		for c, err := range Conversations(r) {
 			if err != nil {
 				yield(nil, err)
@@ -37,7 +37,7 @@ type oddities struct {
 // warn puts the counts on the trace.
 func (n oddities) warn(t *Trace) {
 	if n.repaired > 0 {
-		t.warnf("%d conversations held invalid UTF-8, a lone surrogate or a name twice in an object: "+
+		t.warnf("%d elements held invalid UTF-8, a lone surrogate or a name twice in an object: "+
 			"the text was read as U+FFFD there and the last of the names counts", n.repaired)
 	}
 	if n.system > 0 {
@@ -71,7 +71,7 @@ func roleOf(t Turn, position int) role {
 }
 
 // requests returns the requests that a conversation makes, or why it makes none.
-func (c Conversation) requests(multiTurn bool, n *oddities) (requests []Request, reason string) {
+func (c Conversation) requests(multiTurn bool, n *oddities) (requests []candidate, reason string) {
 	if len(c.Turns) == 0 {
 		return nil, "no turns"
 	}
@@ -91,9 +91,10 @@ func (c Conversation) requests(multiTurn bool, n *oddities) (requests []Request,
 			if len(requests) > 0 && !multiTurn {
 				break
 			}
-			requests = append(requests, Request{
-				Index: c.Index, Conversation: c.ID, Turn: len(requests), Prompt: turn.Value, At: noTime,
-			})
+			requests = append(requests, candidate{Request: Request{
+				Index: c.Index, Conversation: c.ID, Turn: len(requests), At: noTime,
+				Prompt: turn.Value, PromptTokens: Unknown, OutputTokens: Unknown,
+			}})
 			expected = model
 			continue
 		case r == model:

@@ -1,10 +1,7 @@
 package datasets
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"os"
 	"strings"
 )
 
@@ -116,47 +113,6 @@ func (o Options) validate(s Spec) error {
 		return fmt.Errorf("selection %s refuses fixed output lengths under %d, got %d", SGLang, sglangFixedMin, o.OutputTokens)
 	case o.NumRequests < 0 || o.OutputTokens < 0 || o.MaxPromptTokens < 0 || o.MaxOutputTokens < 0 || o.ContextTokens < 0:
 		return fmt.Errorf("numbers of requests and tokens cannot be negative")
-	}
-	return nil
-}
-
-// Open reads the requests of the trace that spec names: "sample",
-// "sharegpt:FILE", "azure:FILE", "burstgpt:FILE", "mooncake:FILE" or
-// "jsonl:FILE". What is kept in memory is the requests taken, and for the exact
-// selections 16 bytes a conversation; never the file.
-//
-// A file that is not what the spec says is an error that names the file, the
-// place and what was expected.
-func Open(ctx context.Context, spec string, o Options) (Trace, error) {
-	s, err := ParseSpec(spec)
-	if err != nil {
-		return Trace{}, err
-	}
-	if err := o.validate(s); err != nil {
-		return Trace{}, err
-	}
-	t := &Trace{Source: spec, Dropped: map[string]int{}}
-	if o.Tokenizer != nil {
-		t.Tokenizer = o.Tokenizer.Name()
-	}
-	if err := open(ctx, t, s, o); err != nil {
-		return Trace{}, err
-	}
-	return *t, nil
-}
-
-func open(ctx context.Context, t *Trace, s Spec, o Options) error {
-	if s.Format == "sample" {
-		return readShareGPT(ctx, t, bytes.NewReader(sampleJSON), "sample", o)
-	}
-	f, err := os.Open(s.File)
-	if err != nil {
-		return fmt.Errorf("open dataset: %w", err)
-	}
-	defer f.Close()
-	switch s.Format {
-	case "sharegpt":
-		return readShareGPT(ctx, t, f, s.File, o)
 	}
 	return nil
 }

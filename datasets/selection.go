@@ -23,7 +23,7 @@ const (
 // rule rejects a request by its lengths: it returns why, or "" to keep it.
 type rule func(prompt, output int) string
 
-// exactRule returns the length rule of a selection; First has none.
+// exactRule returns the length rule of a selection, nil for First.
 func exactRule(o Options) rule {
 	switch o.Select {
 	case VLLM:
@@ -53,13 +53,7 @@ func exactRule(o Options) rule {
 			return ""
 		}
 	}
-	return func(int, int) string { return "" }
-}
-
-// source is a file that can be read from the start and at any place.
-type source interface {
-	io.Reader
-	io.ReaderAt
+	return nil
 }
 
 // place is where an eligible conversation stands in the file. The exact
@@ -107,8 +101,8 @@ func shuffled(ctx context.Context, t *Trace, r io.Reader, o Options) ([]place, e
 
 // exact yields the first two turns of the conversations at places as requests,
 // whoever spoke them: neither tool looks.
-func exact(r io.ReaderAt, places []place, repaired *int) iter.Seq2[[]Request, error] {
-	return func(yield func([]Request, error) bool) {
+func exact(r io.ReaderAt, places []place, repaired *int) iter.Seq2[[]candidate, error] {
+	return func(yield func([]candidate, error) bool) {
 		var buf []byte
 		for _, p := range places {
 			buf = append(buf[:0], make([]byte, p.length)...)
@@ -127,10 +121,11 @@ func exact(r io.ReaderAt, places []place, repaired *int) iter.Seq2[[]Request, er
 			if c.Repaired {
 				*repaired++
 			}
-			if !yield([]Request{{
+			if !yield([]candidate{{Request: Request{
 				Index: c.Index, Conversation: c.ID, At: noTime,
 				Prompt: c.Turns[0].Value, Completion: c.Turns[1].Value,
-			}}, nil) {
+				PromptTokens: Unknown, OutputTokens: Unknown,
+			}}}, nil) {
 				return
 			}
 		}
@@ -140,6 +135,9 @@ func exact(r io.ReaderAt, places []place, repaired *int) iter.Seq2[[]Request, er
 // oversample repeats requests until there are o.NumRequests, as vLLM does:
 // random.seed(seed) again, then random.choice among the accepted ones.
 func oversample(t *Trace, o Options) {
+	if o.Select != VLLM {
+		return
+	}
 	accepted := len(t.Requests)
 	if accepted == 0 || accepted >= o.NumRequests || o.NoOversample {
 		return

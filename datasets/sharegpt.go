@@ -2,10 +2,12 @@ package datasets
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"reflect"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -110,21 +112,49 @@ func elementError(err error, index int, offset int64) error {
 		return &positionError{offset + syntax.ByteOffset, fmt.Errorf("element %d: %w", index, syntax.Err)}
 	}
 	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) {
-		what := fmt.Errorf("element %d: %s: a JSON %s where %v was expected", index,
-			pointer(semantic.JSONPointer), semantic.JSONKind, semantic.GoType)
-		if semantic.Err != nil {
-			what = fmt.Errorf("element %d: %s: %w", index, pointer(semantic.JSONPointer), semantic.Err)
-		}
-		return &positionError{offset + semantic.ByteOffset, what}
+		return &positionError{offset + semantic.ByteOffset, fmt.Errorf("element %d: %w", index, describeSemantic(semantic))}
 	}
 	return &positionError{offset, fmt.Errorf("element %d: %w", index, err)}
 }
 
-func pointer(p jsontext.Pointer) string {
-	if p == "" {
-		return "value"
+// describeSemantic puts a value of the wrong kind in plain words.
+func describeSemantic(err *json.SemanticError) error {
+	where := "value"
+	if err.JSONPointer != "" {
+		where = string(err.JSONPointer[1:])
 	}
-	return string(p[1:])
+	want := "another kind"
+	if err.GoType != nil {
+		switch err.GoType.Kind() {
+		case reflect.String:
+			want = "a string"
+		case reflect.Slice:
+			want = "an array"
+		case reflect.Struct:
+			want = "an object"
+		case reflect.Int, reflect.Int64, reflect.Uint64:
+			want = "a whole number"
+		case reflect.Float64:
+			want = "a number"
+		}
+	}
+	if err.JSONKind == 0 || err.JSONKind == '0' && err.Err != nil {
+		return fmt.Errorf("%s: %w", where, cmp.Or(err.Err, error(err)))
+	}
+	return fmt.Errorf("%s: found %s, want %s", where, kindName(err.JSONKind), want)
+}
+
+// kindName is a JSON kind with its article.
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "a boolean"
+	case '0':
+		return "a number"
+	}
+	return quoted(byte(k))
 }
 
 // turnCounts returns the number of turns under "conversations" and under
@@ -137,12 +167,13 @@ func turnCounts(raw []byte, index int, offset int64) (conversations, conversatio
 		return 0, 0, elementError(err, index, offset)
 	}
 	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
+		token, err := d.ReadToken()
 		if err != nil {
 			return 0, 0, elementError(err, index, offset)
 		}
+		name := token.String()
 		into := (*int)(nil)
-		switch name.String() {
+		switch name {
 		case "conversations":
 			into = &conversations
 		case "conversation":
@@ -150,7 +181,7 @@ func turnCounts(raw []byte, index int, offset int64) (conversations, conversatio
 		}
 		if into == nil || d.PeekKind() != '[' {
 			if into != nil {
-				err = fmt.Errorf("element %d: conversations: a JSON %v where an array was expected", index, d.PeekKind())
+				err = fmt.Errorf("element %d: %s: found %s, want an array", index, name, kindName(d.PeekKind()))
 				return 0, 0, &positionError{offset + d.InputOffset(), err}
 			}
 			if err := d.SkipValue(); err != nil {

@@ -1,0 +1,277 @@
+package datasets
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// objects yields the objects of a file with one JSON object a line, decoded
+// into T, with their line numbers. Blank lines are skipped.
+func objects[T any](r io.Reader) iter.Seq2[int, result[T]] {
+	return func(yield func(int, result[T]) bool) {
+		scanner := bufio.NewScanner(r)
+		scanner.Buffer(make([]byte, 0, readSize), maxElement)
+		line, empty := 0, true
+		for scanner.Scan() {
+			line++
+			raw := scanner.Bytes()
+			if line == 1 {
+				raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
+			}
+			raw = bytes.TrimSpace(raw)
+			if len(raw) == 0 {
+				continue
+			}
+			empty = false
+			var res result[T]
+			if err := json.Unmarshal(raw, &res.value); err != nil {
+				res.value, res.repaired = *new(T), true
+				if err := json.Unmarshal(raw, &res.value, lenient()); err != nil {
+					res.err = &lineError{line, objectError(err, raw)}
+				}
+			}
+			if !yield(line, res) || res.err != nil {
+				return
+			}
+		}
+		err := scanner.Err()
+		switch {
+		case errors.Is(err, bufio.ErrTooLong):
+			err = &lineError{line + 1, fmt.Errorf("line is longer than %d MiB", maxElement>>20)}
+		case err == nil && empty:
+			err = errors.New("file is empty, want one JSON object a line")
+		}
+		if err != nil {
+			yield(line+1, result[T]{err: err})
+		}
+	}
+}
+
+type result[T any] struct {
+	value    T
+	repaired bool
+	err      error
+}
+
+// objectError says what is wrong with a line.
+func objectError(err error, raw []byte) error {
+	if raw[0] != '{' {
+		return fmt.Errorf("line starts with %s, want one JSON object a line", quoted(raw[0]))
+	}
+	if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+		return fmt.Errorf("column %d: %w", syntax.ByteOffset+1, syntax.Err)
+	}
+	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) {
+		return describeSemantic(semantic)
+	}
+	return err
+}
+
+// mooncakeLine is a line of the Mooncake traces
+// (github.com/kvcache-ai/Mooncake, FAST25-release/traces): milliseconds since
+// the trace began, lengths in tokens, and an id for each 512-token block of the
+// prompt; equal ids from the start are a shared prefix.
+type mooncakeLine struct {
+	Timestamp    *float64 `json:"timestamp"`
+	InputLength  *int     `json:"input_length"`
+	OutputLength *int     `json:"output_length"`
+	HashIDs      []uint64 `json:"hash_ids"`
+}
+
+// mooncakeBlock is the tokens that a hash id stands for.
+const mooncakeBlock = 512
+
+func mooncake(r io.Reader, t *Trace, o Options, times *arrivals) iter.Seq2[[]candidate, error] {
+	return func(yield func([]candidate, error) bool) {
+		origin, index := 0.0, 0
+		for line, res := range objects[mooncakeLine](r) {
+			err := res.err
+			m := res.value
+			if err == nil {
+				err = m.check(line)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if index == 0 {
+				origin = *m.Timestamp
+			}
+			at := time.Duration((*m.Timestamp - origin) * float64(time.Millisecond))
+			c, reason := timedRow(index, *m.InputLength, *m.OutputLength, times.at(at), o.Seed)
+			if len(m.HashIDs) > 0 {
+				c.text = func() string { return m.prompt(o.Seed, c.Index) }
+			}
+			index++
+			if reason != "" {
+				t.Dropped[reason]++
+				continue
+			}
+			if !yield([]candidate{c}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// check reports members that are missing or out of range.
+func (m mooncakeLine) check(line int) error {
+	problem := ""
+	switch {
+	case m.Timestamp == nil:
+		problem = "timestamp is missing"
+	case m.InputLength == nil:
+		problem = "input_length is missing"
+	case m.OutputLength == nil:
+		problem = "output_length is missing"
+	case !(*m.Timestamp >= 0 && *m.Timestamp < 1e15):
+		problem = fmt.Sprintf("timestamp %v is not a number of milliseconds", *m.Timestamp)
+	case *m.InputLength < 0 || *m.InputLength > maxCount:
+		problem = fmt.Sprintf("input_length %d is not a number of tokens", *m.InputLength)
+	case *m.OutputLength < 0 || *m.OutputLength > maxCount:
+		problem = fmt.Sprintf("output_length %d is not a number of tokens", *m.OutputLength)
+	default:
+		return nil
+	}
+	return &lineError{line, fmt.Errorf("%s: a Mooncake trace has timestamp (ms), input_length and output_length", problem)}
+}
+
+// prompt builds the text block by block: the same id gives the same 512 words.
+// What the ids do not cover is the row's own text.
+func (m mooncakeLine) prompt(seed int64, index int) string {
+	left := *m.InputLength
+	var text []byte
+	for _, id := range m.HashIDs {
+		n := min(left, mooncakeBlock)
+		text = appendWords(text, n, blockStream, id)
+		left -= n
+	}
+	return string(appendWords(text, left, promptStream+uint64(seed), uint64(index)))
+}
+
+// Line is the form of a request in the plain JSON-lines format, which convert
+// writes and "jsonl:FILE" reads; select prints a part of it. A line without a
+// prompt gets a generated one of prompt_tokens words. Members that are not
+// listed are ignored.
+type Line struct {
+	Index        *int    `json:"index,omitzero"`        // position in the file it came from
+	Conversation *string `json:"conversation,omitzero"` // the line's position if absent
+	Turn         int     `json:"turn,omitzero"`
+	AtNS         *int64  `json:"at_ns,omitzero"` // arrival since the trace began
+	PromptTokens *int    `json:"prompt_tokens,omitzero"`
+	OutputTokens *int    `json:"output_tokens,omitzero"` // tokens to ask for
+	Prompt       *string `json:"prompt,omitzero"`
+	Completion   string  `json:"completion,omitzero"`
+}
+
+// LineOf returns the JSON line of a request.
+func LineOf(r Request) Line {
+	l := Line{Index: &r.Index, Conversation: &r.Conversation, Turn: r.Turn, Prompt: &r.Prompt, Completion: r.Completion}
+	if r.At >= 0 {
+		at := int64(r.At)
+		l.AtNS = &at
+	}
+	if r.PromptTokens != Unknown {
+		l.PromptTokens = &r.PromptTokens
+	}
+	if r.OutputTokens != Unknown {
+		l.OutputTokens = &r.OutputTokens
+	}
+	return l
+}
+
+// jsonLines reads the plain format. Lines of one conversation that follow each
+// other with rising turns are one candidate, so that limits see their history.
+func jsonLines(r io.Reader, o Options, times *arrivals, found *oddities) iter.Seq2[[]candidate, error] {
+	return func(yield func([]candidate, error) bool) {
+		var group []candidate
+		position, allTimed := 0, false
+		for line, res := range objects[Line](r) {
+			err := res.err
+			var c candidate
+			if err == nil {
+				c, err = res.value.candidate(line, position, o.Seed, times)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if timed := c.At >= 0; position > 0 && timed != allTimed {
+				yield(nil, &lineError{line, errors.New("at_ns must be on every line or on none")})
+				return
+			} else {
+				allTimed = timed
+			}
+			position++
+			if res.repaired {
+				found.repaired++
+			}
+			if n := len(group); n > 0 && (c.Conversation != group[0].Conversation || c.Turn <= group[n-1].Turn) {
+				if !yield(group, nil) {
+					return
+				}
+				group = nil
+			}
+			group = append(group, c)
+		}
+		if len(group) > 0 {
+			yield(group, nil)
+		}
+	}
+}
+
+// candidate makes the request of a line at position among the lines.
+func (l Line) candidate(line, position int, seed int64, times *arrivals) (candidate, error) {
+	fail := func(format string, args ...any) (candidate, error) {
+		return candidate{}, &lineError{line, fmt.Errorf(format, args...)}
+	}
+	c := candidate{Request: Request{
+		Index: position, Conversation: strconv.Itoa(position), Turn: l.Turn, At: noTime,
+		PromptTokens: Unknown, OutputTokens: Unknown, Completion: l.Completion,
+	}}
+	if l.Turn < 0 {
+		return fail("turn %d is negative", l.Turn)
+	}
+	if l.Index != nil {
+		c.Index = *l.Index
+	}
+	if l.Conversation != nil {
+		c.Conversation = *l.Conversation
+	}
+	if l.AtNS != nil {
+		if *l.AtNS < 0 {
+			return fail("at_ns %d is negative", *l.AtNS)
+		}
+		c.At = times.at(time.Duration(*l.AtNS))
+	}
+	if l.PromptTokens != nil {
+		if c.PromptTokens = *l.PromptTokens; c.PromptTokens < 0 || c.PromptTokens > maxCount {
+			return fail("prompt_tokens %d is not a number of tokens", c.PromptTokens)
+		}
+	}
+	if l.OutputTokens != nil {
+		if c.OutputTokens = *l.OutputTokens; c.OutputTokens < 1 || c.OutputTokens > maxCount {
+			return fail("output_tokens %d is not a number of tokens to ask for", c.OutputTokens)
+		}
+	}
+	switch {
+	case l.Prompt != nil && !spaces(*l.Prompt):
+		c.Prompt = *l.Prompt
+	case l.Prompt != nil:
+		return fail("prompt is empty")
+	case c.PromptTokens > 0:
+		c.text = func() string { return generated(seed, position, c.PromptTokens) }
+	default:
+		return fail("neither prompt nor prompt_tokens: a line needs the text or its length")
+	}
+	return c, nil
+}

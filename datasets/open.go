@@ -1,0 +1,156 @@
+package datasets
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+)
+
+// Open reads the requests of the trace that spec names: "sample",
+// "sharegpt:FILE", "azure:FILE", "burstgpt:FILE", "mooncake:FILE" or
+// "jsonl:FILE". What is kept in memory is the requests taken, and for the exact
+// selections 16 bytes a conversation; never the file.
+//
+// A file that is not what the spec says is an error that names the file, the
+// place and what was expected.
+func Open(ctx context.Context, spec string, o Options) (Trace, error) {
+	var requests []Request
+	t, err := scan(ctx, spec, o, false, func(r Request) error {
+		requests = append(requests, r)
+		return nil
+	})
+	if err != nil {
+		return Trace{}, err
+	}
+	t.Requests = requests
+	oversample(&t, o)
+	if len(t.Requests) < o.NumRequests {
+		t.warnf("%d requests were asked for and the trace gives %d", o.NumRequests, len(t.Requests))
+	}
+	return t, nil
+}
+
+// Each reads as Open does but hands each request to take instead of keeping it,
+// so that a trace of any size passes through. The Trace it returns has all but
+// the Requests. VLLM's oversampling repeats what it has accepted, so for that
+// selection the requests are kept first.
+func Each(ctx context.Context, spec string, o Options, take func(Request) error) (Trace, error) {
+	if o.Select != VLLM {
+		return scan(ctx, spec, o, false, take)
+	}
+	t, err := Open(ctx, spec, o)
+	if err != nil {
+		return Trace{}, err
+	}
+	for _, r := range t.Requests {
+		if err := take(r); err != nil {
+			return Trace{}, err
+		}
+	}
+	t.Requests = nil
+	return t, nil
+}
+
+// source is a file that can be read from the start and at any place.
+type source interface {
+	io.Reader
+	io.ReaderAt
+}
+
+// scan hands the requests that pass to sink.
+func scan(ctx context.Context, spec string, o Options, textless bool, sink func(Request) error) (Trace, error) {
+	s, err := ParseSpec(spec)
+	if err != nil {
+		return Trace{}, err
+	}
+	if err := o.validate(s); err != nil {
+		return Trace{}, err
+	}
+	name, r := s.File, source(nil)
+	if s.Format == "sample" {
+		name, r = "sample", bytes.NewReader(sampleJSON)
+	} else {
+		f, err := os.Open(s.File)
+		if err != nil {
+			return Trace{}, fmt.Errorf("open dataset: %w", err)
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return Trace{}, fmt.Errorf("open dataset: %s is a directory, want a file", s.File)
+		}
+		r = f
+	}
+	t := Trace{Source: spec, Dropped: map[string]int{}}
+	c := collector{t: &t, o: o, textless: textless, sink: sink}
+	if err := c.read(ctx, s.Format, r); err != nil {
+		return Trace{}, inFile(name, r, err)
+	}
+	if c.taken == 0 {
+		return Trace{}, fmt.Errorf("%s: no request can be made of it (%s)", name, t.dropList())
+	}
+	return t, nil
+}
+
+// read collects what a file of the format holds.
+func (c *collector) read(ctx context.Context, format string, r source) error {
+	if c.o.Tokenizer != nil {
+		c.t.Tokenizer = c.o.Tokenizer.Name()
+	}
+	var found oddities
+	var times arrivals
+	var candidates iter.Seq2[[]candidate, error]
+	switch format {
+	case "sample", "sharegpt":
+		if c.o.Select == "" {
+			c.o.Select = First
+		}
+		c.t.Selection, c.t.Seed = c.o.Select, c.o.Seed
+		c.rule = exactRule(c.o)
+		c.wordTargets = format == "sample" && c.o.Tokenizer == nil
+		if c.o.Select == First {
+			candidates = first(r, c.o.MultiTurn, c.t, &found)
+			break
+		}
+		places, err := shuffled(ctx, c.t, r, c.o)
+		if err != nil {
+			return err
+		}
+		candidates = exact(r, places, &found.repaired)
+	case "jsonl":
+		candidates = jsonLines(r, c.o, &times, &found)
+	default:
+		// These state their own lengths.
+		c.o.Tokenizer, c.t.Tokenizer, c.t.Seed = nil, "", c.o.Seed
+		switch format {
+		case "azure":
+			candidates = azure(r, c.t, c.o, &times)
+		case "burstgpt":
+			candidates = burstGPT(r, c.t, c.o, &times)
+		case "mooncake":
+			candidates = mooncake(r, c.t, c.o, &times)
+		}
+	}
+	if err := c.collect(ctx, candidates); err != nil {
+		return err
+	}
+	c.finish()
+	found.warn(c.t)
+	times.warn(c.t)
+	return nil
+}
+
+// inFile names the file and the place of an error.
+func inFile(name string, r io.ReaderAt, err error) error {
+	if l := (*lineError)(nil); errors.As(err, &l) {
+		return fmt.Errorf("%s:%d: %w", name, l.line, l.err)
+	}
+	if p := (*positionError)(nil); errors.As(err, &p) {
+		line, column := lineAt(r, p.offset)
+		return fmt.Errorf("%s:%d:%d: %w", name, line, column, p.err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}

@@ -183,10 +183,10 @@ func (c *collector) promptLength(r Request) int {
 // finish puts what was done to the requests on the trace.
 func (c *collector) finish() {
 	if c.lowered > 0 {
-		c.t.warnf("%d output targets were lowered to %d tokens", c.lowered, c.o.MaxOutputTokens)
+		c.t.warnf("%s lowered to %d tokens", plural(c.lowered, "output target was", "output targets were"), c.o.MaxOutputTokens)
 	}
 	if c.cut > 0 {
-		c.t.warnf("%d conversations end early: with their history the next prompt is over %d tokens", c.cut, c.o.MaxPromptTokens)
+		c.t.warnf("%s early: with the history the next prompt is over %d tokens", plural(c.cut, "conversation ends", "conversations end"), c.o.MaxPromptTokens)
 	}
 	if c.inWords {
 		c.t.warnf("prompts were held against the limit of %d tokens in words: nobody counted their tokens", c.o.MaxPromptTokens)
@@ -202,4 +202,12 @@ func (c *collector) finish() {
 // warnf adds a doubt that does not prevent the run.
 func (t *Trace) warnf(format string, args ...any) {
 	t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...))
+}
+
+// plural puts a number before the form that goes with it.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

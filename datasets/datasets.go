@@ -17,7 +17,9 @@ type Request struct {
 	// Completion is the trace's own answer, kept to build later turns' history.
 	Completion string
 	// PromptTokens and OutputTokens are counts by the tokenizer named in the
-	// Trace, or Unknown.
+	// Trace, or as the file states them, or Unknown. PromptTokens is of this
+	// turn's Prompt alone, without the history before it. OutputTokens is the
+	// length to ask for.
 	PromptTokens, OutputTokens int
 	// At is the arrival time in a timed trace since its first arrival, or
 	// negative where the trace has no times.

@@ -37,14 +37,14 @@ type oddities struct {
 // warn puts the counts on the trace.
 func (n oddities) warn(t *Trace) {
 	if n.repaired > 0 {
-		t.warnf("%d elements held invalid UTF-8, a lone surrogate or a name twice in an object: "+
-			"the text was read as U+FFFD there and the last of the names counts", n.repaired)
+		t.warnf("%s invalid UTF-8, a lone surrogate or a name twice in an object: "+
+			"the text was read as U+FFFD there and the last of the names counts", plural(n.repaired, "element held", "elements held"))
 	}
 	if n.system > 0 {
-		t.warnf("%d conversations have a system turn, which is not sent", n.system)
+		t.warnf("%s a system turn, which is not sent", plural(n.system, "conversation has", "conversations have"))
 	}
 	if n.irregular > 0 {
-		t.warnf("%d conversations were cut where human and model turns stop alternating", n.irregular)
+		t.warnf("%s cut where human and model turns stop alternating", plural(n.irregular, "conversation was", "conversations were"))
 	}
 }
 

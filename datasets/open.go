@@ -63,11 +63,11 @@ type source interface {
 
 // scan hands the requests that pass to sink.
 func scan(ctx context.Context, spec string, o Options, textless bool, sink func(Request) error) (Trace, error) {
-	s, err := ParseSpec(spec)
-	if err != nil {
+	if err := Check(spec, o); err != nil {
 		return Trace{}, err
 	}
-	if err := o.validate(s); err != nil {
+	s, err := ParseSpec(spec)
+	if err != nil {
 		return Trace{}, err
 	}
 	name, r := s.File, source(nil)
@@ -76,11 +76,11 @@ func scan(ctx context.Context, spec string, o Options, textless bool, sink func(
 	} else {
 		f, err := os.Open(s.File)
 		if err != nil {
-			return Trace{}, fmt.Errorf("open dataset: %w", err)
+			return Trace{}, fmt.Errorf("dataset: %w", err)
 		}
 		defer f.Close()
 		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return Trace{}, fmt.Errorf("open dataset: %s is a directory, want a file", s.File)
+			return Trace{}, fmt.Errorf("dataset: %s is a directory, want a file", s.File)
 		}
 		r = f
 	}

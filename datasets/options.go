@@ -116,3 +116,13 @@ func (o Options) validate(s Spec) error {
 	}
 	return nil
 }
+
+// Check reports a spec that names no format and options that contradict it or
+// each other, without opening anything: wrong usage rather than a bad file.
+func Check(spec string, o Options) error {
+	s, err := ParseSpec(spec)
+	if err != nil {
+		return err
+	}
+	return o.validate(s)
+}

@@ -146,6 +146,6 @@ func oversample(t *Trace, o Options) {
 	for range o.NumRequests - accepted {
 		t.Requests = append(t.Requests, t.Requests[random.Below(accepted)])
 	}
-	t.warnf("only %d conversations pass the rules of %s: %d of the %d requests are repeats",
-		accepted, o.Select, o.NumRequests-accepted, o.NumRequests)
+	t.warnf("only %s the rules of %s: %d of the %d requests are repeats",
+		plural(accepted, "conversation passes", "conversations pass"), o.Select, o.NumRequests-accepted, o.NumRequests)
 }

@@ -44,6 +44,7 @@ func appendWords(text []byte, count int, stream, id uint64) []byte {
 const (
 	promptStream = 1 << 32 // one prompt for each row; the seed is added
 	blockStream  = 1       // one block for each Mooncake hash id
+	answerStream = 2       // one answer for each row
 )
 
 // generated returns a prompt of count words for row index of a trace. No two

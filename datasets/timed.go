@@ -37,7 +37,7 @@ func (a *arrivals) at(offset time.Duration) time.Duration {
 
 func (a *arrivals) warn(t *Trace) {
 	if a.clamped > 0 {
-		t.warnf("%d rows are earlier than the row before them and were put at the same time", a.clamped)
+		t.warnf("%s earlier than the one before and put at the same time", plural(a.clamped, "row is", "rows are"))
 	}
 }
 

@@ -28,7 +28,9 @@ type command struct {
 
 // commands lists the subcommands in the order of the usage text.
 func commands() []command {
-	return []command{}
+	return []command{
+		{"datasets", "stat, select and convert traces", datasetsCommand},
+	}
 }
 
 // usageError is wrong usage: exit 2.

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/datasets"
+)
+
+const datasetsUsage = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
+       cfu datasets select SPEC [flags]     the requests as they would be sent, one JSON object a line
+       cfu datasets convert SPEC --to jsonl|sharegpt [flags]
+
+SPEC names a trace:
+  sample           the bundled one: generated text, lengths like real conversations
+  sharegpt:FILE    a JSON array of conversations
+  azure:FILE       Azure LLM inference traces 2023 and 2024 (CSV)
+  burstgpt:FILE    BurstGPT (CSV)
+  mooncake:FILE    Mooncake (JSON lines, with prefix hashes)
+  jsonl:FILE       one request a line: prompt or prompt_tokens, output_tokens, at_ns, conversation, turn, completion
+
+Azure, BurstGPT and Mooncake traces hold lengths and no text: their prompts are
+generated, one word for each token.
+
+examples:
+  cfu datasets stat sample --multi-turn
+  cfu datasets select sharegpt:ShareGPT_V3_unfiltered_cleaned_split.json --select vllm --num-requests 1000 --tokenizer endpoint:http://localhost:8000
+  cfu datasets convert azure:AzureLLMInferenceTrace_conv.csv --num-requests 1000 --to jsonl --out conv.jsonl
+
+flags:
+`
+
+// datasetsFlags are the flags of all three.
+type datasetsFlags struct {
+	options   datasets.Options
+	tokenizer string
+	json      bool
+	to, out   string
+}
+
+// datasetsCommand is `cfu datasets`.
+func datasetsCommand(ctx context.Context, env environment, args []string) error {
+	var f datasetsFlags
+	fs := pflag.NewFlagSet("datasets", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	o := &f.options
+	fs.StringVar(&o.Select, "select", datasets.First, "`RULE` that picks conversations: first, vllm or sglang.")
+	fs.IntVar(&o.NumRequests, "num-requests", 0, "Take `N` requests, 0 for all.")
+	fs.Int64Var(&o.Seed, "seed", 0, "Seed `S` of the order, as in Python; the tools' own are 0 (vllm) and 1 (sglang).")
+	fs.StringVar(&f.tokenizer, "tokenizer", "", "Count with `T`: words, tiktoken:NAME or endpoint:URL (default none; stat: words).")
+	fs.IntVar(&o.OutputTokens, "output-tokens", 0, "Ask for `N` output tokens everywhere, 0 to take the trace's.")
+	fs.IntVar(&o.MaxPromptTokens, "max-prompt-tokens", 0, "Skip requests with prompts over `N` tokens, 0 for no limit.")
+	fs.IntVar(&o.MaxOutputTokens, "max-output-tokens", 0, "Lower output targets over `N` tokens to it, 0 for no limit.")
+	fs.IntVar(&o.ContextTokens, "context-tokens", 0, "With sglang, skip where prompt and output are over `N` tokens, 0 for no limit.")
+	fs.BoolVar(&o.NoOversample, "no-oversample", false, "With vllm, do not repeat requests when too few pass.")
+	fs.BoolVar(&o.MultiTurn, "multi-turn", false, "Make a request of every human turn, not of the first only.")
+	fs.BoolVar(&f.json, "json", false, "With stat, print one JSON object.")
+	fs.StringVar(&f.to, "to", "", "With convert, write `FORMAT`: jsonl or sharegpt.")
+	fs.StringVar(&f.out, "out", "", "With convert, write `FILE` instead of stdout.")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			_, err := io.WriteString(env.stdout, datasetsUsage+fs.FlagUsages())
+			return err
+		}
+		return usagef("%w", err)
+	}
+	if fs.NArg() < 1 {
+		return usagef("want stat, select or convert")
+	}
+	verb := fs.Arg(0)
+	if !slices.Contains([]string{"stat", "select", "convert"}, verb) {
+		return usagef("unknown datasets command %q; want stat, select or convert", verb)
+	}
+	if fs.NArg() != 2 {
+		return usagef("%s wants one SPEC, got %d: sample, or FORMAT:FILE", verb, fs.NArg()-1)
+	}
+	for flag, owner := range map[string]string{"json": "stat", "to": "convert", "out": "convert"} {
+		if fs.Changed(flag) && owner != verb {
+			return usagef("--%s is a flag of %s", flag, owner)
+		}
+	}
+	if o.Select == datasets.SGLang && !fs.Changed("seed") {
+		o.Seed = 1
+	}
+	spec := fs.Arg(1)
+	if f.tokenizer == "" && verb == "stat" {
+		f.tokenizer = "words"
+	}
+	if f.tokenizer != "" {
+		var err error
+		if o.Tokenizer, err = namedTokenizer(f.tokenizer, ""); err != nil {
+			return usageError{err}
+		}
+	}
+	if err := datasets.Check(spec, *o); err != nil {
+		return usageError{err}
+	}
+	switch verb {
+	case "stat":
+		return datasetsStat(ctx, env, spec, f)
+	case "select":
+		return datasetsWrite(ctx, env, spec, *o, env.stdout, datasets.NewSelectionWriter)
+	}
+	return datasetsConvert(ctx, env, spec, f)
+}
+
+// namedTokenizer makes the tokenizer of a --tokenizer flag. endpoint is the URL
+// that "endpoint" alone stands for, "" if there is none.
+func namedTokenizer(name, endpoint string) (datasets.Tokenizer, error) {
+	kind, argument, _ := strings.Cut(name, ":")
+	switch {
+	case name == "words":
+		return datasets.Words(), nil
+	case kind == "tiktoken":
+		return datasets.Tiktoken(argument)
+	}
+	return nil, fmt.Errorf("tokenizer %q: want words, tiktoken:NAME or endpoint:URL", name)
+}
+
+// datasetsStat prints the summary of a trace.
+func datasetsStat(ctx context.Context, env environment, spec string, f datasetsFlags) error {
+	s, err := datasets.Stat(ctx, spec, f.options)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		e := json.NewEncoder(env.stdout)
+		e.SetEscapeHTML(false)
+		return e.Encode(s)
+	}
+	return printSummary(env.stdout, s)
+}
+
+func printSummary(out io.Writer, s datasets.Summary) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "trace\t%s\n", s.Source)
+	if s.Selection != "" {
+		fmt.Fprintf(w, "selection\t%s\n", s.Selection)
+	}
+	counted := "as the file states them"
+	if s.Tokenizer != "" {
+		counted = "counted by " + s.Tokenizer
+	}
+	fmt.Fprintf(w, "lengths\t%s\n", counted)
+	fmt.Fprintf(w, "requests\t%d in %d conversations\n", s.Requests, s.Conversations)
+	if s.SpanSeconds != nil {
+		span := time.Duration(*s.SpanSeconds * float64(time.Second)).Round(time.Millisecond)
+		fmt.Fprintf(w, "span\t%v", span)
+		if s.Requests > 1 && span > 0 {
+			fmt.Fprintf(w, ", %.3g requests/s", float64(s.Requests-1)/span.Seconds())
+		}
+		fmt.Fprintln(w)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
+		fmt.Fprintf(w, "dropped\t%d: %s\n", s.Dropped[reason], reason)
+	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "warning\t%s\n", warning)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\ntokens\tknown\tsum\tmean\tmin\tp5\tp25\tp50\tp75\tp95\tp99\tmax\t")
+	type row struct {
+		name string
+		l    datasets.Lengths
+	}
+	lengths := []row{{"prompt", s.Prompt}, {"output", s.Output}}
+	if s.Context != nil {
+		lengths = append(lengths, row{"prompt with history", *s.Context})
+	}
+	for _, row := range lengths {
+		l := row.l
+		if l.Known == 0 {
+			fmt.Fprintf(w, "%s\t0%s\t\n", row.name, strings.Repeat("\t–", 10))
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%.1f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", row.name,
+			l.Known, l.Sum, l.Mean, l.Min, l.P5, l.P25, l.P50, l.P75, l.P95, l.P99, l.Max)
+	}
+	return w.Flush()
+}
+
+// datasetsWrite streams the requests of a trace through a writer to out and the
+// doubts about them to stderr.
+func datasetsWrite(ctx context.Context, env environment, spec string, o datasets.Options, out io.Writer, format func(io.Writer) datasets.Writer) error {
+	buffered := bufio.NewWriterSize(out, 64<<10)
+	w := format(buffered)
+	t, err := datasets.Each(ctx, spec, o, w.Write)
+	if err != nil {
+		return errors.Join(err, buffered.Flush())
+	}
+	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
+		return fmt.Errorf("write requests: %w", err)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(t.Dropped)) {
+		fmt.Fprintf(env.stderr, "cfu datasets: dropped %d: %s\n", t.Dropped[reason], reason)
+	}
+	for _, warning := range t.Warnings {
+		fmt.Fprintf(env.stderr, "cfu datasets: warning: %s\n", warning)
+	}
+	return nil
+}
+
+// datasetsConvert writes a trace in another format. A file appears under its
+// name only when it is complete.
+func datasetsConvert(ctx context.Context, env environment, spec string, f datasetsFlags) (err error) {
+	var format func(io.Writer) datasets.Writer
+	switch f.to {
+	case "jsonl":
+		format = datasets.NewLineWriter
+	case "sharegpt":
+		format = datasets.NewShareGPTWriter
+	case "":
+		return usagef("convert wants --to jsonl or --to sharegpt")
+	default:
+		return usagef("--to %q: want jsonl or sharegpt", f.to)
+	}
+	if f.out == "" {
+		return datasetsWrite(ctx, env, spec, f.options, env.stdout, format)
+	}
+	partial, err := os.CreateTemp(filepath.Dir(f.out), "."+filepath.Base(f.out)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.out, err)
+	}
+	defer func() {
+		if err != nil {
+			partial.Close()
+			os.Remove(partial.Name())
+		}
+	}()
+	if err := datasetsWrite(ctx, env, spec, f.options, partial, format); err != nil {
+		return err
+	}
+	if err := errors.Join(partial.Chmod(0o644), partial.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", f.out, err)
+	}
+	return os.Rename(partial.Name(), f.out)
+}

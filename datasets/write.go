@@ -1,0 +1,128 @@
+package datasets
+
+import (
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Writer writes the requests of a trace in one of the formats. Close ends the
+// file, without closing what is under it.
+type Writer interface {
+	Write(Request) error
+	Close() error
+}
+
+// NewLineWriter writes one JSON object a line: see Line.
+func NewLineWriter(w io.Writer) Writer { return lineWriter{w} }
+
+type lineWriter struct{ w io.Writer }
+
+func (l lineWriter) Write(r Request) error { return writeLine(l.w, LineOf(r)) }
+func (l lineWriter) Close() error          { return nil }
+
+// Selected is the line that `cfu datasets select` prints for a request. Counts
+// that nobody made are null.
+type Selected struct {
+	Index        int    `json:"index"`
+	Conversation string `json:"conversation"`
+	Turn         int    `json:"turn,omitzero"`
+	PromptTokens *int   `json:"prompt_tokens"`
+	OutputTokens *int   `json:"output_tokens"`
+	Prompt       string `json:"prompt"`
+}
+
+// NewSelectionWriter writes one Selected a line.
+func NewSelectionWriter(w io.Writer) Writer { return selectionWriter{w} }
+
+type selectionWriter struct{ w io.Writer }
+
+func (s selectionWriter) Write(r Request) error {
+	l := LineOf(r)
+	return writeLine(s.w, Selected{r.Index, r.Conversation, r.Turn, l.PromptTokens, l.OutputTokens, r.Prompt})
+}
+func (s selectionWriter) Close() error { return nil }
+
+func writeLine(w io.Writer, v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}
+
+// NewShareGPTWriter writes a ShareGPT array. Requests of one conversation that
+// follow each other with rising turns become one element. Where a trace has the
+// length of an answer but no answer, as many generated words stand in for it,
+// since the tools that read the format want two turns. Arrival times have no
+// place in it.
+func NewShareGPTWriter(w io.Writer) Writer {
+	return &shareGPTWriter{e: jsontext.NewEncoder(w, jsontext.SpaceAfterComma(true))}
+}
+
+type shareGPTWriter struct {
+	e       *jsontext.Encoder
+	begun   bool
+	element writtenElement
+	turn    int // of the last request in element
+}
+
+type writtenElement struct {
+	ID            string `json:"id"`
+	Conversations []Turn `json:"conversations"`
+}
+
+func (s *shareGPTWriter) Write(r Request) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if s.element.Conversations != nil && (r.Conversation != s.element.ID || r.Turn <= s.turn) {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	answer := r.Completion
+	if answer == "" && r.OutputTokens > 0 {
+		answer = string(appendWords(nil, r.OutputTokens, answerStream, uint64(r.Index)))
+	}
+	s.element.ID, s.turn = r.Conversation, r.Turn
+	s.element.Conversations = append(s.element.Conversations, Turn{"human", r.Prompt})
+	if answer != "" {
+		s.element.Conversations = append(s.element.Conversations, Turn{"gpt", answer})
+	}
+	return nil
+}
+
+func (s *shareGPTWriter) Close() error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if s.element.Conversations != nil {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	return s.e.WriteToken(jsontext.EndArray)
+}
+
+func (s *shareGPTWriter) begin() error {
+	if s.begun {
+		return nil
+	}
+	s.begun = true
+	return s.e.WriteToken(jsontext.BeginArray)
+}
+
+func (s *shareGPTWriter) flush() error {
+	err := json.MarshalEncode(s.e, s.element)
+	s.element.Conversations = nil
+	return err
+}
+
+var (
+	_ Writer = lineWriter{}
+	_ Writer = selectionWriter{}
+	_ Writer = (*shareGPTWriter)(nil)
+)

@@ -1,0 +1,223 @@
+package meter
+
+import (
+	"math/bits"
+	"time"
+)
+
+// stallFloor is the least time without an update that counts as a stall,
+// however fast the register is said to be.
+const stallFloor = time.Second
+
+// ceiling bounds the power of a part whose limit is not known. It is no
+// estimate: it only has to be above any one socket, board or chassis, so that
+// the terawatts of a glitching register are caught.
+const ceiling = 20_000 * Watt
+
+// Classifier holds what a domain's readings are judged by (sensors.md §1.6).
+// Its method Next is a pure function of the state and the reading, so that
+// recorded readings can be judged again with other limits.
+type Classifier struct {
+	Range   Energy // wraps at, 0: never
+	Quantum Energy
+	// Limit is the highest power that the part can draw; 0 takes 20 kW.
+	Limit Power
+	// UpdatePeriod is the register's; Poll the time between two reads.
+	UpdatePeriod, Poll time.Duration
+	// MayRest is set for registers that may stand still without a fault: a
+	// model of processes that do nothing.
+	MayRest bool
+}
+
+// NewClassifier returns the classifier of d when it is read every poll.
+func NewClassifier(d Domain, poll time.Duration) Classifier {
+	return Classifier{
+		Range: d.Range, Quantum: d.Quantum, Limit: d.Limit,
+		UpdatePeriod: d.UpdatePeriod, Poll: poll, MayRest: d.Kind == KindModel,
+	}
+}
+
+// State is what a classifier keeps between two readings of one domain. The
+// zero value is the state before the first.
+type State struct {
+	good     point // last reading on the curve
+	suspect  point // reading that left the curve, until the next one settles it
+	changed  time.Duration
+	doubtful bool // suspect is set
+	started  bool
+	lost     bool
+}
+
+// point is one register value and the end of its read.
+type point struct {
+	at     time.Duration
+	energy Energy
+}
+
+// Verdict is the status of a reading and, where the reading settles it, of the
+// doubtful one before it.
+type Verdict struct {
+	Status Status
+	// Held is true if this reading's status depends on the next one; Status
+	// is then what it stays if there is none.
+	Held bool
+	// Before, if not empty, is the final status of the reading that was held.
+	Before Status
+}
+
+// Next judges reading r after the readings that led to s. The status that the
+// source itself gave (lost, transient, stalled) stands; a reading without a
+// value is transient unless the source said more.
+func (c Classifier) Next(s State, r Reading) (State, Verdict) {
+	if s.lost || r.Status == StatusLost {
+		s.lost = true
+		return s, Verdict{Status: StatusLost, Before: s.settle()}
+	}
+	if !r.HasEnergy && !r.HasPower {
+		if r.Status == "" || r.Status == StatusOK {
+			return s, Verdict{Status: StatusTransient}
+		}
+		return s, Verdict{Status: r.Status}
+	}
+	now := point{at: r.After, energy: r.Energy}
+	if !s.started || !r.HasEnergy {
+		late := s.started && c.late(s.good.at, r)
+		if !s.started {
+			s.changed = r.After
+		}
+		s.started, s.good = true, now
+		if late {
+			return s, Verdict{Status: StatusGap}
+		}
+		return s, Verdict{Status: StatusOK}
+	}
+	if s.doubtful {
+		return c.resolve(s, r, now)
+	}
+	return c.judge(s, r, now)
+}
+
+// judge compares now with the last good point.
+func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
+	late := c.late(s.good.at, r)
+	if late && c.Range > 0 && c.Limit > 0 && energyOf(c.Limit, now.at-s.good.at) > c.Range/2 {
+		// A counter may have wrapped more than once in so long a silence.
+		s.good, s.changed = now, now.at
+		return s, Verdict{Status: StatusReset}
+	}
+	step, wrapped := c.step(s.good, now)
+	if step < 0 || step > c.most(now.at-s.good.at) {
+		s.suspect, s.doubtful = now, true
+		if step < 0 {
+			return s, Verdict{Status: StatusReset, Held: true}
+		}
+		return s, Verdict{Status: StatusGlitch, Held: true}
+	}
+	v := Verdict{Status: StatusOK}
+	switch {
+	case wrapped:
+		v.Status = StatusWrap
+	case late:
+		v.Status = StatusGap
+	case step == 0 && c.stalled(s.changed, now.at) && !(r.HasPower && r.Power == 0):
+		v.Status = StatusStalled
+	}
+	if step != 0 {
+		s.changed = now.at
+	}
+	s.good = now
+	return s, v
+}
+
+// resolve settles the held suspect: a glitch if r is back on the old line, a
+// reset if r goes on from the suspect, and a glitch again if it does neither.
+func (c Classifier) resolve(s State, r Reading, now point) (State, Verdict) {
+	if step, _ := c.step(s.good, now); step >= 0 && step <= c.most(now.at-s.good.at) {
+		s.doubtful = false
+		s, v := c.judge(s, r, now)
+		v.Before = StatusGlitch
+		return s, v
+	}
+	if step, _ := c.step(s.suspect, now); step >= 0 && step <= c.most(now.at-s.suspect.at) {
+		s.good, s.changed, s.doubtful = s.suspect, s.suspect.at, false
+		s, v := c.judge(s, r, now)
+		v.Before = StatusReset
+		return s, v
+	}
+	s.suspect = now
+	v := Verdict{Status: StatusGlitch, Held: true, Before: StatusGlitch}
+	if now.energy < s.good.energy {
+		v.Status = StatusReset
+	}
+	return s, v
+}
+
+// settle is the status of a held reading that no later one will settle: an
+// epoch that nothing went on from is not to be measured across.
+func (s *State) settle() Status {
+	if !s.doubtful {
+		return ""
+	}
+	s.doubtful = false
+	if s.suspect.energy < s.good.energy {
+		return StatusReset
+	}
+	return StatusGlitch
+}
+
+// step is the energy from a to b, through one wrap where the range allows a
+// plausible one, and −1 if the counter fell otherwise.
+func (c Classifier) step(a, b point) (d Energy, wrapped bool) {
+	if b.energy >= a.energy {
+		return b.energy - a.energy, false
+	}
+	if c.Range <= 0 || a.energy > c.Range {
+		return -1, false
+	}
+	d = c.Range - a.energy + b.energy + c.Quantum
+	most := c.most(b.at - a.at)
+	if c.Limit == 0 {
+		// The ceiling alone would call every reset of a socket's counter a wrap
+		// after some seconds; no wrap steps over half a range between two reads.
+		most = min(most, c.Range/2)
+	}
+	if d > most {
+		return -1, false
+	}
+	return d, true
+}
+
+// most is the highest plausible difference between two reads that far apart:
+// half as much again as the power limit over the time and, since a register
+// publishes whole periods at once, two update periods more.
+func (c Classifier) most(apart time.Duration) Energy {
+	limit := c.Limit
+	if limit == 0 {
+		limit = ceiling
+	}
+	return energyOf(limit+limit/2, apart+2*c.UpdatePeriod) + c.Quantum
+}
+
+func (c Classifier) late(last time.Duration, r Reading) bool {
+	return c.Poll > 0 && r.Before-last > 5*c.Poll
+}
+
+func (c Classifier) stalled(changed, now time.Duration) bool {
+	return !c.MayRest && now-changed > max(5*c.UpdatePeriod, stallFloor)
+}
+
+// energyOf is p held for d, in whole microjoules, without overflow on the way.
+func energyOf(p Power, d time.Duration) Energy {
+	if p <= 0 || d <= 0 {
+		return 0
+	}
+	hi, lo := bits.Mul64(uint64(p), uint64(d))
+	if hi >= uint64(time.Second) {
+		return 1<<63 - 1
+	}
+	q, _ := bits.Div64(hi, lo, uint64(time.Second))
+	return Energy(min(q, 1<<63-1))
+}
+
+// EnergyOf is the energy of power p held for d.
+func EnergyOf(p Power, d time.Duration) Energy { return energyOf(p, d) }

@@ -1,0 +1,238 @@
+package meter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// watchPeriod is how often the watchdog looks at the calls under way.
+	watchPeriod = 100 * time.Millisecond
+	// blockedAfter is how long a call may take before its domains are reported
+	// stalled.
+	blockedAfter = time.Second
+	// stopGrace is how long Run waits for calls under way once it is to end.
+	stopGrace = 2 * time.Second
+)
+
+// Sampler reads several sources side by side, each at its own rate on its own
+// thread, and judges every reading. Its methods may be called from several
+// goroutines; Run only once.
+type Sampler struct {
+	clock   Clock
+	domains []Domain
+	workers []*worker
+	latest  []slot
+	clocks  func() clocks
+	steps   atomic.Int64 // clock steps seen so far
+}
+
+// BlockedError says which sources had calls under way that did not return when
+// the sampler was to end. Their goroutines end when the calls do; such a source
+// must not be closed before.
+type BlockedError struct{ Sources []string }
+
+func (e *BlockedError) Error() string {
+	return fmt.Sprintf("stop meters: calls to %s do not return; check the device and its driver (dmesg)", strings.Join(e.Sources, ", "))
+}
+
+// NewSampler returns a sampler of sources, read every poll; poll 0 chooses each
+// source's period from the update periods of its domains (PollPeriod). Domain
+// names that occur twice get their source's name in front.
+func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
+	s := &Sampler{clock: clock, clocks: readClocks}
+	for i, src := range sources {
+		w := &worker{
+			sampler: s, source: src, first: len(s.domains),
+			auto: poll <= 0, base: poll, phase: float64(i) / float64(len(sources)),
+			cost: newCost(),
+		}
+		own := src.Domains()
+		if w.auto {
+			w.base = PollPeriod(own)
+		}
+		w.cost.poll = w.base
+		w.states = make([]State, len(own))
+		w.held = make([]Reading, len(own))
+		w.raw = make([]Reading, 0, len(own))
+		for _, d := range own {
+			w.judges = append(w.judges, NewClassifier(d, w.base))
+			w.coarse = w.coarse || d.Coarse
+		}
+		s.domains = append(s.domains, own...)
+		s.workers = append(s.workers, w)
+	}
+	rename(s.domains, s.workers)
+	s.latest = make([]slot, len(s.domains))
+	return s
+}
+
+// rename makes the names of domains unique: a repeated name gets its source
+// in front, then a number, and the parents named by the same source follow.
+func rename(domains []Domain, workers []*worker) {
+	taken := make(map[string]bool, len(domains))
+	for _, w := range workers {
+		renamed := map[string]string{}
+		own := domains[w.first : w.first+len(w.states)]
+		for i, d := range own {
+			name := d.Name
+			if taken[name] {
+				name = d.Source + "-" + d.Name
+			}
+			for n := 2; taken[name]; n++ {
+				name = d.Source + "-" + d.Name + "-" + strconv.Itoa(n)
+			}
+			taken[name] = true
+			renamed[d.Name] = name
+			own[i].Name = name
+		}
+		for i, d := range own {
+			if name, ok := renamed[d.Parent]; ok {
+				own[i].Parent = name
+			}
+		}
+	}
+}
+
+// Domains lists all domains; Reading.Domain is an index into it.
+func (s *Sampler) Domains() []Domain { return append([]Domain(nil), s.domains...) }
+
+// Latest returns the last reading of a domain, false before the first. It
+// takes no lock.
+func (s *Sampler) Latest(domain int) (Reading, bool) {
+	if domain < 0 || domain >= len(s.latest) {
+		return Reading{}, false
+	}
+	return s.latest[domain].load(domain)
+}
+
+// Cost reports, per source, what sampling has cost so far.
+func (s *Sampler) Cost() []SourceCost {
+	costs := make([]SourceCost, len(s.workers))
+	for i, w := range s.workers {
+		costs[i] = w.cost.report()
+		costs[i].Source = strconv.Itoa(i)
+		for j := range w.states {
+			costs[i].Domains = append(costs[i].Domains, w.first+j)
+			costs[i].Source = s.domains[w.first].Source
+		}
+	}
+	return costs
+}
+
+// Run reads all sources until ctx ends, then each once more, and passes every
+// reading to sink, one call at a time; a domain's readings come in their order.
+// The slice belongs to the sampler again when sink returns. Run returns nil at
+// the end of ctx, sink's error if it has one, and a *BlockedError if calls
+// under way did not return within two seconds.
+func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	out := &outlet{sink: sink, fail: cancel}
+	start := s.clock()
+
+	readers := new(errgroup.Group)
+	for _, w := range s.workers {
+		readers.Go(func() error {
+			w.run(ctx, start, out)
+			return nil
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = readers.Wait() // readers report through the outlet
+		close(done)
+	}()
+	s.watch(ctx, done, out)
+
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case <-done:
+	case <-grace.C:
+	}
+	out.close()
+	return errors.Join(out.err, s.blocked())
+}
+
+// watch looks, until ctx ends or all readers have, for calls that do not
+// return and for steps of the clocks.
+func (s *Sampler) watch(ctx context.Context, done <-chan struct{}, out *outlet) {
+	tick := time.NewTicker(watchPeriod)
+	defer tick.Stop()
+	last, compared := s.clocks(), s.clock()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-done:
+			return
+		case <-tick.C:
+		}
+		now := s.clock()
+		for _, w := range s.workers {
+			w.watch(now, out)
+		}
+		if now-compared < clockPeriod {
+			continue
+		}
+		seen := s.clocks()
+		if stepped(last, seen) {
+			s.steps.Add(1)
+		}
+		last, compared = seen, now
+	}
+}
+
+// blocked lists the sources with a call still under way.
+func (s *Sampler) blocked() error {
+	var stuck []string
+	for _, w := range s.workers {
+		if w.running.Load() {
+			stuck = append(stuck, s.domains[w.first].Source+" ("+s.domains[w.first].Name+")")
+		}
+	}
+	if stuck == nil {
+		return nil
+	}
+	return &BlockedError{Sources: stuck}
+}
+
+// outlet serialises the batches of all readers into the sink and closes it to
+// readers that are still inside a call when Run returns.
+type outlet struct {
+	mu     sync.Mutex
+	sink   func([]Reading) error
+	fail   context.CancelCauseFunc
+	closed bool
+	err    error
+}
+
+func (o *outlet) put(batch []Reading) {
+	if len(batch) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || o.err != nil {
+		return
+	}
+	if err := o.sink(batch); err != nil {
+		o.err = fmt.Errorf("store readings: %w", err)
+		o.fail(o.err)
+	}
+}
+
+func (o *outlet) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+}

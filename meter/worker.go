@@ -1,0 +1,197 @@
+package meter
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// flushAfter and flushAt bound how long readings wait in a worker's batch.
+const (
+	flushAfter = 250 * time.Millisecond
+	flushAt    = 256
+)
+
+// worker reads one source on a thread of its own.
+type worker struct {
+	sampler *Sampler
+	source  Source
+	first   int // index of the source's first domain
+	auto    bool
+	coarse  bool
+	base    time.Duration // polling period before backing off
+	phase   float64       // offset of the polls, as a part of the period
+	judges  []Classifier
+	states  []State
+	held    []Reading // by domain, the reading whose status the next one settles
+	raw     []Reading // what the source's Read appended last
+	batch   []Reading
+	cost    *cost
+	slow    throttle
+	steps   int64 // clock steps accounted for
+
+	callSince atomic.Int64 // start of the call under way, 0 if none
+	reported  atomic.Int64 // start of the blocked call that has been reported
+	running   atomic.Bool
+}
+
+// run polls at absolute times until ctx ends, then reads once more.
+func (w *worker) run(ctx context.Context, start time.Duration, out *outlet) {
+	w.running.Store(true)
+	defer w.running.Store(false)
+	// The thread is the source's own: a driver call that blocks holds up no
+	// other source, and the thread's processor time is the source's cost.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cpu := threadCPU()
+	w.batch = make([]Reading, 0, flushAt+2*len(w.states))
+
+	period := w.base
+	due := start + time.Duration(w.phase*float64(period))
+	w.cost.mu.Lock()
+	w.cost.from = start
+	w.cost.mu.Unlock()
+	timer := time.NewTimer(max(due-w.sampler.clock(), 0))
+	defer timer.Stop()
+	flushed := start
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			continue
+		case <-timer.C:
+		}
+		before, now := w.poll(due)
+		if w.auto && !w.coarse && w.slow.note(now-before) {
+			period = w.base << w.slow.level
+			w.repace(period)
+		}
+		if now-flushed >= flushAfter || len(w.batch) >= flushAt {
+			w.flush(out)
+			flushed = now
+			w.noteCPU(threadCPU() - cpu)
+		}
+		var missed int64
+		due, missed = nextDue(due, period, now)
+		w.noteMissed(missed)
+		timer.Reset(max(due-w.sampler.clock(), 0))
+	}
+	w.poll(w.sampler.clock())
+	for i := range w.held {
+		if w.states[i].doubtful {
+			w.emit(w.held[i])
+		}
+	}
+	w.flush(out)
+	w.noteCPU(threadCPU() - cpu)
+}
+
+// nextDue is the first poll of the grid due + n·period after now, and how
+// many were passed over.
+func nextDue(due, period, now time.Duration) (next time.Duration, missed int64) {
+	next = due + period
+	if next < now {
+		missed = int64((now - next + period - 1) / period)
+		next += time.Duration(missed) * period
+	}
+	return next, missed
+}
+
+// poll reads the source once, judges the readings and puts them in the batch.
+// It returns the clock on either side of the call.
+func (w *worker) poll(due time.Duration) (before, after time.Duration) {
+	before = w.sampler.clock()
+	w.callSince.Store(int64(before) | 1) // never 0: a clock tells 0 and 1 ns apart for nobody
+	w.raw = w.source.Read(w.raw[:0])
+	w.callSince.Store(0)
+	after = w.sampler.clock()
+	var transient int64
+	stepped := w.sampler.steps.Load()
+	for _, r := range w.raw {
+		i := r.Domain
+		if i < 0 || i >= len(w.states) {
+			continue
+		}
+		if !r.HasEnergy && !r.HasPower {
+			transient++
+		}
+		var v Verdict
+		w.states[i], v = w.judges[i].Next(w.states[i], r)
+		if v.Before != "" {
+			w.held[i].Status = v.Before
+			w.emit(w.held[i])
+		}
+		r.Status = v.Status
+		if r.Status == StatusOK && stepped != w.steps {
+			r.Status = StatusClockStep
+		}
+		if v.Held {
+			w.held[i] = r
+			continue
+		}
+		w.emit(r)
+	}
+	w.steps = stepped
+	w.cost.note(due, before, after, transient)
+	return before, after
+}
+
+// emit numbers a reading by the sampler's domains and puts it in the batch.
+func (w *worker) emit(r Reading) {
+	r.Domain += w.first
+	w.sampler.latest[r.Domain].store(r)
+	w.batch = append(w.batch, r)
+}
+
+func (w *worker) flush(out *outlet) {
+	out.put(w.batch)
+	w.batch = w.batch[:0]
+}
+
+func (w *worker) repace(period time.Duration) {
+	for i := range w.judges {
+		w.judges[i].Poll = period
+	}
+	w.cost.mu.Lock()
+	w.cost.poll, w.cost.backoffs = period, w.slow.backoffs
+	w.cost.mu.Unlock()
+}
+
+func (w *worker) noteMissed(n int64) {
+	if n == 0 {
+		return
+	}
+	w.cost.mu.Lock()
+	w.cost.missed += n
+	w.cost.mu.Unlock()
+}
+
+func (w *worker) noteCPU(d time.Duration) {
+	w.cost.mu.Lock()
+	w.cost.cpu = d
+	w.cost.mu.Unlock()
+}
+
+// watch reports each domain of the source stalled, once a call, when the call
+// under way has been blocked for too long.
+func (w *worker) watch(now time.Duration, out *outlet) {
+	since := w.callSince.Load()
+	if since == 0 || now-time.Duration(since) < w.patience() || w.reported.Load() == since {
+		return
+	}
+	w.reported.Store(since)
+	batch := make([]Reading, len(w.states))
+	for i := range batch {
+		batch[i] = Reading{Domain: w.first + i, Before: time.Duration(since), After: now, Status: StatusStalled}
+	}
+	out.put(batch)
+}
+
+// patience is how long a call may take: an exporter or a BMC across the
+// network has as long as it takes to publish, a register has a second.
+func (w *worker) patience() time.Duration {
+	if w.coarse {
+		return max(blockedAfter, 2*w.base)
+	}
+	return blockedAfter
+}

@@ -1,0 +1,205 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	openai "github.com/sashabaranov/go-openai"
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/datasets"
+)
+
+// The two APIs that a Client speaks.
+const (
+	APIChat        = "chat"        // POST /chat/completions
+	APICompletions = "completions" // POST /completions
+)
+
+// Options configures a Client.
+type Options struct {
+	// BaseURL is the endpoint; where it has no path, /v1 is added.
+	BaseURL string
+	Model   string
+	// API is APIChat (the default, "") or APICompletions.
+	API string
+	// APIKey is sent as a bearer token and appears nowhere else.
+	APIKey string
+	// IgnoreEOS asks the server for exactly MaxTokens tokens a request.
+	IgnoreEOS bool
+	// Salt is put before each conversation's first prompt, so that a run finds
+	// nothing of an earlier one in the server's prefix cache.
+	Salt string
+	// ExtraBody is merged into each request's JSON body, over the client's own
+	// temperature and stream_options.
+	ExtraBody map[string]any
+	// Connections is the number of idle connections kept (default 512).
+	Connections int
+	// CAFile is a PEM file of certificate authorities to trust instead of the
+	// system's.
+	CAFile string
+	// Timeout bounds one request from its send to its last byte, 0 for none.
+	Timeout time.Duration
+}
+
+// Message is one turn of a chat's history.
+type Message struct {
+	Role    string // "user", "assistant", "system"
+	Content string
+}
+
+// Call is one request to make.
+type Call struct {
+	Request datasets.Request
+	// MaxTokens caps the answer, 0 for the server's own limit.
+	MaxTokens int
+	// History is what was said before the request's prompt.
+	History []Message
+	// Answer, if set, receives the text of the answer.
+	Answer *string
+	// Events, if set, counts token-bearing events as they arrive.
+	Events *atomic.Int64
+}
+
+// Client sends streaming requests to one OpenAI-compatible endpoint and stamps
+// what comes back. It is safe for concurrent use.
+type Client struct {
+	options   Options
+	openai    *openai.Client
+	transport *http.Transport
+	origin    time.Time
+	extra     []byte // spliced before the body's closing brace
+	buffers   sync.Pool
+}
+
+// NewClient checks the options and returns a client that has no connection
+// open yet.
+func NewClient(o Options) (*Client, error) {
+	base, err := baseURL(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	o.BaseURL = base
+	switch o.API {
+	case "":
+		o.API = APIChat
+	case APIChat, APICompletions:
+	default:
+		return nil, fmt.Errorf("api %q: want %s or %s", o.API, APIChat, APICompletions)
+	}
+	if strings.ContainsAny(o.APIKey, "\r\n\x00") {
+		return nil, errors.New("the API key holds a line break: check the environment variable it comes from")
+	}
+	extra, err := extraFields(o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{options: o, origin: time.Now(), extra: extra}
+	c.buffers.New = func() any { return new(scanner) }
+	if c.transport, err = newTransport(o, c.now); err != nil {
+		return nil, err
+	}
+	config := openai.DefaultConfig(o.APIKey)
+	config.BaseURL = o.BaseURL
+	config.HTTPClient = doer{c}
+	c.openai = openai.NewClientWithConfig(config)
+	return c, nil
+}
+
+// Close drops the idle connections.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// now is the client's own monotonic clock; Do rebases its stamps on the run's.
+func (c *Client) now() time.Duration { return time.Since(c.origin) }
+
+// Warm opens n connections and leaves them idle, so that no request of the
+// measured window pays for a handshake. Each connection carries one
+// GET /models; any answer will do. Servers close idle connections after a few
+// seconds (llama.cpp and uvicorn after five), so warm right before the window.
+func (c *Client) Warm(ctx context.Context, n int) error {
+	if n <= 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var held atomic.Int64
+	all := make(chan struct{})
+	group, ctx := errgroup.WithContext(ctx)
+	for range n {
+		group.Go(func() error {
+			// A connection is held back until every request has one of its own,
+			// or the transport would hand the first ones around.
+			trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+				if held.Add(1) == int64(n) {
+					close(all)
+				}
+				select {
+				case <-all:
+				case <-ctx.Done():
+				}
+			}}
+			req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace),
+				http.MethodGet, c.options.BaseURL+"/models", nil)
+			if err != nil {
+				return err
+			}
+			if c.options.APIKey != "" {
+				req.Header.Set("Authorization", "Bearer "+c.options.APIKey)
+			}
+			resp, err := c.transport.RoundTrip(req)
+			if err != nil {
+				return err
+			}
+			drain(resp.Body)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("open %d connections to %s: %s", n, c.options.BaseURL, c.reason(err))
+	}
+	return nil
+}
+
+// Do makes one request and reads its answer to the end. The request is built
+// at once and sent at due, or immediately if due has passed. What goes wrong is
+// in the record's Err. The stamps are on clock, which must be monotonic.
+func (c *Client) Do(ctx context.Context, call Call, due time.Duration, clock func() time.Duration) Record {
+	// One subtraction, so that connections need not know the run's clock.
+	offset := clock() - c.now()
+	x := exchange{
+		client: c,
+		due:    due - offset,
+		record: Record{
+			Request: call.Request.Index, Conversation: call.Request.Conversation, Turn: call.Request.Turn,
+			Due: due, Sent: Never, FirstToken: Never, LastToken: Never,
+			PromptTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown,
+			TargetOutputTokens: call.MaxTokens,
+			ServerPrefill:      Never, ServerDecode: Never,
+		},
+	}
+	err := x.run(ctx, call)
+	r := &x.record
+	r.Done = clock()
+	if err != nil {
+		r.Err = c.reason(x.explain(ctx, err))
+	}
+	if x.conn != nil {
+		if sent := x.conn.wrote.Load(); sent > 0 {
+			r.Sent = time.Duration(sent) + offset
+		}
+	}
+	for i := range r.TokenAt {
+		r.TokenAt[i] += offset
+	}
+	if n := len(r.TokenAt); n > 0 {
+		r.FirstToken, r.LastToken = r.TokenAt[0], r.TokenAt[n-1]
+	}
+	return *r
+}

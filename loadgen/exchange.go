@@ -1,0 +1,165 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	openai "github.com/sashabaranov/go-openai"
+)
+
+// exchange is one request on its way: what go-openai built, the connection it
+// went out on and the record it fills. Times in it are on the client's clock.
+type exchange struct {
+	client *Client
+	due    time.Duration
+	conn   *conn
+	conns  int // connections tried: more than one means that it was sent again
+	record Record
+	// response is set once the status said success: its body is ours to read.
+	response *http.Response
+	// retryAfter is the server's word on a refusal.
+	retryAfter string
+	sentPath   string
+}
+
+type exchangeKey struct{}
+
+// errTimeout is the cause of a context that Options.Timeout ended.
+var errTimeout = errors.New("request timeout")
+
+// run builds the request with go-openai, sends it and reads the stream.
+func (x *exchange) run(ctx context.Context, call Call) error {
+	c := x.client
+	if c.options.Timeout > 0 {
+		// The request is built ahead of its due time, which the timeout must
+		// not be charged for.
+		timeout := c.options.Timeout + max(0, x.due-c.now())
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		defer cancel()
+	}
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.gotConn})
+
+	var err error
+	if c.options.API == APICompletions {
+		_, err = c.openai.CreateCompletionStream(ctx, c.completionRequest(call))
+	} else {
+		_, err = c.openai.CreateChatCompletionStream(ctx, c.chatRequest(call))
+	}
+	if x.conns > 1 {
+		x.record.Flags = append(x.record.Flags, FlagResent)
+	}
+	if err != nil {
+		return x.cause(ctx, err)
+	}
+	defer drain(x.response.Body)
+	if err := checkStream(x.response); err != nil {
+		return err
+	}
+	return x.cause(ctx, x.read(call))
+}
+
+// cause puts the reason why a context ended in place of what the transport
+// made of it.
+func (x *exchange) cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// gotConn notes the connection that the request goes out on.
+func (x *exchange) gotConn(info httptrace.GotConnInfo) {
+	x.conns++
+	x.record.ConnectionReused = info.Reused
+	x.conn = stampedConn(info.Conn)
+	if x.conn != nil {
+		x.conn.wrote.Store(0)
+	}
+}
+
+// read takes the stream apart into the record.
+func (x *exchange) read(call Call) error {
+	s := x.client.buffers.Get().(*scanner)
+	defer x.client.buffers.Put(s)
+	s.reset()
+	if n := call.MaxTokens; n > 0 {
+		n = min(n+1, 4096)
+		x.record.TokenAt = make([]time.Duration, 0, n)
+		x.record.TokenCount = make([]int32, 0, n)
+	}
+	s.keepText = call.Answer != nil
+	err := s.read(x.response.Body, x.arrived, &x.record, call.Events)
+	if err == nil && call.Answer != nil {
+		*call.Answer, err = s.answer()
+	}
+	return err
+}
+
+// arrived is the time at which the connection last delivered bytes.
+func (x *exchange) arrived() time.Duration {
+	if x.conn != nil {
+		if at := x.conn.read.Load(); at > 0 {
+			return time.Duration(at)
+		}
+	}
+	return x.client.now()
+}
+
+// explain adds to a failure what only the exchange knows.
+func (x *exchange) explain(ctx context.Context, err error) error {
+	if errors.Is(err, errTimeout) {
+		return fmt.Errorf("not finished within %v: the server is slower than the request timeout allows", x.client.options.Timeout)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	if x.record.Status >= 300 {
+		return statusError(x.record.Status, x.sentPath, x.retryAfter, err)
+	}
+	return err
+}
+
+// errInterrupted marks requests that were in flight when the run was stopped.
+var errInterrupted = errors.New("interrupted")
+
+// doer is the HTTPDoer under go-openai: it sends what go-openai built with the
+// extra fields spliced in, at its due time, over the stamped transport, and
+// follows no redirect.
+type doer struct{ client *Client }
+
+var _ openai.HTTPDoer = doer{}
+
+// Do sends one request. It returns an empty body for a success, because the
+// stream is read from the exchange and not by go-openai's reader, which
+// allocates for each event.
+func (d doer) Do(req *http.Request) (*http.Response, error) {
+	x, ok := req.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return nil, errors.New("request without an exchange")
+	}
+	x.sentPath = req.URL.Path
+	if err := splice(req, d.client.extra); err != nil {
+		return nil, err
+	}
+	if err := sleepUntil(req.Context(), x.due, d.client.now); err != nil {
+		return nil, err
+	}
+	resp, err := d.client.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	x.record.Status = resp.StatusCode
+	if resp.StatusCode/100 == 2 {
+		x.response = resp
+		empty := *resp
+		empty.Body = http.NoBody
+		return &empty, nil
+	}
+	return refusal(x, resp), nil
+}

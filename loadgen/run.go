@@ -1,0 +1,417 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/datasets"
+)
+
+// Load says how a trace is put on the endpoint: by N workers (closed loop) or
+// by a schedule (open loop), one of the two.
+type Load struct {
+	// Concurrency is the number of closed-loop workers. Each is one user: it
+	// holds a conversation to its end and takes the next.
+	Concurrency int
+	// Schedule is when each conversation starts in the open loop.
+	Schedule Schedule
+	// Think is the pause between an answer and the same user's next request:
+	// the next turn and, in closed loop, the next conversation.
+	Think time.Duration
+	// MaxInFlight caps the requests in flight in the open loop, 0 for no cap.
+	// What is held back is sent as soon as there is room, late and flagged; it
+	// is never dropped, and nothing after it is rescheduled.
+	MaxInFlight int
+	// MaxTokens caps the answers of requests that the trace gives no length.
+	MaxTokens int
+	// History is where earlier answers of a conversation come from, by default
+	// HistoryAnswers.
+	History History
+	Stop    StopRules
+	// Drain is how long requests in flight may still take after ctx has ended.
+	// What a stop rule ends is always drained to the last request.
+	Drain time.Duration
+	// LateBound is the lateness above which a request is flagged and, at p99,
+	// the run; by default DefaultLateBound.
+	LateBound time.Duration
+	// Live, if set, is updated while the run goes on.
+	Live *Live
+}
+
+// DefaultLateBound is the lateness that a schedule may have at p99.
+const DefaultLateBound = 10 * time.Millisecond
+
+// lead is the time between Run's start and the window's, in which the first
+// requests are built.
+const lead = 5 * time.Millisecond
+
+// Live is the state of a run while it goes on.
+type Live struct {
+	InFlight, Done, Errors atomic.Int64
+	// Tokens counts token-bearing events as they arrive.
+	Tokens atomic.Int64
+	// WorstLateness is in nanoseconds.
+	WorstLateness atomic.Int64
+}
+
+// Run puts the trace on the endpoint and calls sink once for each request that
+// was started, one at a time, as each finishes. Record.Request is the position
+// in the order of sending's trace: reqs[Request], counted on when the trace is
+// repeated. When a stop rule ends the run, requests in flight are waited for;
+// when ctx ends it, they get Load.Drain and are then recorded as interrupted.
+// The error is about the load itself or ctx: failed requests are records.
+func Run(ctx context.Context, c *Client, load Load, reqs []datasets.Request, clock func() time.Duration, sink func(Record)) (Stats, error) {
+	if err := load.check(reqs); err != nil {
+		return Stats{}, err
+	}
+	if load.Live == nil {
+		load.Live = new(Live)
+	}
+	if load.History == "" {
+		load.History = HistoryAnswers
+	}
+	if load.LateBound == 0 {
+		load.LateBound = DefaultLateBound
+	}
+	r := &run{client: c, load: load, reqs: reqs, sessions: sessions(reqs), clock: clock, sink: sink}
+	r.start = clock() + lead
+	r.tally = newTally()
+	r.watch = newStarvation(clock, readSchedstat)
+	r.watch.watch(r.passSeen)
+
+	// Requests outlive ctx by the drain time.
+	inFlight, abort := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abort(nil)
+	release := context.AfterFunc(ctx, func() {
+		if load.Drain <= 0 {
+			abort(errInterrupted)
+			return
+		}
+		timer := time.NewTimer(load.Drain)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			abort(errInterrupted)
+		case <-inFlight.Done():
+		}
+	})
+	defer release()
+
+	if load.Schedule != nil {
+		r.openLoop(ctx, inFlight)
+	} else {
+		r.closedLoop(ctx, inFlight)
+	}
+	r.watch.stop()
+	r.flush()
+	stats := r.stats(r.watch)
+	if ctx.Err() != nil {
+		return stats, fmt.Errorf("run stopped: %w", context.Cause(ctx))
+	}
+	return stats, nil
+}
+
+// check refuses loads that mean nothing.
+func (l Load) check(reqs []datasets.Request) error {
+	switch {
+	case len(reqs) == 0:
+		return errors.New("the trace has no requests")
+	case l.Schedule == nil && l.Concurrency < 1:
+		return fmt.Errorf("concurrency %d: want 1 or more", l.Concurrency)
+	case l.Schedule != nil && l.Concurrency > 0:
+		return errors.New("give a concurrency or a schedule, not both; cap a schedule with the limit on requests in flight")
+	case l.Think < 0 || l.Drain < 0 || l.LateBound < 0 || l.MaxInFlight < 0 || l.MaxTokens < 0:
+		return errors.New("load: want no negative bound")
+	}
+	switch l.History {
+	case "", HistoryAnswers, HistoryTrace:
+	default:
+		return fmt.Errorf("history %q: want %s or %s", l.History, HistoryAnswers, HistoryTrace)
+	}
+	return l.Stop.validate()
+}
+
+// run is the state of one Run.
+type run struct {
+	client   *Client
+	load     Load
+	reqs     []datasets.Request
+	sessions []session
+	clock    func() time.Duration
+	start    time.Duration
+	watch    *starvation
+
+	mu      sync.Mutex // guards what follows and serialises sink
+	sink    func(Record)
+	next    int // sessions started
+	started int // requests started
+	stopped string
+	tally   tally
+	pending []Record // finished, waiting for the starvation watch to pass them
+}
+
+// take hands out the next session and the number of earlier requests of its
+// repetition, or reports that no more are to be started.
+func (r *run) take(ctx context.Context) (s session, n, base int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.goesOn(ctx) {
+		return session{}, 0, 0, false
+	}
+	n = r.next
+	round := n / len(r.sessions)
+	if round > 0 && !r.load.Stop.repeats() {
+		r.stopped = StoppedTrace
+		return session{}, 0, 0, false
+	}
+	r.next++
+	return r.sessions[n%len(r.sessions)], n, round * len(r.reqs), true
+}
+
+// admit counts one more request, unless a stop rule has been reached.
+func (r *run) admit(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.goesOn(ctx) {
+		return false
+	}
+	r.started++
+	return true
+}
+
+// goesOn reports whether requests may still be started; the first reason why
+// not stays.
+func (r *run) goesOn(ctx context.Context) bool {
+	if r.stopped != "" {
+		return false
+	}
+	if ctx.Err() != nil {
+		r.stopped = StoppedInterrupt
+		return false
+	}
+	r.stopped = r.load.Stop.reached(r.started, r.clock()-r.start, r.tally.errors)
+	return r.stopped == ""
+}
+
+// end keeps the first reason why the run ended.
+func (r *run) end(reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped == "" {
+		r.stopped = reason
+	}
+}
+
+// closedLoop runs the workers until there is nothing left to start.
+func (r *run) closedLoop(ctx, inFlight context.Context) {
+	var group errgroup.Group
+	for range r.load.Concurrency {
+		group.Go(func() error {
+			due := r.start
+			for {
+				if !r.pause(ctx, due) {
+					return nil
+				}
+				s, _, base, ok := r.take(ctx)
+				if !ok {
+					return nil
+				}
+				// A worker without think time is due when it becomes free.
+				due = r.converse(ctx, inFlight, s, base, due, nil) + r.load.Think
+			}
+		})
+	}
+	group.Wait()
+}
+
+// openLoop starts each conversation at its due time.
+func (r *run) openLoop(ctx, inFlight context.Context) {
+	var room chan struct{}
+	if r.load.MaxInFlight > 0 {
+		room = make(chan struct{}, r.load.MaxInFlight)
+	}
+	var group errgroup.Group
+	for k := 0; ; k++ {
+		offset, ok := r.load.Schedule.Due(k)
+		if !ok {
+			r.end(StoppedSchedule)
+			break
+		}
+		due := r.start + offset
+		// Woken a little early, the request is built before it is due.
+		if !r.pause(ctx, due-2*fineSleep) {
+			break
+		}
+		s, _, base, ok := r.take(ctx)
+		if !ok {
+			break
+		}
+		group.Go(func() error {
+			r.converse(ctx, inFlight, s, base, due, room)
+			return nil
+		})
+	}
+	group.Wait()
+}
+
+// pause waits for a point on the run's clock and reports whether the run still
+// goes on then; a stop by duration does not wait for a point beyond it.
+func (r *run) pause(ctx context.Context, until time.Duration) bool {
+	if limit := r.load.Stop.MaxDuration; limit > 0 && until-r.start >= limit {
+		if r.wait(ctx, r.start+limit) {
+			r.end(StoppedMaxDuration)
+		}
+		return false
+	}
+	return r.wait(ctx, until)
+}
+
+// wait sleeps until a point on the run's clock, or until ctx ends: false.
+func (r *run) wait(ctx context.Context, until time.Duration) bool {
+	wait := until - r.clock()
+	if wait <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		r.end(StoppedInterrupt)
+		return false
+	}
+}
+
+// converse holds one conversation and returns when its last answer was done.
+// A failed turn ends it, because its next turn has no answer to follow.
+func (r *run) converse(ctx, inFlight context.Context, s session, base int, due time.Duration, room chan struct{}) time.Duration {
+	var history []Message
+	done := due
+	for i, at := range s.turns {
+		if i > 0 {
+			due = done + r.load.Think
+			if !r.pause(ctx, due-2*fineSleep) {
+				return done
+			}
+		}
+		if !r.admit(ctx) {
+			return done
+		}
+		held := false
+		if room != nil {
+			select {
+			case room <- struct{}{}:
+			default:
+				held = true
+				// Admitted requests are never dropped: after an interrupt they
+				// pass through and are recorded as interrupted.
+				select {
+				case room <- struct{}{}:
+				case <-inFlight.Done():
+					room = nil
+				}
+			}
+		}
+		record, answer := r.one(inFlight, r.reqs[at], due, history, len(s.turns) > i+1)
+		if room != nil {
+			<-room
+		}
+		record.Request = base + at
+		if held {
+			record.Flags = append(record.Flags, FlagHeld)
+		}
+		r.finish(record)
+		done = record.Done
+		if !record.OK() {
+			return done
+		}
+		if len(s.turns) > i+1 {
+			if r.load.History == HistoryTrace {
+				answer = r.reqs[at].Completion
+			}
+			history = append(history,
+				Message{Role: "user", Content: r.reqs[at].Prompt},
+				Message{Role: "assistant", Content: answer})
+		}
+	}
+	return done
+}
+
+// one makes one request.
+func (r *run) one(ctx context.Context, request datasets.Request, due time.Duration, history []Message, wantAnswer bool) (Record, string) {
+	call := Call{Request: request, MaxTokens: r.load.MaxTokens, History: history, Events: &r.load.Live.Tokens}
+	if request.OutputTokens > 0 {
+		call.MaxTokens = request.OutputTokens
+		if r.load.MaxTokens > 0 {
+			call.MaxTokens = min(call.MaxTokens, r.load.MaxTokens)
+		}
+	}
+	var answer string
+	if wantAnswer && r.load.History == HistoryAnswers {
+		call.Answer = &answer
+	}
+	r.load.Live.InFlight.Add(1)
+	record := r.client.Do(ctx, call, due, r.clock)
+	r.load.Live.InFlight.Add(-1)
+	return record, answer
+}
+
+// finish flags a record, counts it and passes it on.
+func (r *run) finish(record Record) {
+	late := record.Lateness()
+	if late > r.load.LateBound {
+		record.Flags = append(record.Flags, FlagLate)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tally.add(record, late)
+	live := r.load.Live
+	if late > 0 && int64(late) > live.WorstLateness.Load() {
+		live.WorstLateness.Store(int64(late))
+	}
+	live.Done.Add(1)
+	if !record.OK() {
+		live.Errors.Add(1)
+	}
+	r.pending = append(r.pending, record)
+}
+
+// passSeen passes on what the starvation watch has seen to the end.
+func (r *run) passSeen() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pass(r.watch.upTo())
+}
+
+// pass hands the pending records that the starvation watch has seen to the
+// end on to sink, with its verdict.
+func (r *run) pass(seen time.Duration) {
+	kept := r.pending[:0]
+	for _, record := range r.pending {
+		if record.Done > seen {
+			kept = append(kept, record)
+			continue
+		}
+		if r.watch.starved(record.Due, record.Done) {
+			record.Flags = append(record.Flags, FlagStarved)
+			r.tally.starved++
+		}
+		r.sink(record)
+	}
+	clear(r.pending[len(kept):])
+	r.pending = kept
+}
+
+// flush passes on what is left once the watch has stopped.
+func (r *run) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pass(1<<63 - 1)
+}

@@ -1,0 +1,118 @@
+package loadgen
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// newTransport is the one HTTP/1.1 transport of a client: no proxy, no
+// compression, no cap on connections (a cap would queue requests inside the
+// client and the queue would show as the server's latency), and idle
+// connections kept for as long as the server keeps them.
+func newTransport(o Options, now func() time.Duration) (*http.Transport, error) {
+	idle := o.Connections
+	if idle <= 0 {
+		idle = 512
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read certificate authorities: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read certificate authorities %s: no PEM certificate in it", o.CAFile)
+		}
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			inner, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &conn{Conn: inner, now: now}, nil
+		},
+		TLSClientConfig:     config,
+		TLSHandshakeTimeout: 10 * time.Second,
+		Protocols:           protocols,
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: idle,
+		WriteBufferSize:     8 << 10,
+	}, nil
+}
+
+// conn stamps its traffic. HTTP/1.1 has one request at a time on it, so the
+// last write before an answer is the request's, and the last read is the
+// arrival of whatever the body just returned.
+type conn struct {
+	net.Conn
+	now         func() time.Duration
+	wrote, read atomic.Int64
+}
+
+// Write stamps before the system call: after it the thread may have been
+// preempted by the server that it has woken.
+func (c *conn) Write(p []byte) (int, error) {
+	c.wrote.Store(int64(c.now()))
+	return c.Conn.Write(p)
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.read.Store(int64(c.now()))
+	}
+	return n, err
+}
+
+// stampedConn finds the stamped connection below TLS, nil if there is none.
+func stampedConn(c net.Conn) *conn {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	stamped, _ := c.(*conn)
+	return stamped
+}
+
+// drainLimit is how much of a finished body is read to save its connection.
+const drainLimit = 64 << 10
+
+// drain reads what is left of a body and closes it: net/http gives up a
+// connection whose last chunk has not been read.
+func drain(body io.ReadCloser) {
+	io.Copy(io.Discard, io.LimitReader(body, drainLimit))
+	body.Close()
+}
+
+// baseURL checks an endpoint and adds the /v1 that OpenAI's own has.
+func baseURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", fmt.Errorf("endpoint %q: want a URL such as http://127.0.0.1:8080/v1", s)
+	}
+	if u.User != nil {
+		return "", fmt.Errorf("endpoint %s: give credentials as an API key, not in the URL", u.Host)
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("endpoint %q: want no query and no fragment", s)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	if u.Path == "" {
+		u.Path = "/v1"
+	}
+	return u.String(), nil
+}

@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Kinds of server.
+const (
+	LlamaCpp = "llama.cpp"
+	VLLM     = "vllm"
+	SGLang   = "sglang"
+	OpenAI   = "openai" // any other that speaks the protocol
+)
+
+// Names of what a server may not tell, as they stand in Identity.Unknown.
+const (
+	unknownVersion = "version"
+	unknownBatch   = "effective_batch"
+	unknownContext = "context_tokens"
+)
+
+// Identity is what a server says it is.
+type Identity struct {
+	// Kind is LlamaCpp, VLLM, SGLang or OpenAI.
+	Kind string
+	// Version is the server's own, "" if it does not tell.
+	Version string
+	// Model is the name to ask for: the only one that is served, or the first
+	// base model; Models are all that /v1/models lists.
+	Model  string
+	Models []string
+	// EffectiveBatch is the highest number of requests that the server decodes
+	// together, ContextTokens the longest prompt and output together of one
+	// request; 0 if the server does not tell.
+	EffectiveBatch, ContextTokens int
+	// Unknown names what the server does not tell.
+	Unknown []string
+}
+
+// modelList is the answer of /v1/models with the additions that servers make.
+type modelList struct {
+	Data []struct {
+		ID      string `json:"id"`
+		OwnedBy string `json:"owned_by"`
+		Parent  string `json:"parent"`        // vLLM: the base of a LoRA adapter
+		MaxLen  int    `json:"max_model_len"` // vLLM, SGLang
+	} `json:"data"`
+}
+
+// Identify asks the server at baseURL what it is. A nil client is http's
+// default. It fails if the server has no /v1/models, which every
+// OpenAI-compatible server has, or serves no model; anything else that is
+// missing is named in Unknown.
+func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Identity, error) {
+	e, err := newEndpoint(c, baseURL, apiKey)
+	if err != nil {
+		return Identity{}, err
+	}
+	var list modelList
+	if err := e.getJSON(ctx, "/v1/models", &list); err != nil {
+		return Identity{}, fmt.Errorf("identify %s: %w", e.root, err)
+	}
+	var id Identity
+	for _, m := range list.Data {
+		id.Models = append(id.Models, m.ID)
+		if id.Model == "" && m.Parent == "" {
+			id.Model, id.ContextTokens = m.ID, m.MaxLen
+		}
+	}
+	if id.Model == "" {
+		return Identity{}, fmt.Errorf("identify %s: it serves no model", e.root)
+	}
+	id.Kind = e.kind(ctx, list.Data[0].OwnedBy)
+	switch id.Kind {
+	case LlamaCpp:
+		err = e.askLlamaCpp(ctx, &id)
+	case VLLM:
+		err = e.askVLLM(ctx, &id)
+	case SGLang:
+		err = e.askSGLang(ctx, &id)
+	}
+	if err != nil && !absent(err) {
+		return Identity{}, fmt.Errorf("identify %s as %s: %w", e.root, id.Kind, err)
+	}
+	for _, u := range []struct {
+		name    string
+		missing bool
+	}{
+		{unknownVersion, id.Version == ""},
+		{unknownBatch, id.EffectiveBatch == 0},
+		{unknownContext, id.ContextTokens == 0},
+	} {
+		if u.missing {
+			id.Unknown = append(id.Unknown, u.name)
+		}
+	}
+	return id, nil
+}
+
+// kind goes by the owner that the model list names, and where it names none
+// that is known, as behind some proxies, by a path that only one kind has.
+func (e endpoint) kind(ctx context.Context, owner string) string {
+	switch owner {
+	case "llamacpp":
+		return LlamaCpp
+	case "vllm":
+		return VLLM
+	case "sglang":
+		return SGLang
+	}
+	var props struct {
+		Slots int `json:"total_slots"`
+	}
+	if e.getJSON(ctx, "/props", &props) == nil && props.Slots > 0 {
+		return LlamaCpp
+	}
+	var info sglangInfo
+	if e.getJSON(ctx, "/get_server_info", &info) == nil && info.Version != "" {
+		return SGLang
+	}
+	return OpenAI
+}
+
+// askLlamaCpp reads /props (tools/server of llama.cpp).
+func (e endpoint) askLlamaCpp(ctx context.Context, id *Identity) error {
+	var props struct {
+		Slots    int    `json:"total_slots"`
+		Build    string `json:"build_info"`
+		Defaults struct {
+			Context int `json:"n_ctx"` // of one slot
+		} `json:"default_generation_settings"`
+	}
+	if err := e.getJSON(ctx, "/props", &props); err != nil {
+		return err
+	}
+	id.EffectiveBatch, id.ContextTokens = props.Slots, props.Defaults.Context
+	// "b0-unknown" is a build that did not record what it is.
+	if !strings.HasSuffix(props.Build, "-unknown") {
+		id.Version = props.Build
+	}
+	return nil
+}
+
+// askVLLM reads /version, and the batch limit from /server_info, which vLLM
+// serves only with VLLM_SERVER_DEV_MODE=1.
+func (e endpoint) askVLLM(ctx context.Context, id *Identity) error {
+	var version struct {
+		Version string `json:"version"`
+	}
+	if err := e.getJSON(ctx, "/version", &version); err != nil {
+		return err
+	}
+	id.Version = version.Version
+	var info struct {
+		Config struct {
+			Scheduler struct {
+				MaxSeqs int `json:"max_num_seqs"`
+			} `json:"scheduler_config"`
+		} `json:"vllm_config"`
+	}
+	if err := e.getJSON(ctx, "/server_info?config_format=json", &info); err != nil {
+		return err
+	}
+	id.EffectiveBatch = info.Config.Scheduler.MaxSeqs
+	return nil
+}
+
+// sglangInfo is SGLang's /get_server_info: its arguments, and the scheduler's
+// state of each data-parallel rank.
+type sglangInfo struct {
+	Version string `json:"version"`
+	Running int    `json:"max_running_requests"` // as asked, null if not
+	Context int    `json:"context_length"`       // as asked, null if not
+	Ranks   []struct {
+		Running int `json:"effective_max_running_requests_per_dp"`
+	} `json:"internal_states"`
+}
+
+func (e endpoint) askSGLang(ctx context.Context, id *Identity) error {
+	b, err := e.do(ctx, http.MethodGet, "/get_server_info", nil)
+	if absent(err) { // its later name
+		b, err = e.do(ctx, http.MethodGet, "/server_info", nil)
+	}
+	if err != nil {
+		return err
+	}
+	var info sglangInfo
+	if err := json.Unmarshal(b, &info); err != nil {
+		return fmt.Errorf("server info: %w", err)
+	}
+	id.Version = info.Version
+	for _, r := range info.Ranks {
+		id.EffectiveBatch += r.Running
+	}
+	if id.ContextTokens == 0 {
+		id.ContextTokens = info.Context
+	}
+	return nil
+}

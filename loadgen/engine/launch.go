@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// DefaultReady is how long a server may take to become healthy: vLLM needs
+// half a minute on CPUs, and minutes for large weights from a cold disk.
+const DefaultReady = 10 * time.Minute
+
+// DefaultGrace is how long a server may take to end after SIGTERM.
+const DefaultGrace = 10 * time.Second
+
+// Launch says how to start a server.
+type Launch struct {
+	// Command is run by sh, with {port} replaced by a free port, {batch} by
+	// Batch and {cpus} by CPUs. It must have {port}, and {batch} if Batch is
+	// not 0.
+	Command string
+	Batch   int
+	// CPUs, if given, is the list of cores ("0-3,8") that the server and its
+	// children are bound to.
+	CPUs string
+	// Ready is the deadline for health, DefaultReady if 0; Grace the time
+	// between SIGTERM and SIGKILL, DefaultGrace if 0.
+	Ready, Grace time.Duration
+	// Log gets what the server prints, nil for nowhere.
+	Log io.Writer
+}
+
+// Server is a launched server. Its processes form one process group, which
+// Stop ends as a whole; should this process die without Stop, even by
+// SIGKILL, the group is ended too.
+type Server struct {
+	port     int
+	pid      int // of the group's leader, and so the group's id
+	grace    time.Duration
+	tail     *tail
+	output   *os.File
+	watchdog *watchdog
+	tasks    errgroup.Group
+	exited   chan struct{} // closed when the leader has ended
+	exitErr  error         // valid once exited is closed
+	drained  chan struct{} // closed when nobody can print any more
+	stop     sync.Once
+	stopErr  error
+}
+
+// Start launches a server on a free port of 127.0.0.1 and waits until it is
+// healthy. A server that ends, or is not healthy by the deadline or when ctx
+// is cancelled, is stopped, and the error carries the last lines it printed.
+// After Start the caller must Stop the server; ctx has no more effect on it.
+func Start(ctx context.Context, l Launch) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	line, err := l.expand(port)
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.spawn(line, port)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx, orDefault(l.Ready, DefaultReady)); err != nil {
+		// The caller gets no Server, so nobody else can stop it. It is
+		// broken already: no reason to be patient once ctx is over.
+		return nil, errors.Join(err, s.Stop(ctx))
+	}
+	return s, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return def
+}
+
+// expand replaces the placeholders of the command.
+func (l Launch) expand(port int) (string, error) {
+	need := func(placeholder, what string) error {
+		return fmt.Errorf("engine command %q has no %s: put it where the command takes the %s",
+			Redact(l.Command), placeholder, what)
+	}
+	switch {
+	case strings.TrimSpace(l.Command) == "":
+		return "", errors.New("engine command is empty")
+	case l.Batch < 0:
+		return "", fmt.Errorf("batch %d: must be at least 1", l.Batch)
+	case !strings.Contains(l.Command, "{port}"):
+		return "", need("{port}", "port")
+	case l.Batch > 0 && !strings.Contains(l.Command, "{batch}"):
+		return "", need("{batch}", "batch size")
+	case l.CPUs == "" && strings.Contains(l.Command, "{cpus}"):
+		return "", fmt.Errorf("engine command %q has {cpus}, but no list of cores is given", Redact(l.Command))
+	}
+	return strings.NewReplacer("{port}", strconv.Itoa(port),
+		"{batch}", strconv.Itoa(l.Batch), "{cpus}", l.CPUs).Replace(l.Command), nil
+}
+
+// freePort asks the kernel for a port that nobody listens on.
+func freePort() (int, error) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port, nil
+}
+
+// spawn starts the process group and what guards it.
+func (l Launch) spawn(line string, port int) (*Server, error) {
+	cpus, err := parseCPUs(l.CPUs)
+	if err != nil {
+		return nil, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("pipe for the engine's output: %w", err)
+	}
+	grace := orDefault(l.Grace, DefaultGrace)
+	guard, err := newWatchdog(grace)
+	if err != nil {
+		r.Close()
+		w.Close()
+		return nil, err
+	}
+	s := &Server{
+		port: port, grace: grace, output: r, watchdog: guard,
+		tail:   newTail(l.Log, secrets(l.Command)),
+		exited: make(chan struct{}), drained: make(chan struct{}),
+	}
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Stdout, cmd.Stderr = w, w
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+
+	started := make(chan error)
+	s.tasks.Go(func() error {
+		// The parent-death signal is sent when the forking thread ends, not
+		// the process, and the core mask is inherited from that thread: so one
+		// thread starts the server, stays with it until it ends, and is
+		// thrown away after.
+		runtime.LockOSThread()
+		err := cpus.bindThread()
+		if err == nil {
+			err = cmd.Start()
+		}
+		w.Close()
+		started <- err
+		if err != nil {
+			return nil
+		}
+		err = cmd.Wait()
+		if err == nil {
+			err = errors.New("exit status 0")
+		}
+		s.exitErr = err
+		close(s.exited)
+		return nil
+	})
+	if err := <-started; err != nil {
+		r.Close()
+		return nil, errors.Join(fmt.Errorf("start engine: %w", err), guard.dismiss(), s.tasks.Wait())
+	}
+	s.pid = cmd.Process.Pid
+	guard.guard(s.pid)
+	s.tasks.Go(func() error {
+		io.Copy(s.tail, r) // ends when no process holds the pipe's other end
+		s.tail.flush()
+		close(s.drained)
+		return nil
+	})
+	return s, nil
+}
+
+// awaitReady waits until the server is healthy, ended or late.
+func (s *Server) awaitReady(ctx context.Context, limit time.Duration) error {
+	late := fmt.Errorf("engine was not healthy after %v: give it more time, or see what it printed", limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
+	defer cancel()
+	ctx, died := context.WithCancelCause(ctx)
+	defer died(nil)
+	var wait errgroup.Group
+	ready := make(chan struct{})
+	wait.Go(func() error {
+		select {
+		case <-s.exited:
+			died(fmt.Errorf("engine ended before it was healthy: %w", s.exitErr))
+		case <-ready:
+		}
+		return nil
+	})
+	err := WaitReady(ctx, nil, s.URL(), "")
+	close(ready)
+	wait.Wait()
+	if err == nil {
+		select {
+		case <-s.exited: // whoever answered, it was not this server
+			err = fmt.Errorf("engine ended, yet port %d answers: another server has taken it: %w", s.port, s.exitErr)
+		default:
+			return nil
+		}
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return s.withTail(err)
+}
+
+// withTail adds the last lines that the server printed.
+func (s *Server) withTail(err error) error {
+	select {
+	case <-s.drained:
+	case <-time.After(200 * time.Millisecond): // its children still can print
+	}
+	if lines := s.tail.lines(); lines != "" {
+		return fmt.Errorf("%w; its last lines:\n%s", err, lines)
+	}
+	return fmt.Errorf("%w; it printed nothing", err)
+}
+
+// URL is the server's address, without a trailing slash.
+func (s *Server) URL() string { return "http://127.0.0.1:" + strconv.Itoa(s.port) }
+
+// PID is the id of the first process, which is also the id of the process
+// group; the computing may happen in its children.
+func (s *Server) PID() int { return s.pid }
+
+// Exited is closed when the first process has ended.
+func (s *Server) Exited() <-chan struct{} { return s.exited }
+
+// ExitError says how the server ended, with the last lines that it printed. It
+// is nil while the server runs and never nil afterwards: a server that ends
+// by itself has failed, whatever its exit status.
+func (s *Server) ExitError() error {
+	select {
+	case <-s.exited:
+		return s.withTail(fmt.Errorf("engine ended: %w", s.exitErr))
+	default:
+		return nil
+	}
+}

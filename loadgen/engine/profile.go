@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Profile is what has to be known of a kind of server to load it fairly.
+type Profile struct {
+	// Kind is the Identity's.
+	Kind string
+	// SaltField is the request field that keeps one run's prefix cache entries
+	// apart from another's without a change to the prompt, "" if there is none.
+	SaltField string
+
+	extra map[string]any
+	reset string // path that drops the prefix cache
+	salt  bool
+}
+
+// profiles is constant.
+var profiles = map[string]Profile{
+	// cache_prompt false makes llama.cpp compute every prompt in full.
+	LlamaCpp: {Kind: LlamaCpp, extra: map[string]any{"cache_prompt": false}},
+	// vLLM and SGLang can say on every chunk how many tokens there were so far:
+	// a chunk is not a token.
+	VLLM: {Kind: VLLM, salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
+		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
+	SGLang: {Kind: SGLang, salt: true, reset: "/flush_cache",
+		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
+	OpenAI: {Kind: OpenAI, salt: true},
+}
+
+// ProfileFor returns the profile of a kind, that of OpenAI if the kind is not
+// known.
+func ProfileFor(kind string) Profile {
+	if p, ok := profiles[kind]; ok {
+		return p
+	}
+	return profiles[OpenAI]
+}
+
+// ExtraBody lists the fields to add to each request. The caller may change it.
+func (p Profile) ExtraBody() map[string]any {
+	body := make(map[string]any, len(p.extra))
+	for k, v := range p.extra {
+		if inner, ok := v.(map[string]any); ok {
+			copied := make(map[string]any, len(inner))
+			for k, v := range inner {
+				copied[k] = v
+			}
+			v = copied
+		}
+		body[k] = v
+	}
+	return body
+}
+
+// NeedsSalt reports whether a prompt that the server has seen before may cost
+// it less than one it has not: then each run must make its prompts its own.
+func (p Profile) NeedsSalt() bool { return p.salt }
+
+// ErrNoReset says that the server cannot drop its prefix cache when asked to,
+// or not as it was started.
+var ErrNoReset = errors.New("the server has no way to reset its prefix cache")
+
+// ResetPrefixCache makes the server forget the prompts it has seen. The server
+// must be idle. The error is ErrNoReset where it cannot: vLLM can only if it
+// was started with VLLM_SERVER_DEV_MODE=1.
+func (p Profile) ResetPrefixCache(ctx context.Context, c *http.Client, baseURL, apiKey string) error {
+	if p.reset == "" {
+		return ErrNoReset
+	}
+	e, err := newEndpoint(c, baseURL, apiKey)
+	if err != nil {
+		return err
+	}
+	_, err = e.do(ctx, http.MethodPost, p.reset, nil)
+	if absent(err) {
+		return ErrNoReset
+	}
+	if err != nil {
+		return fmt.Errorf("reset prefix cache of %s: %w", e.root, err)
+	}
+	return nil
+}
+
+// CommandFor expands a preset, KIND:MODEL, into a launch line for the user's
+// own installation of that server: "vllm:DIR-OR-NAME", "sglang:DIR-OR-NAME",
+// "llama.cpp:FILE.gguf". Anything else is a command already, and is returned
+// as it is.
+func CommandFor(spec string) (string, error) {
+	kind, model, ok := strings.Cut(spec, ":")
+	if !ok || strings.ContainsAny(kind, " \t/") {
+		return spec, nil
+	}
+	var line string
+	switch kind {
+	case VLLM:
+		// The development mode answers /server_info and /reset_prefix_cache.
+		line = "VLLM_SERVER_DEV_MODE=1 vllm serve %s --host 127.0.0.1 --port {port} --max-num-seqs {batch}"
+	case SGLang:
+		line = "python3 -m sglang.launch_server --model-path %s --host 127.0.0.1 --port {port} --max-running-requests {batch} --enable-metrics"
+	case LlamaCpp:
+		line = "llama-server --model %s --host 127.0.0.1 --port {port} --parallel {batch} --metrics --slots"
+	default:
+		return spec, nil
+	}
+	if model == "" {
+		return "", fmt.Errorf("engine preset %q names no model: write %s:MODEL", spec, kind)
+	}
+	return fmt.Sprintf(line, quote(model)), nil
+}
+
+// quote makes a word of the shell out of s.
+func quote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"cfubench/datasets"
+	"golang.org/x/sync/errgroup"
+)
+
+// tokenizeConcurrency bounds the requests in flight: servers tokenize on few
+// threads, and none takes several texts in one request.
+const tokenizeConcurrency = 8
+
+// tokenizer counts with the server's own /tokenize.
+type tokenizer struct {
+	endpoint
+	model string // vLLM and SGLang want it; filled by the first Count
+}
+
+var _ datasets.Tokenizer = (*tokenizer)(nil)
+
+// NewTokenizer returns the tokenizer of the server at baseURL, through its
+// /tokenize, which llama.cpp, vLLM and SGLang have. Special tokens that the
+// server adds to a prompt (BOS) are counted, as in vLLM's benchmark.
+func NewTokenizer(baseURL string) (datasets.Tokenizer, error) {
+	// Idle connections enough for all workers: the default keeps two.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = tokenizeConcurrency
+	e, err := newEndpoint(&http.Client{Transport: transport}, baseURL, "")
+	if err != nil {
+		return nil, err
+	}
+	return &tokenizer{endpoint: e}, nil
+}
+
+func (*tokenizer) Name() string { return "endpoint" }
+
+// Count implements datasets.Tokenizer.
+func (t *tokenizer) Count(ctx context.Context, texts []string) ([]int, error) {
+	if t.model == "" {
+		var list modelList
+		if err := t.getJSON(ctx, "/v1/models", &list); err != nil {
+			return nil, fmt.Errorf("tokenize at %s: %w", t.root, err)
+		}
+		if len(list.Data) == 0 {
+			return nil, fmt.Errorf("tokenize at %s: it serves no model", t.root)
+		}
+		t.model = list.Data[0].ID
+	}
+	counts := make([]int, len(texts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(tokenizeConcurrency)
+	for i, text := range texts {
+		if ctx.Err() != nil {
+			break // an earlier text failed
+		}
+		group.Go(func() (err error) {
+			counts[i], err = t.count(ctx, text)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		if absent(err) {
+			err = fmt.Errorf("%w: the server does not tokenize; choose --tokenizer words or tiktoken:NAME", err)
+		}
+		return nil, fmt.Errorf("tokenize at %s: %w", t.root, err)
+	}
+	return counts, ctx.Err()
+}
+
+// count asks for one text with the fields of all servers: "content" and
+// "add_special" are llama.cpp's, "model", "prompt" and "add_special_tokens"
+// vLLM's and SGLang's.
+func (t *tokenizer) count(ctx context.Context, text string) (int, error) {
+	answer, err := t.do(ctx, http.MethodPost, "/tokenize", map[string]any{
+		"content": text, "add_special": true,
+		"model": t.model, "prompt": text, "add_special_tokens": true,
+	})
+	if err != nil {
+		return 0, err
+	}
+	var got struct {
+		Count  *int  `json:"count"`
+		Tokens []int `json:"tokens"`
+	}
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return 0, fmt.Errorf("/tokenize: %w", err)
+	}
+	switch {
+	case got.Count != nil:
+		return *got.Count, nil
+	case got.Tokens != nil:
+		return len(got.Tokens), nil
+	}
+	return 0, errors.New("/tokenize answered neither tokens nor their count")
+}

@@ -100,7 +100,7 @@ func (c Classifier) Next(s State, r Reading) (State, Verdict) {
 // judge compares now with the last good point.
 func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 	late := c.late(s.good.at, r)
-	if late && c.Range > 0 && c.Limit > 0 && energyOf(c.Limit, now.at-s.good.at) > c.Range/2 {
+	if late && c.Range > 0 && c.Limit > 0 && EnergyOf(c.Limit, now.at-s.good.at) > c.Range/2 {
 		// A counter may have wrapped more than once in so long a silence.
 		s.good, s.changed = now, now.at
 		return s, Verdict{Status: StatusReset}
@@ -195,7 +195,7 @@ func (c Classifier) most(apart time.Duration) Energy {
 	if limit == 0 {
 		limit = ceiling
 	}
-	return energyOf(limit+limit/2, apart+2*c.UpdatePeriod) + c.Quantum
+	return EnergyOf(limit+limit/2, apart+2*c.UpdatePeriod) + c.Quantum
 }
 
 func (c Classifier) late(last time.Duration, r Reading) bool {
@@ -206,8 +206,9 @@ func (c Classifier) stalled(changed, now time.Duration) bool {
 	return !c.MayRest && now-changed > max(5*c.UpdatePeriod, stallFloor)
 }
 
-// energyOf is p held for d, in whole microjoules, without overflow on the way.
-func energyOf(p Power, d time.Duration) Energy {
+// EnergyOf is the energy of power p held for d, in whole microjoules rounded
+// down, without overflow on the way; 0 where either is not positive.
+func EnergyOf(p Power, d time.Duration) Energy {
 	if p <= 0 || d <= 0 {
 		return 0
 	}
@@ -218,6 +219,3 @@ func energyOf(p Power, d time.Duration) Energy {
 	q, _ := bits.Div64(hi, lo, uint64(time.Second))
 	return Energy(min(q, 1<<63-1))
 }
-
-// EnergyOf is the energy of power p held for d.
-func EnergyOf(p Power, d time.Duration) Energy { return energyOf(p, d) }

@@ -25,22 +25,23 @@ const (
 // PollPeriod is the time between two reads of a source with these domains: a
 // fifth of the shortest update period, between 5 and 50 ms; 10 ms where the
 // register is faster than can be followed; 0.5 to 5 s for coarse sources. It is
-// 100 ms where no domain states a period.
+// 100 ms where no domain states a period. A model
+// has no register whose edges are worth finding: 10 ms.
 func PollPeriod(domains []Domain) time.Duration {
 	var shortest time.Duration
-	coarse := len(domains) > 0
+	coarse, model := len(domains) > 0, len(domains) > 0
 	for _, d := range domains {
 		if d.UpdatePeriod > 0 && (shortest == 0 || d.UpdatePeriod < shortest) {
 			shortest = d.UpdatePeriod
 		}
-		coarse = coarse && d.Coarse
+		coarse, model = coarse && d.Coarse, model && d.Kind == KindModel
 	}
 	switch {
 	case coarse:
 		return min(max(shortest/5, minCoarsePoll), maxCoarsePoll)
 	case shortest == 0:
 		return 100 * time.Millisecond
-	case shortest <= minPoll:
+	case shortest <= minPoll || model && shortest <= maxPoll:
 		return unresolvedPoll
 	}
 	return min(max(shortest/5, minPoll), maxPoll)

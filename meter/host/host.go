@@ -1,0 +1,218 @@
+// Package host opens the meters that a machine has: those named by the user, or
+// every real counter there is and a model only where there is none. It says of
+// each that it does not open why not, and what to do about it.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Options says which meters to open and where to find them.
+type Options struct {
+	// Specs are the meters asked for: "auto", or a family's name with, where it
+	// takes one, an argument behind a colon ("scrape:http://host:9400/metrics").
+	// None means auto.
+	Specs       []string
+	Sysfs       string  // root of sysfs, "" for /sys
+	NVMLLibrary string  // file of the NVIDIA management library, "" for the system's
+	CPUWatts    float64 // watts per busy core of the cputime model, 0 for DefaultCPUWatts
+	PID         int     // the engine's process, 0 if unknown
+	EndpointURL string  // the engine's URL: a local listener's process is the engine
+	Clock       meter.Clock
+}
+
+// DefaultCPUWatts is the power per busy core that the cputime model takes
+// unless told otherwise: 5 W, the middle of what server processors of 2023 spend
+// per core at their rated power (AMD EPYC 9654: 360 W, 96 cores, 3.75 W; Intel
+// Xeon Platinum 8480+: 350 W, 56 cores, 6.25 W; both from the makers' data
+// sheets). It is a convention, not a measurement of the host.
+func DefaultCPUWatts() float64 { return 5 }
+
+// Set is the meters that were opened and those that were not, with reasons.
+type Set struct {
+	Sources []meter.Source
+	LeftOut []meter.Refusal
+}
+
+// Close closes all sources.
+func (s Set) Close() error {
+	var errs []error
+	for _, src := range s.Sources {
+		errs = append(errs, src.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// family is one way to read energy. Its open returns what it found on this
+// host and a refusal for everything that it did not take; a family that finds
+// nothing returns refusals only. The error is for arguments that make no sense.
+type family struct {
+	name string
+	// argument describes what stands behind the colon, "" if nothing may.
+	argument string
+	// auto marks the families that auto looks for, in the order of the list.
+	auto bool
+	open func(ctx context.Context, o Options, argument string) ([]meter.Source, []meter.Refusal, error)
+}
+
+// families lists all of them; each has its opener in a file of its own.
+func families() []family {
+	return []family{
+		{name: "rapl", auto: true, open: openRAPL},
+		{name: "cputime", open: openCPUTime},
+	}
+}
+
+// Open opens the meters that o asks for. What auto does not find is in the
+// set's LeftOut; a meter that was asked for by name and is not there is an error
+// with its reason and remedy. Nothing at all to read is no error of auto.
+func Open(ctx context.Context, o Options) (Set, error) {
+	o = o.withDefaults()
+	var set Set
+	for _, spec := range o.Specs {
+		var err error
+		if spec == "auto" {
+			err = set.auto(ctx, o)
+		} else {
+			err = set.named(ctx, o, spec)
+		}
+		if err != nil {
+			return Set{}, errors.Join(err, set.Close())
+		}
+	}
+	return set, nil
+}
+
+func (o Options) withDefaults() Options {
+	if len(o.Specs) == 0 {
+		o.Specs = []string{"auto"}
+	}
+	if o.Sysfs == "" {
+		o.Sysfs = "/sys"
+	}
+	if o.CPUWatts == 0 {
+		o.CPUWatts = DefaultCPUWatts()
+	}
+	if o.Clock == nil {
+		o.Clock = meter.NewClock(time.Now())
+	}
+	return o
+}
+
+// auto opens every family that may hold a real counter, and the model if none
+// of them does.
+func (s *Set) auto(ctx context.Context, o Options) error {
+	found := false
+	for _, f := range families() {
+		if !f.auto {
+			continue
+		}
+		sources, left, err := f.open(ctx, o, "")
+		if err != nil {
+			return fmt.Errorf("open %s: %w", f.name, err)
+		}
+		s.Sources = append(s.Sources, sources...)
+		s.LeftOut = append(s.LeftOut, left...)
+		found = found || len(sources) > 0
+	}
+	if found {
+		s.LeftOut = append(s.LeftOut, meter.Refusal{
+			Source: "cputime", Reason: "a model, and this host has real counters",
+			Remedy: "--meter auto --meter cputime adds it",
+		})
+		return nil
+	}
+	sources, left, err := openCPUTime(ctx, o, "")
+	if err != nil {
+		return fmt.Errorf("open cputime: %w", err)
+	}
+	s.Sources = append(s.Sources, sources...)
+	s.LeftOut = append(s.LeftOut, left...)
+	return nil
+}
+
+// named opens the one family that spec names.
+func (s *Set) named(ctx context.Context, o Options, spec string) error {
+	name, argument, hasArgument := strings.Cut(spec, ":")
+	for _, f := range families() {
+		if f.name != name {
+			continue
+		}
+		switch {
+		case hasArgument && f.argument == "":
+			return fmt.Errorf("meter %q: %s takes no argument", spec, name)
+		case argument == "" && f.argument != "":
+			return fmt.Errorf("meter %q: want %s:%s", spec, name, f.argument)
+		}
+		sources, left, err := f.open(ctx, o, argument)
+		if err != nil {
+			return fmt.Errorf("meter %q: %w", spec, err)
+		}
+		s.LeftOut = append(s.LeftOut, left...)
+		if len(sources) == 0 {
+			return fmt.Errorf("meter %q: %s", spec, reasons(left))
+		}
+		s.Sources = append(s.Sources, sources...)
+		return nil
+	}
+	return fmt.Errorf("meter %q: want %s", spec, known())
+}
+
+// CheckSpec says what is wrong with a meter's name, nil if nothing is.
+func CheckSpec(spec string) error {
+	if spec == "auto" {
+		return nil
+	}
+	name, argument, hasArgument := strings.Cut(spec, ":")
+	for _, f := range families() {
+		if f.name != name {
+			continue
+		}
+		if hasArgument && f.argument == "" {
+			return fmt.Errorf("meter %q: %s takes no argument", spec, name)
+		}
+		if argument == "" && f.argument != "" {
+			return fmt.Errorf("meter %q: want %s:%s", spec, name, f.argument)
+		}
+		return nil
+	}
+	return fmt.Errorf("meter %q: want %s", spec, known())
+}
+
+// known lists the meters that can be asked for.
+func known() string {
+	names := []string{"auto"}
+	for _, f := range families() {
+		if f.argument != "" {
+			names = append(names, f.name+":"+f.argument)
+			continue
+		}
+		names = append(names, f.name)
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+// reasons joins refusals into one line.
+func reasons(left []meter.Refusal) string {
+	if len(left) == 0 {
+		return "not found on this host"
+	}
+	var parts []string
+	for _, r := range left {
+		part := r.Reason
+		if r.Domain != "" {
+			part = r.Domain + ": " + part
+		}
+		if r.Remedy != "" {
+			part += " (" + r.Remedy + ")"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
+}

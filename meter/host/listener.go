@@ -1,0 +1,176 @@
+package host
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Listener returns the process that listens on the port of a URL whose host is
+// this machine, from the socket tables below procfs. Where several processes
+// share the socket (a server and its forked workers) it is the one that none of
+// the others is an ancestor of.
+func Listener(procfs, endpoint string) (int, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return 0, fmt.Errorf("endpoint %q: %w", endpoint, err)
+	}
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("endpoint %q: port %q", endpoint, port)
+	}
+	if !local(u.Hostname()) {
+		return 0, fmt.Errorf("%s is another host", u.Hostname())
+	}
+	inodes := map[string]bool{}
+	for _, table := range []string{"tcp", "tcp6"} {
+		b, err := os.ReadFile(filepath.Join(procfs, "net", table))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // no IPv6
+		}
+		if err != nil {
+			return 0, err
+		}
+		for _, inode := range listening(string(b), uint16(number)) {
+			inodes[inode] = true
+		}
+	}
+	if len(inodes) == 0 {
+		return 0, fmt.Errorf("nothing listens on port %d", number)
+	}
+	pids, denied := holders(procfs, inodes)
+	if len(pids) == 0 {
+		if denied {
+			return 0, fmt.Errorf("the process that listens on port %d belongs to another user", number)
+		}
+		return 0, fmt.Errorf("the process that listens on port %d is in another namespace (a container)", number)
+	}
+	return eldest(procfs, pids), nil
+}
+
+// local reports whether host names this machine: a loopback name or an address
+// of one of its interfaces.
+func local(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	if addr.IsLoopback() || addr.IsUnspecified() {
+		return true
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range own {
+		if n, ok := a.(*net.IPNet); ok {
+			if x, ok := netip.AddrFromSlice(n.IP); ok && x.Unmap() == addr.Unmap() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// listening returns the inodes of the sockets in a /proc/net/tcp table that
+// listen on port (proc_net_tcp: local address is ADDRESS:PORT in hex, state 0A
+// is LISTEN, the tenth field is the inode).
+func listening(table string, port uint16) []string {
+	var inodes []string
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		if len(f) < 10 || f[3] != "0A" {
+			continue
+		}
+		_, hexPort, ok := strings.Cut(f[1], ":")
+		b, err := hex.DecodeString(hexPort)
+		if !ok || err != nil || len(b) != 2 {
+			continue
+		}
+		if uint16(b[0])<<8|uint16(b[1]) == port {
+			inodes = append(inodes, f[9])
+		}
+	}
+	return inodes
+}
+
+// holders returns the processes that have one of the sockets open, and whether
+// some process did not let itself be looked at.
+func holders(procfs string, inodes map[string]bool) (pids []int, denied bool) {
+	dirs, err := filepath.Glob(filepath.Join(procfs, "[0-9]*", "fd"))
+	if err != nil {
+		return nil, false
+	}
+	for _, dir := range dirs {
+		fds, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrPermission) {
+			denied = true
+		}
+		for _, fd := range fds {
+			target, err := os.Readlink(filepath.Join(dir, fd.Name()))
+			if err != nil {
+				continue
+			}
+			inode, ok := strings.CutPrefix(target, "socket:[")
+			if !ok || !inodes[strings.TrimSuffix(inode, "]")] {
+				continue
+			}
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
+			if err == nil {
+				pids = append(pids, pid)
+			}
+			break
+		}
+	}
+	return pids, denied
+}
+
+// eldest returns the lowest of pids whose parent is none of them.
+func eldest(procfs string, pids []int) int {
+	sort.Ints(pids)
+	for _, pid := range pids {
+		parent := parentOf(procfs, pid)
+		i := sort.SearchInts(pids, parent)
+		if i == len(pids) || pids[i] != parent {
+			return pid
+		}
+	}
+	return pids[0]
+}
+
+// parentOf reads the parent from /proc/PID/status, 0 if it cannot.
+func parentOf(procfs string, pid int) int {
+	b, err := os.ReadFile(filepath.Join(procfs, strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "PPid:"); ok {
+			n, err := strconv.Atoi(strings.TrimSpace(v))
+			if err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}

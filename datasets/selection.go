@@ -82,12 +82,9 @@ func shuffled(ctx context.Context, t *Trace, r io.Reader, o Options) ([]place, e
 		if index%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		turns, alternative, err := turnCounts(raw, index, offset)
+		turns, err := turnCount(raw, index, offset, o.Select == SGLang)
 		if err != nil {
 			return nil, err
-		}
-		if turns < 0 && o.Select == SGLang {
-			turns = alternative
 		}
 		if turns < 2 {
 			t.Dropped["fewer than two turns"]++

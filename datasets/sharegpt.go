@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -157,61 +156,22 @@ func kindName(k jsontext.Kind) string {
 	return quoted(byte(k))
 }
 
-// turnCounts returns the number of turns under "conversations" and under
-// "conversation", -1 where there is no such member, and checks the syntax of
-// the whole element on the way. It decodes no text.
-func turnCounts(raw []byte, index int, offset int64) (conversations, conversation int, err error) {
-	conversations, conversation = -1, -1
-	d := jsontext.NewDecoder(bytes.NewBuffer(raw), lenient())
-	if _, err := d.ReadToken(); err != nil {
-		return 0, 0, elementError(err, index, offset)
-	}
-	for d.PeekKind() != '}' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return 0, 0, elementError(err, index, offset)
-		}
-		name := token.String()
-		into := (*int)(nil)
-		switch name {
-		case "conversations":
-			into = &conversations
-		case "conversation":
-			into = &conversation
-		}
-		if into == nil || d.PeekKind() != '[' {
-			if into != nil {
-				err = fmt.Errorf("element %d: %s: found %s, want an array", index, name, kindName(d.PeekKind()))
-				return 0, 0, &positionError{offset + d.InputOffset(), err}
-			}
-			if err := d.SkipValue(); err != nil {
-				return 0, 0, elementError(err, index, offset)
-			}
-			continue
-		}
-		n, err := countElements(d)
-		if err != nil {
-			return 0, 0, elementError(err, index, offset)
-		}
-		*into = n
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return 0, 0, elementError(err, index, offset)
-	}
-	return conversations, conversation, nil
+// turnsOnly is an element of which nothing but the numbers of turns is decoded.
+type turnsOnly struct {
+	Conversations []struct{} `json:"conversations"`
+	Conversation  []struct{} `json:"conversation"`
 }
 
-// countElements reads an array and returns its length.
-func countElements(d *jsontext.Decoder) (int, error) {
-	if _, err := d.ReadToken(); err != nil {
-		return 0, err
+// turnCount returns the number of turns of an element and checks the syntax of
+// the whole of it on the way. alternative allows "conversation" where there is
+// no "conversations".
+func turnCount(raw []byte, index int, offset int64, alternative bool) (int, error) {
+	var e turnsOnly
+	if err := json.Unmarshal(raw, &e, lenient()); err != nil {
+		return 0, elementError(err, index, offset)
 	}
-	n := 0
-	for ; d.PeekKind() != ']'; n++ {
-		if err := d.SkipValue(); err != nil {
-			return 0, err
-		}
+	if e.Conversations == nil && alternative {
+		return len(e.Conversation), nil
 	}
-	_, err := d.ReadToken()
-	return n, err
+	return len(e.Conversations), nil
 }

@@ -14,10 +14,10 @@ import (
 var vocabularyText string
 
 // vocabulary is the words as they are joined, one for each value of a byte.
-var vocabulary = sync.OnceValue(func() [256]string {
+var vocabulary = sync.OnceValue(func() *[256]string {
 	var words [256]string
 	copy(words[:], strings.Fields(vocabularyText))
-	return words
+	return &words
 })
 
 // appendWords appends count words to text, with a space before each but the

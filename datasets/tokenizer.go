@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Tokenizer counts tokens. Selections that depend on lengths record its Name.
@@ -34,12 +35,20 @@ func (words) Count(ctx context.Context, texts []string) ([]int, error) {
 // countWords is len(strings.Fields(text)) without making the fields.
 func countWords(text string) int {
 	n, inside := 0, false
-	for _, r := range text {
-		space := unicode.IsSpace(r)
+	for i := 0; i < len(text); {
+		space, size := false, 1
+		if b := text[i]; b < utf8.RuneSelf {
+			space = b == ' ' || '\t' <= b && b <= '\r'
+		} else {
+			var r rune
+			r, size = utf8.DecodeRuneInString(text[i:])
+			space = unicode.IsSpace(r)
+		}
 		if !space && !inside {
 			n++
 		}
 		inside = !space
+		i += size
 	}
 	return n
 }

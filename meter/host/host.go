@@ -139,50 +139,46 @@ func (s *Set) auto(ctx context.Context, o Options) error {
 
 // named opens the one family that spec names.
 func (s *Set) named(ctx context.Context, o Options, spec string) error {
-	name, argument, hasArgument := strings.Cut(spec, ":")
-	for _, f := range families() {
-		if f.name != name {
-			continue
-		}
-		switch {
-		case hasArgument && f.argument == "":
-			return fmt.Errorf("meter %q: %s takes no argument", spec, name)
-		case argument == "" && f.argument != "":
-			return fmt.Errorf("meter %q: want %s:%s", spec, name, f.argument)
-		}
-		sources, left, err := f.open(ctx, o, argument)
-		if err != nil {
-			return fmt.Errorf("meter %q: %w", spec, err)
-		}
-		s.LeftOut = append(s.LeftOut, left...)
-		if len(sources) == 0 {
-			return fmt.Errorf("meter %q: %s", spec, reasons(left))
-		}
-		s.Sources = append(s.Sources, sources...)
-		return nil
+	f, argument, err := lookUp(spec)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("meter %q: want %s", spec, known())
+	sources, left, err := f.open(ctx, o, argument)
+	if err != nil {
+		return fmt.Errorf("meter %q: %w", spec, err)
+	}
+	s.LeftOut = append(s.LeftOut, left...)
+	if len(sources) == 0 {
+		return fmt.Errorf("meter %q: %s", spec, reasons(left))
+	}
+	s.Sources = append(s.Sources, sources...)
+	return nil
 }
 
-// CheckSpec says what is wrong with a meter's name, nil if nothing is.
+// lookUp splits spec into the family that it names and the argument.
+func lookUp(spec string) (f family, argument string, err error) {
+	name, argument, hasArgument := strings.Cut(spec, ":")
+	for _, f := range families() {
+		switch {
+		case f.name != name:
+			continue
+		case hasArgument && f.argument == "":
+			return f, "", fmt.Errorf("meter %q: %s takes no argument", spec, name)
+		case argument == "" && f.argument != "":
+			return f, "", fmt.Errorf("meter %q: want %s:%s", spec, name, f.argument)
+		}
+		return f, argument, nil
+	}
+	return family{}, "", fmt.Errorf("meter %q: want %s", spec, known())
+}
+
+// CheckSpec says what is wrong with the name of a meter, nil if nothing is.
 func CheckSpec(spec string) error {
 	if spec == "auto" {
 		return nil
 	}
-	name, argument, hasArgument := strings.Cut(spec, ":")
-	for _, f := range families() {
-		if f.name != name {
-			continue
-		}
-		if hasArgument && f.argument == "" {
-			return fmt.Errorf("meter %q: %s takes no argument", spec, name)
-		}
-		if argument == "" && f.argument != "" {
-			return fmt.Errorf("meter %q: want %s:%s", spec, name, f.argument)
-		}
-		return nil
-	}
-	return fmt.Errorf("meter %q: want %s", spec, known())
+	_, _, err := lookUp(spec)
+	return err
 }
 
 // known lists the meters that can be asked for.

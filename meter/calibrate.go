@@ -1,0 +1,239 @@
+package meter
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// A counter and the integral of its gauge that differ by more than warnRatio
+// are reported; by more than refuseRatio, one of them measures something else
+// and the counter is not used (sensors.md §5).
+const (
+	warnRatio   = 0.05
+	refuseRatio = 0.50
+)
+
+// Spacing of the reads of a calibration: as fast as a register may publish, but
+// at most a twentieth of the time inside calls; exporters and BMCs twice a second.
+const (
+	calibrationSpacing = time.Millisecond
+	calibrationDuty    = 20
+	coarseSpacing      = 500 * time.Millisecond
+)
+
+// Calibration is what reading a domain for some seconds showed of it.
+type Calibration struct {
+	Domain string
+	Reads  int
+	// Updates counts the reads that found a new value. UpdatePeriod is the
+	// median time between two of them, P5 and P95 its spread; all are 0 where
+	// the register did not change or changes faster than it was read.
+	Updates                           int
+	UpdatePeriod, UpdateP5, UpdateP95 time.Duration
+	CallP50, CallP99                  time.Duration
+	// CounterToPower is the counter's energy over the integral of the same
+	// domain's power gauge, 0 if there is no gauge or too little energy.
+	CounterToPower float64
+	// Warnings are doubts about the register; Refused, if not empty, says why
+	// the counter is not to be used.
+	Warnings []string
+	Refused  string
+}
+
+// Calibrate reads src for d as fast as it may be and returns, per domain, the
+// measured update period, the latency of a call and the counter held against
+// the gauge. A stop of ctx ends it early with ctx's error.
+func Calibrate(ctx context.Context, clock Clock, src Source, d time.Duration) ([]Calibration, error) {
+	domains := src.Domains()
+	traces := make([][]Reading, len(domains))
+	spacing := calibrationSpacing
+	for _, dom := range domains {
+		if dom.Coarse {
+			spacing = coarseSpacing
+		}
+	}
+	var raw []Reading
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for start := clock(); clock()-start < d; {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("calibrate %s: %w", sourceName(domains), ctx.Err())
+		case <-timer.C:
+		}
+		before := clock()
+		raw = src.Read(raw[:0])
+		timer.Reset(max(spacing, calibrationDuty*(clock()-before)))
+		for _, r := range raw {
+			traces[r.Domain] = append(traces[r.Domain], r)
+		}
+	}
+	calibrations := make([]Calibration, len(domains))
+	for i, dom := range domains {
+		calibrations[i] = calibration(dom, traces[i])
+	}
+	return calibrations, nil
+}
+
+func sourceName(domains []Domain) string {
+	if len(domains) == 0 {
+		return "a source without domains"
+	}
+	return domains[0].Source + " (" + domains[0].Name + ")"
+}
+
+// calibration is the pure part: what the readings of one domain show.
+func calibration(d Domain, trace []Reading) Calibration {
+	c := Calibration{Domain: d.Name, Reads: len(trace)}
+	var calls, gaps, periods []float64
+	var edge time.Duration
+	var last Reading
+	seen, fell, missing := false, false, 0
+	for _, r := range trace {
+		calls = append(calls, float64(r.After-r.Before))
+		if !r.HasEnergy && !r.HasPower {
+			missing++
+			continue
+		}
+		if seen {
+			gaps = append(gaps, float64(r.Before-last.Before))
+			if r.HasEnergy && r.Energy < last.Energy {
+				fell = true
+			}
+			if r.Energy != last.Energy || !r.HasEnergy && r.Power != last.Power {
+				c.Updates++
+				if c.Updates > 1 {
+					periods = append(periods, float64(r.Before-edge))
+				}
+				edge = r.Before
+			}
+		}
+		last, seen = r, true
+	}
+	c.CallP50, c.CallP99 = quantile(calls, 0.5), quantile(calls, 0.99)
+	if period := quantile(periods, 0.5); period > 2*quantile(gaps, 0.5) {
+		c.UpdatePeriod, c.UpdateP5, c.UpdateP95 = period, quantile(periods, 0.05), quantile(periods, 0.95)
+	}
+	switch {
+	case missing == len(trace):
+		c.Refused = "no read gave a value"
+		return c
+	case missing > 0:
+		c.warn("%d of %d reads gave no value", missing, len(trace))
+	}
+	if c.Updates == 0 && d.Kind != KindModel && !d.Coarse {
+		c.warn("the register did not change in %v", (trace[len(trace)-1].After - trace[0].Before).Round(time.Millisecond))
+	}
+	if fell && d.Range == 0 {
+		c.warn("the counter fell: a reset or a glitch")
+	}
+	if !fell {
+		c.hold(trace)
+	}
+	return c
+}
+
+func (c *Calibration) warn(format string, args ...any) {
+	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
+}
+
+// hold holds the counter against the integral of the gauge (trapezoids) from
+// the counter's first update to its last, so that both cover whole updates.
+func (c *Calibration) hold(trace []Reading) {
+	both := slices.DeleteFunc(slices.Clone(trace), func(r Reading) bool { return !r.HasEnergy || !r.HasPower })
+	first, last := -1, -1
+	for i := 1; i < len(both); i++ {
+		if both[i].Energy != both[i-1].Energy {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if first < 0 || last-first < 2 {
+		return
+	}
+	var integral float64 // J
+	for i := first + 1; i <= last; i++ {
+		dt := (both[i].At() - both[i-1].At()).Seconds()
+		integral += dt * (both[i].Power.Watts() + both[i-1].Power.Watts()) / 2
+	}
+	counted := (both[last].Energy - both[first].Energy).Joules()
+	if integral <= 0 || counted <= 0 {
+		return
+	}
+	c.CounterToPower = counted / integral
+	switch off := math.Abs(c.CounterToPower - 1); {
+	case off > refuseRatio:
+		c.Refused = fmt.Sprintf("counter and power gauge disagree: %.3g J counted, %.3g J integrated", counted, integral)
+	case off > warnRatio:
+		c.warn("counter and power gauge differ by %.0f %%: %.3g J counted, %.3g J integrated", 100*off, counted, integral)
+	}
+}
+
+// quantile is the p-quantile of x in nanoseconds, 0 of nothing. It sorts x.
+func quantile(x []float64, p float64) time.Duration {
+	if len(x) == 0 {
+		return 0
+	}
+	slices.Sort(x)
+	return time.Duration(stat.Quantile(p, stat.Empirical, x, nil))
+}
+
+// Calibrated returns src with the update periods that calibration measured and
+// without the domains that it refused, and the refusals. The source is nil if
+// no domain is left. A model keeps its stated period, which says how old its
+// value may be and not how often it changes.
+func Calibrated(src Source, calibrations []Calibration) (Source, []Refusal) {
+	c := &calibrated{source: src}
+	var left []Refusal
+	for i, d := range src.Domains() {
+		cal := calibrations[i]
+		if cal.Refused != "" {
+			c.index = append(c.index, -1)
+			left = append(left, Refusal{
+				Source: d.Source, Domain: d.Name, Reason: cal.Refused,
+				Remedy: "compare both with a meter at the wall before using either",
+			})
+			continue
+		}
+		if cal.UpdatePeriod > 0 && d.Kind != KindModel {
+			d.UpdatePeriod = cal.UpdatePeriod
+		}
+		c.index = append(c.index, len(c.domains))
+		c.domains = append(c.domains, d)
+	}
+	if len(c.domains) == 0 {
+		return nil, left
+	}
+	return c, left
+}
+
+// calibrated passes on the readings of the domains that are left.
+type calibrated struct {
+	source  Source
+	domains []Domain
+	index   []int // new index of each of the source's domains, −1 if refused
+}
+
+func (c *calibrated) Domains() []Domain { return slices.Clone(c.domains) }
+
+func (c *calibrated) Read(dst []Reading) []Reading {
+	from := len(dst)
+	dst = c.source.Read(dst)
+	kept := dst[:from]
+	for _, r := range dst[from:] {
+		if i := c.index[r.Domain]; i >= 0 {
+			r.Domain = i
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func (c *calibrated) Close() error { return c.source.Close() }

@@ -34,7 +34,6 @@ type Allocation struct {
 	floor, limit                        float64
 	requestTotal, idleTotal             meter.Energy
 	rule                                rounding
-	order                               []uint32
 	boundedUntil                        time.Duration
 	basis                               Basis
 	residualLo, residualHi              meter.Energy

@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -22,15 +23,7 @@ type Columns struct {
 // ColumnsOf returns reqs as columns, in the order of their IDs.
 func ColumnsOf(reqs []Request) Columns {
 	sorted := slices.Clone(reqs)
-	slices.SortStableFunc(sorted, func(a, b Request) int {
-		switch {
-		case a.ID < b.ID:
-			return -1
-		case a.ID > b.ID:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(sorted, func(a, b Request) int { return cmp.Compare(a.ID, b.ID) })
 	n := len(sorted)
 	c := Columns{
 		ID: make([]int64, n), Sent: make([]time.Duration, n), First: make([]time.Duration, n), Done: make([]time.Duration, n),
@@ -82,17 +75,16 @@ func (c Columns) span(i int, w Window) (start, end time.Duration, ok bool) {
 	return start, end, end > start
 }
 
-// stages returns the moments of request i within its span, in order: sent,
-// the start of its prefill, its first token (end if there was none), done.
-// begin is when the prefill began as the timeline knows it.
-func (c Columns) stages(i int, w Window, begin time.Duration) (sent, prefill, first, done time.Duration, ok bool) {
-	sent, done, ok = c.span(i, w)
+// stages returns the moments of request i within w; begin is when its prefill
+// began as far as is known. ok is false if it was not in flight in w.
+func (c Columns) stages(i int, w Window, begin time.Duration) (s stages, ok bool) {
+	sent, done, ok := c.span(i, w)
 	if !ok {
-		return 0, 0, 0, 0, false
+		return s, false
 	}
-	first = done
+	first := done
 	if f := c.First[i]; f >= 0 {
 		first = min(max(f, sent), done)
 	}
-	return sent, min(max(begin, sent), first), first, done, true
+	return stages{sent, min(max(begin, sent), first), first, done}, true
 }

@@ -21,6 +21,17 @@ type Scene struct {
 	Curve    *Curve
 	Window   Window
 	Idle     Idle
+
+	divider *Divider
+}
+
+// Timeline returns the phases of the requests, by a server that works on
+// limit of them at once, 0 if that is unknown. See NewTimeline.
+func (s Scene) Timeline(limit int) *Timeline {
+	if s.divider == nil {
+		return NewTimeline(s.Requests, s.Window, limit)
+	}
+	return s.divider.timeline(s.Window, max(limit, 0))
 }
 
 // Basis is the stretch of energy that weights divide.

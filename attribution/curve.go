@@ -69,24 +69,14 @@ func (c *Curve) Span() Window {
 	return Window{c.epochs[0].begin, c.epochs[len(c.epochs)-1].end}
 }
 
-// NewCurve makes the curve of domain d from its readings, in time order.
-// Readings are taken with their status: glitches and failed reads are left
-// out, wraps are unwrapped, a reset ends an epoch. A fall of the register that
-// no status explains is taken for a wrap if the domain's range and limit allow
-// one, else for a reset. Warnings say what was dropped or contradicted.
+// NewCurve makes the curve of domain d from its readings, in time order. See
+// Builder for what becomes of each.
 func NewCurve(d meter.Domain, readings []meter.Reading) (*Curve, []Warning) {
-	c := &Curve{domain: d, floor: rate(d.Floor), limit: rate(d.Limit), quantum: float64(d.Quantum)}
-	var warnings []Warning
-	if d.Kind == meter.KindPower {
-		c.integrate(readings)
-	} else {
-		warnings = c.unwrap(readings)
-		warnings = append(warnings, c.checkLimits()...)
+	b := NewBuilder(d)
+	for _, r := range readings {
+		b.Add(r)
 	}
-	if len(c.epochs) == 0 {
-		warnings = append(warnings, Warning{"no_readings", d.Name, -1, "no usable reading"})
-	}
-	return c, warnings
+	return b.Curve()
 }
 
 // epochAt returns the epoch that covers t.

@@ -6,75 +6,86 @@ import (
 )
 
 // event is a change of phase of one request: code is its index shifted by two
-// bits, with the kind below.
+// bits, with the phase that begins below.
 type event struct {
 	at   time.Duration
 	code uint32
 }
 
-// Kinds of event, in the order in which a request meets them.
+// Phases of a request, in the order in which it goes through them.
 const (
-	evSent    = iota // enters the queue
-	evPrefill        // begins its prefill
-	evFirst          // first token: prefill ends, decode begins
-	evDone
+	phaseQueue = iota
+	phasePrefill
+	phaseDecode
+	phaseDone
 )
 
 // maxRequests is what 30 bits can index.
 const maxRequests = 1 << 30
 
-// events returns the codes of all phase changes in the window, in time order;
-// ties are broken by index, so the order depends on nothing else. A request
-// that does not queue has no evSent, one without a first token no evFirst. It
-// takes O(R log F), F being the most requests ever in flight.
+// stages are the moments at which a request enters its phases, by phase. A
+// phase that begins when the next does is empty.
+type stages [4]time.Duration
+
+// next returns the first phase from kind on that is not empty, which is
+// phaseDone at the latest.
+func (s *stages) next(kind uint32) uint32 {
+	for kind < phaseDone && s[kind] == s[kind+1] {
+		kind++
+	}
+	return kind
+}
+
+// previous returns the last phase before kind that is not empty, or phaseDone
+// if there is none.
+func (s *stages) previous(kind uint32) uint32 {
+	for kind > 0 {
+		if kind--; s[kind] < s[kind+1] {
+			return kind
+		}
+	}
+	return phaseDone
+}
+
+// events appends to order the codes of all phase changes in the window, in
+// time order; ties are broken by phase and index, so the order depends on nothing
+// else. Empty phases are left out. It takes O(R log F), F being the most
+// requests ever in flight.
 func (t *Timeline) events(order []uint32) []uint32 {
 	order = slices.Grow(order, 3*t.Len())
 	var pending eventHeap
-	emit := func(e event) {
+	emit := func(e event, s *stages) {
 		order = append(order, e.code)
-		i, kind := int(e.code>>2), e.code&3
-		_, prefill, first, done, _ := t.phases(i)
-		switch {
-		case kind == evSent:
-			pending.push(event{prefill, e.code&^3 | evPrefill})
-		case kind == evPrefill && first < done:
-			pending.push(event{first, e.code&^3 | evFirst})
-		case kind == evPrefill || kind == evFirst:
-			pending.push(event{done, e.code&^3 | evDone})
+		if kind := e.code & 3; kind != phaseDone {
+			kind = s.next(kind + 1)
+			pending.push(event{s[kind], e.code&^3 | kind})
 		}
 	}
-	for _, i := range sentOrder(t.Columns) {
-		sent, prefill, _, _, ok := t.phases(int(i))
+	later := func() {
+		e := pending.pop()
+		s, _ := t.stages(int(e.code >> 2))
+		emit(e, &s)
+	}
+	sorted := sentOrder(t.Columns)
+	for k := range t.Len() {
+		i := k
+		if sorted != nil {
+			i = int(sorted[k])
+		}
+		s, ok := t.stages(i)
 		if !ok {
 			continue
 		}
-		for len(pending) > 0 && pending[0].at <= sent {
-			emit(pending.pop())
+		first := s.next(phaseQueue)
+		for len(pending) > 0 && pending[0].at <= s[first] {
+			later()
 		}
-		kind := uint32(evPrefill)
-		if prefill > sent {
-			kind = evSent
-		}
-		emit(event{sent, i<<2 | kind})
+		emit(event{s[first], uint32(i)<<2 | first}, &s)
 	}
 	for len(pending) > 0 {
-		emit(pending.pop())
+		later()
 	}
 	return order
-}
-
-// when returns the moment of an event.
-func (t *Timeline) when(code uint32) time.Duration {
-	sent, prefill, first, done, _ := t.phases(int(code >> 2))
-	switch code & 3 {
-	case evSent:
-		return sent
-	case evPrefill:
-		return prefill
-	case evFirst:
-		return first
-	}
-	return done
 }
 
 // eventHeap is a binary heap, earliest first. It is written out because

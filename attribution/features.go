@@ -29,17 +29,16 @@ func (t *Timeline) occupancies() []float64 {
 	var now time.Duration
 	for _, code := range t.events(nil) {
 		i, kind := int(code>>2), code&3
-		at := t.when(code)
-		integral += present * float64(at-now)
-		now = at
-		sent, prefill, _, done, _ := t.phases(i)
+		s, _ := t.stages(i)
+		integral += present * float64(s[kind]-now)
+		now = s[kind]
 		switch {
-		case kind == evSent, kind == evPrefill && prefill == sent:
+		case kind == phaseDone:
+			present--
+			mean[i] = (mean[i] + integral) / float64(s[phaseDone]-s[phaseQueue])
+		case s.previous(kind) == phaseDone:
 			present++
 			mean[i] = -integral
-		case kind == evDone:
-			present--
-			mean[i] = (mean[i] + integral) / float64(done-sent)
 		}
 	}
 	return mean

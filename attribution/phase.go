@@ -31,7 +31,7 @@ func (Phase) Name() string { return "phase" }
 
 // Weigh fits the prefill weight and returns rates of work.
 func (p Phase) Weigh(s Scene) (Weights, error) {
-	t := NewTimeline(s.Requests, s.Window, p.BatchLimit)
+	t := s.Timeline(p.BatchLimit)
 	w := Weights{Basis: ByInstant, Split: true, Timeline: t}
 	weight := p.PrefillWeight
 	if weight == 0 {
@@ -54,16 +54,16 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 // output tokens per ns of its decode.
 func (t *Timeline) workRates(i int) (prompt, output float64) {
 	whole := Window{0, max(t.Window.End, t.Done[i])}
-	_, begin, first, done, ok := t.stages(i, whole, t.begin[i])
+	s, ok := t.Columns.stages(i, whole, t.begin[i])
 	if !ok {
 		return 0, 0
 	}
 	p, o := t.tokens(i)
-	if first > begin {
-		prompt = p / float64(first-begin)
+	if length := s[phaseDecode] - s[phasePrefill]; length > 0 {
+		prompt = p / float64(length)
 	}
-	if done > first {
-		output = o / float64(done-first)
+	if length := s[phaseDone] - s[phaseDecode]; length > 0 {
+		output = o / float64(length)
 	}
 	return prompt, output
 }
@@ -161,15 +161,15 @@ func workBins(t *Timeline, width time.Duration) bins {
 		slopes[which][k+1] += r
 	}
 	for i := range t.Len() {
-		_, begin, first, done, ok := t.phases(i)
+		s, ok := t.stages(i)
 		if !ok {
 			continue
 		}
 		prompt, output := t.workRates(i)
-		step(0, begin, prompt)
-		step(0, first, -prompt)
-		step(1, first, output)
-		step(1, done, -output)
+		step(0, s[phasePrefill], prompt)
+		step(0, s[phaseDecode], -prompt)
+		step(1, s[phaseDecode], output)
+		step(1, s[phaseDone], -output)
 	}
 	for which, s := range slopes {
 		slope := 0.0

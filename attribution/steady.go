@@ -41,12 +41,12 @@ func (p Steady) Weigh(s Scene) (Weights, error) {
 	}
 	var tokens, presence float64
 	for i := range c.Len() {
-		_, _, first, done, ok := c.stages(i, s.Window, 0)
+		at, ok := c.stages(i, s.Window, 0)
 		if !ok {
 			continue
 		}
-		sent, end, _ := c.span(i, s.Window)
-		presence += overlap(sent, end, steady)
+		first, done := at[phaseDecode], at[phaseDone]
+		presence += overlap(at[phaseQueue], done, steady)
 		if _, output := c.tokens(i); done > first {
 			tokens += output * overlap(first, done, steady) / float64(done-first)
 		}

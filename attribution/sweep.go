@@ -18,22 +18,35 @@ type sweep struct {
 	here point
 	// flight is the number of requests in flight.
 	flight int
-	// load is the sum of the weights of the phases that are running, in whole
-	// units: sums of integers do not drift.
-	load int64
-	// unit is the weight of one unit.
-	unit float64
-	// Integrals since the window's start for a weight of one unit: of energy
-	// over load, of time over load, and the error that the bracket at each
-	// change of the load adds and takes.
-	sum integral
-	// period is the busy period under way and what of the sent order it holds.
+	// load is the sum of the weights of the phases that are running, by class,
+	// in whole units: sums of integers do not drift.
+	load [classes]int64
+	// unit is how many units a weight of one has, least the least weight.
+	unit, least float64
+	// Integrals since the busy period's start for a weight of one unit, by class: of
+	// energy over load, of time over load, and the error that the bracket at
+	// each change of the load adds.
+	sum [classes]integral
+	// period is the busy period under way, member its requests, for ByPeriod.
 	period part
 	member []uint32
 }
 
 // integral is what a weight of one unit has gathered by now.
 type integral struct{ energy, time, above, below float64 }
+
+// Classes of weight. A phase that waits weighs nothing while any other works.
+const (
+	working = iota
+	waiting
+	classes
+)
+
+// weight is a phase's weight in whole units of a class, none if zero.
+type weight struct {
+	class int
+	units int64
+}
 
 // part is a stretch of energy with its bracket: all idle, or one busy period,
 // or all of them.
@@ -66,37 +79,75 @@ func (p *part) close(at point, t time.Duration) {
 // largestUnits is the largest weight of a run in whole units.
 const largestUnits = 1 << 32
 
-// units is a weight in whole units: at least one, so that a request alone gets all.
-func (s *sweep) units(w float64) int64 {
-	return max(int64(math.Round(w*s.unit)), 1)
+// largestLoad bounds the load if all requests were in flight at once.
+const largestLoad = 1 << 62
+
+// weightRange is the largest ratio of two weights of a run. Larger ones would
+// cost the lighter request its digits, since its share is the difference of
+// two integrals.
+const weightRange = 1 << 24
+
+// weigh turns a weight into units; one of zero waits.
+func (s *sweep) weigh(w float64) weight {
+	if w <= 0 {
+		return weight{waiting, 1}
+	}
+	return weight{working, int64(max(w, s.least) * s.unit)}
+}
+
+// change is one event of the order, looked up.
+type change struct {
+	i            int
+	at           time.Duration
+	begun, ended uint32 // phases; phaseDone for none
+	begin, end   weight
+}
+
+// lookUp fills c from code.
+func (s *sweep) lookUp(c *change, code uint32) {
+	i := int(code >> 2)
+	stages, _ := s.timeline.stages(i)
+	c.i, c.begun = i, code&3
+	c.at = stages[c.begun]
+	c.ended = stages.previous(c.begun)
+	c.begin, c.end = weight{}, weight{}
+	if s.basis == ByInstant {
+		prefill, decode := s.weights.Of(i)
+		c.begin, c.end = s.phaseWeight(c.begun, prefill, decode), s.phaseWeight(c.ended, prefill, decode)
+	}
+}
+
+func (s *sweep) phaseWeight(phase uint32, prefill, decode float64) weight {
+	switch phase {
+	case phaseQueue:
+		return s.weigh(0)
+	case phasePrefill:
+		return s.weigh(prefill)
+	case phaseDecode:
+		return s.weigh(decode)
+	}
+	return weight{}
 }
 
 // run integrates over the window.
 func (s *sweep) run(order []uint32, w Window) {
 	s.now, s.here = w.Start, s.bounded(s.cursor.at(w.Start))
 	s.idle.open(s.here)
-	t := s.timeline
-	var codes []uint32
+	var group []change
+	var ahead change
+	if len(order) > 0 {
+		s.lookUp(&ahead, order[0])
+	}
 	for k := 0; k < len(order); {
-		at := t.when(order[k])
-		s.advance(at)
-		flightBefore, loadBefore := s.flight, s.load
-		codes = codes[:0]
-		// Phases that end here are paid before the load changes, those that
-		// begin are entered after.
-		for ; k < len(order) && t.when(order[k]) == at; k++ {
-			code := order[k]
-			s.leave(code)
-			codes = append(codes, code)
+		group = group[:0]
+		for at := ahead.at; ahead.at == at; {
+			group = append(group, ahead)
+			if k++; k == len(order) {
+				break
+			}
+			s.lookUp(&ahead, order[k])
 		}
-		for _, code := range codes {
-			s.change(code)
-		}
-		s.turn(loadBefore)
-		for _, code := range codes {
-			s.enter(code, loadBefore)
-		}
-		s.presence(flightBefore, at)
+		s.turn(group)
 	}
 	s.advance(w.End)
 	if s.flight == 0 {
@@ -132,123 +183,85 @@ func (s *sweep) advance(at time.Duration) {
 	} else {
 		s.period.energy += energy
 		s.period.time += length
-		if s.load > 0 {
-			s.sum.energy += energy / float64(s.load)
-			s.sum.time += length / float64(s.load)
+		class := working
+		if s.load[working] == 0 {
+			class = waiting
+		}
+		if load := float64(s.load[class]); load > 0 {
+			s.sum[class].energy += energy / load
+			s.sum[class].time += length / load
 		}
 	}
 	s.now, s.here = at, p
 }
 
-// phaseWeight is the weight, in units, of the phase that code begins.
-func (s *sweep) phaseWeight(i int, kind uint32) int64 {
-	if kind == evSent {
-		return 1
-	}
-	prefill, decode := s.weights.Of(i)
-	if kind == evPrefill {
-		return s.units(prefill)
-	}
-	return s.units(decode)
-}
-
-// endedBy returns the kind whose phase ends with an event of kind, if any.
-func (s *sweep) endedBy(i int, kind uint32) (uint32, bool) {
-	switch kind {
-	case evPrefill:
-		sent, prefill, _, _, _ := s.timeline.phases(i)
-		return evSent, prefill > sent
-	case evFirst:
-		return evPrefill, true
-	case evDone:
-		_, _, first, done, _ := s.timeline.phases(i)
-		if first < done {
-			return evFirst, true
+// turn goes through the changes of one moment: phases that end are paid before
+// the load changes, those that go on through it keep the error that it brings,
+// and those that begin are entered after.
+func (s *sweep) turn(group []change) {
+	s.advance(group[0].at)
+	flight, load := s.flight, s.load
+	for k := range group {
+		c := &group[k]
+		if c.end.units > 0 {
+			s.credit(c.i, c.end.class, float64(c.end.units))
 		}
-		return evPrefill, true
+		if s.split && c.ended == phasePrefill && s.basis == ByInstant {
+			s.prefill[c.i] = s.energy[c.i]
+		}
+		s.load[c.begin.class] += c.begin.units
+		s.load[c.end.class] -= c.end.units
+		switch {
+		case c.begun == phaseDone:
+			s.flight--
+		case c.ended == phaseDone:
+			s.flight++
+			if s.basis == ByPeriod {
+				s.member = append(s.member, uint32(c.i))
+			}
+		}
 	}
-	return 0, false
+	before, now := shares(load), shares(s.load)
+	for class := range classes {
+		above, below := s.here.bracket(before[class] - now[class])
+		s.sum[class].above += above
+		s.sum[class].below += below
+	}
+	for k := range group {
+		c := &group[k]
+		coefficient := 0.0
+		if c.end.units > 0 {
+			coefficient = float64(c.end.units) * before[c.end.class]
+		}
+		if c.begin.units > 0 {
+			s.credit(c.i, c.begin.class, -float64(c.begin.units))
+			coefficient -= float64(c.begin.units) * now[c.begin.class]
+		}
+		above, below := s.here.bracket(coefficient)
+		s.above[c.i] += above
+		s.below[c.i] += below
+	}
+	s.presence(flight, s.now)
 }
 
-// leave pays the phase that ends with code.
-func (s *sweep) leave(code uint32) {
-	if s.basis != ByInstant {
-		return
-	}
-	i, kind := int(code>>2), code&3
-	ended, ok := s.endedBy(i, kind)
-	if !ok {
-		return
-	}
-	w := float64(s.phaseWeight(i, ended))
-	s.energy[i] += w * s.sum.energy
-	s.time[i] += w * s.sum.time
-	s.above[i] += w * s.sum.above
-	s.below[i] += w * s.sum.below
-	if s.split && (kind == evFirst || kind == evDone && ended == evPrefill) {
-		s.prefill[i] = s.energy[i]
-	}
-}
-
-// change updates the load and the flight for code.
-func (s *sweep) change(code uint32) {
-	i, kind := int(code>>2), code&3
-	sent, prefill, _, _, _ := s.timeline.phases(i)
+// shares returns the part of the power that goes to one unit of each class.
+func shares(load [classes]int64) (share [classes]float64) {
 	switch {
-	case kind == evSent, kind == evPrefill && prefill == sent:
-		s.flight++
-	case kind == evDone:
-		s.flight--
+	case load[working] > 0:
+		share[working] = 1 / float64(load[working])
+	case load[waiting] > 0:
+		share[waiting] = 1 / float64(load[waiting])
 	}
-	if s.basis != ByInstant {
-		return
-	}
-	if ended, ok := s.endedBy(i, kind); ok {
-		s.load -= s.phaseWeight(i, ended)
-	}
-	if kind != evDone {
-		s.load += s.phaseWeight(i, kind)
-	}
+	return share
 }
 
-// turn adds what the bracket at this change of load means for the phases that
-// go on through it: their share of the energy before it and after it differ.
-func (s *sweep) turn(loadBefore int64) {
-	if s.basis != ByInstant || loadBefore <= 0 || s.load <= 0 {
-		return
-	}
-	above, below := s.here.bracket(1/float64(loadBefore) - 1/float64(s.load))
-	s.sum.above += above
-	s.sum.below += below
-}
-
-// enter starts the phase that begins with code, and accounts for the bracket
-// of the curve where it meets the one that ended.
-func (s *sweep) enter(code uint32, loadBefore int64) {
-	i, kind := int(code>>2), code&3
-	if s.basis != ByInstant {
-		sent, prefill, _, _, _ := s.timeline.phases(i)
-		if kind == evSent || kind == evPrefill && prefill == sent {
-			s.member = append(s.member, uint32(i))
-		}
-		return
-	}
-	// c is the coefficient of the curve here in the request's share.
-	c := 0.0
-	if ended, ok := s.endedBy(i, kind); ok {
-		c = float64(s.phaseWeight(i, ended)) / float64(loadBefore)
-	}
-	if kind != evDone {
-		w := float64(s.phaseWeight(i, kind))
-		c -= w / float64(s.load)
-		s.energy[i] -= w * s.sum.energy
-		s.time[i] -= w * s.sum.time
-		s.above[i] -= w * s.sum.above
-		s.below[i] -= w * s.sum.below
-	}
-	above, below := s.here.bracket(c)
-	s.above[i] += above
-	s.below[i] += below
+// credit adds w times what a unit of class has gathered by now to request i.
+func (s *sweep) credit(i, class int, w float64) {
+	sum := &s.sum[class]
+	s.energy[i] += w * sum.energy
+	s.time[i] += w * sum.time
+	s.above[i] += w * sum.above
+	s.below[i] += w * sum.below
 }
 
 // bracket returns how far c times the curve can lie above and below c times
@@ -277,33 +290,68 @@ func (s *sweep) presence(before int, at time.Duration) {
 func (s *sweep) settle() {
 	s.busy.add(s.period)
 	if s.basis == ByPeriod {
-		s.divide(s.period)
+		total := 0.0
+		for _, i := range s.member {
+			total += s.whole(int(i))
+		}
+		for _, i := range s.member {
+			s.give(int(i), s.period, total)
+		}
+		s.member = s.member[:0]
 	}
 	s.period = part{}
+	s.sum = [classes]integral{} // nothing runs on that has a part in it
 }
 
-// divide gives a part's energy to its members by their weights.
-func (s *sweep) divide(p part) {
+// divide gives the energy of all busy periods by weight.
+func (s *sweep) divide() {
 	total := 0.0
-	for _, i := range s.member {
-		total += s.whole(int(i))
-	}
-	for _, i := range s.member {
-		prefill, _ := s.weights.Of(int(i))
-		share := s.whole(int(i)) / total
-		s.energy[i] = share * p.energy
-		s.time[i] = share * p.time
-		s.above[i] = share * p.above
-		s.below[i] = share * p.below
-		if s.split {
-			s.prefill[i] = min(prefill/total, share) * p.energy
+	for i := range s.requests.Len() {
+		if _, _, ok := s.requests.span(i, s.Window); ok {
+			total += s.whole(i)
 		}
 	}
-	s.member = s.member[:0]
+	for i := range s.requests.Len() {
+		if _, _, ok := s.requests.span(i, s.Window); ok {
+			s.give(i, s.busy, total)
+		}
+	}
+}
+
+// give sets request i's share of p by its part of the total weight.
+func (s *sweep) give(i int, p part, total float64) {
+	prefill, _ := s.weights.Of(i)
+	share := s.whole(i) / total
+	s.energy[i] = share * p.energy
+	s.time[i] = share * p.time
+	s.above[i] = share * p.above
+	s.below[i] = share * p.below
+	if s.split {
+		s.prefill[i] = min(prefill/total, share) * p.energy
+	}
 }
 
 // whole is the weight of both phases of request i, never zero.
 func (s *sweep) whole(i int) float64 {
 	prefill, decode := s.weights.Of(i)
-	return max(prefill+decode, 1/s.unit)
+	return max(prefill+decode, s.least)
+}
+
+// charge takes Fixed weights for energies, and returns their sum.
+func (s *sweep) charge() float64 {
+	total := 0.0
+	for i := range s.requests.Len() {
+		if _, _, ok := s.requests.span(i, s.Window); !ok {
+			continue
+		}
+		prefill, decode := s.weights.Of(i)
+		e := prefill + decode
+		s.energy[i], s.prefill[i] = e, prefill
+		s.below[i], s.above[i] = e*(1-s.weights.LoRatio), e*(s.weights.HiRatio-1)
+		if s.busy.energy > 0 {
+			s.time[i] = e / s.busy.energy * s.busy.time
+		}
+		total += e
+	}
+	return total
 }

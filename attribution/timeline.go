@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -29,10 +30,14 @@ func NewTimeline(c Columns, w Window, batchLimit int) *Timeline {
 	n := c.Len()
 	t := &Timeline{Columns: c, Window: w, begin: make([]time.Duration, n), doubtful: make([]bool, n)}
 	always := Window{0, math.MaxInt64}
-	order := sentOrder(c)
+	sorted := sentOrder(c)
 	var slots, flight eventHeap // ends of the requests in slots, and of all in flight
-	for _, i := range order {
-		sent, done, ok := c.span(int(i), always)
+	for k := range n {
+		i := k
+		if sorted != nil {
+			i = int(sorted[k])
+		}
+		sent, done, ok := c.span(i, always)
 		if !ok {
 			t.begin[i] = -1
 			continue
@@ -64,14 +69,14 @@ func NewTimeline(c Columns, w Window, batchLimit int) *Timeline {
 // presence is a timeline in which every request works from its sending.
 func presence(c Columns, w Window) *Timeline { return &Timeline{Columns: c, Window: w} }
 
-// phases returns the moments of request i within the window; ok is false if
+// stages returns the moments of request i within the window; ok is false if
 // it was not in flight there.
-func (t *Timeline) phases(i int) (sent, prefill, first, done time.Duration, ok bool) {
+func (t *Timeline) stages(i int) (stages, bool) {
 	begin := t.Sent[i]
 	if t.begin != nil {
 		begin = t.begin[i]
 	}
-	return t.stages(i, t.Window, begin)
+	return t.Columns.stages(i, t.Window, begin)
 }
 
 // Step is the occupancy from At until the next step.
@@ -89,13 +94,11 @@ func (t *Timeline) Occupancy() []Step {
 	}
 	var moves []move
 	for i := range t.Len() {
-		sent, prefill, first, done, ok := t.phases(i)
-		if !ok {
-			continue
+		if s, ok := t.stages(i); ok {
+			moves = append(moves, move{s[phaseQueue], 1, 0, 0}, move{s[phasePrefill], -1, 1, 0}, move{s[phaseDecode], 0, -1, 1}, move{s[phaseDone], 0, 0, -1})
 		}
-		moves = append(moves, move{sent, 1, 0, 0}, move{prefill, -1, 1, 0}, move{first, 0, -1, 1}, move{done, 0, 0, -1})
 	}
-	slices.SortFunc(moves, func(a, b move) int { return int(min(max(a.at-b.at, -1), 1)) })
+	slices.SortFunc(moves, func(a, b move) int { return cmp.Compare(a.at, b.at) })
 	steps := []Step{{At: t.Window.Start}}
 	for _, m := range moves {
 		last := steps[len(steps)-1]
@@ -109,19 +112,18 @@ func (t *Timeline) Occupancy() []Step {
 	return steps
 }
 
-// sentOrder returns the indices of the requests in the order of sending.
+// sentOrder returns the indices of the requests in the order of sending, nil
+// if that is how they stand.
 func sentOrder(c Columns) []uint32 {
+	if slices.IsSorted(c.Sent) {
+		return nil
+	}
 	order := make([]uint32, c.Len())
 	for i := range order {
 		order[i] = uint32(i)
 	}
-	if !slices.IsSorted(c.Sent) {
-		slices.SortFunc(order, func(a, b uint32) int {
-			if d := c.Sent[a] - c.Sent[b]; d != 0 {
-				return int(min(max(d, -1), 1))
-			}
-			return int(a) - int(b)
-		})
-	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(c.Sent[a], c.Sent[b]), cmp.Compare(a, b))
+	})
 	return order
 }

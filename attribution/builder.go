@@ -1,0 +1,238 @@
+package attribution
+
+import (
+	"math"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Builder makes a curve from readings as they come, so that a long table need
+// not be held. Readings are taken with their status: glitches and failed reads
+// are left out, wraps are unwrapped, a reset ends an epoch. A fall of the
+// register that no status explains is taken for a wrap if the domain's range
+// and limit allow one, else for a reset.
+type Builder struct {
+	curve  *Curve
+	period time.Duration
+	// continuous: the value is computed at the read, so it is exact there.
+	continuous bool
+	open       bool // an epoch is open
+	prev       meter.Reading
+	// total is the unwrapped value of prev since the epoch's begin, offset
+	// what wraps have added to it less what the register stood at.
+	total, offset meter.Energy
+	// integral is a gauge's energy so far, in µJ.
+	integral float64
+	// flat is the latest read since prev's edge that showed no change.
+	flat    meter.Reading
+	hasFlat bool
+	stalled bool
+
+	warnings []Warning
+}
+
+// NewBuilder returns a builder of the curve of domain d.
+func NewBuilder(d meter.Domain) *Builder {
+	c := &Curve{domain: d, floor: rate(d.Floor), limit: rate(d.Limit), quantum: float64(d.Quantum)}
+	return &Builder{curve: c, period: d.UpdatePeriod, continuous: d.Kind == meter.KindModel}
+}
+
+// Add takes the next reading in time order.
+func (b *Builder) Add(r meter.Reading) {
+	if b.curve.domain.Kind == meter.KindPower {
+		b.integrate(r)
+	} else {
+		b.count(r)
+	}
+}
+
+// Curve ends the curve, and returns it with what was dropped or contradicted.
+// The builder must not be used after.
+func (b *Builder) Curve() (*Curve, []Warning) {
+	c := b.curve
+	b.closeEpoch()
+	if c.domain.Kind != meter.KindPower {
+		b.warnings = append(b.warnings, c.checkLimits()...)
+	}
+	if len(c.epochs) == 0 {
+		b.warnings = append(b.warnings, Warning{"no_readings", c.domain.Name, -1, "no usable reading"})
+	}
+	return c, b.warnings
+}
+
+// count takes a reading of a register.
+func (b *Builder) count(r meter.Reading) {
+	last := b.prev
+	if b.hasFlat {
+		last = b.flat
+	}
+	switch r.Status {
+	case meter.StatusGlitch:
+		b.doubt(FlagGlitch, r.Before, r.After)
+		return
+	case meter.StatusTransient:
+		return
+	case meter.StatusLost:
+		b.closeEpoch()
+		return
+	case meter.StatusStalled:
+		if b.open {
+			b.doubt(FlagStalled, last.Before, r.After)
+		}
+		b.stalled = true
+	case meter.StatusGap:
+		if b.open {
+			b.doubt(FlagGap, last.Before, r.After)
+		}
+	case meter.StatusClockStep:
+		if b.open {
+			b.doubt(FlagClockStep, last.Before, r.After)
+		}
+	}
+	if !r.HasEnergy {
+		return
+	}
+	if !b.open {
+		b.openEpoch(r)
+		return
+	}
+	total := b.offset + r.Energy
+	if r.Status == meter.StatusReset || total < b.total && !b.wrapped(r, last) {
+		b.warnings = append(b.warnings, Warning{"reset", b.curve.domain.Name, r.Before, "the register was reset: windows across it have no energy"})
+		b.closeEpoch()
+		b.openEpoch(r)
+		return
+	}
+	if total < b.total {
+		b.offset += b.curve.domain.Range
+		total = b.offset + r.Energy
+	}
+	if total == b.total {
+		b.flat, b.hasFlat = r, true
+		return
+	}
+	b.edge(r, last, total)
+}
+
+// wrapped reports whether the fall to r is the register passing its range.
+func (b *Builder) wrapped(r, last meter.Reading) bool {
+	if b.curve.domain.Range == 0 {
+		return false
+	}
+	if r.Status == meter.StatusWrap {
+		return true
+	}
+	step := b.curve.domain.Range - (b.total - b.offset) + r.Energy
+	if b.curve.limit > 0 {
+		// sensors' plausibility rule: half as much again as the limit allows.
+		return float64(step) <= 1.5*b.curve.limit*float64(r.After-last.Before+b.period)+b.curve.quantum
+	}
+	return step < b.curve.domain.Range/2
+}
+
+// edge records that the register was seen to change at r; last is the latest
+// read before it.
+func (b *Builder) edge(r, last meter.Reading, total meter.Energy) {
+	switch {
+	case b.continuous:
+		if b.hasFlat {
+			b.knotAt(b.flat.At(), b.flat.After, b.flat.Before, b.total)
+		}
+		b.knotAt(r.At(), r.After, r.Before, total)
+	default:
+		// A register that showed no change for longer than its period was
+		// being published all the same: no energy was used until then.
+		if b.hasFlat && !b.stalled {
+			if at := b.flat.At() - b.period/2; at > b.curve.knot[len(b.curve.knot)-1]+b.period {
+				b.knotAt(at, b.curve.floorAt[len(b.curve.floorAt)-1], b.curve.ceilAt[len(b.curve.ceilAt)-1], b.total)
+			}
+		}
+		// The value was published after the last read that did not show it
+		// and, since publications are a period apart, not much longer than
+		// one period before the read that did.
+		from := last.Before
+		if b.period > 0 {
+			from = max(from, r.Before-b.period)
+		}
+		b.knotAt(from+(r.After-from)/2, r.After, last.Before, total)
+	}
+	b.prev, b.total, b.hasFlat, b.stalled = r, total, false, false
+	b.curve.epochs[len(b.curve.epochs)-1].end = r.After
+}
+
+func (b *Builder) knotAt(knot, floorAt, ceilAt time.Duration, v meter.Energy) {
+	if n := len(b.curve.knot); n > b.curve.epochs[len(b.curve.epochs)-1].first && knot <= b.curve.knot[n-1] {
+		knot = b.curve.knot[n-1] + 1
+	}
+	b.curve.knot = append(b.curve.knot, knot)
+	b.curve.floorAt = append(b.curve.floorAt, floorAt)
+	b.curve.ceilAt = append(b.curve.ceilAt, ceilAt)
+	b.curve.value = append(b.curve.value, v)
+}
+
+func (b *Builder) openEpoch(r meter.Reading) {
+	b.curve.epochs = append(b.curve.epochs, epoch{first: len(b.curve.knot), begin: r.After, end: r.After, base: r.Energy})
+	b.offset, b.total, b.prev, b.hasFlat, b.stalled, b.open = -r.Energy, 0, r, false, false, true
+	if b.continuous {
+		b.knotAt(r.At(), r.After, r.Before, 0)
+	} else {
+		// When this value was published is not known.
+		b.knotAt(r.At()-b.period/2, r.After, never, 0)
+	}
+}
+
+func (b *Builder) closeEpoch() {
+	if !b.open {
+		return
+	}
+	e := &b.curve.epochs[len(b.curve.epochs)-1]
+	if b.hasFlat {
+		e.end = b.flat.After
+		n := len(b.curve.knot) - 1
+		switch at := b.flat.At() - b.period/2; {
+		case b.continuous:
+			b.knotAt(b.flat.At(), b.flat.After, b.flat.Before, b.total)
+		case !b.stalled && at > b.curve.knot[n]+b.period:
+			b.knotAt(at, b.curve.floorAt[n], b.curve.ceilAt[n], b.total)
+		}
+	}
+	e.last = len(b.curve.knot)
+	b.open = false
+}
+
+// doubt records a flagged span, joined to the one before if they touch.
+func (b *Builder) doubt(flag string, begin, end time.Duration) {
+	if n := len(b.curve.doubts); n > 0 && b.curve.doubts[n-1].flag == flag && begin <= b.curve.doubts[n-1].end {
+		b.curve.doubts[n-1].end = max(end, b.curve.doubts[n-1].end)
+		return
+	}
+	b.curve.doubts = append(b.curve.doubts, doubt{flag, begin, end})
+}
+
+// integrate takes a reading of a power gauge by the trapezoid rule. A gauge has
+// no register to be held to: its bracket is its limits alone.
+func (b *Builder) integrate(r meter.Reading) {
+	if !r.HasPower || r.Status == meter.StatusGlitch || r.Status == meter.StatusTransient || r.Status == meter.StatusLost {
+		return
+	}
+	c := b.curve
+	n := len(c.knot)
+	if n > 0 && r.At() <= c.knot[n-1] {
+		return
+	}
+	if n == 0 {
+		c.epochs = []epoch{{begin: r.At()}}
+	} else {
+		b.integral += (rate(b.prev.Power) + rate(r.Power)) / 2 * float64(r.At()-b.prev.At())
+		if r.Status == meter.StatusGap || r.Status == meter.StatusStalled || r.Status == meter.StatusClockStep {
+			b.doubt(string(r.Status), b.prev.Before, r.After)
+		}
+	}
+	c.knot = append(c.knot, r.At())
+	c.floorAt = append(c.floorAt, r.After)
+	c.ceilAt = append(c.ceilAt, r.Before)
+	c.value = append(c.value, meter.Energy(math.Round(b.integral)))
+	c.epochs[0].last, c.epochs[0].end = n+1, r.At()
+	b.prev = r
+}

@@ -1,0 +1,210 @@
+package attribution
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Divider divides the energy of one run's domains among its requests. It keeps
+// what depends on the requests alone, and the memory of the last allocation.
+type Divider struct {
+	requests Columns
+	window   Window
+	order    []uint32
+	// ordered is what order was made for, timelines by what they know.
+	ordered   *Timeline
+	timelines map[timelineKey]*Timeline
+	last      Allocation
+}
+
+// NewDivider returns a divider of the energy over w among reqs, whose columns
+// it refers to. An empty window and too many requests are errors.
+func NewDivider(reqs Columns, w Window) (*Divider, error) {
+	if w.Length() <= 0 {
+		return nil, fmt.Errorf("attribute energy: the window %v to %v is empty", w.Start, w.End)
+	}
+	if reqs.Len() >= maxRequests {
+		return nil, fmt.Errorf("attribute energy: %d requests are more than %d", reqs.Len(), maxRequests-1)
+	}
+	return &Divider{requests: reqs, window: w, timelines: make(map[timelineKey]*Timeline)}, nil
+}
+
+// timelineKey tells timelines of the same requests apart.
+type timelineKey struct {
+	window Window
+	limit  int // batch limit, negative for presence alone
+}
+
+func (d *Divider) timeline(w Window, limit int) *Timeline {
+	key := timelineKey{w, limit}
+	t, ok := d.timelines[key]
+	switch {
+	case ok:
+	case limit < 0:
+		t = presence(d.requests, w)
+	default:
+		t = NewTimeline(d.requests, w, limit)
+	}
+	d.timelines[key] = t
+	return t
+}
+
+// Divide divides the energy of curve by convention c, in O((R + N) log F) for R
+// requests, N readings and F requests in flight at once. The allocation is
+// valid until the next call. A convention that does not apply, or a curve that
+// has no energy over the window, is an allocation with Refused set.
+func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, error) {
+	a := &d.last
+	a.reset(c.Name(), d.requests, curve, d.window, idle)
+	w := a.clip(curve, d.window)
+	if a.Refused != "" {
+		return a, nil
+	}
+	weights, err := c.Weigh(Scene{Requests: d.requests, Curve: curve, Window: w, Idle: idle, divider: d})
+	if err != nil {
+		return nil, fmt.Errorf("attribute energy of %s by %s: %w", curve.domain.Name, c.Name(), err)
+	}
+	a.Notes = weights.Notes
+	if a.Refused = weights.Refused; a.Refused != "" {
+		return a, nil
+	}
+	a.split, a.basis, a.timeline = weights.Split, weights.Basis, weights.Timeline
+	if a.timeline == nil {
+		a.timeline = d.timeline(w, -1)
+	}
+	if d.ordered != a.timeline {
+		d.order, d.ordered = a.timeline.events(d.order[:0]), a.timeline
+	}
+	a.divide(curve, weights, d.order)
+	return a, nil
+}
+
+// reset prepares a for another curve or convention.
+func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w Window, idle Idle) {
+	n := reqs.Len()
+	zeroed := func(s []float64) []float64 {
+		s = slices.Grow(s[:0], n)[:n]
+		clear(s)
+		return s
+	}
+	*a = Allocation{
+		Convention: convention, Domain: curve.domain, Window: w, requests: reqs, idlePower: idle,
+		energy: zeroed(a.energy), below: zeroed(a.below), above: zeroed(a.above), prefill: zeroed(a.prefill), time: zeroed(a.time),
+		floor: curve.floor, limit: curve.limit, boundedUntil: curve.boundedUntil(),
+	}
+}
+
+// clip cuts w to the readings where they end a little early, and refuses it
+// where the curve has no energy.
+func (a *Allocation) clip(curve *Curve, w Window) Window {
+	span := curve.Span()
+	slack := max(2*curve.domain.UpdatePeriod, 5*curve.spacing())
+	in := Window{max(w.Start, span.Start), min(w.End, span.End)}
+	if missing := w.Length() - in.Length(); missing > 0 && missing <= slack && in.Length() > 0 {
+		a.Warnings = append(a.Warnings, Warning{FlagOutside, curve.domain.Name, in.End,
+			fmt.Sprintf("readings cover all of the window but %v: what was used then is in no row", missing)})
+		w = in
+	}
+	a.Counter = curve.Counter(w)
+	switch a.Counter.Flag {
+	case FlagInvalidReset:
+		a.Refused = "the register was reset inside the window"
+	case FlagOutside:
+		a.Refused = fmt.Sprintf("readings cover %.3f to %.3f s of the window %.3f to %.3f s", span.Start.Seconds(), span.End.Seconds(), w.Start.Seconds(), w.End.Seconds())
+	}
+	a.Window = w
+	return w
+}
+
+// spacing is the mean time between knots.
+func (c *Curve) spacing() time.Duration {
+	if len(c.knot) < 2 {
+		return 0
+	}
+	return c.Span().Length() / time.Duration(len(c.knot)-1)
+}
+
+// boundedUntil is the time after which nothing bounds the curve from above.
+func (c *Curve) boundedUntil() time.Duration {
+	if c.limit > 0 || len(c.epochs) == 0 {
+		return math.MaxInt64
+	}
+	return c.ceilAt[len(c.ceilAt)-1]
+}
+
+// divide runs the sweep and rounds.
+func (a *Allocation) divide(curve *Curve, weights Weights, order []uint32) {
+	e, _ := curve.cover(a.Window)
+	s := sweep{Allocation: a, weights: weights, cursor: cursor{Curve: curve, e: e, knotI: -1, floorI: -1, ceilI: -1}}
+	s.unit, s.least = scaleOf(weights, a.Len())
+	s.run(order, a.Window)
+	total := a.busy.energy
+	switch a.basis {
+	case ByRun:
+		s.divide()
+	case Fixed:
+		total = s.charge()
+	}
+	a.requestTotal = meter.Energy(math.Round(max(total, 0)))
+	a.scale()
+	a.rule = newRounding(a.energy, int64(a.requestTotal))
+	a.idleTotal = meter.Energy(math.Round(max(a.idle.energy, 0)))
+	a.closeResidual(curve, e)
+}
+
+// scaleOf returns how many units a weight of one has, so that all of them
+// together fit, and the least weight that is told from none.
+func scaleOf(w Weights, n int) (unit, least float64) {
+	largest := 0.0
+	for i := range n {
+		prefill, decode := w.Of(i)
+		largest = max(largest, prefill, decode)
+	}
+	least = largest / weightRange
+	sum := 0.0
+	for i := range n {
+		prefill, decode := w.Of(i)
+		sum += max(prefill, decode, least)
+	}
+	if sum <= 0 {
+		return 1, 1
+	}
+	return largestLoad / sum, least
+}
+
+// scale takes out of the shares what summing them in float64 has added.
+func (a *Allocation) scale() {
+	sum := 0.0
+	for i, x := range a.energy {
+		a.energy[i] = max(x, 0)
+		sum += a.energy[i]
+	}
+	if sum <= 0 {
+		return
+	}
+	scale := float64(a.requestTotal) / sum
+	for i := range a.energy {
+		a.energy[i] *= scale
+	}
+}
+
+// closeResidual brackets what is left to the unattributed row.
+func (a *Allocation) closeResidual(curve *Curve, e epoch) {
+	w := a.Window
+	left := a.Counter.Energy - a.requestTotal - a.idleTotal
+	a.residualLo, a.residualHi = left, left
+	lo, hi := curve.windowBracket(w, curve.at(e, w.Start), curve.at(e, w.End))
+	if a.Domain.Kind == meter.KindPower {
+		return
+	}
+	if a.basis != Fixed {
+		a.residualHi = a.Counter.Energy - roundDown(lo)
+		if h := roundUp(hi); h != Unbounded {
+			a.residualLo = a.Counter.Energy - h
+		}
+	}
+}

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// A client whose threads wait for a processor stamps late and shows the
-// server's latencies longer than they are. The kernel counts that wait per
-// thread (schedstat), so the client reads its own every starvationPeriod.
-const starvationPeriod = 100 * time.Millisecond
+// StarvationPeriod is how often the client reads its own run-queue wait. A
+// client whose threads wait for a processor stamps late and shows the server's
+// latencies longer than they are; the kernel counts that wait per thread
+// (schedstat).
+const StarvationPeriod = 100 * time.Millisecond
 
 // An interval is starved if one thread waited in it for starvedShare of it in
 // all, or for starvedMean at each of its turns on average: many short waits
@@ -72,7 +73,7 @@ func newStarvation(clock func() time.Duration, read func(map[int]threadWait) boo
 // watch starts sampling; each is called after each sample but the last.
 func (s *starvation) watch(each func()) {
 	s.done.Go(func() {
-		ticker := time.NewTicker(starvationPeriod)
+		ticker := time.NewTicker(StarvationPeriod)
 		defer ticker.Stop()
 		for {
 			select {
@@ -134,7 +135,7 @@ func (s *starvation) sample() {
 
 // isStarved is the verdict on one thread in one interval.
 func isStarved(wait time.Duration, turns int64, interval time.Duration) bool {
-	if float64(wait) >= starvedShare*float64(starvationPeriod) && float64(wait) >= starvedShare*float64(interval) {
+	if float64(wait) >= starvedShare*float64(StarvationPeriod) && float64(wait) >= starvedShare*float64(interval) {
 		return true
 	}
 	// Fewer than ten milliseconds in all delay no request worth flagging.

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"cfubench/loadgen/mock"
 )
 
 // environment is all that a command touches of the world outside its files.
@@ -30,6 +32,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"datasets", "stat, select and convert traces", datasetsCommand},
+		{"certify", "the client's own timing error and cost on this host", certifyCommand},
+		{mock.Argument, "", certifyMock}, // hidden: certify's other process
 	}
 }
 
@@ -86,6 +90,9 @@ func usage(w io.Writer) {
 	var b strings.Builder
 	b.WriteString("cfu measures the energy and the life-cycle cost of LLM requests.\n\nusage: cfu COMMAND [flags]\n\n")
 	for _, c := range commands() {
+		if c.summary == "" {
+			continue
+		}
 		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
 	}
 	b.WriteString("\n'cfu COMMAND --help' lists a command's flags.\n")

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/loadgen"
+	"cfubench/loadgen/mock"
+)
+
+const certifyUsage = `usage: cfu certify [flags]
+
+Measures this client on this host: what it reports of a mock server's streams is
+held against the times at which that server, in a process and on a processor of
+its own, did what. Exit status 1 says that a bound was exceeded, and which.
+
+examples:
+  cfu certify --streams 64
+  cfu certify --streams 256 --tokens-per-second 50 --json
+
+flags:
+`
+
+// certifyCommand is `cfu certify`.
+func certifyCommand(ctx context.Context, env environment, args []string) error {
+	var o loadgen.CertifyOptions
+	bounds := loadgen.DefaultBounds()
+	var asJSON bool
+	var cpus string
+	fs := pflag.NewFlagSet("certify", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	fs.IntVar(&o.Streams, "streams", 64, "Keep `N` streams open at a time.")
+	fs.Float64Var(&o.TokensPerSecond, "tokens-per-second", 50, "Pace each stream at `R` tokens/s.")
+	fs.IntVar(&o.Tokens, "tokens", 64, "Stream `N` tokens an answer.")
+	fs.IntVar(&o.Rounds, "rounds", 4, "Make `N` requests for each stream.")
+	fs.Float64Var(&o.Rate, "rate", 50, "Measure the schedule's lateness at `R` requests/s.")
+	fs.IntVar(&o.ScheduleRequests, "schedule-requests", 100, "Send `N` requests on that schedule.")
+	fs.DurationVar(&bounds.TTFTErrorMean, "bound-ttft-mean", bounds.TTFTErrorMean, "Accept a mean TTFT error up to `D`.")
+	fs.DurationVar(&bounds.TTFTErrorP99, "bound-ttft-p99", bounds.TTFTErrorP99, "Accept a p99 TTFT error up to `D`.")
+	fs.DurationVar(&bounds.GapErrorMean, "bound-gap-mean", bounds.GapErrorMean, "Accept a mean error of the gaps between tokens up to `D`.")
+	fs.DurationVar(&bounds.LatenessP99, "bound-lateness-p99", bounds.LatenessP99, "Accept a p99 lateness up to `D`.")
+	fs.StringVar(&cpus, "client-cpus", "", "Keep the client on the processors in `LIST`, such as 0,2-5.")
+	fs.BoolVar(&asJSON, "json", false, "Print the certificate as one JSON object.")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			_, err := io.WriteString(env.stdout, certifyUsage+fs.FlagUsages())
+			return err
+		}
+		return usagef("%w", err)
+	}
+	if fs.NArg() > 0 {
+		return usagef("want no argument, got %q", fs.Arg(0))
+	}
+	o.Bounds = bounds
+	if err := o.Check(); err != nil {
+		return usagef("%w", err)
+	}
+	if cpus != "" {
+		if _, err := loadgen.ParseCPUs(cpus); err != nil {
+			return usagef("--client-cpus: %w", err)
+		}
+		if err := loadgen.PinCPUs(cpus); err != nil {
+			return err
+		}
+	}
+	for _, problem := range loadgen.CheckLimits(o.Streams) {
+		fmt.Fprintf(env.stderr, "cfu certify: warning: %s\n", problem)
+	}
+	certificate, err := loadgen.Certify(ctx, o)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		encoder := json.NewEncoder(env.stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(certificate)
+	} else {
+		err = printCertificate(env.stdout, certificate)
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range certificate.Warnings {
+		fmt.Fprintf(env.stderr, "cfu certify: warning: %s\n", w)
+	}
+	if !certificate.Valid {
+		return errors.New("the client exceeds its bounds here: use fewer streams, a faster or a quieter host, or wider bounds")
+	}
+	return nil
+}
+
+// printCertificate prints a certificate as a table.
+func printCertificate(w io.Writer, c loadgen.Certificate) error {
+	ms := func(d time.Duration) string { return fmt.Sprintf("%.3f", float64(d)/1e6) }
+	fmt.Fprintf(w, "%d streams x %g tokens/s, %d requests, %d tokens; constant schedule at %g requests/s\n\n",
+		c.Streams, c.TokensPerSecond, c.Requests, c.Tokens, c.Rate)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "error of the client, ms\tmean\tp50\tp99\tbound\t")
+	fmt.Fprintf(t, "TTFT\t%s\t\t%s\tmean %s, p99 %s\t\n", ms(c.TTFTErrorMean), ms(c.TTFTErrorP99), ms(c.Bounds.TTFTErrorMean), ms(c.Bounds.TTFTErrorP99))
+	fmt.Fprintf(t, "gap between tokens\t%s\t\t%s\tmean %s\t\n", ms(c.GapErrorMean), ms(c.GapErrorP99), ms(c.Bounds.GapErrorMean))
+	fmt.Fprintf(t, "write to stamp\t\t%s\t%s\t\t\n", ms(c.ReceiveLagP50), ms(c.ReceiveLagP99))
+	fmt.Fprintf(t, "due to sent\t\t%s\t%s\tp99 %s\t\n", ms(c.LatenessP50), ms(c.LatenessP99), ms(c.Bounds.LatenessP99))
+	fmt.Fprintf(t, "due to arrived\t\t%s\t%s\t\t\n", ms(c.ArrivalP50), ms(c.ArrivalP99))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nprocessor time %.1f µs a token\n", float64(c.CPUPerToken)/1e3)
+	if c.RunQueue.Known {
+		fmt.Fprintf(w, "waited for a processor %v in all, one thread at most %v in %v\n",
+			c.RunQueue.Total.Round(time.Microsecond), c.RunQueue.Worst.Round(time.Microsecond), loadgen.StarvationPeriod)
+	}
+	_, err := fmt.Fprintf(w, "client and mock on separate processors: %v\nvalid: %v\n", c.SeparateCPUs, c.Valid)
+	return err
+}
+
+// certifyMock is the mock server's side of certify; no user calls it.
+func certifyMock(ctx context.Context, env environment, _ []string) error {
+	return mock.Process(ctx, os.Stdin, env.stdout)
+}

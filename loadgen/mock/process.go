@@ -1,0 +1,50 @@
+package mock
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Argument is the command-line word that makes a binary serve as the mock.
+const Argument = "certify-mock"
+
+// Process serves on a free port of the loopback until ctx or stdin ends, so
+// that it cannot outlive its parent, and writes its base URL as one line.
+func Process(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	now, err := SystemClock()
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen on the loopback: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// This goroutine ends with the process, at the latest.
+	go func() {
+		io.Copy(io.Discard, stdin)
+		cancel()
+	}()
+	if _, err := fmt.Fprintf(stdout, "http://%s\n", l.Addr()); err != nil {
+		return err
+	}
+	return New(Pace{}, now).Serve(ctx, l)
+}
+
+// SystemClock is CLOCK_MONOTONIC, which all processes of the host share, at
+// the cost of Go's own clock.
+func SystemClock() (func() time.Duration, error) {
+	var t unix.Timespec
+	origin := time.Now()
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return nil, fmt.Errorf("read the monotonic clock: %w", err)
+	}
+	offset := time.Duration(t.Nano())
+	return func() time.Duration { return offset + time.Since(origin) }, nil
+}

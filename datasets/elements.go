@@ -70,8 +70,12 @@ func (e *elements) next() (raw []byte, offset int64, err error) {
 
 // begin consumes the opening bracket.
 func (e *elements) begin() error {
-	if err := e.fill(); err != nil && err != io.EOF {
-		return err
+	for len(e.buf) < len("\ufeff") {
+		if err := e.fill(); err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
 	}
 	if bytes.HasPrefix(e.buf, []byte("\ufeff")) {
 		e.pos = len("\ufeff")
@@ -175,7 +179,7 @@ func (e *elements) truncated(err error) error {
 		return err
 	}
 	e.pos = len(e.buf)
-	return e.errorf("file ends inside the array, after %d whole elements: it is cut short", e.count)
+	return e.errorf("file ends inside the array, after %s: it is cut short", plural(e.count, "whole element", "whole elements"))
 }
 
 // skipSpace moves to the next byte that is not space and returns it.

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/datasets"
+	"cfubench/loadgen/engine"
 )
 
 const datasetsUsage = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
@@ -127,6 +128,14 @@ func namedTokenizer(name, endpoint string) (datasets.Tokenizer, error) {
 		return datasets.Words(), nil
 	case kind == "tiktoken":
 		return datasets.Tiktoken(argument)
+	case kind == "endpoint":
+		if argument == "" {
+			argument = endpoint
+		}
+		if argument == "" {
+			return nil, fmt.Errorf("tokenizer %q: no endpoint is known here; want endpoint:URL", name)
+		}
+		return engine.NewTokenizer(argument)
 	}
 	return nil, fmt.Errorf("tokenizer %q: want words, tiktoken:NAME or endpoint:URL", name)
 }

@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -10,9 +12,9 @@ import (
 )
 
 // Calibrate reads all sources of the set for d at once and returns the set with
-// the measured update periods, and the calibrations in the order of its
-// sources' domains before. A domain whose counter contradicts its gauge moves
-// to LeftOut. The old set is not to be used any more.
+// the measured update periods, and a calibration for each of its domains, in
+// their order. A domain that its calibration refuses moves to LeftOut. The old
+// set is not to be used any more.
 func (s Set) Calibrate(ctx context.Context, clock meter.Clock, d time.Duration) (Set, []meter.Calibration, error) {
 	found := make([][]meter.Calibration, len(s.Sources))
 	g, ctx := errgroup.WithContext(ctx)
@@ -26,19 +28,22 @@ func (s Set) Calibrate(ctx context.Context, clock meter.Clock, d time.Duration) 
 	if err := g.Wait(); err != nil {
 		return s, nil, err
 	}
-	out := Set{LeftOut: append([]meter.Refusal(nil), s.LeftOut...)}
-	var all []meter.Calibration
+	out := Set{LeftOut: slices.Clone(s.LeftOut)}
+	var kept []meter.Calibration
+	var errs []error
 	for i, src := range s.Sources {
-		all = append(all, found[i]...)
-		kept, left := meter.Calibrated(src, found[i])
-		out.LeftOut = append(out.LeftOut, left...)
-		if kept == nil {
-			if err := src.Close(); err != nil {
-				return s, nil, err
+		for _, c := range found[i] {
+			if c.Refused == "" {
+				kept = append(kept, c)
 			}
+		}
+		rest, left := meter.Calibrated(src, found[i])
+		out.LeftOut = append(out.LeftOut, left...)
+		if rest == nil {
+			errs = append(errs, src.Close())
 			continue
 		}
-		out.Sources = append(out.Sources, kept)
+		out.Sources = append(out.Sources, rest)
 	}
-	return out, all, nil
+	return out, kept, errors.Join(errs...)
 }

@@ -169,7 +169,7 @@ func lookUp(spec string) (f family, argument string, err error) {
 		}
 		return f, argument, nil
 	}
-	return family{}, "", fmt.Errorf("meter %q: want %s", spec, known())
+	return family{}, "", fmt.Errorf("meter %q: want %s", spec, Known())
 }
 
 // CheckSpec says what is wrong with the name of a meter, nil if nothing is.
@@ -181,8 +181,8 @@ func CheckSpec(spec string) error {
 	return err
 }
 
-// known lists the meters that can be asked for.
-func known() string {
+// Known lists the meters that can be asked for, as a sentence would.
+func Known() string {
 	names := []string{"auto"}
 	for _, f := range families() {
 		if f.argument != "" {

@@ -1,0 +1,59 @@
+package lca
+
+// Datum is one number of an inventory with all that is needed to judge it.
+type Datum struct {
+	Value    float64  `json:"value"`
+	Unit     string   `json:"unit"`
+	Source   string   `json:"source"`
+	Year     int      `json:"year"`
+	Boundary Boundary `json:"boundary"`
+	Quality  Quality  `json:"quality"`
+	// Reason says why an assumption is made; required of that quality.
+	Reason string `json:"reason,omitzero"`
+	Note   string `json:"note,omitzero"`
+	// Spread is the figure's own distribution; without it the default of its
+	// quality is used.
+	Spread *Spread `json:"spread,omitzero"`
+
+	// Set on loading: the value in its dimension's canonical unit, and where
+	// the figure stands.
+	canonical float64
+	dimension string
+	place     Place
+}
+
+// Place is where a figure stands in an inventory.
+type Place struct {
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+	Field string `json:"field"`
+}
+
+// Canonical is the value in its dimension's canonical unit (kWh, kg CO2e, L,
+// kg Sb eq, MJ, USD, h, 1, requests, and these per kWh).
+func (d Datum) Canonical() float64 { return d.canonical }
+
+// CanonicalUnit is the unit of Canonical.
+func (d Datum) CanonicalUnit() string { return dimensionOf(d.dimension).canonical }
+
+// Place is where the figure was read.
+func (d Datum) Place() Place { return d.place }
+
+// Quality says how good a figure is, from a meter's reading to an assumption.
+type Quality string
+
+// Qualities, with the default spread of each in DefaultSpread.
+const (
+	Measured   Quality = "measured"   // a meter's reading
+	Published  Quality = "published"  // read in the publication that established it
+	Vendor     Quality = "vendor"     // a vendor's reviewed product carbon footprint
+	Secondary  Quality = "secondary"  // somebody else's transcription of the primary
+	Modelled   Quality = "modelled"   // a parametric model, not an inventory of this product
+	Derived    Quality = "derived"    // computed from other figures, as the note says
+	Assumption Quality = "assumption" // nobody knows; the reason is given
+)
+
+// Qualities lists the qualities from the best to the worst.
+func Qualities() []Quality {
+	return []Quality{Measured, Published, Vendor, Secondary, Derived, Modelled, Assumption}
+}

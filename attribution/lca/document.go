@@ -1,0 +1,161 @@
+package lca
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// FieldError is one thing wrong with an inventory: where, and what to do.
+type FieldError struct {
+	Place
+	Problem string
+}
+
+func (e *FieldError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Field, e.Problem)
+}
+
+// document is the text of an inventory with the line of every field, by JSON
+// pointer, so that a problem found long after decoding can still be located.
+type document struct {
+	file  string
+	lines map[jsontext.Pointer]int
+}
+
+// parse decodes data strictly (no unknown, no duplicate members, nothing after
+// the object) into out.
+func parse(file string, data []byte, out any) (*document, error) {
+	doc := &document{file: file, lines: map[jsontext.Pointer]int{}}
+	dec := jsontext.NewDecoder(bytes.NewReader(data))
+	line, counted := 1, int64(0)
+	for {
+		_, err := dec.ReadToken()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, doc.locate(data, err)
+		}
+		end := dec.InputOffset()
+		line += bytes.Count(data[counted:end], []byte("\n"))
+		counted = end
+		if p := dec.StackPointer(); doc.lines[p] == 0 {
+			doc.lines[p] = line
+		}
+	}
+	if err := json.Unmarshal(data, out, json.RejectUnknownMembers(true)); err != nil {
+		return nil, doc.locate(data, err)
+	}
+	return doc, nil
+}
+
+// locate turns an error of the JSON library into a FieldError.
+func (d *document) locate(data []byte, err error) error {
+	var (
+		pointer  jsontext.Pointer
+		offset   int64
+		problem  = err.Error()
+		semantic *json.SemanticError
+		syntax   *jsontext.SyntacticError
+	)
+	switch {
+	case errors.As(err, &semantic):
+		pointer, offset = semantic.JSONPointer, semantic.ByteOffset
+		switch {
+		case errors.Is(err, json.ErrUnknownName):
+			problem = "no such field: see docs/lca.md for the format"
+		case semantic.GoType != nil && semantic.JSONKind != 0:
+			problem = fmt.Sprintf("a JSON %s where a %s is expected", kindName(semantic.JSONKind), wanted(semantic.GoType.Kind().String()))
+		}
+	case errors.As(err, &syntax):
+		pointer, offset = syntax.JSONPointer, syntax.ByteOffset
+		switch {
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			problem = "given twice: keep one"
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			problem = "the file ends in the middle of a value: not complete JSON"
+		default:
+			problem = "not valid JSON: " + syntax.Err.Error()
+		}
+	}
+	offset = min(max(offset, 0), int64(len(data)))
+	line := 1 + bytes.Count(data[:offset], []byte("\n"))
+	if at := d.lines[pointer]; at > 0 && pointer != "" {
+		line = at
+	}
+	return &FieldError{Place{d.file, line, fieldName(pointer)}, problem}
+}
+
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "boolean"
+	case '"':
+		return "string"
+	case '0':
+		return "number"
+	case '{':
+		return "object"
+	}
+	return "array"
+}
+
+// wanted names the JSON kind that a Go kind is read from.
+func wanted(kind string) string {
+	switch {
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "float"):
+		return "number"
+	case kind == "bool":
+		return "boolean"
+	case kind == "slice":
+		return "list"
+	case kind == "struct", kind == "map":
+		return "object"
+	}
+	return kind
+}
+
+// line is the line of the field, or of the nearest field around it that is
+// there.
+func (d *document) line(p jsontext.Pointer) int {
+	for {
+		if n := d.lines[p]; n > 0 {
+			return n
+		}
+		if p == "" {
+			return 1
+		}
+		p = p.Parent()
+	}
+}
+
+// has reports whether the field stands in the document.
+func (d *document) has(p jsontext.Pointer) bool { return d.lines[p] > 0 }
+
+// fieldName writes a JSON pointer as people do: hardware[0].carbon.unit.
+func fieldName(p jsontext.Pointer) string {
+	var b strings.Builder
+	for token := range p.Tokens() {
+		if _, err := strconv.Atoi(token); err == nil {
+			fmt.Fprintf(&b, "[%s]", token)
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(token)
+	}
+	return b.String()
+}

@@ -1,0 +1,49 @@
+package lca
+
+import (
+	"fmt"
+	"strings"
+)
+
+// source names the figures behind a row: the raw table or publication of the
+// energy, then each inventory line with its source.
+func (a *Assessment) source(c Category, stage Stage) string {
+	var list []string
+	if stage == Inference || stage == Total {
+		raw := "energy"
+		if kind := a.Usage.EnergyKind; kind != "" {
+			raw += " (" + string(kind) + ")"
+		}
+		if a.Usage.Source != "" {
+			raw += ": " + a.Usage.Source
+		}
+		list = append(list, raw)
+	}
+	if stage == Total {
+		list = append(list, "sum of the stages")
+		return strings.Join(list, "; ")
+	}
+	for _, d := range a.system.figuresOf(c, stage) {
+		list = append(list, fmt.Sprintf("%s (%s:%d)", d.Source, d.place.File, d.place.Line))
+	}
+	return strings.Join(list, "; ")
+}
+
+// figuresOf lists the figures that a category's stage depends on, in the order
+// of the inventory: those whose change would change it.
+func (s *system) figuresOf(c Category, stage Stage) []*Datum {
+	var list []*Datum
+	var base, moved costs
+	s.evaluate(s.values, &base)
+	x := append([]float64(nil), s.values...)
+	for i := 1; i < len(x); i++ {
+		old := x[i]
+		x[i] = old*1.5 + 1
+		s.evaluate(x, &moved)
+		if moved.stage(index(c), stage) != base.stage(index(c), stage) {
+			list = append(list, s.data[i])
+		}
+		x[i] = old
+	}
+	return list
+}

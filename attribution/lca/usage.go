@@ -1,0 +1,114 @@
+package lca
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Usage is what one cell of a run (or a published measurement) consumed and
+// delivered.
+type Usage struct {
+	Cell string
+	// Counts of what was delivered; 0 where the unit does not occur. Failed
+	// requests are not counted, their energy is.
+	Requests, OutputTokens, TotalTokens int64
+	Conversations, Batches              int64
+	// SLORequests is how many of Requests met the limits of SLO.
+	SLORequests int64
+	SLO         SLO
+	// Energy of the whole cell, with the meter's bracket. EnergyLo and EnergyHi
+	// both zero mean that no bracket is known.
+	Energy, EnergyLo, EnergyHi meter.Energy
+	// EnergyKind is the register's; "" for a published figure.
+	EnergyKind meter.Kind
+	// Metered is what Energy covers. OverheadIncluded says that the facility's
+	// overhead is in it already, so that no PUE is to be applied.
+	Metered          Boundary
+	OverheadIncluded bool
+	// BusyTime is the hardware utilisation time of the formula: wall time of
+	// the cell × devices.
+	BusyTime time.Duration
+	Devices  int
+	// Hardware names what was metered, to compare with the inventory's; "" if
+	// unknown.
+	Hardware string
+	// Source says where these numbers stand: a raw table or a publication.
+	Source string
+}
+
+// SLO is the latency limits of a functional unit "request within an SLO".
+type SLO struct {
+	// TTFT limits the time to the first token, TPOT the mean time per output
+	// token after it; 0 is no limit.
+	TTFT time.Duration `json:"ttft_ns,omitzero"`
+	TPOT time.Duration `json:"tpot_ns,omitzero"`
+}
+
+// String says the limits in words.
+func (s SLO) String() string {
+	switch {
+	case s.TTFT > 0 && s.TPOT > 0:
+		return fmt.Sprintf("TTFT ≤ %v, TPOT ≤ %v", s.TTFT, s.TPOT)
+	case s.TTFT > 0:
+		return fmt.Sprintf("TTFT ≤ %v", s.TTFT)
+	case s.TPOT > 0:
+		return fmt.Sprintf("TPOT ≤ %v", s.TPOT)
+	}
+	return "no limit"
+}
+
+// check says what is wrong with the usage.
+func (u Usage) check() error {
+	switch {
+	case u.Requests <= 0:
+		return fmt.Errorf("cell %q has %d completed requests: there is nothing to assess", u.Cell, u.Requests)
+	case u.OutputTokens < 0 || u.TotalTokens < 0 || u.Conversations < 0 || u.Batches < 0 || u.SLORequests < 0:
+		return fmt.Errorf("cell %q has a negative count", u.Cell)
+	case u.SLORequests > u.Requests:
+		return fmt.Errorf("cell %q has %d requests within the SLO of only %d", u.Cell, u.SLORequests, u.Requests)
+	case u.Energy < 0:
+		return fmt.Errorf("cell %q has a negative energy, %v", u.Cell, u.Energy)
+	case (u.EnergyLo != 0 || u.EnergyHi != 0) && (u.EnergyLo > u.Energy || u.Energy > u.EnergyHi):
+		return fmt.Errorf("cell %q: energy %v is outside its bracket %v to %v", u.Cell, u.Energy, u.EnergyLo, u.EnergyHi)
+	case !u.Metered.isEquipment():
+		return fmt.Errorf("cell %q: metered boundary %q is none of device, baseboard, host, facility", u.Cell, u.Metered)
+	case u.BusyTime < 0:
+		return fmt.Errorf("cell %q has a negative utilisation time, %v", u.Cell, u.BusyTime)
+	}
+	return nil
+}
+
+// Usage is a published run as a cell: what it consumed and delivered, with the
+// rounding of the printed energy as its bracket where the figure gives one.
+func (m Model) Usage(run PublishedRun) Usage {
+	u := Usage{
+		Cell:     m.Title + " @ " + run.Rate,
+		Requests: run.Requests,
+		// No EnergyKind: the register behind a printed figure is not known.
+		Energy:           microjoules(run.Energy.Canonical()),
+		Metered:          run.Energy.Boundary,
+		OverheadIncluded: run.OverheadIncluded,
+		Devices:          run.Devices,
+		Source:           fmt.Sprintf("%s (%s:%d)", run.Energy.Source, run.Energy.place.File, run.Energy.place.Line),
+	}
+	if s := run.Energy.Spread; s != nil && s.Low < s.High {
+		perUnit := run.Energy.canonical / run.Energy.Value
+		u.EnergyLo, u.EnergyHi = microjoules(s.Low*perUnit), microjoules(s.High*perUnit)
+	}
+	if run.WallTime != nil {
+		hours := run.WallTime.Canonical() * float64(run.Devices)
+		u.BusyTime = time.Duration(math.Round(hours * float64(time.Hour)))
+	}
+	return u
+}
+
+// microjoules converts kWh.
+func microjoules(kwh float64) meter.Energy {
+	return meter.Energy(math.Round(kwh * 3.6e6 * float64(meter.Joule)))
+}
+
+// kilowattHours converts a meter's energy.
+func kilowattHours(e meter.Energy) float64 { return e.Joules() / 3.6e6 }

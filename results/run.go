@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cfubench/attribution"
+	"cfubench/loadgen"
 	"cfubench/meter"
 )
 
@@ -30,7 +31,9 @@ type Run struct {
 	// Certificate is the client's own measured error (loadgen's certificate).
 	Certificate json.RawMessage `json:"certificate,omitempty"`
 	Cells       []Cell          `json:"cells"`
-	Warnings    []string        `json:"warnings,omitempty"`
+	// RateSearches are the outcomes of --find-rate, one a batch size.
+	RateSearches []RateSearch `json:"rate_searches,omitempty"`
+	Warnings     []string     `json:"warnings,omitempty"`
 }
 
 // TraceInfo says which requests were sent and how they were chosen.
@@ -88,6 +91,13 @@ type DomainInfo struct {
 	CounterToPower float64 `json:"counter_to_power_ratio,omitempty"`
 	Coarse         bool    `json:"coarse,omitempty"`
 	Note           string  `json:"note,omitempty"`
+}
+
+// RateSearch is the search for the highest Poisson rate that keeps an SLO.
+type RateSearch struct {
+	Batch int    `json:"batch"`
+	SLO   string `json:"slo"`
+	loadgen.FoundRate
 }
 
 // Cell is one point of the sweep, (batch, concurrency or rate, repeat).

@@ -26,17 +26,18 @@ type Allocation struct {
 	requests Columns
 	timeline *Timeline
 	split    bool
-	// µJ; below and above are the distances from energy to its bracket; time
-	// is the share-weighted time in ns, by which idle power is divided.
-	energy, below, above, prefill, time []float64
-	idle, busy                          part
-	idlePower                           Idle
-	floor, limit                        float64
-	requestTotal, idleTotal             meter.Energy
-	rule                                rounding
-	boundedUntil                        time.Duration
-	basis                               Basis
-	residualLo, residualHi              meter.Energy
+	// tally holds each request's energy with its bracket and the time that
+	// goes with it, by which idle power is divided; prefill the part of it.
+	tally                   []integral
+	prefill                 []float64 // µJ
+	idle, busy              part
+	idlePower               Idle
+	floor, limit            float64
+	requestTotal, idleTotal meter.Energy
+	rule                    rounding
+	boundedUntil            time.Duration
+	basis                   Basis
+	residualLo, residualHi  meter.Energy
 }
 
 // Row is one row of an allocation: see Share.
@@ -46,18 +47,19 @@ type Row struct {
 }
 
 // Len is the number of requests.
-func (a *Allocation) Len() int { return len(a.energy) }
+func (a *Allocation) Len() int { return len(a.tally) }
 
 // Request returns the row of request i of the columns.
 func (a *Allocation) Request(i int) Row {
 	if a.Refused != "" {
 		return Row{Hi: Unbounded}
 	}
-	r := Row{Energy: meter.Energy(a.rule.of(i, a.energy[i]))}
-	lo := max(a.energy[i]-a.below[i], a.floor*a.time[i])
-	hi := a.energy[i] + a.above[i]
+	t := a.tally[i]
+	r := Row{Energy: meter.Energy(a.rule.of(i, t.energy))}
+	lo := max(t.energy-t.below, a.floor*t.time)
+	hi := t.energy + t.above
 	if a.limit > 0 && a.basis != Fixed {
-		hi = min(hi, a.limit*a.time[i])
+		hi = min(hi, a.limit*t.time)
 	}
 	if a.domainUnbounded(i) {
 		hi = math.Inf(1)
@@ -68,7 +70,7 @@ func (a *Allocation) Request(i int) Row {
 		r.Decode = r.Energy - r.Prefill
 	}
 	if a.idlePower.Known {
-		r.Idle = min(meter.Energy(math.Round(rate(a.idlePower.Loaded)*a.time[i])), r.Energy)
+		r.Idle = min(meter.Energy(math.Round(rate(a.idlePower.Loaded)*t.time)), r.Energy)
 	}
 	return r
 }

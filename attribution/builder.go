@@ -15,10 +15,11 @@ import (
 type Builder struct {
 	curve  *Curve
 	period time.Duration
-	// continuous: the value is computed at the read, so it is exact there.
-	continuous bool
-	open       bool // an epoch is open
-	prev       meter.Reading
+	// fresh: the value is never older than one period at the read. A model
+	// states that; of a register it is only observed.
+	fresh bool
+	open  bool // an epoch is open
+	prev  meter.Reading
 	// total is the unwrapped value of prev since the epoch's begin, offset
 	// what wraps have added to it less what the register stood at.
 	total, offset meter.Energy
@@ -35,7 +36,7 @@ type Builder struct {
 // NewBuilder returns a builder of the curve of domain d.
 func NewBuilder(d meter.Domain) *Builder {
 	c := &Curve{domain: d, floor: rate(d.Floor), limit: rate(d.Limit), quantum: float64(d.Quantum)}
-	return &Builder{curve: c, period: d.UpdatePeriod, continuous: d.Kind == meter.KindModel}
+	return &Builder{curve: c, period: d.UpdatePeriod, fresh: d.Kind == meter.KindModel}
 }
 
 // Add takes the next reading in time order.
@@ -105,7 +106,8 @@ func (b *Builder) count(r meter.Reading) {
 		return
 	}
 	if total < b.total {
-		b.offset += b.curve.domain.Range
+		// The range is the highest value: the step after it is to zero.
+		b.offset += b.curve.domain.Range + b.curve.domain.Quantum
 		total = b.offset + r.Energy
 	}
 	if total == b.total {
@@ -123,7 +125,7 @@ func (b *Builder) wrapped(r, last meter.Reading) bool {
 	if r.Status == meter.StatusWrap {
 		return true
 	}
-	step := b.curve.domain.Range - (b.total - b.offset) + r.Energy
+	step := b.curve.domain.Range + b.curve.domain.Quantum - (b.total - b.offset) + r.Energy
 	if b.curve.limit > 0 {
 		// sensors' plausibility rule: half as much again as the limit allows.
 		return float64(step) <= 1.5*b.curve.limit*float64(r.After-last.Before+b.period)+b.curve.quantum
@@ -135,11 +137,11 @@ func (b *Builder) wrapped(r, last meter.Reading) bool {
 // read before it.
 func (b *Builder) edge(r, last meter.Reading, total meter.Energy) {
 	switch {
-	case b.continuous:
+	case b.fresh:
 		if b.hasFlat {
-			b.knotAt(b.flat.At(), b.flat.After, b.flat.Before, b.total)
+			b.fresher(b.flat, b.total)
 		}
-		b.knotAt(r.At(), r.After, r.Before, total)
+		b.fresher(r, total)
 	default:
 		// A register that showed no change for longer than its period was
 		// being published all the same: no energy was used until then.
@@ -161,6 +163,11 @@ func (b *Builder) edge(r, last meter.Reading, total meter.Energy) {
 	b.curve.epochs[len(b.curve.epochs)-1].end = r.After
 }
 
+// fresher adds the knot of a reading that is at most a period old.
+func (b *Builder) fresher(r meter.Reading, v meter.Energy) {
+	b.knotAt(r.At()-b.period/2, r.After, r.Before-b.period, v)
+}
+
 func (b *Builder) knotAt(knot, floorAt, ceilAt time.Duration, v meter.Energy) {
 	if n := len(b.curve.knot); n > b.curve.epochs[len(b.curve.epochs)-1].first && knot <= b.curve.knot[n-1] {
 		knot = b.curve.knot[n-1] + 1
@@ -174,8 +181,8 @@ func (b *Builder) knotAt(knot, floorAt, ceilAt time.Duration, v meter.Energy) {
 func (b *Builder) openEpoch(r meter.Reading) {
 	b.curve.epochs = append(b.curve.epochs, epoch{first: len(b.curve.knot), begin: r.After, end: r.After, base: r.Energy})
 	b.offset, b.total, b.prev, b.hasFlat, b.stalled, b.open = -r.Energy, 0, r, false, false, true
-	if b.continuous {
-		b.knotAt(r.At(), r.After, r.Before, 0)
+	if b.fresh {
+		b.fresher(r, 0)
 	} else {
 		// When this value was published is not known.
 		b.knotAt(r.At()-b.period/2, r.After, never, 0)
@@ -191,8 +198,8 @@ func (b *Builder) closeEpoch() {
 		e.end = b.flat.After
 		n := len(b.curve.knot) - 1
 		switch at := b.flat.At() - b.period/2; {
-		case b.continuous:
-			b.knotAt(b.flat.At(), b.flat.After, b.flat.Before, b.total)
+		case b.fresh:
+			b.fresher(b.flat, b.total)
 		case !b.stalled && at > b.curve.knot[n]+b.period:
 			b.knotAt(at, b.curve.floorAt[n], b.curve.ceilAt[n], b.total)
 		}

@@ -86,14 +86,12 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 // reset prepares a for another curve or convention.
 func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w Window, idle Idle) {
 	n := reqs.Len()
-	zeroed := func(s []float64) []float64 {
-		s = slices.Grow(s[:0], n)[:n]
-		clear(s)
-		return s
-	}
+	tally, prefill := slices.Grow(a.tally[:0], n)[:n], slices.Grow(a.prefill[:0], n)[:n]
+	clear(tally)
+	clear(prefill)
 	*a = Allocation{
 		Convention: convention, Domain: curve.domain, Window: w, requests: reqs, idlePower: idle,
-		energy: zeroed(a.energy), below: zeroed(a.below), above: zeroed(a.above), prefill: zeroed(a.prefill), time: zeroed(a.time),
+		tally: tally, prefill: prefill,
 		floor: curve.floor, limit: curve.limit, boundedUntil: curve.boundedUntil(),
 	}
 }
@@ -151,7 +149,7 @@ func (a *Allocation) divide(curve *Curve, weights Weights, order []uint32) {
 	}
 	a.requestTotal = meter.Energy(math.Round(max(total, 0)))
 	a.scale()
-	a.rule = newRounding(a.energy, int64(a.requestTotal))
+	a.rule = newRounding(a.Len(), func(i int) float64 { return a.tally[i].energy }, int64(a.requestTotal))
 	a.idleTotal = meter.Energy(math.Round(max(a.idle.energy, 0)))
 	a.closeResidual(curve, e)
 }
@@ -179,16 +177,16 @@ func scaleOf(w Weights, n int) (unit, least float64) {
 // scale takes out of the shares what summing them in float64 has added.
 func (a *Allocation) scale() {
 	sum := 0.0
-	for i, x := range a.energy {
-		a.energy[i] = max(x, 0)
-		sum += a.energy[i]
+	for i := range a.tally {
+		a.tally[i].energy = max(a.tally[i].energy, 0)
+		sum += a.tally[i].energy
 	}
 	if sum <= 0 {
 		return
 	}
 	scale := float64(a.requestTotal) / sum
-	for i := range a.energy {
-		a.energy[i] *= scale
+	for i := range a.tally {
+		a.tally[i].energy *= scale
 	}
 }
 

@@ -14,21 +14,21 @@ type rounding struct {
 	nothing bool   // no share is above zero
 }
 
-// newRounding makes the rule for shares and total. Shares that are zero or
-// less get nothing. It takes five passes over shares and no memory.
-func newRounding(shares []float64, total int64) rounding {
-	left, n := total, int64(0)
-	for _, x := range shares {
-		if x > 0 {
+// newRounding makes the rule for n shares and their total. Shares that are zero
+// or less get nothing. It takes six passes over the shares and no memory.
+func newRounding(n int, share func(i int) float64, total int64) rounding {
+	left, takers := total, int64(0)
+	for i := range n {
+		if x := share(i); x > 0 {
 			left -= int64(math.Floor(x))
-			n++
+			takers++
 		}
 	}
-	if n == 0 {
+	if takers == 0 {
 		return rounding{nothing: true}
 	}
-	r := rounding{base: floorDiv(left, n)}
-	left -= r.base * n // 0 <= left < n
+	r := rounding{base: floorDiv(left, takers)}
+	left -= r.base * takers // 0 <= left < takers
 	// Select the left-th largest key, 16 bits at a time.
 	var prefix uint64
 	need := left
@@ -36,8 +36,8 @@ func newRounding(shares []float64, total int64) rounding {
 	for shift := 48; shift >= 0; shift -= 16 {
 		clear(counts[:])
 		mask := ^uint64(0) << (shift + 16)
-		for _, x := range shares {
-			if x > 0 {
+		for i := range n {
+			if x := share(i); x > 0 {
 				if k := fraction(x); k&mask == prefix {
 					counts[k>>shift&0xffff]++
 				}
@@ -51,11 +51,8 @@ func newRounding(shares []float64, total int64) rounding {
 	}
 	r.cut = prefix
 	// need of those at the cut itself are served, from the lowest index.
-	for i, x := range shares {
-		if need == 0 {
-			break
-		}
-		if x > 0 && fraction(x) == r.cut {
+	for i := 0; i < n && need > 0; i++ {
+		if x := share(i); x > 0 && fraction(x) == r.cut {
 			need--
 			r.tieEnd = i + 1
 		}

@@ -21,6 +21,8 @@ type sweep struct {
 	// load is the sum of the weights of the phases that are running, by class,
 	// in whole units: sums of integers do not drift.
 	load [classes]int64
+	// share is the part of the power that goes to one unit of each class.
+	share [classes]float64
 	// unit is how many units a weight of one has, least the least weight.
 	unit, least float64
 	// Integrals since the busy period's start for a weight of one unit, by class: of
@@ -32,7 +34,9 @@ type sweep struct {
 	member []uint32
 }
 
-// integral is what a weight of one unit has gathered by now.
+// integral is an energy in µJ, the distances to its bracket, and the time in
+// ns that it was used over: what a weight of one unit has gathered by now, or
+// a request.
 type integral struct{ energy, time, above, below float64 }
 
 // Classes of weight. A phase that waits weighs nothing while any other works.
@@ -97,23 +101,22 @@ func (s *sweep) weigh(w float64) weight {
 
 // change is one event of the order, looked up.
 type change struct {
-	i            int
 	at           time.Duration
-	begun, ended uint32 // phases; phaseDone for none
-	begin, end   weight
+	begin, end   weight // of the two phases
+	i            uint32
+	begun, ended uint8 // phases; ended is phaseDone for none
 }
 
 // lookUp fills c from code.
 func (s *sweep) lookUp(c *change, code uint32) {
-	i := int(code >> 2)
-	stages, _ := s.timeline.stages(i)
-	c.i, c.begun = i, code&3
-	c.at = stages[c.begun]
-	c.ended = stages.previous(c.begun)
-	c.begin, c.end = weight{}, weight{}
+	i := code >> 2
+	stages, _ := s.timeline.stages(int(i))
+	begun := code & 3
+	ended := stages.previous(begun)
+	c.i, c.begun, c.ended, c.at = i, uint8(begun), uint8(ended), stages[begun]
 	if s.basis == ByInstant {
-		prefill, decode := s.weights.Of(i)
-		c.begin, c.end = s.phaseWeight(c.begun, prefill, decode), s.phaseWeight(c.ended, prefill, decode)
+		prefill, decode := s.weights.Of(int(i))
+		c.begin, c.end = s.phaseWeight(begun, prefill, decode), s.phaseWeight(ended, prefill, decode)
 	}
 }
 
@@ -133,21 +136,25 @@ func (s *sweep) phaseWeight(phase uint32, prefill, decode float64) weight {
 func (s *sweep) run(order []uint32, w Window) {
 	s.now, s.here = w.Start, s.bounded(s.cursor.at(w.Start))
 	s.idle.open(s.here)
-	var group []change
-	var ahead change
+	// group holds the changes of one moment, and after them the next change.
+	group := make([]change, 1, 16)
 	if len(order) > 0 {
-		s.lookUp(&ahead, order[0])
+		s.lookUp(&group[0], order[0])
 	}
-	for k := 0; k < len(order); {
-		group = group[:0]
-		for at := ahead.at; ahead.at == at; {
-			group = append(group, ahead)
-			if k++; k == len(order) {
-				break
+	for k := 1; k <= len(order); k++ {
+		if k < len(order) {
+			n := len(group)
+			group = append(group, change{})
+			s.lookUp(&group[n], order[k])
+			if group[n].at == group[0].at {
+				continue
 			}
-			s.lookUp(&ahead, order[k])
+			s.turn(group[:n])
+			group[0] = group[n]
+			group = group[:1]
+		} else {
+			s.turn(group)
 		}
-		s.turn(group)
 	}
 	s.advance(w.End)
 	if s.flight == 0 {
@@ -183,13 +190,9 @@ func (s *sweep) advance(at time.Duration) {
 	} else {
 		s.period.energy += energy
 		s.period.time += length
-		class := working
-		if s.load[working] == 0 {
-			class = waiting
-		}
-		if load := float64(s.load[class]); load > 0 {
-			s.sum[class].energy += energy / load
-			s.sum[class].time += length / load
+		for class := range classes {
+			s.sum[class].energy += energy * s.share[class]
+			s.sum[class].time += length * s.share[class]
 		}
 	}
 	s.now, s.here = at, p
@@ -200,14 +203,14 @@ func (s *sweep) advance(at time.Duration) {
 // and those that begin are entered after.
 func (s *sweep) turn(group []change) {
 	s.advance(group[0].at)
-	flight, load := s.flight, s.load
+	flight, before := s.flight, s.share
 	for k := range group {
 		c := &group[k]
 		if c.end.units > 0 {
-			s.credit(c.i, c.end.class, float64(c.end.units))
-		}
-		if s.split && c.ended == phasePrefill && s.basis == ByInstant {
-			s.prefill[c.i] = s.energy[c.i]
+			s.tally[c.i].credit(&s.sum[c.end.class], float64(c.end.units))
+			if s.split && c.ended == phasePrefill {
+				s.prefill[c.i] = s.tally[c.i].energy
+			}
 		}
 		s.load[c.begin.class] += c.begin.units
 		s.load[c.end.class] -= c.end.units
@@ -217,15 +220,26 @@ func (s *sweep) turn(group []change) {
 		case c.ended == phaseDone:
 			s.flight++
 			if s.basis == ByPeriod {
-				s.member = append(s.member, uint32(c.i))
+				s.member = append(s.member, c.i)
 			}
 		}
 	}
-	before, now := shares(load), shares(s.load)
+	if s.basis == ByInstant {
+		s.hand(group, before)
+	}
+	s.presence(flight, s.now)
+}
+
+// hand gives the power to the phases that run now; before is what a unit of
+// each class had until now.
+func (s *sweep) hand(group []change, before [classes]float64) {
+	s.share = sharesOf(s.load)
 	for class := range classes {
-		above, below := s.here.bracket(before[class] - now[class])
-		s.sum[class].above += above
-		s.sum[class].below += below
+		if d := before[class] - s.share[class]; d != 0 {
+			above, below := s.here.bracket(d)
+			s.sum[class].above += above
+			s.sum[class].below += below
+		}
 	}
 	for k := range group {
 		c := &group[k]
@@ -234,18 +248,17 @@ func (s *sweep) turn(group []change) {
 			coefficient = float64(c.end.units) * before[c.end.class]
 		}
 		if c.begin.units > 0 {
-			s.credit(c.i, c.begin.class, -float64(c.begin.units))
-			coefficient -= float64(c.begin.units) * now[c.begin.class]
+			s.tally[c.i].credit(&s.sum[c.begin.class], -float64(c.begin.units))
+			coefficient -= float64(c.begin.units) * s.share[c.begin.class]
 		}
 		above, below := s.here.bracket(coefficient)
-		s.above[c.i] += above
-		s.below[c.i] += below
+		s.tally[c.i].above += above
+		s.tally[c.i].below += below
 	}
-	s.presence(flight, s.now)
 }
 
-// shares returns the part of the power that goes to one unit of each class.
-func shares(load [classes]int64) (share [classes]float64) {
+// sharesOf returns the part of the power that goes to one unit of each class.
+func sharesOf(load [classes]int64) (share [classes]float64) {
 	switch {
 	case load[working] > 0:
 		share[working] = 1 / float64(load[working])
@@ -255,13 +268,12 @@ func shares(load [classes]int64) (share [classes]float64) {
 	return share
 }
 
-// credit adds w times what a unit of class has gathered by now to request i.
-func (s *sweep) credit(i, class int, w float64) {
-	sum := &s.sum[class]
-	s.energy[i] += w * sum.energy
-	s.time[i] += w * sum.time
-	s.above[i] += w * sum.above
-	s.below[i] += w * sum.below
+// credit adds w times what a unit has gathered by now.
+func (t *integral) credit(unit *integral, w float64) {
+	t.energy += w * unit.energy
+	t.time += w * unit.time
+	t.above += w * unit.above
+	t.below += w * unit.below
 }
 
 // bracket returns how far c times the curve can lie above and below c times
@@ -322,10 +334,7 @@ func (s *sweep) divide() {
 func (s *sweep) give(i int, p part, total float64) {
 	prefill, _ := s.weights.Of(i)
 	share := s.whole(i) / total
-	s.energy[i] = share * p.energy
-	s.time[i] = share * p.time
-	s.above[i] = share * p.above
-	s.below[i] = share * p.below
+	s.tally[i] = integral{share * p.energy, share * p.time, share * p.above, share * p.below}
 	if s.split {
 		s.prefill[i] = min(prefill/total, share) * p.energy
 	}
@@ -346,10 +355,10 @@ func (s *sweep) charge() float64 {
 		}
 		prefill, decode := s.weights.Of(i)
 		e := prefill + decode
-		s.energy[i], s.prefill[i] = e, prefill
-		s.below[i], s.above[i] = e*(1-s.weights.LoRatio), e*(s.weights.HiRatio-1)
+		s.prefill[i] = prefill
+		s.tally[i] = integral{energy: e, above: e * (s.weights.HiRatio - 1), below: e * (1 - s.weights.LoRatio)}
 		if s.busy.energy > 0 {
-			s.time[i] = e / s.busy.energy * s.busy.time
+			s.tally[i].time = e / s.busy.energy * s.busy.time
 		}
 		total += e
 	}

@@ -61,7 +61,9 @@ func NewTimeline(c Columns, w Window, batchLimit int) *Timeline {
 		}
 		t.begin[i], t.doubtful[i] = min(begin, first), doubtful
 		flight.push(event{at: done})
-		slots.push(event{at: done})
+		if batchLimit > 0 {
+			slots.push(event{at: done})
+		}
 	}
 	return t
 }

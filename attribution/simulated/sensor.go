@@ -89,7 +89,7 @@ func (s Sensor) Read(rng *rand.Rand, truth *Truth, limit, floor meter.Power) Tra
 			reg.read(at)
 			r.Energy = meter.Energy(rng.Int64N(int64(1e15)))
 			if s.Range > 0 {
-				r.Energy %= s.Range
+				r.Energy %= s.Range + 1
 			}
 		default:
 			r.HasEnergy, r.Energy = true, reg.read(at)
@@ -127,7 +127,7 @@ func (r *register) read(at time.Duration) meter.Energy {
 	v := meter.Energy(math.Floor(r.truth.Energy(r.shown) - r.base))
 	v -= v % max(r.sensor.Quantum, 1)
 	if r.sensor.Range > 0 {
-		v %= r.sensor.Range
+		v %= r.sensor.Range + r.sensor.Quantum
 	}
 	return max(v, 0)
 }

@@ -1,0 +1,92 @@
+package lca
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// PublishedModels lists the preset models that have published inference runs,
+// in the order of the published table.
+func PublishedModels() ([]Model, error) {
+	lib, err := loadLibrary()
+	if err != nil {
+		return nil, err
+	}
+	type entry struct {
+		model Model
+		line  int
+	}
+	var found []entry
+	c := &checker{}
+	for _, l := range lib.model {
+		m := l.value
+		c.model(&m, l.at)
+		if len(m.Runs) > 0 {
+			found = append(found, entry{m, l.at.place().Line})
+		}
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b entry) int { return cmp.Compare(a.line, b.line) })
+	models := make([]Model, len(found))
+	for i, e := range found {
+		models[i] = e.model
+	}
+	return models, nil
+}
+
+// WithModel is the inventory with another model's making and lifetime left as
+// they are: the published table serves every model under one set of factors.
+func (inv Inventory) WithModel(m Model) Inventory {
+	inv.Model = m
+	return inv
+}
+
+// PublishedRow is one row of the published table as printed, with what the
+// assessment makes of it.
+type PublishedRow struct {
+	Model Model
+	Run   PublishedRun
+	// Assessment of the run's energy under the inventory.
+	Assessment Assessment
+}
+
+// AssessPublished assesses every published run of the models under one
+// inventory.
+func AssessPublished(inv Inventory, models []Model, o Options) ([]PublishedRow, error) {
+	var rows []PublishedRow
+	for _, m := range models {
+		for _, run := range m.Runs {
+			a, err := Assess(inv.WithModel(m), m.Usage(run), o)
+			if err != nil {
+				return nil, fmt.Errorf("published run: %w", err)
+			}
+			rows = append(rows, PublishedRow{m, run, a})
+		}
+	}
+	return rows, nil
+}
+
+// TrainingBreakEven is the number of requests whose inference emits as much as
+// training did, by the convention of the published table (operation on both
+// sides); false if the model's training was not published.
+func (a *Assessment) TrainingBreakEven() (BreakEven, bool) {
+	for _, b := range a.BreakEven {
+		if b.Category == GWP && b.UpfrontTerms == "training" {
+			return b, true
+		}
+	}
+	return BreakEven{}, false
+}
+
+// Outcome is the whole cell's impact; false if the stage has no figure.
+func (a *Assessment) Outcome(c Category, s Stage) (Outcome, bool) {
+	for _, o := range a.Outcomes {
+		if o.Category == c && o.Stage == s {
+			return o, true
+		}
+	}
+	return Outcome{}, false
+}

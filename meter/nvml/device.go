@@ -1,0 +1,203 @@
+//go:build linux && cgo && (amd64 || arm64)
+
+package nvml
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"cfubench/meter"
+)
+
+// Device is one GPU as a meter.Source. State and Samples may be called while
+// another goroutine reads.
+type Device struct {
+	clock   meter.Clock
+	lib     *shared
+	handle  nvml.Device
+	name    string // identity, as in Domain.Device
+	domains []meter.Domain
+	// registers and gauges say, by domain, where its energy and its power are
+	// found in batch; −1 where they are not.
+	energyAt, powerAt []int
+	// batch is one GetFieldValues call: the counters first, then the gauges.
+	// counters is their number; without gauges due only they are asked for.
+	batch    []nvml.FieldValue
+	counters int
+	// wholeCall is set where the counter or the gauge is a call of its own.
+	energyCall, powerCall bool
+
+	powerDue time.Duration
+	lost     bool
+	closed   bool
+	seen     uint64 // stamp of the last buffered sample handed out
+}
+
+var _ meter.Source = (*Device)(nil)
+
+// newDevice probes one GPU and lays out its domains; nil where it has neither
+// counter nor gauge.
+func newDevice(clock meter.Clock, lib *shared, handle nvml.Device, address string, n int) (*Device, []meter.Refusal) {
+	d := &Device{clock: clock, lib: lib, handle: handle}
+	label := "gpu" + strconv.Itoa(n)
+	uuid, ret := handle.GetUUID()
+	if ret != nvml.SUCCESS {
+		uuid = ""
+	}
+	d.name = strings.TrimSpace(uuid + " " + address)
+	if d.name == "" {
+		d.name = label
+	}
+
+	have, why := probe(handle, energyRegister(),
+		instantPower(nvml.POWER_SCOPE_GPU), averagePower(nvml.POWER_SCOPE_GPU),
+		instantPower(nvml.POWER_SCOPE_MODULE), averagePower(nvml.POWER_SCOPE_MODULE),
+		averagePower(nvml.POWER_SCOPE_MEMORY))
+	if !have[energyRegister()] {
+		_, ret := handle.GetTotalEnergyConsumption()
+		d.energyCall = ret == nvml.SUCCESS
+		if !d.energyCall && why[energyRegister()] == nvml.ERROR_FUNCTION_NOT_FOUND {
+			why[energyRegister()] = ret
+		}
+	}
+	d.layOut(label, have)
+	var left []meter.Refusal
+	if !have[energyRegister()] && !d.energyCall {
+		left = append(left, meter.Refusal{
+			Source: source, Domain: label,
+			Reason: fmt.Sprintf("no energy counter (%v)", why[energyRegister()]),
+			Remedy: "counters need a Volta or newer GPU, not a vGPU, and a driver of 2018 or newer; power is integrated instead where there is a gauge",
+		})
+	}
+	if len(d.domains) == 0 {
+		return nil, left
+	}
+	if mig, _, ret := handle.GetMigMode(); ret == nvml.SUCCESS && mig == nvml.DEVICE_MIG_ENABLE {
+		left = append(left, meter.Refusal{
+			Source: source, Domain: label + "-mig",
+			Reason: "MIG instances have no energy counter of their own: each would show the whole GPU's",
+			Remedy: label + " is the whole GPU, right if all of its instances serve this run; else switch MIG off: nvidia-smi -mig 0",
+		})
+	}
+	return d, left
+}
+
+// layOut makes the domains from the registers that answer.
+func (d *Device) layOut(label string, have map[register]bool) {
+	module := instantPower(nvml.POWER_SCOPE_MODULE)
+	if !have[module] {
+		module = averagePower(nvml.POWER_SCOPE_MODULE)
+	}
+	gpu := instantPower(nvml.POWER_SCOPE_GPU)
+	if !have[gpu] {
+		gpu = averagePower(nvml.POWER_SCOPE_GPU)
+	}
+	if !have[gpu] && !have[module] {
+		// GetPowerUsage has no scope: it is for drivers without fields.
+		_, ret := d.handle.GetPowerUsage()
+		d.powerCall = ret == nvml.SUCCESS
+	}
+	superchip := have[module]
+	counter := have[energyRegister()] || d.energyCall
+
+	parent := ""
+	if superchip {
+		parent = "module" + strings.TrimPrefix(label, "gpu")
+		dom := d.domain(parent, meter.ScopeModule, counter)
+		if counter {
+			dom.Note = note("the counter of a superchip covers the whole module", dom.Note)
+		}
+		d.add(dom, counter, module, have)
+	}
+	if !superchip && counter {
+		d.add(d.domain(label, meter.ScopeGPU, true), true, gpu, have)
+	} else if have[gpu] || d.powerCall {
+		dom := d.domain(label, meter.ScopeGPU, false)
+		dom.Parent = parent
+		if !have[instantPower(nvml.POWER_SCOPE_GPU)] {
+			dom.Note = note("the gauge is an average over 1 s on Ampere and newer (not GA100)", dom.Note)
+		}
+		d.add(dom, false, gpu, have)
+	}
+	if hbm := averagePower(nvml.POWER_SCOPE_MEMORY); have[hbm] {
+		dom := d.domain(label+"-hbm", meter.ScopeHBM, false)
+		dom.Parent, dom.Limit, dom.Note = label, 0, hbm.what
+		if superchip && !have[gpu] && !d.powerCall {
+			dom.Parent = parent
+		}
+		d.add(dom, false, hbm, have)
+	}
+	d.sort()
+}
+
+// domain fills in what all of a GPU's domains share.
+func (d *Device) domain(name string, scope meter.Scope, counter bool) meter.Domain {
+	dom := meter.Domain{
+		Name: name, Device: d.name, Source: source, Kind: meter.KindPower, Scope: scope,
+		UpdatePeriod: powerPeriod,
+	}
+	if counter {
+		dom.Kind, dom.Quantum = meter.KindCounter, meter.Millijoule
+	}
+	if scope == meter.ScopeGPU {
+		if limit, ret := d.handle.GetEnforcedPowerLimit(); ret == nvml.SUCCESS {
+			dom.Limit, _ = power(uint64(limit))
+		}
+	}
+	if mode, ret := d.handle.GetPersistenceMode(); ret == nvml.SUCCESS && mode == nvml.FEATURE_DISABLED && counter {
+		dom.Note = "persistence mode is off: the counter restarts when the last client of the driver ends (nvidia-smi -pm 1)"
+	}
+	if mig, _, ret := d.handle.GetMigMode(); ret == nvml.SUCCESS && mig == nvml.DEVICE_MIG_ENABLE {
+		dom.Note = note("MIG is on: this is the whole GPU with all of its instances", dom.Note)
+	}
+	return dom
+}
+
+func note(first, second string) string {
+	if second == "" {
+		return first
+	}
+	return first + "; " + second
+}
+
+// add appends a domain and, for now in the order of the domains, its fields.
+func (d *Device) add(dom meter.Domain, counter bool, gauge register, have map[register]bool) {
+	e, p := -1, -1
+	if counter && !d.energyCall {
+		e = len(d.batch)
+		r := energyRegister()
+		d.batch = append(d.batch, nvml.FieldValue{FieldId: r.field, ScopeId: r.scope})
+	}
+	if have[gauge] {
+		p = len(d.batch)
+		d.batch = append(d.batch, nvml.FieldValue{FieldId: gauge.field, ScopeId: gauge.scope})
+	}
+	d.domains = append(d.domains, dom)
+	d.energyAt, d.powerAt = append(d.energyAt, e), append(d.powerAt, p)
+}
+
+// sort moves the counters to the front of the batch.
+func (d *Device) sort() {
+	var sorted []nvml.FieldValue
+	for i, at := range d.energyAt {
+		if at >= 0 {
+			d.energyAt[i] = len(sorted)
+			sorted = append(sorted, d.batch[at])
+		}
+	}
+	d.counters = len(sorted)
+	for i, at := range d.powerAt {
+		if at >= 0 {
+			d.powerAt[i] = len(sorted)
+			sorted = append(sorted, d.batch[at])
+		}
+	}
+	d.batch = sorted
+}
+
+// Domains implements meter.Source.
+func (d *Device) Domains() []meter.Domain { return append([]meter.Domain(nil), d.domains...) }

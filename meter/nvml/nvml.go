@@ -1,0 +1,70 @@
+// Package nvml reads the energy counters of NVIDIA GPUs through the vendor's
+// management library (github.com/NVIDIA/go-nvml).
+//
+// It is opinionated: one batched call reads a GPU's counter and gauges, the
+// counter comes first and a gauge stands in only where there is no counter, a
+// value that the driver refuses is a reading without a value, and a slice of a
+// GPU (MIG) has no energy of its own. It never ends the process: a host without
+// the library, with an old one or built without cgo gets a refusal that says
+// what is missing (see dispatch.c).
+package nvml
+
+import (
+	"time"
+
+	"cfubench/meter"
+)
+
+// source is the name of this family of registers.
+const source = "nvml"
+
+// LibraryName is the file that the system's linker is asked for where the user
+// names none.
+const LibraryName = "libnvidia-ml.so.1"
+
+// powerPeriod is the time between two reads of the power gauges: read more
+// often than 50 ms apart some drivers answer 0 W or NOT_SUPPORTED
+// (sensors.md §1.2).
+const powerPeriod = 100 * time.Millisecond
+
+// Open opens every GPU that the NVIDIA management library lists, one source
+// each, in the order of their PCI addresses. library is the file to load, "" for
+// the system's. Everything that is not read comes back as a refusal with its
+// reason.
+//
+// The library stays open until the last source is closed, which keeps the
+// driver loaded and its counters running.
+func Open(clock meter.Clock, library string) ([]meter.Source, []meter.Refusal) {
+	return open(clock, library)
+}
+
+// State is what explains a GPU's power but changes slowly: read it about once
+// a second. Fields that the driver does not tell are named in Unknown and zero.
+type State struct {
+	Device  string // as in the source's domains
+	At      time.Duration
+	SM, Mem int // clocks, MHz
+	// Temperature of the GPU in °C, PState 0 (fastest) to 15.
+	Temperature, PState int
+	// Throttled lists why the clocks are lower than asked for, by NVML's names
+	// ("sw_power_cap", "hw_thermal_slowdown", …); empty if nothing holds them.
+	Throttled []string
+	// Limit is the enforced power limit.
+	Limit meter.Power
+	// Persistence tells whether the driver stays loaded without clients, MIG
+	// whether the GPU is divided into instances.
+	Persistence, MIG bool
+	// ECC counts the uncorrected memory errors since the driver was loaded.
+	ECC int64
+	// Processes are the ids of the processes that compute on the GPU.
+	Processes []int
+	Unknown   []string
+}
+
+// Sample is one entry of the driver's own buffer of power samples.
+type Sample struct {
+	// Before and After bound, on the run's clock, the time that the driver
+	// stamped; they are apart by what the conversion from the wall clock adds.
+	Before, After time.Duration
+	Power         meter.Power
+}

@@ -31,6 +31,8 @@ type command struct {
 // commands lists the subcommands in the order of the usage text.
 func commands() []command {
 	return []command{
+		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runRun},
+		{"merge", "join the shards of one run", runMerge},
 		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersCommand},
 		{"datasets", "stat, select and convert traces", datasetsCommand},
 		{"certify", "the client's own timing error and cost on this host", certifyCommand},

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"cfubench/attribution"
+	"cfubench/loadgen"
+	"cfubench/loadgen/engine"
+	"cfubench/loadgen/rendezvous"
+	"cfubench/meter"
+	"cfubench/results"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// runCell measures one cell: idle, replay, idle, with the meters on all the
+// while. Rows are written as they come; what an interrupted or failed cell has
+// written stays.
+func (s *sweep) runCell(ctx context.Context, c plannedCell, label string) error {
+	dir := filepath.Join(s.config.out, "cells", c.id)
+	if err := os.RemoveAll(dir); err != nil { // rows of an attempt that did not complete
+		return fmt.Errorf("clear cell folder: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("create cell folder: %w", err)
+	}
+	load, err := s.load(c)
+	if err != nil {
+		return err
+	}
+	cell := results.Cell{
+		ID: c.id, Batch: c.batch, Concurrency: c.load.concurrency, Repeat: c.repeat,
+		OriginUnix: s.origin.UnixNano(), ScheduleHash: load.hash,
+	}
+	if c.load.name() == "rateinf" {
+		cell.RateInf = true
+	} else {
+		cell.Rate = c.load.rate
+	}
+	s.record.ScheduleHash[c.load.name()] = load.hash
+
+	m, err := s.measure(ctx, dir, label, cell, load)
+	if m.cell.Requests > 0 {
+		s.record.Cells = append(s.record.Cells, m.cell)
+		s.keepCosts(m.sampler)
+		if e := s.save(); e != nil {
+			err = errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.done[c.id] = true
+	return nil
+}
+
+// measured is what a cell left besides its files.
+type measured struct {
+	cell    results.Cell
+	sampler *meter.Sampler
+}
+
+// measure runs one cell's phases and writes its raw tables.
+func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cell, load cellLoad) (m measured, err error) {
+	m.cell = cell
+	client, err := loadgen.NewClient(s.clientOptions(load.connections))
+	if err != nil {
+		return m, err
+	}
+	defer client.Close()
+	m.sampler = meter.NewSampler(s.clock, s.server.meters.Sources, s.config.poll)
+	meta := map[string]string{
+		"cell": cell.ID, "batch": strconv.Itoa(cell.Batch), "repeat": strconv.Itoa(cell.Repeat), "model": s.server.identity.Model,
+		"engine": s.server.identity.Kind, "config_hash": s.record.ConfigHash, "trace_hash": s.record.TraceHash,
+		"schedule_hash": cell.ScheduleHash, "origin_unix_ns": strconv.FormatInt(cell.OriginUnix, 10),
+	}
+	readings, err := results.NewReadingsWriter(filepath.Join(dir, "readings.arrow"), m.sampler.Domains(), meta)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, readings.Close()) }()
+	requests, err := results.NewRequestsWriter(filepath.Join(dir, "requests.arrow"), meta)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, requests.Close()) }()
+
+	// The meters outlive the load, also when ctx ends: the drain of an
+	// interrupted cell is metered like the rest.
+	meterCtx, stopMeters := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopMeters()
+	var g errgroup.Group
+	g.Go(func() error { return m.sampler.Run(meterCtx, readings.Write) })
+	g.Go(func() error { return s.scrapeEngine(meterCtx, dir, meta) })
+	g.Go(func() error {
+		s.status.follow(meterCtx, func() string { return s.progress(label, load, m.sampler) })
+		return nil
+	})
+
+	loadCtx, cancelLoad := context.WithCancelCause(ctx)
+	defer cancelLoad(nil)
+	if s.server.exited != nil {
+		g.Go(func() error {
+			select {
+			case <-s.server.exited:
+				cancelLoad(fmt.Errorf("the engine ended in mid-run: %w", s.server.exitErr()))
+			case <-meterCtx.Done():
+			}
+			return nil
+		})
+	}
+	err = s.phases(loadCtx, client, &m, load, requests)
+	stopMeters()
+	if e := g.Wait(); e != nil && !errors.Is(e, context.Canceled) {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		m.cell.Interrupted = err.Error()
+	} else {
+		m.cell.Complete = true
+	}
+	return m, err
+}
+
+// phases is the cell's time line: baseline, connections, replay, baseline.
+func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured, load cellLoad, requests *results.RequestsWriter) error {
+	cell := &m.cell
+	err := s.awaitReadings(ctx, m.sampler)
+	if err != nil {
+		return err
+	}
+	if cell.IdleBefore, err = s.baseline(ctx); err != nil {
+		return err
+	}
+	if err := client.Warm(ctx, load.connections); err != nil {
+		return fmt.Errorf("open connections: %w", err)
+	}
+	if err := s.awaitStart(ctx, cell.ID); err != nil {
+		return err
+	}
+	var writeErr error
+	runCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	cell.Window.Start = s.clock()
+	s.rates.begin(cell.Window.Start)
+	stats, err := loadgen.Run(runCtx, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
+		r.Request = load.first + load.step*r.Request
+		cell.Requests++
+		if !r.OK() {
+			cell.Errors++
+		}
+		s.rates.observe(r)
+		if e := requests.Write([]loadgen.Record{r}); e != nil && writeErr == nil {
+			writeErr = e // a full disk must not cost the rows that are there
+			stop()
+		}
+	})
+	cell.Window.End = s.clock()
+	s.rates.end(cell.Window.End)
+	if writeErr != nil {
+		return writeErr
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if err != nil {
+		return err
+	}
+	cell.Reasons = append(cell.Reasons, stats.Reasons...)
+	if cell.IdleAfter, err = s.baseline(ctx); err != nil {
+		return err
+	}
+	return s.awaitReadings(ctx, m.sampler)
+}
+
+// awaitReadings waits until every meter has been read from now on, so that
+// the phases lie between readings. A meter that does not answer does not hold
+// the run up: its gap is in the table.
+func (s *sweep) awaitReadings(ctx context.Context, sampler *meter.Sampler) error {
+	from := s.clock()
+	for i, d := range sampler.Domains() {
+		patience := from + max(time.Second, 2*d.UpdatePeriod)
+		for s.clock() < patience {
+			if r, ok := sampler.Latest(i); ok && r.Before >= from {
+				break
+			}
+			select {
+			case <-time.After(time.Millisecond):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return nil
+}
+
+// baseline lets the loaded but idle server be metered for --idle.
+func (s *sweep) baseline(ctx context.Context) (attribution.Window, error) {
+	if s.config.idle == 0 {
+		return attribution.Window{}, nil
+	}
+	w := attribution.Window{Start: s.clock()}
+	select {
+	case <-time.After(s.config.idle):
+	case <-ctx.Done():
+		return attribution.Window{}, context.Cause(ctx)
+	}
+	w.End = s.clock()
+	return w, nil
+}
+
+// awaitStart holds a shard until the start that it has in common with the
+// others: of every cell at the rendezvous, of the first one at --start-at.
+func (s *sweep) awaitStart(ctx context.Context, cell string) error {
+	start := s.config.startAt
+	if s.config.rendezvous != "" {
+		wait, cancel := context.WithTimeoutCause(ctx, s.config.ready, fmt.Errorf("no sign of them for %v (--ready-timeout)", s.config.ready))
+		defer cancel()
+		var err error
+		start, err = rendezvous.Meet(wait, filepath.Join(s.config.rendezvous, cell), s.config.shardIndex, s.config.shardCount, startLead)
+		if err != nil {
+			return err
+		}
+	} else if len(s.record.Cells) > 0 {
+		return nil
+	}
+	if start.IsZero() {
+		return nil
+	}
+	d := time.Until(start)
+	if d < 0 {
+		s.warn("cell %s: the common start was %v ago: this shard starts late", cell, -d.Round(time.Millisecond))
+		return nil
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// startLead is the time between the last shard's arrival at the rendezvous and
+// the common start: enough for the news to spread over a network file system.
+const startLead = 2 * time.Second
+
+// scrapeEngine writes the server's own metrics to engine.arrow once a second,
+// where it has any.
+func (s *sweep) scrapeEngine(ctx context.Context, dir string, meta map[string]string) error {
+	w, err := results.NewEngineWriter(filepath.Join(dir, "engine.arrow"), meta)
+	if err != nil {
+		return err
+	}
+	var writeErr error
+	err = engine.Sampler(ctx, s.server.url, time.Second, s.clock, func(e engine.Sample) {
+		if writeErr == nil {
+			writeErr = w.Write([]results.EngineSample{engineSample(e)})
+		}
+	})
+	if errors.Is(err, engine.ErrNoMetrics) {
+		w.Abort()
+		return nil
+	}
+	return errors.Join(err, writeErr, w.Close())
+}
+
+// progress is the live line: what runs, how far it is, and what it does.
+func (s *sweep) progress(label string, load cellLoad, sampler *meter.Sampler) string {
+	l := load.Live
+	return fmt.Sprintf("%s: %d/%d done, %d in flight, %d errors, %s, worst lateness %v, %s",
+		label, l.Done.Load(), len(load.requests), l.InFlight.Load(), l.Errors.Load(), s.rates.line(s.clock()),
+		time.Duration(l.WorstLateness.Load()).Round(time.Microsecond), s.power.watts(sampler))
+}

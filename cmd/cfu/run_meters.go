@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"cfubench/meter"
+	"cfubench/meter/host"
+	"cfubench/results"
+)
+
+// How long the meters are calibrated before the first cell of a server: long
+// enough to hold a counter against its power gauge, and short for a model,
+// which has no register to be found wrong.
+const (
+	calibrateCounters = 5 * time.Second
+	calibrateModel    = 500 * time.Millisecond
+)
+
+// openMeters opens and calibrates the meters for a server and says, the first
+// time, what was taken, what was left out, and why.
+func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, error) {
+	if s.config.meters[0] == noMeter {
+		return host.Set{}, nil
+	}
+	set, err := host.Open(ctx, host.Options{
+		Specs: s.config.meters, Sysfs: s.config.sysfs, NVMLLibrary: s.config.nvmlLibrary,
+		CPUWatts: s.config.cpuWatts, PID: pid, EndpointURL: url, Clock: s.clock,
+	})
+	if err != nil {
+		return set, err
+	}
+	d := calibrateModel
+	for _, src := range set.Sources {
+		for _, dom := range src.Domains() {
+			if dom.Kind != meter.KindModel {
+				d = calibrateCounters
+			}
+		}
+	}
+	calibrated, found, err := set.Calibrate(ctx, s.clock, d)
+	if err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	set = calibrated
+	if err := s.describeMeters(set, found); err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	return set, nil
+}
+
+// describeMeters records the domains and their calibration.
+func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
+	first := len(s.record.Domains) == 0
+	s.record.Domains, s.record.LeftOut = nil, set.LeftOut
+	gpus := 0
+	for _, src := range set.Sources {
+		for _, d := range src.Domains() {
+			if d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeModule {
+				gpus++
+			}
+			info := results.DomainInfo{
+				Name: d.Name, Device: d.Device, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent,
+				Range: d.Range, Quantum: d.Quantum, Limit: d.Limit, UpdatePeriod: d.UpdatePeriod, Coarse: d.Coarse, Note: d.Note,
+			}
+			for _, c := range found {
+				if c.Domain == d.Name {
+					info.UpdatePeriodP5, info.UpdatePeriodP9 = c.UpdateP5, c.UpdateP95
+					info.CallP50, info.CallP99, info.CounterToPower = c.CallP50, c.CallP99, c.CounterToPower
+					for _, w := range c.Warnings {
+						s.warn("meter %s: %s", d.Name, w)
+					}
+				}
+			}
+			s.record.Domains = append(s.record.Domains, info)
+		}
+	}
+	if n := s.config.expectDevices; n > 0 && gpus != n {
+		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", n, gpus)
+	}
+	if first {
+		for _, d := range s.record.Domains {
+			line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", d.Name, d.Source, d.Scope, d.Kind)
+			if d.Note != "" {
+				line += ": " + d.Note
+			}
+			s.status.say("%s", line)
+		}
+		for _, r := range set.LeftOut {
+			s.status.say("meter: not %s: %s", strings.TrimSpace(r.Source+" "+r.Domain), r.Reason)
+		}
+	}
+	if len(s.record.Domains) == 0 {
+		return errors.New("nothing can be metered on this host: cfu meters says what each meter needs")
+	}
+	return nil
+}
+
+// keepCosts adds what reading the meters cost during a cell to the record.
+func (s *sweep) keepCosts(sampler *meter.Sampler) {
+	domains := sampler.Domains()
+	for _, c := range sampler.Cost() {
+		for _, i := range c.Domains {
+			for k := range s.record.Domains {
+				if d := &s.record.Domains[k]; d.Name == domains[i].Name {
+					d.Poll, d.CallP50, d.CallP99, d.InsideCalls = c.Poll, c.CallP50, c.CallP99, c.InsideCalls
+				}
+			}
+		}
+	}
+}

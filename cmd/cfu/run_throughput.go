@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"cfubench/loadgen"
+	"cfubench/meter"
+)
+
+// tokenRates is what the run's streams have carried so far: for the live line,
+// and as the load at which the client is certified.
+type tokenRates struct {
+	mu       sync.Mutex
+	requests int
+	tokens   int
+	gaps     time.Duration // Σ over requests of last − first token
+	gapCount int
+	from     time.Duration // of the cell's first record
+	cell     struct {
+		requests, tokens int
+		busy             time.Duration // Σ over requests of done − sent
+	}
+	streams float64 // highest mean number of requests in flight of any cell
+}
+
+// begin starts a cell.
+func (r *tokenRates) begin(now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.from = now
+	r.cell.requests, r.cell.tokens, r.cell.busy = 0, 0, 0
+}
+
+// end closes a cell.
+func (r *tokenRates) end(now time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now > r.from {
+		r.streams = max(r.streams, r.cell.busy.Seconds()/(now-r.from).Seconds())
+	}
+}
+
+// observe adds a finished request.
+func (r *tokenRates) observe(rec loadgen.Record) {
+	if !rec.OK() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests++
+	r.cell.requests++
+	r.cell.busy += rec.Done - rec.Sent
+	if rec.OutputTokens > 0 {
+		r.tokens += rec.OutputTokens
+		r.cell.tokens += rec.OutputTokens
+	}
+	if rec.OutputTokens > 1 && rec.LastToken > rec.FirstToken {
+		r.gaps += rec.LastToken - rec.FirstToken
+		r.gapCount += rec.OutputTokens - 1
+	}
+}
+
+// perStream is the mean token rate of one stream, 0 if there was none.
+func (r *tokenRates) perStream() float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gaps <= 0 {
+		return 0
+	}
+	return float64(r.gapCount) / r.gaps.Seconds()
+}
+
+// line is the cell's throughput so far.
+func (r *tokenRates) line(now time.Duration) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := (now - r.from).Seconds()
+	if t <= 0 {
+		return "0 req/s"
+	}
+	return fmt.Sprintf("%.2f req/s, %.0f tokens/s", float64(r.cell.requests)/t, float64(r.cell.tokens)/t)
+}
+
+// powerGauge is the live line's power: the slope of each counter between two
+// looks at it.
+type powerGauge struct {
+	last []meter.Reading
+}
+
+// watts sums the domains' power since the last call; kind model says so.
+func (g *powerGauge) watts(s *meter.Sampler) string {
+	domains := s.Domains()
+	if g.last == nil {
+		g.last = make([]meter.Reading, len(domains))
+	}
+	var sum meter.Power
+	known, model := false, false
+	for i, d := range domains {
+		r, ok := s.Latest(i)
+		if !ok {
+			continue
+		}
+		old := g.last[i]
+		g.last[i] = r
+		switch {
+		case r.HasPower:
+			sum += r.Power
+		case r.HasEnergy && old.HasEnergy && r.At() > old.At() && r.Energy >= old.Energy:
+			sum += meter.Power(float64(r.Energy-old.Energy) / (r.At() - old.At()).Seconds())
+		default:
+			continue
+		}
+		known = true
+		model = model || d.Kind == meter.KindModel
+	}
+	switch {
+	case !known:
+		return "power unknown"
+	case model:
+		return fmt.Sprintf("%.1f W (model)", sum.Watts())
+	default:
+		return fmt.Sprintf("%.1f W", sum.Watts())
+	}
+}

@@ -10,6 +10,7 @@ import (
 type Result struct {
 	Convention string
 	Domain     string
+	Method     meter.Kind
 	// Shares holds the requests in the order of their IDs, then IdleRow, then
 	// UnattributedRow. Their energies sum to Counter exactly.
 	Shares   []Share
@@ -39,7 +40,7 @@ func Attribute(c Convention, reqs []Request, curve *Curve, w Window, idle Idle) 
 
 // result writes the allocation out row by row.
 func (a *Allocation) result(curve *Curve) Result {
-	r := Result{Convention: a.Convention, Domain: curve.domain.Name, Counter: a.Counter.Energy, Reading: a.Counter, Notes: a.Notes, Warnings: a.Warnings, Refused: a.Refused}
+	r := Result{Convention: a.Convention, Domain: curve.domain.Name, Method: curve.domain.Kind, Counter: a.Counter.Energy, Reading: a.Counter, Notes: a.Notes, Warnings: a.Warnings, Refused: a.Refused}
 	if a.Refused != "" {
 		return r
 	}

@@ -1,9 +1,27 @@
 package attribution
 
+import (
+	"encoding/json"
+	"fmt"
+)
+
 // Calibration is a model of Shapley shares, fitted on measured groups.
 type Calibration struct {
 	// Coefficients are by feature; see Features.
-	Coefficients []float64
+	Coefficients []float64 `json:"coefficients"`
+}
+
+// ParseCalibration reads a calibration file. One for other features is
+// refused.
+func ParseCalibration(text []byte) (*Calibration, error) {
+	var c Calibration
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, err
+	}
+	if len(c.Coefficients) != len(Features) {
+		return nil, fmt.Errorf("it has %d coefficients, want %d: make it anew with 'cfu calibrate'", len(c.Coefficients), len(Features))
+	}
+	return &c, nil
 }
 
 // Shapley divides the energy of every busy period in proportion to the shares

@@ -1,0 +1,363 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/attribution"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results"
+)
+
+const attributeUsage = `Divides the measured energy among requests again, with other conventions: reads
+run.json, requests.arrow and readings.arrow below OUT and replaces each cell's
+energy.arrow. The same tables and flags give the same bytes.
+
+usage: cfu attribute OUT [flags]
+
+examples:
+  cfu attribute out/ --convention token,phase,residency
+  cfu attribute out/ --convention token --weights 1:4    an output token is 4 prompt tokens
+  cfu attribute out/ --convention phase,shapley --calibration calibration.json
+
+conventions:
+  equal      the run's energy per request
+  token      by tokens, weighted with --weights
+  residency  each instant split equally among the requests in flight
+  phase      each instant split by work in prefill and decode, the weight fitted
+  steady     joules per output token of the saturated window, as ML.ENERGY does
+  shapley    by a model fitted on Shapley values that 'cfu calibrate' measured
+
+flags:
+`
+
+// defaultConventions are what a run is attributed by unless told otherwise.
+const defaultConventions = "token,phase,equal,residency"
+
+// attributionFlags are the flags of attribution, which cfu run shares.
+type attributionFlags struct {
+	conventions, weights, calibration string
+}
+
+// bind declares the flags on fs.
+func (f *attributionFlags) bind(fs *pflag.FlagSet) {
+	fs.StringVar(&f.conventions, "convention", defaultConventions, "Divide by each of these `NAMES`, with commas between.")
+	fs.StringVar(&f.weights, "weights", "1:1", "Weigh a prompt token and an output token `IN:OUT` in the token convention.")
+	fs.StringVar(&f.calibration, "calibration", "", "Take the shapley convention's model from `FILE`.")
+}
+
+// options checks the flags and reads the calibration file.
+func (f attributionFlags) options() (attributeOptions, error) {
+	o := attributeOptions{conventions: f.conventions, weights: f.weights}
+	in, out, ok := strings.Cut(f.weights, ":")
+	var err1, err2 error
+	o.params.PromptWeight, err1 = strconv.ParseFloat(in, 64)
+	o.params.OutputWeight, err2 = strconv.ParseFloat(out, 64)
+	sum := o.params.PromptWeight + o.params.OutputWeight
+	if !ok || err1 != nil || err2 != nil || o.params.PromptWeight < 0 || o.params.OutputWeight < 0 || !(sum > 0 && sum < 1e12) {
+		return o, usagef("--weights %q: want two numbers of zero or more, not both zero, such as 1:4", f.weights)
+	}
+	if f.calibration != "" {
+		text, err := os.ReadFile(f.calibration)
+		if err != nil {
+			return o, fmt.Errorf("read calibration: %w", err)
+		}
+		if o.params.Calibration, err = attribution.ParseCalibration(text); err != nil {
+			return o, fmt.Errorf("read calibration %s: %w", f.calibration, err)
+		}
+	}
+	if _, err := attribution.Parse(o.conventions, o.params); err != nil {
+		return o, usagef("--convention: %w", err)
+	}
+	return o, nil
+}
+
+// attributeOptions are what a cell is attributed with.
+type attributeOptions struct {
+	conventions, weights string
+	params               attribution.Params
+}
+
+// cellEnergy is what attributing one cell gave, beside its table.
+type cellEnergy struct {
+	cell string
+	// results holds every convention and domain, the refused ones too, without
+	// their shares.
+	results []attribution.Result
+	totals  []energyTotals // of results
+	spread  []attribution.DomainSpread
+	idle    map[string]attribution.Idle // by domain
+	// warnings are doubts in one line each.
+	warnings []string
+}
+
+// energyTotals sums one result.
+type energyTotals struct {
+	requests, idle, unattributed, median meter.Energy
+}
+
+func attributeCommand(ctx context.Context, env environment, args []string) error {
+	var f attributionFlags
+	fs := pflag.NewFlagSet("attribute", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	f.bind(fs)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			fmt.Fprint(env.stdout, attributeUsage, fs.FlagUsages())
+			return nil
+		}
+		return usageError{err}
+	}
+	if fs.NArg() != 1 {
+		return usagef("want one folder, the OUT of a run, got %d arguments", fs.NArg())
+	}
+	dir := fs.Arg(0)
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	run, err := results.ReadRun(dir)
+	if err != nil {
+		return err
+	}
+	if len(run.Cells) == 0 {
+		return fmt.Errorf("%s has no cell: nothing was measured", dir)
+	}
+	var cells []cellEnergy
+	for _, cell := range run.Cells {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("interrupted before cell %s: %w", cell.ID, err)
+		}
+		e, err := attributeCell(dir, run, cell, o)
+		if err != nil {
+			return err
+		}
+		for _, w := range e.warnings {
+			fmt.Fprintf(env.stderr, "cfu attribute: %s: %s\n", cell.ID, w)
+		}
+		cells = append(cells, e)
+	}
+	return printEnergy(env.stdout, cells)
+}
+
+// attributeCell reads one cell's raw tables below dir and writes its
+// energy.arrow.
+func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOptions) (cellEnergy, error) {
+	out := cellEnergy{cell: cell.ID, idle: make(map[string]attribution.Idle)}
+	folder := results.CellDir(dir, cell.ID)
+	records, constants, err := results.ReadRequests(filepath.Join(folder, results.RequestsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		out.warnings = append(out.warnings, "no requests were recorded: no energy table")
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	readings, err := results.ReadReadings(filepath.Join(folder, results.ReadingsFile))
+	if err != nil {
+		return out, err
+	}
+	if cell.Window.Length() <= 0 {
+		out.warnings = append(out.warnings, "the cell has no window: no energy table")
+		return out, nil
+	}
+	o.params.BatchLimit = batchLimit(run, cell)
+	conventions, err := attribution.Parse(o.conventions, o.params)
+	if err != nil {
+		return out, err
+	}
+	reqs := requestsOf(records)
+	meta := maps.Clone(constants)
+	if meta == nil {
+		meta = make(map[string]string)
+	}
+	meta[results.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
+	meta[results.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
+	meta["token_weights"] = o.weights
+	var shares []attribution.Share
+	for i, d := range readings.Domains {
+		curve, warnings := attribution.NewCurve(calibrated(d, run.Domains), readings.ByDomain[i])
+		idle, more := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
+		out.idle[d.Name] = idle
+		for _, w := range append(warnings, more...) {
+			out.warnings = append(out.warnings, w.String())
+		}
+		describeDomain(meta, curve, cell.Window, idle)
+		for _, c := range conventions {
+			r, err := attribution.Attribute(c, reqs, curve, cell.Window, idle)
+			if err != nil {
+				return out, fmt.Errorf("cell %s: %w", cell.ID, err)
+			}
+			describeResult(meta, r)
+			out.add(r)
+			shares = append(shares, r.Shares...)
+		}
+	}
+	out.spread = attribution.Spread(out.results)
+	for i := range out.results {
+		out.results[i].Shares = nil
+	}
+	return out, writeShares(filepath.Join(folder, results.EnergyFile), meta, shares)
+}
+
+// add takes a result's totals and warnings.
+func (e *cellEnergy) add(r attribution.Result) {
+	var t energyTotals
+	var each []meter.Energy
+	for _, s := range r.Shares {
+		switch s.Request {
+		case attribution.IdleRow:
+			t.idle = s.Energy
+		case attribution.UnattributedRow:
+			t.unattributed = s.Energy
+		default:
+			t.requests += s.Energy
+			if !slices.Contains(s.Flags, attribution.FlagFailed) {
+				each = append(each, s.Energy)
+			}
+		}
+	}
+	if len(each) > 0 {
+		slices.Sort(each)
+		t.median = each[len(each)/2]
+	}
+	e.results, e.totals = append(e.results, r), append(e.totals, t)
+	for _, w := range r.Warnings {
+		if line := w.String(); !slices.Contains(e.warnings, line) {
+			e.warnings = append(e.warnings, line)
+		}
+	}
+	if r.Refused != "" {
+		e.warnings = append(e.warnings, fmt.Sprintf("%s: convention %s refused: %s", r.Domain, r.Convention, r.Refused))
+	}
+}
+
+// requestsOf takes from the records what attribution needs.
+func requestsOf(records []loadgen.Record) []attribution.Request {
+	out := make([]attribution.Request, len(records))
+	for i, r := range records {
+		out[i] = attribution.Request{
+			ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
+			PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens, CachedTokens: r.CachedTokens,
+			ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(),
+		}
+		if r.OutputTokens < 0 {
+			// No usage came, but tokens did: those are what it was served.
+			out[i].OutputTokens = 0
+			for _, n := range r.TokenCount {
+				out[i].OutputTokens += int(n)
+			}
+		}
+	}
+	return out
+}
+
+// batchLimit is how many requests the cell's server worked on at once, as it
+// said itself or as it was told, 0 if neither is known.
+func batchLimit(run results.Run, cell results.Cell) int {
+	for _, e := range run.Engine {
+		if e.Batch == cell.Batch && e.EffectiveBatch > 0 {
+			return e.EffectiveBatch
+		}
+	}
+	return cell.Batch
+}
+
+// calibrated replaces a register's documented update period by the one that
+// the run measured. A model's period is what it states.
+func calibrated(d meter.Domain, infos []results.DomainInfo) meter.Domain {
+	for _, info := range infos {
+		if info.Name == d.Name && info.UpdatePeriod > 0 && d.Kind != meter.KindModel {
+			d.UpdatePeriod = info.UpdatePeriod
+		}
+	}
+	return d
+}
+
+// describeDomain puts into the table's metadata what its rows of one domain
+// add up to and where that stands in the raw readings.
+func describeDomain(meta map[string]string, c *attribution.Curve, w attribution.Window, idle attribution.Idle) {
+	name := c.Domain().Name
+	difference := c.Counter(w)
+	if difference.Flag == "" {
+		meta[results.MetaCounter+name] = strconv.FormatInt(int64(difference.Energy), 10)
+		meta["counter_from_ns."+name] = strconv.FormatInt(int64(difference.From.At), 10)
+		meta["counter_to_ns."+name] = strconv.FormatInt(int64(difference.To.At), 10)
+	}
+	e := c.Energy(w)
+	bounds, _ := json.Marshal(map[string]any{
+		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": e.Hi, "bounded": e.Hi != attribution.Unbounded,
+		"boundary_uj": e.Boundary, "sampling_uj": e.Sampling, "scale_uj": e.Scale, "flags": e.Flags,
+	}) // numbers and strings always marshal, and maps in the order of their keys
+	meta["window."+name] = string(bounds)
+	if idle.Known {
+		meta["idle_uw."+name] = strconv.FormatInt(int64(idle.Loaded), 10)
+	}
+}
+
+// describeResult keeps a convention's notes, and why it gave nothing.
+func describeResult(meta map[string]string, r attribution.Result) {
+	key := "." + r.Convention + "." + r.Domain
+	if len(r.Notes) > 0 {
+		meta["note"+key] = strings.Join(r.Notes, "; ")
+	}
+	if r.Refused != "" {
+		meta["refused"+key] = r.Refused
+	}
+	if r.Refused == "" {
+		// A convention's own window may be clipped to the readings.
+		meta[results.MetaCounter+r.Domain] = strconv.FormatInt(int64(r.Counter), 10)
+	}
+}
+
+func writeShares(path string, meta map[string]string, shares []attribution.Share) error {
+	w, err := results.NewEnergyWriter(path, meta)
+	if err != nil {
+		return err
+	}
+	if err := w.Write(shares); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	return w.Close()
+}
+
+// printEnergy prints the closed sums and what the conventions disagree on.
+func printEnergy(w io.Writer, cells []cellEnergy) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "cell\tdomain\tconvention\tmethod\trequests J\tidle J\tunattributed J\tcounter J\tmedian J/request")
+	for _, c := range cells {
+		for i, r := range c.results {
+			if r.Refused != "" {
+				continue
+			}
+			k := c.totals[i]
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.4f\n", c.cell, r.Domain, r.Convention, r.Method,
+				k.requests.Joules(), k.idle.Joules(), k.unattributed.Joules(), r.Counter.Joules(), k.median.Joules())
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, c := range cells {
+		for _, s := range c.spread {
+			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; of %d pairs of requests the convention decides which used more in %.0f %%\n",
+				c.cell, s.Domain, 100*s.Median, 100*s.Max, s.Pairs, 100*float64(s.Convention)/float64(max(s.Pairs, 1)))
+		}
+	}
+	return nil
+}

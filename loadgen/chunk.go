@@ -34,80 +34,99 @@ var errMalformed = errors.New("malformed event")
 func parseChunk(b []byte, c *chunk) error {
 	*c = chunk{prompt: Unknown, completion: Unknown, cached: Unknown}
 	w := walker{b: b}
-	for w.space(); w.i < len(w.b); w.space() {
-		start := w.i
-		isError := false
-		if err := w.object(func(w *walker, key []byte) error {
-			switch string(key) {
-			case "choices":
-				return w.array(func(w *walker) error { return w.object(c.choice) })
-			case "usage":
-				return w.objectOrNull(c.usage)
-			case "timings":
-				raw, err := w.value()
-				if len(raw) > 0 && raw[0] == '{' {
-					c.timings = raw
-				}
-				return err
-			case "error":
-				raw, err := w.value()
-				if !isNull(raw) {
-					c.failure = raw
-				}
-				return err
-			case "object":
-				raw, err := w.value()
-				isError = string(raw) == `"error"`
-				return err
-			}
-			_, err := w.value()
-			return err
-		}); err != nil {
-			return err
-		}
-		if isError && c.failure == nil {
-			c.failure = w.b[start:w.i]
-		}
+	for w.peek() != 0 && !w.broken {
+		c.event(&w)
+	}
+	if w.broken || w.i < len(w.b) {
+		return errMalformed
 	}
 	return nil
 }
 
-// choice reads one element of choices, of the chat and of the completions API.
-func (c *chunk) choice(w *walker, key []byte) error {
-	switch string(key) {
-	case "delta":
-		return w.objectOrNull(c.delta)
-	case "text":
-		raw, err := w.value()
-		c.add(raw, true)
-		return err
-	case "finish_reason":
-		raw, err := w.value()
-		if len(raw) > 2 && raw[0] == '"' {
-			c.finish = raw[1 : len(raw)-1]
+// event reads one object from the top.
+func (c *chunk) event(w *walker) {
+	start := w.i
+	isError := false
+	w.enter('{')
+	for w.member() {
+		switch string(w.key) {
+		case "choices":
+			if w.peek() != '[' {
+				w.value()
+				continue
+			}
+			w.enter('[')
+			for w.element() {
+				c.choice(w)
+			}
+		case "usage":
+			c.usage(w)
+		case "timings":
+			if raw := w.value(); len(raw) > 0 && raw[0] == '{' {
+				c.timings = raw
+			}
+		case "error":
+			if raw := w.value(); !isNull(raw) {
+				c.failure = raw
+			}
+		case "object":
+			isError = string(w.value()) == `"error"`
+		default:
+			w.value()
 		}
-		return err
 	}
-	_, err := w.value()
-	return err
+	if isError && c.failure == nil && !w.broken {
+		c.failure = w.b[start:w.i]
+	}
+}
+
+// choice reads one element of choices, of the chat and of the completions API.
+func (c *chunk) choice(w *walker) {
+	w.enter('{')
+	for w.member() {
+		switch string(w.key) {
+		case "delta":
+			c.delta(w)
+		case "text":
+			c.add(w.value(), true)
+		case "finish_reason":
+			if raw := w.value(); len(raw) > 2 && raw[0] == '"' {
+				c.finish = raw[1 : len(raw)-1]
+			}
+		default:
+			w.value()
+		}
+	}
 }
 
 // delta reads a chat delta: a role alone is no token.
-func (c *chunk) delta(w *walker, key []byte) error {
-	raw, err := w.value()
-	switch string(key) {
-	case "content":
-		c.add(raw, true)
-	case "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call":
-		c.add(raw, false)
+func (c *chunk) delta(w *walker) {
+	if w.peek() != '{' {
+		w.value()
+		return
 	}
-	return err
+	w.enter('{')
+	for w.member() {
+		switch string(w.key) {
+		case "content":
+			c.add(w.value(), true)
+		case "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call":
+			c.add(w.value(), false)
+		default:
+			w.value()
+		}
+	}
 }
 
 // add counts a text-bearing value. vLLM sends some deltas under both names of
 // reasoning; the size only weighs events against each other, so that is fine.
 func (c *chunk) add(raw []byte, answer bool) {
-	if len(raw) <= 2 || isNull(raw) { // "", [], {}
+	if len(raw) <= 2 { // "", [], {}
+		return
+	}
+	switch raw[0] {
+	case '"', '[', '{':
+	default: // null
 		return
 	}
 	c.text += len(raw) - 2
@@ -117,25 +136,35 @@ func (c *chunk) add(raw []byte, answer bool) {
 }
 
 // usage reads the counts; the last usage of an event wins.
-func (c *chunk) usage(w *walker, key []byte) error {
-	switch string(key) {
-	case "prompt_tokens_details":
-		return w.objectOrNull(func(w *walker, key []byte) error {
-			raw, err := w.value()
-			if string(key) == "cached_tokens" {
-				c.cached = count(raw)
+func (c *chunk) usage(w *walker) {
+	if w.peek() != '{' {
+		w.value()
+		return
+	}
+	w.enter('{')
+	for w.member() {
+		switch string(w.key) {
+		case "prompt_tokens":
+			c.prompt = count(w.value())
+		case "completion_tokens":
+			c.completion = count(w.value())
+		case "prompt_tokens_details":
+			if w.peek() != '{' {
+				w.value()
+				continue
 			}
-			return err
-		})
+			w.enter('{')
+			for w.member() {
+				if string(w.key) == "cached_tokens" {
+					c.cached = count(w.value())
+				} else {
+					w.value()
+				}
+			}
+		default:
+			w.value()
+		}
 	}
-	raw, err := w.value()
-	switch string(key) {
-	case "prompt_tokens":
-		c.prompt = count(raw)
-	case "completion_tokens":
-		c.completion = count(raw)
-	}
-	return err
 }
 
 // count reads a non-negative integer, Unknown if raw is none.
@@ -155,10 +184,14 @@ func count(raw []byte) int {
 
 func isNull(raw []byte) bool { return string(raw) == "null" }
 
-// walker moves over JSON text.
+// walker moves over JSON text. Broken structure is remembered and ends every
+// loop over members and elements.
 type walker struct {
-	b []byte
-	i int
+	b      []byte
+	i      int
+	key    []byte // of the member that member went to
+	fresh  bool   // nothing yet inside the innermost bracket
+	broken bool
 }
 
 func (w *walker) space() {
@@ -191,95 +224,74 @@ func (w *walker) peek() byte {
 	return 0
 }
 
-// object calls field for each member with the walker before its value, which
-// field must consume.
-func (w *walker) object(field func(w *walker, key []byte) error) error {
-	if !w.take('{') {
-		return errMalformed
+// enter consumes an opening bracket.
+func (w *walker) enter(bracket byte) {
+	if !w.take(bracket) {
+		w.broken = true
 	}
-	if w.take('}') {
-		return nil
-	}
-	for {
-		if w.peek() != '"' {
-			return errMalformed
-		}
-		key, err := w.value()
-		if err != nil {
-			return err
-		}
-		if !w.take(':') {
-			return errMalformed
-		}
-		if err := field(w, key[1:len(key)-1]); err != nil {
-			return err
-		}
-		if w.take('}') {
-			return nil
-		}
-		if !w.take(',') {
-			return errMalformed
-		}
-	}
+	w.fresh = true
 }
 
-// objectOrNull is object, and skips a value of another kind.
-func (w *walker) objectOrNull(field func(w *walker, key []byte) error) error {
-	if w.peek() == '{' {
-		return w.object(field)
+// next goes to what follows inside a bracket, or past its closing.
+func (w *walker) next(closing byte) bool {
+	switch {
+	case w.broken:
+		return false
+	case w.take(closing):
+		w.fresh = false
+		return false
+	case !w.fresh && !w.take(','):
+		w.broken = true
+		return false
 	}
-	_, err := w.value()
-	return err
+	w.fresh = false
+	return true
 }
 
-// array calls element with the walker before each element, and skips a value
-// of another kind.
-func (w *walker) array(element func(w *walker) error) error {
-	if w.peek() != '[' {
-		_, err := w.value()
-		return err
+// member goes to the value of an object's next member, or past the object's
+// end: false.
+func (w *walker) member() bool {
+	if !w.next('}') {
+		return false
 	}
-	w.i++
-	if w.take(']') {
-		return nil
+	if w.peek() != '"' {
+		w.broken = true
+		return false
 	}
-	for {
-		if err := element(w); err != nil {
-			return err
-		}
-		if w.take(']') {
-			return nil
-		}
-		if !w.take(',') {
-			return errMalformed
-		}
+	key := w.value()
+	if w.broken || !w.take(':') {
+		w.broken = true
+		return false
 	}
+	w.key = key[1 : len(key)-1]
+	return true
 }
+
+// element goes to an array's next element, or past the array's end: false.
+func (w *walker) element() bool { return w.next(']') }
 
 // value consumes one value of any kind and returns its text.
-func (w *walker) value() ([]byte, error) {
+func (w *walker) value() []byte {
 	w.space()
 	start := w.i
 	depth := 0
-	for w.i < len(w.b) {
-		switch b := w.b[w.i]; b {
+	for w.i < len(w.b) && !w.broken {
+		switch w.b[w.i] {
 		case '"':
-			if err := w.str(); err != nil {
-				return nil, err
-			}
+			w.str()
 		case '{', '[':
 			depth++
 			w.i++
 			continue
 		case '}', ']':
-			if depth == 0 {
-				return nil, errMalformed
-			}
 			depth--
 			w.i++
+			if depth < 0 {
+				w.broken = true
+			}
 		case ',', ':', ' ', '\t', '\n', '\r':
 			if depth == 0 {
-				return nil, errMalformed
+				w.broken = true
 			}
 			w.i++
 			continue
@@ -287,19 +299,22 @@ func (w *walker) value() ([]byte, error) {
 			w.scalar()
 		}
 		if depth == 0 {
-			return w.b[start:w.i], nil
+			return w.b[start:w.i]
 		}
 	}
-	return nil, errMalformed
+	w.broken = true
+	return nil
 }
 
 // str consumes a string, from its opening quote on.
-func (w *walker) str() error {
+func (w *walker) str() {
 	w.i++
 	for {
 		n := bytes.IndexByte(w.b[w.i:], '"')
 		if n < 0 {
-			return errMalformed
+			w.i = len(w.b)
+			w.broken = true
+			return
 		}
 		end := w.i + n
 		escapes := 0
@@ -308,7 +323,7 @@ func (w *walker) str() error {
 		}
 		w.i = end + 1
 		if escapes%2 == 0 {
-			return nil
+			return
 		}
 	}
 }

@@ -1,0 +1,172 @@
+package loadgen
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/loadgen/mock"
+)
+
+// mockServer starts the mock in a process and on a processor of its own.
+func mockServer(b testing.TB, pace mock.Pace) *mockProcess {
+	b.Helper()
+	o, err := CertifyOptions{Streams: 1}.withDefaults()
+	if err != nil {
+		b.Fatal(err)
+	}
+	apart, restore := separate()
+	b.Cleanup(restore)
+	m, err := startMock(context.Background(), o.Mock, apart.mock)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(m.stop)
+	if err := m.pace(context.Background(), pace); err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// bare is the least that a Go client can do: net/http, bufio.Scanner, one
+// clock read a line, nothing decoded.
+func bare(ctx context.Context, url string, streams, requests, tokens int) (events int, err error) {
+	transport := &http.Transport{MaxIdleConnsPerHost: streams, DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	c := &http.Client{Transport: transport}
+	group, ctx := errgroup.WithContext(ctx)
+	counts := make([]int, streams)
+	for w := range streams {
+		group.Go(func() error {
+			for range requests / streams {
+				body := fmt.Sprintf(`{"model":"mock","messages":[{"role":"user","content":"certify 0"}],"max_tokens":%d,"stream":true}`, tokens)
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/chat/completions", strings.NewReader(body))
+				if err != nil {
+					return err
+				}
+				resp, err := c.Do(req)
+				if err != nil {
+					return err
+				}
+				lines := bufio.NewScanner(resp.Body)
+				stamps := make([]time.Time, 0, tokens+2)
+				for lines.Scan() {
+					if bytes.HasPrefix(lines.Bytes(), []byte("data: {\"id\":\"chat")) {
+						stamps = append(stamps, time.Now())
+					}
+				}
+				resp.Body.Close()
+				if err := lines.Err(); err != nil {
+					return err
+				}
+				counts[w] += len(stamps)
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	for _, n := range counts {
+		events += n
+	}
+	return events, err
+}
+
+// ours is the same load through Run.
+func ours(ctx context.Context, b testing.TB, url string, streams, requests, tokens int) int {
+	b.Helper()
+	c, err := NewClient(Options{BaseURL: url, Model: "mock", Connections: streams})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	records, _, err := certifyRun(ctx, c, Load{Concurrency: streams}, requests, tokens, since())
+	if err != nil {
+		b.Fatal(err)
+	}
+	events := 0
+	for _, r := range records {
+		if !r.OK() || len(r.TokenAt) != tokens {
+			b.Fatalf("request %d: %d events, error %q: want %d", r.Request, len(r.TokenAt), r.Err, tokens)
+		}
+		events += len(r.TokenAt)
+	}
+	return events
+}
+
+// compare runs the bare reader and this client in turn on one load and reports
+// the processor time of each for an event, the time for a request and both ratios.
+func compare(b *testing.B, pace mock.Pace, streams, requests, tokens int) {
+	m := mockServer(b, pace)
+	ctx := context.Background()
+	var cpuBare, cpuOurs, wallBare, wallOurs time.Duration
+	var eventsBare, eventsOurs int
+	half := func(cpu, wall *time.Duration, run func() int) int {
+		runtime.GC()
+		c, w := processCPU(), time.Now()
+		n := run()
+		*cpu += processCPU() - c
+		*wall += time.Since(w)
+		return n
+	}
+	for b.Loop() {
+		eventsBare += half(&cpuBare, &wallBare, func() int {
+			n, err := bare(ctx, m.url, streams, requests, tokens)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n
+		})
+		eventsOurs += half(&cpuOurs, &wallOurs, func() int { return ours(ctx, b, m.url, streams, requests, tokens) })
+		if _, err := m.stamps(ctx); err != nil { // else they pile up
+			b.Fatal(err)
+		}
+	}
+	perBare, perOurs := float64(cpuBare)/float64(eventsBare), float64(cpuOurs)/float64(eventsOurs)
+	total := float64(requests * b.N)
+	b.ReportMetric(perBare/1e3, "bare-µs/event")
+	b.ReportMetric(perOurs/1e3, "µs/event")
+	b.ReportMetric(perOurs/perBare, "cpu-ratio")
+	b.ReportMetric(total/wallBare.Seconds(), "bare-req/s")
+	b.ReportMetric(total/wallOurs.Seconds(), "req/s")
+	b.ReportMetric(wallBare.Seconds()/wallOurs.Seconds(), "req/s-ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkClient is the cost of the client beside the bare reader, in the
+// same run, against the mock in a process of its own.
+func BenchmarkClient(b *testing.B) {
+	paced := mock.Pace{TTFT: 100 * time.Millisecond, Gap: 20 * time.Millisecond}
+	b.Run("paced/streams=64", func(b *testing.B) { compare(b, paced, 64, 256, 128) })
+	b.Run("paced/streams=256", func(b *testing.B) { compare(b, paced, 256, 1024, 128) })
+	b.Run("saturated/streams=1", func(b *testing.B) { compare(b, mock.Pace{}, 1, 20, 20_000) })
+	b.Run("saturated/streams=16", func(b *testing.B) { compare(b, mock.Pace{}, 16, 64, 20_000) })
+	b.Run("one-token/streams=64", func(b *testing.B) { compare(b, mock.Pace{}, 64, 12_800, 1) })
+}
+
+// BenchmarkClientScanner is the cost of an event from memory.
+func BenchmarkClientScanner(b *testing.B) {
+	event := `data: {"id":"chatcmpl-0123456789abcdef0123456789abcdef","object":"chat.completion.chunk","created":1700000000,"model":"mock-model-7b-instruct","choices":[{"index":0,"delta":{"content":" token"},"logprobs":null,"finish_reason":null,"token_ids":null}]}` + "\n\n"
+	const events = 2000
+	stream := []byte(strings.Repeat(event, events) + finish + done)
+	s := new(scanner)
+	r := Record{TokenAt: make([]time.Duration, 0, events), TokenCount: make([]int32, 0, events)}
+	at := func() time.Duration { return 1 }
+	b.SetBytes(int64(len(stream)))
+	b.ReportAllocs()
+	for b.Loop() {
+		s.reset()
+		r.TokenAt, r.TokenCount, r.FinishReason, r.OutputTokens, r.Flags = r.TokenAt[:0], r.TokenCount[:0], "", Unknown, r.Flags[:0]
+		if err := s.read(&replayed{stream}, at, &r, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*events), "ns/event")
+}

@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/datasets"
-	"cfubench/loadgen/engine"
 )
 
 const datasetsUsage = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
@@ -103,8 +102,11 @@ func datasetsCommand(ctx context.Context, env environment, args []string) error 
 	}
 	if f.tokenizer != "" {
 		var err error
-		if o.Tokenizer, err = namedTokenizer(f.tokenizer, ""); err != nil {
+		if o.Tokenizer, err = openTokenizer(f.tokenizer, nil); err != nil {
 			return usageError{err}
+		}
+		if o.Tokenizer == nil {
+			return usagef("--tokenizer endpoint: no endpoint is known here; want endpoint:URL")
 		}
 	}
 	if err := datasets.Check(spec, *o); err != nil {
@@ -117,27 +119,6 @@ func datasetsCommand(ctx context.Context, env environment, args []string) error 
 		return datasetsWrite(ctx, env, spec, *o, env.stdout, datasets.NewSelectionWriter)
 	}
 	return datasetsConvert(ctx, env, spec, f)
-}
-
-// namedTokenizer makes the tokenizer of a --tokenizer flag. endpoint is the URL
-// that "endpoint" alone stands for, "" if there is none.
-func namedTokenizer(name, endpoint string) (datasets.Tokenizer, error) {
-	kind, argument, _ := strings.Cut(name, ":")
-	switch {
-	case name == "words":
-		return datasets.Words(), nil
-	case kind == "tiktoken":
-		return datasets.Tiktoken(argument)
-	case kind == "endpoint":
-		if argument == "" {
-			argument = endpoint
-		}
-		if argument == "" {
-			return nil, fmt.Errorf("tokenizer %q: no endpoint is known here; want endpoint:URL", name)
-		}
-		return engine.NewTokenizer(argument)
-	}
-	return nil, fmt.Errorf("tokenizer %q: want words, tiktoken:NAME or endpoint:URL", name)
 }
 
 // datasetsStat prints the summary of a trace.

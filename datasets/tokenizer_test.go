@@ -1,0 +1,79 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestWordsAreThoseOfStringsFields(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.OneOf(
+			rapid.String(),
+			rapid.StringMatching("[aé \t\n\r\v\f\u00a0\u2003\u3000\u0085]{0,40}"),
+			rapid.Just("a\xffb \xff"),
+		).Draw(rt, "text")
+		got, err := Words().Count(t.Context(), []string{text, "one two"})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if want := []int{len(strings.Fields(text)), 2}; !slices.Equal(got, want) {
+			rt.Fatalf("%q: got %v, want %v", text, got, want)
+		}
+	})
+}
+
+// The counts are those of OpenAI's own tiktoken 0.14.0 (encode_ordinary), which
+// also found the hashes of the vocabularies carried here to be the published
+// ones.
+func TestTiktokenCountsAreOpenAIs(t *testing.T) {
+	texts := []string{
+		"hello world",
+		"  naïve café — 12345 days\n\n\tdon't SHOUT",
+		"你好，世界 😀",
+		"<|endoftext|> is text",
+		"def f(x):\n    return x**2  # square\n",
+		strings.Repeat("a", 100),
+	}
+	for encoding, want := range map[string][]int{
+		"cl100k_base": {2, 15, 7, 9, 13, 13},
+		"o200k_base":  {2, 15, 4, 9, 13, 13},
+		"p50k_base":   {2, 13, 13, 9, 15, 25},
+		"p50k_edit":   {2, 13, 13, 9, 15, 25},
+		"r50k_base":   {2, 13, 13, 9, 17, 25},
+	} {
+		tokenizer, err := Tiktoken(encoding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := tokenizer.Count(t.Context(), texts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", encoding, got, want)
+		}
+	}
+}
+
+func TestTiktokenNames(t *testing.T) {
+	_, err := Tiktoken("gpt-4")
+	if err == nil || !strings.Contains(err.Error(), "want one of cl100k_base, o200k_base") {
+		t.Errorf("got %v, want the names there are", err)
+	}
+}
+
+func ExampleTiktoken() {
+	tokenizer, err := Tiktoken("cl100k_base")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	counts, err := tokenizer.Count(context.Background(), []string{"Energy per request", "joule"})
+	fmt.Println(tokenizer.Name(), counts, err)
+	// Output: tiktoken:cl100k_base [3 3] <nil>
+}

@@ -23,8 +23,9 @@ type SourceCost struct {
 	// Jitter is how long after its due time a read began.
 	JitterP50, JitterP99, JitterMax time.Duration
 	// InsideCalls is the share of the elapsed time spent inside calls; CPU the
-	// processor time of the source's thread, everything included (0 where the
-	// system does not tell).
+	// processor time of reading, judging and storing, from the mean of every
+	// sixteenth poll (0 where the system does not tell). The wake-ups of the
+	// processor are not in it.
 	InsideCalls  float64
 	CPU, Elapsed time.Duration
 }
@@ -37,7 +38,8 @@ type cost struct {
 	reads        int64
 	missed       int64
 	transient    int64
-	cpu          time.Duration
+	cpu          time.Duration // of the measured polls
+	measured     int64
 	from, until  time.Duration
 	poll         time.Duration
 	backoffs     int
@@ -66,13 +68,38 @@ func (c *cost) note(due, before, after time.Duration, transient int64) {
 	c.mu.Unlock()
 }
 
+func (c *cost) begin(at time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.from, c.until = at, at
+}
+
+func (c *cost) pace(period time.Duration, backoffs int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.poll, c.backoffs = period, backoffs
+}
+
+func (c *cost) miss(polls int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.missed += polls
+}
+
+func (c *cost) spend(cpu time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cpu += cpu
+	c.measured++
+}
+
 func (c *cost) report() SourceCost {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := SourceCost{
 		Poll: c.poll, Backoffs: c.backoffs,
 		Reads: c.reads, Missed: c.missed, Transient: c.transient,
-		CPU: c.cpu, Elapsed: c.until - c.from,
+		Elapsed: c.until - c.from,
 	}
 	if c.reads > 0 {
 		r.CallP50 = time.Duration(c.call.ValueAtQuantile(50))
@@ -81,6 +108,9 @@ func (c *cost) report() SourceCost {
 		r.JitterP50 = time.Duration(c.jitter.ValueAtQuantile(50))
 		r.JitterP99 = time.Duration(c.jitter.ValueAtQuantile(99))
 		r.JitterMax = time.Duration(c.jitter.Max())
+	}
+	if c.measured > 0 {
+		r.CPU = time.Duration(float64(c.cpu) / float64(c.measured) * float64(c.reads))
 	}
 	if r.Elapsed > 0 {
 		r.InsideCalls = float64(c.inside) / float64(r.Elapsed)

@@ -24,7 +24,7 @@ const (
 )
 
 // Sampler reads several sources side by side, each at its own rate on its own
-// thread, and judges every reading. Its methods may be called from several
+// goroutine, and judges every reading. Its methods may be called from several
 // goroutines; Run only once.
 type Sampler struct {
 	clock   Clock
@@ -52,7 +52,7 @@ func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
 	for i, src := range sources {
 		w := &worker{
 			sampler: s, source: src, first: len(s.domains),
-			auto: poll <= 0, base: poll, phase: float64(i) / float64(len(sources)),
+			auto: poll <= 0, base: poll, phase: time.Duration(i) * stagger,
 			cost: newCost(),
 		}
 		own := src.Domains()

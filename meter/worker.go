@@ -13,7 +13,20 @@ const (
 	flushAt    = 256
 )
 
-// worker reads one source on a thread of its own.
+// stagger is the time between the polls of one source and the next. It is what
+// a fast call takes, so that calls to one driver follow each other instead of
+// queueing at its lock; and no more, so that the processor wakes once for all of
+// them: eight sources spread over 20 ms cost three times as much (see
+// BenchmarkSampler and docs/meters.md).
+const stagger = 50 * time.Microsecond
+
+// cpuEvery is how many polls there are to one whose processor time is measured.
+const cpuEvery = 16
+
+// worker reads one source on a goroutine of its own, so that a driver call that
+// blocks holds up no other source: the runtime gives the goroutine's processor
+// to the others. Pinning the goroutine to a thread would add nothing to that
+// and two thread switches to every read.
 type worker struct {
 	sampler *Sampler
 	source  Source
@@ -21,7 +34,7 @@ type worker struct {
 	auto    bool
 	coarse  bool
 	base    time.Duration // polling period before backing off
-	phase   float64       // offset of the polls, as a part of the period
+	phase   time.Duration // offset of the polls from the sampler's start
 	judges  []Classifier
 	states  []State
 	held    []Reading // by domain, the reading whose status the next one settles
@@ -40,40 +53,37 @@ type worker struct {
 func (w *worker) run(ctx context.Context, start time.Duration, out *outlet) {
 	w.running.Store(true)
 	defer w.running.Store(false)
-	// The thread is the source's own: a driver call that blocks holds up no
-	// other source, and the thread's processor time is the source's cost.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	cpu := threadCPU()
 	w.batch = make([]Reading, 0, flushAt+2*len(w.states))
 
 	period := w.base
-	due := start + time.Duration(w.phase*float64(period))
-	w.cost.mu.Lock()
-	w.cost.from = start
-	w.cost.mu.Unlock()
+	due := start + w.phase
+	w.cost.begin(start)
 	timer := time.NewTimer(max(due-w.sampler.clock(), 0))
 	defer timer.Stop()
 	flushed := start
-	for ctx.Err() == nil {
+	for n := 0; ctx.Err() == nil; n++ {
 		select {
 		case <-ctx.Done():
 			continue
 		case <-timer.C:
 		}
-		before, now := w.poll(due)
+		before, now := w.measured(due, n%cpuEvery == 0)
 		if w.auto && !w.coarse && w.slow.note(now-before) {
 			period = w.base << w.slow.level
-			w.repace(period)
+			for i := range w.judges {
+				w.judges[i].Poll = period
+			}
+			w.cost.pace(period, w.slow.backoffs)
 		}
 		if now-flushed >= flushAfter || len(w.batch) >= flushAt {
 			w.flush(out)
 			flushed = now
-			w.noteCPU(threadCPU() - cpu)
 		}
 		var missed int64
 		due, missed = nextDue(due, period, now)
-		w.noteMissed(missed)
+		if missed > 0 {
+			w.cost.miss(missed)
+		}
 		timer.Reset(max(due-w.sampler.clock(), 0))
 	}
 	w.poll(w.sampler.clock())
@@ -83,7 +93,20 @@ func (w *worker) run(ctx context.Context, start time.Duration, out *outlet) {
 		}
 	}
 	w.flush(out)
-	w.noteCPU(threadCPU() - cpu)
+}
+
+// measured is poll, with its processor time noted if asked to. The thread's
+// clock is the goroutine's for as long as that is pinned to it.
+func (w *worker) measured(due time.Duration, measure bool) (before, after time.Duration) {
+	if !measure {
+		return w.poll(due)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cpu := threadCPU()
+	before, after = w.poll(due)
+	w.cost.spend(threadCPU() - cpu)
+	return before, after
 }
 
 // nextDue is the first poll of the grid due + n·period after now, and how
@@ -146,30 +169,6 @@ func (w *worker) emit(r Reading) {
 func (w *worker) flush(out *outlet) {
 	out.put(w.batch)
 	w.batch = w.batch[:0]
-}
-
-func (w *worker) repace(period time.Duration) {
-	for i := range w.judges {
-		w.judges[i].Poll = period
-	}
-	w.cost.mu.Lock()
-	w.cost.poll, w.cost.backoffs = period, w.slow.backoffs
-	w.cost.mu.Unlock()
-}
-
-func (w *worker) noteMissed(n int64) {
-	if n == 0 {
-		return
-	}
-	w.cost.mu.Lock()
-	w.cost.missed += n
-	w.cost.mu.Unlock()
-}
-
-func (w *worker) noteCPU(d time.Duration) {
-	w.cost.mu.Lock()
-	w.cost.cpu = d
-	w.cost.mu.Unlock()
 }
 
 // watch reports each domain of the source stalled, once a call, when the call

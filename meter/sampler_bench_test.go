@@ -1,0 +1,69 @@
+package meter_test
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"cfubench/meter"
+)
+
+// BenchmarkSampler runs the sampler at 20 ms over 8 simulated GPUs for five
+// seconds an iteration. It reports the processor time of the polls
+// and of the whole process as a share of one core, and the lateness of reads,
+// with the polls of one source right after those of the other, as they are, and
+// spread over the period. The simulated read takes no time: a driver's calls come
+// on top.
+func BenchmarkSampler(b *testing.B) {
+	b.Run("together", func(b *testing.B) { benchmarkSampler(b, 50*time.Microsecond) })
+	b.Run("spread", func(b *testing.B) { benchmarkSampler(b, 2500*time.Microsecond) })
+}
+
+func benchmarkSampler(b *testing.B, stagger time.Duration) {
+	const gpus, period = 8, 20 * time.Millisecond
+	var polls, process, elapsed time.Duration
+	var p50, p99, worst time.Duration
+	var reads int64
+	for b.Loop() {
+		clock := meter.NewClock(time.Now())
+		var sources []meter.Source
+		for i := range gpus {
+			sources = append(sources, &gpu{clock: clock, name: fmt.Sprintf("gpu%d", i), update: 100 * time.Millisecond, power: 400 * meter.Watt})
+		}
+		s := meter.NewSampler(clock, sources, period)
+		s.SetStagger(stagger)
+		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+		before := processTime(b)
+		if err := s.Run(ctx, func([]meter.Reading) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+		process += processTime(b) - before
+		cancel()
+		for i, c := range s.Cost() {
+			polls += c.CPU
+			reads += c.Reads
+			p50, p99, worst = max(p50, c.JitterP50), max(p99, c.JitterP99), max(worst, c.JitterMax)
+			if i == 0 {
+				elapsed += c.Elapsed
+			}
+		}
+	}
+	b.ReportMetric(100*polls.Seconds()/elapsed.Seconds(), "%core-polls")
+	b.ReportMetric(100*process.Seconds()/elapsed.Seconds(), "%core-process")
+	b.ReportMetric(float64(process.Nanoseconds())/float64(reads), "cpu-ns/read")
+	b.ReportMetric(float64(p50.Microseconds()), "jitter-p50-µs")
+	b.ReportMetric(float64(p99.Microseconds()), "jitter-p99-µs")
+	b.ReportMetric(float64(worst.Microseconds()), "jitter-max-µs")
+}
+
+// processTime is the processor time that this process has used.
+func processTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -14,7 +14,8 @@ type gpu struct {
 	update time.Duration
 	power  meter.Power
 	// fault, if set, has the last word on a reading.
-	fault func(*meter.Reading)
+	fault  func(*meter.Reading)
+	spoilt meter.Reading // what fault works on: a local one would escape
 }
 
 var _ meter.Source = (*gpu)(nil)
@@ -31,7 +32,9 @@ func (g *gpu) Read(dst []meter.Reading) []meter.Reading {
 	r.Energy = meter.EnergyOf(g.power, r.Before.Truncate(g.update)) / meter.Millijoule * meter.Millijoule
 	r.After = g.clock()
 	if g.fault != nil {
-		g.fault(&r)
+		g.spoilt = r
+		g.fault(&g.spoilt)
+		r = g.spoilt
 	}
 	return append(dst, r)
 }

@@ -267,5 +267,5 @@ func TestWindowAcrossAResetIsRefused(t *testing.T) {
 }
 
 func calibration() *attribution.Calibration {
-	return &attribution.Calibration{Coefficients: []float64{0.004, 0.003, 0.008}}
+	return &attribution.Calibration{Coefficients: []float64{0.01, 4, 3, 8, 0}}
 }

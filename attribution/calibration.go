@@ -33,10 +33,10 @@ func (Shapley) Name() string { return "shapley" }
 
 // Weigh predicts each request's share from its features.
 func (p Shapley) Weigh(s Scene) (Weights, error) {
-	f := featuresOf(presence(s.Requests, s.Window))
+	rows := featuresOf(s.Timeline(0))
 	return Weights{Basis: ByPeriod, Of: func(i int) (float64, float64) {
 		e := 0.0
-		for k, x := range f.row(i) {
+		for k, x := range rows[i] {
 			e += p.Calibration.Coefficients[k] * x
 		}
 		return 0, e

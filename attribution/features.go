@@ -1,44 +1,72 @@
 package attribution
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
-// features are what a calibration knows of each request.
-type features struct {
-	Columns
-	occupancy []float64 // mean number in flight while it was
+// Features names the columns of a feature row: what a calibration knows of a
+// request from an ordinary run.
+var Features = []string{
+	"request",
+	"prompt_tokens",
+	"output_tokens",
+	"output_tokens_shared",
+	"prompt_output_ktokens2",
 }
 
-// Features lists the columns of a feature row.
-var Features = []string{"prompt_tokens", "output_tokens", "output_tokens_per_occupancy"}
-
-func (f features) row(i int) []float64 {
-	prompt, output := f.tokens(i)
-	return []float64{prompt, output, output / max(f.occupancy[i], 1)}
+// FeaturesOf returns a row of Features for each request:
+//
+//   - one, for what any request costs;
+//   - its prompt tokens and its output tokens, in thousands;
+//   - its output tokens, in thousands, each divided by the mean number of
+//     requests in decode while it was: a decoding step costs much the same
+//     however many take part;
+//   - the product of prompt and output tokens, in millions: what reading a
+//     long context costs at each step.
+func FeaturesOf(c Columns) [][]float64 {
+	w := Window{0, 1}
+	for i := range c.Len() {
+		w.End = max(w.End, c.Done[i], c.Sent[i]+1)
+	}
+	return featuresOf(NewTimeline(c, w, 0))
 }
 
-// featuresOf computes the features of all requests of a timeline.
-func featuresOf(t *Timeline) features {
-	return features{Columns: t.Columns, occupancy: t.occupancies()}
+func featuresOf(t *Timeline) [][]float64 {
+	shared := t.meanInverse(phaseDecode)
+	rows := make([][]float64, t.Len())
+	for i := range rows {
+		prompt, output := t.tokens(i)
+		prompt, output = prompt/1000, output/1000
+		rows[i] = []float64{1, prompt, output, output * shared[i], prompt * output}
+	}
+	return rows
 }
 
-// occupancies returns, for each request, the mean number of requests in
-// flight while it was, itself included; zero if it was not in the window.
-func (t *Timeline) occupancies() []float64 {
+// meanInverse returns for each request the mean, over its time in phase, of one
+// over the number of requests in that phase, itself included; one if it spent
+// no time there.
+func (t *Timeline) meanInverse(phase uint32) []float64 {
 	mean := make([]float64, t.Len())
+	for i := range mean {
+		mean[i] = 1
+	}
 	var present, integral float64
 	var now time.Duration
 	for _, code := range t.events(nil) {
 		i, kind := int(code>>2), code&3
 		s, _ := t.stages(i)
-		integral += present * float64(s[kind]-now)
+		if present > 0 {
+			integral += float64(s[kind]-now) / present
+		}
 		now = s[kind]
 		switch {
-		case kind == phaseDone:
-			present--
-			mean[i] = (mean[i] + integral) / float64(s[phaseDone]-s[phaseQueue])
-		case s.previous(kind) == phaseDone:
+		case kind == phase:
 			present++
 			mean[i] = -integral
+		case s.previous(kind) == phase:
+			present--
+			mean[i] = min(max((mean[i]+integral)/float64(s[phase+1]-s[phase]), 1/math.MaxInt32), 1)
 		}
 	}
 	return mean

@@ -2,6 +2,7 @@ package lca
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cfubench/meter"
@@ -28,7 +29,9 @@ type Assessment struct {
 	Inventory Inventory
 	Usage     Usage
 	Options   Options
-	Rows      []Row
+	// Run is the published run that was assessed, nil for one of our own.
+	Run  *PublishedRun
+	Rows []Row
 	// Outcomes are the impacts of the whole cell, by category and stage, from
 	// which Rows are scaled.
 	Outcomes []Outcome
@@ -67,6 +70,9 @@ func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
 	if o.LifetimeInferences > 0 {
 		inv.LifetimeInferences = chosenLifetime(o.LifetimeInferences)
 	}
+	if o.Utilisation > 0 {
+		inv.Hardware = withUtilisation(inv.Hardware, o.Utilisation)
+	}
 	mixes := inv.mixes(u)
 	if len(mixes) > 0 && !inv.BoundaryMix.Allow && !o.MixBoundaries {
 		return Assessment{}, fmt.Errorf("assess cell %q: boundaries are mixed: %s: use figures of one boundary, give a host_factor, or allow the mix by name", u.Cell, strings.Join(mixes, "; "))
@@ -103,6 +109,21 @@ func chosenLifetime(requests float64) Datum {
 		Quality: Assumption, Reason: "chosen by the user", Spread: &Spread{Shape: Fixed},
 		canonical: requests, dimension: "count", place: Place{File: "option", Field: "lifetime_inferences"},
 	}
+}
+
+// withUtilisation gives every part without a utilisation the chosen one.
+func withUtilisation(parts []Hardware, share float64) []Hardware {
+	parts = slices.Clone(parts)
+	for i := range parts {
+		if parts[i].Utilisation == nil {
+			parts[i].Utilisation = &Datum{
+				Value: share, Unit: "1", Source: "chosen for this assessment", Boundary: None,
+				Quality: Assumption, Reason: "chosen by the user", Spread: &Spread{Shape: Fixed},
+				canonical: share, dimension: "ratio", place: Place{File: "option", Field: "utilisation"},
+			}
+		}
+	}
+	return parts
 }
 
 // rows scales the outcomes to one functional unit. The total is the sum of the

@@ -35,6 +35,9 @@ type Options struct {
 	Water           WaterVariant
 	Basis           Basis
 	Embodied        Convention
+	// Utilisation is the busy share of the hardware's life, for inventories
+	// that give none; only BusyHours uses it.
+	Utilisation float64
 	// LifetimeInferences replaces the inventory's figure if above 0.
 	LifetimeInferences float64
 	// MixBoundaries allows figures of different boundaries to be added, beside
@@ -43,6 +46,12 @@ type Options struct {
 	// Draws of the Monte Carlo, 0 for none; Seed of its generator.
 	Draws int
 	Seed  uint64
+}
+
+// Check says what is wrong with the options; the zero value is fine.
+func (o Options) Check() error {
+	_, err := o.withDefaults()
+	return err
 }
 
 // withDefaults fills the zero fields and checks the rest.
@@ -70,6 +79,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("basis %q is unknown: use location or market", o.Basis)
 	case o.Embodied != Calendar && o.Embodied != BusyHours:
 		return o, fmt.Errorf("embodied convention %q is unknown: use calendar or busy", o.Embodied)
+	case o.Utilisation < 0 || o.Utilisation > 1:
+		return o, fmt.Errorf("utilisation %g: give a share above 0 and at most 1", o.Utilisation)
 	case o.LifetimeInferences < 0:
 		return o, fmt.Errorf("lifetime inferences %g: give a number above 0", o.LifetimeInferences)
 	case o.Draws < 0:

@@ -44,29 +44,21 @@ func (inv Inventory) WithModel(m Model) Inventory {
 	return inv
 }
 
-// PublishedRow is one row of the published table as printed, with what the
-// assessment makes of it.
-type PublishedRow struct {
-	Model Model
-	Run   PublishedRun
-	// Assessment of the run's energy under the inventory.
-	Assessment Assessment
-}
-
 // AssessPublished assesses every published run of the models under one
-// inventory.
-func AssessPublished(inv Inventory, models []Model, o Options) ([]PublishedRow, error) {
-	var rows []PublishedRow
+// inventory. Each assessment carries its Run.
+func AssessPublished(inv Inventory, models []Model, o Options) ([]Assessment, error) {
+	var list []Assessment
 	for _, m := range models {
-		for _, run := range m.Runs {
-			a, err := Assess(inv.WithModel(m), m.Usage(run), o)
+		for i := range m.Runs {
+			a, err := Assess(inv.WithModel(m), m.Usage(m.Runs[i]), o)
 			if err != nil {
 				return nil, fmt.Errorf("published run: %w", err)
 			}
-			rows = append(rows, PublishedRow{m, run, a})
+			a.Run = &m.Runs[i]
+			list = append(list, a)
 		}
 	}
-	return rows, nil
+	return list, nil
 }
 
 // TrainingBreakEven is the number of requests whose inference emits as much as
@@ -89,4 +81,19 @@ func (a *Assessment) Outcome(c Category, s Stage) (Outcome, bool) {
 		}
 	}
 	return Outcome{}, false
+}
+
+// Warnings lists the warnings of all assessments, each once, in order.
+func Warnings(list []Assessment) []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, a := range list {
+		for _, w := range a.Warnings {
+			if !seen[w] {
+				seen[w] = true
+				all = append(all, w)
+			}
+		}
+	}
+	return all
 }

@@ -15,7 +15,7 @@ import (
 //     energy is taken to have the PUE in it, because the mean power it implies
 //     for saturated models, 734 W and more, is above the GPU's limit of 700 W.
 //   - water is kWh × 1.49 L/kWh, though the caption says 1.29.
-func publishedTable(t *testing.T, inventory string) []PublishedRow {
+func publishedTable(t *testing.T, inventory string) []Assessment {
 	t.Helper()
 	inv, err := Load(inventory)
 	if err != nil {
@@ -32,7 +32,7 @@ func publishedTable(t *testing.T, inventory string) []PublishedRow {
 	return rows
 }
 
-func name(r PublishedRow) string { return fmt.Sprintf("%s @ %s", r.Model.Title, r.Run.Rate) }
+func name(a Assessment) string { return fmt.Sprintf("%s @ %s", a.Inventory.Model.Title, a.Run.Rate) }
 
 // Every printed break-even is reproduced within what the rounding of its inputs
 // allows: energy to 0.001 kWh, training to 1 t, the result to three digits.
@@ -40,17 +40,17 @@ func TestPublishedBreakEven(t *testing.T) {
 	table3, table4 := 0, 0
 	for _, r := range publishedTable(t, "olmo2-7b") {
 		if r.Run.BreakEven == nil {
-			if _, ok := r.Assessment.TrainingBreakEven(); ok {
+			if _, ok := r.TrainingBreakEven(); ok {
 				t.Errorf("%s: a break-even although no training is published", name(r))
 			}
 			continue
 		}
-		b, ok := r.Assessment.TrainingBreakEven()
+		b, ok := r.TrainingBreakEven()
 		if !ok {
 			t.Errorf("%s: no break-even, want %g", name(r), r.Run.BreakEven.Canonical())
 			continue
 		}
-		kwh, tonnes := r.Run.Energy.Value, r.Model.Training.Carbon.Value
+		kwh, tonnes := r.Run.Energy.Value, r.Inventory.Model.Training.Carbon.Value
 		const halfKWh, halfTonne = 0.0005, 0.5
 		lo := b.Requests * (tonnes - halfTonne) / tonnes * kwh / (kwh + halfKWh)
 		hi := b.Requests * (tonnes + halfTonne) / tonnes * kwh / (kwh - halfKWh)
@@ -81,11 +81,11 @@ func TestPublishedColumns(t *testing.T) {
 	columns := []struct {
 		what, inventory string
 		category        Category
-		printed         func(PublishedRun) float64
+		printed         func(*PublishedRun) float64
 		half            float64 // of the printed last digit
 	}{
-		{"carbon in g is kWh × 332", "olmo2-7b", GWP, func(r PublishedRun) float64 { return r.Carbon.Value / 1e3 }, 0.05e-3},
-		{"water in L is kWh × 1.49, not the caption's 1.29", "table3", Water, func(r PublishedRun) float64 { return r.Water.Value }, 0.0005},
+		{"carbon in g is kWh × 332", "olmo2-7b", GWP, func(r *PublishedRun) float64 { return r.Carbon.Value / 1e3 }, 0.05e-3},
+		{"water in L is kWh × 1.49, not the caption's 1.29", "table3", Water, func(r *PublishedRun) float64 { return r.Water.Value }, 0.0005},
 	}
 	for _, col := range columns {
 		t.Run(col.what, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestPublishedColumns(t *testing.T) {
 				t.Fatalf("got %d published runs, want 12 models at 3 rates", len(rows))
 			}
 			for _, r := range rows {
-				o, ok := r.Assessment.Outcome(col.category, Inference)
+				o, ok := r.Outcome(col.category, Inference)
 				if !ok {
 					t.Fatalf("%s: no %s", name(r), col.category)
 				}
@@ -139,10 +139,10 @@ func TestOLMo2CaseStudy(t *testing.T) {
 		"1":   {537, 1.05, 2.36, 3.69, 49.5},
 	}
 	for _, r := range publishedTable(t, "olmo2-7b") {
-		if r.Model.Title != "OLMo 2 7B" {
+		if r.Inventory.Model.Title != "OLMo 2 7B" {
 			continue
 		}
-		w, a := want[r.Run.Rate], r.Assessment
+		w, a := want[r.Run.Rate], r
 		if got := a.Usage.Energy.Joules() / float64(a.Usage.Requests); math.Abs(got-w.joules) > 1e-9 {
 			t.Errorf("%s: got %g J per request, want %g", name(r), got, w.joules)
 		}

@@ -33,6 +33,7 @@ func commands() []command {
 	return []command{
 		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runRun},
 		{"attribute", "divide the measured energy again, by other conventions", attributeCommand},
+		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateCommand},
 		{"merge", "join the shards of one run", runMerge},
 		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersCommand},
 		{"datasets", "stat, select and convert traces", datasetsCommand},

@@ -1,0 +1,114 @@
+package shapley
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"cfubench/attribution"
+)
+
+// schema is the version of the calibration file.
+const schema = 1
+
+// File is a calibration file: the model that attribution reads, its error on
+// held-out groups, and what both were made from.
+type File struct {
+	Schema int `json:"schema"`
+	// Engine, Version and Model are what was measured, Batch the most requests
+	// that it worked on at once; a calibration holds for those.
+	Engine  string `json:"engine"`
+	Version string `json:"engine_version,omitempty"`
+	Model   string `json:"model"`
+	Batch   int    `json:"batch"`
+	Seed    uint64 `json:"seed"`
+	Meter   string `json:"meter"`
+	// Features and Coefficients are the model: CPU seconds per feature.
+	Features     []string  `json:"features"`
+	Coefficients []float64 `json:"coefficients"`
+	Errors       []Error   `json:"errors"`
+	// Noise is the relative standard error of a subset's worth, 0 if unknown.
+	Noise  float64 `json:"noise,omitempty"`
+	Groups []Group `json:"groups"`
+}
+
+// Refit fits the model to all groups and evaluates it with each held out.
+func (f *File) Refit() error {
+	if len(f.Groups) == 0 {
+		return errors.New("no group was measured")
+	}
+	var err error
+	if f.Coefficients, err = Fit(f.Groups); err != nil {
+		return err
+	}
+	if f.Errors, err = Evaluate(f.Groups); err != nil {
+		return err
+	}
+	f.Schema, f.Features = schema, attribution.Features
+	if f.Noise = Noise(f.Groups); math.IsNaN(f.Noise) {
+		f.Noise = 0
+	}
+	return nil
+}
+
+// Encode returns the file's text.
+func (f *File) Encode() ([]byte, error) {
+	text, err := json.MarshalIndent(f, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("encode calibration: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// ParseFile reads a calibration file with its groups. Anything that Refit
+// would stumble over is an error here.
+func ParseFile(text []byte) (*File, error) {
+	var f File
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, err
+	}
+	if f.Schema != schema {
+		return nil, fmt.Errorf("it has schema %d, this version reads %d", f.Schema, schema)
+	}
+	for i, g := range f.Groups {
+		if err := g.check(); err != nil {
+			return nil, fmt.Errorf("group %d: %w", i, err)
+		}
+	}
+	return &f, nil
+}
+
+// check reports what makes a group useless.
+func (g Group) check() error {
+	n := g.Size()
+	if n < 1 || n > 63 {
+		return fmt.Errorf("it has %d requests", n)
+	}
+	for _, replay := range g.Replays {
+		if len(replay) != n {
+			return fmt.Errorf("its replays have %d and %d requests", n, len(replay))
+		}
+	}
+	for name, shares := range g.Shares {
+		if len(shares) != n {
+			return fmt.Errorf("convention %s has %d shares of %d requests", name, len(shares), n)
+		}
+	}
+	for _, order := range g.Orders {
+		seen := make([]bool, n)
+		for _, p := range order {
+			if p < 0 || p >= n || seen[p] {
+				return fmt.Errorf("%v is no order of %d requests", order, n)
+			}
+			seen[p] = true
+		}
+		if len(order) != n {
+			return fmt.Errorf("%v is no order of %d requests", order, n)
+		}
+	}
+	if len(g.Orders) == 0 && n > MaxExact {
+		return fmt.Errorf("it has %d requests and no sampled orders", n)
+	}
+	return nil
+}

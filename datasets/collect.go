@@ -141,8 +141,8 @@ func (c *collector) keep(requests []candidate) error {
 			}
 		}
 		if limit := c.o.MaxPromptTokens; limit > 0 {
-			length := c.promptLength(r.Request)
-			if history+length > limit {
+			history += c.promptLength(r.Request)
+			if history > limit {
 				if i > 0 {
 					c.cut++
 				} else {
@@ -150,13 +150,12 @@ func (c *collector) keep(requests []candidate) error {
 				}
 				return nil
 			}
-			history += length
+			history += c.answerLength(r.Request)
 		}
 		if limit := c.o.MaxOutputTokens; limit > 0 && r.OutputTokens > limit {
 			r.OutputTokens = limit
 			c.lowered++
 		}
-		history += max(r.OutputTokens, 0)
 		if r.text != nil && !c.textless {
 			if c.generated += r.PromptTokens; c.generated > maxGenerated {
 				return fmt.Errorf("the prompts of the first %d requests are over a GiB of generated text; take fewer requests", c.taken)
@@ -180,6 +179,15 @@ func (c *collector) promptLength(r Request) int {
 	return countWords(r.Prompt)
 }
 
+// answerLength is what an answer adds to the history, be it the trace's own or
+// one of the length asked for: the longer of the two.
+func (c *collector) answerLength(r Request) int {
+	if r.OutputTokens != Unknown && c.o.OutputTokens == 0 {
+		return r.OutputTokens
+	}
+	return max(r.OutputTokens, countWords(r.Completion))
+}
+
 // finish puts what was done to the requests on the trace.
 func (c *collector) finish() {
 	if c.lowered > 0 {
@@ -193,6 +201,9 @@ func (c *collector) finish() {
 	}
 	if c.o.MaxPromptTokens > 0 && c.rule != nil {
 		c.t.warnf("the limit of %d prompt tokens comes on top of the rules of %s: this is no longer its selection", c.o.MaxPromptTokens, c.o.Select)
+	}
+	if c.taken < c.o.NumRequests && (c.o.Select != VLLM || c.o.NoOversample) {
+		c.t.warnf("%d requests were asked for and the trace gives %d", c.o.NumRequests, c.taken)
 	}
 	if c.generated > 0 {
 		c.t.warnf("the trace has lengths and no text: prompts are generated, one word for each token of the trace; what they come to in the model's tokens is in the server's usage")

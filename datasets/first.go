@@ -44,7 +44,7 @@ func (n oddities) warn(t *Trace) {
 		t.warnf("%s a system turn, which is not sent", plural(n.system, "conversation has", "conversations have"))
 	}
 	if n.irregular > 0 {
-		t.warnf("%s cut where human and model turns stop alternating", plural(n.irregular, "conversation was", "conversations were"))
+		t.warnf("%s cut where human and model turns stop alternating or one is empty", plural(n.irregular, "conversation was", "conversations were"))
 	}
 }
 
@@ -77,32 +77,31 @@ func (c Conversation) requests(multiTurn bool, n *oddities) (requests []candidat
 	}
 	expected, system := human, false
 	for position, turn := range c.Turns {
-		switch r := roleOf(turn, position); {
-		case r == other:
+		r := roleOf(turn, position)
+		if r == other {
 			system = true
 			continue
-		case r == model && len(requests) == 0:
+		}
+		if r == model && len(requests) == 0 {
 			continue // a greeting before the first question
-		case r != expected:
-			if multiTurn {
-				n.irregular++
-			}
-		case r == human:
-			if len(requests) > 0 && !multiTurn {
-				break
-			}
-			requests = append(requests, candidate{Request: Request{
-				Index: c.Index, Conversation: c.ID, Turn: len(requests), At: noTime,
-				Prompt: turn.Value, PromptTokens: Unknown, OutputTokens: Unknown,
-			}})
-			expected = model
-			continue
-		case r == model:
+		}
+		if !multiTurn && len(requests) > 0 && (r == human || expected == human) {
+			break
+		}
+		if r != expected || r == human && len(requests) > 0 && spaces(turn.Value) {
+			n.irregular++
+			break
+		}
+		if r == model {
 			requests[len(requests)-1].Completion = turn.Value
 			expected = human
 			continue
 		}
-		break
+		requests = append(requests, candidate{Request: Request{
+			Index: c.Index, Conversation: c.ID, Turn: len(requests), At: noTime,
+			Prompt: turn.Value, PromptTokens: Unknown, OutputTokens: Unknown,
+		}})
+		expected = model
 	}
 	if system {
 		n.system++

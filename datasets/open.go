@@ -28,9 +28,6 @@ func Open(ctx context.Context, spec string, o Options) (Trace, error) {
 	}
 	t.Requests = requests
 	oversample(&t, o)
-	if len(t.Requests) < o.NumRequests {
-		t.warnf("%d requests were asked for and the trace gives %d", o.NumRequests, len(t.Requests))
-	}
 	return t, nil
 }
 
@@ -121,6 +118,7 @@ func (c *collector) read(ctx context.Context, format string, r source) error {
 		}
 		candidates = exact(r, places, &found.repaired)
 	case "jsonl":
+		c.t.Seed = c.o.Seed
 		candidates = jsonLines(r, c.o, &times, &found)
 	default:
 		// These state their own lengths.

@@ -182,6 +182,8 @@ func TestFirstAndMultiTurn(t *testing.T) {
 			[]string{"a > "}, []string{"a > "}, "stop alternating"},
 		{"two answers in a row end it", []string{"human: a", "gpt: b", "gpt: c", "human: d", "gpt: e"},
 			[]string{"a > b"}, []string{"a > b"}, "stop alternating"},
+		{"an empty question ends it", []string{"human: a", "gpt: b", "human:  ", "gpt: d"},
+			[]string{"a > b"}, []string{"a > b"}, "or one is empty"},
 		{"the names that OpenAI uses", []string{"user: a", "assistant: b"}, []string{"a > b"}, []string{"a > b"}, ""},
 		{"no roles at all: they alternate", []string{": a", ": b", ": c", ": d"}, []string{"a > b"}, []string{"a > b", "c > d"}, ""},
 	} {
@@ -239,7 +241,8 @@ func TestPromptLimitCountsHistory(t *testing.T) {
 		{"the second just fits", 8, 2},
 		{"the third (8+1+1) just fits", 10, 3},
 	} {
-		got, err := Open(t.Context(), spec, Options{MultiTurn: true, MaxPromptTokens: tt.limit, Tokenizer: Words()})
+		// Lowered targets do not shorten the history that the trace has.
+		got, err := Open(t.Context(), spec, Options{MultiTurn: true, MaxPromptTokens: tt.limit, MaxOutputTokens: 1, Tokenizer: Words()})
 		if tt.want == 0 {
 			if err == nil || !strings.Contains(err.Error(), "1 prompt over the limit of 1 tokens") {
 				t.Errorf("%s: got %v, want nothing left", tt.why, err)

@@ -25,6 +25,8 @@ func runMerge(ctx context.Context, env environment, args []string) error {
 	fs.SortFlags = false
 	fs.SetOutput(discard{})
 	out := fs.String("out", "", "Folder to write; must not hold a run yet.")
+	var derivation derivationFlags
+	derivation.bind(fs)
 	usage := "usage: cfu merge --out DIR SHARD…\n\nJoins the folders that cfu run --shard 1/N … N/N wrote into one.\n\n" + fs.FlagUsages()
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		_, err := io.WriteString(env.stdout, usage)
@@ -49,7 +51,7 @@ func runMerge(ctx context.Context, env environment, args []string) error {
 	for _, w := range merged.Warnings {
 		fmt.Fprintf(env.stderr, "warning: %s\n", w)
 	}
-	return deriveAll(env, *out, merged, true)
+	return derivation.derive(env, *out)
 }
 
 // shard is one folder to be merged.

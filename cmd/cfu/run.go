@@ -28,7 +28,7 @@ func runRun(ctx context.Context, env environment, args []string) error {
 		return runErr
 	}
 	// What was measured is derived and shown even if the run ended early.
-	return errors.Join(runErr, deriveAll(env, c.out, s.record, c.report))
+	return errors.Join(runErr, c.derivation.derive(env, c.out))
 }
 
 // interruptedError is how a run ends that was told to.

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter/host"
 
@@ -58,9 +57,7 @@ type runConfig struct {
 	resume              bool
 	extraBody           map[string]any
 	apiKeyEnv, caFile   string
-	conventions         string
-	calibration         string
-	inventory           string
+	derivation          derivationFlags
 	clientCPUs          string
 	engineCPUs          string
 	certify             bool
@@ -71,7 +68,6 @@ type runConfig struct {
 	shardCount          int
 	startAt             time.Time
 	rendezvous          string
-	report              bool
 }
 
 // parseRun turns arguments into a checked configuration. pflag.ErrHelp means
@@ -129,9 +125,7 @@ func parseRun(args []string) (runConfig, string, error) {
 	fs.StringVar(&extraBody, "extra-body", "", "`JSON` object merged into every request's body.")
 	fs.StringVar(&c.apiKeyEnv, "api-key-env", "OPENAI_API_KEY", "Environment variable that holds the bearer key.")
 	fs.StringVar(&c.caFile, "ca-file", "", "PEM file of certificate authorities to trust for the endpoint.")
-	fs.StringVar(&c.conventions, "convention", "token,phase,equal", "Attribution conventions for energy.arrow: equal, token, residency, phase, steady, shapley.")
-	fs.StringVar(&c.calibration, "calibration", "", "Model file made by cfu calibrate, for --convention shapley.")
-	fs.StringVar(&c.inventory, "inventory", "olmo2-7b", "Inventory preset or JSON file for C_FU.")
+	c.derivation.bind(fs)
 	fs.StringVar(&c.clientCPUs, "client-cpus", "", "CPUs to pin the load generator to, as in '0' or '0-3,8'.")
 	fs.StringVar(&c.engineCPUs, "engine-cpus", "", "CPUs that replace {cpus} in --engine-cmd.")
 	fs.BoolVar(&c.certify, "certify", true, "Measure the client's own timing error and cost after the sweep.")
@@ -141,7 +135,6 @@ func parseRun(args []string) (runConfig, string, error) {
 	fs.StringVar(&shard, "shard", "", "`I/N`: send every N-th request of the schedule, starting with the I-th.")
 	fs.StringVar(&startAt, "start-at", "", "Common start of the first cell's window (RFC 3339), for shards.")
 	fs.StringVar(&c.rendezvous, "rendezvous", "", "`FOLDER` that all shards see: they meet there and start each cell together.")
-	fs.BoolVar(&c.report, "report", true, "Write report.html at the end.")
 	usage := "usage: cfu run (--endpoint URL | --engine-cmd CMD) --out DIR [flags]\n\nDrives an endpoint, meters it and writes raw and derived tables to DIR.\n\n" + fs.FlagUsages()
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
@@ -170,8 +163,8 @@ func parseRun(args []string) (runConfig, string, error) {
 			return c, usage, usagef("--batch %v: a running endpoint has one batch limit; give at most one value, as a label, or use --engine-cmd", batches)
 		}
 	}
-	if c.engineCmd != "" && len(batches) > 1 && !strings.Contains(c.engineCmd, "{batch}") && !isPreset(c.engineCmd) {
-		return c, usage, usagef("--engine-cmd has no {batch}, so --batch %v would measure one server several times", batches)
+	if c.engineCmd != "" && !strings.Contains(c.engineCmd, "{batch}") && !isPreset(c.engineCmd) {
+		return c, usage, usagef("--engine-cmd has no {batch}: put it where the command takes the batch size")
 	}
 	if c.engineCmd != "" && !strings.Contains(c.engineCmd, "{port}") && !isPreset(c.engineCmd) {
 		return c, usage, usagef("--engine-cmd has no {port}: cfu picks a free port for each server and must pass it on")
@@ -306,8 +299,8 @@ func parseRun(args []string) (runConfig, string, error) {
 			return c, usage, usagef("--meter: %w", err)
 		}
 	}
-	if _, err := attribution.Parse(c.conventions, attribution.Params{BatchLimit: 1, Calibration: new(attribution.Calibration)}); err != nil {
-		return c, usage, usagef("--convention: %w", err)
+	if _, err := c.derivation.options(); err != nil {
+		return c, usage, err
 	}
 	if c.out = filepath.Clean(c.out); c.out == "/" {
 		return c, usage, usagef("--out /: give a folder of its own")
@@ -347,8 +340,8 @@ func (c runConfig) record() map[string]any {
 		"ignore_eos": c.ignoreEOS, "timeout_ns": c.timeout.Nanoseconds(), "max_in_flight": c.maxInFlight,
 		"max_errors": c.maxErrors, "min_duration_ns": c.minDuration.Nanoseconds(), "max_duration_ns": c.maxDuration.Nanoseconds(),
 		"meter": redactURLs(c.meters), "cpu_watts": c.cpuWatts, "idle_ns": c.idle.Nanoseconds(), "sysfs": c.sysfs,
-		"nvml_library": c.nvmlLibrary, "poll_ns": c.poll.Nanoseconds(), "convention": c.conventions,
-		"calibration": c.calibration, "inventory": c.inventory, "client_cpus": c.clientCPUs, "engine_cpus": c.engineCPUs,
+		"nvml_library": c.nvmlLibrary, "poll_ns": c.poll.Nanoseconds(), "convention": c.derivation.conventions, "weights": c.derivation.weights,
+		"calibration": c.derivation.calibration, "inventory": c.derivation.inventory, "client_cpus": c.clientCPUs, "engine_cpus": c.engineCPUs,
 		"expect_devices": c.expectDevices, "find_rate": c.findRate, "slo": c.slo,
 	}
 	if c.extraBody != nil {

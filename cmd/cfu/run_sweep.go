@@ -108,6 +108,7 @@ func (s *sweep) run(ctx context.Context) error {
 	}
 	for _, batch := range s.config.batches {
 		if s.allDone(batch) {
+			s.status.say("batch %d: complete from an earlier run", batch)
 			continue
 		}
 		if err := s.runBatch(ctx, batch); err != nil {
@@ -212,7 +213,7 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 
 // awaitEndpoint waits for a server that is said to run already: not for long.
 func (s *sweep) awaitEndpoint(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, min(s.config.ready, 10*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, min(s.config.ready, 3*time.Second))
 	defer cancel()
 	return engine.WaitReady(ctx, nil, url, s.apiKey)
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+
+	"cfubench/results"
+
+	"github.com/spf13/pflag"
+)
+
+// derivationFlags say how the derived tables of a run are made. cfu run and cfu
+// merge share them; cfu attribute, amortize and report do the steps one by one.
+type derivationFlags struct {
+	attributionFlags
+	inventory string
+	report    bool
+}
+
+// defaultInventory is the preset that a run is amortized with unless told
+// otherwise: the founding paper's own case.
+const defaultInventory = "olmo2-7b"
+
+func (f *derivationFlags) bind(fs *pflag.FlagSet) {
+	f.attributionFlags.bind(fs)
+	fs.StringVar(&f.inventory, "inventory", defaultInventory, "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file.")
+	fs.BoolVar(&f.report, "report", true, "Write report.html at the end.")
+}
+
+// derive is the second half of a run, which can be run again without the
+// engine: joules to requests, C_FU, summary and report, from the raw tables.
+// It prints the summary, and its error says if the run is invalid.
+func (f derivationFlags) derive(env environment, out string) error {
+	run, err := results.ReadRun(out)
+	if err != nil {
+		return err
+	}
+	options, err := f.options()
+	if err != nil {
+		return err
+	}
+	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
+	for _, cell := range run.Cells {
+		energy, err := attributeCell(out, run, cell, options)
+		if err != nil {
+			return err
+		}
+		for _, w := range energy.warnings {
+			warn("cell %s: %s", cell.ID, w)
+		}
+	}
+	return nil
+}

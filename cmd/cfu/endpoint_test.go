@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fault is what the test endpoint does wrong.
+type fault string
+
+const (
+	healthy   fault = ""
+	status500 fault = "every request is answered 500"
+	status429 fault = "every request is answered 429"
+	cut       fault = "the stream is cut in the middle"
+	noUsage   fault = "the stream has no usage chunk"
+	malformed fault = "the stream's JSON is malformed"
+	oddFails  fault = "every second request fails"
+	slow      fault = "tokens come slowly"
+)
+
+// endpoint is an OpenAI-compatible server over real sockets whose answers are
+// known, for the faults that a healthy engine does not have.
+type endpoint struct {
+	*httptest.Server
+	mu      sync.Mutex
+	bodies  []map[string]any
+	headers []http.Header
+}
+
+// newEndpoint starts an endpoint with a fault.
+func newEndpoint(t *testing.T, f fault) *endpoint {
+	t.Helper()
+	e := &endpoint{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"object":"list","data":[{"id":"tiny","object":"model"}]}`)
+	})
+	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			http.Error(w, `{"error":{"message":"bad json"}}`, http.StatusBadRequest)
+			return
+		}
+		e.mu.Lock()
+		e.bodies = append(e.bodies, body)
+		e.headers = append(e.headers, r.Header.Clone())
+		n := len(e.bodies)
+		e.mu.Unlock()
+		e.answer(w, body, f, n)
+	})
+	e.Server = httptest.NewServer(mux)
+	t.Cleanup(e.Close)
+	return e
+}
+
+func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n int) {
+	if body["model"] != "tiny" {
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprintf(w, `{"error":{"message":"The model %v does not exist","type":"NotFoundError","code":404}}`, body["model"])
+		return
+	}
+	switch {
+	case f == status500, f == oddFails && n%2 == 1:
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprint(w, `{"error":{"message":"out of memory","type":"server_error"}}`)
+		return
+	case f == status429:
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+		fmt.Fprint(w, `{"error":{"message":"slow down"}}`)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	tokens := 4
+	if v, ok := body["max_tokens"].(float64); ok && v > 0 && v < 4 {
+		tokens = int(v)
+	}
+	send := func(s string) {
+		fmt.Fprintf(w, "data: %s\n\n", s)
+		w.(http.Flusher).Flush()
+	}
+	send(`{"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}`)
+	for i := range tokens {
+		if f == slow {
+			time.Sleep(200 * time.Millisecond)
+		}
+		if i == tokens/2 {
+			switch f {
+			case cut:
+				panic(http.ErrAbortHandler)
+			case malformed:
+				send(`{"choices":[{"index":0,"delta":{"content":`)
+				return
+			}
+		}
+		send(`{"choices":[{"index":0,"delta":{"content":" word"}}]}`)
+	}
+	send(`{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}`)
+	if f != noUsage {
+		send(fmt.Sprintf(`{"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}`, 10, tokens, 10+tokens))
+	}
+	fmt.Fprint(w, "data: [DONE]\n\n")
+}
+
+// sent returns the JSON bodies of the chat requests so far.
+func (e *endpoint) sent() []map[string]any {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]map[string]any(nil), e.bodies...)
+}
+
+// contents joins everything that was sent, to look for what must not be there.
+func (e *endpoint) contents() string {
+	var b strings.Builder
+	for _, m := range e.sent() {
+		j, _ := json.Marshal(m)
+		b.Write(j)
+	}
+	return b.String()
+}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -75,16 +74,18 @@ func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Iden
 		return Identity{}, fmt.Errorf("identify %s: it serves no model", e.root)
 	}
 	id.Kind = e.kind(ctx, list.Data[0].OwnedBy)
+	// What a server cannot answer stays unknown, whatever its reason: vLLM's
+	// /server_info, for one, fails where pip is missing.
 	switch id.Kind {
 	case LlamaCpp:
-		err = e.askLlamaCpp(ctx, &id)
+		e.askLlamaCpp(ctx, &id)
 	case VLLM:
-		err = e.askVLLM(ctx, &id)
+		e.askVLLM(ctx, &id)
 	case SGLang:
-		err = e.askSGLang(ctx, &id)
+		e.askSGLang(ctx, &id)
 	}
-	if err != nil && !absent(err) {
-		return Identity{}, fmt.Errorf("identify %s as %s: %w", e.root, id.Kind, err)
+	if ctx.Err() != nil {
+		return Identity{}, fmt.Errorf("identify %s: %w", e.root, context.Cause(ctx))
 	}
 	for _, u := range []struct {
 		name    string
@@ -119,14 +120,14 @@ func (e endpoint) kind(ctx context.Context, owner string) string {
 		return LlamaCpp
 	}
 	var info sglangInfo
-	if e.getJSON(ctx, "/get_server_info", &info) == nil && info.Version != "" {
+	if e.getJSON(ctx, sglangInfoPath, &info) == nil && info.Version != "" {
 		return SGLang
 	}
 	return OpenAI
 }
 
 // askLlamaCpp reads /props (tools/server of llama.cpp).
-func (e endpoint) askLlamaCpp(ctx context.Context, id *Identity) error {
+func (e endpoint) askLlamaCpp(ctx context.Context, id *Identity) {
 	var props struct {
 		Slots    int    `json:"total_slots"`
 		Build    string `json:"build_info"`
@@ -134,27 +135,25 @@ func (e endpoint) askLlamaCpp(ctx context.Context, id *Identity) error {
 			Context int `json:"n_ctx"` // of one slot
 		} `json:"default_generation_settings"`
 	}
-	if err := e.getJSON(ctx, "/props", &props); err != nil {
-		return err
+	if e.getJSON(ctx, "/props", &props) != nil {
+		return
 	}
 	id.EffectiveBatch, id.ContextTokens = props.Slots, props.Defaults.Context
 	// "b0-unknown" is a build that did not record what it is.
 	if !strings.HasSuffix(props.Build, "-unknown") {
 		id.Version = props.Build
 	}
-	return nil
 }
 
 // askVLLM reads /version, and the batch limit from /server_info, which vLLM
 // serves only with VLLM_SERVER_DEV_MODE=1.
-func (e endpoint) askVLLM(ctx context.Context, id *Identity) error {
+func (e endpoint) askVLLM(ctx context.Context, id *Identity) {
 	var version struct {
 		Version string `json:"version"`
 	}
-	if err := e.getJSON(ctx, "/version", &version); err != nil {
-		return err
+	if e.getJSON(ctx, "/version", &version) == nil {
+		id.Version = version.Version
 	}
-	id.Version = version.Version
 	var info struct {
 		Config struct {
 			Scheduler struct {
@@ -162,35 +161,25 @@ func (e endpoint) askVLLM(ctx context.Context, id *Identity) error {
 			} `json:"scheduler_config"`
 		} `json:"vllm_config"`
 	}
-	if err := e.getJSON(ctx, "/server_info?config_format=json", &info); err != nil {
-		return err
+	if e.getJSON(ctx, "/server_info?config_format=json", &info) == nil {
+		id.EffectiveBatch = info.Config.Scheduler.MaxSeqs
 	}
-	id.EffectiveBatch = info.Config.Scheduler.MaxSeqs
-	return nil
 }
 
-// sglangInfo is SGLang's /get_server_info: its arguments, and the scheduler's
-// state of each data-parallel rank.
+// sglangInfo is of SGLang's arguments, and the scheduler's state of each
+// data-parallel rank: the limit it works with may be lower than the one asked.
 type sglangInfo struct {
 	Version string `json:"version"`
-	Running int    `json:"max_running_requests"` // as asked, null if not
-	Context int    `json:"context_length"`       // as asked, null if not
+	Context int    `json:"context_length"` // as asked, null if not
 	Ranks   []struct {
 		Running int `json:"effective_max_running_requests_per_dp"`
 	} `json:"internal_states"`
 }
 
-func (e endpoint) askSGLang(ctx context.Context, id *Identity) error {
-	b, err := e.do(ctx, http.MethodGet, "/get_server_info", nil)
-	if absent(err) { // its later name
-		b, err = e.do(ctx, http.MethodGet, "/server_info", nil)
-	}
-	if err != nil {
-		return err
-	}
+func (e endpoint) askSGLang(ctx context.Context, id *Identity) {
 	var info sglangInfo
-	if err := json.Unmarshal(b, &info); err != nil {
-		return fmt.Errorf("server info: %w", err)
+	if e.getJSON(ctx, sglangInfoPath, &info) != nil && e.getJSON(ctx, sglangInfoLater, &info) != nil {
+		return
 	}
 	id.Version = info.Version
 	for _, r := range info.Ranks {
@@ -199,5 +188,10 @@ func (e endpoint) askSGLang(ctx context.Context, id *Identity) error {
 	if id.ContextTokens == 0 {
 		id.ContextTokens = info.Context
 	}
-	return nil
 }
+
+// SGLang's path, and its later name.
+const (
+	sglangInfoPath  = "/get_server_info"
+	sglangInfoLater = "/server_info"
+)

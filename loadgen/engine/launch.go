@@ -29,7 +29,7 @@ const DefaultGrace = 10 * time.Second
 type Launch struct {
 	// Command is run by sh, with {port} replaced by a free port, {batch} by
 	// Batch and {cpus} by CPUs. It must have {port}, and {batch} if Batch is
-	// not 0.
+	// not 0. A preset of CommandFor is expanded first.
 	Command string
 	Batch   int
 	// CPUs, if given, is the list of cores ("0-3,8") that the server and its
@@ -94,6 +94,10 @@ func orDefault(d, def time.Duration) time.Duration {
 
 // expand replaces the placeholders of the command.
 func (l Launch) expand(port int) (string, error) {
+	var err error
+	if l.Command, err = CommandFor(l.Command); err != nil {
+		return "", err
+	}
 	need := func(placeholder, what string) error {
 		return fmt.Errorf("engine command %q has no %s: put it where the command takes the %s",
 			Redact(l.Command), placeholder, what)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,13 +56,14 @@ type figure struct {
 	family string
 	part   part
 	field  func(*Sample) *float64
-	// labels of one series; those of different series are summed, except of
-	// ratios, where the highest counts.
+	// highest says that of several series the highest counts, not their sum: a
+	// ratio.
 	highest bool
 }
 
 // figures is constant: the families of llama.cpp, vLLM (its V1 engine) and
-// SGLang. Families are prefixed by the server, so one list serves all.
+// SGLang. Families are prefixed by the server, so one list serves all; of two
+// for one figure the later wins.
 var figures = []figure{
 	{"llamacpp:requests_processing", value, func(s *Sample) *float64 { return &s.Running }, false},
 	{"llamacpp:requests_deferred", value, func(s *Sample) *float64 { return &s.Waiting }, false},
@@ -74,8 +76,10 @@ var figures = []figure{
 
 	{"vllm:num_requests_running", value, func(s *Sample) *float64 { return &s.Running }, false},
 	{"vllm:num_requests_waiting", value, func(s *Sample) *float64 { return &s.Waiting }, false},
+	{"vllm:gpu_cache_usage_perc", value, func(s *Sample) *float64 { return &s.CacheUsage }, true}, // until 0.10
 	{"vllm:kv_cache_usage_perc", value, func(s *Sample) *float64 { return &s.CacheUsage }, true},
 	{"vllm:prompt_tokens_total", value, func(s *Sample) *float64 { return &s.PromptTokens }, false},
+	{"vllm:prefix_cache_hits_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false}, // where there is no other
 	{"vllm:prompt_tokens_cached_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
 	{"vllm:generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
 	{"vllm:num_preemptions_total", value, func(s *Sample) *float64 { return &s.Preemptions }, false},
@@ -91,6 +95,8 @@ var figures = []figure{
 	{"sglang:prompt_tokens_total", value, func(s *Sample) *float64 { return &s.PromptTokens }, false},
 	{"sglang:cached_tokens_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
 	{"sglang:generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
+	{"sglang:num_retracted_requests_total", value, func(s *Sample) *float64 { return &s.Preemptions }, false},
+	{"sglang:queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
 	{"sglang:num_requests_total", value, func(s *Sample) *float64 { return &s.FinishedTotal }, false},
 }
 
@@ -124,10 +130,14 @@ func parseMetrics(text []byte) (Sample, error) {
 	return s, nil
 }
 
-// read joins the series of a family: one for each model, engine or reason.
+// read joins the series of a family: one for each model, engine or reason. Of
+// tensor- and pipeline-parallel ranks, which all report the same, it takes the first.
 func (f figure) read(family *dto.MetricFamily) float64 {
 	total := math.NaN()
 	for _, m := range family.GetMetric() {
+		if slices.ContainsFunc(m.GetLabel(), copied) {
+			continue
+		}
 		v := math.NaN()
 		switch {
 		case m.Histogram != nil && f.part == sum:
@@ -153,6 +163,11 @@ func (f figure) read(family *dto.MetricFamily) float64 {
 		}
 	}
 	return total
+}
+
+// copied reports whether a label marks a series that repeats another rank's.
+func copied(l *dto.LabelPair) bool {
+	return (l.GetName() == "tp_rank" || l.GetName() == "pp_rank") && l.GetValue() != "0"
 }
 
 // Scrape reads the server's /metrics once, between two readings of clock. A nil

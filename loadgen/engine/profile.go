@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,12 +79,19 @@ func (p Profile) ResetPrefixCache(ctx context.Context, c *http.Client, baseURL, 
 	if err != nil {
 		return err
 	}
-	_, err = e.do(ctx, http.MethodPost, p.reset, nil)
+	answer, err := e.do(ctx, http.MethodPost, p.reset, nil)
 	if absent(err) {
 		return ErrNoReset
 	}
 	if err != nil {
 		return fmt.Errorf("reset prefix cache of %s: %w", e.root, err)
+	}
+	// vLLM answers 200 either way; SGLang answers with a sentence.
+	var done struct {
+		Success *bool `json:"success"`
+	}
+	if json.Unmarshal(answer, &done) == nil && done.Success != nil && !*done.Success {
+		return fmt.Errorf("reset prefix cache of %s: refused: requests are still running", e.root)
 	}
 	return nil
 }
@@ -100,10 +108,11 @@ func CommandFor(spec string) (string, error) {
 	var line string
 	switch kind {
 	case VLLM:
-		// The development mode answers /server_info and /reset_prefix_cache.
-		line = "VLLM_SERVER_DEV_MODE=1 vllm serve %s --host 127.0.0.1 --port {port} --max-num-seqs {batch}"
+		// The development mode answers /server_info and /reset_prefix_cache;
+		// the details are the cached tokens in each request's usage.
+		line = "VLLM_SERVER_DEV_MODE=1 vllm serve %s --host 127.0.0.1 --port {port} --max-num-seqs {batch} --enable-prompt-tokens-details"
 	case SGLang:
-		line = "python3 -m sglang.launch_server --model-path %s --host 127.0.0.1 --port {port} --max-running-requests {batch} --enable-metrics"
+		line = "python3 -m sglang.launch_server --model-path %s --host 127.0.0.1 --port {port} --max-running-requests {batch} --enable-metrics --enable-cache-report"
 	case LlamaCpp:
 		line = "llama-server --model %s --host 127.0.0.1 --port {port} --parallel {batch} --metrics --slots"
 	default:

@@ -52,14 +52,14 @@ func (t *tokenizer) Count(ctx context.Context, texts []string) ([]int, error) {
 		t.model = list.Data[0].ID
 	}
 	counts := make([]int, len(texts))
-	group, ctx := errgroup.WithContext(ctx)
+	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(tokenizeConcurrency)
 	for i, text := range texts {
-		if ctx.Err() != nil {
+		if asking.Err() != nil {
 			break // an earlier text failed
 		}
 		group.Go(func() (err error) {
-			counts[i], err = t.count(ctx, text)
+			counts[i], err = t.count(asking, text)
 			return err
 		})
 	}

@@ -127,7 +127,7 @@ func perRequest(worst, best *lca.Assessment, c lca.Category) panel {
 	}
 	w, m := worst.Balance(c), best.Balance(c)
 	p.lines = append(p.lines,
-		line{"training + experimentation + hardware", 6, true, curve(low, high, func(n float64) float64 { return w.Upfront() / n })},
+		line{"upfront cost ÷ requests", 6, true, curve(low, high, func(n float64) float64 { return w.Upfront() / n })},
 		line{"total: " + label(worst), 1, false, curve(low, high, w.PerRequest)})
 	if worst != best {
 		p.lines = append(p.lines, line{"total: " + label(best), 0, false, curve(low, high, m.PerRequest)})
@@ -144,7 +144,7 @@ func perRequest(worst, best *lca.Assessment, c lca.Category) panel {
 func breakEvenMarks(p *panel, worst, best *lca.Assessment, c lca.Category) {
 	add := func(a *lca.Assessment, color int) {
 		if n := a.Balance(c).BreakEven(); !math.IsInf(n, 0) {
-			p.marks = append(p.marks, mark{fmt.Sprintf("break-even %.3g", n), color, n})
+			p.marks = append(p.marks, mark{"break-even " + lca.Count(n), color, n})
 		}
 	}
 	add(worst, 1)

@@ -1,0 +1,282 @@
+// Package report writes a life cycle assessment for people and machines: a
+// short table, the report in the four phases of ISO 14040/14044 as text and as
+// one self-contained HTML file, and the disclosure block that
+// arXiv 2606.07632 asks developers to publish.
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cfubench/attribution/lca"
+	"cfubench/meter"
+)
+
+// view is what both renderings show, in the order of the four phases.
+type view struct {
+	Title, Description, Date string
+	Scope                    []item
+	Cells                    []cellLine
+	Figures                  []figureLine
+	Impacts                  []impactTable
+	BreakEven                []breakEvenLine
+	Issues                   []issueLine
+	Swings                   []swingLine
+	SCI                      []item
+	Warnings, Limits         []string
+}
+
+type item struct{ Name, Text string }
+
+type cellLine struct{ Cell, Requests, Tokens, Energy, Bracket, Kind, Boundary, BusyTime, Source string }
+
+type figureLine struct{ Field, Value, Boundary, Quality, Spread, Year, Source, Place, Note string }
+
+type impactTable struct {
+	Cell, Unit string
+	Rows       []impactRow
+}
+
+type impactRow struct {
+	Category string
+	Stages   []string // as lca.Stages, "–" where there is no figure
+	Total    string
+	Interval string
+	Boundary string
+	Trace    []item // stage, source
+}
+
+type breakEvenLine struct{ Cell, Category, Compared, Upfront, PerRequest, Requests, Interval string }
+
+type issueLine struct {
+	Cell, Category, Term, Share string
+	Percent                     float64
+}
+
+type swingLine struct {
+	Category, Input, Place, Low, Base, High string
+}
+
+// compose builds the view. At least one assessment is needed; all must come
+// from one inventory and one set of options.
+func compose(list []lca.Assessment, now time.Time) (view, error) {
+	if len(list) == 0 {
+		return view{}, fmt.Errorf("write report: nothing was assessed")
+	}
+	first := list[0]
+	v := view{
+		Title:       first.Inventory.Title,
+		Description: first.Inventory.Description,
+		Date:        now.UTC().Format("2006-01-02"),
+		Scope:       scope(list),
+		Figures:     figureLines(list),
+		Warnings:    lca.Warnings(list),
+		Limits:      limits(),
+	}
+	for i := range list {
+		a := &list[i]
+		v.Cells = append(v.Cells, cellOf(a))
+		v.Impacts = append(v.Impacts, impacts(a)...)
+		v.BreakEven = append(v.BreakEven, breakEvens(a)...)
+		v.Issues = append(v.Issues, issues(a)...)
+		if sci, err := a.SCI(); err != nil {
+			v.SCI = append(v.SCI, item{a.Usage.Cell, "none: " + err.Error()})
+		} else {
+			v.SCI = append(v.SCI, item{a.Usage.Cell, fmt.Sprintf("%s per request = %s × %.4g kg CO2e/kWh + %s embodied",
+				gwp(sci.Score), lca.Impact{Category: lca.Energy, Value: sci.Energy}.Readable(), sci.Intensity, gwp(sci.Embodied))})
+		}
+	}
+	v.Swings = swings(&list[0])
+	return v, nil
+}
+
+func gwp(kg float64) string { return lca.Impact{Category: lca.GWP, Value: kg}.Readable() }
+
+// scope is the first phase: goal, functional unit, boundary, conventions.
+func scope(list []lca.Assessment) []item {
+	a := list[0]
+	var units []string
+	for _, r := range a.Rows {
+		if !slices.Contains(units, r.FunctionalUnit) {
+			units = append(units, r.FunctionalUnit)
+		}
+	}
+	slo := ""
+	if slices.Contains(units, string(lca.PerSLORequest)) {
+		slo = " (slo_request: " + a.Usage.SLO.String() + ")"
+	}
+	intervals := "the meter's bracket of the energy; no other input is varied"
+	if a.Options.Draws > 0 {
+		intervals = fmt.Sprintf("95 %%, Monte Carlo of %d draws, seed %d, over every input", a.Options.Draws, a.Options.Seed)
+	}
+	var categories []string
+	for _, c := range a.Assessed() {
+		categories = append(categories, c.Title()+" in "+c.Unit())
+	}
+	lifetime := a.Inventory.LifetimeInferences
+	boundary := "cradle to use: making of the hardware (by time share), experimentation, training, inference"
+	if a.Inventory.Model.Training == nil && a.Inventory.Model.Experimentation == nil {
+		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
+	}
+	return []item{
+		{"goal", "C_FU, the life cycle cost of a functional unit of inference with " + a.Inventory.Model.Title + ", by stage, to see which stage matters and from how many requests on"},
+		{"functional units", strings.Join(units, ", ") + slo},
+		{"system boundary", boundary + "; end of life, networks and user devices are outside"},
+		{"formula", "C_FU = C_PerInference + utilisation time × C_Embodied / lifespan + (C_Experimentation + C_Training) / lifetime inferences (arXiv 2606.07632)"},
+		{"impact categories", strings.Join(categories, "; ")},
+		{"characterisation", "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases; water by " + string(a.Options.Water) + ", " + a.Options.Water.Formula()},
+		{"carbon basis", string(a.Options.Basis) + "-based"},
+		{"embodied share", string(a.Options.Embodied) + " hours of the hardware's life"},
+		{"lifetime inferences", fmt.Sprintf("%s (%s; %s)", lca.Count(lifetime.Canonical()), lifetime.Quality, cmpOr(lifetime.Reason, lifetime.Source))},
+		{"intervals", intervals},
+		{"inventory", a.Inventory.Name + " (" + a.Inventory.File + ")"},
+	}
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// cellOf is a cell's line of the inventory phase.
+func cellOf(a *lca.Assessment) cellLine {
+	u := a.Usage
+	kind := string(u.EnergyKind)
+	if kind == "" {
+		kind = "published"
+	}
+	bracket := "none known"
+	if u.EnergyLo < u.EnergyHi {
+		bracket = u.EnergyLo.String() + " to " + u.EnergyHi.String()
+	}
+	boundary := string(u.Metered)
+	if u.OverheadIncluded {
+		boundary += ", facility overhead included"
+	}
+	tokens := "–"
+	if u.OutputTokens > 0 {
+		tokens = fmt.Sprint(u.OutputTokens)
+	}
+	return cellLine{
+		Cell: u.Cell, Requests: fmt.Sprint(u.Requests), Tokens: tokens, Energy: u.Energy.String(), Bracket: bracket, Kind: kind,
+		Boundary: boundary, BusyTime: u.BusyTime.Round(time.Millisecond).String(), Source: u.Source,
+	}
+}
+
+// figureLines lists every figure used by any assessment, once.
+func figureLines(list []lca.Assessment) []figureLine {
+	var lines []figureLine
+	seen := map[lca.Place]bool{}
+	for i := range list {
+		for _, d := range list[i].Inventory.Figures() {
+			if seen[d.Place()] {
+				continue
+			}
+			seen[d.Place()] = true
+			spread := lca.DefaultSpread(d.Quality).String() + " (default)"
+			if d.Spread != nil {
+				spread = d.Spread.String()
+			}
+			note := d.Note
+			if d.Reason != "" {
+				note = strings.TrimPrefix(note+"; "+d.Reason, "; ")
+			}
+			lines = append(lines, figureLine{
+				Field: d.Place().Field, Value: fmt.Sprintf("%g %s", d.Value, d.Unit), Boundary: string(d.Boundary), Quality: string(d.Quality),
+				Spread: spread, Year: fmt.Sprint(d.Year), Source: d.Source, Place: fmt.Sprintf("%s:%d", d.Place().File, d.Place().Line), Note: note,
+			})
+		}
+	}
+	return lines
+}
+
+// impacts is the third phase of one cell: a table a functional unit.
+func impacts(a *lca.Assessment) []impactTable {
+	var tables []impactTable
+	for _, r := range a.Rows {
+		if len(tables) == 0 || tables[len(tables)-1].Unit != r.FunctionalUnit {
+			tables = append(tables, impactTable{Cell: a.Usage.Cell, Unit: r.FunctionalUnit})
+		}
+		t := &tables[len(tables)-1]
+		if len(t.Rows) == 0 || t.Rows[len(t.Rows)-1].Category != r.Category.Title() {
+			t.Rows = append(t.Rows, impactRow{Category: r.Category.Title(), Stages: slices.Repeat([]string{"–"}, len(lca.Stages()))})
+		}
+		row := &t.Rows[len(t.Rows)-1]
+		readable := func(v float64) string { return lca.Impact{Category: r.Category, Value: v}.Readable() }
+		if r.Stage == lca.Total {
+			row.Total, row.Boundary = readable(r.Value), r.Boundary
+			row.Interval = readable(r.Lo) + " to " + readable(r.Hi)
+		} else {
+			row.Stages[slices.Index(lca.Stages(), r.Stage)] = readable(r.Value)
+		}
+		row.Trace = append(row.Trace, item{string(r.Stage), r.Source + " [" + r.Boundary + "]"})
+	}
+	if a.Usage.EnergyKind == meter.KindModel {
+		for i := range tables {
+			tables[i].Cell += " (energy: model)"
+		}
+	}
+	return tables
+}
+
+func breakEvens(a *lca.Assessment) []breakEvenLine {
+	var lines []breakEvenLine
+	for _, b := range a.BreakEven {
+		interval := "–"
+		if b.Lo < b.Hi {
+			interval = lca.Count(b.Lo) + " to " + lca.Count(b.Hi)
+		}
+		lines = append(lines, breakEvenLine{
+			Cell: a.Usage.Cell, Category: b.Category.Title(), Compared: b.UpfrontTerms + " against " + b.RequestTerms,
+			Upfront: b.Upfront.Readable(), PerRequest: b.PerRequest.Readable(), Requests: lca.Count(b.Requests), Interval: interval,
+		})
+	}
+	return lines
+}
+
+// issues are the significant contributions.
+func issues(a *lca.Assessment) []issueLine {
+	var lines []issueLine
+	for _, c := range a.Contributions {
+		if c.Significant() {
+			lines = append(lines, issueLine{a.Usage.Cell, c.Category.Title(), c.Term, fmt.Sprintf("%.0f %%", 100*c.Share), 100 * c.Share})
+		}
+	}
+	return lines
+}
+
+// swings are the five widest of each category, per request.
+func swings(a *lca.Assessment) []swingLine {
+	var lines []swingLine
+	perCategory := map[lca.Category]int{}
+	for _, w := range a.Sensitivity {
+		if perCategory[w.Category]++; perCategory[w.Category] > 5 {
+			continue
+		}
+		readable := func(v float64) string {
+			return lca.Impact{Category: w.Category, Value: v / float64(a.Usage.Requests)}.Readable()
+		}
+		place := ""
+		if w.Place.File != "" {
+			place = fmt.Sprintf("%s:%d", w.Place.File, w.Place.Line)
+		}
+		lines = append(lines, swingLine{w.Category.Title(), w.Input, place, readable(w.Low), readable(w.Base), readable(w.High)})
+	}
+	return lines
+}
+
+// limits are what no inventory changes.
+func limits() []string {
+	return []string{
+		"The time share of embodied costs is a convention; which allocation is right is an open research question (arXiv 2606.07632, §3.5).",
+		"Lifetime inferences are rarely published; C_FU of training is inversely proportional to them.",
+		"Default spreads follow the quality tag of a figure and are conventions, not estimates of its error.",
+		"Figures of one source share their errors; the Monte Carlo draws each figure independently.",
+		"End of life, networks, storage of weights and user devices are not counted.",
+		"The report has not had the critical review that ISO 14044 requires for comparative assertions disclosed to the public.",
+	}
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/attribution/lca"
+	"cfubench/attribution/lca/figure"
+	"cfubench/attribution/lca/report"
+	"cfubench/results"
+)
+
+const amortizeUsage = `Computes C_FU, the life cycle cost of a functional unit, from a run and an
+inventory: inference, embodied hardware, training and experimentation, their
+sum, and the number of requests at which inference overtakes the upfront cost.
+Writes footprint.arrow into OUT.
+
+usage: cfu amortize OUT [flags]
+       cfu amortize --published [flags]
+       cfu amortize --list-presets
+
+examples:
+  cfu amortize out/ --inventory olmo2-7b
+  cfu amortize out/ --inventory mine.json --lifetime-inferences 1e9 --report lca.html
+  cfu amortize --published --csv            the published OLMo 2 batching findings
+  cfu amortize --published --model 'OLMo 2 7B' --figure figure2.svg
+
+flags:
+`
+
+// amortizeFlags are the flags of cfu amortize.
+type amortizeFlags struct {
+	amortization
+	published, csv, list        bool
+	models, units, categories   []string
+	gwp, water, basis, embodied string
+	reports                     []string
+	figure, disclosure          string
+}
+
+// bind declares the flags on fs.
+func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
+	o := &f.options
+	fs.StringVar(&f.inventory, "inventory", lca.DefaultPreset, "Take the figures from `PRESET|FILE`.")
+	fs.BoolVar(&f.published, "published", false, "Assess the published inference runs of the presets instead of a run of your own.")
+	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
+	fs.StringSliceVar(&f.units, "functional-unit", nil, "Report per `UNIT`: request, output_token, total_token, batch, conversation, slo_request or NAME=COUNT (default all counted).")
+	fs.StringSliceVar(&f.categories, "category", nil, "Assess only `CATEGORY`: energy, gwp, water, adpe, primary_energy or cost (default all that the inventory supports).")
+	fs.Float64Var(&o.LifetimeInferences, "lifetime-inferences", 0, "Spread training over `N` requests (default the inventory's figure).")
+	fs.StringVar(&f.gwp, "gwp", string(lca.AR6), "Characterise gases with `SET`: ar5 or ar6.")
+	fs.StringVar(&f.water, "water-variant", string(lca.WaterLi), "Compute water by `VARIANT`: li2025, morrison2025, ecologits0.9, onsite or offsite.")
+	fs.StringVar(&f.basis, "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
+	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
+	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Take `U` as the busy share of the hardware's life where the inventory has none.")
+	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries; each mix is warned of.")
+	fs.IntVar(&o.Draws, "monte-carlo", 10000, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
+	fs.Uint64Var(&o.Seed, "seed", 1, "Seed `S` of the draws.")
+	fs.StringVar(&f.convention, "convention", "", "Sum the energy rows of `NAME` (default token, else the first in energy.arrow).")
+	fs.BoolVar(&f.requestsOnly, "requests-only", false, "Count only energy attributed to requests, without the window's idle and unattributed energy.")
+	fs.IntVar(&f.devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
+	fs.DurationVar(&f.slo.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
+	fs.DurationVar(&f.slo.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
+	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
+	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
+	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG).")
+	fs.StringVar(&f.disclosure, "disclosure", "", "Write the disclosure block to `FILE` (JSON).")
+	fs.BoolVar(&f.list, "list-presets", false, "List the inventory presets and their parts.")
+}
+
+// amortizeCommand is `cfu amortize`.
+func amortizeCommand(_ context.Context, env environment, args []string) error {
+	var f amortizeFlags
+	fs := pflag.NewFlagSet("amortize", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	f.bind(fs)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			_, err := io.WriteString(env.stdout, amortizeUsage+fs.FlagUsages())
+			return err
+		}
+		return usagef("%w", err)
+	}
+	if f.list {
+		return listPresets(env.stdout)
+	}
+	if err := f.check(fs); err != nil {
+		return err
+	}
+	assessments, run, err := f.assess(fs.Arg(0))
+	if err != nil {
+		return err
+	}
+	if err := f.write(assessments, run); err != nil {
+		return err
+	}
+	for _, w := range lca.Warnings(assessments) {
+		fmt.Fprintf(env.stderr, "warning: %s\n", w)
+	}
+	switch {
+	case f.published && f.csv:
+		return publishedCSV(env.stdout, assessments)
+	case f.csv:
+		return footprintCSV(env.stdout, assessments)
+	}
+	return report.Summary(env.stdout, assessments)
+}
+
+// check refuses flags that make no sense together before anything is read, and
+// completes the options from their names.
+func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
+	switch {
+	case f.published && fs.NArg() > 0:
+		return usagef("--published takes no OUT, got %q", fs.Arg(0))
+	case !f.published && fs.NArg() != 1:
+		return usagef("want one OUT or --published, got %d arguments", fs.NArg())
+	case !f.published && len(f.models) > 0:
+		return usagef("--model selects published runs: add --published")
+	case f.slo.TTFT < 0 || f.slo.TPOT < 0:
+		return usagef("SLO %v: want times above 0", f.slo)
+	case f.devices < 0:
+		return usagef("--devices %d: want a number above 0", f.devices)
+	}
+	if f.published {
+		for _, flag := range []string{"convention", "requests-only", "devices", "slo-ttft", "slo-tpot"} {
+			if fs.Changed(flag) {
+				return usagef("--%s is for a run: it means nothing with --published", flag)
+			}
+		}
+	}
+	o := &f.options
+	if o.FunctionalUnits, o.Custom, err = lca.ParseFunctionalUnits(f.units); err != nil {
+		return usageError{err}
+	}
+	if slices.Contains(o.FunctionalUnits, lca.PerSLORequest) && f.slo == (lca.SLO{}) {
+		return usagef("functional unit slo_request: give --slo-ttft, --slo-tpot or both")
+	}
+	for _, name := range f.categories {
+		c, err := lca.ParseCategory(name)
+		if err != nil {
+			return usageError{err}
+		}
+		o.Categories = append(o.Categories, c)
+	}
+	o.GWP, o.Water = lca.GWPSet(f.gwp), lca.WaterVariant(f.water)
+	o.Basis, o.Embodied = lca.Basis(f.basis), lca.Convention(f.embodied)
+	if err := o.Check(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// assess assesses OUT, or the published runs. The run is nil for the latter.
+func (f *amortizeFlags) assess(dir string) ([]lca.Assessment, *results.Run, error) {
+	if !f.published {
+		run, err := results.ReadRun(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		assessments, err := f.amortizeRun(dir)
+		return assessments, &run, err
+	}
+	inv, err := lca.Load(f.inventory)
+	if err != nil {
+		return nil, nil, err
+	}
+	models, err := lca.PublishedModels()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range f.models {
+		if !slices.ContainsFunc(models, func(m lca.Model) bool { return m.Title == name }) {
+			var titles []string
+			for _, m := range models {
+				titles = append(titles, m.Title)
+			}
+			return nil, nil, usagef("--model %q has no published runs: use one of %s", name, strings.Join(titles, ", "))
+		}
+	}
+	if len(f.models) > 0 {
+		models = slices.DeleteFunc(models, func(m lca.Model) bool { return !slices.Contains(f.models, m.Title) })
+	}
+	assessments, err := lca.AssessPublished(inv, models, f.options)
+	return assessments, nil, err
+}
+
+// write makes the files that were asked for.
+func (f *amortizeFlags) write(assessments []lca.Assessment, run *results.Run) error {
+	for _, path := range f.reports {
+		render := report.HTML
+		if strings.EqualFold(filepath.Ext(path), ".txt") {
+			render = report.Text
+		}
+		if err := writeFile(path, func(w io.Writer) error { return render(w, assessments, time.Now()) }); err != nil {
+			return err
+		}
+	}
+	if f.figure != "" {
+		if err := writeFile(f.figure, func(w io.Writer) error { return figure.LifeCycle(w, assessments, lca.GWP) }); err != nil {
+			return err
+		}
+	}
+	if f.disclosure != "" {
+		block, err := report.Describe(assessments)
+		if err != nil {
+			return err
+		}
+		describeRun(&block, run)
+		return writeFile(f.disclosure, func(w io.Writer) error { return report.Disclosure(w, block) })
+	}
+	return nil
+}
+
+// describeRun adds what only a run knows: how the model was served, on what.
+func describeRun(block *report.DisclosureBlock, run *results.Run) {
+	if run == nil {
+		block.Unknown["serving"] = "published figures: see their source"
+		block.Unknown["system_design"] = "published figures: see their source"
+		return
+	}
+	for _, e := range run.Engine {
+		block.Served = append(block.Served, e.Model)
+		block.Serving = append(block.Serving, report.Serving{Engine: e.Kind, Version: e.Version, Batch: max(e.EffectiveBatch, e.Batch), Command: e.Command})
+		for _, unknown := range e.Unknown {
+			block.Unknown["serving."+unknown] = "the server did not tell"
+		}
+	}
+	system := report.System{OS: run.Host.OS, CPU: run.Host.CPU, Cores: run.Host.Cores, Memory: run.Host.Memory}
+	for _, d := range run.Domains {
+		system.Metered = append(system.Metered, fmt.Sprintf("%s (%s, %s)", d.Name, d.Source, d.Kind))
+	}
+	block.System = &system
+}
+
+// writeFile makes path with what render writes.
+func writeFile(path string, render func(io.Writer) error) (err error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	return render(out)
+}
+
+// listPresets prints the presets by kind.
+func listPresets(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "kind\tname\tfigures\ttitle")
+	for _, p := range lca.Presets() {
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", p.Kind, p.Name, p.Figures, p.Title)
+	}
+	return tw.Flush()
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cfubench/attribution"
+	"cfubench/attribution/lca"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results"
+)
+
+// amortization says how a run is amortized.
+type amortization struct {
+	inventory    string
+	options      lca.Options
+	slo          lca.SLO
+	convention   string
+	requestsOnly bool
+	devices      int
+}
+
+// amortizeRun assesses every cell of the run folder dir that has energy,
+// writes footprint.arrow, and returns the assessments. A cell without a
+// completed request or without a readable meter is left out with a warning on
+// the first assessment; a run with none is an error.
+func (m amortization) amortizeRun(dir string) ([]lca.Assessment, error) {
+	inv, err := lca.Load(m.inventory)
+	if err != nil {
+		return nil, err
+	}
+	run, err := results.ReadRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		assessments []lca.Assessment
+		leftOut     []string
+	)
+	for _, cell := range run.Cells {
+		u, err := m.usage(dir, run, cell)
+		if errors.Is(err, errNotAssessable) {
+			leftOut = append(leftOut, err.Error())
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		a, err := lca.Assess(inv, u, m.options)
+		if err != nil {
+			return nil, err
+		}
+		assessments = append(assessments, a)
+	}
+	if len(assessments) == 0 {
+		return nil, fmt.Errorf("%s: no cell can be amortized: %s", dir, strings.Join(append(leftOut, "the run has "+strconv.Itoa(len(run.Cells))+" cells"), "; "))
+	}
+	assessments[0].Warnings = append(leftOut, assessments[0].Warnings...)
+	return assessments, writeFootprint(dir, assessments)
+}
+
+// errNotAssessable marks a cell that is left out.
+var errNotAssessable = errors.New("left out of the footprint")
+
+// usage sums up one cell from its tables.
+func (m amortization) usage(dir string, run results.Run, cell results.Cell) (lca.Usage, error) {
+	folder := results.CellDir(dir, cell.ID)
+	records, _, err := results.ReadRequests(filepath.Join(folder, results.RequestsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
+	}
+	if err != nil {
+		return lca.Usage{}, err
+	}
+	path := filepath.Join(folder, results.EnergyFile)
+	shares, _, err := results.ReadEnergy(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return lca.Usage{}, fmt.Errorf("cell %s has no energy: %w", cell.ID, errNotAssessable)
+	}
+	if err != nil {
+		return lca.Usage{}, err
+	}
+	u := lca.Usage{Cell: cell.ID, SLO: m.slo, Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
+	count(&u, records, max(cell.Batch, cell.Concurrency))
+	if u.Requests == 0 {
+		return lca.Usage{}, fmt.Errorf("cell %s completed no request: %w", cell.ID, errNotAssessable)
+	}
+	if err := m.energy(&u, shares, path); err != nil {
+		return lca.Usage{}, err
+	}
+	m.hardware(&u, run, shares)
+	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
+	return u, nil
+}
+
+// count counts what the cell delivered. A batch is as many requests as the
+// server ran at once.
+func count(u *lca.Usage, records []loadgen.Record, batch int) {
+	conversations := map[string]bool{}
+	for _, r := range records {
+		if !r.OK() {
+			continue
+		}
+		u.Requests++
+		conversations[r.Conversation] = true
+		if r.OutputTokens > 0 {
+			u.OutputTokens += int64(r.OutputTokens)
+			u.TotalTokens += int64(r.OutputTokens)
+		}
+		if r.PromptTokens > 0 {
+			u.TotalTokens += int64(r.PromptTokens)
+		}
+		if u.SLO != (lca.SLO{}) && meets(r, u.SLO) {
+			u.SLORequests++
+		}
+	}
+	u.Conversations = int64(len(conversations))
+	if batch > 0 {
+		u.Batches = (u.Requests + int64(batch) - 1) / int64(batch)
+	}
+}
+
+// meets reports whether the request kept the limits, counted from the time at
+// which it was due, so that a late client does not flatter the server.
+func meets(r loadgen.Record, slo lca.SLO) bool {
+	if slo.TTFT > 0 && (r.FirstToken < 0 || r.FirstToken-r.Due > slo.TTFT) {
+		return false
+	}
+	if slo.TPOT > 0 && r.OutputTokens > 1 && (r.LastToken-r.FirstToken)/time.Duration(r.OutputTokens-1) > slo.TPOT {
+		return false
+	}
+	return true
+}
+
+// energy sums the cell's energy over its domains, which are an antichain, in
+// one convention: every convention sums to the same counter.
+func (m amortization) energy(u *lca.Usage, shares []attribution.Share, path string) error {
+	convention := m.convention
+	has := func(name string) bool {
+		return slices.ContainsFunc(shares, func(s attribution.Share) bool { return s.Convention == name })
+	}
+	switch {
+	case len(shares) == 0:
+		return fmt.Errorf("read %s: it has no rows: nothing was metered", path)
+	case convention != "" && !has(convention):
+		return fmt.Errorf("read %s: it has no convention %q: see cfu attribute", path, convention)
+	case convention == "" && has("token"):
+		convention = "token"
+	case convention == "":
+		convention = shares[0].Convention
+	}
+	bounded := true
+	for _, s := range shares {
+		if s.Convention != convention || m.requestsOnly && s.Request < 0 {
+			continue
+		}
+		u.Energy += s.Energy
+		u.EnergyLo += s.Lo
+		if s.Hi == attribution.Unbounded {
+			bounded = false
+			continue
+		}
+		u.EnergyHi += s.Hi
+		if s.Method == meter.KindModel || u.EnergyKind == "" {
+			u.EnergyKind = s.Method
+		}
+	}
+	if !bounded {
+		u.EnergyLo, u.EnergyHi = 0, 0
+	}
+	return nil
+}
+
+// hardware says what was metered: its boundary, its name, and the number of
+// devices, which are the GPUs or else the one host.
+func (m amortization) hardware(u *lca.Usage, run results.Run, shares []attribution.Share) {
+	metered := map[string]bool{}
+	for _, s := range shares {
+		metered[s.Domain] = true
+	}
+	var scopes []meter.Scope
+	gpus := 0
+	for _, d := range run.Domains {
+		if !metered[d.Name] {
+			continue
+		}
+		scopes = append(scopes, d.Scope)
+		if d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeModule {
+			gpus++
+		}
+	}
+	u.Metered = lca.BoundaryOf(scopes...)
+	u.Devices = max(gpus, 1)
+	if m.devices > 0 {
+		u.Devices = m.devices
+	}
+	if gpus == 0 && run.Host.CPU != "" {
+		u.Hardware = "CPU " + run.Host.CPU
+	}
+}
+
+// writeFootprint writes footprint.arrow of the run folder.
+func writeFootprint(dir string, assessments []lca.Assessment) error {
+	first := assessments[0]
+	w, err := results.NewFootprintWriter(filepath.Join(dir, results.FootprintFile), map[string]string{
+		"inventory":           first.Inventory.Name,
+		"inventory_file":      first.Inventory.File,
+		"lifetime_inferences": strconv.FormatFloat(first.Inventory.LifetimeInferences.Canonical(), 'g', -1, 64),
+		"lifetime_quality":    string(first.Inventory.LifetimeInferences.Quality),
+		"gwp":                 string(first.Options.GWP),
+		"water_variant":       string(first.Options.Water),
+		"basis":               string(first.Options.Basis),
+		"embodied_convention": string(first.Options.Embodied),
+		"monte_carlo_draws":   strconv.Itoa(first.Options.Draws),
+		"monte_carlo_seed":    strconv.FormatUint(first.Options.Seed, 10),
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range assessments {
+		if err := w.Write(a.Rows); err != nil {
+			return errors.Join(err, w.Abort())
+		}
+	}
+	return w.Close()
+}
+
+// footprintCSV prints the footprint table.
+func footprintCSV(w io.Writer, assessments []lca.Assessment) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source"})
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	for _, a := range assessments {
+		for _, r := range a.Rows {
+			out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), number(r.Value), number(r.Lo), number(r.Hi), r.Boundary, r.Source})
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// publishedCSV prints the published rows with what was computed from them.
+func publishedCSV(w io.Writer, assessments []lca.Assessment) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"model", "rate", "kwh_per_2400", "gco2e_per_2400", "joules_per_request", "break_even_requests", "published_break_even"})
+	number := func(v float64, digits int) string { return strconv.FormatFloat(v, 'g', digits, 64) }
+	for _, a := range assessments {
+		run := a.Run
+		if run == nil {
+			continue
+		}
+		per2400 := 2400 / float64(run.Requests)
+		operation, _ := a.Outcome(lca.GWP, lca.Inference)
+		computed, printed := "", ""
+		if b, ok := a.TrainingBreakEven(); ok {
+			computed = strconv.FormatFloat(b.Requests, 'f', 0, 64)
+		}
+		if run.BreakEven != nil {
+			printed = strconv.FormatFloat(run.BreakEven.Canonical(), 'f', 0, 64)
+		}
+		out.Write([]string{
+			a.Inventory.Model.Title, run.Rate, number(run.Energy.Canonical()*per2400, 12), number(operation.Value*1e3*per2400, 12),
+			number(a.Usage.Energy.Joules()/float64(a.Usage.Requests), 12), computed, printed,
+		})
+	}
+	out.Flush()
+	return out.Error()
+}

@@ -1,0 +1,165 @@
+package results
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteTable prints the summary as text: one row a cell and window, then the
+// findings. An invalid cell shows why and no figures.
+func (s Summary) WriteTable(w io.Writer) error {
+	var b strings.Builder
+	s.header(&b)
+	s.table(&b)
+	s.findings(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s Summary) header(b *strings.Builder) {
+	fmt.Fprintf(b, "model %s · engine %s", orDash(s.Model), orDash(s.Engine))
+	switch {
+	case s.MeterKind == "":
+		b.WriteString(" · no meter: no energy")
+	case strings.Contains(s.MeterKind, "model"):
+		fmt.Fprintf(b, " · energy: %s (modelled, not measured)", s.MeterKind)
+	default:
+		fmt.Fprintf(b, " · energy: %s (measured)", s.MeterKind)
+	}
+	if s.SLO != "" {
+		fmt.Fprintf(b, " · SLO %s", s.SLO)
+	}
+	fmt.Fprintf(b, "\n\n")
+}
+
+// joulesHeading labels joules with their kind where they are modelled.
+func (s Summary) joulesHeading(of string) string {
+	if strings.Contains(s.MeterKind, "model") {
+		return of + " (" + s.MeterKind + ")"
+	}
+	return of
+}
+
+func (s Summary) table(b *strings.Builder) {
+	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', tabwriter.AlignRight)
+	slo := s.SLO != ""
+	columns := []string{"cell", "window", "requests", "errors", "req/s", "tokens/s", "TTFT p50/p99 s", "latency p50/p99 s",
+		s.joulesHeading("J/request"), s.joulesHeading("J/output token"), "gCO2e/request", "C_FU gCO2e/request"}
+	if slo {
+		columns = append(columns, "goodput req/s", s.joulesHeading("J/SLO request"))
+	}
+	columns = append(columns, "verdict")
+	row(t, columns)
+	for _, c := range s.Cells {
+		if !c.Validity.Valid() {
+			cells := []string{c.Cell, "whole", fmt.Sprint(c.Requests), fmt.Sprint(c.Errors)}
+			for len(cells) < len(columns)-1 {
+				cells = append(cells, "–")
+			}
+			row(t, append(cells, "invalid: "+strings.Join(c.Validity.Codes(), ", ")))
+			continue
+		}
+		row(t, append(c.row("whole", c.Whole, slo), c.Validity.Verdict))
+		if c.Steady != nil {
+			row(t, append(c.row("steady", *c.Steady, slo), ""))
+		}
+	}
+	t.Flush()
+}
+
+func (c CellSummary) row(window string, m Measures, slo bool) []string {
+	f := func(v Figure) string { return Short(float64(v)) }
+	pair := func(d Distribution) string { return f(d.P50) + " / " + f(d.P99) }
+	joules := [3]Figure{Unknown(), Unknown(), Unknown()}
+	if m.Energy != nil {
+		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
+	}
+	cells := []string{c.Cell, window, fmt.Sprint(m.Completed), fmt.Sprint(c.Errors), f(m.RequestsPerSecond), f(m.TokensPerSecond),
+		pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), f(c.Carbon("inference")), f(c.Carbon("total"))}
+	if window == "whole" {
+		cells[2] = fmt.Sprint(c.Requests)
+	} else {
+		// The footprint and the errors are the whole cell's.
+		cells[3], cells[10], cells[11] = "", "", ""
+	}
+	if slo {
+		cells = append(cells, f(m.Goodput), f(joules[2]))
+	}
+	return cells
+}
+
+// row writes cells, the first flush left.
+func row(w io.Writer, cells []string) {
+	fmt.Fprintln(w, strings.Join(cells, "\t")+"\t")
+}
+
+// findings lists reasons and warnings, each once with the cells it is about.
+func (s Summary) findings(b *strings.Builder) {
+	type finding struct {
+		text  string
+		cells []string
+	}
+	var list []finding
+	add := func(cell, text string) {
+		for i := range list {
+			if list[i].text == text {
+				if !slices.Contains(list[i].cells, cell) {
+					list[i].cells = append(list[i].cells, cell)
+				}
+				return
+			}
+		}
+		list = append(list, finding{text, []string{cell}})
+	}
+	for _, invalid := range []bool{true, false} {
+		for _, c := range s.Cells {
+			for _, r := range c.Validity.Reasons {
+				if r.Invalid != invalid {
+					continue
+				}
+				word := "warning"
+				if invalid {
+					word = "invalid"
+				}
+				add(c.Cell, fmt.Sprintf("%s %s: %s", word, r.Code, r.Text))
+			}
+		}
+	}
+	for _, c := range s.Cells {
+		for _, w := range c.Warnings {
+			add(c.Cell, "warning: "+w)
+		}
+	}
+	for _, p := range s.Points {
+		for _, w := range p.Warnings {
+			add(p.Point, "warning: "+w)
+		}
+	}
+	for _, w := range s.Warnings {
+		add("run", "warning: "+w)
+	}
+	if len(list) == 0 {
+		return
+	}
+	b.WriteByte('\n')
+	for _, f := range list {
+		where := strings.Join(f.cells, ", ")
+		if len(f.cells) > 3 {
+			where = fmt.Sprintf("%s and %d more", f.cells[0], len(f.cells)-1)
+		}
+		if len(f.cells) == len(s.Cells) && len(s.Cells) > 1 {
+			where = "all cells"
+		}
+		fmt.Fprintf(b, "%s (%s)\n", f.text, where)
+	}
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}

@@ -1,0 +1,171 @@
+package meter_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cfubench/meter"
+)
+
+// calibrate runs a calibration of src in fake time.
+func calibrate(t *testing.T, clock meter.Clock, src meter.Source, d time.Duration) meter.Calibration {
+	t.Helper()
+	got, err := meter.Calibrate(t.Context(), clock, src, d)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("calibrate: %d calibrations, %v; want 1", len(got), err)
+	}
+	return got[0]
+}
+
+func TestCalibrationMeasuresTheUpdatePeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		g := &gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 400 * meter.Watt}
+		g.fault = func(r *meter.Reading) { // a call of 30 µs
+			time.Sleep(30 * time.Microsecond)
+			r.After = clock()
+		}
+		c := calibrate(t, clock, g, 5*time.Second)
+		if c.UpdatePeriod < 99*time.Millisecond || c.UpdatePeriod > 101*time.Millisecond || c.UpdateP5 > c.UpdatePeriod || c.UpdateP95 < c.UpdatePeriod {
+			t.Errorf("update period %v (%v to %v), want 100ms", c.UpdatePeriod, c.UpdateP5, c.UpdateP95)
+		}
+		if c.Updates < 48 || c.Updates > 50 {
+			t.Errorf("%d updates in 5 s, want 49 or so", c.Updates)
+		}
+		if c.CallP50 != 30*time.Microsecond || c.CallP99 != 30*time.Microsecond {
+			t.Errorf("calls of %v (p99 %v), want 30µs", c.CallP50, c.CallP99)
+		}
+		if math.Abs(c.CounterToPower-1) > 0.01 || len(c.Warnings) > 0 || c.Refused != "" {
+			t.Errorf("counter over power %v, warnings %q, refused %q; want 1, none, no", c.CounterToPower, c.Warnings, c.Refused)
+		}
+	})
+}
+
+func TestCalibrationDoubts(t *testing.T) {
+	off := func(by float64) func(*meter.Reading) {
+		return func(r *meter.Reading) { r.Power = meter.Power(float64(r.Power) * by) }
+	}
+	first := true
+	for _, tt := range []struct {
+		does    string
+		update  time.Duration
+		fault   func(*meter.Reading)
+		period  time.Duration // 0: not resolved
+		warning string        // "" for none
+		refused string        // "" for not
+	}{
+		{"a gauge 4 % off passes", 100 * time.Millisecond, off(1.04), 100 * time.Millisecond, "", ""},
+		{"a gauge 10 % off is a warning", 100 * time.Millisecond, off(1.10), 100 * time.Millisecond, "differ by 9 %", ""},
+		{"a gauge 70 % higher still is a warning", 100 * time.Millisecond, off(1.70), 100 * time.Millisecond, "differ by 41 %", ""},
+		{"a counter at half of what the gauge says is refused", 100 * time.Millisecond, off(2.2), 100 * time.Millisecond, "", "disagree"},
+		{"a counter twice what the gauge says is refused", 100 * time.Millisecond, off(0.45), 100 * time.Millisecond, "", "disagree"},
+		{"a register faster than the reads has no measured period", 100 * time.Microsecond, func(*meter.Reading) {}, 0, "", ""},
+		{"a register that stands still", time.Hour, func(*meter.Reading) {}, 0, "did not change", ""},
+		{"a register that gives nothing is refused", 100 * time.Millisecond, func(r *meter.Reading) { *r = meter.Reading{Before: r.Before, After: r.After} }, 0, "", "no read gave a value"},
+		{"a read that gives nothing is counted", 100 * time.Millisecond, func(r *meter.Reading) {
+			if first {
+				*r = meter.Reading{Before: r.Before, After: r.After}
+			}
+			first = false
+		}, 100 * time.Millisecond, "1 of ", ""},
+		{"a counter that falls is not held against the gauge", 100 * time.Millisecond, func(r *meter.Reading) { r.Energy = 1<<50 - r.Energy }, 100 * time.Millisecond, "fell", ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			clock := meter.NewClock(time.Now())
+			c := calibrate(t, clock, &gpu{clock: clock, name: "gpu0", update: tt.update, power: 400 * meter.Watt, fault: tt.fault}, 5*time.Second)
+			warnings := strings.Join(c.Warnings, "; ")
+			if tt.warning == "" && warnings != "" || !strings.Contains(warnings, tt.warning) {
+				t.Errorf("%s: warnings %q, want %q", tt.does, warnings, tt.warning)
+			}
+			if tt.refused == "" && c.Refused != "" || !strings.Contains(c.Refused, tt.refused) {
+				t.Errorf("%s: refused %q, want %q", tt.does, c.Refused, tt.refused)
+			}
+			if d := (c.UpdatePeriod - tt.period).Abs(); d > time.Millisecond {
+				t.Errorf("%s: update period %v, want %v", tt.does, c.UpdatePeriod, tt.period)
+			}
+		})
+	}
+}
+
+func TestCalibrationEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := meter.Calibrate(ctx, clock, &gpu{clock: clock, name: "gpu0", update: time.Second, power: meter.Watt}, time.Hour)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "gpu0") {
+			t.Errorf("calibrate: %v, want the deadline's error that names gpu0", err)
+		}
+	})
+}
+
+// three is a source of three domains, the middle one of which gets refused.
+type three struct{ gpu }
+
+func (s *three) Domains() []meter.Domain {
+	d := s.gpu.Domains()[0]
+	model := d
+	model.Name, model.Kind = "model", meter.KindModel
+	middle := d
+	middle.Name = "middle"
+	return []meter.Domain{d, middle, model}
+}
+
+func (s *three) Read(dst []meter.Reading) []meter.Reading {
+	for i := range 3 {
+		dst = append(dst, meter.Reading{Domain: i, Energy: meter.Energy(i), HasEnergy: true})
+	}
+	return dst
+}
+
+func TestCalibratedSource(t *testing.T) {
+	src := &three{gpu{name: "gpu0", update: time.Second}}
+	calibrations := []meter.Calibration{
+		{UpdatePeriod: 30 * time.Millisecond},
+		{UpdatePeriod: 30 * time.Millisecond, Refused: "counts something else"},
+		{UpdatePeriod: 30 * time.Millisecond},
+	}
+	got, left := meter.Calibrated(src, calibrations)
+	if len(left) != 1 || left[0].Domain != "middle" || left[0].Reason != "counts something else" {
+		t.Errorf("left out %+v, want the middle one with its reason", left)
+	}
+	domains := got.Domains()
+	if len(domains) != 2 || domains[0].UpdatePeriod != 30*time.Millisecond || domains[1].UpdatePeriod != time.Second {
+		t.Errorf("domains %+v, want the counter with 30ms and the model with its own 1s", domains)
+	}
+	readings := got.Read([]meter.Reading{{Domain: 7}})
+	if len(readings) != 3 || readings[0].Domain != 7 || readings[1].Domain != 0 || readings[2].Domain != 1 || readings[2].Energy != 2 {
+		t.Errorf("readings %+v, want what was there, then domains 0 and 1 with the energies of the first and the last", readings)
+	}
+	for i := range calibrations {
+		calibrations[i].Refused = "x"
+	}
+	if got, left := meter.Calibrated(src, calibrations); got != nil || len(left) != 3 {
+		t.Errorf("with every domain refused: %v, %d refusals; want no source and 3", got, len(left))
+	}
+}
+
+func TestDrift(t *testing.T) {
+	for _, tt := range []struct {
+		does          string
+		before, after meter.Power
+		want          float64
+		over          bool
+	}{
+		{"3 % warmer is within", 100 * meter.Watt, 103 * meter.Watt, 0.03, false},
+		{"4 % warmer is drift", 100 * meter.Watt, 104 * meter.Watt, 0.04, true},
+		{"cooler by 10 % is drift as well", 100 * meter.Watt, 90 * meter.Watt, -0.10, true},
+		{"no baseline shows nothing", 0, 90 * meter.Watt, math.NaN(), false},
+	} {
+		ratio, over := meter.Drift(tt.before, tt.after)
+		same := math.Abs(ratio-tt.want) < 1e-9 || math.IsNaN(ratio) && math.IsNaN(tt.want)
+		if !same || over != tt.over {
+			t.Errorf("%s: got %v, %v; want %v, %v", tt.does, ratio, over, tt.want, tt.over)
+		}
+	}
+}

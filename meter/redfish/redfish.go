@@ -1,0 +1,242 @@
+// Package redfish reads what a server's management controller (BMC) says of
+// the whole machine's energy or power (github.com/stmcginnis/gofish).
+//
+// It is opinionated: a BMC refreshes its figures about once a second and counts
+// fans and power supplies too, so the domain is the node's and coarse: a
+// cross-check of a run, never a term of a request's energy.
+package redfish
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/stmcginnis/gofish"
+	"github.com/stmcginnis/gofish/schemas"
+
+	"cfubench/meter"
+	"cfubench/meter/polled"
+)
+
+const source = "redfish"
+
+// period is the rate of the polls: most BMCs refresh once a second or slower.
+const period = time.Second
+
+// patience is how long a BMC may take to answer.
+const patience = 30 * time.Second
+
+// quantum is a joule: what EnergyJoules counts in.
+const quantum = meter.Joule
+
+// Credentials is how to log in. The zero value asks without.
+type Credentials struct {
+	User, Password string
+	// Insecure accepts a certificate that nobody vouches for, as most BMCs have.
+	Insecure bool
+}
+
+// CredentialsFromEnv takes CFU_REDFISH_USER, CFU_REDFISH_PASSWORD and
+// CFU_REDFISH_INSECURE (1 accepts any certificate) from the environment.
+func CredentialsFromEnv(getenv func(string) string) Credentials {
+	return Credentials{
+		User: getenv("CFU_REDFISH_USER"), Password: getenv("CFU_REDFISH_PASSWORD"),
+		Insecure: getenv("CFU_REDFISH_INSECURE") == "1",
+	}
+}
+
+// Open opens the BMC at address (https://bmc.example), one source a computer
+// system that it manages and can tell the energy or power of.
+func Open(ctx context.Context, clock meter.Clock, address string, credentials Credentials) ([]meter.Source, []meter.Refusal) {
+	refuse := func(reason, remedy string) ([]meter.Source, []meter.Refusal) {
+		return nil, []meter.Refusal{{Source: source, Reason: reason, Remedy: remedy}}
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return refuse("the address is not a URL", "want https://HOST")
+	}
+	if u.User != nil {
+		return refuse("the address has a user name in it", "put it into CFU_REDFISH_USER and CFU_REDFISH_PASSWORD")
+	}
+	if u.Scheme == "http" && credentials.Password != "" && !loopback(u.Hostname()) {
+		return refuse("the password would cross the network in the clear", "use https://"+u.Host)
+	}
+	client, err := gofish.ConnectContext(ctx, gofish.ClientConfig{
+		Endpoint: u.Scheme + "://" + u.Host, Username: credentials.User, Password: credentials.Password,
+		// Basic authentication leaves no session behind on a BMC that has few.
+		BasicAuth: true, Insecure: credentials.Insecure, ReuseConnections: true,
+		HTTPClient: &http.Client{Timeout: patience, Transport: http.DefaultTransport.(*http.Transport).Clone()},
+	})
+	if err != nil {
+		return refuse(fmt.Sprintf("connect to %s: %v", u.Host, err), "set CFU_REDFISH_USER and CFU_REDFISH_PASSWORD; CFU_REDFISH_INSECURE=1 accepts the BMC's own certificate")
+	}
+	found, left := machines(client)
+	if len(found) == 0 {
+		return nil, append(left, meter.Refusal{
+			Source: source, Reason: u.Host + " tells neither energy nor power of a chassis",
+			Remedy: "the account needs the right to log in and read; some BMCs need a licence for power figures",
+		})
+	}
+	var sources []meter.Source
+	for i, m := range found {
+		m.domain.Device = u.Host + " " + m.domain.Device
+		if len(found) > 1 {
+			m.domain.Name = fmt.Sprintf("node%d", i)
+		}
+		sources = append(sources, polled.New(ctx, clock, []meter.Domain{m.domain}, period, patience, m.fetch, nil))
+	}
+	return sources, left
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// machine is one chassis that has a figure, and where.
+type machine struct {
+	client *gofish.APIClient
+	domain meter.Domain
+	id     string // of the chassis
+	uri    string // of the resource with the figure
+	read   func(client schemas.Client, uri string) (figures, error)
+}
+
+// machines finds, for each computer system, the chassis that tells its energy
+// or power; without systems the first chassis that does.
+func machines(client *gofish.APIClient) ([]*machine, []meter.Refusal) {
+	var found []*machine
+	var left []meter.Refusal
+	seen := map[string]bool{}
+	take := func(name string, all []*schemas.Chassis) {
+		for _, c := range all {
+			if m := inspect(client, c); m != nil && !seen[m.id] {
+				seen[m.id] = true
+				found = append(found, m)
+				return
+			}
+		}
+		if !seen[name] && name != "" {
+			left = append(left, meter.Refusal{Source: source, Domain: name, Reason: "no chassis of this system tells its energy or power"})
+		}
+	}
+	systems, err := client.Service.Systems()
+	if err != nil {
+		left = append(left, meter.Refusal{Source: source, Reason: fmt.Sprintf("list systems: %v", err)})
+	}
+	for _, s := range systems {
+		all, err := s.Chassis()
+		if err != nil {
+			left = append(left, meter.Refusal{Source: source, Domain: s.ID, Reason: fmt.Sprintf("list its chassis: %v", err)})
+			continue
+		}
+		if len(all) > 0 {
+			take(s.ID, all)
+		}
+	}
+	if len(found) > 0 {
+		return found, left
+	}
+	all, err := client.Service.Chassis()
+	if err != nil {
+		return nil, append(left, meter.Refusal{Source: source, Reason: fmt.Sprintf("list chassis: %v", err)})
+	}
+	take("", all)
+	return found, left
+}
+
+// figures is what a chassis tells: energy in µJ, power in µW, and which there
+// are.
+type figures struct {
+	energy    meter.Energy
+	power     meter.Power
+	hasEnergy bool
+	hasPower  bool
+}
+
+// environment reads EnvironmentMetrics, the newer of the two places.
+func environment(client schemas.Client, uri string) (figures, error) {
+	e, err := schemas.GetObject[schemas.EnvironmentMetrics](client, uri)
+	if err != nil {
+		return figures{}, err
+	}
+	return ofEnvironment(e), nil
+}
+
+func ofEnvironment(e *schemas.EnvironmentMetrics) figures {
+	var f figures
+	f.energy, f.hasEnergy = micro[meter.Energy](e.EnergyJoules.Reading)
+	f.power, f.hasPower = micro[meter.Power](e.PowerWatts.Reading)
+	return f
+}
+
+// control reads Power.PowerControl, deprecated but common.
+func control(client schemas.Client, uri string) (figures, error) {
+	p, err := schemas.GetObject[schemas.Power](client, uri)
+	if err != nil {
+		return figures{}, err
+	}
+	return ofControl(p), nil
+}
+
+func ofControl(p *schemas.Power) figures {
+	var f figures
+	for _, pc := range p.PowerControl {
+		if pc.PowerConsumedWatts == nil {
+			continue
+		}
+		watts := float64(*pc.PowerConsumedWatts)
+		f.power, f.hasPower = micro[meter.Power](&watts)
+		break
+	}
+	return f
+}
+
+// micro converts a reading in joules or watts; false if there is none.
+func micro[T ~int64](reading *float64) (T, bool) {
+	if reading == nil || !(*reading >= 0) || *reading*1e6 >= math.MaxInt64 {
+		return 0, false
+	}
+	return T(math.Round(*reading * 1e6)), true
+}
+
+// inspect returns what can be metered of a chassis, nil if nothing. A figure
+// that cannot be read now is no figure: the reason is in the chassis that
+// answers in its stead, or in the refusal of the whole BMC.
+func inspect(client *gofish.APIClient, c *schemas.Chassis) *machine {
+	m := &machine{client: client, id: c.ODataID, domain: meter.Domain{
+		Name: "node", Device: "chassis " + c.ID, Source: source, Kind: meter.KindPower,
+		Scope: meter.ScopeNode, UpdatePeriod: period, Coarse: true,
+		Note: "whole machine from its BMC, fans and power supplies included: a cross-check of the run",
+	}}
+	if e, err := c.EnvironmentMetrics(); err == nil && e != nil {
+		if f := ofEnvironment(e); f.hasEnergy || f.hasPower {
+			m.uri, m.read = e.ODataID, environment
+			if f.hasEnergy {
+				m.domain.Kind, m.domain.Quantum = meter.KindCounter, quantum
+			}
+			return m
+		}
+	}
+	if p, err := c.Power(); err == nil && p != nil && ofControl(p).hasPower {
+		m.uri, m.read = p.ODataID, control
+		return m
+	}
+	return nil
+}
+
+// fetch implements polled.Fetch.
+func (m *machine) fetch(ctx context.Context, dst []meter.Reading) []meter.Reading {
+	f, err := m.read(m.client.WithContext(ctx), m.uri)
+	counter := m.domain.Kind == meter.KindCounter
+	if err != nil || counter && !f.hasEnergy || !counter && !f.hasPower {
+		return nil
+	}
+	return append(dst, meter.Reading{
+		Energy: f.energy, HasEnergy: counter, Power: f.power, HasPower: f.hasPower, Status: meter.StatusOK,
+	})
+}

@@ -1,6 +1,3 @@
-// Package datasets reads the traces that a run replays: ShareGPT conversations
-// with the exact selections of vLLM and SGLang, timed traces (Azure, BurstGPT,
-// Mooncake), and a generated sample. It knows nothing of HTTP or energy.
 package datasets
 
 import "time"

@@ -7,6 +7,10 @@ CASES is a list of {"rule", "num_requests", "seed", "output_tokens",
 "context_tokens", "no_oversample"}. Each gets the list of the positions in the
 file, in the order of sending, with prompt and output lengths. Tokens are
 white-space separated words here, so that no tokenizer is needed.
+
+The lists of selections.json are also those of the tools' own code (vLLM 0.33.0,
+class ShareGPTDataset; SGLang 0.5.23, sample_sharegpt_requests) over the same
+file, with a tokenizer that splits at white space.
 """
 
 import json

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fake answers GET requests from a table, path and query to body; whatever is
+// not in it is 404, and a body "!500" is that status.
+func fake(t *testing.T, answers map[string]string) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, ok := answers[r.URL.RequestURI()]
+		switch {
+		case !ok:
+			http.NotFound(w, r)
+		case body == "!500":
+			http.Error(w, `{"error":{"message":"'NoneType' object has no attribute 'splitlines'"}}`, 500)
+		default:
+			io.WriteString(w, body)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// Answers as recorded from running servers, without the fields that nobody
+// reads; SGLang's are written after its native API's documentation.
+const (
+	llamaModels  = `{"models":[{"name":"smol"}],"object":"list","data":[{"id":"smol","object":"model","owned_by":"llamacpp","meta":{"n_ctx":2048,"n_ctx_train":8192}}]}`
+	llamaProps   = `{"default_generation_settings":{"params":{"seed":4294967295},"n_ctx":2048},"total_slots":4,"model_alias":"smol","build_info":"b6123-a1b2c3d"}`
+	vllmModels   = `{"object":"list","data":[{"id":"olmo2","owned_by":"vllm","parent":null,"max_model_len":2048},{"id":"adapter","owned_by":"vllm","parent":"olmo2"}]}`
+	vllmInfo     = `{"vllm_config":{"scheduler_config":{"max_num_batched_tokens":2048,"max_num_seqs":8}},"vllm_env":{}}`
+	sglangModels = `{"object":"list","data":[{"id":"qwen","owned_by":"sglang","root":"qwen","max_model_len":32768}]}`
+	sglangAnswer = `{"model_path":"qwen","api_key":"sk-1","max_running_requests":64,"context_length":null,"internal_states":[{"effective_max_running_requests_per_dp":48},{"effective_max_running_requests_per_dp":48}],"version":"0.5.18"}`
+)
+
+func TestIdentify(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		answers map[string]string
+		want    Identity
+	}{
+		{"llama.cpp: slots, and the context of one slot",
+			map[string]string{"/v1/models": llamaModels, "/props": llamaProps},
+			Identity{Kind: LlamaCpp, Version: "b6123-a1b2c3d", Model: "smol", Models: []string{"smol"}, EffectiveBatch: 4, ContextTokens: 2048}},
+		{"llama.cpp whose build does not know its version",
+			map[string]string{"/v1/models": llamaModels, "/props": strings.Replace(llamaProps, "b6123-a1b2c3d", "b0-unknown", 1)},
+			Identity{Kind: LlamaCpp, Model: "smol", Models: []string{"smol"}, EffectiveBatch: 4, ContextTokens: 2048, Unknown: []string{"version"}}},
+		{"llama.cpp behind a proxy that renames the owner",
+			map[string]string{"/v1/models": `{"data":[{"id":"smol","owned_by":"us"}]}`, "/props": llamaProps},
+			Identity{Kind: LlamaCpp, Version: "b6123-a1b2c3d", Model: "smol", Models: []string{"smol"}, EffectiveBatch: 4, ContextTokens: 2048}},
+		{"vLLM in development mode tells its batch limit; an adapter is not the model",
+			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/server_info?config_format=json": vllmInfo},
+			Identity{Kind: VLLM, Version: "0.32.0", Model: "olmo2", Models: []string{"olmo2", "adapter"}, EffectiveBatch: 8, ContextTokens: 2048}},
+		{"vLLM otherwise does not",
+			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`},
+			Identity{Kind: VLLM, Version: "0.32.0", Model: "olmo2", Models: []string{"olmo2", "adapter"}, ContextTokens: 2048, Unknown: []string{"effective_batch"}}},
+		{"vLLM whose /server_info fails, as where pip is missing",
+			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/server_info?config_format=json": "!500"},
+			Identity{Kind: VLLM, Version: "0.32.0", Model: "olmo2", Models: []string{"olmo2", "adapter"}, ContextTokens: 2048, Unknown: []string{"effective_batch"}}},
+		{"SGLang: the limit that it works with, over its data-parallel ranks",
+			map[string]string{"/v1/models": sglangModels, "/get_server_info": sglangAnswer},
+			Identity{Kind: SGLang, Version: "0.5.18", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 96, ContextTokens: 32768}},
+		{"SGLang under the path's later name",
+			map[string]string{"/v1/models": sglangModels, "/server_info": sglangAnswer},
+			Identity{Kind: SGLang, Version: "0.5.18", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 96, ContextTokens: 32768}},
+		{"any other server has what it has, and the rest is unknown",
+			map[string]string{"/v1/models": `{"data":[{"id":"gpt","owned_by":"organization"}]}`},
+			Identity{Kind: OpenAI, Model: "gpt", Models: []string{"gpt"}, Unknown: []string{"version", "effective_batch", "context_tokens"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			url := fake(t, tt.answers)
+			for _, base := range []string{url, url + "/", url + "/v1", url + "/v1/"} {
+				got, err := Identify(t.Context(), nil, base, "")
+				if err != nil {
+					t.Fatalf("Identify(%s): %v", base, err)
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("Identify(%s) (-want +got):\n%s", base, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestIdentifyFails(t *testing.T) {
+	for _, tt := range []struct {
+		name, url, want string
+	}{
+		{"no /v1/models", fake(t, nil), "/v1/models: HTTP 404"},
+		{"no model", fake(t, map[string]string{"/v1/models": `{"data":[]}`}), "serves no model"},
+		{"not JSON", fake(t, map[string]string{"/v1/models": "<html>"}), "not the JSON"},
+		{"nobody there", "http://127.0.0.1:1", "connection refused"},
+		{"no address", "localhost:8000", "give one like http://"},
+		{"another protocol", "ftp://localhost", "give one like http://"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			id, err := Identify(t.Context(), nil, tt.url, "")
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Identify: %+v, %v, want an error with %q", id, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestKeyIsSentAndNeverTold(t *testing.T) {
+	const key = "sk-secret-123"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Authorization"); got != "Bearer "+key {
+			t.Errorf("%s: Authorization is %q, want the key", r.URL.Path, got)
+		}
+		http.Error(w, `{"error":{"message":"key `+key+` is not good here"}}`, http.StatusUnauthorized)
+	}))
+	defer srv.Close()
+	ctx := t.Context()
+	_, identify := Identify(ctx, nil, srv.URL, key)
+	_, scrape := Scrape(ctx, nil, srv.URL, key, steps())
+	for name, err := range map[string]error{
+		"Identify":         identify,
+		"Scrape":           scrape,
+		"WaitReady":        WaitReady(ctx, nil, srv.URL, key),
+		"ResetPrefixCache": ProfileFor(VLLM).ResetPrefixCache(ctx, nil, srv.URL, key),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "is not good here") || strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v, want the server's message without the key", name, err)
+		}
+	}
+}
+
+func TestWaitReady(t *testing.T) {
+	t.Run("waits through the loading of the model", func(t *testing.T) {
+		asked := 0
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if asked++; asked < 3 {
+				http.Error(w, `{"error":{"message":"Loading model"}}`, http.StatusServiceUnavailable)
+			}
+		}))
+		defer srv.Close()
+		if err := WaitReady(t.Context(), nil, srv.URL, ""); err != nil || asked != 3 {
+			t.Errorf("WaitReady: %v after %d requests, want success after 3", err, asked)
+		}
+	})
+	t.Run("takes /v1/models where there is no /health", func(t *testing.T) {
+		if err := WaitReady(t.Context(), nil, fake(t, map[string]string{"/v1/models": llamaModels}), ""); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("ends with its context, and says why it was not ready", func(t *testing.T) {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, `{"error":{"message":"Loading model"}}`, http.StatusServiceUnavailable)
+		}))
+		defer srv.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		err := WaitReady(ctx, nil, srv.URL, "")
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Loading model") {
+			t.Errorf("WaitReady: %v, want the deadline and the last answer", err)
+		}
+	})
+}

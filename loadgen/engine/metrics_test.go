@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// TestRecordedMetrics reads what servers say. Those of vLLM and llama.cpp were
+// recorded from running servers; SGLang's is written after its
+// metrics_collector.py.
+func TestRecordedMetrics(t *testing.T) {
+	n := math.NaN()
+	for _, tt := range []struct {
+		name, file string
+		want       Sample
+	}{
+		{"vLLM 0.32, four of six requests running", "vllm-metrics.txt", Sample{
+			Running: 4, Waiting: 2, CacheUsage: 0.007827788649706457, BusySlots: n,
+			PromptTokens: 40, CachedTokens: 0, OutputTokens: 309, Preemptions: 0, Steps: 78,
+			PrefillTime: 0, DecodeTime: 0, QueueTime: 0, FinishedTotal: 0}},
+		{"llama.cpp, two of three requests in its slots; cached prompt tokens are counted apart", "llamacpp-metrics.txt", Sample{
+			Running: 2, Waiting: 1, CacheUsage: n, BusySlots: 1.56757, PromptTokens: 37 + 11, CachedTokens: 11, OutputTokens: 16,
+			Preemptions: n, Steps: 37, PrefillTime: 0.342182, DecodeTime: 0.285541, QueueTime: n, FinishedTotal: n}},
+		{"SGLang with two tensor-parallel ranks, which both report the same scheduler", "sglang-metrics.txt", Sample{
+			Running: 7, Waiting: 3, CacheUsage: 0.25, BusySlots: n, PromptTokens: 8128, CachedTokens: 1536, OutputTokens: 7557,
+			Preemptions: 2, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: 1.5, FinishedTotal: 41}},
+		{"a server of another make tells nothing that is known", "other-metrics.txt", unknownSample()},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join("testdata", tt.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := parseMetrics(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateNaNs()); diff != "" {
+				t.Errorf("sample (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// steps is a clock that advances by a millisecond a reading.
+func steps() func() time.Duration {
+	var n atomic.Int64
+	return func() time.Duration { return time.Duration(n.Add(1)) * time.Millisecond }
+}
+
+func TestScrapeFailures(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		handler http.HandlerFunc
+		is      error
+		want    string
+	}{
+		{"no /metrics", http.NotFound, ErrNoMetrics, "serves no /metrics"},
+		{"llama.cpp without --metrics", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotImplemented) }, ErrNoMetrics, "--metrics"},
+		{"a server in trouble", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"busy"}`, 500) }, nil, "HTTP 500: busy"},
+		{"a page instead of metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>\n")) }, nil, "parse /metrics"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := httptest.NewServer(tt.handler)
+			defer srv.Close()
+			s, err := Scrape(t.Context(), srv.Client(), srv.URL, "", steps())
+			if err == nil || !strings.Contains(err.Error(), tt.want) || tt.is != nil && !errors.Is(err, tt.is) {
+				t.Errorf("Scrape: %v, want %q", err, tt.want)
+			}
+			if !math.IsNaN(s.Running) || !math.IsNaN(s.OutputTokens) {
+				t.Errorf("a failed scrape says %+v, want nothing known", s)
+			}
+			if s.Err == "" || s.Before != time.Millisecond || s.After != 2*time.Millisecond {
+				t.Errorf("a failed scrape is kept as %+v, want its reason and its bracket", s)
+			}
+		})
+	}
+}
+
+func TestSampler(t *testing.T) {
+	t.Run("scrapes until the end, through failures, and once more", func(t *testing.T) {
+		var scrapes atomic.Int64
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if scrapes.Add(1) == 2 {
+				http.Error(w, "hiccup", http.StatusBadGateway)
+				return
+			}
+			w.Write([]byte("vllm:num_requests_running 5\n"))
+		}))
+		defer srv.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		var samples []Sample
+		err := Sampler(ctx, srv.URL, time.Millisecond, steps(), func(s Sample) {
+			samples = append(samples, s)
+			if len(samples) == 4 {
+				cancel()
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(samples) != 5 {
+			t.Fatalf("%d samples, want 4 and one at the end", len(samples))
+		}
+		for i, s := range samples {
+			if failed := s.Err != ""; failed != (i == 1) || failed != math.IsNaN(s.Running) {
+				t.Errorf("sample %d is %+v, want only the second to have failed", i, s)
+			}
+			if i > 0 && s.Before <= samples[i-1].After {
+				t.Errorf("sample %d begins at %v, before the one before it ended at %v", i, s.Before, samples[i-1].After)
+			}
+		}
+	})
+	t.Run("gives up at once where there are no metrics", func(t *testing.T) {
+		srv := httptest.NewServer(http.NotFoundHandler())
+		defer srv.Close()
+		err := Sampler(t.Context(), srv.URL, time.Hour, steps(), func(s Sample) { t.Errorf("sample %+v, want none", s) })
+		if !errors.Is(err, ErrNoMetrics) {
+			t.Errorf("Sampler: %v, want ErrNoMetrics", err)
+		}
+	})
+}

@@ -58,38 +58,64 @@ type source interface {
 	io.ReaderAt
 }
 
+// file is a source that was opened.
+type file interface {
+	source
+	io.Closer
+}
+
+// bundled is a file that the binary carries.
+type bundled struct{ *bytes.Reader }
+
+func (bundled) Close() error { return nil }
+
 // scan hands the requests that pass to sink.
-func scan(ctx context.Context, spec string, o Options, textless bool, sink func(Request) error) (Trace, error) {
-	if err := Check(spec, o); err != nil {
+func scan(ctx context.Context, name string, o Options, textless bool, sink func(Request) error) (Trace, error) {
+	if err := Check(name, o); err != nil {
 		return Trace{}, err
 	}
-	s, err := ParseSpec(spec)
+	s, err := parseSpec(name)
 	if err != nil {
 		return Trace{}, err
 	}
-	name, r := s.File, source(nil)
-	if s.Format == "sample" {
-		name, r = "sample", bytes.NewReader(sampleJSON)
-	} else {
-		f, err := os.Open(s.File)
-		if err != nil {
-			return Trace{}, fmt.Errorf("dataset: %w", err)
-		}
-		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return Trace{}, fmt.Errorf("dataset: %s is a directory, want a file", s.File)
-		}
-		r = f
+	r, path, err := s.open(o)
+	if err != nil {
+		return Trace{}, fmt.Errorf("dataset: %w", err)
 	}
-	t := Trace{Source: spec, Dropped: map[string]int{}}
+	defer r.Close()
+	t := Trace{Source: name, Dropped: map[string]int{}}
 	c := collector{t: &t, o: o, textless: textless, sink: sink}
-	if err := c.read(ctx, s.Format, r); err != nil {
-		return Trace{}, inFile(name, r, err)
+	if err := c.read(ctx, s.format, r); err != nil {
+		return Trace{}, inFile(path, r, err)
 	}
 	if c.taken == 0 {
-		return Trace{}, fmt.Errorf("%s: no request can be made of it (%s)", name, t.dropList())
+		return Trace{}, fmt.Errorf("%s: no request can be made of it (%s)", path, t.dropList())
 	}
 	return t, nil
+}
+
+// open returns the file and its name in errors.
+func (s spec) open(o Options) (r file, name string, err error) {
+	if s.format == "sample" {
+		return bundled{bytes.NewReader(sampleJSON)}, "sample", nil
+	}
+	f, err := os.Open(s.file)
+	if err != nil {
+		return nil, "", err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = fmt.Errorf("%s is a directory, want a file", s.file)
+	case !info.Mode().IsRegular() && exactRule(o) != nil:
+		err = fmt.Errorf("%s: selection %s reads the file twice and needs a regular one", s.file, o.Select)
+	}
+	if err != nil {
+		f.Close()
+		return nil, "", err
+	}
+	return f, s.file, nil
 }
 
 // read collects what a file of the format holds.

@@ -314,6 +314,7 @@ func TestWrongOptions(t *testing.T) {
 		{"sample", Options{NumRequests: -1}, "cannot be negative"},
 		{"sharegpt:" + os.DevNull + "/none", Options{}, "dataset: open "},
 		{"azure:testdata", Options{}, "is a directory, want a file"},
+		{"sharegpt:" + os.DevNull, Options{Select: VLLM, Tokenizer: Words()}, "needs a regular one"},
 	} {
 		if _, err := Open(t.Context(), tt.spec, tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q %+v: got %v, want an error with %q", tt.spec, tt.o, err, tt.want)

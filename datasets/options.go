@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,58 +56,48 @@ type Options struct {
 	MultiTurn bool
 }
 
-// Spec names a trace: a format and, but for the sample, a file.
-type Spec struct{ Format, File string }
+// spec names a trace: a format and, but for the sample, a file.
+type spec struct{ format, file string }
 
-// Formats lists what a spec may start with, in the order of the usage text.
-func Formats() []string {
-	return []string{"sample", "sharegpt", "azure", "burstgpt", "mooncake", "jsonl"}
+// fileFormats lists what may stand before a file's name.
+func fileFormats() []string {
+	return []string{"sharegpt", "azure", "burstgpt", "mooncake", "jsonl"}
 }
 
-// ParseSpec reads "sample" or "FORMAT:FILE".
-func ParseSpec(s string) (Spec, error) {
+// parseSpec reads "sample" or "FORMAT:FILE".
+func parseSpec(s string) (spec, error) {
 	format, file, colon := strings.Cut(s, ":")
 	switch {
 	case format == "sample" && !colon:
-		return Spec{Format: format}, nil
+		return spec{format: format}, nil
 	case format == "sample":
-		return Spec{}, fmt.Errorf("dataset %q: sample takes no file", s)
+		return spec{}, fmt.Errorf("dataset %q: sample takes no file", s)
 	}
-	for _, f := range Formats() {
-		if f != format {
-			continue
-		}
-		if file == "" {
-			return Spec{}, fmt.Errorf("dataset %q: want %s:FILE", s, format)
-		}
-		return Spec{format, file}, nil
+	if !slices.Contains(fileFormats(), format) {
+		return spec{}, fmt.Errorf("dataset %q: unknown format %q; want sample, or FORMAT:FILE with FORMAT one of %s",
+			s, format, strings.Join(fileFormats(), ", "))
 	}
-	return Spec{}, fmt.Errorf("dataset %q: unknown format %q; want sample, or FORMAT:FILE with FORMAT one of %s",
-		s, format, strings.Join(Formats()[1:], ", "))
-}
-
-func (s Spec) String() string {
-	if s.File == "" {
-		return s.Format
+	if file == "" {
+		return spec{}, fmt.Errorf("dataset %q: want %s:FILE", s, format)
 	}
-	return s.Format + ":" + s.File
+	return spec{format, file}, nil
 }
 
 // validate reports options that contradict the format or each other.
-func (o Options) validate(s Spec) error {
+func (o Options) validate(s spec) error {
 	exact := o.Select == VLLM || o.Select == SGLang
-	conversations := s.Format == "sample" || s.Format == "sharegpt"
+	conversations := s.format == "sample" || s.format == "sharegpt"
 	switch {
 	case o.Select != "" && o.Select != First && !exact:
 		return fmt.Errorf("selection %q: want %s, %s or %s", o.Select, First, VLLM, SGLang)
 	case exact && !conversations:
-		return fmt.Errorf("selection %s is a rule for ShareGPT conversations; %s traces are taken in order", o.Select, s.Format)
+		return fmt.Errorf("selection %s is a rule for ShareGPT conversations; %s traces are taken in order", o.Select, s.format)
 	case exact && o.Tokenizer == nil:
 		return fmt.Errorf("selection %s depends on token counts and needs a tokenizer", o.Select)
 	case exact && o.MultiTurn:
 		return fmt.Errorf("selection %s takes single turns; several turns of a conversation need selection %s", o.Select, First)
 	case o.MultiTurn && !conversations:
-		return fmt.Errorf("several turns need ShareGPT conversations; %s traces hold their turns as they are", s.Format)
+		return fmt.Errorf("several turns need ShareGPT conversations; %s traces hold their turns as they are", s.format)
 	case o.ContextTokens != 0 && o.Select != SGLang:
 		return fmt.Errorf("a context length is part of selection %s only", SGLang)
 	case o.Select == SGLang && o.OutputTokens != 0 && o.OutputTokens < sglangFixedMin:
@@ -117,10 +108,10 @@ func (o Options) validate(s Spec) error {
 	return nil
 }
 
-// Check reports a spec that names no format and options that contradict it or
+// Check reports a name that is no trace's and options that contradict it or
 // each other, without opening anything: wrong usage rather than a bad file.
-func Check(spec string, o Options) error {
-	s, err := ParseSpec(spec)
+func Check(name string, o Options) error {
+	s, err := parseSpec(name)
 	if err != nil {
 		return err
 	}

@@ -202,6 +202,34 @@ func TestElementsLargerThanTheBuffer(t *testing.T) {
 	}
 }
 
+// However long the file, what is held of it is its longest conversation and a
+// read's worth.
+func TestMemoryIsThatOfTheLongestConversation(t *testing.T) {
+	r, w := io.Pipe()
+	go func() {
+		_, err := corpus{seed: 4, bytes: 24e6}.write(w)
+		w.CloseWithError(err)
+	}()
+	e := newElements(r)
+	longest, read := 0, 0
+	for {
+		raw, _, err := e.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest, read = max(longest, len(raw)), read+len(raw)
+	}
+	if read < 20e6 {
+		t.Fatalf("got %d bytes of conversations, want over 20 million", read)
+	}
+	if got, limit := cap(e.buf), 2*longest+2*readSize; got > limit {
+		t.Errorf("buffer grew to %d bytes, want at most %d with conversations up to %d", got, limit, longest)
+	}
+}
+
 // endless is a file of one string that never ends.
 type endless struct{ begun bool }
 

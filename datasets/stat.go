@@ -44,10 +44,10 @@ type Lengths struct {
 }
 
 // Stat summarizes the requests that Open would return for the same spec and
-// options, but for VLLM's repeats. It keeps 12 bytes a request.
+// options, but for VLLM's repeats. It keeps 24 bytes a request.
 func Stat(ctx context.Context, spec string, o Options) (Summary, error) {
 	var s Summary
-	var prompts, outputs, contexts []int32
+	var prompts, outputs, contexts []int
 	var span time.Duration = noTime
 	last, history, turns := "", 0, 0
 	t, err := scan(ctx, spec, o, true, func(r Request) error {
@@ -64,9 +64,9 @@ func Stat(ctx context.Context, spec string, o Options) (Summary, error) {
 		if history = Unknown; context != Unknown && r.OutputTokens != Unknown {
 			history = context + r.OutputTokens
 		}
-		contexts = append(contexts, int32(context))
-		prompts = append(prompts, int32(r.PromptTokens))
-		outputs = append(outputs, int32(r.OutputTokens))
+		contexts = append(contexts, context)
+		prompts = append(prompts, r.PromptTokens)
+		outputs = append(outputs, r.OutputTokens)
 		span = max(span, r.At)
 		return nil
 	})
@@ -88,7 +88,7 @@ func Stat(ctx context.Context, spec string, o Options) (Summary, error) {
 }
 
 // lengths summarizes counts, which it sorts; Unknown ones are set apart.
-func lengths(counts []int32) Lengths {
+func lengths(counts []int) Lengths {
 	slices.Sort(counts)
 	var l Lengths
 	for len(counts) > 0 && counts[0] == Unknown {
@@ -103,7 +103,7 @@ func lengths(counts []int32) Lengths {
 		l.Sum += int64(n)
 	}
 	l.Mean = float64(l.Sum) / float64(l.Known)
-	at := func(percent int) int { return int(counts[max(0, (percent*len(counts)+99)/100-1)]) }
+	at := func(percent int) int { return counts[max(0, (percent*len(counts)+99)/100-1)] }
 	l.Min, l.P5, l.P25, l.P50 = at(0), at(5), at(25), at(50)
 	l.P75, l.P95, l.P99, l.Max = at(75), at(95), at(99), at(100)
 	return l

@@ -9,19 +9,19 @@ import (
 )
 
 func TestLengths(t *testing.T) {
-	hundred := make([]int32, 100)
+	hundred := make([]int, 100)
 	for i := range hundred {
-		hundred[i] = int32(100 - i) // 100 … 1
+		hundred[i] = 100 - i // 100 … 1
 	}
 	for _, tt := range []struct {
 		why    string
-		counts []int32
+		counts []int
 		want   Lengths
 	}{
 		{"nothing", nil, Lengths{}},
-		{"nothing known", []int32{Unknown, Unknown}, Lengths{Unknown: 2}},
-		{"one", []int32{7}, Lengths{Known: 1, Sum: 7, Mean: 7, Min: 7, P5: 7, P25: 7, P50: 7, P75: 7, P95: 7, P99: 7, Max: 7}},
-		{"unknown ones stand apart", []int32{4, Unknown, 2}, Lengths{Known: 2, Unknown: 1, Sum: 6, Mean: 3, Min: 2, P5: 2, P25: 2, P50: 2, P75: 4, P95: 4, P99: 4, Max: 4}},
+		{"nothing known", []int{Unknown, Unknown}, Lengths{Unknown: 2}},
+		{"one", []int{7}, Lengths{Known: 1, Sum: 7, Mean: 7, Min: 7, P5: 7, P25: 7, P50: 7, P75: 7, P95: 7, P99: 7, Max: 7}},
+		{"unknown ones stand apart", []int{4, Unknown, 2}, Lengths{Known: 2, Unknown: 1, Sum: 6, Mean: 3, Min: 2, P5: 2, P25: 2, P50: 2, P75: 4, P95: 4, P99: 4, Max: 4}},
 		{"1 to 100: each percentile is its own rank", hundred, Lengths{Known: 100, Sum: 5050, Mean: 50.5, Min: 1, P5: 5, P25: 25, P50: 50, P75: 75, P95: 95, P99: 99, Max: 100}},
 	} {
 		if diff := cmp.Diff(tt.want, lengths(tt.counts)); diff != "" {
@@ -33,14 +33,14 @@ func TestLengths(t *testing.T) {
 // Whatever the counts, quantiles rise from least to most and occur.
 func TestLengthsOccurAndRise(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		counts := rapid.SliceOfN(rapid.Int32Range(0, 9), 1, 30).Draw(t, "counts")
+		counts := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 30).Draw(t, "counts")
 		l := lengths(slices.Clone(counts))
 		all := []int{l.Min, l.P5, l.P25, l.P50, l.P75, l.P95, l.P99, l.Max}
 		if !slices.IsSorted(all) {
 			t.Fatalf("got %v of %v, want them to rise", all, counts)
 		}
 		for _, n := range all {
-			if !slices.Contains(counts, int32(n)) {
+			if !slices.Contains(counts, n) {
 				t.Fatalf("got %d, which is not among %v", n, counts)
 			}
 		}
@@ -71,10 +71,10 @@ func TestStatIsOfWhatOpenReturns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var prompts, outputs []int32
+		var prompts, outputs []int
 		conversations := map[[2]any]bool{}
 		for _, r := range tr.Requests {
-			prompts, outputs = append(prompts, int32(r.PromptTokens)), append(outputs, int32(r.OutputTokens))
+			prompts, outputs = append(prompts, r.PromptTokens), append(outputs, r.OutputTokens)
 			conversations[[2]any{r.Conversation, r.Index}] = true
 		}
 		if got.Requests != len(tr.Requests) || got.Conversations != len(conversations) {

@@ -157,7 +157,7 @@ func (c *Client) Warm(ctx context.Context, n int) error {
 			if err != nil {
 				return err
 			}
-			drain(resp.Body)
+			drain(resp.Body, cancel)
 			return nil
 		})
 	}
@@ -187,13 +187,14 @@ func (c *Client) Do(ctx context.Context, call Call, due time.Duration, clock fun
 	err := x.run(ctx, call)
 	r := &x.record
 	r.Done = clock()
+	if x.ended > 0 {
+		r.Done = x.ended + offset
+	}
 	if err != nil {
 		r.Err = c.reason(x.explain(ctx, err))
 	}
-	if x.conn != nil {
-		if sent := x.conn.wrote.Load(); sent > 0 {
-			r.Sent = time.Duration(sent) + offset
-		}
+	if x.sent > 0 {
+		r.Sent = x.sent + offset
 	}
 	for i := range r.TokenAt {
 		r.TokenAt[i] += offset

@@ -16,8 +16,13 @@ import (
 type exchange struct {
 	client *Client
 	due    time.Duration
+	cancel context.CancelCauseFunc
 	conn   *conn
-	conns  int // connections tried: more than one means that it was sent again
+	user   int64 // which of the connection's users this is
+	sent   time.Duration
+	ended  time.Duration
+	atEnd  bool // the body was read to its end
+	conns  int  // connections tried: more than one means that it was sent again
 	record Record
 	// response is set once the status said success: its body is ours to read.
 	response *http.Response
@@ -34,13 +39,14 @@ var errTimeout = errors.New("request timeout")
 // run builds the request with go-openai, sends it and reads the stream.
 func (x *exchange) run(ctx context.Context, call Call) error {
 	c := x.client
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	x.cancel = cancel
 	if c.options.Timeout > 0 {
 		// The request is built ahead of its due time, which the timeout must
 		// not be charged for.
-		timeout := c.options.Timeout + max(0, x.due-c.now())
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
-		defer cancel()
+		timer := time.AfterFunc(c.options.Timeout+max(0, x.due-c.now()), func() { cancel(errTimeout) })
+		defer timer.Stop()
 	}
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.gotConn})
@@ -57,17 +63,25 @@ func (x *exchange) run(ctx context.Context, call Call) error {
 	if err != nil {
 		return x.cause(ctx, err)
 	}
-	defer drain(x.response.Body)
+	defer func() {
+		if x.atEnd {
+			x.response.Body.Close()
+			return
+		}
+		drain(x.response.Body, func() { cancel(nil) })
+	}()
 	if err := checkStream(x.response); err != nil {
 		return err
 	}
-	return x.cause(ctx, x.read(call))
+	err = x.cause(ctx, x.read(call))
+	x.ended = c.now() // the drain is no part of the request
+	return err
 }
 
 // cause puts the reason why a context ended in place of what the transport
-// made of it.
+// made of it; what the server had said before stays.
 func (x *exchange) cause(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && x.record.Status < 300 {
 		return context.Cause(ctx)
 	}
 	return err
@@ -79,6 +93,7 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.record.ConnectionReused = info.Reused
 	x.conn = stampedConn(info.Conn)
 	if x.conn != nil {
+		x.user = x.conn.users.Add(1)
 		x.conn.wrote.Store(0)
 	}
 }
@@ -95,6 +110,7 @@ func (x *exchange) read(call Call) error {
 	}
 	s.keepText = call.Answer != nil
 	err := s.read(x.response.Body, x.arrived, &x.record, call.Events)
+	x.atEnd = s.atEnd
 	if err == nil && call.Answer != nil {
 		*call.Answer, err = s.answer()
 	}
@@ -104,7 +120,8 @@ func (x *exchange) read(call Call) error {
 // arrived is the time at which the connection last delivered bytes.
 func (x *exchange) arrived() time.Duration {
 	if x.conn != nil {
-		if at := x.conn.read.Load(); at > 0 {
+		at := x.conn.read.Load()
+		if at > 0 && x.conn.users.Load() == x.user {
 			return time.Duration(at)
 		}
 	}
@@ -151,6 +168,9 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := d.client.transport.RoundTrip(req)
+	if x.conn != nil {
+		x.sent = time.Duration(x.conn.wrote.Load())
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func serverMessage(raw []byte) string {
 func refusal(x *exchange, resp *http.Response) *http.Response {
 	x.retryAfter = resp.Header.Get("Retry-After")
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
-	drain(resp.Body)
+	drain(resp.Body, func() { x.cancel(nil) })
 	out := *resp
 	if resp.StatusCode/100 == 3 {
 		// To go-openai a redirect is a success; here it is none, because the

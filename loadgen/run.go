@@ -151,27 +151,43 @@ type run struct {
 	sink    func(Record)
 	next    int // sessions started
 	started int // requests started
-	stopped string
-	tally   tally
-	pending []Record // finished, waiting for the starvation watch to pass them
+	// stopped is the rule that ended the run; exhausted says that there are no
+	// more conversations to start, while those that go on do so.
+	stopped, exhausted string
+	tally              tally
+	pending            []Record // finished, waiting for the starvation watch to pass them
 }
 
-// take hands out the next session and the number of earlier requests of its
-// repetition, or reports that no more are to be started.
-func (r *run) take(ctx context.Context) (s session, n, base int, ok bool) {
+// take hands out the next session, with the number of requests in the
+// repetitions before it, and counts its first request; or reports that no more
+// sessions are to be started.
+func (r *run) take(ctx context.Context) (s session, base int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.goesOn(ctx) {
-		return session{}, 0, 0, false
+		return session{}, 0, false
 	}
-	n = r.next
-	round := n / len(r.sessions)
+	round := r.next / len(r.sessions)
 	if round > 0 && !r.load.Stop.repeats() {
-		r.stopped = StoppedTrace
-		return session{}, 0, 0, false
+		r.exhausted = StoppedTrace
+		return session{}, 0, false
 	}
+	s = r.sessions[r.next%len(r.sessions)]
 	r.next++
-	return r.sessions[n%len(r.sessions)], n, round * len(r.reqs), true
+	r.started++
+	return s, round * len(r.reqs), true
+}
+
+// more reports whether take would find a session, so that nobody waits for
+// the due time of one that is not there.
+func (r *run) more(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next >= len(r.sessions) && !r.load.Stop.repeats() {
+		r.exhausted = StoppedTrace
+		return false
+	}
+	return r.goesOn(ctx)
 }
 
 // admit counts one more request, unless a stop rule has been reached.
@@ -218,7 +234,7 @@ func (r *run) closedLoop(ctx, inFlight context.Context) {
 				if !r.pause(ctx, due) {
 					return nil
 				}
-				s, _, base, ok := r.take(ctx)
+				s, base, ok := r.take(ctx)
 				if !ok {
 					return nil
 				}
@@ -237,10 +253,12 @@ func (r *run) openLoop(ctx, inFlight context.Context) {
 		room = make(chan struct{}, r.load.MaxInFlight)
 	}
 	var group errgroup.Group
-	for k := 0; ; k++ {
+	for k := 0; r.more(ctx); k++ {
 		offset, ok := r.load.Schedule.Due(k)
 		if !ok {
-			r.end(StoppedSchedule)
+			r.mu.Lock()
+			r.exhausted = StoppedSchedule
+			r.mu.Unlock()
 			break
 		}
 		due := r.start + offset
@@ -248,7 +266,7 @@ func (r *run) openLoop(ctx, inFlight context.Context) {
 		if !r.pause(ctx, due-2*fineSleep) {
 			break
 		}
-		s, _, base, ok := r.take(ctx)
+		s, base, ok := r.take(ctx)
 		if !ok {
 			break
 		}
@@ -274,19 +292,19 @@ func (r *run) pause(ctx context.Context, until time.Duration) bool {
 
 // wait sleeps until a point on the run's clock, or until ctx ends: false.
 func (r *run) wait(ctx context.Context, until time.Duration) bool {
-	wait := until - r.clock()
-	if wait <= 0 {
-		return ctx.Err() == nil
+	if wait := until - r.clock(); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		r.end(StoppedInterrupt)
 		return false
 	}
+	return true
 }
 
 // converse holds one conversation and returns when its last answer was done.
@@ -300,9 +318,9 @@ func (r *run) converse(ctx, inFlight context.Context, s session, base int, due t
 			if !r.pause(ctx, due-2*fineSleep) {
 				return done
 			}
-		}
-		if !r.admit(ctx) {
-			return done
+			if !r.admit(ctx) {
+				return done
+			}
 		}
 		held := false
 		if room != nil {

@@ -36,6 +36,7 @@ type scanner struct {
 	saved     bool
 	joined    []byte // storage for data of several lines or reads
 	done      bool   // [DONE] was seen
+	atEnd     bool   // the body was read to its end
 	continued bool   // usage came with the text, event by event
 	reported  int    // completion tokens reported before the current event
 	evidence  time.Duration
@@ -70,6 +71,7 @@ func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, 
 		}
 		n, err := body.Read(s.buf[s.end:])
 		s.end += n
+		s.atEnd = err == io.EOF
 		at := arrived()
 		for !s.done {
 			line, ok := s.line()

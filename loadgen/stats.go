@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -100,7 +101,7 @@ func (r *run) stats(watch *starvation) Stats {
 	}
 	s := Stats{
 		Start: r.start, End: max(t.end, r.start),
-		Requests: t.requests, Errors: t.errors, OutputTokens: t.tokens, Stopped: r.stopped,
+		Requests: t.requests, Errors: t.errors, OutputTokens: t.tokens, Stopped: cmp.Or(r.stopped, r.exhausted),
 		LatenessP50: quantile(50), LatenessP99: quantile(99), LatenessMax: t.latest,
 		Held: t.held, Starved: t.starved, NewConnections: t.fresh,
 		RunQueue: watch.summary(),

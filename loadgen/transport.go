@@ -51,7 +51,6 @@ func newTransport(o Options, now func() time.Duration) (*http.Transport, error) 
 		Protocols:           protocols,
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: idle,
-		WriteBufferSize:     8 << 10,
 	}, nil
 }
 
@@ -62,6 +61,9 @@ type conn struct {
 	net.Conn
 	now         func() time.Duration
 	wrote, read atomic.Int64
+	// users counts the requests that have had the connection: once a body has
+	// been read to its end, the next request may already be writing.
+	users atomic.Int64
 }
 
 // Write stamps before the system call: after it the thread may have been
@@ -88,13 +90,20 @@ func stampedConn(c net.Conn) *conn {
 	return stamped
 }
 
-// drainLimit is how much of a finished body is read to save its connection.
-const drainLimit = 64 << 10
+// What is read of a finished body to save its connection, and for how long a
+// server may keep the last chunk back.
+const (
+	drainLimit = 64 << 10
+	drainTime  = 100 * time.Millisecond
+)
 
 // drain reads what is left of a body and closes it: net/http gives up a
-// connection whose last chunk has not been read.
-func drain(body io.ReadCloser) {
+// connection whose last chunk has not been read. After drainTime cancel, which
+// is to end the request, is called.
+func drain(body io.ReadCloser, cancel func()) {
+	timer := time.AfterFunc(drainTime, cancel)
 	io.Copy(io.Discard, io.LimitReader(body, drainLimit))
+	timer.Stop()
 	body.Close()
 }
 

@@ -1,0 +1,158 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestParseSLO(t *testing.T) {
+	for in, want := range map[string]SLO{
+		"ttft=500ms,tpot=50ms": {TTFT: 500 * time.Millisecond, TPOT: 50 * time.Millisecond},
+		"e2e=10s":              {E2E: 10 * time.Second},
+		" tpot = 1.5ms ":       {TPOT: 1500 * time.Microsecond},
+	} {
+		got, err := ParseSLO(in)
+		if err != nil || got != want {
+			t.Errorf("ParseSLO(%q): got %+v, %v; want %+v", in, got, err, want)
+		}
+		if again, err := ParseSLO(got.String()); err != nil || again != got {
+			t.Errorf("%q back from %q: got %+v, %v", in, got.String(), again, err)
+		}
+	}
+	for _, in := range []string{"", "ttft", "ttft=", "ttft=0s", "ttft=-1s", "ttft=5", "itl=5ms", "ttft=1s,ttft=2s"} {
+		if got, err := ParseSLO(in); err == nil {
+			t.Errorf("ParseSLO(%q): got %+v, want it refused", in, got)
+		}
+	}
+}
+
+func TestSLOMet(t *testing.T) {
+	slo := SLO{TTFT: 100, TPOT: 10, E2E: 1000}
+	good := Record{Due: 50, Sent: 60, FirstToken: 150, LastToken: 250, Done: 300, OutputTokens: 11}
+	with := func(change func(*Record)) Record {
+		r := good
+		change(&r)
+		return r
+	}
+	for _, tt := range []struct {
+		name string
+		r    Record
+		want bool
+	}{
+		{"at all bounds", good, true},
+		{"TTFT counts from the due time, not from the send", with(func(r *Record) { r.Due, r.Sent = 40, 149 }), false},
+		{"TPOT above its bound", with(func(r *Record) { r.LastToken = 261 }), false},
+		{"one token has no TPOT", with(func(r *Record) { r.LastToken, r.OutputTokens = 999, 1 }), true},
+		{"end to end too long", with(func(r *Record) { r.Done = 1051 }), false},
+		{"no token at all", with(func(r *Record) { r.FirstToken = Never }), false},
+		{"a failure", with(func(r *Record) { r.Err = "x" }), false},
+	} {
+		if got := slo.Met(tt.r); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// LoadGen's own table of the least number of queries, with one over the bound
+// and 99 % confidence.
+func TestMinQueriesIsLoadGens(t *testing.T) {
+	for p, want := range map[float64]int{0.5: 11, 0.9: 64, 0.95: 130, 0.99: 662, 0.999: 6636} {
+		if got := MinQueries(p, 0.99, 1); got != want {
+			t.Errorf("p%v: got %d, want %d", 100*p, got, want)
+		}
+	}
+}
+
+// Decide passes from MinQueries on and not before; it never does both.
+func TestDecideAgreesWithMinQueries(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.Float64Range(0.3, 0.995).Draw(t, "p")
+		over := rapid.IntRange(0, 40).Draw(t, "over")
+		n := MinQueries(p, 0.99, over)
+		if got := Decide(p, 0.99, n, over); got != Passes {
+			t.Fatalf("p %v, %d over of %d: got %v, want passes", p, over, n, got)
+		}
+		if got := Decide(p, 0.99, n-1, over); n > over+1 && got == Passes {
+			t.Fatalf("p %v, %d over of %d: got %v, want it not to pass yet", p, over, n-1, got)
+		}
+	})
+	if got := Decide(0.99, 0.99, 3, 3); got != Fails {
+		t.Errorf("3 of 3 over at p99: got %v, want fails", got)
+	}
+	if got := Decide(0.99, 0.99, 0, 0); got != Undecided {
+		t.Errorf("nothing seen: got %v, want undecided", got)
+	}
+}
+
+// FindRate finds the knee of a server whose requests keep the SLO with
+// certainty below it and mostly do not above it.
+func TestFindRateFindsTheKnee(t *testing.T) {
+	for _, knee := range []float64{0.3, 1, 37, 5000} {
+		random := rand.New(rand.NewPCG(1, 2))
+		try := func(_ context.Context, rate float64, observe func(bool) bool) error {
+			for range 5000 {
+				if !observe(rate <= knee || random.Float64() < 0.5) {
+					return nil
+				}
+			}
+			return nil
+		}
+		got, err := FindRate(context.Background(), FindOptions{SLO: SLO{TTFT: 1}, Resolution: 0.02, Trials: 40}, try)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Rate > knee || got.Rate < knee/1.02 || got.FailedAt <= knee || len(got.Warnings) > 0 {
+			t.Errorf("knee at %v: got %v, failed at %v, warnings %v", knee, got.Rate, got.FailedAt, got.Warnings)
+		}
+		for _, trial := range got.Trials {
+			if trial.Verdict == "passes" && trial.Requests != 459 {
+				t.Errorf("rate %v passed after %d requests, want 459: the least at p99 with none over", trial.Rate, trial.Requests)
+			}
+		}
+	}
+}
+
+func TestFindRateSaysWhatIsOpen(t *testing.T) {
+	ctx := context.Background()
+	always := func(_ context.Context, _ float64, observe func(bool) bool) error {
+		for observe(true) {
+		}
+		return nil
+	}
+	got, err := FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}, Max: 10}, always)
+	if err != nil || got.Rate != 10 || got.FailedAt != 0 || !strings.Contains(strings.Join(got.Warnings, " "), "every rate up to 10") {
+		t.Errorf("never fails: got %+v, %v; want 10 and a warning", got, err)
+	}
+	few := func(_ context.Context, _ float64, observe func(bool) bool) error {
+		for range 100 {
+			observe(true)
+		}
+		return nil
+	}
+	got, err = FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}, Trials: 3}, few)
+	if err != nil || got.Rate != 0 || got.Trials[0].Verdict != "undecided" || !strings.Contains(got.Warnings[0], "at least 459 needed") || !strings.Contains(got.Warnings[3], "ended after 3 trials") {
+		t.Errorf("too few requests: got %+v, %v; want undecided trials, taken as failed, with warnings", got, err)
+	}
+	broken := errors.New("down")
+	if _, err := FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}}, func(context.Context, float64, func(bool) bool) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("a trial that breaks: got %v, want %v", err, broken)
+	}
+	for name, o := range map[string]FindOptions{
+		"no SLO":             {},
+		"a percentile of 1":  {SLO: SLO{TTFT: 1}, Percentile: 1},
+		"a confidence of −1": {SLO: SLO{TTFT: 1}, Confidence: -1},
+		"a NaN start":        {SLO: SLO{TTFT: 1}, Start: math.NaN()},
+		"start above max":    {SLO: SLO{TTFT: 1}, Start: 5, Max: 2},
+	} {
+		if _, err := FindRate(ctx, o, always); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func summarizeCell(dir string, run Run, cell Cell, slo loadgen.SLO, limits Limit
 	if err != nil {
 		return c, err
 	}
-	j, err := readJoules(dir, cell.ID)
+	j, err := readJoules(dir, cell.ID, run.Domains)
 	if err != nil {
 		return c, err
 	}

@@ -26,8 +26,9 @@ type joules struct {
 	warnings []string
 }
 
-// readJoules reads readings.arrow of a cell. A cell without one has no domains.
-func readJoules(dir, cell string) (*joules, error) {
+// readJoules reads readings.arrow of a cell; infos hold what calibration
+// measured of its domains. A cell without one has no domains.
+func readJoules(dir, cell string, infos []DomainInfo) (*joules, error) {
 	j := &joules{}
 	var err error
 	j.readings, err = ReadReadings(cellPath(dir, cell, ReadingsFile))
@@ -42,6 +43,7 @@ func readJoules(dir, cell string) (*joules, error) {
 	j.leftOut = left
 	for _, d := range kept {
 		i := slices.IndexFunc(j.readings.Domains, func(e meter.Domain) bool { return e.Name == d.Name })
+		d.UpdatePeriod = measuredPeriod(d, infos)
 		j.summed = append(j.summed, i)
 		curve, warnings := attribution.NewCurve(d, j.readings.ByDomain[i])
 		for _, w := range warnings {
@@ -55,6 +57,17 @@ func readJoules(dir, cell string) (*joules, error) {
 	slices.Sort(kinds)
 	j.kind = strings.Join(kinds, "+")
 	return j, nil
+}
+
+// measuredPeriod is the domain's update period as calibration measured it, else
+// as documented. A model has no register to measure.
+func measuredPeriod(d meter.Domain, infos []DomainInfo) time.Duration {
+	for _, info := range infos {
+		if info.Name == d.Name && info.UpdatePeriod > 0 && d.Kind != meter.KindModel {
+			return info.UpdatePeriod
+		}
+	}
+	return d.UpdatePeriod
 }
 
 // estimate is an energy with its bracket, in joules; unknown figures where the

@@ -46,7 +46,7 @@ func (s Summary) joulesHeading(of string) string {
 func (s Summary) table(b *strings.Builder) {
 	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', tabwriter.AlignRight)
 	slo := s.SLO != ""
-	columns := []string{"cell", "window", "requests", "errors", "req/s", "tokens/s", "TTFT p50/p99 s", "latency p50/p99 s",
+	columns := []string{"cell", "window", "requests", "errors", "req/s", "output tokens/s", "TTFT p50/p99 s", "latency p50/p99 s",
 		s.joulesHeading("J/request"), s.joulesHeading("J/output token"), "gCO2e/request", "C_FU gCO2e/request"}
 	if slo {
 		columns = append(columns, "goodput req/s", s.joulesHeading("J/SLO request"))
@@ -77,7 +77,7 @@ func (c CellSummary) row(window string, m Measures, slo bool) []string {
 	if m.Energy != nil {
 		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
 	}
-	cells := []string{c.Cell, window, fmt.Sprint(m.Completed), fmt.Sprint(c.Errors), f(m.RequestsPerSecond), f(m.TokensPerSecond),
+	cells := []string{c.Cell, window, fmt.Sprint(m.Completed), fmt.Sprint(c.Errors), f(m.RequestsPerSecond), f(m.OutputTokensPerSecond),
 		pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), f(c.Carbon("inference")), f(c.Carbon("total"))}
 	if window == "whole" {
 		cells[2] = fmt.Sprint(c.Requests)

@@ -1,0 +1,112 @@
+// Package live holds the figures of a run that is under way: for the status
+// line and, as a Prometheus collector, for whoever scrapes it.
+//
+// It is not where results come from: those are computed from the tables. Metric
+// names follow the conventions of Prometheus: base units, _total on counters,
+// and one _info metric for what the run is.
+package live
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"cfubench/meter"
+)
+
+// Live is the figures of a run that is under way. All methods may be called
+// from several goroutines at once.
+type Live struct {
+	registry *prometheus.Registry
+
+	info                                     *prometheus.GaugeVec
+	cells, cellsDone, started, remaining     prometheus.Gauge
+	inFlight                                 prometheus.Gauge
+	requests                                 *prometheus.CounterVec
+	promptTokens, outputTokens, cachedTokens prometheus.Counter
+	ttft, latency, lateness                  prometheus.Histogram
+	energy                                   *prometheus.CounterVec
+	power                                    *prometheus.GaugeVec
+	readings                                 *prometheus.CounterVec
+
+	mu       sync.Mutex
+	snapshot Snapshot
+	counters map[string]meter.Energy // last value by domain
+	watts    map[string]float64
+}
+
+// Snapshot is what a status line shows.
+type Snapshot struct {
+	Cell                       string
+	Number, Cells              int // cell i of n, from 1
+	InFlight                   int
+	Completed, Failed          int64
+	PromptTokens, OutputTokens int64
+	Energy                     meter.Energy // of all domains that were observed
+	Watts                      float64      // sum of the domains' last power
+	Kind                       meter.Kind   // "model" if any is modelled, "" without meters
+	LatenessMax                time.Duration
+}
+
+// New returns the figures of a run that has not begun.
+func New() *Live {
+	l := &Live{
+		registry: prometheus.NewRegistry(), counters: map[string]meter.Energy{}, watts: map[string]float64{},
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cfu", Name: name, Help: help})
+		l.registry.MustRegister(g)
+		return g
+	}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "cfu", Name: name, Help: help})
+		l.registry.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "cfu", Name: name, Help: help, Buckets: buckets})
+		l.registry.MustRegister(h)
+		return h
+	}
+	l.info = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cfu", Name: "run_info", Help: "The cell under way, always 1."},
+		[]string{"model", "engine", "cell"})
+	l.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "requests_total", Help: "Requests that ended, by outcome."}, []string{"outcome"})
+	l.energy = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "energy_joules_total", Help: "Energy since the run began, by domain; kind model is no measurement."}, []string{"domain", "kind"})
+	l.power = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cfu", Name: "power_watts", Help: "Power at the last reading, by domain; kind model is no measurement."}, []string{"domain", "kind"})
+	l.readings = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "sensor_readings_total", Help: "Sensor readings by domain and status."}, []string{"domain", "status"})
+	l.registry.MustRegister(l.info, l.requests, l.energy, l.power, l.readings)
+	l.requests.WithLabelValues("completed")
+	l.requests.WithLabelValues("failed")
+	l.cells = gauge("cells", "Cells of the sweep.")
+	l.cellsDone = gauge("cells_done", "Cells that ended.")
+	l.started = gauge("start_time_seconds", "When the run began, in Unix time.")
+	l.remaining = gauge("remaining_seconds", "Estimated time to the end of the sweep.")
+	l.inFlight = gauge("requests_in_flight", "Requests sent and not ended.")
+	l.promptTokens = counter("prompt_tokens_total", "Prompt tokens of ended requests, by the server's usage.")
+	l.cachedTokens = counter("cached_prompt_tokens_total", "Prompt tokens that the server had in its prefix cache.")
+	l.outputTokens = counter("output_tokens_total", "Output tokens of ended requests, by the server's usage.")
+	seconds := prometheus.ExponentialBuckets(0.005, 2, 16)
+	l.ttft = histogram("time_to_first_token_seconds", "From the actual send to the first token.", seconds)
+	l.latency = histogram("request_duration_seconds", "From the actual send to the end of the answer.", seconds)
+	l.lateness = histogram("send_lateness_seconds", "From when a request was due to when it was sent.", prometheus.ExponentialBuckets(1e-5, 4, 12))
+	return l
+}
+
+// Handler serves the figures in the formats of Prometheus.
+func (l *Live) Handler() http.Handler {
+	return promhttp.HandlerFor(l.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// Snapshot returns the figures of this moment.
+func (l *Live) Snapshot() Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.snapshot
+	for _, w := range l.watts {
+		s.Watts += w
+	}
+	return s
+}

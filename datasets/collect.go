@@ -12,9 +12,18 @@ const (
 	// batch is how many texts are counted at a time: enough to keep a tokenizer
 	// busy that answers over a network, few enough not to count for nothing.
 	batch = 64
-	// maxGenerated bounds the generated text of one trace, in words (about
-	// 5 bytes each).
+	// maxGenerated bounds the generated text that a trace holds, in words of
+	// about 5 bytes: about a GiB.
 	maxGenerated = 200 << 20
+)
+
+// prompts says what becomes of generated prompts.
+type prompts int
+
+const (
+	held    prompts = iota // they stay in memory and are bounded
+	passing                // they are handed on and forgotten
+	omitted                // they are not made
 )
 
 // collector takes requests from a stream of candidates until there are enough.
@@ -24,9 +33,8 @@ type collector struct {
 	rule rule
 	// wordTargets: each completion has a word for each token to ask for.
 	wordTargets bool
-	// textless leaves generated prompts out.
-	textless bool
-	sink     func(Request) error
+	prompts     prompts
+	sink        func(Request) error
 
 	taken     int
 	generated int // words
@@ -156,9 +164,9 @@ func (c *collector) keep(requests []candidate) error {
 			r.OutputTokens = limit
 			c.lowered++
 		}
-		if r.text != nil && !c.textless {
-			if c.generated += r.PromptTokens; c.generated > maxGenerated {
-				return fmt.Errorf("the prompts of the first %d requests are over a GiB of generated text; take fewer requests", c.taken)
+		if r.text != nil && c.prompts != omitted {
+			if c.generated += r.PromptTokens; c.generated > maxGenerated && c.prompts == held {
+				return fmt.Errorf("the prompts of the first %d requests would be over a GiB of generated text; take fewer requests", c.taken+1)
 			}
 			r.Prompt = r.text()
 		}

@@ -26,7 +26,8 @@ type elements struct {
 	base  int64 // position in the file of buf[0]
 	count int   // elements returned
 	begun bool  // the opening bracket was seen
-	eof   bool
+	ended bool  // the closing bracket was seen, and nothing after it
+	err   error // what the reader ended with
 }
 
 func newElements(r io.Reader) *elements { return &elements{r: r} }
@@ -34,6 +35,9 @@ func newElements(r io.Reader) *elements { return &elements{r: r} }
 // next returns the bytes of the next element, valid until the next call, and
 // its position in the file. After the array's end it returns io.EOF.
 func (e *elements) next() (raw []byte, offset int64, err error) {
+	if e.ended {
+		return nil, 0, io.EOF
+	}
 	if !e.begun {
 		if err := e.begin(); err != nil {
 			return nil, 0, err
@@ -103,7 +107,7 @@ func (e *elements) end() error {
 	if err == nil {
 		return e.errorf("%s after the end of the array", quoted(b))
 	}
-	e.pos-- // stay at the bracket, so that the next call ends here too
+	e.ended = err == io.EOF
 	return err
 }
 
@@ -203,8 +207,8 @@ func (e *elements) skipSpace() (byte, error) {
 // fill appends what one read gives; bytes before pos make room. It returns
 // io.EOF only if that is nothing.
 func (e *elements) fill() error {
-	if e.eof {
-		return io.EOF
+	if e.err != nil {
+		return e.err
 	}
 	if cap(e.buf)-len(e.buf) < readSize/4 {
 		kept := e.buf[e.pos:]
@@ -218,13 +222,11 @@ func (e *elements) fill() error {
 	for {
 		n, err := e.r.Read(e.buf[len(e.buf):cap(e.buf)])
 		e.buf = e.buf[:len(e.buf)+n]
-		if err == io.EOF {
-			e.eof = true
+		e.err = err // for the next call, if there is something now
+		if n > 0 {
+			return nil
 		}
-		if n > 0 || err != nil {
-			if n > 0 {
-				return nil
-			}
+		if err != nil {
 			return err
 		}
 	}
@@ -254,5 +256,5 @@ func quoted(b byte) string {
 	case '{':
 		return "an object"
 	}
-	return fmt.Sprintf("%q", string(rune(b)))
+	return fmt.Sprintf("%q", string([]byte{b}))
 }

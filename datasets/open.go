@@ -19,7 +19,7 @@ import (
 // place and what was expected.
 func Open(ctx context.Context, spec string, o Options) (Trace, error) {
 	var requests []Request
-	t, err := scan(ctx, spec, o, false, func(r Request) error {
+	t, err := scan(ctx, spec, o, held, func(r Request) error {
 		requests = append(requests, r)
 		return nil
 	})
@@ -37,7 +37,7 @@ func Open(ctx context.Context, spec string, o Options) (Trace, error) {
 // selection the requests are kept first.
 func Each(ctx context.Context, spec string, o Options, take func(Request) error) (Trace, error) {
 	if o.Select != VLLM {
-		return scan(ctx, spec, o, false, take)
+		return scan(ctx, spec, o, passing, take)
 	}
 	t, err := Open(ctx, spec, o)
 	if err != nil {
@@ -70,12 +70,12 @@ type bundled struct{ *bytes.Reader }
 func (bundled) Close() error { return nil }
 
 // scan hands the requests that pass to sink.
-func scan(ctx context.Context, name string, o Options, textless bool, sink func(Request) error) (Trace, error) {
-	if err := Check(name, o); err != nil {
-		return Trace{}, err
-	}
+func scan(ctx context.Context, name string, o Options, p prompts, sink func(Request) error) (Trace, error) {
 	s, err := parseSpec(name)
 	if err != nil {
+		return Trace{}, err
+	}
+	if err := o.validate(s); err != nil {
 		return Trace{}, err
 	}
 	r, path, err := s.open(o)
@@ -84,7 +84,7 @@ func scan(ctx context.Context, name string, o Options, textless bool, sink func(
 	}
 	defer r.Close()
 	t := Trace{Source: name, Dropped: map[string]int{}}
-	c := collector{t: &t, o: o, textless: textless, sink: sink}
+	c := collector{t: &t, o: o, prompts: p, sink: sink}
 	if err := c.read(ctx, s.format, r); err != nil {
 		return Trace{}, inFile(path, r, err)
 	}

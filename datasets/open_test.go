@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -150,8 +151,8 @@ func turns(t *testing.T, said ...string) string {
 	return "sharegpt:" + scratch(t, "c.json", string(b))
 }
 
-// prompts writes requests as "prompt > completion".
-func prompts(t Trace) (all []string) {
+// asked writes requests as "prompt > completion".
+func asked(t Trace) (all []string) {
 	for i, r := range t.Requests {
 		if r.Turn != i {
 			all = append(all, "wrong turn")
@@ -193,7 +194,7 @@ func TestFirstAndMultiTurn(t *testing.T) {
 			t.Errorf("%s: %v", tt.why, err)
 			continue
 		}
-		if diff := cmp.Diff(tt.first, prompts(got)); diff != "" {
+		if diff := cmp.Diff(tt.first, asked(got)); diff != "" {
 			t.Errorf("%s, first: (-want +got)\n%s", tt.why, diff)
 		}
 		got, err = Open(t.Context(), spec, Options{MultiTurn: true})
@@ -201,7 +202,7 @@ func TestFirstAndMultiTurn(t *testing.T) {
 			t.Errorf("%s: %v", tt.why, err)
 			continue
 		}
-		if diff := cmp.Diff(tt.multi, prompts(got)); diff != "" {
+		if diff := cmp.Diff(tt.multi, asked(got)); diff != "" {
 			t.Errorf("%s, several turns: (-want +got)\n%s", tt.why, diff)
 		}
 		if all := strings.Join(got.Warnings, "\n"); !strings.Contains(all, tt.warning) || tt.warning == "" && all != "" {
@@ -319,5 +320,18 @@ func TestWrongOptions(t *testing.T) {
 		if _, err := Open(t.Context(), tt.spec, tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q %+v: got %v, want an error with %q", tt.spec, tt.o, err, tt.want)
 		}
+	}
+}
+
+// A trace that would fill the memory with generated text is refused when it is
+// to be held, and passes when it is not.
+func TestHugeGeneratedTraces(t *testing.T) {
+	line := `{"prompt_tokens":` + strconv.Itoa(maxGenerated+1) + "}\n"
+	spec := "jsonl:" + scratch(t, "huge.jsonl", line)
+	if _, err := Open(t.Context(), spec, Options{}); err == nil || !strings.Contains(err.Error(), "take fewer requests") {
+		t.Errorf("got %v, want it refused", err)
+	}
+	if s, err := Stat(t.Context(), spec, Options{}); err != nil || s.Requests != 1 {
+		t.Errorf("stat: got %d requests and %v, want 1", s.Requests, err)
 	}
 }

@@ -50,7 +50,7 @@ func Stat(ctx context.Context, spec string, o Options) (Summary, error) {
 	var prompts, outputs, contexts []int
 	var span time.Duration = noTime
 	last, history, turns := "", 0, 0
-	t, err := scan(ctx, spec, o, true, func(r Request) error {
+	t, err := scan(ctx, spec, o, omitted, func(r Request) error {
 		s.Requests++
 		if r.Turn == 0 || r.Conversation != last {
 			s.Conversations++

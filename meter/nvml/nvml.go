@@ -55,10 +55,8 @@ type State struct {
 	// whether the GPU is divided into instances.
 	Persistence, MIG bool
 	// ECC counts the uncorrected memory errors since the driver was loaded.
-	ECC int64
-	// Processes are the ids of the processes that compute on the GPU.
-	Processes []int
-	Unknown   []string
+	ECC     int64
+	Unknown []string
 }
 
 // Sample is one entry of the driver's own buffer of power samples.

@@ -1,0 +1,282 @@
+// A stand-in for libnvidia-ml.so.1. Macros choose its faults:
+//
+//   GPUS            number of GPUs (1)
+//   POWER_MW        what each draws, in mW (300000)
+//   PERIOD_MS       update period of the counter, in ms (100)
+//   SUPERCHIP       module scope has power; the counter is the module's
+//   MIG             MIG mode is on
+//   PERSISTENCE     persistence mode (1)
+//   NO_ENERGY       the energy field and call are NOT_SUPPORTED
+//   NO_ENERGY_FIELD the field alone is
+//   NO_INSTANT      instantaneous power is NOT_SUPPORTED
+//   MISSING_FIELDS  an old driver: nvmlDeviceGetFieldValues does not exist
+//   MISSING_MOST    a very old one: no energy, samples, UUID, reasons either
+//   LOST_AFTER      field calls after which the GPU is lost
+//   FLAKY           every third field call fails with UNKNOWN
+//   BLOCK_AFTER     field calls after which one takes BLOCK_MS (1500)
+//   INIT_ERROR      what nvmlInit_v2 returns
+//   THROTTLED       bits of the clocks' event reasons
+//   FOREIGN_PID     a process that computes on every GPU
+
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef GPUS
+#define GPUS 1
+#endif
+#ifndef POWER_MW
+#define POWER_MW 300000
+#endif
+#ifndef PERIOD_MS
+#define PERIOD_MS 100
+#endif
+#ifndef PERSISTENCE
+#define PERSISTENCE 1
+#endif
+#ifndef BLOCK_MS
+#define BLOCK_MS 1500
+#endif
+#ifndef THROTTLED
+#define THROTTLED 0
+#endif
+#ifdef MISSING_MOST
+#define MISSING_FIELDS
+#endif
+
+enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT = 7, LOST = 15, UNKNOWN = 999 };
+enum { DOUBLE, UINT, ULONG, ULONGLONG };
+
+typedef struct gpu { int index; long calls; } gpu;
+static gpu gpus[GPUS];
+static int users;
+
+static int64_t now(clockid_t id) { // ns
+	struct timespec t;
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// Energy in mJ as of the last update: the GPUs have drawn their power since the
+// machine was started.
+__attribute__((unused)) static uint64_t energy(void) {
+	int64_t period = (int64_t)PERIOD_MS * 1000000;
+	int64_t updates = now(CLOCK_MONOTONIC) / period;
+	return (uint64_t)updates * PERIOD_MS * POWER_MW / 1000;
+}
+
+int nvmlInit_v2(void) {
+#ifdef INIT_ERROR
+	return INIT_ERROR;
+#endif
+	users++;
+	for (int i = 0; i < GPUS; i++)
+		gpus[i].index = i;
+	return OK;
+}
+
+int nvmlInit(void) { return nvmlInit_v2(); }
+
+int nvmlShutdown(void) {
+	if (users == 0)
+		return UNINITIALIZED;
+	users--;
+	return OK;
+}
+
+const char *nvmlErrorString(int code) {
+	switch (code) {
+	case OK: return "Success";
+	case NOT_SUPPORTED: return "Not Supported";
+	case LOST: return "GPU is lost";
+	}
+	return "Unknown Error";
+}
+
+int nvmlDeviceGetCount_v2(unsigned *count) {
+	*count = GPUS;
+	return OK;
+}
+
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, gpu **device) {
+	if (index >= GPUS)
+		return INVALID;
+	*device = &gpus[index];
+	return OK;
+}
+
+// The PCI addresses run against the indices, as they may.
+typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } pci_info;
+int nvmlDeviceGetPciInfo_v3(gpu *g, pci_info *p) {
+	memset(p, 0, sizeof *p);
+	p->bus = 0x80 - g->index;
+	snprintf(p->bus_id, sizeof p->bus_id, "00000000:%02X:00.0", p->bus);
+	return OK;
+}
+
+#ifndef MISSING_MOST
+int nvmlDeviceGetUUID(gpu *g, char *uuid, unsigned length) {
+	snprintf(uuid, length, "GPU-00000000-0000-0000-0000-%012d", g->index);
+	return OK;
+}
+
+int nvmlDeviceGetTotalEnergyConsumption(gpu *g, unsigned long long *mj) {
+#if defined NO_ENERGY
+	return NOT_SUPPORTED;
+#endif
+	*mj = energy();
+	return OK;
+}
+
+typedef struct { unsigned long long stamp; union { unsigned u; unsigned long long ull; double d; } value; } sample;
+int nvmlDeviceGetSamples(gpu *g, int type, unsigned long long last, unsigned *kind, unsigned *count, sample *out) {
+	enum { KEPT = 119, SPACING = 20000 }; // µs
+	*kind = UINT;
+	unsigned long long newest = (unsigned long long)now(CLOCK_REALTIME) / 1000 / SPACING * SPACING;
+	if (!out) {
+		*count = KEPT + 1;
+		return OK;
+	}
+	unsigned n = 0;
+	for (int i = KEPT - 1; i >= 0; i--) {
+		unsigned long long stamp = newest - (unsigned long long)i * SPACING;
+		if (stamp > last && n < *count) {
+			memset(&out[n], 0, sizeof out[n]);
+			out[n].stamp = stamp;
+			out[n++].value.u = POWER_MW;
+		}
+	}
+	*count = n;
+	return n ? OK : NOT_FOUND;
+}
+
+int nvmlDeviceGetCurrentClocksEventReasons(gpu *g, unsigned long long *bits) {
+	*bits = THROTTLED;
+	return OK;
+}
+
+int nvmlDeviceGetMigMode(gpu *g, unsigned *current, unsigned *pending) {
+#ifdef MIG
+	*current = *pending = 1;
+	return OK;
+#endif
+	return NOT_SUPPORTED;
+}
+#endif // MISSING_MOST
+
+int nvmlDeviceGetPowerUsage(gpu *g, unsigned *mw) {
+	*mw = POWER_MW;
+	return OK;
+}
+
+int nvmlDeviceGetEnforcedPowerLimit(gpu *g, unsigned *mw) {
+	*mw = 700000;
+	return OK;
+}
+
+int nvmlDeviceGetPersistenceMode(gpu *g, unsigned *mode) {
+	*mode = PERSISTENCE;
+	return OK;
+}
+
+int nvmlDeviceGetClockInfo(gpu *g, int type, unsigned *mhz) {
+	*mhz = type == 1 ? 1980 : 2619;
+	return OK;
+}
+
+int nvmlDeviceGetTemperature(gpu *g, int sensor, unsigned *celsius) {
+	*celsius = 61;
+	return OK;
+}
+
+int nvmlDeviceGetPerformanceState(gpu *g, unsigned *state) {
+	*state = 0;
+	return OK;
+}
+
+typedef struct { unsigned pid; unsigned long long memory; unsigned gi, ci; } process;
+int nvmlDeviceGetComputeRunningProcesses_v3(gpu *g, unsigned *count, process *out) {
+#ifdef FOREIGN_PID
+	if (*count < 1) {
+		*count = 1;
+		return INSUFFICIENT;
+	}
+	memset(out, 0, sizeof *out);
+	out->pid = FOREIGN_PID;
+	*count = 1;
+#else
+	*count = 0;
+#endif
+	return OK;
+}
+
+#ifndef MISSING_FIELDS
+typedef struct {
+	unsigned field, scope;
+	long long stamp, latency;
+	unsigned kind;
+	int ret;
+	union { double d; unsigned u; unsigned long ul; unsigned long long ull; } value;
+} field_value;
+
+static void set(field_value *v, unsigned kind, unsigned long long value) {
+	v->kind = kind;
+	v->ret = OK;
+	if (kind == UINT)
+		v->value.u = value;
+	else
+		v->value.ull = value;
+}
+
+static void answer(field_value *v) {
+	v->stamp = now(CLOCK_REALTIME) / 1000;
+	v->ret = NOT_SUPPORTED;
+	switch (v->field) {
+	case 83:
+#if !defined NO_ENERGY && !defined NO_ENERGY_FIELD
+		set(v, ULONGLONG, energy());
+#endif
+		break;
+	case 186: // instantaneous power
+#ifndef NO_INSTANT
+#ifdef SUPERCHIP
+		if (v->scope == 1)
+			set(v, UINT, POWER_MW);
+#else
+		if (v->scope == 0)
+			set(v, UINT, POWER_MW);
+#endif
+#endif
+		break;
+	case 185: // power averaged over 1 s
+		if (v->scope == 0)
+			set(v, UINT, POWER_MW / 2);
+		if (v->scope == 2)
+			set(v, UINT, POWER_MW / 8);
+		break;
+	}
+}
+
+int nvmlDeviceGetFieldValues(gpu *g, int count, field_value *values) {
+	long call = ++g->calls;
+	(void)call;
+#ifdef LOST_AFTER
+	if (call > LOST_AFTER)
+		return LOST;
+#endif
+#ifdef BLOCK_AFTER
+	if (call == BLOCK_AFTER + 1)
+		usleep(BLOCK_MS * 1000);
+#endif
+#ifdef FLAKY
+	if (call > 8 && call % 3 == 0)
+		return UNKNOWN;
+#endif
+	for (int i = 0; i < count; i++)
+		answer(&values[i]);
+	return OK;
+}
+#endif // MISSING_FIELDS

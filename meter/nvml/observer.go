@@ -1,0 +1,161 @@
+package nvml
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"cfubench/meter"
+)
+
+const (
+	statePeriod   = time.Second
+	processPeriod = 10 * time.Second
+)
+
+// observed is what an Observer asks of a GPU; *Device has it.
+type observed interface {
+	State() State
+	Processes() ([]int, error)
+}
+
+// Observer watches the slow state of GPUs over a run: what explains an outlier
+// afterwards. Summaries may be called while Run runs.
+type Observer struct {
+	devices []observed
+	own     func(pid int) bool
+
+	mu        sync.Mutex
+	summaries []Summary
+}
+
+// Summary is what one GPU's slow state was between the first look and the last.
+type Summary struct {
+	Device           string         `json:"device"`
+	Looks            int            `json:"looks"`
+	SMMin            int            `json:"sm_clock_min_mhz"`
+	SMMax            int            `json:"sm_clock_max_mhz"`
+	TemperatureMax   int            `json:"temperature_max_celsius"`
+	LimitMin         meter.Power    `json:"limit_min_uw"`
+	LimitMax         meter.Power    `json:"limit_max_uw"`
+	Throttled        map[string]int `json:"throttled_looks,omitempty"` // looks by reason
+	Persistence      bool           `json:"persistence"`
+	MIG              bool           `json:"mig"`
+	UncorrectedECC   int64          `json:"uncorrected_ecc_errors"`
+	ForeignProcesses []int          `json:"foreign_processes,omitempty"`
+	Unknown          []string       `json:"unknown,omitempty"`
+}
+
+// NewObserver returns the observer of those sources that are GPUs of this
+// package. own tells the engine's processes from foreign ones; nil takes all
+// for the engine's.
+func NewObserver(sources []meter.Source, own func(pid int) bool) *Observer {
+	o := &Observer{own: own}
+	for _, s := range sources {
+		if d, ok := s.(observed); ok {
+			o.devices = append(o.devices, d)
+		}
+	}
+	o.summaries = make([]Summary, len(o.devices))
+	return o
+}
+
+// Run looks once a second, and at the processes every ten, until ctx ends. It
+// returns nil.
+func (o *Observer) Run(ctx context.Context) error {
+	tick := time.NewTicker(statePeriod)
+	defer tick.Stop()
+	for looks := 0; ; looks++ {
+		for i, d := range o.devices {
+			if ctx.Err() != nil {
+				return nil
+			}
+			o.note(i, d.State())
+			if o.own != nil && looks%int(processPeriod/statePeriod) == 0 {
+				pids, err := d.Processes()
+				o.noteProcesses(i, pids, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (o *Observer) note(i int, s State) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sum := &o.summaries[i]
+	if sum.Looks == 0 {
+		sum.Device, sum.SMMin, sum.LimitMin = s.Device, s.SM, s.Limit
+		sum.Throttled = map[string]int{}
+	}
+	sum.Looks++
+	sum.SMMin, sum.SMMax = min(sum.SMMin, s.SM), max(sum.SMMax, s.SM)
+	sum.LimitMin, sum.LimitMax = min(sum.LimitMin, s.Limit), max(sum.LimitMax, s.Limit)
+	sum.TemperatureMax = max(sum.TemperatureMax, s.Temperature)
+	for _, reason := range s.Throttled {
+		sum.Throttled[reason]++
+	}
+	sum.Persistence, sum.MIG, sum.UncorrectedECC = s.Persistence, s.MIG, s.ECC
+	for _, u := range s.Unknown {
+		sum.unknown(u)
+	}
+}
+
+func (o *Observer) noteProcesses(i int, pids []int, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sum := &o.summaries[i]
+	if err != nil {
+		sum.unknown(err.Error())
+		return
+	}
+	for _, pid := range pids {
+		if !o.own(pid) && !slices.Contains(sum.ForeignProcesses, pid) {
+			sum.ForeignProcesses = append(sum.ForeignProcesses, pid)
+		}
+	}
+}
+
+func (s *Summary) unknown(what string) {
+	if !slices.Contains(s.Unknown, what) {
+		s.Unknown = append(s.Unknown, what)
+	}
+}
+
+// Summaries returns one summary a GPU.
+func (o *Observer) Summaries() []Summary {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := slices.Clone(o.summaries)
+	for i := range out {
+		out[i].Throttled = maps.Clone(out[i].Throttled)
+		out[i].ForeignProcesses = slices.Clone(out[i].ForeignProcesses)
+		out[i].Unknown = slices.Clone(out[i].Unknown)
+	}
+	return out
+}
+
+// Warnings says in a line each what about s makes its GPU's figures doubtful.
+func (s Summary) Warnings() []string {
+	var w []string
+	if len(s.ForeignProcesses) > 0 {
+		w = append(w, fmt.Sprintf("%s: processes %v that are not the engine's computed on it: its energy is not the engine's alone", s.Device, s.ForeignProcesses))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Throttled)) {
+		w = append(w, fmt.Sprintf("%s: clocks were held back (%s) in %d of %d looks", s.Device, reason, s.Throttled[reason], s.Looks))
+	}
+	if s.LimitMin != s.LimitMax {
+		w = append(w, fmt.Sprintf("%s: its power limit changed between %v and %v", s.Device, s.LimitMin, s.LimitMax))
+	}
+	if s.UncorrectedECC > 0 {
+		w = append(w, fmt.Sprintf("%s: %d uncorrected memory errors since the driver was loaded", s.Device, s.UncorrectedECC))
+	}
+	return w
+}

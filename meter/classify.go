@@ -198,8 +198,14 @@ func (c Classifier) most(apart time.Duration) Energy {
 	return EnergyOf(limit+limit/2, apart+2*c.UpdatePeriod) + c.Quantum
 }
 
+// late reports whether r came so long after the last reading that it is a gap.
+// A gauge may be read less often than its source is polled: at its own period.
 func (c Classifier) late(last time.Duration, r Reading) bool {
-	return c.Poll > 0 && r.Before-last > 5*c.Poll
+	poll := c.Poll
+	if !r.HasEnergy {
+		poll = max(poll, c.UpdatePeriod)
+	}
+	return c.Poll > 0 && r.Before-last > 5*poll
 }
 
 func (c Classifier) stalled(changed, now time.Duration) bool {

@@ -174,6 +174,8 @@ type Options struct {
 	// SLO replaces the run's own ("slo" of its configuration).
 	SLO    *loadgen.SLO
 	Limits Limits
+	// Only picks cells; nil for all.
+	Only func(Cell) bool
 }
 
 // Summarize makes the summary of the run folder dir from its tables, with the
@@ -204,6 +206,9 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 	s.Model, s.Engine = engineOf(run)
 	s.Certificate = certificateVerdict(run.Certificate)
 	for _, cell := range run.Cells {
+		if o.Only != nil && !o.Only(cell) {
+			continue
+		}
 		c, err := summarizeCell(dir, run, cell, slo, o.Limits)
 		if err != nil {
 			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)

@@ -39,6 +39,8 @@ func commands() []command {
 		{"amortize", "OUT or published figures and an inventory to C_FU and break-even", amortizeCommand},
 		{"datasets", "stat, select and convert traces", datasetsCommand},
 		{"certify", "the client's own timing error and cost on this host", certifyCommand},
+		{"compare", "two or more runs, with confidence intervals", compareCommand},
+		{"export", "tables to CSV", exportCommand},
 		{mock.Argument, "", certifyMock}, // hidden: certify's other process
 	}
 }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/loadgen"
+	"cfubench/results"
+	"cfubench/results/comparison"
+	"cfubench/results/stats"
+)
+
+const compareUsage = `Compares two or more runs, load points or cells with the first: a difference with
+its interval and p for every metric, "~" where the data support none. Runs that
+differ in model, trace, kind of meter, metered boundary or cached prompt tokens
+are not compared unless that is asked for with --across.
+
+usage: cfu compare A B [C ...] [flags]
+
+where A, B are
+  OUT            a run: its load points are aligned by batch and load
+  OUT:b8-c16     one load point, all its repeats
+  OUT:b8-c16-r1  one cell (or its folder, OUT/cells/b8-c16-r1)
+
+examples:
+  cfu compare before/ after/
+  cfu compare llamacpp/ vllm/ --across engine --format csv
+  cfu compare out:b1-c8 out:b8-c8 --across load --metric energy_per_request_j
+
+flags:
+`
+
+func compareCommand(_ context.Context, env environment, args []string) error {
+	var across, metrics []string
+	var test, format, slo string
+	fs := pflag.NewFlagSet("compare", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	fs.StringSliceVar(&across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, engine, host, lengths, api, client, certificate, cache, load.")
+	fs.StringSliceVar(&metrics, "metric", nil, "Compare only the metrics `NAMES`.")
+	fs.StringVar(&test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
+	fs.StringVar(&slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
+	fs.StringVar(&format, "format", "text", "Print `FORMAT`: text or csv.")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			fmt.Fprint(env.stdout, compareUsage, fs.FlagUsages())
+			return nil
+		}
+		return usageError{err}
+	}
+	if fs.NArg() < 2 {
+		return usagef("want two runs or more, got %d", fs.NArg())
+	}
+	if format != "text" && format != "csv" {
+		return usagef("--format %q: want text or csv", format)
+	}
+	o := comparison.Options{Metrics: metrics, Across: across}
+	var err error
+	if o.Test, err = stats.ParseTest(test); err != nil {
+		return usagef("--test: %w", err)
+	}
+	options, err := summaryOptions(slo)
+	if err != nil {
+		return err
+	}
+	var subjects []comparison.Subject
+	for _, a := range fs.Args() {
+		s, err := comparison.Load(a, options)
+		if err != nil {
+			return err
+		}
+		subjects = append(subjects, s)
+	}
+	table, err := comparison.Compare(subjects[0], subjects[1:], o)
+	if err != nil {
+		return err
+	}
+	if format == "csv" {
+		return table.WriteCSV(env.stdout)
+	}
+	return table.WriteText(env.stdout)
+}
+
+// summaryOptions are the options of a summary with the SLO of a flag, "" for
+// the run's own.
+func summaryOptions(slo string) (results.Options, error) {
+	o := results.Options{Limits: results.DefaultLimits()}
+	if slo == "" {
+		return o, nil
+	}
+	parsed, err := loadgen.ParseSLO(slo)
+	if err != nil {
+		return o, usagef("--slo: %w", err)
+	}
+	o.SLO = &parsed
+	return o, nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/results"
+)
+
+const exportUsage = `Writes the tables of a run as CSV: nulls are empty, lists are numbers with
+spaces between, and a column cell tells the cells apart.
+
+usage: cfu export OUT [flags]
+
+examples:
+  cfu export out/ --table energy > energy.csv
+  cfu export out/ --dir csv/                 every table that the run has
+
+flags:
+`
+
+func exportCommand(ctx context.Context, env environment, args []string) error {
+	var table, dir string
+	fs := pflag.NewFlagSet("export", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(results.Tables(), ", ")+".")
+	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`.")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			fmt.Fprint(env.stdout, exportUsage, fs.FlagUsages())
+			return nil
+		}
+		return usageError{err}
+	}
+	if fs.NArg() != 1 {
+		return usagef("want one folder, the OUT of a run, got %d arguments", fs.NArg())
+	}
+	if (table == "") == (dir == "") {
+		return usagef("want either --table NAME or --dir DIR")
+	}
+	out := fs.Arg(0)
+	run, err := results.ReadRun(out)
+	if err != nil {
+		return err
+	}
+	if table != "" {
+		return results.ExportCSV(env.stdout, out, run, table)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	for _, name := range results.Tables() {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("interrupted before table %s: %w", name, err)
+		}
+		paths, _, err := results.TablePaths(out, run, name)
+		if err != nil {
+			return err
+		}
+		if len(paths) == 0 {
+			continue
+		}
+		if err := exportTo(filepath.Join(dir, name+".csv"), out, run, name); err != nil {
+			return err
+		}
+		fmt.Fprintln(env.stdout, filepath.Join(dir, name+".csv"))
+	}
+	return nil
+}
+
+// exportTo writes one table to a file.
+func exportTo(path, out string, run results.Run, table string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	err = results.ExportCSV(f, out, run, table)
+	if closeErr := f.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("export %s: %w", path, closeErr)
+	}
+	return err
+}

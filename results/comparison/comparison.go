@@ -1,0 +1,213 @@
+package comparison
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"cfubench/results"
+	"cfubench/results/stats"
+)
+
+// Options choose what is compared and how.
+type Options struct {
+	Test    stats.Test
+	Metrics []string // by name; none for all
+	// Across names the dimensions in which the subjects are meant to differ.
+	Across []string
+}
+
+// Table is a comparison of one or more subjects with the first.
+type Table struct {
+	Base     string
+	Rows     []Row
+	Warnings []string
+	// Tests is how many rows were tested at the level Level.
+	Tests int
+	Level float64
+}
+
+// Row is the difference of one metric at one load point.
+type Row struct {
+	Point, Other string // the load point, and the subject held against the base
+	Metric, Unit string
+	Kind         string // of joules: "model" if they are modelled
+	Basis        string // "repeats", "batches", "" where nothing could be tested
+	stats.Comparison
+}
+
+// Compare holds every other subject against base. Differences that were not
+// asked for are a RefusedError or warnings.
+func Compare(base Subject, others []Subject, o Options) (Table, error) {
+	t := Table{Base: base.Name, Level: 1 - stats.Confidence}
+	if o.Test == "" {
+		o.Test = stats.Welch
+	}
+	for _, name := range o.Metrics {
+		if !slices.ContainsFunc(results.Metrics(), func(m results.Metric) bool { return m.Name == name }) {
+			return t, fmt.Errorf("metric %q is unknown: use one of %v", name, metricNames())
+		}
+	}
+	var err error
+	if t.Warnings, err = check(base, others, o.Across); err != nil {
+		return t, err
+	}
+	for _, other := range others {
+		if err := t.against(base, other, o); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+func metricNames() []string {
+	var names []string
+	for _, m := range results.Metrics() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// against adds the rows of one subject.
+func (t *Table) against(base, other Subject, o Options) error {
+	pairs, left := align(base, other, slices.Contains(o.Across, "load"))
+	if len(pairs) == 0 {
+		return fmt.Errorf("%s and %s have no load point in common; compare single points with OUT:POINT and --across load", base.Name, other.Name)
+	}
+	t.Warnings = append(t.Warnings, left...)
+	var refused []string
+	for _, p := range pairs {
+		a, b := valid(base, p.a, &t.Warnings), valid(other, p.b, &t.Warnings)
+		if len(a) == 0 || len(b) == 0 {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("%s: no valid cell on one side, not compared", p.name))
+			continue
+		}
+		if d := math.Abs(cached(a) - cached(b)); d > cacheWarned && !slices.Contains(o.Across, "cache") {
+			text := fmt.Sprintf("cache (%s: %.1f %% of prompt tokens cached against %.1f %%)", p.name, 100*cached(a), 100*cached(b))
+			if d > cacheRefused {
+				refused = append(refused, text)
+				continue
+			}
+			t.Warnings = append(t.Warnings, "they differ in "+text)
+		}
+		t.point(p.name, other, a, b, o)
+	}
+	if len(refused) > 0 {
+		return RefusedError{refused}
+	}
+	return nil
+}
+
+// pair is an aligned load point.
+type pair struct {
+	name string
+	a, b results.Point
+}
+
+// align pairs load points: by name, or two selected ones whatever their load.
+func align(base, other Subject, acrossLoad bool) (pairs []pair, left []string) {
+	if base.Selected && other.Selected && len(base.Summary.Points) == 1 && len(other.Summary.Points) == 1 {
+		a, b := base.Summary.Points[0], other.Summary.Points[0]
+		switch {
+		case a.Point == b.Point:
+			return []pair{{a.Point, a, b}}, nil
+		case acrossLoad:
+			return []pair{{a.Point + " → " + b.Point, a, b}}, nil
+		}
+		return nil, nil
+	}
+	for _, a := range base.Summary.Points {
+		i := slices.IndexFunc(other.Summary.Points, func(p results.Point) bool { return p.Point == a.Point })
+		if i < 0 {
+			left = append(left, fmt.Sprintf("%s is only in %s", a.Point, base.Name))
+			continue
+		}
+		pairs = append(pairs, pair{a.Point, a, other.Summary.Points[i]})
+	}
+	for _, b := range other.Summary.Points {
+		if !slices.ContainsFunc(base.Summary.Points, func(p results.Point) bool { return p.Point == b.Point }) {
+			left = append(left, fmt.Sprintf("%s is only in %s", b.Point, other.Name))
+		}
+	}
+	return pairs, left
+}
+
+// valid are the valid cells of a point; the others are warned of.
+func valid(s Subject, p results.Point, warnings *[]string) []results.CellSummary {
+	var cells []results.CellSummary
+	for _, c := range s.Summary.Cells {
+		if !slices.Contains(p.Cells, c.Cell) {
+			continue
+		}
+		if !c.Validity.Valid() {
+			*warnings = append(*warnings, fmt.Sprintf("%s %s is invalid (%v) and left out", s.Name, c.Cell, c.Validity.Codes()))
+			continue
+		}
+		cells = append(cells, c)
+	}
+	return cells
+}
+
+// cached is the mean cached share of cells, 0 where no server says.
+func cached(cells []results.CellSummary) float64 {
+	var sum float64
+	for _, c := range cells {
+		if c.CachedShare.Known() {
+			sum += float64(c.CachedShare)
+		}
+	}
+	return sum / float64(len(cells))
+}
+
+// point adds the rows of one load point.
+func (t *Table) point(name string, other Subject, a, b []results.CellSummary, o Options) {
+	if (a[0].Steady == nil) != (b[0].Steady == nil) {
+		t.Warnings = append(t.Warnings, name+": a steady window is held against a whole run; one of them had no steady state")
+	}
+	for _, m := range results.Metrics() {
+		if len(o.Metrics) > 0 && !slices.Contains(o.Metrics, m.Name) {
+			continue
+		}
+		va, vb := values(m, a), values(m, b)
+		if len(va) == 0 || len(vb) == 0 {
+			continue
+		}
+		r := Row{Point: name, Other: other.Name, Metric: m.Name, Unit: m.Unit}
+		if m.Energy && b[0].Whole.Energy != nil {
+			r.Kind = b[0].Whole.Energy.Kind
+		}
+		switch batchA, batchB := a[0].BatchMeans[m.Name], b[0].BatchMeans[m.Name]; {
+		case len(va) > 1 && len(vb) > 1:
+			r.Basis, r.Comparison = "repeats", stats.Compare(o.Test, va, vb)
+		case len(batchA) > 1 && len(batchB) > 1:
+			r.Basis, r.Comparison = "batches", stats.Compare(o.Test, batchA, batchB)
+			r.correlated(batchA, batchB)
+		default:
+			r.Comparison = stats.Compare(o.Test, va, vb)
+			r.Warnings = []string{"one run a side: repeat it to tell"}
+		}
+		if !math.IsNaN(r.P) {
+			t.Tests++
+		}
+		t.Rows = append(t.Rows, r)
+	}
+}
+
+// correlated warns where batch means are not independent.
+func (r *Row) correlated(a, b []float64) {
+	for _, means := range [][]float64{a, b} {
+		if lag := stats.Lag1(means); lag > 2/math.Sqrt(float64(len(means))) {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("batch means are correlated (lag 1: %.2f): p is too small; repeat the runs", lag))
+		}
+	}
+}
+
+func values(m results.Metric, cells []results.CellSummary) []float64 {
+	var v []float64
+	for _, c := range cells {
+		if x := m.Value(c); x.Known() {
+			v = append(v, float64(x))
+		}
+	}
+	return v
+}

@@ -1,0 +1,207 @@
+// Package comparison says what differs between runs: aligned load points, a
+// difference with its interval and p for every metric, and a refusal where the
+// runs differ in more than was asked.
+//
+// Differences are tested on repeats of a load point where both sides have at
+// least two, else on means over batches of consecutive requests within a run.
+// With many points and metrics one in twenty tests of no difference will call
+// one; the number of tests stands under the table.
+package comparison
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cfubench/meter"
+	"cfubench/results"
+)
+
+// Subject is one thing to compare: a run, or one load point or cell of it.
+type Subject struct {
+	Name    string
+	Run     results.Run
+	Summary results.Summary // only the cells that were selected
+	// Selected: one point or cell was asked for, to be held against another
+	// whatever its load.
+	Selected bool
+}
+
+// Load reads the subject that argument names: OUT, OUT:POINT (such as
+// out:b8-c16, all its repeats), OUT:CELL or the path OUT/cells/CELL.
+func Load(argument string, o results.Options) (Subject, error) {
+	dir, which := split(argument)
+	run, err := results.ReadRun(dir)
+	if err != nil {
+		return Subject{}, err
+	}
+	s := Subject{Name: argument, Run: run, Selected: which != ""}
+	if which != "" {
+		var cells []results.Cell
+		var names []string
+		for _, c := range run.Cells {
+			names = append(names, c.ID)
+			if c.ID == which || strings.HasPrefix(c.ID, which+"-r") {
+				cells = append(cells, c)
+			}
+		}
+		if len(cells) == 0 {
+			return Subject{}, fmt.Errorf("%s has no cell or load point %q; its cells are %s", dir, which, strings.Join(names, ", "))
+		}
+		o.Only = func(c results.Cell) bool {
+			return slices.ContainsFunc(cells, func(k results.Cell) bool { return k.ID == c.ID })
+		}
+	}
+	s.Summary, err = results.SummarizeWith(dir, o)
+	return s, err
+}
+
+// split takes a folder and a selection apart.
+func split(argument string) (dir, which string) {
+	if _, err := os.Stat(filepath.Join(argument, results.RunFile)); err == nil {
+		return argument, ""
+	}
+	clean := filepath.Clean(argument)
+	if parent := filepath.Dir(clean); filepath.Base(parent) == results.CellsDir {
+		return filepath.Dir(parent), filepath.Base(clean)
+	}
+	if i := strings.LastIndexByte(argument, ':'); i > 0 {
+		return argument[:i], argument[i+1:]
+	}
+	return argument, ""
+}
+
+// Dimension is one respect in which runs can differ.
+type Dimension struct {
+	Name string
+	// Refused: a comparison across it is refused unless asked for, because it
+	// would say nothing of what changed. The others are warned of.
+	Refused bool
+	value   func(s Subject) string
+}
+
+// Dimensions lists the respects in which subjects are checked.
+func Dimensions() []Dimension {
+	return []Dimension{
+		{"model", true, func(s Subject) string { return s.Summary.Model }},
+		{"trace", true, func(s Subject) string { return s.Run.TraceHash }},
+		{"meter", true, func(s Subject) string { return s.Summary.MeterKind }},
+		{"boundary", true, func(s Subject) string { return boundary(s.Run) }},
+		{"engine", false, func(s Subject) string { return s.Summary.Engine }},
+		{"host", false, func(s Subject) string {
+			return fmt.Sprintf("%s, %d cores, %s", s.Run.Host.CPU, s.Run.Host.Cores, s.Run.Host.Kernel)
+		}},
+		{"lengths", false, func(s Subject) string { return configValue(s, "ignore-eos") + "/" + configValue(s, "max-tokens") }},
+		{"api", false, func(s Subject) string { return configValue(s, "api") }},
+		{"client", false, func(s Subject) string { return s.Summary.Cfu }},
+		{"certificate", false, func(s Subject) string { return s.Summary.Certificate }},
+	}
+}
+
+// boundary is what was metered: scopes with how many domains each has.
+func boundary(run results.Run) string {
+	domains := make([]meter.Domain, len(run.Domains))
+	for i, d := range run.Domains {
+		domains[i] = meter.Domain{Name: d.Name, Device: d.Device, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent, Quantum: d.Quantum, Coarse: d.Coarse, UpdatePeriod: d.UpdatePeriod}
+	}
+	kept, _ := meter.Antichain(domains)
+	count := map[meter.Scope]int{}
+	var scopes []string
+	for _, d := range kept {
+		if count[d.Scope]++; count[d.Scope] == 1 {
+			scopes = append(scopes, string(d.Scope))
+		}
+	}
+	slices.Sort(scopes)
+	for i, s := range scopes {
+		if n := count[meter.Scope(s)]; n > 1 {
+			scopes[i] = fmt.Sprintf("%d %s", n, s)
+		}
+	}
+	return strings.Join(scopes, " + ")
+}
+
+func configValue(s Subject, key string) string {
+	v, ok := s.Run.Config[key]
+	if !ok {
+		return ""
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// cacheRefused and cacheWarned are differences of the cached share of prompt
+// tokens, in shares, above which two cells did different work.
+const (
+	cacheRefused = 0.10
+	cacheWarned  = 0.01
+)
+
+// RefusedError says in what the subjects differ beyond what was asked.
+type RefusedError struct{ Differences []string }
+
+// Error names the differences and the flag that allows them.
+func (e RefusedError) Error() string {
+	var names []string
+	for _, d := range e.Differences {
+		name, _, _ := strings.Cut(d, " ")
+		names = append(names, name)
+	}
+	return fmt.Sprintf("not compared: they differ in %s; if that is the comparison you want, say --across %s",
+		strings.Join(e.Differences, "; "), strings.Join(names, ","))
+}
+
+// check returns the warnings, and a RefusedError if a difference in a dimension
+// not in across forbids the comparison.
+func check(base Subject, others []Subject, across []string) (warnings []string, err error) {
+	for _, name := range across {
+		if name != "cache" && name != "load" && !slices.ContainsFunc(Dimensions(), func(d Dimension) bool { return d.Name == name }) {
+			return nil, fmt.Errorf("dimension %q is unknown: use %s", name, strings.Join(dimensionNames(), ", "))
+		}
+	}
+	var refused []string
+	for _, d := range Dimensions() {
+		if slices.Contains(across, d.Name) {
+			continue
+		}
+		for _, o := range others {
+			a, b := d.value(base), d.value(o)
+			if a == b {
+				continue
+			}
+			text := fmt.Sprintf("%s (%s against %s)", d.Name, quoted(a), quoted(b))
+			if d.Refused {
+				if !slices.Contains(refused, text) {
+					refused = append(refused, text)
+				}
+				continue
+			}
+			warnings = append(warnings, fmt.Sprintf("%s and %s differ in %s", base.Name, o.Name, text))
+		}
+	}
+	if len(refused) > 0 {
+		return warnings, RefusedError{refused}
+	}
+	return warnings, nil
+}
+
+func dimensionNames() []string {
+	var names []string
+	for _, d := range Dimensions() {
+		names = append(names, d.Name)
+	}
+	return append(names, "cache", "load")
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

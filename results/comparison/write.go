@@ -1,0 +1,127 @@
+package comparison
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"cfubench/results"
+)
+
+// WriteText prints the comparison, one section a subject and load point. A
+// difference that the data do not support is "~", one that could not be tested
+// "?".
+func (t Table) WriteText(w io.Writer) error {
+	var b strings.Builder
+	var section string
+	var table *tabwriter.Writer
+	for _, r := range t.Rows {
+		if s := r.Other + "\x00" + r.Point; s != section {
+			if table != nil {
+				table.Flush()
+				b.WriteByte('\n')
+			}
+			section = s
+			fmt.Fprintf(&b, "%s: %s against %s\n", r.Point, r.Other, t.Base)
+			table = tabwriter.NewWriter(&b, 0, 8, 2, ' ', tabwriter.AlignRight)
+			fmt.Fprintln(table, "metric\tbase\tother\tdelta\t95 % interval\tp\tsamples\t")
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.label(), results.Short(r.A), results.Short(r.B),
+			r.FormatDelta(), r.interval(), r.formatP(), r.samples())
+	}
+	if table != nil {
+		table.Flush()
+	}
+	t.notes(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Row) label() string {
+	unit := r.Unit
+	if strings.Contains(r.Kind, "model") {
+		unit += ", " + r.Kind
+	}
+	return fmt.Sprintf("%s (%s)", r.Metric, unit)
+}
+
+func (r Row) interval() string {
+	if math.IsNaN(r.Lo) || math.IsNaN(r.Hi) {
+		return "–"
+	}
+	return fmt.Sprintf("%+.1f to %+.1f %%", 100*r.Lo, 100*r.Hi)
+}
+
+func (r Row) formatP() string {
+	switch {
+	case math.IsNaN(r.P):
+		return "–"
+	case r.P < 0.0005:
+		return "<0.001"
+	}
+	return strconv.FormatFloat(r.P, 'f', 3, 64)
+}
+
+func (r Row) samples() string {
+	if r.Basis == "" {
+		return fmt.Sprintf("%d+%d", r.NA, r.NB)
+	}
+	return fmt.Sprintf("%d+%d %s", r.NA, r.NB, r.Basis)
+}
+
+// notes prints warnings, each once, and what the marks mean.
+func (t Table) notes(b *strings.Builder) {
+	fmt.Fprintf(b, "\n~ no difference at the level of %g %%; ? not tested. %d tests: about %.1f of them would show a difference where there is none.\n",
+		100*t.Level, t.Tests, t.Level*float64(t.Tests))
+	for _, w := range t.Warnings {
+		fmt.Fprintf(b, "warning: %s\n", w)
+	}
+	type warned struct {
+		text    string
+		metrics []string
+	}
+	var list []warned
+	for _, r := range t.Rows {
+		for _, w := range r.Warnings {
+			where := r.Point + " " + r.Metric
+			i := slices.IndexFunc(list, func(x warned) bool { return x.text == w })
+			if i < 0 {
+				list = append(list, warned{w, []string{where}})
+				continue
+			}
+			list[i].metrics = append(list[i].metrics, where)
+		}
+	}
+	for _, w := range list {
+		where := w.metrics[0]
+		if n := len(w.metrics); n > 1 {
+			where += fmt.Sprintf(" and %d more", n-1)
+		}
+		fmt.Fprintf(b, "warning: %s: %s\n", where, w.text)
+	}
+}
+
+// WriteCSV writes the comparison with all digits; what is unknown is empty.
+func (t Table) WriteCSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"point", "base", "other", "metric", "unit", "meter_kind", "base_value", "other_value",
+		"delta_ratio", "delta_lo", "delta_hi", "p", "different", "basis", "base_samples", "other_samples", "warnings"})
+	number := func(v float64) string {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return ""
+		}
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	for _, r := range t.Rows {
+		out.Write([]string{r.Point, t.Base, r.Other, r.Metric, r.Unit, r.Kind, number(r.A), number(r.B),
+			number(r.Delta), number(r.Lo), number(r.Hi), number(r.P), strconv.FormatBool(r.Different), r.Basis,
+			strconv.Itoa(r.NA), strconv.Itoa(r.NB), strings.Join(r.Warnings, "; ")})
+	}
+	out.Flush()
+	return out.Error()
+}

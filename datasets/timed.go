@@ -1,12 +1,8 @@
 package datasets
 
 import (
-	"fmt"
 	"io"
-	"iter"
-	"math"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -56,99 +52,6 @@ func timedRow(index, prompt, output int, at time.Duration, seed int64) (c candid
 		},
 		text: func() string { return generated(seed, index, prompt) },
 	}, ""
-}
-
-// azure reads the Azure LLM inference traces of 2023 and 2024
-// (github.com/Azure/AzurePublicDataset): a wall-clock time with seven digits of
-// a second and no zone in 2023, six or none and an offset in 2024.
-func azure(r io.Reader, t *Trace, o Options, times *arrivals) iter.Seq2[[]candidate, error] {
-	return func(yield func([]candidate, error) bool) {
-		table, err := newTable(r, "an Azure trace", "TIMESTAMP", "ContextTokens", "GeneratedTokens")
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		var origin time.Time
-		rows(t, table, yield, func(index int) (candidate, string, error) {
-			when, err := azureTime(table.field(0))
-			if err != nil {
-				return candidate{}, "", table.errorf(0, "%w", err)
-			}
-			if index == 0 {
-				origin = when
-			}
-			prompt, err := table.count(1)
-			if err != nil {
-				return candidate{}, "", err
-			}
-			output, err := table.count(2)
-			if err != nil {
-				return candidate{}, "", err
-			}
-			c, reason := timedRow(index, prompt, output, times.at(when.Sub(origin)), o.Seed)
-			return c, reason, nil
-		})
-	}
-}
-
-// azureTime reads one of the time stamps.
-func azureTime(text string) (time.Time, error) {
-	// A fraction after the seconds is accepted wherever the layout has none.
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05"} {
-		if when, err := time.Parse(layout, text); err == nil {
-			return when, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is not a time like 2023-11-16 18:17:03.9799600", shorten(text))
-}
-
-// burstGPT reads the traces of BurstGPT (github.com/HPMLL/BurstGPT): seconds
-// since the trace began; a failed request has no response tokens. Newer files
-// add a session, which is not used: their request tokens already count what was
-// said before, so each row is a request of its own.
-func burstGPT(r io.Reader, t *Trace, o Options, times *arrivals) iter.Seq2[[]candidate, error] {
-	return func(yield func([]candidate, error) bool) {
-		table, err := newTable(r, "a BurstGPT trace", "Timestamp", "Request tokens", "Response tokens")
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		var origin time.Duration
-		rows(t, table, yield, func(index int) (candidate, string, error) {
-			when, ok := parseSeconds(table.field(0))
-			if !ok {
-				return candidate{}, "", table.errorf(0, "%q is not a number of seconds", shorten(table.field(0)))
-			}
-			if index == 0 {
-				origin = when
-			}
-			prompt, err := table.count(1)
-			if err != nil {
-				return candidate{}, "", err
-			}
-			output, err := table.count(2)
-			if err != nil {
-				return candidate{}, "", err
-			}
-			c, reason := timedRow(index, prompt, output, times.at(when-origin), o.Seed)
-			return c, reason, nil
-		})
-	}
-}
-
-// parseSeconds reads a decimal number of seconds, at most about 290 years.
-func parseSeconds(text string) (time.Duration, bool) {
-	if whole, err := strconv.ParseInt(text, 10, 64); err == nil && whole >= 0 && whole < math.MaxInt64/int64(time.Second) {
-		return time.Duration(whole) * time.Second, true
-	}
-	if strings.ContainsAny(text, "xXpPiInN_") { // no hex, Inf or NaN
-		return 0, false
-	}
-	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil || seconds < 0 || seconds > math.MaxInt64/1e9/2 {
-		return 0, false
-	}
-	return time.Duration(math.Round(seconds * 1e9)), true
 }
 
 // rows yields the candidates that read makes of a table's rows.

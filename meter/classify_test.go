@@ -110,8 +110,8 @@ func TestClassifier(t *testing.T) {
 			[]meter.Reading{at(0, 5), at(5001, 9)}, []meter.Status{ok, reset}},
 		{"a lost device stays lost", counter,
 			[]meter.Reading{at(0, 5), lost, at(40, 9)}, []meter.Status{ok, gone, gone}},
-		{"a gauge is judged by its times only", counter,
-			[]meter.Reading{gauge(0, 5), gauge(20, 500_000_000), gauge(200, 1)}, []meter.Status{ok, ok, gap}},
+		{"a gauge is judged by its times only, and by its own period where that is longer than the poll", counter,
+			[]meter.Reading{gauge(0, 5), gauge(20, 500_000_000), gauge(200, 1), gauge(800, 1)}, []meter.Status{ok, ok, ok, gap}},
 	} {
 		got := judge(tt.c, tt.readings)
 		for i := range tt.want {

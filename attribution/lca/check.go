@@ -102,7 +102,7 @@ func (c *checker) datum(d *Datum, where at, dim string, within limits) {
 	default:
 		d.canonical = value
 		if problem := within(value); problem != "" {
-			c.add(where.field("value"), "%g %s %s", d.Value, d.Unit, problem)
+			c.add(where.field("value"), "%s %s", d.String(), problem)
 		}
 	}
 	if d.Source == "" {

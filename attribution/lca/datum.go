@@ -1,5 +1,7 @@
 package lca
 
+import "strconv"
+
 // Datum is one number of an inventory with all that is needed to judge it.
 type Datum struct {
 	Value    float64  `json:"value"`
@@ -35,6 +37,18 @@ func (d Datum) Canonical() float64 { return d.canonical }
 
 // CanonicalUnit is the unit of Canonical.
 func (d Datum) CanonicalUnit() string { return dimensionOf(d.dimension).canonical }
+
+// String is the value with its unit, as written.
+func (d Datum) String() string {
+	number := strconv.FormatFloat(d.Value, 'g', -1, 64)
+	switch d.Unit {
+	case "1":
+		return number
+	case "%":
+		return number + " %"
+	}
+	return number + " " + d.Unit
+}
 
 // Place is where the figure was read.
 func (d Datum) Place() Place { return d.place }

@@ -74,6 +74,8 @@ func (d *document) locate(data []byte, err error) error {
 		switch {
 		case errors.Is(err, json.ErrUnknownName):
 			problem = "no such field: see docs/lca.md for the format"
+		case semantic.JSONKind == '0' && errors.Is(err, strconv.ErrRange):
+			problem = fmt.Sprintf("%s is not a number that can be held: give a smaller one", semantic.JSONValue)
 		case semantic.GoType != nil && semantic.JSONKind != 0:
 			problem = fmt.Sprintf("a JSON %s where a %s is expected", kindName(semantic.JSONKind), wanted(semantic.GoType.Kind().String()))
 		}

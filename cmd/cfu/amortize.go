@@ -45,7 +45,7 @@ type amortizeFlags struct {
 	models, units, categories   []string
 	gwp, water, basis, embodied string
 	reports                     []string
-	figure, disclosure          string
+	figure, disclosure, beside  string
 }
 
 // bind declares the flags on fs.
@@ -54,6 +54,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.inventory, "inventory", lca.DefaultPreset, "Take the figures from `PRESET|FILE`.")
 	fs.BoolVar(&f.published, "published", false, "Assess the published inference runs of the presets instead of a run of your own.")
 	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
+	fs.StringVar(&f.beside, "beside", "", "Set the cells at request rates beside the published rows of `MODEL`.")
 	fs.StringSliceVar(&f.units, "functional-unit", nil, "Report per `UNIT`: request, output_token, total_token, batch, conversation, slo_request or NAME=COUNT (default all counted).")
 	fs.StringSliceVar(&f.categories, "category", nil, "Assess only `CATEGORY`: energy, gwp, water, adpe, primary_energy or cost (default all that the inventory supports).")
 	fs.Float64Var(&o.LifetimeInferences, "lifetime-inferences", 0, "Spread training over `N` requests (default the inventory's figure).")
@@ -109,7 +110,16 @@ func amortizeCommand(_ context.Context, env environment, args []string) error {
 	}
 	switch {
 	case f.published && f.csv:
-		return publishedCSV(env.stdout, assessments)
+		return findingsCSV(env.stdout, publishedFindings(assessments), false)
+	case f.beside != "":
+		list, err := besideFindings(*run, assessments, f.beside, f.options)
+		if err != nil {
+			return err
+		}
+		if f.csv {
+			return findingsCSV(env.stdout, list, true)
+		}
+		return findingsTable(env.stdout, list)
 	case f.csv:
 		return footprintCSV(env.stdout, assessments)
 	}
@@ -132,7 +142,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		return usagef("--devices %d: want a number above 0", f.devices)
 	}
 	if f.published {
-		for _, flag := range []string{"convention", "requests-only", "devices", "slo-ttft", "slo-tpot"} {
+		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot"} {
 			if fs.Changed(flag) {
 				return usagef("--%s is for a run: it means nothing with --published", flag)
 			}
@@ -174,24 +184,31 @@ func (f *amortizeFlags) assess(dir string) ([]lca.Assessment, *results.Run, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	models, err := lca.PublishedModels()
+	models, err := publishedModels(f.models)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range f.models {
-		if !slices.ContainsFunc(models, func(m lca.Model) bool { return m.Title == name }) {
-			var titles []string
-			for _, m := range models {
-				titles = append(titles, m.Title)
-			}
-			return nil, nil, usagef("--model %q has no published runs: use one of %s", name, strings.Join(titles, ", "))
-		}
-	}
-	if len(f.models) > 0 {
-		models = slices.DeleteFunc(models, func(m lca.Model) bool { return !slices.Contains(f.models, m.Title) })
-	}
 	assessments, err := lca.AssessPublished(inv, models, f.options)
 	return assessments, nil, err
+}
+
+// publishedModels are the models of the published table with these names, all
+// if there are none.
+func publishedModels(names []string) ([]lca.Model, error) {
+	models, err := lca.PublishedModels()
+	if err != nil || len(names) == 0 {
+		return models, err
+	}
+	var titles []string
+	for _, m := range models {
+		titles = append(titles, m.Title)
+	}
+	for _, name := range names {
+		if !slices.Contains(titles, name) {
+			return nil, usagef("model %q has no published runs: use one of %s", name, strings.Join(titles, ", "))
+		}
+	}
+	return slices.DeleteFunc(models, func(m lca.Model) bool { return !slices.Contains(names, m.Title) }), nil
 }
 
 // write makes the files that were asked for.

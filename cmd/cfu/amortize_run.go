@@ -247,31 +247,3 @@ func footprintCSV(w io.Writer, assessments []lca.Assessment) error {
 	out.Flush()
 	return out.Error()
 }
-
-// publishedCSV prints the published rows with what was computed from them.
-func publishedCSV(w io.Writer, assessments []lca.Assessment) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"model", "rate", "kwh_per_2400", "gco2e_per_2400", "joules_per_request", "break_even_requests", "published_break_even"})
-	number := func(v float64, digits int) string { return strconv.FormatFloat(v, 'g', digits, 64) }
-	for _, a := range assessments {
-		run := a.Run
-		if run == nil {
-			continue
-		}
-		per2400 := 2400 / float64(run.Requests)
-		operation, _ := a.Outcome(lca.GWP, lca.Inference)
-		computed, printed := "", ""
-		if b, ok := a.TrainingBreakEven(); ok {
-			computed = strconv.FormatFloat(b.Requests, 'f', 0, 64)
-		}
-		if run.BreakEven != nil {
-			printed = strconv.FormatFloat(run.BreakEven.Canonical(), 'f', 0, 64)
-		}
-		out.Write([]string{
-			a.Inventory.Model.Title, run.Rate, number(run.Energy.Canonical()*per2400, 12), number(operation.Value*1e3*per2400, 12),
-			number(a.Usage.Energy.Joules()/float64(a.Usage.Requests), 12), computed, printed,
-		})
-	}
-	out.Flush()
-	return out.Error()
-}

@@ -151,7 +151,7 @@ func cellOf(a *lca.Assessment) cellLine {
 	}
 	bracket := "none known"
 	if u.EnergyLo < u.EnergyHi {
-		bracket = u.EnergyLo.String() + " to " + u.EnergyHi.String()
+		bracket = readableEnergy(u.EnergyLo) + " to " + readableEnergy(u.EnergyHi)
 	}
 	boundary := string(u.Metered)
 	if u.OverheadIncluded {
@@ -162,9 +162,18 @@ func cellOf(a *lca.Assessment) cellLine {
 		tokens = fmt.Sprint(u.OutputTokens)
 	}
 	return cellLine{
-		Cell: u.Cell, Requests: fmt.Sprint(u.Requests), Tokens: tokens, Energy: u.Energy.String(), Bracket: bracket, Kind: kind,
+		Cell: u.Cell, Requests: fmt.Sprint(u.Requests), Tokens: tokens, Energy: readableEnergy(u.Energy), Bracket: bracket, Kind: kind,
 		Boundary: boundary, BusyTime: u.BusyTime.Round(time.Millisecond).String(), Source: u.Source,
 	}
+}
+
+// readableEnergy gives joules above a thousand in watt-hours as well.
+func readableEnergy(e meter.Energy) string {
+	wh := lca.Impact{Category: lca.Energy, Value: e.Joules() / 3.6e6}.Readable()
+	if e < 1000*meter.Joule {
+		return e.String()
+	}
+	return fmt.Sprintf("%s (%.0f J)", wh, e.Joules())
 }
 
 // figureLines lists every figure used by any assessment, once.
@@ -186,7 +195,7 @@ func figureLines(list []lca.Assessment) []figureLine {
 				note = strings.TrimPrefix(note+"; "+d.Reason, "; ")
 			}
 			lines = append(lines, figureLine{
-				Field: d.Place().Field, Value: fmt.Sprintf("%g %s", d.Value, d.Unit), Boundary: string(d.Boundary), Quality: string(d.Quality),
+				Field: d.Place().Field, Value: d.String(), Boundary: string(d.Boundary), Quality: string(d.Quality),
 				Spread: spread, Year: fmt.Sprint(d.Year), Source: d.Source, Place: fmt.Sprintf("%s:%d", d.Place().File, d.Place().Line), Note: note,
 			})
 		}

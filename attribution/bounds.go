@@ -16,12 +16,30 @@ type point struct{ energy, lo, hi float64 }
 type cursor struct {
 	*Curve
 	e                    epoch
-	knotI, floorI, ceilI int // first index after t, by each list
+	knotI, floorI, ceilI int // first index after the last time, by each list
+	// Between from and until the indices, and so the lines below, stay.
+	from, until time.Duration
+	estimate    line
+	lo, hi      [2]line // the bracket is their maximum, and minimum
+}
+
+// line is a straight piece of the curve or its bracket, in µJ and µJ/ns.
+type line struct {
+	at     time.Duration
+	value  float64
+	rising float64
+}
+
+func (l *line) on(t time.Duration) float64 { return l.value + l.rising*float64(t-l.at) }
+
+// newCursor returns a cursor over epoch e.
+func newCursor(c *Curve, e epoch) cursor {
+	return cursor{Curve: c, e: e, knotI: -1, floorI: -1, ceilI: -1, from: math.MaxInt64}
 }
 
 // at evaluates the curve at t, which lies in epoch e.
 func (c *Curve) at(e epoch, t time.Duration) point {
-	cur := cursor{Curve: c, e: e, knotI: -1}
+	cur := newCursor(c, e)
 	return cur.at(t)
 }
 
@@ -40,42 +58,62 @@ func after(ts []time.Duration, e epoch, i int, t time.Duration) int {
 }
 
 func (c *cursor) at(t time.Duration) point {
+	if t < c.from || t >= c.until {
+		c.seek(t)
+	}
+	lo, hi := max(c.lo[0].on(t), c.lo[1].on(t)), min(c.hi[0].on(t), c.hi[1].on(t))
+	return point{energy: min(max(c.estimate.on(t), lo), hi), lo: lo, hi: hi}
+}
+
+// seek sets the lines for the stretch that holds t.
+func (c *cursor) seek(t time.Duration) {
 	c.knotI = after(c.knot, c.e, c.knotI, t)
 	c.floorI = after(c.floorAt, c.e, c.floorI, t)
 	c.ceilI = after(c.ceilAt, c.e, c.ceilI, t)
-	p := point{energy: c.estimate(t), lo: math.Inf(-1), hi: math.Inf(1)}
+	c.from, c.until = math.MinInt64, math.MaxInt64
+	for _, l := range []struct {
+		ts []time.Duration
+		i  int
+	}{{c.knot, c.knotI}, {c.floorAt, c.floorI}, {c.ceilAt, c.ceilI}} {
+		if l.i > c.e.first {
+			c.from = max(c.from, l.ts[l.i-1])
+		}
+		if l.i < c.e.last {
+			c.until = min(c.until, l.ts[l.i])
+		}
+	}
+	c.estimate = c.segment()
+	below, above := line{value: math.Inf(-1)}, line{value: math.Inf(1)}
+	c.lo, c.hi = [2]line{below, below}, [2]line{above, above}
 	if c.domain.Kind == meter.KindPower {
-		return p
+		return
 	}
 	// Lower: never less than the last published value plus the floor since,
 	// nor than the next value less what the limit allows until then.
 	if i := c.floorI; i > c.e.first {
-		p.lo = float64(c.value[i-1]) - c.quantum + c.floor*float64(t-c.floorAt[i-1])
+		c.lo[0] = line{c.floorAt[i-1], float64(c.value[i-1]) - c.quantum, c.floor}
 	}
 	if i := c.floorI; i < c.e.last && c.limit > 0 {
-		p.lo = max(p.lo, float64(c.value[i])-c.quantum-c.limit*float64(c.floorAt[i]-t))
+		c.lo[1] = line{c.floorAt[i], float64(c.value[i]) - c.quantum, c.limit}
 	}
 	// Upper: never more than the next published value less the floor until
 	// then, nor than the last value plus what the limit allows since.
 	if i := c.ceilI; i < c.e.last {
-		p.hi = float64(c.value[i]) + c.quantum - c.floor*float64(c.ceilAt[i]-t)
+		c.hi[0] = line{c.ceilAt[i], float64(c.value[i]) + c.quantum, c.floor}
 	}
 	if i := c.ceilI; i > c.e.first && c.limit > 0 && c.ceilAt[i-1] != never {
-		p.hi = min(p.hi, float64(c.value[i-1])+c.quantum+c.limit*float64(t-c.ceilAt[i-1]))
+		c.hi[1] = line{c.ceilAt[i-1], float64(c.value[i-1]) + c.quantum, c.limit}
 	}
-	p.energy = min(max(p.energy, p.lo), p.hi)
-	return p
 }
 
-// estimate interpolates between knots; beyond the epoch's outer knots it goes
-// on at the power of the outermost segment.
-func (c *cursor) estimate(t time.Duration) float64 {
-	i := c.knotI
+// segment is the estimate's line: between the knots about the last time, and
+// beyond the epoch's outer knots on at the power of the outermost segment.
+func (c *cursor) segment() line {
 	if c.e.last-c.e.first == 1 {
-		return float64(c.value[c.e.first])
+		return line{c.knot[c.e.first], float64(c.value[c.e.first]), 0}
 	}
-	i = min(max(i, c.e.first+1), c.e.last-1)
+	i := min(max(c.knotI, c.e.first+1), c.e.last-1)
 	a, b := c.knot[i-1], c.knot[i]
 	va, vb := float64(c.value[i-1]), float64(c.value[i])
-	return va + (vb-va)*float64(t-a)/float64(b-a)
+	return line{a, va, (vb - va) / float64(b-a)}
 }

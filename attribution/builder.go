@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"cfubench/meter"
@@ -37,6 +38,13 @@ type Builder struct {
 func NewBuilder(d meter.Domain) *Builder {
 	c := &Curve{domain: d, floor: rate(d.Floor), limit: rate(d.Limit), quantum: float64(d.Quantum)}
 	return &Builder{curve: c, period: d.UpdatePeriod, fresh: d.Kind == meter.KindModel}
+}
+
+// Grow makes room for n more changes of the register, so that a long table
+// leaves no garbage.
+func (b *Builder) Grow(n int) {
+	c := b.curve
+	c.knot, c.floorAt, c.ceilAt, c.value = slices.Grow(c.knot, n), slices.Grow(c.floorAt, n), slices.Grow(c.ceilAt, n), slices.Grow(c.value, n)
 }
 
 // Add takes the next reading in time order.

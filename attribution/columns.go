@@ -39,9 +39,9 @@ func ColumnsOf(reqs []Request) Columns {
 }
 
 // Len is the number of requests.
-func (c Columns) Len() int { return len(c.Sent) }
+func (c *Columns) Len() int { return len(c.Sent) }
 
-func (c Columns) id(i int) int64 {
+func (c *Columns) id(i int) int64 {
 	if c.ID == nil {
 		return int64(i)
 	}
@@ -49,7 +49,7 @@ func (c Columns) id(i int) int64 {
 }
 
 // tokens returns the counts of request i, zero where they are unknown.
-func (c Columns) tokens(i int) (prompt, output float64) {
+func (c *Columns) tokens(i int) (prompt, output float64) {
 	if c.Prompt != nil {
 		prompt = max(float64(c.Prompt[i]), 0)
 	}
@@ -59,11 +59,11 @@ func (c Columns) tokens(i int) (prompt, output float64) {
 	return prompt, output
 }
 
-func (c Columns) failed(i int) bool { return c.Failed != nil && c.Failed[i] }
+func (c *Columns) failed(i int) bool { return c.Failed != nil && c.Failed[i] }
 
 // span returns when request i was in flight within w: from sent to done, or
 // to the end of w if it never ended. ok is false if it was not in flight.
-func (c Columns) span(i int, w Window) (start, end time.Duration, ok bool) {
+func (c *Columns) span(i int, w Window) (start, end time.Duration, ok bool) {
 	start, end = c.Sent[i], c.Done[i]
 	if start < 0 {
 		return 0, 0, false
@@ -77,7 +77,7 @@ func (c Columns) span(i int, w Window) (start, end time.Duration, ok bool) {
 
 // stages returns the moments of request i within w; begin is when its prefill
 // began as far as is known. ok is false if it was not in flight in w.
-func (c Columns) stages(i int, w Window, begin time.Duration) (s stages, ok bool) {
+func (c *Columns) stages(i int, w Window, begin time.Duration) (s stages, ok bool) {
 	sent, done, ok := c.span(i, w)
 	if !ok {
 		return s, false

@@ -73,6 +73,13 @@ func (c *Curve) Span() Window {
 // Builder for what becomes of each.
 func NewCurve(d meter.Domain, readings []meter.Reading) (*Curve, []Warning) {
 	b := NewBuilder(d)
+	edges := 1
+	for i := 1; i < len(readings); i++ {
+		if readings[i].Energy != readings[i-1].Energy || readings[i].HasPower {
+			edges++
+		}
+	}
+	b.Grow(edges)
 	for _, r := range readings {
 		b.Add(r)
 	}

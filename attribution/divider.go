@@ -137,7 +137,7 @@ func (c *Curve) boundedUntil() time.Duration {
 // divide runs the sweep and rounds.
 func (a *Allocation) divide(curve *Curve, weights Weights, order []uint32) {
 	e, _ := curve.cover(a.Window)
-	s := sweep{Allocation: a, weights: weights, cursor: cursor{Curve: curve, e: e, knotI: -1, floorI: -1, ceilI: -1}}
+	s := sweep{Allocation: a, weights: weights, cursor: newCursor(curve, e)}
 	s.unit, s.least = scaleOf(weights, a.Len())
 	s.run(order, a.Window)
 	total := a.busy.energy

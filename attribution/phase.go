@@ -92,7 +92,7 @@ func fitPhases(t *Timeline, c *Curve, idle Idle) phaseFit {
 	if flag != "" {
 		return fallback("%s", flag)
 	}
-	cursor := cursor{Curve: c, e: e, knotI: -1}
+	cursor := newCursor(c, e)
 	floor := 0.0
 	if idle.Known {
 		floor = rate(idle.Loaded)

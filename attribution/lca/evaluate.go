@@ -48,12 +48,12 @@ func (s *system) operation(x []float64, kwh float64, lifted, overheadIncluded bo
 	for _, g := range s.gases {
 		intensity += x[g.input] * g.factor
 	}
-	out[index(Energy)][t] = facility
-	out[index(GWP)][t] = facility * intensity
-	out[index(Water)][t] = s.options.Water.litres(it, facility, pue, s.value(x, s.wue, 0), s.value(x, s.water, 0))
-	out[index(ADPe)][t] = facility * s.value(x, s.adpe, 0)
-	out[index(PrimaryEnergy)][t] = facility * s.value(x, s.primary, 0)
-	out[index(Cost)][t] = facility * s.value(x, s.price, 0)
+	out[energyAt][t] = facility
+	out[gwpAt][t] = facility * intensity
+	out[waterAt][t] = s.options.Water.litres(it, facility, pue, s.value(x, s.wue, 0), s.value(x, s.water, 0))
+	out[adpeAt][t] = facility * s.value(x, s.adpe, 0)
+	out[primaryAt][t] = facility * s.value(x, s.primary, 0)
+	out[costAt][t] = facility * s.value(x, s.price, 0)
 }
 
 // embodied is the time share of the hardware's making: device-hours over the
@@ -82,10 +82,10 @@ func (s *system) embodied(x []float64, hours float64, t term, out *costs) {
 func (s *system) upfront(x []float64, u *upfrontInputs, operation, hardware term, out *costs) {
 	s.operation(x, s.value(x, u.energy, 0), u.lifted, u.overheadIncluded, operation, out)
 	if u.carbon != absent {
-		out[index(GWP)][operation] = x[u.carbon]
+		out[gwpAt][operation] = x[u.carbon]
 	}
 	if u.water != absent {
-		out[index(Water)][operation] = x[u.water]
+		out[waterAt][operation] = x[u.water]
 	}
 	s.embodied(x, s.value(x, u.time, 0), hardware, out)
 }

@@ -143,7 +143,7 @@ func (d distribution) quantile(p float64) float64 {
 	case Uniform:
 		return d.low + p*(d.high-d.low)
 	case LogUniform:
-		return d.low * math.Pow(d.high/d.low, p)
+		return d.low * math.Exp(p*math.Log(d.high/d.low))
 	case Triangular:
 		rise := (d.value - d.low) / (d.high - d.low)
 		if p < rise {

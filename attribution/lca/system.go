@@ -57,9 +57,18 @@ func (t term) String() string {
 	return "experimentation: embodied hardware"
 }
 
-// categories is the length of Categories, and index the place of one in it.
-const categories = 6
+// Places of the categories in Categories.
+const (
+	energyAt = iota
+	gwpAt
+	waterAt
+	adpeAt
+	primaryAt
+	costAt
+	categories
+)
 
+// index is the place of c in Categories.
 func index(c Category) int { return slices.Index(Categories(), c) }
 
 // costs holds one cell's impacts, by category and term, in canonical units.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // lineError is something wrong in a line of a file, from 1.
@@ -108,9 +109,14 @@ func parseCount(text string) (n int, ok bool) {
 	return n, n <= maxCount
 }
 
-// shorten keeps an error message to one line of bearable length.
+// shorten makes text of a file fit for an error: one line of bearable length.
 func shorten(text string) string {
-	text = strings.ToValidUTF8(text, "?")
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 	if runes := []rune(text); len(runes) > 80 {
 		return string(runes[:80]) + "…"
 	}

@@ -30,7 +30,8 @@ type Faults struct {
 }
 
 // Accelerator is an H100-like counter: 1 mJ, published every 100 ms with a
-// jitter of 1.5 ms, read in 0.3 ms on average.
+// jitter of 1.5 ms, read in 0.3 ms on average. How its phase lies to the
+// polling is drawn with every Read.
 func Accelerator(poll time.Duration) Sensor {
 	return Sensor{Period: 100 * time.Millisecond, Jitter: 1500 * time.Microsecond, Poll: poll,
 		Late: 300 * time.Microsecond, Call: 300 * time.Microsecond, Quantum: meter.Millijoule}
@@ -59,6 +60,10 @@ func (s Sensor) Read(rng *rand.Rand, truth *Truth, limit, floor meter.Power) Tra
 	out := Trace{Domain: meter.Domain{Name: "sim0", Device: "simulated", Source: "simulated", Kind: meter.KindCounter, Scope: meter.ScopeGPU,
 		Range: s.Range, Quantum: s.Quantum, UpdatePeriod: s.Period, Limit: limit, Floor: floor}}
 	reg := register{sensor: s, truth: truth, rng: rng, base: -float64(s.Start)}
+	if s.Period > 0 {
+		reg.phase = time.Duration(rng.Int64N(int64(s.Period)))
+		reg.next = reg.phase
+	}
 	exp := func(mean time.Duration) time.Duration { return time.Duration(rng.ExpFloat64() * float64(mean)) }
 	happens := func(perSecond float64) bool { return rng.Float64() < perSecond*s.Poll.Seconds() }
 	lastOK := time.Duration(0)
@@ -110,6 +115,7 @@ type register struct {
 	// base is the true energy at which the register stood at zero.
 	base         float64
 	next, shown  time.Duration // next publication, and the one on show
+	phase        time.Duration
 	cycle        int
 	stalledUntil time.Duration
 }
@@ -122,7 +128,7 @@ func (r *register) read(at time.Duration) meter.Energy {
 		}
 		r.cycle++
 		jitter := time.Duration(r.rng.NormFloat64() * float64(r.sensor.Jitter))
-		r.next = max(r.next+1, time.Duration(r.cycle)*r.sensor.Period+jitter)
+		r.next = max(r.next+1, r.phase+time.Duration(r.cycle)*r.sensor.Period+jitter)
 	}
 	v := meter.Energy(math.Floor(r.truth.Energy(r.shown) - r.base))
 	v -= v % max(r.sensor.Quantum, 1)

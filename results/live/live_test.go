@@ -37,9 +37,7 @@ func TestScrapeShowsTheRun(t *testing.T) {
 	l := live.New()
 	l.SetRun(4, time.Unix(1700000000, 0))
 	l.SetCell(2, "b8-c4-r1", "a-model", "vllm")
-	l.ObserveStart()
-	l.ObserveStart()
-	l.ObserveStart()
+	l.SetInFlight(1)
 	l.ObserveRequest(record(""))
 	l.ObserveRequest(record("HTTP 500"))
 	domains := []meter.Domain{{Name: "gpu0", Kind: meter.KindCounter}, {Name: "package-0", Kind: meter.KindCounter, Range: 1000 * meter.Joule}}
@@ -112,7 +110,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 100 {
-				l.ObserveStart()
+				l.SetInFlight(0)
 				l.ObserveRequest(record(""))
 				l.ObserveReadings([]meter.Domain{{Name: "d"}}, []meter.Reading{{HasPower: true, Power: meter.Watt}})
 				l.Snapshot()

@@ -34,20 +34,16 @@ func (l *Live) SetDone(cells int, remaining time.Duration) {
 	l.remaining.Set(max(0, remaining.Seconds()))
 }
 
-// ObserveStart counts a request as sent.
-func (l *Live) ObserveStart() { l.addInFlight(1) }
-
-func (l *Live) addInFlight(n int) {
-	l.inFlight.Add(float64(n))
+// SetInFlight says how many requests are sent and not ended.
+func (l *Live) SetInFlight(n int) {
+	l.inFlight.Set(float64(n))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.snapshot.InFlight += n
+	l.snapshot.InFlight = n
 }
 
-// ObserveRequest takes a request that ended and had been counted by
-// ObserveStart.
+// ObserveRequest takes a request that ended.
 func (l *Live) ObserveRequest(r loadgen.Record) {
-	l.addInFlight(-1)
 	outcome := "completed"
 	if !r.OK() {
 		outcome = "failed"

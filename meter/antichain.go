@@ -100,7 +100,7 @@ func Antichain(domains []Domain) (keep []Domain, left []Refusal) {
 // through others, or a's scope contains b's and b does not name another part
 // of a's scope as its own.
 func contains(all []Domain, a, b Domain) bool {
-	if a.Name == b.Name {
+	if a.Name == b.Name || a.Host != b.Host {
 		return false
 	}
 	child := b
@@ -180,7 +180,7 @@ func disjoint(a, b Domain) bool {
 // nothing tells them apart and they come from different sources, they are
 // taken to: a second reader of the host's GPUs is likelier than a second host.
 func samePart(a, b Domain) bool {
-	if a.Scope != b.Scope || a.Scope == ScopeProcess && a.Device != b.Device {
+	if a.Host != b.Host || a.Scope != b.Scope || a.Scope == ScopeProcess && a.Device != b.Device {
 		return false
 	}
 	same, different := compare(a, b)

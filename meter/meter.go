@@ -43,6 +43,9 @@ const (
 type Domain struct {
 	Name   string // unique within a run: "gpu0", "package-0"
 	Device string // stable identity: UUID and PCI address, sysfs path, URL
+	// Host is the machine that the register is in, where it is not the one that
+	// reads: registers of different hosts never cover the same part.
+	Host   string
 	Source string // "nvml", "rapl", "cputime", …
 	Kind   Kind
 	Scope  Scope

@@ -44,6 +44,13 @@ func (e *BlockedError) Error() string {
 	return fmt.Sprintf("stop meters: calls to %s do not return; check the device and its driver (dmesg)", strings.Join(e.Sources, ", "))
 }
 
+// paced is a source that reads its registers at a rate of its own and hands the
+// readings over when it is asked: a remote one.
+type paced interface {
+	// Period is the time between two readings of a register.
+	Period() time.Duration
+}
+
 // NewSampler returns a sampler of sources, read every poll; poll 0 chooses each
 // source's period from the update periods of its domains (PollPeriod). Domain
 // names that occur twice get their source's name in front.
@@ -60,11 +67,14 @@ func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
 			w.base = PollPeriod(own)
 		}
 		w.cost.poll = w.base
+		if p, ok := src.(paced); ok {
+			w.pace = p.Period()
+		}
 		w.states = make([]State, len(own))
 		w.held = make([]Reading, len(own))
 		w.raw = make([]Reading, 0, len(own))
 		for _, d := range own {
-			w.judges = append(w.judges, NewClassifier(d, w.base))
+			w.judges = append(w.judges, NewClassifier(d, max(w.base, w.pace)))
 			w.coarse = w.coarse || d.Coarse
 		}
 		s.domains = append(s.domains, own...)

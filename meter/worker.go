@@ -34,6 +34,7 @@ type worker struct {
 	auto    bool
 	coarse  bool
 	base    time.Duration // polling period before backing off
+	pace    time.Duration // the source's own period, 0 if it reads when asked
 	phase   time.Duration // offset of the polls from the sampler's start
 	judges  []Classifier
 	states  []State
@@ -71,7 +72,7 @@ func (w *worker) run(ctx context.Context, start time.Duration, out *outlet) {
 		if w.auto && !w.coarse && w.slow.note(now-before) {
 			period = w.base << w.slow.level
 			for i := range w.judges {
-				w.judges[i].Poll = period
+				w.judges[i].Poll = max(period, w.pace)
 			}
 			w.cost.pace(period, w.slow.backoffs)
 		}

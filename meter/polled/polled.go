@@ -19,6 +19,7 @@ type Fetch func(ctx context.Context, dst []meter.Reading) []meter.Reading
 // Source is a polled register. Close ends its goroutine.
 type Source struct {
 	domains []meter.Domain
+	period  time.Duration
 	cancel  context.CancelFunc
 	done    chan struct{}
 	release func() error
@@ -38,7 +39,7 @@ const most = 4096
 // closed.
 func New(ctx context.Context, clock meter.Clock, domains []meter.Domain, period, patience time.Duration, fetch Fetch, release func() error) *Source {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &Source{domains: domains, cancel: cancel, done: make(chan struct{}), release: release}
+	s := &Source{domains: domains, period: period, cancel: cancel, done: make(chan struct{}), release: release}
 	go func() {
 		defer close(s.done)
 		s.run(ctx, clock, period, patience, fetch)
@@ -92,6 +93,9 @@ func (s *Source) keep(readings []meter.Reading) {
 
 // Domains implements meter.Source.
 func (s *Source) Domains() []meter.Domain { return append([]meter.Domain(nil), s.domains...) }
+
+// Period is the time between two requests.
+func (s *Source) Period() time.Duration { return s.period }
 
 // Read implements meter.Source: it appends what was read since the last call,
 // often nothing.

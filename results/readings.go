@@ -30,6 +30,7 @@ func readingFields() []arrow.Field {
 type domainJSON struct {
 	Name         string        `json:"domain"`
 	Device       string        `json:"device"`
+	Host         string        `json:"host,omitempty"`
 	Source       string        `json:"source"`
 	Kind         meter.Kind    `json:"kind"`
 	Scope        meter.Scope   `json:"scope"`

@@ -71,6 +71,7 @@ type EngineInfo struct {
 type DomainInfo struct {
 	Name           string        `json:"domain"`
 	Device         string        `json:"device"`
+	Host           string        `json:"host,omitempty"` // where not the client's
 	Source         string        `json:"source"`
 	Kind           meter.Kind    `json:"kind"`
 	Scope          meter.Scope   `json:"scope"`

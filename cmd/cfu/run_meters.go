@@ -64,7 +64,7 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 			}
 			info := results.DomainInfo{
 				Name: d.Name, Device: d.Device, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent,
-				Range: d.Range, Quantum: d.Quantum, Limit: d.Limit, UpdatePeriod: d.UpdatePeriod, Coarse: d.Coarse, Note: d.Note,
+				Host: d.Host, Range: d.Range, Quantum: d.Quantum, Limit: d.Limit, UpdatePeriod: d.UpdatePeriod, Coarse: d.Coarse, Note: d.Note,
 			}
 			for _, c := range found {
 				if c.Domain == d.Name {

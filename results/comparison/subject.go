@@ -105,7 +105,7 @@ func Dimensions() []Dimension {
 func boundary(run results.Run) string {
 	domains := make([]meter.Domain, len(run.Domains))
 	for i, d := range run.Domains {
-		domains[i] = meter.Domain{Name: d.Name, Device: d.Device, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent, Quantum: d.Quantum, Coarse: d.Coarse, UpdatePeriod: d.UpdatePeriod}
+		domains[i] = meter.Domain{Name: d.Name, Device: d.Device, Host: d.Host, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent, Quantum: d.Quantum, Coarse: d.Coarse, UpdatePeriod: d.UpdatePeriod}
 	}
 	kept, _ := meter.Antichain(domains)
 	count := map[meter.Scope]int{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"cfubench/meter"
 )
@@ -69,16 +70,16 @@ func (s *system) categories() []Category {
 // doubt adds the warnings that a reader of the result needs.
 func (s *system) doubt(inv *Inventory, u Usage) {
 	if u.EnergyKind == meter.KindModel {
-		s.warn("the energy of cell %q is a model, not a meter's reading: every figure that follows from it is modelled", u.Cell)
+		s.warn("the energy is a model, not a meter's reading: every figure that follows from it is modelled")
 	}
 	if u.EnergyLo == 0 && u.EnergyHi == 0 && u.EnergyKind != meter.KindModel {
-		s.warn("the energy of cell %q has no bracket: its own uncertainty is not in the intervals", u.Cell)
+		s.warn("the energy has no bracket: its own uncertainty is not in the intervals")
 	}
 	if !s.overheadIncluded && s.pue == absent {
 		s.warn("the inventory has no PUE: the facility's overhead is not counted")
 	}
 	if u.BusyTime == 0 {
-		s.warn("the hardware utilisation time of cell %q is unknown: no embodied hardware is counted for inference", u.Cell)
+		s.warn("the hardware utilisation time is unknown: no embodied hardware is counted for inference")
 	}
 	if d := inv.LifetimeInferences; d.Quality == Assumption {
 		s.warn("lifetime inferences are an assumption, %.3g: %s", d.canonical, d.Reason)
@@ -97,6 +98,9 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	}) {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))
 	}
+	if m := inv.Model; u.Model != "" && (m.Training != nil || m.Experimentation != nil) && !names(u.Model, m.Title) {
+		s.warn("the run served %s, but training and experimentation are those of %s: give an inventory of your own", u.Model, m.Title)
+	}
 	for _, c := range s.categories() {
 		var missing []string
 		for t, has := range s.has[index(c)] {
@@ -110,6 +114,22 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 			s.warn("%s: no figure for %s; left out, not zero", c, strings.Join(missing, ", "))
 		}
 	}
+}
+
+// names reports whether every word of title, parentheses apart, is a word of
+// the served model's name: "OLMo 2 7B" names allenai/OLMo-2-1124-7B-Instruct.
+func names(served, title string) bool {
+	words := func(text string) []string {
+		return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	}
+	title, _, _ = strings.Cut(title, "(")
+	of := words(served)
+	for _, w := range words(title) {
+		if !slices.Contains(of, w) {
+			return false
+		}
+	}
+	return true
 }
 
 // checkStack refuses hardware parts that count the same equipment twice: the

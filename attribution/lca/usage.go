@@ -35,6 +35,9 @@ type Usage struct {
 	// Hardware names what was metered, to compare with the inventory's; "" if
 	// unknown.
 	Hardware string
+	// Model is what the server said it runs, to compare with the inventory's;
+	// "" if unknown.
+	Model string
 	// Source says where these numbers stand: a raw table or a publication.
 	Source string
 }

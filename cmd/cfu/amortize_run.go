@@ -99,6 +99,11 @@ func (m amortization) usage(dir string, run results.Run, cell results.Cell) (lca
 	}
 	m.hardware(&u, run, shares)
 	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
+	for _, e := range run.Engine {
+		if e.Batch == cell.Batch || len(run.Engine) == 1 {
+			u.Model = e.Model
+		}
+	}
 	return u, nil
 }
 

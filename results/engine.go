@@ -11,27 +11,50 @@ import (
 )
 
 // EngineSample is what the server's own metrics said at one moment of the run's
-// clock. Nil where the server has no such metric.
+// clock. Nil where the server has no such metric, or where the scrape failed:
+// then Err says why. Totals count since the server started.
 type EngineSample struct {
 	At               time.Duration
 	Running, Waiting *float64 // requests
 	CacheUsage       *float64 // share of the key-value cache in use, 0 to 1
-	PromptTokens     *float64 // since the server started
-	GenerationTokens *float64
-	Preemptions      *float64
+	PromptTokens     *float64 // total, with those taken from the prefix cache
+	CachedTokens     *float64 // total of those taken from the prefix cache
+	GenerationTokens *float64 // total
+	Preemptions      *float64 // total of requests put back for want of cache
+	Steps            *float64 // total of forward passes
+	PrefillTime      *float64 // seconds, total over the requests
+	DecodeTime       *float64
+	QueueTime        *float64
+	Finished         *float64 // total of requests finished
+	Err              string
+}
+
+// engineColumns are the figures of a sample in the order of their columns, after
+// at_ns and before error.
+var engineColumns = []struct {
+	name, unit string
+	figure     func(*EngineSample) **float64
+}{
+	{"running", "requests", func(s *EngineSample) **float64 { return &s.Running }},
+	{"waiting", "requests", func(s *EngineSample) **float64 { return &s.Waiting }},
+	{"cache_usage_ratio", unitCount, func(s *EngineSample) **float64 { return &s.CacheUsage }},
+	{"prompt_tokens_total", "tokens", func(s *EngineSample) **float64 { return &s.PromptTokens }},
+	{"cached_tokens_total", "tokens", func(s *EngineSample) **float64 { return &s.CachedTokens }},
+	{"generation_tokens_total", "tokens", func(s *EngineSample) **float64 { return &s.GenerationTokens }},
+	{"preemptions_total", unitCount, func(s *EngineSample) **float64 { return &s.Preemptions }},
+	{"steps_total", unitCount, func(s *EngineSample) **float64 { return &s.Steps }},
+	{"prefill_time_s_total", "s", func(s *EngineSample) **float64 { return &s.PrefillTime }},
+	{"decode_time_s_total", "s", func(s *EngineSample) **float64 { return &s.DecodeTime }},
+	{"queue_time_s_total", "s", func(s *EngineSample) **float64 { return &s.QueueTime }},
+	{"finished_total", "requests", func(s *EngineSample) **float64 { return &s.Finished }},
 }
 
 func engineFields() []arrow.Field {
-	f64 := arrow.PrimitiveTypes.Float64
-	return []arrow.Field{
-		field("at_ns", arrow.PrimitiveTypes.Int64, "ns", false),
-		field("running", f64, "requests", true),
-		field("waiting", f64, "requests", true),
-		field("cache_usage_ratio", f64, unitCount, true),
-		field("prompt_tokens_total", f64, "tokens", true),
-		field("generation_tokens_total", f64, "tokens", true),
-		field("preemptions_total", f64, unitCount, true),
+	fields := []arrow.Field{field("at_ns", arrow.PrimitiveTypes.Int64, "ns", false)}
+	for _, c := range engineColumns {
+		fields = append(fields, field(c.name, arrow.PrimitiveTypes.Float64, c.unit, true))
 	}
+	return append(fields, field("error", arrow.BinaryTypes.String, unitNone, true))
 }
 
 // EngineWriter writes engine.arrow.
@@ -49,15 +72,22 @@ func NewEngineWriter(path string, meta map[string]string) (*EngineWriter, error)
 // Write appends the samples as one batch, which is in the file when Write
 // returns.
 func (w *EngineWriter) Write(samples []EngineSample) error {
-	for _, s := range samples {
+	for i := range samples {
+		s := &samples[i]
 		w.builder.Field(0).(*array.Int64Builder).Append(int64(s.At))
-		for i, v := range []*float64{s.Running, s.Waiting, s.CacheUsage, s.PromptTokens, s.GenerationTokens, s.Preemptions} {
-			b := w.builder.Field(i + 1).(*array.Float64Builder)
-			if v == nil {
+		for j, c := range engineColumns {
+			b := w.builder.Field(j + 1).(*array.Float64Builder)
+			if v := *c.figure(s); v != nil {
+				b.Append(*v)
+			} else {
 				b.AppendNull()
-				continue
 			}
-			b.Append(*v)
+		}
+		reason := w.builder.Field(len(engineColumns) + 1).(*array.StringBuilder)
+		if s.Err != "" {
+			reason.Append(s.Err)
+		} else {
+			reason.AppendNull()
 		}
 	}
 	return w.flush()
@@ -77,17 +107,20 @@ func ReadEngine(path string) ([]EngineSample, map[string]string, error) {
 		}
 		c := &columns{batch: batch}
 		at := column[*array.Int64](c, "at_ns", false)
-		f64 := func(name string) *array.Float64 { return column[*array.Float64](c, name, false) }
-		running, waiting, usage := f64("running"), f64("waiting"), f64("cache_usage_ratio")
-		prompt, generation, preemptions := f64("prompt_tokens_total"), f64("generation_tokens_total"), f64("preemptions_total")
+		reason := column[*array.String](c, "error", false)
+		figures := make([]*array.Float64, len(engineColumns))
+		for j, of := range engineColumns {
+			figures[j] = column[*array.Float64](c, of.name, false)
+		}
 		if c.err != nil {
 			return nil, nil, fmt.Errorf("read table %s: %w", path, c.err)
 		}
 		for i := range int(batch.NumRows()) {
-			samples = append(samples, EngineSample{
-				At: time.Duration(at.Value(i)), Running: numberAt(running, i), Waiting: numberAt(waiting, i), CacheUsage: numberAt(usage, i),
-				PromptTokens: numberAt(prompt, i), GenerationTokens: numberAt(generation, i), Preemptions: numberAt(preemptions, i),
-			})
+			s := EngineSample{At: time.Duration(at.Value(i)), Err: textAt(reason, i)}
+			for j, of := range engineColumns {
+				*of.figure(&s) = numberAt(figures[j], i)
+			}
+			samples = append(samples, s)
 		}
 	}
 	return samples, meta, nil

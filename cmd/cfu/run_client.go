@@ -100,6 +100,8 @@ func engineSample(e engine.Sample) results.EngineSample {
 	}
 	return results.EngineSample{
 		At: e.Before + (e.After-e.Before)/2, Running: known(e.Running), Waiting: known(e.Waiting), CacheUsage: known(e.CacheUsage),
-		PromptTokens: known(e.PromptTokens), GenerationTokens: known(e.OutputTokens), Preemptions: known(e.Preemptions),
+		PromptTokens: known(e.PromptTokens), CachedTokens: known(e.CachedTokens), GenerationTokens: known(e.OutputTokens),
+		Preemptions: known(e.Preemptions), Steps: known(e.Steps), PrefillTime: known(e.PrefillTime), DecodeTime: known(e.DecodeTime),
+		QueueTime: known(e.QueueTime), Finished: known(e.Finished), Err: e.Err,
 	}
 }

@@ -24,19 +24,18 @@ type Sample struct {
 	// Err says why a scrape gave nothing: then every figure is NaN.
 	Err string
 
-	Running       float64 // requests in the batch now
-	Waiting       float64 // requests queued now
-	CacheUsage    float64 // share of the key-value cache in use now, 0 to 1
-	BusySlots     float64 // llama.cpp: slots busy per decode step, mean since the start
-	PromptTokens  float64 // prompt tokens computed or taken from the cache, total
-	CachedTokens  float64 // of them taken from the prefix cache, total
-	OutputTokens  float64 // tokens generated, total
-	Preemptions   float64 // requests put back for want of cache, total
-	Steps         float64 // forward passes, total
-	PrefillTime   float64 // seconds that requests spent in prefill, total
-	DecodeTime    float64 // seconds that requests spent in decode, total
-	QueueTime     float64 // seconds that requests spent queued, total
-	FinishedTotal float64 // requests finished, total
+	Running      float64 // requests in the batch now
+	Waiting      float64 // requests queued now
+	CacheUsage   float64 // share of the key-value cache in use now, 0 to 1
+	PromptTokens float64 // prompt tokens computed or taken from the cache, total
+	CachedTokens float64 // of them taken from the prefix cache, total
+	OutputTokens float64 // tokens generated, total
+	Preemptions  float64 // requests put back for want of cache, total
+	Steps        float64 // forward passes, total
+	PrefillTime  float64 // seconds that requests spent in prefill, total
+	DecodeTime   float64 // seconds that requests spent in decode, total
+	QueueTime    float64 // seconds that requests spent queued, total
+	Finished     float64 // requests finished, total
 }
 
 // ErrNoMetrics says that the server has no /metrics or has it switched off.
@@ -67,7 +66,6 @@ type figure struct {
 var figures = []figure{
 	{"llamacpp:requests_processing", value, func(s *Sample) *float64 { return &s.Running }, false},
 	{"llamacpp:requests_deferred", value, func(s *Sample) *float64 { return &s.Waiting }, false},
-	{"llamacpp:n_busy_slots_per_decode", value, func(s *Sample) *float64 { return &s.BusySlots }, false},
 	{"llamacpp:prompt_tokens_cached_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
 	{"llamacpp:tokens_predicted_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
 	{"llamacpp:n_decode_total", value, func(s *Sample) *float64 { return &s.Steps }, false},
@@ -87,7 +85,7 @@ var figures = []figure{
 	{"vllm:request_prefill_time_seconds", sum, func(s *Sample) *float64 { return &s.PrefillTime }, false},
 	{"vllm:request_decode_time_seconds", sum, func(s *Sample) *float64 { return &s.DecodeTime }, false},
 	{"vllm:request_queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
-	{"vllm:request_success_total", value, func(s *Sample) *float64 { return &s.FinishedTotal }, false},
+	{"vllm:request_success_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
 
 	{"sglang:num_running_reqs", value, func(s *Sample) *float64 { return &s.Running }, false},
 	{"sglang:num_queue_reqs", value, func(s *Sample) *float64 { return &s.Waiting }, false},
@@ -97,14 +95,14 @@ var figures = []figure{
 	{"sglang:generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
 	{"sglang:num_retracted_requests_total", value, func(s *Sample) *float64 { return &s.Preemptions }, false},
 	{"sglang:queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
-	{"sglang:num_requests_total", value, func(s *Sample) *float64 { return &s.FinishedTotal }, false},
+	{"sglang:num_requests_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
 }
 
 // unknownSample has every figure NaN.
 func unknownSample() Sample {
 	n := math.NaN()
-	return Sample{Running: n, Waiting: n, CacheUsage: n, BusySlots: n, PromptTokens: n, CachedTokens: n,
-		OutputTokens: n, Preemptions: n, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: n, FinishedTotal: n}
+	return Sample{Running: n, Waiting: n, CacheUsage: n, PromptTokens: n, CachedTokens: n,
+		OutputTokens: n, Preemptions: n, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: n, Finished: n}
 }
 
 // parseMetrics reads the Prometheus text format.

@@ -27,15 +27,15 @@ func TestRecordedMetrics(t *testing.T) {
 		want       Sample
 	}{
 		{"vLLM 0.32, four of six requests running", "vllm-metrics.txt", Sample{
-			Running: 4, Waiting: 2, CacheUsage: 0.007827788649706457, BusySlots: n,
+			Running: 4, Waiting: 2, CacheUsage: 0.007827788649706457,
 			PromptTokens: 40, CachedTokens: 0, OutputTokens: 309, Preemptions: 0, Steps: 78,
-			PrefillTime: 0, DecodeTime: 0, QueueTime: 0, FinishedTotal: 0}},
+			PrefillTime: 0, DecodeTime: 0, QueueTime: 0, Finished: 0}},
 		{"llama.cpp, two of three requests in its slots; cached prompt tokens are counted apart", "llamacpp-metrics.txt", Sample{
-			Running: 2, Waiting: 1, CacheUsage: n, BusySlots: 1.56757, PromptTokens: 37 + 11, CachedTokens: 11, OutputTokens: 16,
-			Preemptions: n, Steps: 37, PrefillTime: 0.342182, DecodeTime: 0.285541, QueueTime: n, FinishedTotal: n}},
+			Running: 2, Waiting: 1, CacheUsage: n, PromptTokens: 37 + 11, CachedTokens: 11, OutputTokens: 16,
+			Preemptions: n, Steps: 37, PrefillTime: 0.342182, DecodeTime: 0.285541, QueueTime: n, Finished: n}},
 		{"SGLang with two tensor-parallel ranks, which both report the same scheduler", "sglang-metrics.txt", Sample{
-			Running: 7, Waiting: 3, CacheUsage: 0.25, BusySlots: n, PromptTokens: 8128, CachedTokens: 1536, OutputTokens: 7557,
-			Preemptions: 2, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: 1.5, FinishedTotal: 41}},
+			Running: 7, Waiting: 3, CacheUsage: 0.25, PromptTokens: 8128, CachedTokens: 1536, OutputTokens: 7557,
+			Preemptions: 2, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: 1.5, Finished: 41}},
 		{"a server of another make tells nothing that is known", "other-metrics.txt", unknownSample()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

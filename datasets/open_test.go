@@ -311,6 +311,7 @@ func TestWrongOptions(t *testing.T) {
 		{"sample", Options{Select: SGLang, Tokenizer: Words(), MultiTurn: true}, "single turns"},
 		{"azure:x", Options{MultiTurn: true}, "hold their turns as they are"},
 		{"sample", Options{Select: VLLM, Tokenizer: Words(), ContextTokens: 5}, "sglang only"},
+		{"sample", Options{NoOversample: true}, "vllm only"},
 		{"sample", Options{Select: SGLang, Tokenizer: Words(), OutputTokens: 3}, "under 4, got 3"},
 		{"sample", Options{NumRequests: -1}, "cannot be negative"},
 		{"sharegpt:" + os.DevNull + "/none", Options{}, "dataset: open "},

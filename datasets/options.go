@@ -25,8 +25,9 @@ type Options struct {
 	Select string
 	// NumRequests is how many requests to take, 0 for all there are.
 	NumRequests int
-	// Seed orders VLLM and SGLang as Python's random.seed(Seed) would. (vLLM's
-	// own default is 0, SGLang's is 1.)
+	// Seed orders VLLM and SGLang as Python's random.seed(Seed) would (vLLM's
+	// own default is 0, SGLang's is 1), and picks the words of generated
+	// prompts.
 	Seed int64
 	// Tokenizer counts tokens. Nil leaves the counts Unknown where the trace
 	// does not state them; VLLM and SGLang, whose rules are about lengths,
@@ -100,6 +101,8 @@ func (o Options) validate(s spec) error {
 		return fmt.Errorf("several turns need ShareGPT conversations; %s traces hold their turns as they are", s.format)
 	case o.ContextTokens != 0 && o.Select != SGLang:
 		return fmt.Errorf("a context length is part of selection %s only", SGLang)
+	case o.NoOversample && o.Select != VLLM:
+		return fmt.Errorf("oversampling is part of selection %s only", VLLM)
 	case o.Select == SGLang && o.OutputTokens != 0 && o.OutputTokens < sglangFixedMin:
 		return fmt.Errorf("selection %s refuses fixed output lengths under %d, got %d", SGLang, sglangFixedMin, o.OutputTokens)
 	case o.NumRequests < 0 || o.OutputTokens < 0 || o.MaxPromptTokens < 0 || o.MaxOutputTokens < 0 || o.ContextTokens < 0:

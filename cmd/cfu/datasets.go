@@ -60,7 +60,7 @@ func datasetsCommand(ctx context.Context, env environment, args []string) error 
 	o := &f.options
 	fs.StringVar(&o.Select, "select", datasets.First, "`RULE` that picks conversations: first, vllm or sglang.")
 	fs.IntVar(&o.NumRequests, "num-requests", 0, "Take `N` requests, 0 for all.")
-	fs.Int64Var(&o.Seed, "seed", 0, "Seed `S` of the order, as in Python; the tools' own are 0 (vllm) and 1 (sglang).")
+	fs.Int64Var(&o.Seed, "seed", 0, "Seed `S` of vllm's and sglang's order, as in Python, and of generated prompts (sglang's own default is 1).")
 	fs.StringVar(&f.tokenizer, "tokenizer", "", "Count with `T`: words, tiktoken:NAME or endpoint:URL (default none; stat: words).")
 	fs.IntVar(&o.OutputTokens, "output-tokens", 0, "Ask for `N` output tokens everywhere, 0 to take the trace's.")
 	fs.IntVar(&o.MaxPromptTokens, "max-prompt-tokens", 0, "Skip requests with prompts over `N` tokens, 0 for no limit.")

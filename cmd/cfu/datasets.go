@@ -100,6 +100,9 @@ func datasetsCommand(ctx context.Context, env environment, args []string) error 
 	if f.tokenizer == "" && verb == "stat" {
 		f.tokenizer = "words"
 	}
+	if f.tokenizer == "" && (o.Select == datasets.VLLM || o.Select == datasets.SGLang) {
+		return usagef("--select %s goes by token counts: give --tokenizer endpoint:URL, tiktoken:NAME or words", o.Select)
+	}
 	if f.tokenizer != "" {
 		var err error
 		if o.Tokenizer, err = openTokenizer(f.tokenizer, nil); err != nil {

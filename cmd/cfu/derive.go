@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
+	"cfubench/attribution/lca"
 	"cfubench/results"
 
 	"github.com/spf13/pflag"
@@ -47,6 +50,29 @@ func (f derivationFlags) derive(env environment, out string) error {
 		for _, w := range energy.warnings {
 			warn("cell %s: %s", cell.ID, w)
 		}
+	}
+	a := amortization{inventory: f.inventory}
+	assessments, err := a.amortizeRun(out)
+	if err != nil {
+		// Without a success there is nothing to amortize; the summary says so too.
+		warn("%v", err)
+	}
+	for _, w := range lca.Warnings(assessments) {
+		warn("%s", w)
+	}
+	summary, err := results.Summarize(out)
+	if err != nil {
+		return err
+	}
+	if err := results.WriteSummary(out, summary); err != nil {
+		return err
+	}
+	if err := summary.WriteTable(env.stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(env.stdout, "\n%s\n", filepath.Join(out, results.SummaryFile))
+	if !summary.Validity.Valid() {
+		return fmt.Errorf("the run is invalid: %s", strings.Join(summary.Validity.Codes(), ", "))
 	}
 	return nil
 }

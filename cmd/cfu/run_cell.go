@@ -22,7 +22,11 @@ import (
 // runCell measures one cell: idle, replay, idle, with the meters on all the
 // while. Rows are written as they come; what an interrupted or failed cell has
 // written stays.
-func (s *sweep) runCell(ctx context.Context, c plannedCell, label string) error {
+func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
+	number := len(s.done) + 1
+	label := fmt.Sprintf("cell %s (%d of %d)", c.id, number, s.total)
+	s.live.SetCell(number, c.id, s.server.identity.Model, s.server.identity.Kind)
+	began := s.clock()
 	dir := filepath.Join(s.config.out, "cells", c.id)
 	if err := os.RemoveAll(dir); err != nil { // rows of an attempt that did not complete
 		return fmt.Errorf("clear cell folder: %w", err)
@@ -57,7 +61,19 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell, label string) error 
 		return err
 	}
 	s.done[c.id] = true
+	s.spent += s.clock() - began
+	s.ran++
+	s.live.SetDone(len(s.done), s.remaining())
+	s.status.say("%s: done, %d requests, %d errors, %v", label, m.cell.Requests, m.cell.Errors, (s.clock() - began).Round(100*time.Millisecond))
 	return nil
+}
+
+// remaining estimates the time to the sweep's end from the cells so far.
+func (s *sweep) remaining() time.Duration {
+	if s.ran == 0 {
+		return 0
+	}
+	return time.Duration(s.total-len(s.done)) * (s.spent / time.Duration(s.ran))
 }
 
 // measured is what a cell left besides its files.
@@ -96,13 +112,21 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 	meterCtx, stopMeters := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopMeters()
 	var g errgroup.Group
-	g.Go(func() error { return m.sampler.Run(meterCtx, readings.Write) })
+	domains := m.sampler.Domains()
+	g.Go(func() error {
+		return m.sampler.Run(meterCtx, func(batch []meter.Reading) error {
+			s.live.ObserveReadings(domains, batch)
+			return readings.Write(batch)
+		})
+	})
 	g.Go(func() error { return s.scrapeEngine(meterCtx, dir, meta) })
 	g.Go(func() error {
 		s.status.follow(meterCtx, func() string { return s.progress(label, load, m.sampler) })
 		return nil
 	})
 
+	s.flying.Store(load.Live)
+	defer s.flying.Store(nil)
 	loadCtx, cancelLoad := context.WithCancelCause(ctx)
 	defer cancelLoad(nil)
 	if s.server.exited != nil {
@@ -156,6 +180,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 			cell.Errors++
 		}
 		s.rates.observe(r)
+		s.live.ObserveRequest(r)
 		if e := requests.Write([]loadgen.Record{r}); e != nil && writeErr == nil {
 			writeErr = e // a full disk must not cost the rows that are there
 			stop()
@@ -273,7 +298,11 @@ func (s *sweep) scrapeEngine(ctx context.Context, dir string, meta map[string]st
 // progress is the live line: what runs, how far it is, and what it does.
 func (s *sweep) progress(label string, load cellLoad, sampler *meter.Sampler) string {
 	l := load.Live
-	return fmt.Sprintf("%s: %d/%d done, %d in flight, %d errors, %s, worst lateness %v, %s",
-		label, l.Done.Load(), len(load.requests), l.InFlight.Load(), l.Errors.Load(), s.rates.line(s.clock()),
-		time.Duration(l.WorstLateness.Load()).Round(time.Microsecond), s.power.watts(sampler))
+	line := fmt.Sprintf("%s: %v elapsed", label, s.clock().Round(time.Second))
+	if left := s.remaining(); left > 0 {
+		line += fmt.Sprintf(", about %v left", left.Round(time.Second))
+	}
+	return line + fmt.Sprintf(", %d/%d done, %d in flight, %d errors, %s, worst lateness %v, %s",
+		l.Done.Load(), len(load.requests), l.InFlight.Load(), l.Errors.Load(), s.rates.line(s.clock()),
+		time.Duration(l.WorstLateness.Load()).Round(time.Microsecond), s.power.watts(sampler, s.live))
 }

@@ -61,5 +61,5 @@ func (s *sweep) searchRate(ctx context.Context, batch int) error {
 	rate := math.Round(found.Rate*1000) / 1000
 	fmt.Fprintf(s.env.stdout, "batch %d: %.4g requests/s keep %s\n", batch, rate, slo)
 	p := loadPoint{rate: rate}
-	return s.runCell(ctx, plannedCell{fmt.Sprintf("b%d-%s-r1", batch, p.name()), batch, p, 1}, "cell at the rate found")
+	return s.runCell(ctx, plannedCell{fmt.Sprintf("b%d-%s-r1", batch, p.name()), batch, p, 1})
 }

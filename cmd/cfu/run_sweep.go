@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cfubench/datasets"
@@ -18,6 +19,7 @@ import (
 	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/results"
+	"cfubench/results/live"
 )
 
 // sweep is one `cfu run`: a server per batch size, and on each the cells of
@@ -35,6 +37,11 @@ type sweep struct {
 	server target          // what is being measured now
 	rates  tokenRates      // observed, for the live line and the certificate
 	power  powerGauge
+	live   *live.Live
+	total  int                          // cells of the sweep
+	spent  time.Duration                // on the cells measured so far
+	ran    int                          // cells measured so far
+	flying atomic.Pointer[loadgen.Live] // of the cell under way
 }
 
 // target is the server under test as the cells see it.
@@ -49,7 +56,7 @@ type target struct {
 
 // newSweep checks OUT and prepares the record of the run.
 func newSweep(env environment, c runConfig) (*sweep, error) {
-	s := &sweep{env: env, config: c, status: newStatus(env.stderr), done: map[string]bool{}}
+	s := &sweep{env: env, config: c, status: newStatus(env.stderr), done: map[string]bool{}, live: live.New()}
 	s.apiKey = env.getenv(c.apiKeyEnv)
 	s.origin = time.Now()
 	s.clock = meter.NewClock(s.origin)
@@ -96,6 +103,21 @@ func newSweep(env environment, c runConfig) (*sweep, error) {
 
 // run measures every cell that is not there yet.
 func (s *sweep) run(ctx context.Context) error {
+	for _, b := range s.config.batches {
+		s.total += max(1, len(s.config.cells(b))) // a rate search has one cell
+	}
+	s.live.SetRun(s.total, s.origin)
+	if s.config.listen == "" {
+		return s.measureAll(ctx)
+	}
+	server, err := s.serveMetrics()
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.measureAll(ctx), server.stop())
+}
+
+func (s *sweep) measureAll(ctx context.Context) error {
 	if s.config.clientCPUs != "" {
 		if err := loadgen.PinCPUs(s.config.clientCPUs); err != nil {
 			return err
@@ -198,13 +220,12 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 	if s.config.findRate {
 		return s.searchRate(ctx, batch)
 	}
-	cells := s.config.cells(batch)
-	for i, c := range cells {
+	for _, c := range s.config.cells(batch) {
 		if s.done[c.id] {
 			s.status.say("cell %s: complete from an earlier run", c.id)
 			continue
 		}
-		if err := s.runCell(ctx, c, fmt.Sprintf("cell %s (%d of %d)", c.id, i+1, len(cells))); err != nil {
+		if err := s.runCell(ctx, c); err != nil {
 			return err
 		}
 	}

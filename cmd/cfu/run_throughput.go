@@ -7,6 +7,7 @@ import (
 
 	"cfubench/loadgen"
 	"cfubench/meter"
+	"cfubench/results/live"
 )
 
 // tokenRates is what the run's streams have carried so far: for the live line,
@@ -89,8 +90,9 @@ type powerGauge struct {
 	last []meter.Reading
 }
 
-// watts sums the domains' power since the last call; kind model says so.
-func (g *powerGauge) watts(s *meter.Sampler) string {
+// watts sums the domains' power since the last call, kind model said so, and
+// gives l the power of domains that have no gauge of their own.
+func (g *powerGauge) watts(s *meter.Sampler, l *live.Live) string {
 	domains := s.Domains()
 	if g.last == nil {
 		g.last = make([]meter.Reading, len(domains))
@@ -108,7 +110,9 @@ func (g *powerGauge) watts(s *meter.Sampler) string {
 		case r.HasPower:
 			sum += r.Power
 		case r.HasEnergy && old.HasEnergy && r.At() > old.At() && r.Energy >= old.Energy:
-			sum += meter.Power(float64(r.Energy-old.Energy) / (r.At() - old.At()).Seconds())
+			p := meter.Power(float64(r.Energy-old.Energy) / (r.At() - old.At()).Seconds())
+			l.SetPower(d, p)
+			sum += p
 		default:
 			continue
 		}

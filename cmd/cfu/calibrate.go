@@ -114,10 +114,23 @@ func calibrateCommand(ctx context.Context, env environment, args []string) error
 	if err != nil {
 		return err
 	}
-	file, err := f.measured(ctx, env, kinds)
-	if err != nil {
-		return err
+	file, failure := f.measured(ctx, env, kinds)
+	if file == nil || len(file.Groups) == 0 {
+		return failure
 	}
+	// What was measured before a failure or an interrupt is minutes of work:
+	// it is kept, and the failure is reported all the same.
+	if err := f.write(env.stdout, file); err != nil {
+		return errors.Join(failure, err)
+	}
+	if failure != nil {
+		return fmt.Errorf("%w; the %d groups measured before are in %s", failure, len(file.Groups), f.out)
+	}
+	return nil
+}
+
+// write fits the groups, writes the file and prints what came out.
+func (f *calibrateFlags) write(w io.Writer, file *shapley.File) error {
 	if err := file.Refit(); err != nil {
 		return fmt.Errorf("fit the calibration: %w", err)
 	}
@@ -128,10 +141,11 @@ func calibrateCommand(ctx context.Context, env environment, args []string) error
 	if err := os.WriteFile(f.out, text, 0o666); err != nil {
 		return fmt.Errorf("write calibration: %w", err)
 	}
-	return printCalibration(env.stdout, file, f.watts)
+	return printCalibration(w, file, f.watts)
 }
 
-// measured returns the groups, from the file to refit or from the engine.
+// measured returns the groups, from the file to refit or from the engine; with
+// an error, those that were measured before it.
 func (f *calibrateFlags) measured(ctx context.Context, env environment, kinds []string) (*shapley.File, error) {
 	if f.refit != "" {
 		text, err := os.ReadFile(f.refit)
@@ -141,6 +155,9 @@ func (f *calibrateFlags) measured(ctx context.Context, env environment, kinds []
 		file, err := shapley.ParseFile(text)
 		if err != nil {
 			return nil, fmt.Errorf("read calibration %s: %w", f.refit, err)
+		}
+		if len(file.Groups) == 0 {
+			return nil, fmt.Errorf("read calibration %s: it holds no measured group to fit again", f.refit)
 		}
 		return file, nil
 	}

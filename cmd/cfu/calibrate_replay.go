@@ -86,7 +86,8 @@ type replayer struct {
 	idle        attribution.Idle
 }
 
-// measure launches the engine and measures the groups of each kind.
+// measure launches the engine and measures the groups of each kind; with an
+// error it returns those that were measured before.
 func (f *calibrateFlags) measure(ctx context.Context, env environment, kinds []string) (file *shapley.File, err error) {
 	server, err := engine.Start(ctx, engine.Launch{Command: f.engineCmd, Batch: f.size, Ready: f.ready})
 	if err != nil {
@@ -133,7 +134,7 @@ func (f *calibrateFlags) measure(ctx context.Context, env environment, kinds []s
 			start := clock()
 			group, err := f.measureGroup(ctx, r, rng, kind)
 			if err != nil {
-				return nil, fmt.Errorf("group %d, %s: %w", n+1, kind, err)
+				return file, fmt.Errorf("group %d, %s: %w", n+1, kind, err)
 			}
 			file.Groups = append(file.Groups, group)
 			fmt.Fprintf(env.stderr, "cfu calibrate: group %d of %d, %s: %d subsets in %.1f s\n", n+1, f.groups, kind, len(group.Worths), (clock() - start).Seconds())

@@ -20,7 +20,7 @@ const (
 	ReasonNoRequests       = "no_requests"        // invalid: not one request completed
 	ReasonErrors           = "errors"             // warning above 0, invalid above Limits.Errors
 	ReasonLate             = "client_late"        // warning; invalid above Limits.LateInvalid
-	ReasonSensorGap        = "sensor_gap"         // warning above 0; invalid above Limits.GapShare
+	ReasonSensorGap        = "sensor_gap"         // warning; invalid for a gauge above Limits.GapShare
 	ReasonSensorReset      = "sensor_reset"       // invalid: the counter was reset in the window
 	ReasonSensorLost       = "sensor_lost"        // invalid: the device went away
 	ReasonSensorStalled    = "sensor_stalled"     // warning
@@ -208,7 +208,9 @@ func sensorReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 			add(ReasonNotAdvanced, true, "%s did not advance over the window: the sensor is dead or the window shorter than its update period", s.Domain)
 		}
 		if s.Gaps > 0 {
-			add(ReasonSensorGap, s.GapShare > l.GapShare, "%s: %d gaps between readings, %s of the window", s.Domain, s.Gaps, percent(s.GapShare))
+			// A counter counts on while nobody looks: a gap widens its bracket. A
+			// gauge's integral lacks what the gap hides.
+			add(ReasonSensorGap, s.Kind == meter.KindPower && s.GapShare > l.GapShare, "%s: %d gaps between readings, %s of the window", s.Domain, s.Gaps, percent(s.GapShare))
 		}
 		if s.Stalled > 0 {
 			add(ReasonSensorStalled, false, "%s: %d readings unchanged for too long under load", s.Domain, s.Stalled)

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -25,6 +27,8 @@ type Options struct {
 	PID         int     // the engine's process, 0 if unknown
 	EndpointURL string  // the engine's URL: a local listener's process is the engine
 	Clock       meter.Clock
+	// Getenv looks up the credentials of remote meters; nil asks the environment.
+	Getenv func(string) string
 }
 
 // DefaultCPUWatts is the power per busy core that the cputime model takes
@@ -64,8 +68,13 @@ type family struct {
 // families lists all of them; each has its opener in a file of its own.
 func families() []family {
 	return []family{
+		{name: "nvml", auto: true, open: openNVML},
+		{name: "amdgpu", auto: true, open: openAMDGPU},
 		{name: "rapl", auto: true, open: openRAPL},
+		{name: "hwmon", auto: true, open: openHwmon},
 		{name: "cputime", open: openCPUTime},
+		{name: "scrape", argument: "URL", open: openScrape},
+		{name: "redfish", argument: "URL", open: openRedfish},
 	}
 }
 
@@ -98,6 +107,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CPUWatts == 0 {
 		o.CPUWatts = DefaultCPUWatts()
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
 	}
 	if o.Clock == nil {
 		o.Clock = meter.NewClock(time.Now())
@@ -145,11 +157,11 @@ func (s *Set) named(ctx context.Context, o Options, spec string) error {
 	}
 	sources, left, err := f.open(ctx, o, argument)
 	if err != nil {
-		return fmt.Errorf("meter %q: %w", spec, err)
+		return fmt.Errorf("meter %q: %w", shown(spec), err)
 	}
 	s.LeftOut = append(s.LeftOut, left...)
 	if len(sources) == 0 {
-		return fmt.Errorf("meter %q: %s", spec, reasons(left))
+		return fmt.Errorf("meter %q: %s", shown(spec), reasons(left))
 	}
 	s.Sources = append(s.Sources, sources...)
 	return nil
@@ -163,13 +175,13 @@ func lookUp(spec string) (f family, argument string, err error) {
 		case f.name != name:
 			continue
 		case hasArgument && f.argument == "":
-			return f, "", fmt.Errorf("meter %q: %s takes no argument", spec, name)
+			return f, "", fmt.Errorf("meter %q: %s takes no argument", shown(spec), name)
 		case argument == "" && f.argument != "":
-			return f, "", fmt.Errorf("meter %q: want %s:%s", spec, name, f.argument)
+			return f, "", fmt.Errorf("meter %q: want %s:%s", shown(spec), name, f.argument)
 		}
 		return f, argument, nil
 	}
-	return family{}, "", fmt.Errorf("meter %q: want %s", spec, Known())
+	return family{}, "", fmt.Errorf("meter %q: want %s", shown(spec), Known())
 }
 
 // CheckSpec says what is wrong with the name of a meter, nil if nothing is.
@@ -192,6 +204,15 @@ func Known() string {
 		names = append(names, f.name)
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+// shown is spec as an error may print it: without a password in its URL.
+func shown(spec string) string {
+	name, argument, _ := strings.Cut(spec, ":")
+	if u, err := url.Parse(argument); err == nil && u.User != nil {
+		return name + ":" + u.Redacted()
+	}
+	return spec
 }
 
 // reasons joins refusals into one line.

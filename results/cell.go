@@ -15,7 +15,7 @@ import (
 )
 
 // summarizeCell reads the tables of one cell and measures them.
-func summarizeCell(dir string, run Run, cell Cell, slo loadgen.SLO, limits Limits) (CellSummary, error) {
+func summarizeCell(dir string, run Run, cell Cell, slo loadgen.SLO, o Options) (CellSummary, error) {
 	c := CellSummary{
 		Cell: cell.ID, Batch: cell.Batch, Concurrency: cell.Concurrency, Rate: cell.Rate, RateInf: cell.RateInf, Repeat: cell.Repeat,
 	}
@@ -66,7 +66,10 @@ func summarizeCell(dir string, run Run, cell Cell, slo loadgen.SLO, limits Limit
 	for _, h := range health {
 		c.Sensors = append(c.Sensors, SensorSummary{h.Domain, string(h.Kind), h.Readings, h.Gaps, h.GapShare, h.CounterToPower, h.IdleDrift, h.Bracket})
 	}
-	c.Validity = Verdict(evidenceOf(run, cell, c, t, health, window), limits)
+	c.Validity = Verdict(evidenceOf(run, cell, c, t, health, window), o.Limits)
+	if o.Traces {
+		c.Trace = t.trace(cell, j, steps)
+	}
 	return c, nil
 }
 
@@ -211,12 +214,6 @@ func (s *shares) summary(t *requestTable) ConventionSummary {
 		Convention: s.convention, PerRequest: energyDistribution(energies), Prefill: Figure(s.prefill), Decode: Figure(s.decode),
 		Requests: Figure(all), Idle: Figure(s.idle), Unattributed: Figure(s.unattributed),
 	}
-	if len(energies) > 0 {
-		slices.Sort(energies)
-		for q := 0; q <= 50; q++ {
-			c.Quantiles = append(c.Quantiles, stats.Quantile(energies, float64(q)/50))
-		}
-	}
 	return c
 }
 
@@ -267,15 +264,15 @@ func evidenceOf(run Run, cell Cell, c CellSummary, t *requestTable, health []Sen
 	return e
 }
 
-// footprintByCell reads footprint.arrow, per request, by cell. A run that was
-// not amortized has none.
-func footprintByCell(path string) (map[string][]CategoryFootprint, error) {
-	rows, _, err := ReadFootprint(path)
+// footprintByCell reads footprint.arrow, per request, by cell, and the table's
+// metadata. A run that was not amortized has none.
+func footprintByCell(path string) (byCell map[string][]CategoryFootprint, meta map[string]string, err error) {
+	rows, meta, err := ReadFootprint(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := map[string][]CategoryFootprint{}
 	for _, r := range rows {
@@ -296,5 +293,5 @@ func footprintByCell(path string) (map[string][]CategoryFootprint, error) {
 		}
 		out[r.Cell] = list
 	}
-	return out, nil
+	return out, meta, nil
 }

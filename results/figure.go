@@ -75,7 +75,12 @@ type Distribution struct {
 	// Approximate: more values than are kept; quantiles are then from a
 	// histogram of three significant digits.
 	Approximate bool `json:"approximate,omitempty"`
+	// Quantiles at 0, 1/50, … 1, for plots; kept only in memory.
+	Quantiles []float64 `json:"-"`
 }
+
+// plotted is the number of steps of Quantiles.
+const plotted = 50
 
 // distributionOf sorts values, which are nanoseconds or another non-negative
 // integer, and scales the results.
@@ -95,6 +100,9 @@ func distributionOf(values []int64, scale float64) Distribution {
 	if bound, ok := stats.PercentileBound(values, 0.99, stats.BoundConfidence); ok {
 		d.P99Bound = Figure(bound * scale)
 	}
+	for k := range plotted + 1 {
+		d.Quantiles = append(d.Quantiles, float64(q(float64(k)/plotted)))
+	}
 	return d
 }
 
@@ -112,6 +120,9 @@ func energyDistribution(values []float64) Distribution {
 	d.Min, d.P50, d.P90, d.P95, d.P99, d.Max = q(0), q(0.5), q(0.9), q(0.95), q(0.99), q(1)
 	if bound, ok := stats.PercentileBound(sorted, 0.99, stats.BoundConfidence); ok {
 		d.P99Bound = Figure(bound)
+	}
+	for k := range plotted + 1 {
+		d.Quantiles = append(d.Quantiles, float64(q(float64(k)/plotted)))
 	}
 	return d
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"cfubench/attribution"
 	"cfubench/loadgen"
@@ -29,6 +30,9 @@ type Summary struct {
 	// Validity is the worst of the cells', with what is wrong with the run.
 	Validity Validity      `json:"validity"`
 	Cells    []CellSummary `json:"cells"`
+	// Inventory and LifetimeInferences are what the footprint was made with.
+	Inventory          string `json:"inventory,omitempty"`
+	LifetimeInferences Figure `json:"lifetime_inferences"`
 	// Points are the cells of equal load with their repeats together.
 	Points   []Point  `json:"points"`
 	Warnings []string `json:"warnings,omitempty"`
@@ -62,6 +66,8 @@ type CellSummary struct {
 	BatchMeans map[string][]float64 `json:"batch_means,omitempty"`
 	Sensors    []SensorSummary      `json:"sensors,omitempty"`
 	Warnings   []string             `json:"warnings,omitempty"`
+	// Trace is the cell over time, for plots; only where Options ask for it.
+	Trace *Trace `json:"-"`
 }
 
 // Measures are the figures of one window. Durations are in seconds.
@@ -121,8 +127,6 @@ type ConventionSummary struct {
 	Requests     Figure       `json:"requests_j"`
 	Idle         Figure       `json:"idle_j"`
 	Unattributed Figure       `json:"unattributed_j"`
-	// Series are the requests' joules in 50 equal steps of rank, for plots.
-	Quantiles []float64 `json:"quantiles_j,omitempty"`
 }
 
 // SpreadSummary is how far conventions disagree on single requests: the largest
@@ -176,6 +180,8 @@ type Options struct {
 	Limits Limits
 	// Only picks cells; nil for all.
 	Only func(Cell) bool
+	// Traces asks for the power traces that reports plot.
+	Traces bool
 }
 
 // Summarize makes the summary of the run folder dir from its tables, with the
@@ -195,7 +201,7 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	footprint, err := footprintByCell(filepath.Join(dir, FootprintFile))
+	footprint, made, err := footprintByCell(filepath.Join(dir, FootprintFile))
 	if err != nil {
 		return Summary{}, err
 	}
@@ -205,11 +211,15 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 	}
 	s.Model, s.Engine = engineOf(run)
 	s.Certificate = certificateVerdict(run.Certificate)
+	s.Inventory, s.LifetimeInferences = made["inventory"], Unknown()
+	if n, err := strconv.ParseFloat(made["lifetime_inferences"], 64); err == nil {
+		s.LifetimeInferences = Figure(n)
+	}
 	for _, cell := range run.Cells {
 		if o.Only != nil && !o.Only(cell) {
 			continue
 		}
-		c, err := summarizeCell(dir, run, cell, slo, o.Limits)
+		c, err := summarizeCell(dir, run, cell, slo, o)
 		if err != nil {
 			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)
 		}

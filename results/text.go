@@ -44,30 +44,50 @@ func (s Summary) joulesHeading(of string) string {
 }
 
 func (s Summary) table(b *strings.Builder) {
+	columns, rows := TableOf(s)
 	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', tabwriter.AlignRight)
+	row(t, columns)
+	for _, r := range rows {
+		row(t, r.Cells)
+	}
+	t.Flush()
+}
+
+// TableRow is one row of the summary's table: a cell's whole run or its steady
+// window.
+type TableRow struct {
+	Cells   []string // one a column
+	Verdict string   // of the cell
+	Steady  bool
+}
+
+// TableOf is the summary's table: columns and rows as text. An invalid cell has
+// dashes for figures.
+func TableOf(s Summary) (columns []string, rows []TableRow) {
 	slo := s.SLO != ""
-	columns := []string{"cell", "window", "requests", "errors", "req/s", "output tokens/s", "TTFT p50/p99 s", "latency p50/p99 s",
+	columns = []string{"cell", "window", "requests", "errors", "req/s", "output tokens/s", "TTFT p50/p99 s", "latency p50/p99 s",
 		s.joulesHeading("J/request"), s.joulesHeading("J/output token"), "gCO2e/request", "C_FU gCO2e/request"}
 	if slo {
 		columns = append(columns, "goodput req/s", s.joulesHeading("J/SLO request"))
 	}
 	columns = append(columns, "verdict")
-	row(t, columns)
 	for _, c := range s.Cells {
+		verdict := c.Validity.Verdict
 		if !c.Validity.Valid() {
 			cells := []string{c.Cell, "whole", fmt.Sprint(c.Requests), fmt.Sprint(c.Errors)}
 			for len(cells) < len(columns)-1 {
 				cells = append(cells, "–")
 			}
-			row(t, append(cells, "invalid: "+strings.Join(c.Validity.Codes(), ", ")))
+			cells = append(cells, "invalid: "+strings.Join(c.Validity.Codes(), ", "))
+			rows = append(rows, TableRow{cells, verdict, false})
 			continue
 		}
-		row(t, append(c.row("whole", c.Whole, slo), c.Validity.Verdict))
+		rows = append(rows, TableRow{append(c.row("whole", c.Whole, slo), verdict), verdict, false})
 		if c.Steady != nil {
-			row(t, append(c.row("steady", *c.Steady, slo), ""))
+			rows = append(rows, TableRow{append(c.row("steady", *c.Steady, slo), ""), verdict, true})
 		}
 	}
-	t.Flush()
+	return columns, rows
 }
 
 func (c CellSummary) row(window string, m Measures, slo bool) []string {

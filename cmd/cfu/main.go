@@ -36,10 +36,12 @@ func commands() []command {
 		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateCommand},
 		{"merge", "join the shards of one run", runMerge},
 		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersCommand},
+		{"agent", "serve this host's meters to runs on other hosts", agentCommand},
 		{"amortize", "OUT or published figures and an inventory to C_FU and break-even", amortizeCommand},
 		{"datasets", "stat, select and convert traces", datasetsCommand},
 		{"certify", "the client's own timing error and cost on this host", certifyCommand},
 		{"compare", "two or more runs, with confidence intervals", compareCommand},
+		{"report", "one self-contained HTML file from the tables", reportCommand},
 		{"export", "tables to CSV", exportCommand},
 		{mock.Argument, "", certifyMock}, // hidden: certify's other process
 	}

@@ -32,9 +32,8 @@ type Comparison struct {
 	// A and B are the centers: means under Welch, medians under MannWhitney.
 	A, B float64
 	// Delta is B/A−1 and Lo, Hi its interval at Confidence: under Welch that of
-	// the difference of means over A, by Welch and Satterthwaite; under
-	// MannWhitney that of the shift (Hodges and Lehmann) over A. NaN where the
-	// data give none.
+	// the ratio of means (Fieller), under MannWhitney that of the shift (Hodges
+	// and Lehmann) over A. NaN where the data give none.
 	Delta, Lo, Hi float64
 	// P is the probability of a difference at least as large if there is none,
 	// NaN if no test was possible.
@@ -74,12 +73,11 @@ func Compare(test Test, a, b []float64) Comparison {
 	if c.A == 0 {
 		return c
 	}
-	var lo, hi float64
-	if test == MannWhitney {
-		lo, hi = shiftInterval(a, b)
-	} else {
-		lo, hi = welchInterval(a, b)
+	if test == Welch {
+		c.Lo, c.Hi = ratioInterval(a, b)
+		return c
 	}
+	lo, hi := shiftInterval(a, b)
 	c.Lo, c.Hi = lo/c.A, hi/c.A
 	if c.A < 0 {
 		c.Lo, c.Hi = c.Hi, c.Lo
@@ -104,12 +102,21 @@ func center(test Test, values []float64) float64 {
 	return Mean(values)
 }
 
-// welchInterval is the interval of mean(b)−mean(a) with unequal variances.
-func welchInterval(a, b []float64) (lo, hi float64) {
+// ratioInterval is Fieller's interval of mean(b)/mean(a)−1 with unequal
+// variances and Welch and Satterthwaite's degrees of freedom: it leaves out zero
+// exactly where Welch's test rejects. NaN where a's mean is not told from zero.
+func ratioInterval(a, b []float64) (lo, hi float64) {
 	na, nb := float64(len(a)), float64(len(b))
+	ma, mb := Mean(a), Mean(b)
 	va, vb := math.Pow(Deviation(a), 2)/na, math.Pow(Deviation(b), 2)/nb
 	freedom := (va + vb) * (va + vb) / (va*va/(na-1) + vb*vb/(nb-1))
-	return studentT(Mean(b)-Mean(a), math.Sqrt(va+vb), freedom, Confidence)
+	_, t := studentT(0, 1, freedom, Confidence)
+	da, db := ma*ma-t*t*va, mb*mb-t*t*vb
+	root := ma*mb*ma*mb - da*db
+	if da <= 0 || root < 0 {
+		return math.NaN(), math.NaN()
+	}
+	return (ma*mb-math.Sqrt(root))/da - 1, (ma*mb+math.Sqrt(root))/da - 1
 }
 
 // shiftInterval is the distribution-free interval of the shift of b from a:

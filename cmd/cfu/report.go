@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/results"
+	"cfubench/results/report"
+)
+
+const reportUsage = `Writes the run in OUT as one self-contained HTML file, and its summary.json, from
+the tables; prints the summary's table and the report's path. A run that is
+invalid has no headline figures: exit 1.
+
+usage: cfu report OUT [flags]
+
+examples:
+  cfu report out/
+  cfu report out/ --slo ttft=500ms,tpot=50ms --output /tmp/report.html
+
+flags:
+`
+
+func reportCommand(_ context.Context, env environment, args []string) error {
+	var slo, output string
+	fs := pflag.NewFlagSet("report", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
+	fs.StringVar(&output, "output", "", "Write the report to `FILE` (default OUT/report.html).")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			fmt.Fprint(env.stdout, reportUsage, fs.FlagUsages())
+			return nil
+		}
+		return usageError{err}
+	}
+	if fs.NArg() != 1 {
+		return usagef("want one folder, the OUT of a run, got %d arguments", fs.NArg())
+	}
+	o, err := summaryOptions(slo)
+	if err != nil {
+		return err
+	}
+	dir := fs.Arg(0)
+	if output == "" {
+		output = filepath.Join(dir, results.ReportFile)
+	}
+	s, err := writeReport(dir, output, o)
+	if err != nil {
+		return err
+	}
+	if err := s.WriteTable(env.stdout); err != nil {
+		return fmt.Errorf("print summary: %w", err)
+	}
+	fmt.Fprintf(env.stdout, "\n%s\n", output)
+	return verdictError(s)
+}
+
+// writeReport summarizes the run in dir, writes summary.json beside its tables
+// and the report to output.
+func writeReport(dir, output string, o results.Options) (results.Summary, error) {
+	run, err := results.ReadRun(dir)
+	if err != nil {
+		return results.Summary{}, err
+	}
+	o.Traces = true
+	s, err := results.SummarizeWith(dir, o)
+	if err != nil {
+		return s, err
+	}
+	if err := results.WriteSummary(dir, s); err != nil {
+		return s, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(output), ".report-*")
+	if err != nil {
+		return s, fmt.Errorf("write report: %w", err)
+	}
+	defer os.Remove(f.Name())
+	err = report.Write(f, run, s)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), output)
+	}
+	if err != nil {
+		return s, fmt.Errorf("write report %s: %w", output, err)
+	}
+	return s, nil
+}
+
+// verdictError is the error of an invalid run, nil for any other.
+func verdictError(s results.Summary) error {
+	if s.Validity.Valid() {
+		return nil
+	}
+	return fmt.Errorf("the run is invalid: %v", s.Validity.Codes())
+}

@@ -1,0 +1,228 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"cfubench/attribution/lca"
+	"cfubench/results"
+	"cfubench/results/svg"
+)
+
+// tracesShown is how many load points have a power trace.
+const tracesShown = 12
+
+func traceCharts(s results.Summary) []chart {
+	var charts []chart
+	cells := firstCells(s)
+	for _, c := range cells[:min(len(cells), tracesShown)] {
+		if c.Trace != nil {
+			charts = add(charts, traceOf(s, c), "Cell "+c.Cell, true)
+		}
+	}
+	if n := len(cells); n > tracesShown && len(charts) > 0 {
+		charts[len(charts)-1].Caption += fmt.Sprintf("; %d further load points are not drawn", n-tracesShown)
+	}
+	return charts
+}
+
+func traceOf(s results.Summary, c results.CellSummary) string {
+	t := c.Trace
+	drawing := svg.Trace{
+		Title: "Power and requests of cell " + c.Cell, XTitle: "seconds since the cell's window began", YTitle: "power, W" + kindLabel(s),
+		Start: t.Start, End: t.End, Phases: []string{"waiting for the first token", "decoding"}, LayersTitle: "in flight",
+	}
+	for _, p := range t.Power {
+		series := svg.Series{Name: p.Domain}
+		if p.Kind == "model" {
+			series.Name += " (model)"
+		}
+		for i, w := range p.Watts {
+			x := t.Start + (float64(i)+0.5)/float64(len(p.Watts))*(t.End-t.Start)
+			series.Points = append(series.Points, svg.Point{X: x, Y: w})
+		}
+		drawing.Series = append(drawing.Series, series)
+	}
+	if c.Steady != nil {
+		origin := c.Whole.Window.Start
+		drawing.Bands = []svg.Band{{From: (c.Steady.Window.Start - origin).Seconds(), To: (c.Steady.Window.End - origin).Seconds(), Name: "steady window"}}
+	}
+	for _, l := range t.Lanes {
+		drawing.Lanes = append(drawing.Lanes, spans(l))
+	}
+	if t.Lanes == nil {
+		for _, counts := range [][]float64{t.Waiting, t.Decoding} {
+			var layer svg.Series
+			for i, n := range counts {
+				layer.Points = append(layer.Points, svg.Point{X: t.Start + (float64(i)+0.5)/float64(len(counts))*(t.End-t.Start), Y: n})
+			}
+			drawing.Layers = append(drawing.Layers, layer)
+		}
+	}
+	return drawing.SVG()
+}
+
+func spans(l results.Lane) []svg.Span {
+	hint := fmt.Sprintf("request %d: %d prompt, %d output tokens", l.Request, l.Prompt, l.Output)
+	if l.Failed {
+		hint = fmt.Sprintf("request %d: failed", l.Request)
+	}
+	if math.IsNaN(l.Last) {
+		return nil
+	}
+	if math.IsNaN(l.First) {
+		return []svg.Span{{From: l.Sent, To: l.Last, Phase: 0, Hint: hint}}
+	}
+	return []svg.Span{{From: l.Sent, To: l.First, Phase: 0, Hint: hint}, {From: l.First, To: l.Last, Phase: 1, Hint: hint}}
+}
+
+// footprintCharts are C_FU by stage in each category and the amortization
+// curves of greenhouse gas.
+func footprintCharts(s results.Summary) []chart {
+	var charts []chart
+	cells := firstCells(s)
+	for _, category := range lca.Categories() {
+		var unit string
+		stacks := svg.Stacks{Title: "C_FU by stage: " + category.Title()}
+		for _, stage := range lca.Stages() {
+			stacks.Parts = append(stacks.Parts, string(stage))
+		}
+		scaleBy := 1.0
+		for _, c := range cells {
+			for _, f := range c.Footprint {
+				if f.Category != string(category) {
+					continue
+				}
+				if unit == "" {
+					unit, scaleBy = readable(f)
+				}
+				bar := svg.Bar{Name: c.Cell, Lo: float64(f.Lo) * scaleBy, Hi: float64(f.Hi) * scaleBy}
+				for _, stage := range lca.Stages() {
+					v, ok := f.Stages[string(stage)]
+					if !ok {
+						v = math.NaN()
+					}
+					bar.Values = append(bar.Values, v*scaleBy)
+				}
+				stacks.Bars = append(stacks.Bars, bar)
+			}
+		}
+		stacks.Axis = unit + " per request" + kindLabel(s)
+		charts = add(charts, stacks.SVG(), category.Title()+" per request, by stage", false)
+	}
+	return add(charts, amortization(s, cells), "Greenhouse gas per request against the requests that the model serves in its life", false)
+}
+
+// readable picks a prefix so that the figures of a category are neither tiny
+// nor huge.
+func readable(f results.CategoryFootprint) (unit string, factor float64) {
+	total := math.Abs(f.Stages[string(lca.Total)])
+	small := map[string][2]string{
+		"kg CO2e": {"g CO2e", "mg CO2e"}, "kWh": {"Wh", "mWh"}, "L": {"mL", "µL"}, "kg Sb eq": {"g Sb eq", "mg Sb eq"}, "MJ": {"kJ", "J"},
+	}
+	names, ok := small[f.Unit]
+	switch {
+	case !ok || total >= 0.1 || total == 0:
+		return f.Unit, 1
+	case total >= 1e-4:
+		return names[0], 1e3
+	}
+	return names[1], 1e6
+}
+
+// amortization draws C_FU against lifetime requests: training and
+// experimentation shrink as 1/n, the marginal cost stays.
+func amortization(s results.Summary, cells []results.CellSummary) string {
+	n0 := float64(s.LifetimeInferences)
+	if !s.LifetimeInferences.Known() || n0 <= 0 {
+		return ""
+	}
+	var series []svg.Series
+	for _, c := range cells[:min(len(cells), svg.Colors)] {
+		for _, f := range c.Footprint {
+			if f.Category != string(lca.GWP) {
+				continue
+			}
+			once := (f.Stages[string(lca.Training)] + f.Stages[string(lca.Experimentation)]) * n0
+			marginal := f.Stages[string(lca.Inference)] + f.Stages[string(lca.Embodied)]
+			if once <= 0 {
+				continue
+			}
+			line := svg.Series{Name: c.Cell, NoMarks: true}
+			for e := -30; e <= 30; e++ {
+				n := n0 * math.Pow(10, float64(e)/10)
+				line.Points = append(line.Points, svg.Point{X: n, Y: 1000 * (marginal + once/n), Lo: math.NaN(), Hi: math.NaN()})
+			}
+			series = append(series, line)
+		}
+	}
+	return svg.Lines{
+		Title: "Amortization", Description: "C_FU per request against lifetime requests.",
+		X: svg.Axis{Title: "requests in the model's life", Log: true}, Y: svg.Axis{Title: "g CO2e per request" + kindLabel(s), Log: true}, Series: series,
+	}.SVG()
+}
+
+func conventionText(s results.Summary) string {
+	text := "While requests share a server, whose energy it is is a convention. All conventions sum to the counter; boxes are 25, 50 and 75 %, whiskers 5 and 95 % of requests."
+	var worst *results.SpreadSummary
+	var where string
+	for _, c := range firstCells(s) {
+		if c.Spread != nil && (worst == nil || c.Spread.Median > worst.Median) {
+			worst, where = c.Spread, c.Cell
+		}
+	}
+	if worst != nil {
+		text += fmt.Sprintf(" The choice matters most in cell %s: for half of its requests the largest figure exceeds the smallest by %s %% of their mean or more.", where, results.Short(100*float64(worst.Median)))
+	}
+	return text
+}
+
+func conventionCharts(s results.Summary) []chart {
+	cells := firstCells(s)
+	boxes := svg.Boxes{Title: "Energy per request by convention", Axis: "J per request" + kindLabel(s), Log: true}
+	for _, c := range cells {
+		for _, one := range c.Conventions {
+			if !slices.Contains(boxes.Names, one.Convention) {
+				boxes.Names = append(boxes.Names, one.Convention)
+			}
+		}
+	}
+	split := svg.Stacks{Title: "Where the energy of a cell goes", Parts: []string{"prefill", "decode", "not split", "idle", "unattributed"}}
+	for _, c := range cells {
+		group := svg.BoxGroup{Name: c.Cell, Boxes: make([]*svg.Box, len(boxes.Names))}
+		for _, one := range c.Conventions {
+			q := one.PerRequest.Quantiles
+			if len(q) == 0 {
+				continue
+			}
+			at := func(p float64) float64 { return q[int(math.Round(p*float64(len(q)-1)))] }
+			group.Boxes[slices.Index(boxes.Names, one.Convention)] = &svg.Box{
+				P5: interpolate(q, 0.05), P25: at(0.25), P50: at(0.5), P75: at(0.75), P95: interpolate(q, 0.95),
+			}
+		}
+		boxes.Groups = append(boxes.Groups, group)
+		if i := slices.IndexFunc(c.Conventions, func(one results.ConventionSummary) bool { return one.Convention == "phase" }); i >= 0 {
+			one := c.Conventions[i]
+			rest := max(0, float64(one.Requests-one.Prefill-one.Decode))
+			split.Bars = append(split.Bars, svg.Bar{
+				Name: c.Cell, Values: []float64{float64(one.Prefill), float64(one.Decode), rest, float64(one.Idle), math.Max(0, float64(one.Unattributed))},
+				Lo: math.NaN(), Hi: math.NaN(),
+			})
+		}
+	}
+	charts := add(nil, boxes.SVG(), "Energy of single requests by "+strings.Join(boxes.Names, ", "), false)
+	split.Axis = "J of the whole cell" + kindLabel(s)
+	return add(charts, split.SVG(), "Phases by the convention phase, with idle and unattributed energy", false)
+}
+
+// interpolate reads quantile p off equal steps q.
+func interpolate(q []float64, p float64) float64 {
+	at := p * float64(len(q)-1)
+	i := int(at)
+	if i >= len(q)-1 {
+		return q[len(q)-1]
+	}
+	return q[i] + (at-float64(i))*(q[i+1]-q[i])
+}

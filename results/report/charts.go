@@ -1,0 +1,288 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+
+	"cfubench/results"
+	"cfubench/results/svg"
+)
+
+// kindLabel marks an axis of modelled joules.
+func kindLabel(s results.Summary) string {
+	if strings.Contains(s.MeterKind, "model") {
+		return ", " + s.MeterKind
+	}
+	return ""
+}
+
+// sections are the charts in the order of reading. Sections without a chart are
+// left out.
+func sections(s results.Summary) []section {
+	all := []section{
+		{ID: "energy", Title: "Energy per request", Charts: energyCharts(s),
+			Text: "Energy of the window over the requests completed in it, in the steady window where there is one. Bars are 95 % confidence intervals: from repeats where there are some, else from batch means within the run."},
+		{ID: "pareto", Title: "Energy against latency", Charts: paretoCharts(s),
+			Text: "Each point is a load point; lower left is better. The line joins those that no other beats in both."},
+		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
+			Text: "Share of completed requests at or below a latency, over the whole run. Dashed lines, where they differ, count from the intended send time."},
+		{ID: "trace", Title: "Power over time", Charts: traceCharts(s),
+			Text: "Mean power from the counter, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."},
+		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
+			Text: "Cost of one request by stage of the life cycle, and how it falls as the model serves more requests in its life."},
+		{ID: "conventions", Title: "Whose energy it is", Charts: conventionCharts(s), Text: conventionText(s)},
+	}
+	var kept []section
+	for _, one := range all {
+		if len(one.Charts) > 0 {
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}
+
+// add appends a drawing unless it is empty.
+func add(charts []chart, drawing, caption string, wide bool) []chart {
+	if drawing == "" {
+		return charts
+	}
+	return append(charts, chart{template.HTML(drawing), caption, wide})
+}
+
+// figures puts a point's metric into a plot's point.
+func figures(p results.Point, metric string, x float64) (svg.Point, bool) {
+	m, ok := p.Metrics[metric]
+	if !ok || !m.Mean.Known() {
+		return svg.Point{}, false
+	}
+	hint := fmt.Sprintf("%s: %s", p.Point, results.Short(float64(m.Mean)))
+	if m.Lo.Known() && m.Hi.Known() {
+		hint += fmt.Sprintf(" (%s to %s)", results.Short(float64(m.Lo)), results.Short(float64(m.Hi)))
+	}
+	return svg.Point{X: x, Y: float64(m.Mean), Lo: float64(m.Lo), Hi: float64(m.Hi), Hint: hint}, true
+}
+
+// load is the name of a point's load without its batch.
+func load(p results.Point) string {
+	_, name, _ := strings.Cut(p.Point, "-")
+	switch {
+	case p.RateInf:
+		return "all at once"
+	case p.Rate > 0:
+		return fmt.Sprintf("%g req/s", p.Rate)
+	case p.Concurrency > 0:
+		return fmt.Sprintf("concurrency %d", p.Concurrency)
+	}
+	return name
+}
+
+// lines groups points into series by name, along x.
+func lines(s results.Summary, metric string, keep func(results.Point) bool, name func(results.Point) string, x func(results.Point) float64) (series []svg.Series, xs []float64) {
+	for _, p := range s.Points {
+		if !keep(p) {
+			continue
+		}
+		point, ok := figures(p, metric, x(p))
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(series, func(l svg.Series) bool { return l.Name == name(p) })
+		if i < 0 {
+			i = len(series)
+			series = append(series, svg.Series{Name: name(p)})
+		}
+		series[i].Points = append(series[i].Points, point)
+		if !slices.Contains(xs, x(p)) {
+			xs = append(xs, x(p))
+		}
+	}
+	for i := range series {
+		slices.SortFunc(series[i].Points, func(a, b svg.Point) int {
+			switch {
+			case a.X < b.X:
+				return -1
+			case a.X > b.X:
+				return 1
+			}
+			return 0
+		})
+	}
+	slices.Sort(xs)
+	return series, xs
+}
+
+func energyCharts(s results.Summary) []chart {
+	var charts []chart
+	joules := func(of string) string { return "J per " + of + kindLabel(s) }
+	batched := func(p results.Point) bool { return p.Batch > 0 }
+	closed := func(p results.Point) bool { return p.Concurrency > 0 }
+	open := func(p results.Point) bool { return p.Rate > 0 }
+	batchName := func(p results.Point) string {
+		if p.Batch == 0 {
+			return "served"
+		}
+		return fmt.Sprintf("batch %d", p.Batch)
+	}
+	for _, plot := range []struct {
+		metric, y, of string
+	}{
+		{results.MetricEnergyPerRequest, joules("request"), "request"},
+		{results.MetricEnergyPerToken, joules("output token"), "output token"},
+	} {
+		if series, xs := lines(s, plot.metric, batched, load, func(p results.Point) float64 { return float64(p.Batch) }); len(xs) > 1 {
+			charts = add(charts, svg.Lines{
+				Title: "Energy per " + plot.of + " by batch size", X: svg.Axis{Title: "batch size", Log: true, Values: xs},
+				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
+			}.SVG(), "Energy per "+plot.of+" against batch size", false)
+		}
+		if series, xs := lines(s, plot.metric, closed, batchName, func(p results.Point) float64 { return float64(p.Concurrency) }); len(xs) > 1 {
+			charts = add(charts, svg.Lines{
+				Title: "Energy per " + plot.of + " by concurrency", X: svg.Axis{Title: "concurrent requests", Log: true, Values: xs},
+				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
+			}.SVG(), "Energy per "+plot.of+" against concurrency", false)
+		}
+		if series, xs := lines(s, plot.metric, open, batchName, func(p results.Point) float64 { return p.Rate }); len(xs) > 1 {
+			charts = add(charts, svg.Lines{
+				Title: "Energy per " + plot.of + " by request rate", X: svg.Axis{Title: "offered load, requests/s", Log: true, Values: xs},
+				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
+			}.SVG(), "Energy per "+plot.of+" against offered load", false)
+		}
+	}
+	if len(charts) == 0 {
+		charts = singleEnergy(s)
+	}
+	return charts
+}
+
+// singleEnergy is the energy of a sweep without a dimension: bars.
+func singleEnergy(s results.Summary) []chart {
+	stacks := svg.Stacks{Title: "Energy per request", Axis: "J per request" + kindLabel(s), Parts: []string{"energy"}}
+	for _, p := range s.Points {
+		if m, ok := p.Metrics[results.MetricEnergyPerRequest]; ok && m.Mean.Known() {
+			stacks.Bars = append(stacks.Bars, svg.Bar{Name: p.Point, Values: []float64{float64(m.Mean)}, Lo: float64(m.Lo), Hi: float64(m.Hi)})
+		}
+	}
+	return add(nil, stacks.SVG(), "Energy per request", false)
+}
+
+func paretoCharts(s results.Summary) []chart {
+	var charts []chart
+	for _, plot := range []struct{ metric, axis, caption string }{
+		{results.MetricLatency, "mean latency, s", "Energy per request against mean latency"},
+		{results.MetricTTFTP99, "TTFT p99, s", "Energy per request against time to first token"},
+	} {
+		points := svg.Series{Name: "load points", NoLine: true}
+		for _, p := range s.Points {
+			x, ok := p.Metrics[plot.metric]
+			if !ok || !x.Mean.Known() {
+				continue
+			}
+			if point, ok := figures(p, results.MetricEnergyPerRequest, float64(x.Mean)); ok {
+				point.Label, point.Lo, point.Hi = p.Point, math.NaN(), math.NaN()
+				points.Points = append(points.Points, point)
+			}
+		}
+		if len(points.Points) < 2 {
+			continue
+		}
+		front := svg.Series{Name: "Pareto front", Points: front(points.Points), NoMarks: true}
+		charts = add(charts, svg.Lines{
+			Title: plot.caption, X: svg.Axis{Title: plot.axis, Log: true}, Y: svg.Axis{Title: "J per request" + kindLabel(s), Log: true},
+			Series: []svg.Series{points, front}, Height: 320,
+		}.SVG(), plot.caption, false)
+	}
+	return charts
+}
+
+// front is the points that no other point is below and left of, from left to
+// right.
+func front(points []svg.Point) []svg.Point {
+	sorted := slices.Clone(points)
+	slices.SortFunc(sorted, func(a, b svg.Point) int {
+		switch {
+		case a.X < b.X || a.X == b.X && a.Y < b.Y:
+			return -1
+		case a.X > b.X || a.Y > b.Y:
+			return 1
+		}
+		return 0
+	})
+	var kept []svg.Point
+	best := math.Inf(1)
+	for _, p := range sorted {
+		if p.Y < best {
+			best = p.Y
+			p.Label = ""
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// firstCells are the first valid cell of each load point.
+func firstCells(s results.Summary) []results.CellSummary {
+	var cells []results.CellSummary
+	for _, p := range s.Points {
+		for _, c := range s.Cells {
+			if slices.Contains(p.Cells, c.Cell) && c.Validity.Valid() {
+				cells = append(cells, c)
+				break
+			}
+		}
+	}
+	return cells
+}
+
+func latencyCharts(s results.Summary) []chart {
+	var charts []chart
+	for _, plot := range []struct {
+		title, axis      string
+		actual, intended func(results.Measures) results.Distribution
+	}{
+		{"Time to first token", "TTFT, s", func(m results.Measures) results.Distribution { return m.TTFT }, func(m results.Measures) results.Distribution { return m.TTFTIntended }},
+		{"Latency", "latency, s", func(m results.Measures) results.Distribution { return m.Latency }, func(m results.Measures) results.Distribution { return m.LatencyIntended }},
+		{"Time per output token", "time per output token, s", func(m results.Measures) results.Distribution { return m.TPOT }, nil},
+	} {
+		var series []svg.Series
+		cells := firstCells(s)
+		for _, c := range cells[:min(len(cells), svg.Colors)] {
+			series = append(series, svg.Series{Name: c.Cell, Points: cumulative(plot.actual(c.Whole)), NoMarks: true})
+		}
+		if plot.intended != nil && len(cells) <= svg.Colors {
+			for k, c := range cells[:min(len(cells), svg.Colors)] {
+				if c.Concurrency > 0 || !visiblyDifferent(plot.actual(c.Whole), plot.intended(c.Whole)) {
+					continue
+				}
+				for len(series) < svg.Colors+k {
+					series = append(series, svg.Series{})
+				}
+				series = append(series, svg.Series{Name: c.Cell + ", from intended send", Points: cumulative(plot.intended(c.Whole)), NoMarks: true})
+			}
+		}
+		caption := plot.title + ", cumulative"
+		if len(cells) > svg.Colors {
+			caption += fmt.Sprintf("; the first %d of %d load points", svg.Colors, len(cells))
+		}
+		charts = add(charts, svg.Lines{
+			Title: plot.title, X: svg.Axis{Title: plot.axis, Log: true}, Y: svg.Axis{Title: "share of requests", FromZero: true}, Series: series,
+		}.SVG(), caption, false)
+	}
+	return charts
+}
+
+func cumulative(d results.Distribution) []svg.Point {
+	var points []svg.Point
+	for i, q := range d.Quantiles {
+		points = append(points, svg.Point{X: q, Y: float64(i) / float64(len(d.Quantiles)-1), Lo: math.NaN(), Hi: math.NaN()})
+	}
+	return points
+}
+
+// visiblyDifferent: the medians or tails differ by more than 2 %.
+func visiblyDifferent(a, b results.Distribution) bool {
+	far := func(x, y results.Figure) bool { return math.Abs(float64(x-y)) > 0.02*math.Abs(float64(x)) }
+	return far(a.P50, b.P50) || far(a.P99, b.P99)
+}

@@ -1,0 +1,249 @@
+// Package report writes a run as one HTML file that needs nothing else: no
+// network, no script, readable in light and dark, on a phone and on paper.
+//
+// Every figure in it can be found in summary.json or the tables. Modelled
+// energy says so in every heading and axis, and an invalid cell shows its
+// reasons in the place of figures.
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cfubench/results"
+)
+
+//go:embed report.html.tmpl
+var page string
+
+//go:embed style.css
+var style string
+
+// document is what the template shows.
+type document struct {
+	Style             template.CSS
+	Summary           results.Summary
+	Run               results.Run
+	Title             string
+	Modelled          bool
+	EnergyKind        string // "counter (measured)"
+	Verdict           string // CSS class
+	Columns           []string
+	Rows              []results.TableRow
+	Sections          []section
+	Findings          []finding
+	Sensors           []sensorRow
+	Settings          []setting
+	Certificate       string
+	HasSLO, HasEnergy bool
+}
+
+type section struct {
+	ID, Title, Text string
+	Charts          []chart
+}
+
+// chart is one drawing with its caption.
+type chart struct {
+	SVG     template.HTML
+	Caption string
+	Wide    bool // it scrolls on a narrow screen rather than shrink
+}
+
+type finding struct {
+	Severity, Code, Text, Where string
+}
+
+type sensorRow struct {
+	Cell string
+	results.SensorSummary
+}
+
+type setting struct{ Name, Value string }
+
+// Write writes the report of a run. s must have been made with Options.Traces,
+// or the report has no power traces.
+func Write(w io.Writer, run results.Run, s results.Summary) error {
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"short":   func(f results.Figure) string { return results.Short(float64(f)) },
+		"percent": func(f float64) string { return results.Short(100*f) + " %" },
+	}).Parse(page)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, build(run, s)); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err = w.Write(out.Bytes())
+	return err
+}
+
+func build(run results.Run, s results.Summary) document {
+	d := document{
+		Style: template.CSS(style), Summary: s, Run: run, Modelled: strings.Contains(s.MeterKind, "model"),
+		Title: "Energy and life-cycle cost per request", HasSLO: s.SLO != "", HasEnergy: s.MeterKind != "",
+		Verdict: map[string]string{results.Valid: "good", results.ValidWarnings: "doubt", results.Invalid: "bad"}[s.Validity.Verdict],
+	}
+	switch {
+	case s.MeterKind == "":
+		d.EnergyKind = "none: no meter was read"
+	case d.Modelled:
+		d.EnergyKind = s.MeterKind + ": modelled, not measured"
+	default:
+		d.EnergyKind = s.MeterKind + ": measured"
+	}
+	d.Columns, d.Rows = results.TableOf(s)
+	d.Sections = sections(s)
+	d.Findings = findings(s)
+	for _, c := range s.Cells {
+		for _, sensor := range c.Sensors {
+			d.Sensors = append(d.Sensors, sensorRow{c.Cell, sensor})
+		}
+	}
+	d.Settings = settings(run)
+	if len(run.Certificate) > 0 {
+		var indented bytes.Buffer
+		if json.Indent(&indented, run.Certificate, "", "  ") == nil {
+			d.Certificate = indented.String()
+		}
+	}
+	return d
+}
+
+// findings lists the reasons of all cells and the warnings, the worst first.
+func findings(s results.Summary) []finding {
+	var list []finding
+	add := func(f finding) {
+		for i := range list {
+			if list[i].Code == f.Code && list[i].Text == f.Text && list[i].Severity == f.Severity {
+				if !slices.Contains(strings.Split(list[i].Where, ", "), f.Where) {
+					list[i].Where += ", " + f.Where
+				}
+				return
+			}
+		}
+		list = append(list, f)
+	}
+	for _, invalid := range []bool{true, false} {
+		for _, c := range s.Cells {
+			for _, r := range c.Validity.Reasons {
+				if r.Invalid == invalid {
+					severity := "warning"
+					if invalid {
+						severity = "invalid"
+					}
+					add(finding{severity, r.Code, r.Text, c.Cell})
+				}
+			}
+		}
+	}
+	for _, r := range s.Validity.Reasons {
+		if !slices.ContainsFunc(list, func(f finding) bool { return f.Code == r.Code }) {
+			add(finding{"warning", r.Code, r.Text, "run"})
+		}
+	}
+	for _, c := range s.Cells {
+		for _, w := range c.Warnings {
+			add(finding{"warning", "", w, c.Cell})
+		}
+	}
+	for _, p := range s.Points {
+		for _, w := range p.Warnings {
+			add(finding{"warning", "", w, p.Point})
+		}
+	}
+	for _, w := range s.Warnings {
+		add(finding{"warning", "", w, "run"})
+	}
+	for i := range list {
+		if n := strings.Count(list[i].Where, ", ") + 1; n == len(s.Cells) && n > 1 {
+			list[i].Where = "all cells"
+		}
+	}
+	return list
+}
+
+// settings is the full configuration, one line each.
+func settings(run results.Run) []setting {
+	var list []setting
+	add := func(name string, value any) {
+		text := fmt.Sprint(value)
+		if text != "" && text != "[]" && text != "map[]" {
+			list = append(list, setting{name, text})
+		}
+	}
+	add("cfu version", run.Cfu)
+	add("started", run.Started)
+	for _, k := range slices.Sorted(maps.Keys(run.Config)) {
+		value, err := json.Marshal(run.Config[k])
+		if err != nil {
+			continue
+		}
+		text := string(value)
+		if unquoted, err := strconv.Unquote(text); err == nil {
+			text = unquoted
+		}
+		add("--"+k, text)
+	}
+	add("config hash", run.ConfigHash)
+	add("trace", fmt.Sprintf("%s, selection %s, %d requests, tokenizer %s", run.Trace.Source, orNone(run.Trace.Selection), run.Trace.Requests, orNone(run.Trace.Tokenizer)))
+	add("trace hash", run.TraceHash)
+	for _, k := range slices.Sorted(maps.Keys(run.Trace.Dropped)) {
+		add("dropped, "+k, run.Trace.Dropped[k])
+	}
+	for _, k := range slices.Sorted(maps.Keys(run.ScheduleHash)) {
+		add("schedule hash, "+k, run.ScheduleHash[k])
+	}
+	add("host", fmt.Sprintf("%s, %d cores, %.1f GiB, %s %s", orNone(run.Host.CPU), run.Host.Cores, float64(run.Host.Memory)/(1<<30), run.Host.OS, run.Host.Kernel))
+	for _, e := range run.Engine {
+		name := "engine"
+		if e.Batch > 0 {
+			name = fmt.Sprintf("engine, batch %d", e.Batch)
+		}
+		text := strings.TrimSpace(e.Kind + " " + e.Version + ", model " + orNone(e.Model))
+		if e.EffectiveBatch > 0 {
+			text += fmt.Sprintf(", works with batch %d", e.EffectiveBatch)
+		}
+		if e.Command != "" {
+			text += ", " + e.Command
+		}
+		if len(e.Unknown) > 0 {
+			text += "; unknown: " + strings.Join(e.Unknown, ", ")
+		}
+		add(name, text)
+	}
+	for _, m := range run.Domains {
+		text := fmt.Sprintf("%s of %s (%s), update period %v, polled every %v", m.Kind, m.Scope, m.Source, m.UpdatePeriod, m.Poll)
+		if m.Device != "" {
+			text += ", " + m.Device
+		}
+		if m.Note != "" {
+			text += ": " + m.Note
+		}
+		add("meter "+m.Name, text)
+	}
+	for _, r := range run.LeftOut {
+		text := r.Reason
+		if r.Remedy != "" {
+			text += "; to get it: " + r.Remedy
+		}
+		add("not metered: "+strings.TrimSpace(r.Source+" "+r.Domain), text)
+	}
+	return list
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}

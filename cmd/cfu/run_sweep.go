@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -47,6 +48,8 @@ type sweep struct {
 // target is the server under test as the cells see it.
 type target struct {
 	url      string
+	http     *http.Client // for all but the requests themselves
+	apiKey   string
 	identity engine.Identity
 	profile  engine.Profile
 	meters   host.Set
@@ -167,7 +170,10 @@ func (s *sweep) allDone(batch int) bool {
 // runBatch launches or finds the server for one batch size, measures its
 // cells, and leaves no process behind.
 func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
-	t := target{url: strings.TrimSuffix(strings.TrimSuffix(s.config.endpoint, "/"), "/v1")}
+	t := target{url: strings.TrimSuffix(strings.TrimSuffix(s.config.endpoint, "/"), "/v1"), apiKey: s.apiKey}
+	if t.http, err = engine.NewClient(s.config.caFile); err != nil {
+		return err
+	}
 	pid := 0
 	if s.config.engineCmd != "" {
 		s.status.say("engine for batch %d: starting", batch)
@@ -184,10 +190,10 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 			err = errors.Join(err, server.Stop(stopCtx))
 		}()
 		t.url, t.exited, t.exitErr, pid = server.URL(), server.Exited(), server.ExitError, server.PID()
-	} else if err := s.awaitEndpoint(ctx, t.url); err != nil {
+	} else if err := s.awaitEndpoint(ctx, t); err != nil {
 		return err
 	}
-	t.identity, err = engine.Identify(ctx, nil, t.url, s.apiKey)
+	t.identity, err = engine.Identify(ctx, t.http, t.url, s.apiKey)
 	if err != nil {
 		return err
 	}
@@ -233,10 +239,10 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 }
 
 // awaitEndpoint waits for a server that is said to run already: not for long.
-func (s *sweep) awaitEndpoint(ctx context.Context, url string) error {
+func (s *sweep) awaitEndpoint(ctx context.Context, t target) error {
 	ctx, cancel := context.WithTimeout(ctx, min(s.config.ready, 3*time.Second))
 	defer cancel()
-	return engine.WaitReady(ctx, nil, url, s.apiKey)
+	return engine.WaitReady(ctx, t.http, t.url, s.apiKey)
 }
 
 // chooseModel settles which model is asked for: the flag's, or the endpoint's
@@ -267,7 +273,7 @@ func (s *sweep) chooseModel(id *engine.Identity) error {
 // needsServerTokenizer reports whether the trace can only be chosen once the
 // server under test can count tokens.
 func (s *sweep) needsServerTokenizer() bool {
-	return s.config.tokenizer == "endpoint" && s.config.selection != "first" && strings.HasPrefix(s.config.dataset, "sharegpt:")
+	return s.config.tokenizer == "endpoint" && s.config.selection != datasets.First
 }
 
 // openTrace selects the requests; t is the server to count tokens with, if

@@ -49,6 +49,8 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 	}
 	s.record.ScheduleHash[c.load.name()] = load.hash
 
+	s.resetPrefixCache(ctx, c.id)
+
 	m, err := s.measure(ctx, dir, label, cell, load)
 	if m.cell.Requests > 0 {
 		s.record.Cells = append(s.record.Cells, m.cell)
@@ -66,6 +68,19 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 	s.live.SetDone(len(s.done), s.remaining())
 	s.status.say("%s: done, %d requests, %d errors, %v", label, m.cell.Requests, m.cell.Errors, (s.clock() - began).Round(100*time.Millisecond))
 	return nil
+}
+
+// resetPrefixCache makes a launched server forget what earlier cells asked,
+// where it can. A given endpoint may serve others, who need their cache: there
+// the salt must do.
+func (s *sweep) resetPrefixCache(ctx context.Context, cell string) {
+	if s.server.exited == nil {
+		return
+	}
+	err := s.server.profile.ResetPrefixCache(ctx, s.server.http, s.server.url, s.apiKey)
+	if err != nil && !errors.Is(err, engine.ErrNoReset) {
+		s.warn("cell %s: %v", cell, err)
+	}
 }
 
 // remaining estimates the time to the sweep's end from the cells so far.
@@ -283,7 +298,7 @@ func (s *sweep) scrapeEngine(ctx context.Context, dir string, meta map[string]st
 		return err
 	}
 	var writeErr error
-	err = engine.Sampler(ctx, s.server.url, time.Second, s.clock, func(e engine.Sample) {
+	err = engine.Sampler(ctx, s.server.http, s.server.url, s.apiKey, time.Second, s.clock, func(e engine.Sample) {
 		if writeErr == nil {
 			writeErr = w.Write([]results.EngineSample{engineSample(e)})
 		}

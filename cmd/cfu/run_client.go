@@ -44,9 +44,9 @@ func openTokenizer(name string, t *target) (datasets.Tokenizer, error) {
 	case name == "endpoint" && t == nil:
 		return nil, nil
 	case name == "endpoint":
-		return engine.NewTokenizer(t.url)
+		return engine.NewTokenizer(t.http, t.url, t.apiKey)
 	case kind == "endpoint":
-		return engine.NewTokenizer(arg)
+		return engine.NewTokenizer(nil, arg, "") // another server: the key is not for it
 	case name == "words":
 		return datasets.Words(), nil
 	case kind == "tiktoken" && arg != "":

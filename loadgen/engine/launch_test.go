@@ -321,7 +321,7 @@ func TestRealEngine(t *testing.T) {
 		t.Errorf("Identify: unknown %v, want the version only", id.Unknown)
 	}
 
-	tok, err := NewTokenizer(s.URL())
+	tok, err := NewTokenizer(nil, s.URL(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

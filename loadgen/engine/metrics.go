@@ -204,8 +204,8 @@ const finalScrape = 2 * time.Second
 // is a Sample with its Err, and the next one is tried; a scrape that takes
 // longer than the interval delays the next. It returns ErrNoMetrics if the
 // first scrape finds none, an error if baseURL is no address, and otherwise nil.
-func Sampler(ctx context.Context, baseURL string, interval time.Duration, clock func() time.Duration, sink func(Sample)) error {
-	e, err := newEndpoint(nil, baseURL, "")
+func Sampler(ctx context.Context, c *http.Client, baseURL, apiKey string, interval time.Duration, clock func() time.Duration, sink func(Sample)) error {
+	e, err := newEndpoint(c, baseURL, apiKey)
 	if err != nil {
 		return err
 	}

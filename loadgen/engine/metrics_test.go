@@ -102,7 +102,7 @@ func TestSampler(t *testing.T) {
 		defer srv.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		var samples []Sample
-		err := Sampler(ctx, srv.URL, time.Millisecond, steps(), func(s Sample) {
+		err := Sampler(ctx, srv.Client(), srv.URL, "", time.Millisecond, steps(), func(s Sample) {
 			samples = append(samples, s)
 			if len(samples) == 4 {
 				cancel()
@@ -126,7 +126,7 @@ func TestSampler(t *testing.T) {
 	t.Run("gives up at once where there are no metrics", func(t *testing.T) {
 		srv := httptest.NewServer(http.NotFoundHandler())
 		defer srv.Close()
-		err := Sampler(t.Context(), srv.URL, time.Hour, steps(), func(s Sample) { t.Errorf("sample %+v, want none", s) })
+		err := Sampler(t.Context(), srv.Client(), srv.URL, "", time.Hour, steps(), func(s Sample) { t.Errorf("sample %+v, want none", s) })
 		if !errors.Is(err, ErrNoMetrics) {
 			t.Errorf("Sampler: %v, want ErrNoMetrics", err)
 		}

@@ -25,12 +25,11 @@ var _ datasets.Tokenizer = (*tokenizer)(nil)
 
 // NewTokenizer returns the tokenizer of the server at baseURL, through its
 // /tokenize, which llama.cpp, vLLM and SGLang have. Special tokens that the
-// server adds to a prompt (BOS) are counted, as in vLLM's benchmark.
-func NewTokenizer(baseURL string) (datasets.Tokenizer, error) {
-	// Idle connections enough for all workers: the default keeps two.
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = tokenizeConcurrency
-	e, err := newEndpoint(&http.Client{Transport: transport}, baseURL, "")
+// server adds to a prompt (BOS) are counted, as in vLLM's benchmark. A nil
+// client is http's default, which opens a connection for most texts; one of
+// NewClient keeps enough of them.
+func NewTokenizer(c *http.Client, baseURL, apiKey string) (datasets.Tokenizer, error) {
+	e, err := newEndpoint(c, baseURL, apiKey)
 	if err != nil {
 		return nil, err
 	}

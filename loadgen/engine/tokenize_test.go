@@ -47,7 +47,7 @@ func TestTokenizer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var most atomic.Int64
-			tok, err := NewTokenizer(tokenizing(t, tt.shape, &most) + "/v1")
+			tok, err := NewTokenizer(nil, tokenizing(t, tt.shape, &most)+"/v1", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestTokenizerFails(t *testing.T) {
 		{"an answer that is no JSON", tokenizing(t, `%s/%d`, new(atomic.Int64)), "/tokenize"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tok, err := NewTokenizer(tt.url)
+			tok, err := NewTokenizer(nil, tt.url, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestTokenizerFails(t *testing.T) {
 			}
 		})
 	}
-	if _, err := NewTokenizer("8000"); err == nil {
+	if _, err := NewTokenizer(nil, "8000", ""); err == nil {
 		t.Error("NewTokenizer takes 8000 for an address")
 	}
 }

@@ -1,0 +1,208 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"cfubench/attribution/lca"
+	"cfubench/meter"
+)
+
+var day = time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+
+func published(t *testing.T, inventory, model string, o lca.Options) []lca.Assessment {
+	t.Helper()
+	inv, err := lca.Load(inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	models, err := lca.PublishedModels()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range models {
+		if m.Title == model {
+			list, err := lca.AssessPublished(inv, []lca.Model{m}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+	}
+	t.Fatalf("no model %q", model)
+	return nil
+}
+
+// The four phases, in the standard's order, in both renderings.
+func TestFourPhases(t *testing.T) {
+	list := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100})
+	var text, page bytes.Buffer
+	if err := Text(&text, list, day); err != nil {
+		t.Fatal(err)
+	}
+	if err := HTML(&page, list, day); err != nil {
+		t.Fatal(err)
+	}
+	for what, got := range map[string]string{"text": text.String(), "html": page.String()} {
+		at := 0
+		for _, phase := range []string{"1. Goal and scope", "2. Life cycle inventory", "3. Life cycle impact assessment", "4. Interpretation"} {
+			next := strings.Index(got[at:], phase)
+			if next < 0 {
+				t.Fatalf("%s: no %q after the phases before it", what, phase)
+			}
+			at += next
+		}
+	}
+}
+
+// Every figure of the inventory is in the report with its source and line, and
+// every result with the lines behind it.
+func TestEveryFigureIsTraceable(t *testing.T) {
+	list := published(t, "olmo2-7b-us", "OLMo 2 7B", lca.Options{})
+	var b bytes.Buffer
+	if err := Text(&b, list, day); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, d := range list[0].Inventory.Figures() {
+		line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(d.Place().Field) + ` .*` + regexp.QuoteMeta(d.String()) + `.*` + regexp.QuoteMeta(d.Source))
+		if !line.MatchString(text) {
+			t.Errorf("the report has no line for %s = %s of %s", d.Place().Field, d, d.Source)
+		}
+	}
+	for _, r := range list[0].Rows {
+		if !strings.Contains(text, r.Category.Title()+", "+string(r.Stage)+": "+r.Source) {
+			t.Errorf("%s %s: its sources are not in the report", r.Category, r.Stage)
+		}
+	}
+}
+
+// One file: nothing is fetched, and what users type cannot become markup.
+func TestPageIsSelfContainedAndEscaped(t *testing.T) {
+	list := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{})
+	for i := range list {
+		list[i].Usage.Cell = `<script>alert(1)</script>`
+		list[i].Inventory.Title = `a <b>bold</b> title`
+	}
+	var b bytes.Buffer
+	if err := HTML(&b, list, day); err != nil {
+		t.Fatal(err)
+	}
+	for _, banned := range []string{"<script", "<b>bold", "<link", "src=", "url(", "@import"} {
+		if strings.Contains(b.String(), banned) {
+			t.Errorf("the page contains %q", banned)
+		}
+	}
+}
+
+// Reports and tables refuse to be empty.
+func TestNothingAssessed(t *testing.T) {
+	var b bytes.Buffer
+	for what, err := range map[string]error{"text": Text(&b, nil, day), "html": HTML(&b, nil, day), "summary": Summary(&b, nil)} {
+		if err == nil {
+			t.Errorf("%s: no error for no assessments", what)
+		}
+	}
+	if _, err := Describe(nil); err == nil {
+		t.Error("disclosure: no error for no assessments")
+	}
+}
+
+// An inventory without training is reported without a figure or break-even, and
+// the scope says what is outside.
+func TestReportWithoutTraining(t *testing.T) {
+	inv, err := lca.Load("cpu-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := lca.Usage{Cell: "b1-c1-r1", Requests: 10, OutputTokens: 100, Energy: 50 * meter.Joule, EnergyKind: meter.KindModel, Metered: lca.Device, BusyTime: time.Minute, Devices: 1}
+	a, err := lca.Assess(inv, u, lca.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := HTML(&b, []lca.Assessment{a}, day); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	if !strings.Contains(page, "training and experimentation are outside, for want of figures") {
+		t.Error("the scope does not say that training is outside")
+	}
+	if strings.Contains(page, "<h3>Break-even</h3>") || strings.Contains(page, "Cost per request") {
+		t.Error("a break-even or figure without an upfront cost")
+	}
+	if !strings.Contains(page, "b1-c1-r1 (energy: model)") {
+		t.Error("modelled energy does not say so")
+	}
+}
+
+// The disclosure block is JSON with what the paper asks for, unknowns named.
+func TestDisclosure(t *testing.T) {
+	d, err := Describe(published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := Disclosure(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"model", "serving", "system_design", "cells", "total_inferences", "development", "embodied_hardware"} {
+		if _, ok := got[key]; !ok {
+			t.Errorf("no %q", key)
+		}
+	}
+	if !strings.Contains(d.Unknown["total_inferences"], "assumed, not counted") {
+		t.Errorf("the assumed number of inferences is not marked: %q", d.Unknown)
+	}
+	if len(d.Development.Training) != 4 || len(d.Development.Experimentation) != 4 {
+		t.Errorf("got %d and %d development figures, want energy, carbon, water and device time of both", len(d.Development.Training), len(d.Development.Experimentation))
+	}
+}
+
+// On a phone's width nothing is wider than the screen: wide tables scroll
+// inside their own box. Measured in a real browser, light and dark.
+func TestPageFitsAPhone(t *testing.T) {
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium: install it to measure the page in a browser")
+	}
+	var page bytes.Buffer
+	if err := HTML(&page, published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100}), day); err != nil {
+		t.Fatal(err)
+	}
+	// A frame of 360 px inside a page that reports the frame's own width.
+	source, err := json.Marshal(page.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := `<iframe id="f" style="width:360px;height:800px;border:0"></iframe><script>
+const f = document.getElementById("f");
+f.onload = () => { const d = f.contentDocument.documentElement; document.title = "width " + d.scrollWidth + " of " + d.clientWidth; };
+f.srcdoc = ` + strings.ReplaceAll(string(source), "</", `<\/`) + `;</script>`
+	path := filepath.Join(t.TempDir(), "frame.html")
+	if err := os.WriteFile(path, []byte(frame), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom", "file://"+path).Output()
+	if err != nil {
+		t.Skipf("chromium does not run here: %v", err)
+	}
+	found := regexp.MustCompile(`<title>width (\d+) of (\d+)</title>`).FindStringSubmatch(string(out))
+	if found == nil {
+		t.Fatal("the browser reported no width")
+	}
+	if found[1] != found[2] {
+		t.Errorf("the page is %s px wide on a screen of %s", found[1], found[2])
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/meter"
+	"cfubench/meter/agent"
+	"cfubench/meter/host"
+)
+
+const agentUsage = `Serves this host's meters to runs on other hosts: start it beside the engine,
+and name it there with --meter agent:HOST:PORT.
+
+usage: cfu agent [flags]
+
+Whoever may read the meters must show a token, a certificate, or both. Without
+either the agent serves this host alone. Both ends take them from the
+environment: CFU_AGENT_TOKEN is the token; CFU_AGENT_CERT and CFU_AGENT_KEY are
+files with this end's certificate and key (PEM), CFU_AGENT_CA with the
+certificates that it accepts of the other.
+
+examples:
+  cfu agent                                          for this host, port 9555
+  CFU_AGENT_TOKEN=… cfu agent --listen :9555         for others
+  cfu agent --meter nvml --meter rapl --poll 20ms
+
+flags:
+`
+
+// agentFlags are the flags of cfu agent.
+type agentFlags struct {
+	listen  string
+	poll    time.Duration
+	options host.Options
+}
+
+// bind declares the flags on fs.
+func (f *agentFlags) bind(fs *pflag.FlagSet) {
+	o := &f.options
+	fs.StringVar(&f.listen, "listen", "127.0.0.1:9555", "Serve at `HOST:PORT`.")
+	fs.StringArrayVar(&o.Specs, "meter", []string{"auto"}, "Serve this `METER`: "+host.Known()+"; repeatable.")
+	fs.DurationVar(&f.poll, "poll", 0, "Read every `D` (default: from the registers' update periods).")
+	fs.StringVar(&o.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
+	fs.StringVar(&o.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the system's).")
+	fs.IntVar(&o.PID, "pid", 0, "Model the process tree of engine process `N`.")
+	fs.StringVar(&o.EndpointURL, "endpoint", "", "Model the process that listens at `URL` on this host.")
+	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in that model.")
+}
+
+// agentCommand is `cfu agent`.
+func agentCommand(ctx context.Context, env environment, args []string) error {
+	var f agentFlags
+	fs := pflag.NewFlagSet("agent", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	f.bind(fs)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			_, err := io.WriteString(env.stdout, agentUsage+fs.FlagUsages())
+			return err
+		}
+		return usagef("%w", err)
+	}
+	if fs.NArg() > 0 {
+		return usagef("unexpected argument %q", fs.Arg(0))
+	}
+	if f.poll < 0 {
+		return usagef("--poll %v: want a positive duration", f.poll)
+	}
+	for _, spec := range f.options.Specs {
+		if err := host.CheckSpec(spec); err != nil {
+			return usagef("%w", err)
+		}
+	}
+	credentials := agent.CredentialsFromEnv(env.getenv)
+	warning, err := credentials.CheckListen(f.listen)
+	if err != nil {
+		return usagef("--listen %w", err)
+	}
+	if warning != "" {
+		fmt.Fprintf(env.stderr, "cfu agent: warning: %s\n", warning)
+	}
+	return f.serve(ctx, env, credentials)
+}
+
+// serve opens the meters and answers until ctx ends.
+func (f *agentFlags) serve(ctx context.Context, env environment, credentials agent.Credentials) (err error) {
+	f.options.Clock = meter.NewClock(time.Now())
+	set, err := host.Open(ctx, f.options)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// A meter with a call under way that does not return stays open.
+		if blocked := (*meter.BlockedError)(nil); !errors.As(err, &blocked) {
+			err = errors.Join(err, set.Close())
+		}
+	}()
+	for _, r := range set.LeftOut {
+		fmt.Fprintf(env.stderr, "cfu agent: not served: %s\n", refusalLine(r))
+	}
+	if len(set.Sources) == 0 {
+		return errors.New("nothing to serve: no meter can be read on this host")
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	server := agent.NewServer(f.options.Clock, set.Sources, set.LeftOut, f.poll, credentials)
+	for _, src := range set.Sources {
+		for _, d := range src.Domains() {
+			fmt.Fprintf(env.stderr, "cfu agent: serving %s (%s, %s)\n", d.Name, d.Kind, d.Device)
+		}
+	}
+	// The address is a result: with port 0 it is how a script learns the port.
+	fmt.Fprintf(env.stdout, "%s\n", listener.Addr())
+	return server.Serve(ctx, listener)
+}
+
+// refusalLine is a refusal in one line.
+func refusalLine(r meter.Refusal) string {
+	line := r.Source
+	if r.Domain != "" {
+		line += " " + r.Domain
+	}
+	line += ": " + r.Reason
+	if r.Remedy != "" {
+		line += " (" + r.Remedy + ")"
+	}
+	return line
+}

@@ -1,0 +1,400 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/meter"
+)
+
+const (
+	// patience is how long an agent may take to answer a question.
+	patience = 10 * time.Second
+	// silence is how long a stream may be without a batch before the connection
+	// is taken for dead: an agent sends one every half second.
+	silence = 4 * time.Second
+	// firstExchanges are made before the first reading is taken, then one every
+	// exchangeEvery.
+	firstExchanges = 16
+	exchangeEvery  = 250 * time.Millisecond
+	// Bounds of the pause before the next attempt to connect.
+	minPause = 50 * time.Millisecond
+	maxPause = time.Second
+	// pendingLimit bounds the readings kept for a sampler that does not come.
+	pendingLimit = 1 << 18
+)
+
+// errRestarted says that the agent is another session than the client knew.
+var errRestarted = errors.New("the agent was restarted")
+
+// connection asks one agent.
+type connection struct {
+	base   *url.URL
+	client *http.Client
+	token  string
+}
+
+// parseAddress reads "HOST:PORT", "http://HOST:PORT" or "https://HOST:PORT".
+func parseAddress(address string) (*url.URL, error) {
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Port() == "" {
+		return nil, errors.New("want agent:HOST:PORT, agent:http://HOST:PORT or agent:https://HOST:PORT")
+	}
+	if u.User != nil {
+		return nil, errors.New("the address has a user name in it; the token belongs into CFU_AGENT_TOKEN")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// CheckAddress says what is wrong with an agent's address, nil if nothing is.
+func CheckAddress(address string) error {
+	_, err := parseAddress(address)
+	return err
+}
+
+func newConnection(address string, credentials Credentials) (*connection, error) {
+	base, err := parseAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	config, err := credentials.tls()
+	if err != nil {
+		return nil, err
+	}
+	return &connection{
+		base: base, token: credentials.Token,
+		client: &http.Client{
+			Transport: &http.Transport{TLSClientConfig: config, DisableCompression: true},
+			// A redirect would carry the token to who knows whom.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// get asks for path; the caller closes the body.
+func (c *connection) get(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+	u := *c.base
+	u.Path, u.RawQuery = path, query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return resp, nil
+	case http.StatusGone:
+		err = errRestarted
+	case http.StatusUnauthorized:
+		err = errors.New("the agent wants another token: set CFU_AGENT_TOKEN as on its host")
+	default:
+		err = fmt.Errorf("status %s", resp.Status)
+	}
+	return nil, errors.Join(err, resp.Body.Close())
+}
+
+// ask gets path's JSON into answer.
+func (c *connection) ask(ctx context.Context, path string, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	resp, err := c.get(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(answer)
+}
+
+// compare makes one comparison of the clocks.
+func (c *connection) compare(ctx context.Context, clock meter.Clock) (exchange, string, error) {
+	var a clockAnswer
+	e := exchange{asked: clock()}
+	err := c.ask(ctx, pathClock, &a)
+	e.answered, e.received, e.sent = clock(), a.Received, a.Sent
+	return e, a.Session, err
+}
+
+// Source is another host's meters. It follows the agent's readings in the
+// background; Read hands over those that have come.
+type Source struct {
+	clock      meter.Clock
+	connection *connection
+	domains    []meter.Domain
+	cancel     context.CancelFunc
+	running    *errgroup.Group
+
+	mu      sync.Mutex
+	session string
+	period  time.Duration
+	index   []int // by the session's domain numbers: ours, −1 for none
+	last    int64 // sequence number of the newest reading taken
+	clocks  alignment
+	newest  []meter.Reading // by domain: the bounds of the last reading handed on
+	lost    []bool          // by domain: a new session has it no more
+	pending []meter.Reading
+	events  Link
+}
+
+var _ meter.Source = (*Source)(nil)
+
+// Link is how the connection to an agent has been.
+type Link struct {
+	Agent string `json:"agent"`
+	// Offset is the agent's monotonic clock less the client's, known to within
+	// ± Uncertainty now; Drift is in seconds a second, valid if HasDrift.
+	Offset           time.Duration `json:"offset_ns"`
+	Uncertainty      time.Duration `json:"offset_uncertainty_ns"`
+	Drift            float64       `json:"drift"`
+	DriftUncertainty float64       `json:"drift_uncertainty"`
+	HasDrift         bool          `json:"has_drift"`
+	Exchanges        int           `json:"exchanges"`
+	// Reconnects counts broken connections, Restarts new sessions of the agent,
+	// Lost the readings that its ring no longer held, ClockSteps the times that
+	// the exchanges contradicted each other.
+	Reconnects int   `json:"reconnects"`
+	Restarts   int   `json:"restarts"`
+	Lost       int64 `json:"lost_readings"`
+	ClockSteps int   `json:"clock_steps"`
+}
+
+// Dial connects to the agent at address ("HOST:PORT", or with http:// or
+// https:// in front), compares the clocks and returns its meters as one source.
+// The agent's own refusals are passed on.
+func Dial(ctx context.Context, clock meter.Clock, address string, credentials Credentials) ([]meter.Source, []meter.Refusal) {
+	refuse := func(err error, remedy string) ([]meter.Source, []meter.Refusal) {
+		return nil, []meter.Refusal{{Source: "agent", Reason: err.Error(), Remedy: remedy}}
+	}
+	c, err := newConnection(address, credentials)
+	if err != nil {
+		return refuse(err, "")
+	}
+	var h hello
+	if err := c.ask(ctx, pathHello, &h); err != nil {
+		return refuse(fmt.Errorf("ask the agent at %s: %w", c.base.Host, err), "start it there: cfu agent --listen HOST:PORT")
+	}
+	left := make([]meter.Refusal, len(h.LeftOut))
+	for i, r := range h.LeftOut {
+		r.Source += "@" + c.base.Host
+		left[i] = r
+	}
+	if len(h.Domains) == 0 {
+		return nil, append(left, meter.Refusal{Source: "agent", Reason: "the agent at " + c.base.Host + " has nothing to read", Remedy: "its own refusals say what is missing"})
+	}
+	s := newSource(clock, c, h)
+	for range firstExchanges {
+		e, session, err := c.compare(ctx, clock)
+		if err != nil || session != h.Session {
+			return refuse(fmt.Errorf("compare clocks with the agent at %s: %w", c.base.Host, errors.Join(err, ctx.Err())), "")
+		}
+		s.clocks.add(e)
+	}
+	s.start(ctx)
+	return []meter.Source{s}, left
+}
+
+func newSource(clock meter.Clock, c *connection, h hello) *Source {
+	s := &Source{
+		clock: clock, connection: c, session: h.Session, period: h.Period, last: h.Last,
+		domains: make([]meter.Domain, len(h.Domains)), index: make([]int, len(h.Domains)),
+		newest: make([]meter.Reading, len(h.Domains)), lost: make([]bool, len(h.Domains)),
+		events: Link{Agent: c.base.Host},
+	}
+	own := h.Host != "" && h.Host == bootID()
+	for i, d := range h.Domains {
+		d.Source += "@" + c.base.Host
+		if !own {
+			d.Host = c.base.Host
+		}
+		s.domains[i], s.index[i] = d, i
+	}
+	return s
+}
+
+// start follows the agent until ctx ends or the source is closed.
+func (s *Source) start(ctx context.Context) {
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.running = new(errgroup.Group)
+	s.running.Go(func() error { s.follow(ctx); return nil })
+	s.running.Go(func() error { s.align(ctx); return nil })
+}
+
+// Domains implements meter.Source.
+func (s *Source) Domains() []meter.Domain { return append([]meter.Domain(nil), s.domains...) }
+
+// Period is the time between two readings of a register at the agent.
+func (s *Source) Period() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.period
+}
+
+// Read implements meter.Source: it appends the readings that have come since
+// the last call, on the client's clock.
+func (s *Source) Read(dst []meter.Reading) []meter.Reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dst = append(dst, s.pending...)
+	s.pending = s.pending[:0]
+	return dst
+}
+
+// Link reports how the connection has been.
+func (s *Source) Link() Link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.events
+	l.Exchanges, l.ClockSteps = len(s.clocks.exchanges), s.clocks.steps
+	if i, ok := s.clocks.offset(s.clock()); ok {
+		l.Uncertainty = i.width() / 2
+		l.Offset = i.lo + l.Uncertainty
+	}
+	l.Drift, l.DriftUncertainty, l.HasDrift = s.clocks.drift()
+	return l
+}
+
+// Close implements meter.Source.
+func (s *Source) Close() error {
+	s.cancel()
+	err := s.running.Wait()
+	s.connection.client.CloseIdleConnections()
+	return err
+}
+
+// follow reads streams of readings, one after the other.
+func (s *Source) follow(ctx context.Context) {
+	pause := minPause
+	for ctx.Err() == nil {
+		began := s.clock()
+		err := s.stream(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, errRestarted) {
+			err = s.rejoin(ctx)
+		}
+		s.mu.Lock()
+		s.events.Reconnects++
+		s.mu.Unlock()
+		if err == nil || s.clock()-began > silence {
+			pause = minPause
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// stream takes readings from where the last stream ended, until the connection
+// breaks or is silent.
+func (s *Source) stream(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dead := time.AfterFunc(patience, cancel)
+	defer dead.Stop()
+	s.mu.Lock()
+	query := url.Values{"session": {s.session}, "after": {strconv.FormatInt(s.last, 10)}}
+	domains := len(s.index)
+	s.mu.Unlock()
+	resp, err := s.connection.get(ctx, pathReadings, query)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return decode(resp.Body, domains, func(batch []numbered) error {
+		dead.Reset(silence)
+		s.take(batch)
+		return nil
+	})
+}
+
+// rejoin learns the agent's new session.
+func (s *Source) rejoin(ctx context.Context) error {
+	var h hello
+	if err := s.connection.ask(ctx, pathHello, &h); err != nil {
+		return err
+	}
+	e, session, err := s.connection.compare(ctx, s.clock)
+	if err != nil {
+		return err
+	}
+	if session != h.Session {
+		return errRestarted
+	}
+	s.restart(h, e)
+	return nil
+}
+
+// restart takes over a new session: its clock is another, its numbers begin
+// anew, and what happened in between nobody read. A domain that it no longer
+// has is lost.
+func (s *Source) restart(h hello, e exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.session, s.period, s.last = h.Session, max(s.period, h.Period), 0
+	steps := s.clocks.steps
+	s.clocks = alignment{steps: steps}
+	s.clocks.add(e)
+	s.events.Restarts++
+	s.index = make([]int, len(h.Domains))
+	found := make([]bool, len(s.domains))
+	for i, d := range h.Domains {
+		s.index[i] = -1
+		for j, own := range s.domains {
+			if own.Name == d.Name && own.Device == d.Device && own.Kind == d.Kind && !found[j] {
+				s.index[i], found[j] = j, true
+				break
+			}
+		}
+	}
+	for j, ok := range found {
+		s.lost[j] = !ok
+	}
+	s.mark(meter.StatusGap)
+}
+
+// align compares the clocks again and again.
+func (s *Source) align(ctx context.Context) {
+	tick := time.NewTicker(exchangeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		e, session, err := s.connection.compare(ctx, s.clock)
+		if err != nil {
+			continue // the stream finds out that the agent is gone
+		}
+		s.mu.Lock()
+		if session == s.session && s.clocks.add(e) {
+			s.mark(meter.StatusClockStep)
+		}
+		s.mu.Unlock()
+	}
+}

@@ -2,10 +2,14 @@ package engine
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
+	stdlog "log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -166,4 +170,38 @@ func TestWaitReady(t *testing.T) {
 			t.Errorf("WaitReady: %v, want the deadline and the last answer", err)
 		}
 	})
+}
+
+// A server with a certificate of its own is trusted by its file alone.
+func TestNewClient(t *testing.T) {
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	defer srv.Close()
+	srv.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+	if err := os.WriteFile(file, ca, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	trusting, err := NewClient(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WaitReady(t.Context(), trusting, srv.URL, ""); err != nil {
+		t.Errorf("with its file: %v, want ready", err)
+	}
+	other, err := NewClient("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Identify(t.Context(), other, srv.URL, ""); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("without: %v, want a refused certificate", err)
+	}
+	if err := os.WriteFile(file, []byte("no certificate\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, file + ".missing"} {
+		if _, err := NewClient(name); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("NewClient(%s): %v, want an error that names it", name, err)
+		}
+	}
 }

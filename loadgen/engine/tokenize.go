@@ -26,9 +26,14 @@ var _ datasets.Tokenizer = (*tokenizer)(nil)
 // NewTokenizer returns the tokenizer of the server at baseURL, through its
 // /tokenize, which llama.cpp, vLLM and SGLang have. Special tokens that the
 // server adds to a prompt (BOS) are counted, as in vLLM's benchmark. A nil
-// client is http's default, which opens a connection for most texts; one of
-// NewClient keeps enough of them.
+// client is one of NewClient, which keeps a connection for each worker.
 func NewTokenizer(c *http.Client, baseURL, apiKey string) (datasets.Tokenizer, error) {
+	if c == nil {
+		var err error
+		if c, err = NewClient(""); err != nil {
+			return nil, err
+		}
+	}
 	e, err := newEndpoint(c, baseURL, apiKey)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"cfubench/attribution"
+	"cfubench/attribution/shapley"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results"
+)
+
+// writeRun writes the raw tables of a run of one cell: eight requests over a
+// counter and a power gauge, all at 200 W.
+func writeRun(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	const ms = time.Millisecond
+	cell := results.Cell{ID: "b2-c2-r1", Batch: 2, Concurrency: 2, Repeat: 1, Requests: 8, Complete: true,
+		IdleBefore: attribution.Window{Start: 0, End: 900 * ms}, Window: attribution.Window{Start: 1000 * ms, End: 3000 * ms},
+		IdleAfter: attribution.Window{Start: 3100 * ms, End: 3900 * ms}}
+	run := results.Run{Cfu: "test", Cells: []results.Cell{cell}, Engine: []results.EngineInfo{{Batch: 2, EffectiveBatch: 2, Kind: "test", Model: "m"}}}
+	if err := results.WriteRun(dir, run); err != nil {
+		t.Fatal(err)
+	}
+	folder := results.CellDir(dir, cell.ID)
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var records []loadgen.Record
+	for i := range 8 {
+		sent := time.Duration(1050+220*i) * ms
+		r := loadgen.Record{Request: i, Due: sent, Sent: sent, FirstToken: sent + 60*ms, LastToken: sent + 290*ms, Done: sent + 300*ms,
+			PromptTokens: 10 + 30*i, OutputTokens: 20, CachedTokens: loadgen.Unknown, TargetOutputTokens: 20,
+			TokenAt: []time.Duration{sent + 60*ms}, TokenCount: []int32{20}, Status: 200, ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never}
+		if i == 7 {
+			r.Err, r.OutputTokens = "the stream was cut", loadgen.Unknown
+		}
+		records = append(records, r)
+	}
+	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), map[string]string{"model": "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := requests.Write(records); err != nil {
+		t.Fatal(err)
+	}
+	if err := requests.Close(); err != nil {
+		t.Fatal(err)
+	}
+	domains := []meter.Domain{
+		{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindCounter, Scope: meter.ScopeGPU, UpdatePeriod: 20 * ms, Quantum: meter.Millijoule, Limit: 300 * meter.Watt},
+		{Name: "grace0", Device: "hwmon1", Source: "hwmon", Kind: meter.KindPower, Scope: meter.ScopeGrace, UpdatePeriod: 50 * ms},
+	}
+	table, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), domains, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readings []meter.Reading
+	for at := time.Duration(0); at < 4*time.Second; at += 5 * ms {
+		published := at - at%(20*ms)
+		readings = append(readings,
+			meter.Reading{Domain: 0, Before: at, After: at + 100*time.Microsecond, HasEnergy: true, Energy: meter.Joule + meter.EnergyOf(200*meter.Watt, published), Status: meter.StatusOK},
+			meter.Reading{Domain: 1, Before: at, After: at + 100*time.Microsecond, HasPower: true, Power: 200 * meter.Watt, Status: meter.StatusOK})
+	}
+	if err := table.Write(readings); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// command runs one command line in process.
+func runCommand(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = Main(context.Background(), environment{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}, args)
+	return out.String(), errs.String(), code
+}
+
+// TestAttributeClosesAndRepeats is what a user who checks our numbers does: sum
+// the rows of every convention and domain, hold them against the counter's
+// difference in the metadata, find that in the raw readings, and run it again.
+func TestAttributeClosesAndRepeats(t *testing.T) {
+	dir := writeRun(t)
+	table := filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile)
+	model := shapley.File{Schema: 1, Features: attribution.Features, Coefficients: []float64{0.01, 4, 3, 8, 0}}
+	text, err := model.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	calibration := filepath.Join(t.TempDir(), "calibration.json")
+	if err := os.WriteFile(calibration, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"attribute", dir, "--convention", "token,phase,equal,residency,steady,shapley", "--weights", "1:4", "--calibration", calibration}
+	stdout, stderr, code := runCommand(t, args...)
+	if code != 0 {
+		t.Fatalf("got exit %d, want 0: %s", code, stderr)
+	}
+	if !strings.Contains(stdout, "residency") || !strings.Contains(stdout, "conventions differ by") {
+		t.Errorf("got table without the conventions or their spread:\n%s", stdout)
+	}
+	shares, meta, err := results.ReadEnergy(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := make(map[string]meter.Energy)
+	for _, s := range shares {
+		sums[s.Convention+"."+s.Domain] += s.Energy
+	}
+	if len(sums) != 10 {
+		t.Errorf("got rows of %d conventions and domains, want 5 × 2", len(sums))
+	}
+	// Two slots are not kept full here, so there is no steady state.
+	if got, want := meta["refused.steady.gpu0"], "no saturated window"; !strings.HasPrefix(got, want) || !strings.Contains(stderr, want) {
+		t.Errorf("steady: metadata say %q and stderr %q, want both to say %q", got, stderr, want)
+	}
+	for key, sum := range sums {
+		_, domain, _ := strings.Cut(key, ".")
+		want, err := strconv.ParseInt(meta[results.MetaCounter+domain], 10, 64)
+		if err != nil {
+			t.Fatalf("metadata of %s: %v", domain, err)
+		}
+		if int64(sum) != want {
+			t.Errorf("%s: rows sum to %d µJ, want the counter's difference of %d", key, sum, want)
+		}
+	}
+	readings, err := results.ReadReadings(filepath.Join(filepath.Dir(table), results.ReadingsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := func(at time.Duration) (v meter.Energy) {
+		for _, r := range readings.ByDomain[0] {
+			if r.After <= at {
+				v = r.Energy
+			}
+		}
+		return v
+	}
+	if got, want := meta[results.MetaCounter+"gpu0"], strconv.FormatInt(int64(held(3*time.Second)-held(time.Second)), 10); got != want {
+		t.Errorf("counter difference in the metadata: got %s µJ, want the raw readings' %s", got, want)
+	}
+	if got := meta["model"]; got != "m" {
+		t.Errorf("run constant model: got %q, want %q kept", got, "m")
+	}
+	var window struct {
+		Energy int64 `json:"energy_uj"`
+		Scale  int64 `json:"scale_uj"`
+	}
+	if err := json.Unmarshal([]byte(meta["window.gpu0"]), &window); err != nil {
+		t.Fatal(err)
+	}
+	if got := float64(window.Energy) / 1e6; math.Abs(got-400) > 0.1 || window.Scale == 0 {
+		t.Errorf("energy of the window: got %g J with scale uncertainty %d µJ, want 400 J and some", got, window.Scale)
+	}
+	first, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := runCommand(t, args...); code != 0 {
+		t.Fatalf("second time: got exit %d, want 0: %s", code, stderr)
+	}
+	second, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first, second) {
+		t.Error("the same tables and flags gave another energy.arrow, want the same bytes")
+	}
+}
+
+// A gauge without a limit bounds nothing from above, and says so.
+func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
+	dir := writeRun(t)
+	if _, stderr, code := runCommand(t, "attribute", dir, "--convention", "equal"); code != 0 {
+		t.Fatalf("got exit %d, want 0: %s", code, stderr)
+	}
+	shares, _, err := results.ReadEnergy(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range shares {
+		if s.Request < 0 {
+			continue
+		}
+		if bounded := s.Hi != attribution.Unbounded; bounded != (s.Domain == "gpu0") {
+			t.Errorf("request %d in %s: upper bound %v, want one for the counter only", s.Request, s.Domain, s.Hi)
+		}
+		if wantFailed := s.Request == 7; strings.Contains(strings.Join(s.Flags, " "), attribution.FlagFailed) != wantFailed {
+			t.Errorf("request %d: flags %v, want %s: %v", s.Request, s.Flags, attribution.FlagFailed, wantFailed)
+		}
+	}
+}

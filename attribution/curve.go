@@ -109,28 +109,42 @@ func (c *Curve) cover(w Window) (epoch, string) {
 	return a, ""
 }
 
+// checkSpans are the numbers of edges over which limits are checked: one edge
+// shows a short excess, several show one that is small.
+var checkSpans = [...]int{1, 5, 50}
+
 // checkLimits drops a power limit or floor that the register itself
 // contradicts, because a bracket made with it would not hold.
 func (c *Curve) checkLimits() []Warning {
 	var warnings []Warning
 	for _, e := range c.epochs {
 		for k := e.first + 2; k < e.last; k++ {
-			// The energy between edges k-1 and k was at least least, within
-			// the longest time that can lie between them.
-			de := float64(c.value[k]-c.value[k-1]) - 2*c.quantum
-			longest := float64(c.floorAt[k] - c.ceilAt[k-1])
-			shortest := float64(c.ceilAt[k] - c.floorAt[k-1])
-			if c.limit > 0 && de > c.limit*longest {
-				warnings = append(warnings, Warning{"above_limit", c.domain.Name, c.floorAt[k],
-					fmt.Sprintf("mean power of at least %.1f W exceeds the power limit %v: the limit is not used", de/longest*1e3, c.domain.Limit)})
-				c.limit = 0
-			}
-			if c.floor > 0 && shortest > 0 && de+4*c.quantum < c.floor*shortest {
-				warnings = append(warnings, Warning{"below_floor", c.domain.Name, c.ceilAt[k],
-					fmt.Sprintf("mean power of at most %.1f W is under the floor %v: the floor is not used", (de+4*c.quantum)/shortest*1e3, c.domain.Floor)})
-				c.floor = 0
+			for _, span := range checkSpans {
+				if k-span > e.first { // the first knot's time is not known
+					warnings = append(warnings, c.checkBetween(k-span, k)...)
+				}
 			}
 		}
+	}
+	return warnings
+}
+
+// checkBetween holds the limits against what passed between knots j and k.
+func (c *Curve) checkBetween(j, k int) []Warning {
+	var warnings []Warning
+	// At least and at most this much passed, in no more and no less than these.
+	least := float64(c.value[k]-c.value[j]) - 2*c.quantum
+	most := least + 4*c.quantum
+	longest, shortest := float64(c.floorAt[k]-c.ceilAt[j]), float64(c.ceilAt[k]-c.floorAt[j])
+	if c.limit > 0 && least > c.limit*longest {
+		warnings = append(warnings, Warning{"above_limit", c.domain.Name, c.floorAt[k],
+			fmt.Sprintf("mean power of at least %.1f W exceeds the power limit %v: the limit is not used", least/longest*1e3, c.domain.Limit)})
+		c.limit = 0
+	}
+	if c.floor > 0 && shortest > 0 && most < c.floor*shortest {
+		warnings = append(warnings, Warning{"below_floor", c.domain.Name, c.ceilAt[k],
+			fmt.Sprintf("mean power of at most %.1f W is under the floor %v: the floor is not used", most/shortest*1e3, c.domain.Floor)})
+		c.floor = 0
 	}
 	return warnings
 }

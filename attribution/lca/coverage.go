@@ -98,7 +98,7 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	}) {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))
 	}
-	if m := inv.Model; u.Model != "" && (m.Training != nil || m.Experimentation != nil) && !names(u.Model, m.Title) {
+	if m := inv.Model; u.Model != "" && (m.Training != nil || m.Experimentation != nil) && !NamesModel(u.Model, m.Title) {
 		s.warn("the run served %s, but training and experimentation are those of %s: give an inventory of your own", u.Model, m.Title)
 	}
 	for _, c := range s.categories() {
@@ -116,9 +116,9 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	}
 }
 
-// names reports whether every word of title, parentheses apart, is a word of
+// NamesModel reports whether every word of title, parentheses apart, is a word of
 // the served model's name: "OLMo 2 7B" names allenai/OLMo-2-1124-7B-Instruct.
-func names(served, title string) bool {
+func NamesModel(served, title string) bool {
 	words := func(text string) []string {
 		return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	}

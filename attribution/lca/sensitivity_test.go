@@ -233,7 +233,7 @@ func TestServedModelIsRecognised(t *testing.T) {
 		{"SmolLM2-135M-Instruct-Q4", "OLMo 2 7B", false},
 	}
 	for _, test := range tests {
-		if got := names(test.served, test.title); got != test.want {
+		if got := NamesModel(test.served, test.title); got != test.want {
 			t.Errorf("%s as %s: got %v, want %v", test.served, test.title, got, test.want)
 		}
 	}

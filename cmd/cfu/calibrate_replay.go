@@ -83,7 +83,6 @@ type replayer struct {
 	source      *cputime.Source
 	clock       meter.Clock
 	conventions []attribution.Convention
-	idle        attribution.Idle
 }
 
 // measure launches the engine and measures the groups of each kind; with an

@@ -110,17 +110,20 @@ func footprintCharts(s results.Summary) []chart {
 			}
 		}
 		stacks.Axis = unit + " per request" + kindLabel(s)
-		charts = add(charts, stacks.SVG(), category.Title()+" per request, by stage", false)
+		charts = add(charts, stacks.SVG(), capital(category.Title())+" per request, by stage", false)
 	}
 	return add(charts, amortization(s, cells), "Greenhouse gas per request against the requests that the model serves in its life", false)
 }
+
+// capital makes the first letter a capital.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // readable picks a prefix so that the figures of a category are neither tiny
 // nor huge.
 func readable(f results.CategoryFootprint) (unit string, factor float64) {
 	total := math.Abs(f.Stages[string(lca.Total)])
 	small := map[string][2]string{
-		"kg CO2e": {"g CO2e", "mg CO2e"}, "kWh": {"Wh", "mWh"}, "L": {"mL", "µL"}, "kg Sb eq": {"g Sb eq", "mg Sb eq"}, "MJ": {"kJ", "J"},
+		"kg CO2e": {"g CO2e", "mg CO2e"}, "kWh": {"Wh", "mWh"}, "L": {"mL", "µL"}, "kg Sb eq": {"g Sb eq", "mg Sb eq"}, "MJ": {"kJ", "J"}, "USD": {"mUSD", "µUSD"},
 	}
 	names, ok := small[f.Unit]
 	switch {
@@ -165,7 +168,7 @@ func amortization(s results.Summary, cells []results.CellSummary) string {
 }
 
 func conventionText(s results.Summary) string {
-	text := "While requests share a server, whose energy it is is a convention. All conventions sum to the counter; boxes are 25, 50 and 75 %, whiskers 5 and 95 % of requests."
+	text := "While requests share a server, no meter can tell whose energy it is: a convention decides. All conventions sum to the counter; boxes are 25, 50 and 75 %, whiskers 5 and 95 % of requests."
 	var worst *results.SpreadSummary
 	var where string
 	for _, c := range firstCells(s) {

@@ -180,7 +180,11 @@ func (s Boxes) SVG() string {
 			fmt.Fprintf(&c.b, `<path fill="none" stroke="%s" stroke-width="1.2" d="M%s %sH%sM%s %sH%s"/>`+"\n", color(i),
 				num(x.at(b.P5)), num(middle), num(x.at(b.P25)), num(x.at(b.P75)), num(middle), num(x.at(b.P95)))
 			hint := fmt.Sprintf("%s, %s: median %s, 5 to 95 %% %s to %s", g.Name, s.Names[i], label(rounded(b.P50)), label(rounded(b.P5)), label(rounded(b.P95)))
-			c.rect(x.at(b.P25), y, max(1, x.at(b.P75)-x.at(b.P25)), box-2, color(i), hint)
+			if x.at(b.P75)-x.at(b.P25) < 3 { // all alike: a mark, with no median in it
+				c.rect(x.at(b.P50)-1.5, y, 3, box-2, color(i), hint)
+				continue
+			}
+			c.rect(x.at(b.P25), y, x.at(b.P75)-x.at(b.P25), box-2, color(i), hint)
 			fmt.Fprintf(&c.b, `<path stroke="var(--paper)" stroke-width="2" d="M%s %sv%d"/>`+"\n", num(x.at(b.P50)), num(y), box-2)
 		}
 	}

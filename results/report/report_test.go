@@ -1,0 +1,159 @@
+package report_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cfubench/attribution"
+	"cfubench/meter"
+	"cfubench/results"
+	"cfubench/results/report"
+	"cfubench/results/simulated"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// spec is a sweep over two batch sizes and two loads.
+func spec() simulated.Spec {
+	return simulated.Spec{
+		Seed: 1, Model: "SmolLM2-135M", Batches: []int{1, 8}, Concurrencies: []int{1, 8}, Repeats: 2, Requests: 80,
+		Server: simulated.DefaultServer(), Inventory: "olmo2-7b",
+		Conventions: []attribution.Convention{attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{}, attribution.Equal{}},
+	}
+}
+
+// pages are the runs whose reports are goldens.
+func pages() map[string]func(*simulated.Spec) {
+	return map[string]func(*simulated.Spec){
+		"sweep": func(*simulated.Spec) {},
+		// A model in place of a sensor, one chunk for three tokens, failures.
+		"modelled": func(s *simulated.Spec) {
+			s.Kind, s.Repeats, s.Batches, s.Failures, s.Server.Chunk = meter.KindModel, 1, []int{4}, 0.03, 3
+			s.Concurrencies, s.Requests = []int{4}, 60
+		},
+		// Open loop, too many requests to draw one by one.
+		"rates": func(s *simulated.Spec) {
+			s.Concurrencies, s.Rates, s.Repeats, s.Requests = nil, []float64{0.5, 2, 8}, 1, 200
+			s.Server.Output = 12
+		},
+		// Interrupted: no headline figure.
+		"invalid": func(s *simulated.Spec) {
+			s.Incomplete, s.Batches, s.Concurrencies, s.Repeats, s.Requests = true, []int{4}, []int{4}, 1, 30
+		},
+	}
+}
+
+// render makes the report of a page's run.
+func render(t *testing.T, change func(*simulated.Spec)) (results.Summary, []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	s := spec()
+	change(&s)
+	run, err := s.Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	summary, err := results.SummarizeWith(dir, results.Options{Limits: results.DefaultLimits(), Traces: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := report.Write(&b, run, summary); err != nil {
+		t.Fatal(err)
+	}
+	return summary, b.Bytes()
+}
+
+func TestGoldens(t *testing.T) {
+	for name, change := range pages() {
+		t.Run(name, func(t *testing.T) {
+			_, got := render(t, change)
+			golden := filepath.Join("testdata", name+".html")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("the report differs from %s from byte %d on; go test ./results/report -update writes it anew", golden, firstDifference(got, want))
+			}
+		})
+	}
+}
+
+func firstDifference(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return min(len(a), len(b))
+}
+
+func TestReportIsSelfContained(t *testing.T) {
+	_, page := render(t, pages()["sweep"])
+	for _, forbidden := range []string{"<script", "http://", "https://", "@import", "url(", "<link rel=\"stylesheet\""} {
+		text := strings.ReplaceAll(string(page), `xmlns="http://www.w3.org/2000/svg"`, "")
+		if strings.Contains(text, forbidden) {
+			t.Errorf("the report contains %q", forbidden)
+		}
+	}
+}
+
+func TestModelledJoulesSaySo(t *testing.T) {
+	_, page := render(t, pages()["modelled"])
+	text := string(page)
+	for _, want := range []string{"modelled, not measured", "J/request (model)", "J per request, model", "power, W, model", "process (model)", "modelled_energy", "Joules here come from a model"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report of a modelled run lacks %q", want)
+		}
+	}
+	_, page = render(t, pages()["sweep"])
+	if strings.Contains(string(page), "modelled") && strings.Contains(string(page), "(model)") {
+		t.Error("the report of a measured run speaks of a model")
+	}
+}
+
+func TestInvalidRunShowsNoHeadlineFigure(t *testing.T) {
+	s, page := render(t, pages()["invalid"])
+	if s.Validity.Verdict != results.Invalid {
+		t.Fatalf("verdict = %q, want %q", s.Validity.Verdict, results.Invalid)
+	}
+	text := string(page)
+	if !strings.Contains(text, "invalid: incomplete") || !strings.Contains(text, "interrupted; its rows are kept") {
+		t.Error("the report does not say why the run is invalid")
+	}
+	per := results.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
+	if strings.Contains(text, ">"+per+"<") || strings.Contains(text, "<svg") {
+		t.Errorf("the report shows a figure (%s J/request) or a chart of an invalid run", per)
+	}
+}
+
+func TestTextIsEscaped(t *testing.T) {
+	dir := t.TempDir()
+	s := spec()
+	s.Model, s.Repeats = `<script>alert("x")</script>`, 1
+	run, err := s.Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	summary, err := results.Summarize(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := report.Write(&b, run, summary); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "<script>alert") {
+		t.Error("a model's name is taken for HTML")
+	}
+}

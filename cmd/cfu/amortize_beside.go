@@ -33,7 +33,9 @@ func findingsOf(a *lca.Assessment, model, rate, source string) findings {
 	if o, ok := a.Outcome(lca.GWP, lca.Inference); ok {
 		f.grams = o.Value * 1e3 / float64(u.Requests) * publishedPer
 	}
-	if b, ok := a.TrainingBreakEven(); ok {
+	// Another model's training says nothing of this one.
+	other := u.Model != "" && !lca.NamesModel(u.Model, a.Inventory.Model.Title)
+	if b, ok := a.TrainingBreakEven(); ok && !other {
 		f.breakEven = b.Requests
 	}
 	if a.Run != nil && a.Run.BreakEven != nil {
@@ -148,5 +150,9 @@ func findingsTable(w io.Writer, list []findings) error {
 			strconv.FormatFloat(f.joules, 'g', 4, 64), requests(f.breakEven), requests(f.printed),
 		}, "\t"))
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "\nmeasured kWh are as metered and their gCO2e have the inventory's PUE; published kWh are taken to have the PUE in them (docs/lca.md)")
+	return err
 }

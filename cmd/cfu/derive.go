@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"cfubench/attribution/lca"
 	"cfubench/results"
@@ -60,19 +59,28 @@ func (f derivationFlags) derive(env environment, out string) error {
 	for _, w := range lca.Warnings(assessments) {
 		warn("%s", w)
 	}
-	summary, err := results.Summarize(out)
+	summary, last, err := f.summarize(out)
 	if err != nil {
-		return err
-	}
-	if err := results.WriteSummary(out, summary); err != nil {
 		return err
 	}
 	if err := summary.WriteTable(env.stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.stdout, "\n%s\n", filepath.Join(out, results.SummaryFile))
-	if !summary.Validity.Valid() {
-		return fmt.Errorf("the run is invalid: %s", strings.Join(summary.Validity.Codes(), ", "))
+	fmt.Fprintf(env.stdout, "\n%s\n", last)
+	return verdictError(summary)
+}
+
+// summarize writes summary.json and, if it is asked for, report.html, and
+// returns the path of the last of them.
+func (f derivationFlags) summarize(out string) (results.Summary, string, error) {
+	if f.report {
+		path := filepath.Join(out, results.ReportFile)
+		s, err := writeReport(out, path, results.Options{Limits: results.DefaultLimits()})
+		return s, path, err
 	}
-	return nil
+	s, err := results.Summarize(out)
+	if err != nil {
+		return s, "", err
+	}
+	return s, filepath.Join(out, results.SummaryFile), results.WriteSummary(out, s)
 }

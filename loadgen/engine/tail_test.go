@@ -13,9 +13,11 @@ func TestRedact(t *testing.T) {
 	for _, tt := range []struct{ name, command, want string }{
 		{"an option and its value", "vllm serve m --api-key sk-1 --port 1", "vllm serve m --api-key *** --port 1"},
 		{"with an equals sign", "llama-server --api-key=sk-1", "llama-server --api-key=***"},
-		{"in quotes", `x --hf-token "a b" y`, `x --hf-token "***" y`},
-		{"a variable before the command", "HF_TOKEN=t VLLM_API_KEY='k 1' vllm serve", "HF_TOKEN=*** VLLM_API_KEY='***' vllm serve"},
+		{"in quotes", `x --hf-token "a b" y`, `x --hf-token *** y`},
+		{"a variable before the command", "HF_TOKEN=t VLLM_API_KEY='k 1' vllm serve", "HF_TOKEN=*** VLLM_API_KEY=*** vllm serve"},
 		{"nothing to hide", "engine --batch {batch} --port {port}", "engine --batch {batch} --port {port}"},
+		{"a short key is not replaced elsewhere", "x --api-key 1 --port 11", "x --api-key *** --port 11"},
+		{"an option that only ends like one", "x --max-token 5 --no-token 7", "x --max-token 5 --no-token 7"},
 		{"words that only look like it", "x --max-num-batched-tokens 8 --api-keyboard k", "x --max-num-batched-tokens 8 --api-keyboard k"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -23,6 +25,18 @@ func TestRedact(t *testing.T) {
 				t.Errorf("Redact(%s) = %s, want %s", tt.command, got, tt.want)
 			}
 		})
+	}
+}
+
+// A key that the command takes from the environment is known to the shell only:
+// the log must not have it either.
+func TestSecretsOfTheEnvironment(t *testing.T) {
+	t.Setenv("MY_KEY", "sk-from-environment")
+	var log strings.Builder
+	tail := newTail(&log, secrets(`vllm serve m --api-key "$MY_KEY" --seed 1`))
+	fmt.Fprintln(tail, "args: api_key=sk-from-environment seed=1")
+	if want := "args: api_key=*** seed=1\n"; log.String() != want {
+		t.Errorf("the log has %q, want %q", log.String(), want)
 	}
 }
 

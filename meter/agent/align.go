@@ -56,9 +56,10 @@ func (a *alignment) add(e exchange) (stepped bool) {
 	return stepped
 }
 
-// drifted is how far the clocks may move against each other in d.
+// drifted is how far the clocks may move against each other in d, with a
+// nanosecond for the rounding of each.
 func drifted(d time.Duration) time.Duration {
-	return time.Duration(math.Ceil(maxDrift * float64(d.Abs())))
+	return time.Duration(math.Ceil(maxDrift*float64(d.Abs()))) + 2
 }
 
 // offset is the interval that holds agent clock − client clock at client time

@@ -75,6 +75,7 @@ func families() []family {
 		{name: "cputime", open: openCPUTime},
 		{name: "scrape", argument: "URL", open: openScrape},
 		{name: "redfish", argument: "URL", open: openRedfish},
+		{name: "agent", argument: "HOST:PORT", open: openAgent},
 	}
 }
 

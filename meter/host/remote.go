@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"cfubench/meter"
+	"cfubench/meter/agent"
 	"cfubench/meter/redfish"
 	"cfubench/meter/scrape"
 )
@@ -25,6 +26,14 @@ func openRedfish(ctx context.Context, o Options, address string) ([]meter.Source
 		return nil, nil, err
 	}
 	sources, left := redfish.Open(ctx, o.Clock, address, redfish.CredentialsFromEnv(o.Getenv))
+	return sources, left, nil
+}
+
+func openAgent(ctx context.Context, o Options, address string) ([]meter.Source, []meter.Refusal, error) {
+	if err := agent.CheckAddress(address); err != nil {
+		return nil, nil, err
+	}
+	sources, left := agent.Dial(ctx, o.Clock, address, agent.CredentialsFromEnv(o.Getenv))
 	return sources, left, nil
 }
 

@@ -3,20 +3,89 @@ package loadgen
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
+// A certificate counts every token, holds the client's stamps against the
+// server's, and can be kept as JSON. How good the figures are depends on the
+// host, so nothing here bounds them but what physics does.
 func TestCertify(t *testing.T) {
-	c, err := Certify(context.Background(), CertifyOptions{Streams: 8, Tokens: 10, Rounds: 2, Rate: 200, ScheduleRequests: 20})
+	c, err := Certify(context.Background(), CertifyOptions{
+		Streams: 8, Tokens: 10, Rounds: 2, Rate: 200, ScheduleRequests: 20,
+		Bounds: Bounds{TTFTErrorMean: time.Minute, TTFTErrorP99: time.Minute, GapErrorMean: time.Minute, LatenessP99: time.Minute},
+	})
 	if err != nil {
 		t.Fatalf("Certify: %v", err)
 	}
 	if c.Requests != 16 || c.Tokens != 160 {
 		t.Errorf("got %d requests, %d tokens: want 16, 160", c.Requests, c.Tokens)
 	}
-	b, err := json.MarshalIndent(c, "", "  ")
+	// The clocks are one: no token is seen before it is written, no request
+	// arrives before it is due.
+	if c.ReceiveLagP50 <= 0 || c.ReceiveLagP99 < c.ReceiveLagP50 || c.TTFTErrorMean <= 0 || c.LatenessP50 < 0 || c.ArrivalP50 < c.LatenessP50 {
+		t.Errorf("got lags %v and %v, TTFT error %v, lateness %v, arrival %v: want them positive and in order",
+			c.ReceiveLagP50, c.ReceiveLagP99, c.TTFTErrorMean, c.LatenessP50, c.ArrivalP50)
+	}
+	if c.CPUPerToken <= 0 {
+		t.Errorf("processor time a token: got %v, want some", c.CPUPerToken)
+	}
+	if slices.ContainsFunc(c.Reasons, func(r string) bool { return r != FlagStarved }) {
+		t.Errorf("reasons: got %v, want none but the host's own", c.Reasons)
+	}
+	b, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s", b)
+	var back Certificate
+	if err := json.Unmarshal(b, &back); err != nil || back.TTFTErrorMean != c.TTFTErrorMean || back.Bounds != c.Bounds {
+		t.Errorf("back from JSON: got %+v, %v; want %+v", back, err, c)
+	}
+}
+
+func TestCertificateIsJudged(t *testing.T) {
+	within := Certificate{Bounds: DefaultBounds(), TTFTErrorMean: 200 * time.Microsecond, TTFTErrorP99: time.Millisecond, LatenessP99: time.Millisecond}
+	for _, tt := range []struct {
+		name         string
+		change       func(*Certificate)
+		lost, failed int
+		want         []string
+	}{
+		{"within its bounds", func(*Certificate) {}, 0, 0, nil},
+		{"a mean TTFT error above its bound", func(c *Certificate) { c.TTFTErrorMean = 2 * time.Millisecond }, 0, 0, []string{"ttft_error_mean"}},
+		{"a tail above its bound", func(c *Certificate) { c.TTFTErrorP99 = time.Second }, 0, 0, []string{"ttft_error_p99"}},
+		{"gaps that seem too short count as well", func(c *Certificate) { c.GapErrorMean = -time.Millisecond }, 0, 0, []string{"gap_error_mean"}},
+		{"a schedule that is not kept", func(c *Certificate) { c.LatenessP99 = time.Second }, 0, 0, []string{"lateness_p99"}},
+		{"events lost", func(*Certificate) {}, 1, 0, []string{"events_lost"}},
+		{"requests failed", func(*Certificate) {}, 0, 1, []string{"request_errors"}},
+		{"a client that waits for its processor", func(c *Certificate) {
+			c.RunQueue = RunQueue{Known: true, Starved: time.Second, Sampled: 5 * time.Second}
+		}, 0, 0, []string{FlagStarved}},
+		{"a little waiting is none of that", func(c *Certificate) {
+			c.RunQueue = RunQueue{Known: true, Starved: 100 * time.Millisecond, Sampled: 5 * time.Second}
+		}, 0, 0, nil},
+	} {
+		c := within
+		tt.change(&c)
+		c.judge(tt.lost, tt.failed)
+		if !slices.Equal(c.Reasons, tt.want) || c.Valid != (len(tt.want) == 0) || len(c.Warnings) != len(tt.want) {
+			t.Errorf("%s: got valid %v, reasons %v, %d warnings; want reasons %v", tt.name, c.Valid, c.Reasons, len(c.Warnings), tt.want)
+		}
+	}
+}
+
+func TestCertifyRefuses(t *testing.T) {
+	for name, o := range map[string]CertifyOptions{
+		"no streams":         {},
+		"a negative length":  {Streams: 1, Tokens: -1},
+		"a negative rate":    {Streams: 1, Rate: -1},
+		"a mock not there":   {Streams: 1, Mock: []string{"/nonexistent/mock"}},
+		"a mock that is mum": {Streams: 1, Mock: []string{"true"}},
+	} {
+		if _, err := Certify(context.Background(), o); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, want an error in one line", name, err)
+		}
+	}
 }

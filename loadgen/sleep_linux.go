@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +14,11 @@ const fineSleep = 2 * time.Millisecond
 
 // sleepUntil returns at due on the clock now, or when ctx ends.
 func sleepUntil(ctx context.Context, due time.Duration, now func() time.Duration) error {
-	if wait := due - now() - fineSleep; wait > 0 {
+	wait := due - now()
+	if wait <= 0 {
+		return context.Cause(ctx)
+	}
+	if wait -= fineSleep; wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -22,6 +27,11 @@ func sleepUntil(ctx context.Context, due time.Duration, now func() time.Duration
 			return context.Cause(ctx)
 		}
 	}
+	// The kernel may round a sleep up by the thread's timer slack, 50 µs unless
+	// it is set.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	for {
 		wait := due - now()
 		if wait <= 0 {

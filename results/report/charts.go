@@ -30,7 +30,7 @@ func sections(s results.Summary) []section {
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
 			Text: "Share of completed requests at or below a latency, over the whole run. Dashed lines, where they differ, count from the intended send time."},
 		{ID: "trace", Title: "Power over time", Charts: traceCharts(s),
-			Text: "Mean power from the counter, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."},
+			Text: "Mean power from the energy readings, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."},
 		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
 			Text: "Cost of one request by stage of the life cycle, and how it falls as the model serves more requests in its life."},
 		{ID: "conventions", Title: "Whose energy it is", Charts: conventionCharts(s), Text: conventionText(s)},

@@ -96,9 +96,7 @@ func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
 	a.Outcomes, a.BreakEven = s.outcomes(u)
 	a.Contributions = s.contributions()
 	a.Sensitivity = s.tornado()
-	for _, unit := range units {
-		a.Rows = append(a.Rows, a.rows(unit)...)
-	}
+	a.Rows = a.rows(units)
 	return a, nil
 }
 
@@ -126,23 +124,29 @@ func withUtilisation(parts []Hardware, share float64) []Hardware {
 	return parts
 }
 
-// rows scales the outcomes to one functional unit. The total is the sum of the
-// scaled stages, in their order, so that it is theirs to the last bit.
-func (a *Assessment) rows(unit counted) []Row {
-	var rows []Row
-	total := 0.0
-	for _, o := range a.Outcomes {
-		row := Row{
-			Cell: a.Usage.Cell, FunctionalUnit: unit.name, Category: o.Category, Unit: o.Category.Unit(), Stage: o.Stage,
-			Value: o.Value / unit.count, Lo: o.Lo / unit.count, Hi: o.Hi / unit.count,
-			Boundary: a.boundary(o.Category, o.Stage), Source: a.source(o.Category, o.Stage),
+// rows scales the outcomes to each functional unit. The total is the sum of
+// the scaled stages, in their order, so that it is theirs to the last bit.
+func (a *Assessment) rows(units []counted) []Row {
+	boundaries, sources := make([]string, len(a.Outcomes)), make([]string, len(a.Outcomes))
+	for i, o := range a.Outcomes {
+		boundaries[i], sources[i] = a.boundary(o.Category, o.Stage), a.source(o.Category, o.Stage)
+	}
+	rows := make([]Row, 0, len(units)*len(a.Outcomes))
+	for _, unit := range units {
+		total := 0.0
+		for i, o := range a.Outcomes {
+			row := Row{
+				Cell: a.Usage.Cell, FunctionalUnit: unit.name, Category: o.Category, Unit: o.Category.Unit(), Stage: o.Stage,
+				Value: o.Value / unit.count, Lo: o.Lo / unit.count, Hi: o.Hi / unit.count,
+				Boundary: boundaries[i], Source: sources[i],
+			}
+			if o.Stage == Total {
+				row.Value, total = total, 0
+			} else {
+				total += row.Value
+			}
+			rows = append(rows, row)
 		}
-		if o.Stage == Total {
-			row.Value, total = total, 0
-		} else {
-			total += row.Value
-		}
-		rows = append(rows, row)
 	}
 	return rows
 }

@@ -97,6 +97,10 @@ func TestBadInventories(t *testing.T) {
 		{"an increment without what it adds to", `"hardware": [{`, `"hardware": ["p5-host-ecologits", {`,
 			`mine.json:4: hardware[0]: AWS p5.48xlarge host around 8 GPUs (without them) only adds to a baseboard: list what it adds to first
 mine.json:4: hardware[1]: my board covers the device by itself: counted twice with the part before it`},
+		{"a gas without a figure", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "gases": {"CO2": null},`,
+			`mine.json:11: electricity.gases.CO2: is null: give a figure, or leave the gas out`},
+		{"a gas without a known GWP", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "gases": {"steam": {"value": 1, "unit": "g/kWh", "source": "x", "year": 2025, "boundary": "grid", "quality": "measured"}},`,
+			`mine.json:11: electricity.gases.steam: is not a gas with a known GWP: give one of [CO2 CH4 N2O SF6 NF3 CF4 C2F6 HFC-23 HFC-134a]`},
 		{"another version of the format", `"schema": 1`, `"schema": 2`,
 			`mine.json:2: schema: is 2: this version reads schema 1`},
 		{"a spread that does not hold the value", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "uniform", "low": 1, "high": 2}`,
@@ -188,6 +192,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"schema":1,"hardware":["h100-boavizta"]}`))
 	f.Add([]byte(`{"hardware":[{"carbon":null}],"electricity":{"gases":{"CO2":null}}}`))
 	f.Add([]byte(`[]`))
+	f.Add([]byte(strings.Replace(good, `"title": "my grid",`, `"title": "my grid", "gases": {"CO2": null},`, 1)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		inv, err := Decode("fuzz.json", data)
 		if err != nil {

@@ -189,7 +189,11 @@ func (c *checker) electricity(e *Electricity, where at) {
 		if _, ok := AR6.factor(gas); !ok {
 			c.add(where.field("gases").field(gas), "is not a gas with a known GWP: give one of %v", gases())
 		}
-		c.optional(d, where.field("gases").field(gas), "gas intensity", notNegative)
+		if d == nil {
+			c.add(where.field("gases").field(gas), "is null: give a figure, or leave the gas out")
+			continue
+		}
+		c.datum(d, where.field("gases").field(gas), "gas intensity", notNegative)
 	}
 	switch e.CharacterizedBy {
 	case "ar4", "ar5", "ar6", "unknown":

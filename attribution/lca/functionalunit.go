@@ -2,6 +2,7 @@ package lca
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,13 +52,18 @@ next:
 	for _, text := range list {
 		for _, known := range FunctionalUnits() {
 			if text == string(known) {
-				units = append(units, known)
+				if !slices.Contains(units, known) {
+					units = append(units, known)
+				}
 				continue next
 			}
 		}
 		c, err := ParseCustomUnit(text)
 		if err != nil {
 			return nil, nil, err
+		}
+		if slices.Contains(FunctionalUnits(), FunctionalUnit(c.Name)) {
+			return nil, nil, fmt.Errorf("functional unit %q: %s is counted by the run; give another name to a count of your own", text, c.Name)
 		}
 		custom = append(custom, c)
 	}

@@ -64,9 +64,9 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
 	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Take `U` as the busy share of the hardware's life where the inventory has none.")
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries; each mix is warned of.")
-	fs.IntVar(&o.Draws, "monte-carlo", 10000, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
+	fs.IntVar(&o.Draws, "monte-carlo", defaultDraws, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
 	fs.Uint64Var(&o.Seed, "seed", 1, "Seed `S` of the draws.")
-	fs.StringVar(&f.convention, "convention", "", "Sum the energy rows of `NAME` (default token, else the first in energy.arrow).")
+	fs.StringVar(&f.convention, "convention", "", "Sum the energy rows of convention `NAME` (default the narrowest bracket: all sum to the same counter; with --requests-only, token).")
 	fs.BoolVar(&f.requestsOnly, "requests-only", false, "Count only energy attributed to requests, without the window's idle and unattributed energy.")
 	fs.IntVar(&f.devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
 	fs.DurationVar(&f.slo.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
@@ -160,7 +160,9 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		if err != nil {
 			return usageError{err}
 		}
-		o.Categories = append(o.Categories, c)
+		if !slices.Contains(o.Categories, c) {
+			o.Categories = append(o.Categories, c)
+		}
 	}
 	o.GWP, o.Water = lca.GWPSet(f.gwp), lca.WaterVariant(f.water)
 	o.Basis, o.Embodied = lca.Basis(f.basis), lca.Convention(f.embodied)

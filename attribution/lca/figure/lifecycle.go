@@ -51,6 +51,9 @@ func LifeCycle(w io.Writer, list []lca.Assessment, c lca.Category) error {
 	if worst.Balance(c).Upfront() <= 0 {
 		return fmt.Errorf("draw figure: the inventory %q has no training or experimentation in %s: there is no upfront cost to amortize", worst.Inventory.Name, c)
 	}
+	if worst.Balance(c).Marginal() <= 0 {
+		return fmt.Errorf("draw figure: a request costs nothing in %s: there is no break-even to show", c)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Life cycle %s against inference requests\">\n",
 		2*panelWidth, panelHeight, c)

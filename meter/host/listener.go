@@ -22,7 +22,7 @@ import (
 func Listener(procfs, endpoint string) (int, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return 0, fmt.Errorf("endpoint %q: %w", endpoint, err)
+		return 0, errors.New("the endpoint is no URL") // which may hold a password
 	}
 	port := u.Port()
 	switch {
@@ -34,7 +34,7 @@ func Listener(procfs, endpoint string) (int, error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return 0, fmt.Errorf("endpoint %q: port %q", endpoint, port)
+		return 0, fmt.Errorf("the endpoint's port %q is none", port)
 	}
 	if !local(u.Hostname()) {
 		return 0, fmt.Errorf("%s is another host", u.Hostname())
@@ -65,10 +65,10 @@ func Listener(procfs, endpoint string) (int, error) {
 	return eldest(procfs, pids), nil
 }
 
-// local reports whether host names this machine: a loopback name or an address
-// of one of its interfaces.
+// local reports whether host names this machine: its name, a loopback name or
+// an address of one of its interfaces.
 func local(host string) bool {
-	if host == "localhost" {
+	if name, err := os.Hostname(); host == "localhost" || err == nil && host == name {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

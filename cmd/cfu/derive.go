@@ -56,8 +56,8 @@ func (f derivationFlags) derive(env environment, out string) error {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)
 	}
-	for _, w := range lca.Warnings(assessments) {
-		warn("%s", w)
+	if n := len(lca.Warnings(assessments)); n > 0 {
+		fmt.Fprintf(env.stderr, "C_FU by inventory %s: %d notes on its assumptions and gaps; 'cfu amortize %s --inventory %[1]s' prints them\n", f.inventory, n, out)
 	}
 	summary, last, err := f.summarize(out)
 	if err != nil {

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"cfubench/meter/rapl/powercaptest"
+)
+
+// meters runs `cfu meters` with args on a host with the tree's registers and
+// no GPU, and returns its exit code and what it printed.
+func meters(t *testing.T, sysfs string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	args = append([]string{"meters", "--sysfs", sysfs, "--nvml-library", "/nonexistent/libnvidia-ml.so.1"}, args...)
+	code = Main(t.Context(), environment{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}, args)
+	return code, out.String(), errs.String()
+}
+
+func TestMetersAsObjects(t *testing.T) {
+	tree := powercaptest.New(t, powercaptest.Server()...)
+	code, stdout, stderr := meters(t, tree.Root, "--json")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d, stderr %q; want 0 and nothing", code, stderr)
+	}
+	keys := []string{"call_ns_p50", "device", "domain", "kind", "readable", "reason", "remedy", "unit", "update_period_ns"}
+	found := map[string]map[string]any{}
+	dec := json.NewDecoder(strings.NewReader(stdout))
+	for {
+		var o map[string]any
+		if err := dec.Decode(&o); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("%v in %s", err, stdout)
+		}
+		if got := slices.Sorted(maps.Keys(o)); !slices.Equal(got, keys) {
+			t.Errorf("keys %v\nwant %v", got, keys)
+		}
+		if readable := o["readable"] == true; readable != (o["call_ns_p50"] != nil) || !readable && o["reason"] == nil {
+			t.Errorf("readable, with a call's time, or not, with a reason: %v", o)
+		}
+		found[o["domain"].(string)] = o
+	}
+	if o := found["package-1-die-1"]; o["kind"] != "counter" || o["unit"] != "uJ" || o["update_period_ns"] != 1e6 || o["reason"] != nil {
+		t.Errorf("package-1-die-1: %v, want a counter in uJ with a period of 1 ms", o)
+	}
+	if o := found["psys"]; o["readable"] != true || !strings.Contains(o["reason"].(string), "cross-check") {
+		t.Errorf("psys: %v, want readable and left out of the sum as a cross-check", o)
+	}
+	if o := found["nvml"]; o["readable"] != false || o["kind"] != nil || o["remedy"] == nil {
+		t.Errorf("nvml: %v, want not readable, of no kind, with a remedy", o)
+	}
+}
+
+func TestMetersAsATable(t *testing.T) {
+	tree := powercaptest.New(t, powercaptest.Server()...)
+	code, stdout, stderr := meters(t, tree.Root, "--calibrate", "--calibrate-for", "200ms", "--meter", "auto", "--meter", "cputime", "--pid", strconv.Itoa(os.Getpid()))
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d, stderr %q; want 0 and nothing", code, stderr)
+	}
+	for _, want := range [][]string{
+		{"domain", "source", "kind", "scope", "readable", "in the sum", "read every", "call p50", "device"},
+		{"package-0-die-1", "rapl", "counter", "package", "yes", "yes", "10ms"},
+		{"package-0-die-1-core", "rapl", "counter", "core", "yes", "no", "10ms"},
+		{"cpu", "cputime", "model", "process", "yes", "no", "10ms"},
+		{"rapl package-0-die-1-core: contained in package-0-die-1"},
+		{"domain", "reads", "updates", "update period p50", "counter/power"},
+	} {
+		if !slices.ContainsFunc(strings.Split(stdout, "\n"), func(line string) bool { return inOrder(line, want) }) {
+			t.Errorf("no line with %q in order in\n%s", want, stdout)
+		}
+	}
+}
+
+// inOrder reports whether line has the parts, each after the one before.
+func inOrder(line string, parts []string) bool {
+	for _, p := range parts {
+		_, after, ok := strings.Cut(line, p)
+		if !ok {
+			return false
+		}
+		line = after
+	}
+	return true
+}

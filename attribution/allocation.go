@@ -24,6 +24,7 @@ type Allocation struct {
 	Refused  string
 
 	requests Columns
+	common   []string // flags of all rows
 	timeline *Timeline
 	split    bool
 	// tally holds each request's energy with its bracket and the time that

@@ -35,31 +35,43 @@ func Attribute(c Convention, reqs []Request, curve *Curve, w Window, idle Idle) 
 	if err != nil {
 		return Result{}, err
 	}
-	return a.result(curve), nil
+	return a.result(), nil
 }
 
 // result writes the allocation out row by row.
-func (a *Allocation) result(curve *Curve) Result {
-	r := Result{Convention: a.Convention, Domain: curve.domain.Name, Method: curve.domain.Kind, Counter: a.Counter.Energy, Reading: a.Counter, Notes: a.Notes, Warnings: a.Warnings, Refused: a.Refused}
-	if a.Refused != "" {
-		return r
+func (a *Allocation) result() Result {
+	r := Result{Convention: a.Convention, Domain: a.Domain.Name, Method: a.Domain.Kind, Counter: a.Counter.Energy, Reading: a.Counter, Notes: a.Notes, Warnings: a.Warnings, Refused: a.Refused}
+	if a.Refused == "" {
+		r.Shares = a.Shares(make([]Share, 0, a.Len()+2), 0, a.Len()+2)
 	}
-	common := curve.flagsOver(a.Window)
-	share := func(id int64, row Row, flags []string) Share {
-		flags = append(flags, common...)
-		slices.Sort(flags)
-		return Share{
-			Request: id, Convention: r.Convention, Domain: r.Domain,
-			Energy: row.Energy, Lo: row.Lo, Hi: row.Hi, Prefill: row.Prefill, Decode: row.Decode, Idle: row.Idle,
-			Method: curve.domain.Kind, Flags: slices.Compact(flags),
-		}
-	}
-	r.Shares = make([]Share, 0, a.Len()+2)
-	for i := range a.Len() {
-		r.Shares = append(r.Shares, share(a.requests.id(i), a.Request(i), a.Flags(i)))
-	}
-	r.Shares = append(r.Shares,
-		share(IdleRow, a.IdleRow(), []string{FlagIdle}),
-		share(UnattributedRow, a.UnattributedRow(), []string{FlagUnattributed}))
 	return r
+}
+
+// Shares appends rows [from, to) to dst: those of the requests, in the order
+// of the columns, and after them IdleRow and UnattributedRow. A refused
+// allocation has none.
+func (a *Allocation) Shares(dst []Share, from, to int) []Share {
+	if a.Refused != "" {
+		return dst
+	}
+	for i := from; i < min(to, a.Len()); i++ {
+		dst = append(dst, a.share(a.requests.id(i), a.Request(i), a.Flags(i)))
+	}
+	if n := a.Len(); from <= n && n < to {
+		dst = append(dst, a.share(IdleRow, a.IdleRow(), []string{FlagIdle}))
+	}
+	if n := a.Len() + 1; from <= n && n < to {
+		dst = append(dst, a.share(UnattributedRow, a.UnattributedRow(), []string{FlagUnattributed}))
+	}
+	return dst
+}
+
+func (a *Allocation) share(id int64, row Row, flags []string) Share {
+	flags = append(flags, a.common...)
+	slices.Sort(flags)
+	return Share{
+		Request: id, Convention: a.Convention, Domain: a.Domain.Name,
+		Energy: row.Energy, Lo: row.Lo, Hi: row.Hi, Prefill: row.Prefill, Decode: row.Decode, Idle: row.Idle,
+		Method: a.Domain.Kind, Flags: slices.Compact(flags),
+	}
 }

@@ -22,20 +22,51 @@ type Columns struct {
 
 // ColumnsOf returns reqs as columns, in the order of their IDs.
 func ColumnsOf(reqs []Request) Columns {
-	sorted := slices.Clone(reqs)
-	slices.SortStableFunc(sorted, func(a, b Request) int { return cmp.Compare(a.ID, b.ID) })
-	n := len(sorted)
-	c := Columns{
-		ID: make([]int64, n), Sent: make([]time.Duration, n), First: make([]time.Duration, n), Done: make([]time.Duration, n),
-		Prompt: make([]int32, n), Output: make([]int32, n),
-		Prefill: make([]time.Duration, n), Decode: make([]time.Duration, n), Failed: make([]bool, n),
+	var c Columns
+	for _, r := range reqs {
+		c.Append(r)
 	}
-	for i, r := range sorted {
-		c.ID[i], c.Sent[i], c.First[i], c.Done[i] = r.ID, r.Sent, r.FirstToken, r.Done
-		c.Prompt[i], c.Output[i] = int32(r.PromptTokens), int32(r.OutputTokens)
-		c.Prefill[i], c.Decode[i], c.Failed[i] = r.ServerPrefill, r.ServerDecode, r.Failed
-	}
+	c.SortByID()
 	return c
+}
+
+// Append adds a request to columns that were made by Append alone.
+func (c *Columns) Append(r Request) {
+	c.ID = append(c.ID, r.ID)
+	c.Sent, c.First, c.Done = append(c.Sent, r.Sent), append(c.First, r.FirstToken), append(c.Done, r.Done)
+	c.Prompt, c.Output = append(c.Prompt, int32(r.PromptTokens)), append(c.Output, int32(r.OutputTokens))
+	c.Prefill, c.Decode = append(c.Prefill, r.ServerPrefill), append(c.Decode, r.ServerDecode)
+	c.Failed = append(c.Failed, r.Failed)
+}
+
+// SortByID puts the requests in the order of their IDs, which is the order in
+// which shares are rounded and written.
+func (c *Columns) SortByID() {
+	if slices.IsSorted(c.ID) {
+		return
+	}
+	order := make([]int, c.Len())
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(c.ID[a], c.ID[b]) })
+	c.ID = permuted(c.ID, order)
+	c.Sent, c.First, c.Done = permuted(c.Sent, order), permuted(c.First, order), permuted(c.Done, order)
+	c.Prompt, c.Output = permuted(c.Prompt, order), permuted(c.Output, order)
+	c.Prefill, c.Decode = permuted(c.Prefill, order), permuted(c.Decode, order)
+	c.Failed = permuted(c.Failed, order)
+}
+
+// permuted returns x in the given order, nil if x is.
+func permuted[T any](x []T, order []int) []T {
+	if x == nil {
+		return nil
+	}
+	out := make([]T, len(order))
+	for i, k := range order {
+		out[i] = x[k]
+	}
+	return out
 }
 
 // Len is the number of requests.

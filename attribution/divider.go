@@ -115,6 +115,7 @@ func (a *Allocation) clip(curve *Curve, w Window) Window {
 		a.Refused = fmt.Sprintf("readings cover %.3f to %.3f s of the window %.3f to %.3f s", span.Start.Seconds(), span.End.Seconds(), w.Start.Seconds(), w.End.Seconds())
 	}
 	a.Window = w
+	a.common = curve.flagsOver(w)
 	return w
 }
 

@@ -6,10 +6,9 @@ import (
 	"cfubench/meter"
 )
 
-// RequestSpread is how far conventions disagree on one request in one domain.
+// RequestSpread is how far conventions disagree on one request.
 type RequestSpread struct {
 	Request int64
-	Domain  string
 	// Lo and Hi are the least and most energy that a convention gives it, by
 	// ByLo and ByHi.
 	Lo, Hi     meter.Energy
@@ -20,88 +19,129 @@ type RequestSpread struct {
 type DomainSpread struct {
 	Domain      string
 	Conventions []string
-	Requests    []RequestSpread // in the order of request
 	// Median and Max are over requests, of Hi−Lo relative to their middle.
 	Median, Max float64
 	// Pairs is the number of pairs of requests; Decided that of pairs which
 	// every convention ranks the same way, with brackets that do not overlap;
 	// Convention that of pairs whose order depends on the convention. The rest
-	// cannot be told apart in some convention.
+	// cannot be told apart in some convention. Of more than a thousand requests
+	// evenly spaced ones stand for all.
 	Pairs, Decided, Convention int64
 }
 
 // Spread compares results of different conventions, domain by domain. Refused
 // results are left out; a domain with a single convention has no spread and is
 // not listed.
-func Spread(results []Result) []DomainSpread {
-	byDomain := make(map[string][]Result)
-	var domains []string
+func Spread(results []Result) []*Spreader {
+	var out []*Spreader
 	for _, r := range results {
 		if r.Refused != "" {
 			continue
 		}
-		if byDomain[r.Domain] == nil {
-			domains = append(domains, r.Domain)
+		i := slices.IndexFunc(out, func(s *Spreader) bool { return s.domain == r.Domain })
+		if i < 0 {
+			i = len(out)
+			out = append(out, NewSpreader(r.Domain))
 		}
-		byDomain[r.Domain] = append(byDomain[r.Domain], r)
+		requests := r.Shares[:len(r.Shares)-2]
+		out[i].add(r.Convention, len(requests), func(k int) (int64, Row) {
+			s := requests[k]
+			return s.Request, Row{Energy: s.Energy, Lo: s.Lo, Hi: s.Hi}
+		})
 	}
-	var out []DomainSpread
-	for _, d := range domains {
-		if rs := byDomain[d]; len(rs) > 1 {
-			out = append(out, spreadOf(d, rs))
+	return slices.DeleteFunc(out, func(s *Spreader) bool { return len(s.conventions) < 2 })
+}
+
+// Spreader gathers the allocations of one domain by different conventions and
+// says how far they disagree. It keeps 26 bytes a request.
+type Spreader struct {
+	domain      string
+	conventions []string
+	ids         []int64
+	lo, hi      []meter.Energy
+	byLo, byHi  []uint8
+	// ranked are the rows of the requests whose order is compared, by convention.
+	ranked [][]Row
+}
+
+// NewSpreader returns a spreader for a domain.
+func NewSpreader(domain string) *Spreader { return &Spreader{domain: domain} }
+
+// Add takes one more convention's allocation of the same requests. A refused
+// one counts for nothing.
+func (s *Spreader) Add(a *Allocation) {
+	if a.Refused == "" {
+		s.add(a.Convention, a.Len(), func(i int) (int64, Row) { return a.requests.id(i), a.Request(i) })
+	}
+}
+
+// maxRanked bounds the requests whose order is compared pair by pair.
+const maxRanked = 1000
+
+func (s *Spreader) add(convention string, n int, row func(i int) (int64, Row)) {
+	by := uint8(len(s.conventions))
+	if by == 0 {
+		s.ids, s.lo, s.hi = make([]int64, n), make([]meter.Energy, n), make([]meter.Energy, n)
+		s.byLo, s.byHi = make([]uint8, n), make([]uint8, n)
+	}
+	s.conventions = append(s.conventions, convention)
+	step := max((n+maxRanked-1)/maxRanked, 1)
+	var ranked []Row
+	for i := range n {
+		id, r := row(i)
+		if by == 0 {
+			s.ids[i], s.lo[i], s.hi[i] = id, r.Energy, r.Energy
 		}
+		if r.Energy < s.lo[i] {
+			s.lo[i], s.byLo[i] = r.Energy, by
+		}
+		if r.Energy > s.hi[i] {
+			s.hi[i], s.byHi[i] = r.Energy, by
+		}
+		if i%step == 0 {
+			ranked = append(ranked, r)
+		}
+	}
+	s.ranked = append(s.ranked, ranked)
+}
+
+// Requests returns the spread of each request, in the order of the columns.
+func (s *Spreader) Requests() []RequestSpread {
+	out := make([]RequestSpread, len(s.ids))
+	for i := range out {
+		out[i] = RequestSpread{s.ids[i], s.lo[i], s.hi[i], s.conventions[s.byLo[i]], s.conventions[s.byHi[i]]}
 	}
 	return out
 }
 
-func spreadOf(domain string, results []Result) DomainSpread {
-	s := DomainSpread{Domain: domain}
-	for _, r := range results {
-		s.Conventions = append(s.Conventions, r.Convention)
-	}
+// Domain sums up the domain.
+func (s *Spreader) Domain() DomainSpread {
+	d := DomainSpread{Domain: s.domain, Conventions: s.conventions}
 	var relative []float64
-	for i, first := range results[0].Shares {
-		if first.Request < 0 {
-			continue
-		}
-		q := RequestSpread{Request: first.Request, Domain: domain, Lo: first.Energy, Hi: first.Energy, ByLo: results[0].Convention, ByHi: results[0].Convention}
-		for _, r := range results[1:] {
-			e := r.Shares[i].Energy
-			if e < q.Lo {
-				q.Lo, q.ByLo = e, r.Convention
-			}
-			if e > q.Hi {
-				q.Hi, q.ByHi = e, r.Convention
-			}
-		}
-		s.Requests = append(s.Requests, q)
-		if q.Hi > 0 {
-			relative = append(relative, float64(q.Hi-q.Lo)/(float64(q.Hi+q.Lo)/2))
+	for i := range s.lo {
+		if s.hi[i] > 0 {
+			relative = append(relative, float64(s.hi[i]-s.lo[i])/(float64(s.hi[i]+s.lo[i])/2))
 		}
 	}
 	if len(relative) > 0 {
 		slices.Sort(relative)
-		s.Median, s.Max = relative[len(relative)/2], relative[len(relative)-1]
+		d.Median, d.Max = relative[len(relative)/2], relative[len(relative)-1]
 	}
-	s.rank(results)
-	return s
+	if len(s.conventions) > 1 {
+		s.rank(&d)
+	}
+	return d
 }
-
-// maxRanked bounds the pairs that are compared: with more requests, evenly
-// spaced ones stand for all.
-const maxRanked = 1000
 
 // rank counts pairs of requests by whether the conventions agree on which used
 // more.
-func (s *DomainSpread) rank(results []Result) {
-	n := len(s.Requests)
-	step := max((n+maxRanked-1)/maxRanked, 1)
-	for i := 0; i < n; i += step {
-		for j := i + step; j < n; j += step {
-			s.Pairs++
+func (s *Spreader) rank(d *DomainSpread) {
+	for i := range s.ranked[0] {
+		for j := i + 1; j < len(s.ranked[0]); j++ {
+			d.Pairs++
 			more, less, sure := 0, 0, true
-			for _, r := range results {
-				a, b := r.Shares[i], r.Shares[j]
+			for _, rows := range s.ranked {
+				a, b := rows[i], rows[j]
 				switch {
 				case a.Energy > b.Energy:
 					more++
@@ -115,9 +155,9 @@ func (s *DomainSpread) rank(results []Result) {
 			}
 			switch {
 			case more > 0 && less > 0:
-				s.Convention++
+				d.Convention++
 			case sure:
-				s.Decided++
+				d.Decided++
 			}
 		}
 	}

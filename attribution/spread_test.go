@@ -37,7 +37,7 @@ func TestSpread(t *testing.T) {
 			if len(got) != 1 {
 				t.Fatalf("got %d domains, want 1", len(got))
 			}
-			s := got[0]
+			s := got[0].Domain()
 			if s.Pairs != row.pairs || s.Decided != row.decided || s.Convention != row.convention {
 				t.Errorf("got %d pairs, %d decided and %d by the convention, want %d, %d and %d", s.Pairs, s.Decided, s.Convention, row.pairs, row.decided, row.convention)
 			}
@@ -55,7 +55,7 @@ func TestSpreadNeedsTwoConventions(t *testing.T) {
 		t.Errorf("got %v of one convention and a refusal, want nothing", got)
 	}
 	got := attribution.Spread([]attribution.Result{by("a", 1, 2), by("b", 1, 4)})
-	if q := got[0].Requests[1]; q.ByLo != "a" || q.ByHi != "b" || q.Hi != 4*meter.Joule {
+	if q := got[0].Requests()[1]; q.ByLo != "a" || q.ByHi != "b" || q.Hi != 4*meter.Joule {
 		t.Errorf("request 1: got %+v, want 2 J by a and 4 J by b", q)
 	}
 }

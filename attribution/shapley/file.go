@@ -35,6 +35,7 @@ type File struct {
 
 // Refit fits the model to all groups and evaluates it with each held out.
 func (f *File) Refit() error {
+	f.Schema, f.Features = schema, attribution.Features
 	if len(f.Groups) == 0 {
 		return errors.New("no group was measured")
 	}
@@ -45,7 +46,6 @@ func (f *File) Refit() error {
 	if f.Errors, err = Evaluate(f.Groups); err != nil {
 		return err
 	}
-	f.Schema, f.Features = schema, attribution.Features
 	if f.Noise = Noise(f.Groups); math.IsNaN(f.Noise) {
 		f.Noise = 0
 	}

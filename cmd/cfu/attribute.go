@@ -95,19 +95,12 @@ type attributeOptions struct {
 // cellEnergy is what attributing one cell gave, beside its table.
 type cellEnergy struct {
 	cell string
-	// results holds every convention and domain, the refused ones too, without
-	// their shares.
-	results []attribution.Result
-	totals  []energyTotals // of results
-	spread  []attribution.DomainSpread
-	idle    map[string]attribution.Idle // by domain
+	// energies holds every convention and domain, the refused ones too.
+	energies []domainEnergy
+	spread   []attribution.DomainSpread
+	idle     map[string]attribution.Idle // by domain
 	// warnings are doubts in one line each.
 	warnings []string
-}
-
-// energyTotals sums one result.
-type energyTotals struct {
-	requests, idle, unattributed, median meter.Energy
 }
 
 func attributeCommand(ctx context.Context, env environment, args []string) error {
@@ -156,11 +149,11 @@ func attributeCommand(ctx context.Context, env environment, args []string) error
 }
 
 // attributeCell reads one cell's raw tables below dir and writes its
-// energy.arrow.
+// energy.arrow, domain by domain and in batches of rows.
 func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOptions) (cellEnergy, error) {
 	out := cellEnergy{cell: cell.ID, idle: make(map[string]attribution.Idle)}
 	folder := results.CellDir(dir, cell.ID)
-	records, constants, err := results.ReadRequests(filepath.Join(folder, results.RequestsFile))
+	reqs, constants, err := readColumns(filepath.Join(folder, results.RequestsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		out.warnings = append(out.warnings, "no requests were recorded: no energy table")
 		return out, nil
@@ -176,12 +169,15 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 		out.warnings = append(out.warnings, "the cell has no window: no energy table")
 		return out, nil
 	}
+	divider, err := attribution.NewDivider(reqs, cell.Window)
+	if err != nil {
+		return out, err
+	}
 	o.params.BatchLimit = batchLimit(run, cell)
 	conventions, err := attribution.Parse(o.conventions, o.params)
 	if err != nil {
 		return out, err
 	}
-	reqs := requestsOf(records)
 	meta := maps.Clone(constants)
 	if meta == nil {
 		meta = make(map[string]string)
@@ -189,79 +185,149 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 	meta[results.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
 	meta[results.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
 	meta["token_weights"] = o.weights
-	var shares []attribution.Share
+	// The metadata stand before the rows, so the curves come first: they are
+	// small beside the readings, which are then no longer needed.
+	var curves []*attribution.Curve
 	for i, d := range readings.Domains {
 		curve, warnings := attribution.NewCurve(calibrated(d, run.Domains), readings.ByDomain[i])
+		readings.ByDomain[i] = nil
 		idle, more := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
 		out.idle[d.Name] = idle
 		for _, w := range append(warnings, more...) {
 			out.warnings = append(out.warnings, w.String())
 		}
 		describeDomain(meta, curve, cell.Window, idle)
-		for _, c := range conventions {
-			r, err := attribution.Attribute(c, reqs, curve, cell.Window, idle)
-			if err != nil {
-				return out, fmt.Errorf("cell %s: %w", cell.ID, err)
-			}
-			describeResult(meta, r)
-			out.add(r)
-			shares = append(shares, r.Shares...)
-		}
+		curves = append(curves, curve)
 	}
-	out.spread = attribution.Spread(out.results)
-	for i := range out.results {
-		out.results[i].Shares = nil
+	if err := out.survey(meta, divider, curves, conventions); err != nil {
+		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
-	return out, writeShares(filepath.Join(folder, results.EnergyFile), meta, shares)
+	return out, out.write(filepath.Join(folder, results.EnergyFile), meta, divider, curves, conventions)
 }
 
-// add takes a result's totals and warnings.
-func (e *cellEnergy) add(r attribution.Result) {
-	var t energyTotals
-	var each []meter.Energy
-	for _, s := range r.Shares {
-		switch s.Request {
-		case attribution.IdleRow:
-			t.idle = s.Energy
-		case attribution.UnattributedRow:
-			t.unattributed = s.Energy
-		default:
-			t.requests += s.Energy
-			if !slices.Contains(s.Flags, attribution.FlagFailed) {
-				each = append(each, s.Energy)
+// survey divides every domain by every convention and keeps what they come to.
+// Its notes go into the metadata, which precede the rows in the table, so the
+// rows are made a second time: that is cheap beside holding or writing them.
+func (e *cellEnergy) survey(meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
+	for _, curve := range curves {
+		spreader := attribution.NewSpreader(curve.Domain().Name)
+		for _, c := range conventions {
+			a, err := divider.Divide(c, curve, e.idle[curve.Domain().Name])
+			if err != nil {
+				return err
+			}
+			describeAllocation(meta, a)
+			spreader.Add(a)
+			e.add(a)
+		}
+		if s := spreader.Domain(); len(s.Conventions) > 1 {
+			e.spread = append(e.spread, s)
+		}
+	}
+	return nil
+}
+
+// rowsAtOnce is how many rows are made before they are handed to the writer.
+const rowsAtOnce = 4096
+
+// write divides once more and writes the rows.
+func (e *cellEnergy) write(path string, meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
+	w, err := results.NewEnergyWriter(path, meta)
+	if err != nil {
+		return err
+	}
+	var rows []attribution.Share
+	for _, curve := range curves {
+		for _, c := range conventions {
+			a, err := divider.Divide(c, curve, e.idle[curve.Domain().Name])
+			if err != nil {
+				return errors.Join(err, w.Abort())
+			}
+			for from := 0; from < a.Len()+2; from += rowsAtOnce {
+				rows = a.Shares(rows[:0], from, from+rowsAtOnce)
+				if err := w.Write(rows); err != nil {
+					return errors.Join(err, w.Abort())
+				}
 			}
 		}
 	}
-	if len(each) > 0 {
-		slices.Sort(each)
-		t.median = each[len(each)/2]
-	}
-	e.results, e.totals = append(e.results, r), append(e.totals, t)
-	for _, w := range r.Warnings {
+	return w.Close()
+}
+
+// domainEnergy sums up one allocation.
+type domainEnergy struct {
+	domain, convention           string
+	method                       meter.Kind
+	refused                      string
+	requests, idle, unattributed meter.Energy
+	counter                      meter.Energy
+	median                       meter.Energy // over the requests that succeeded
+}
+
+// add takes an allocation's totals and warnings.
+func (e *cellEnergy) add(a *attribution.Allocation) {
+	d := domainEnergy{domain: a.Domain.Name, convention: a.Convention, method: a.Domain.Kind, refused: a.Refused, counter: a.Counter.Energy}
+	for _, w := range a.Warnings {
 		if line := w.String(); !slices.Contains(e.warnings, line) {
 			e.warnings = append(e.warnings, line)
 		}
 	}
-	if r.Refused != "" {
-		e.warnings = append(e.warnings, fmt.Sprintf("%s: convention %s refused: %s", r.Domain, r.Convention, r.Refused))
+	if a.Refused != "" {
+		e.warnings = append(e.warnings, fmt.Sprintf("%s: convention %s refused: %s", d.domain, d.convention, a.Refused))
+		e.energies = append(e.energies, d)
+		return
 	}
+	each := make([]meter.Energy, 0, a.Len())
+	for i := range a.Len() {
+		used := a.Request(i).Energy
+		d.requests += used
+		if !slices.Contains(a.Flags(i), attribution.FlagFailed) {
+			each = append(each, used)
+		}
+	}
+	if len(each) > 0 {
+		slices.Sort(each)
+		d.median = each[len(each)/2]
+	}
+	d.idle, d.unattributed = a.IdleRow().Energy, a.UnattributedRow().Energy
+	e.energies = append(e.energies, d)
+}
+
+// readColumns reads requests.arrow into columns in the order of the requests'
+// numbers, and returns its run constants.
+func readColumns(path string) (attribution.Columns, map[string]string, error) {
+	var c attribution.Columns
+	records, constants, err := results.ReadRequests(path)
+	if err != nil {
+		return c, nil, err
+	}
+	for _, r := range records {
+		c.Append(requestOf(r))
+	}
+	c.SortByID()
+	return c, constants, nil
 }
 
 // requestsOf takes from the records what attribution needs.
 func requestsOf(records []loadgen.Record) []attribution.Request {
 	out := make([]attribution.Request, len(records))
 	for i, r := range records {
-		out[i] = attribution.Request{
-			ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
-			PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens, CachedTokens: r.CachedTokens,
-			ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(),
-		}
-		if r.OutputTokens < 0 {
-			// No usage came, but tokens did: those are what it was served.
-			out[i].OutputTokens = 0
-			for _, n := range r.TokenCount {
-				out[i].OutputTokens += int(n)
-			}
+		out[i] = requestOf(r)
+	}
+	return out
+}
+
+func requestOf(r loadgen.Record) attribution.Request {
+	out := attribution.Request{
+		ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
+		PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens, CachedTokens: r.CachedTokens,
+		ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(),
+	}
+	if r.OutputTokens < 0 {
+		// No usage came, but tokens did: those are what it was served.
+		out.OutputTokens = 0
+		for _, n := range r.TokenCount {
+			out.OutputTokens += int(n)
 		}
 	}
 	return out
@@ -310,30 +376,18 @@ func describeDomain(meta map[string]string, c *attribution.Curve, w attribution.
 	}
 }
 
-// describeResult keeps a convention's notes, and why it gave nothing.
-func describeResult(meta map[string]string, r attribution.Result) {
-	key := "." + r.Convention + "." + r.Domain
-	if len(r.Notes) > 0 {
-		meta["note"+key] = strings.Join(r.Notes, "; ")
+// describeAllocation keeps a convention's notes, and why it gave nothing.
+func describeAllocation(meta map[string]string, a *attribution.Allocation) {
+	key := "." + a.Convention + "." + a.Domain.Name
+	if len(a.Notes) > 0 {
+		meta["note"+key] = strings.Join(a.Notes, "; ")
 	}
-	if r.Refused != "" {
-		meta["refused"+key] = r.Refused
+	if a.Refused != "" {
+		meta["refused"+key] = a.Refused
+		return
 	}
-	if r.Refused == "" {
-		// A convention's own window may be clipped to the readings.
-		meta[results.MetaCounter+r.Domain] = strconv.FormatInt(int64(r.Counter), 10)
-	}
-}
-
-func writeShares(path string, meta map[string]string, shares []attribution.Share) error {
-	w, err := results.NewEnergyWriter(path, meta)
-	if err != nil {
-		return err
-	}
-	if err := w.Write(shares); err != nil {
-		return errors.Join(err, w.Close())
-	}
-	return w.Close()
+	// The window may have been cut to the readings.
+	meta[results.MetaCounter+a.Domain.Name] = strconv.FormatInt(int64(a.Counter.Energy), 10)
 }
 
 // printEnergy prints the closed sums and what the conventions disagree on.
@@ -341,13 +395,12 @@ func printEnergy(w io.Writer, cells []cellEnergy) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "cell\tdomain\tconvention\tmethod\trequests J\tidle J\tunattributed J\tcounter J\tmedian J/request")
 	for _, c := range cells {
-		for i, r := range c.results {
-			if r.Refused != "" {
+		for _, e := range c.energies {
+			if e.refused != "" {
 				continue
 			}
-			k := c.totals[i]
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.4f\n", c.cell, r.Domain, r.Convention, r.Method,
-				k.requests.Joules(), k.idle.Joules(), k.unattributed.Joules(), r.Counter.Joules(), k.median.Joules())
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.4f\n", c.cell, e.domain, e.convention, e.method,
+				e.requests.Joules(), e.idle.Joules(), e.unattributed.Joules(), e.counter.Joules(), e.median.Joules())
 		}
 	}
 	if err := t.Flush(); err != nil {

@@ -118,30 +118,22 @@ func calibrateCommand(ctx context.Context, env environment, args []string) error
 	if file == nil || len(file.Groups) == 0 {
 		return failure
 	}
-	// What was measured before a failure or an interrupt is minutes of work:
-	// it is kept, and the failure is reported all the same.
-	if err := f.write(env.stdout, file); err != nil {
-		return errors.Join(failure, err)
-	}
-	if failure != nil {
-		return fmt.Errorf("%w; the %d groups measured before are in %s", failure, len(file.Groups), f.out)
-	}
-	return nil
-}
-
-// write fits the groups, writes the file and prints what came out.
-func (f *calibrateFlags) write(w io.Writer, file *shapley.File) error {
-	if err := file.Refit(); err != nil {
-		return fmt.Errorf("fit the calibration: %w", err)
-	}
+	unfit := file.Refit()
+	// What was measured is minutes of work: it is kept whatever became of the
+	// fit or of the groups that were to follow.
 	text, err := file.Encode()
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.WriteFile(f.out, text, 0o666)
 	}
-	if err := os.WriteFile(f.out, text, 0o666); err != nil {
-		return fmt.Errorf("write calibration: %w", err)
+	switch {
+	case err != nil:
+		return errors.Join(failure, fmt.Errorf("write calibration: %w", err))
+	case failure != nil:
+		return fmt.Errorf("%w; the %d groups measured before are in %s", failure, len(file.Groups), f.out)
+	case unfit != nil:
+		return fmt.Errorf("fit the calibration: %w; the groups are in %s", unfit, f.out)
 	}
-	return printCalibration(w, file, f.watts)
+	return printCalibration(env.stdout, file, f.watts)
 }
 
 // measured returns the groups, from the file to refit or from the engine; with

@@ -30,8 +30,8 @@ const (
 // Lengths of a group's requests, in words and tokens: half of the prompts and
 // half of the answers are short.
 var (
-	shortPrompt, longPrompt = [2]int{8, 32}, [2]int{96, 224}
-	shortOutput, longOutput = [2]int{4, 12}, [2]int{24, 64}
+	shortPrompt, longPrompt = [2]int{8, 24}, [2]int{64, 144}
+	shortOutput, longOutput = [2]int{4, 10}, [2]int{16, 48}
 )
 
 // calibrationWords are common words of one token each in most vocabularies.
@@ -71,7 +71,7 @@ func planGroup(rng *rand.Rand, size int, arrivals string) []planned {
 
 // staggerStep is the mean time between the arrivals of a staggered group: less
 // than a request takes, so that they overlap.
-const staggerStep = 250 * time.Millisecond
+const staggerStep = 150 * time.Millisecond
 
 // settle is how long the engine is left alone before its processor time is
 // read: longer than a scheduler's tick and its own last bookkeeping.

@@ -36,6 +36,7 @@ type Tree struct {
 	// Root is what takes the place of /sys.
 	Root  string
 	files map[string]*register
+	late  atomic.Int64
 }
 
 type register struct {
@@ -60,12 +61,16 @@ func New(tb testing.TB, zones ...Zone) *Tree {
 	go func() {
 		defer close(stopped)
 		start := time.Now()
+		last := start
 		for tick := time.NewTicker(time.Millisecond); ; {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
 				t.write(time.Since(start))
+				now := time.Now()
+				t.late.Store(max(t.late.Load(), int64(now.Sub(last))))
+				last = now
 			}
 		}
 	}()
@@ -159,6 +164,10 @@ func (r *register) set(e meter.Energy) error {
 func (t *Tree) Counted(dir string) meter.Energy {
 	return meter.Energy(t.files[dir].written.Load())
 }
+
+// Late is the longest time so far from one write to the end of the next: by so
+// much may a register have been behind on a busy host.
+func (t *Tree) Late() time.Duration { return time.Duration(t.late.Load()) }
 
 // Truncate empties a zone's register, so that its reads give no number until
 // the next write.

@@ -48,7 +48,7 @@ func TestMetersAsObjects(t *testing.T) {
 		}
 		found[o["domain"].(string)] = o
 	}
-	if o := found["package-1-die-1"]; o["kind"] != "counter" || o["unit"] != "uJ" || o["update_period_ns"] != 1e6 || o["reason"] != nil {
+	if o := found["package-1-die-1"]; o["kind"] != "counter" || o["unit"] != "uJ" || o["update_period_ns"] != 1e6 || o["remedy"] != nil {
 		t.Errorf("package-1-die-1: %v, want a counter in uJ with a period of 1 ms", o)
 	}
 	if o := found["psys"]; o["readable"] != true || !strings.Contains(o["reason"].(string), "cross-check") {

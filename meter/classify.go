@@ -43,8 +43,10 @@ type State struct {
 	good     point // last reading on the curve
 	suspect  point // reading that left the curve, until the next one settles it
 	changed  time.Duration
-	doubtful bool // suspect is set
-	started  bool
+	powered  time.Duration // last reading of a gauge
+	doubtful bool          // suspect is set
+	started  bool          // good is set
+	gauged   bool          // powered is set
 	lost     bool
 }
 
@@ -70,31 +72,44 @@ type Verdict struct {
 // value is transient unless the source said more.
 func (c Classifier) Next(s State, r Reading) (State, Verdict) {
 	if s.lost || r.Status == StatusLost {
+		before := s.settle()
 		s.lost = true
-		return s, Verdict{Status: StatusLost, Before: s.settle()}
+		return s, Verdict{Status: StatusLost, Before: before}
 	}
 	if !r.HasEnergy && !r.HasPower {
+		// The one held is not kept longer: readings stay in their order.
+		before := s.settle()
 		if r.Status == "" || r.Status == StatusOK {
-			return s, Verdict{Status: StatusTransient}
+			return s, Verdict{Status: StatusTransient, Before: before}
 		}
-		return s, Verdict{Status: r.Status}
+		return s, Verdict{Status: r.Status, Before: before}
+	}
+	if !r.HasEnergy {
+		return c.gauge(s, r)
 	}
 	now := point{at: r.After, energy: r.Energy}
-	if !s.started || !r.HasEnergy {
-		late := s.started && c.late(s.good.at, r)
-		if !s.started {
-			s.changed = r.After
-		}
-		s.started, s.good = true, now
-		if late {
-			return s, Verdict{Status: StatusGap}
-		}
+	if !s.started {
+		s.started, s.good, s.changed = true, now, now.at
 		return s, Verdict{Status: StatusOK}
 	}
 	if s.doubtful {
 		return c.resolve(s, r, now)
 	}
 	return c.judge(s, r, now)
+}
+
+// gauge judges a reading that has a power and no energy. For a gauge only its
+// time counts; in a counter it is a sample of the energy that is missing.
+func (c Classifier) gauge(s State, r Reading) (State, Verdict) {
+	v := Verdict{Status: StatusOK, Before: s.settle()}
+	switch {
+	case s.started:
+		v.Status = StatusTransient
+	case s.gauged && c.late(s.powered, r):
+		v.Status = StatusGap
+	}
+	s.gauged, s.powered = true, r.After
+	return s, v
 }
 
 // judge compares now with the last good point.

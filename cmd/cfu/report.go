@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -104,5 +105,12 @@ func verdictError(s results.Summary) error {
 	if s.Validity.Valid() {
 		return nil
 	}
-	return fmt.Errorf("the run is invalid: %v", s.Validity.Codes())
+	// Only what makes it so: the doubts are in the table and in summary.json.
+	var why []string
+	for _, r := range s.Validity.Reasons {
+		if r.Invalid {
+			why = append(why, fmt.Sprintf("%s (%s)", r.Text, r.Code))
+		}
+	}
+	return fmt.Errorf("the run is invalid: %s", strings.Join(why, "; "))
 }

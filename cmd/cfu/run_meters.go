@@ -33,6 +33,11 @@ func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, 
 	if err != nil {
 		return set, err
 	}
+	// Before the calibration, which takes seconds, and after it, which may
+	// refuse one.
+	if err := s.checkDevices(set); err != nil {
+		return set, errors.Join(err, set.Close())
+	}
 	d := calibrateModel
 	for _, src := range set.Sources {
 		for _, dom := range src.Domains() {
@@ -52,16 +57,34 @@ func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, 
 	return set, nil
 }
 
+// checkDevices holds the GPUs of a set against --expect-devices. A superchip is
+// one, though its module and the GPU within are two domains.
+func (s *sweep) checkDevices(set host.Set) error {
+	want := s.config.expectDevices
+	if want == 0 {
+		return nil
+	}
+	type device struct{ host, name string }
+	gpus := map[device]bool{}
+	for _, src := range set.Sources {
+		for _, d := range src.Domains() {
+			if d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeModule {
+				gpus[device{d.Host, d.Device}] = true
+			}
+		}
+	}
+	if len(gpus) != want {
+		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", want, len(gpus))
+	}
+	return nil
+}
+
 // describeMeters records the domains and their calibration.
 func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	first := len(s.record.Domains) == 0
 	s.record.Domains, s.record.LeftOut = nil, set.LeftOut
-	gpus := 0
 	for _, src := range set.Sources {
 		for _, d := range src.Domains() {
-			if d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeModule {
-				gpus++
-			}
 			info := results.DomainInfo{
 				Name: d.Name, Device: d.Device, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent,
 				Host: d.Host, Range: d.Range, Quantum: d.Quantum, Limit: d.Limit, UpdatePeriod: d.UpdatePeriod, Coarse: d.Coarse, Note: d.Note,
@@ -78,8 +101,8 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 			s.record.Domains = append(s.record.Domains, info)
 		}
 	}
-	if n := s.config.expectDevices; n > 0 && gpus != n {
-		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", n, gpus)
+	if err := s.checkDevices(set); err != nil {
+		return err
 	}
 	if first {
 		for _, d := range s.record.Domains {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -13,9 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"cfu": func() { os.Exit(Main(context.Background(), environment{os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])) },
-	})
+	testscript.Main(m, map[string]func(){"cfu": main}) // with its signals
 }
 
 // TestScripts runs the command lines of testdata/script as a user would.

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"cfubench/attribution"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results"
+)
+
+// closed reads back a run and holds every cell's shares against the raw
+// readings: in each convention and domain they must sum, with idle and
+// unattributed, to the counter's own difference, to the quantum.
+func closed(t *testing.T, out string) results.Run {
+	t.Helper()
+	run, err := results.ReadRun(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(run.Cells) == 0 {
+		t.Fatalf("%s: got no cell", out)
+	}
+	for _, c := range run.Cells {
+		closedCell(t, out, c)
+	}
+	return run
+}
+
+func closedCell(t *testing.T, out string, c results.Cell) {
+	t.Helper()
+	type key struct{ convention, domain string }
+	shares, meta, err := results.ReadEnergy(filepath.Join(results.CellDir(out, c.ID), results.EnergyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, rows := map[key]meter.Energy{}, map[key]int{}
+	conventions := map[string]bool{}
+	for _, s := range shares {
+		k := key{s.Convention, s.Domain}
+		sums[k] += s.Energy
+		rows[k]++
+		conventions[s.Convention] = true
+		if s.Lo > s.Energy || s.Energy > s.Hi {
+			t.Errorf("%s %v request %d: energy %d µJ is outside its bracket [%d, %d]", c.ID, k, s.Request, s.Energy, s.Lo, s.Hi)
+		}
+	}
+	readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, c.ID), results.ReadingsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(readings.Domains) == 0 || len(conventions) == 0 {
+		t.Fatalf("%s: got %d domains and %d conventions, want some", c.ID, len(readings.Domains), len(conventions))
+	}
+	for i, d := range readings.Domains {
+		curve, _ := attribution.NewCurve(d, readings.ByDomain[i])
+		want := curve.Counter(c.Window).Energy
+		if got := meta[results.MetaCounter+d.Name]; got != strconv.FormatInt(int64(want), 10) {
+			t.Errorf("%s: metadata of %s says %s µJ, want the counter's difference %d µJ", c.ID, d.Name, got, want)
+		}
+		for conv := range conventions {
+			k := key{conv, d.Name}
+			if rows[k] != c.Requests+2 {
+				t.Errorf("%s %v: got %d rows, want %d requests, idle and unattributed", c.ID, k, rows[k], c.Requests)
+			}
+			if sums[k] != want {
+				t.Errorf("%s %v: shares sum to %d µJ, want the counter's difference %d µJ", c.ID, k, sums[k], want)
+			}
+		}
+	}
+}
+
+// rowsOf reads a cell's requests.
+func rowsOf(t *testing.T, out, cell string) []loadgen.Record {
+	t.Helper()
+	rows, _, err := results.ReadRequests(filepath.Join(results.CellDir(out, cell), results.RequestsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}

@@ -1,0 +1,94 @@
+//go:build linux && cgo && (amd64 || arm64)
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"cfubench/meter"
+	"cfubench/meter/nvml/fakenvml"
+	"cfubench/results"
+)
+
+// TestRunWithNVML meters two GPUs of a stand-in library, in a process of its
+// own: a library once loaded cannot be exchanged.
+func TestRunWithNVML(t *testing.T) {
+	t.Parallel()
+	library := fakenvml.Build(t, "GPUS=2", "POWER_MW=300000", "PERIOD_MS=20")
+	e := newEndpoint(t, slow)
+	out := filepath.Join(t.TempDir(), "out")
+	p := start(t, nil, quick(e, out, "--meter", "nvml", "--nvml-library", library, "--expect-devices", "2",
+		"--rate", "20", "--arrival", "constant", "--convention", "equal,token,phase")...)
+	mustFinish(t, p.wait(t), p.stderr.String())
+	run := closed(t, out)
+	gpus := map[string]bool{}
+	for _, d := range run.Domains {
+		if d.Kind == meter.KindCounter && d.Scope == meter.ScopeGPU {
+			gpus[d.Device] = true
+		}
+		if d.Kind == meter.KindModel {
+			t.Errorf("%s: got a model, want what the library reads", d.Name)
+		}
+	}
+	if len(gpus) != 2 {
+		t.Errorf("got counters of the devices %v, want two", gpus)
+	}
+	var summary results.Summary
+	b, err := os.ReadFile(filepath.Join(out, results.SummaryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &summary); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range summary.Cells {
+		if e := c.Whole.Energy; e == nil || 600 < float64(e.Lo)/c.Whole.Seconds || float64(e.Hi)/c.Whole.Seconds < 600 {
+			t.Errorf("%s: got energy %+v over %.3f s, want a bracket around the 600 W that two GPUs draw", c.Cell, e, c.Whole.Seconds)
+		}
+	}
+	if !strings.Contains(p.stdout.String(), "counter (measured)") || slices.Contains(summary.Validity.Codes(), results.ReasonModelled) {
+		t.Errorf("the summary does not call counted joules measured:\n%s", &p.stdout)
+	}
+}
+
+func TestExpectDevices(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		why     string
+		defines []string
+		expect  string
+		want    string // of the last line; "" if the run must go on
+	}{
+		{"a GPU that is missing ends the run before a request is sent", []string{"GPUS=2"}, "3", "--expect-devices 3: 2 GPUs are metered"},
+		{"so does one too many: it would be in the sums", []string{"GPUS=2"}, "1", "--expect-devices 1: 2 GPUs are metered"},
+		{"a superchip's module and the GPU in it are one device", []string{"SUPERCHIP", "PERIOD_MS=20"}, "1", ""},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			t.Parallel()
+			library := fakenvml.Build(t, row.defines...)
+			e := newEndpoint(t, slow)
+			out := filepath.Join(t.TempDir(), "out")
+			p := start(t, nil, quick(e, out, "--meter", "nvml", "--nvml-library", library, "--expect-devices", row.expect)...)
+			code := p.wait(t)
+			if row.want == "" {
+				mustFinish(t, code, p.stderr.String())
+				closed(t, out)
+				return
+			}
+			if code != 1 {
+				t.Errorf("got exit %d, want 1:\n%s", code, &p.stderr)
+			}
+			if got := errorLine(t, p.stderr.String()); !strings.Contains(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+			if n := len(e.sent()); n != 0 {
+				t.Errorf("got %d requests sent, want none before the devices are right", n)
+			}
+		})
+	}
+}

@@ -2,30 +2,55 @@ package attribution
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 )
 
-// Calibration is a model of Shapley shares, fitted on measured groups.
+// Calibration is a model of Shapley shares, fitted on groups of requests whose
+// subsets were measured on one engine.
 type Calibration struct {
+	// Engine and Model are what was measured: the model holds for them.
+	Engine string `json:"engine"`
+	Model  string `json:"model"`
 	// Coefficients are by feature; see Features.
+	Features     []string  `json:"features"`
 	Coefficients []float64 `json:"coefficients"`
 }
 
-// ParseCalibration reads a calibration file. One for other features is
-// refused.
+// ParseCalibration reads a calibration file. One without a fitted model, for
+// other features or with a coefficient under zero is refused.
 func ParseCalibration(text []byte) (*Calibration, error) {
 	var c Calibration
 	if err := json.Unmarshal(text, &c); err != nil {
 		return nil, err
 	}
-	if len(c.Coefficients) != len(Features) {
-		return nil, fmt.Errorf("it has %d coefficients, want %d: make it anew with 'cfu calibrate'", len(c.Coefficients), len(Features))
+	if len(c.Coefficients) == 0 {
+		return nil, errors.New("it holds no fitted model: measure more groups with 'cfu calibrate'")
+	}
+	if !slices.Equal(c.Features, Features) || len(c.Coefficients) != len(Features) {
+		return nil, fmt.Errorf("its model is of %v, this version's of %v: fit it again with 'cfu calibrate --refit'", c.Features, Features)
+	}
+	sum := 0.0
+	for k, x := range c.Coefficients {
+		if !(x >= 0) || math.IsInf(x, 0) {
+			return nil, fmt.Errorf("its coefficient of %s is %g: want zero or more", c.Features[k], x)
+		}
+		sum += x
+	}
+	if sum == 0 {
+		return nil, errors.New("all of its coefficients are zero")
 	}
 	return &c, nil
 }
 
-// Shapley divides the energy of every busy period in proportion to the shares
-// that a calibration predicts.
+// Shapley divides the energy of every busy period (from a moment without any
+// request in flight to the next) in proportion to the shares that a
+// calibration predicts, so that it closes exactly whatever the model's scale
+// (Luo et al. 2026, JouleShare's JCalib, arXiv 2608.00026). The part that goes
+// with the prompt's tokens counts as prefill, all else as decode. A failed
+// request is predicted from the tokens that were counted for it.
 type Shapley struct{ Calibration *Calibration }
 
 // Name is "shapley".
@@ -34,11 +59,14 @@ func (Shapley) Name() string { return "shapley" }
 // Weigh predicts each request's share from its features.
 func (p Shapley) Weigh(s Scene) (Weights, error) {
 	rows := featuresOf(s.Timeline(0))
-	return Weights{Basis: ByPeriod, Of: func(i int) (float64, float64) {
-		e := 0.0
+	return Weights{Basis: ByPeriod, Split: true, Of: func(i int) (prefill, decode float64) {
 		for k, x := range rows[i] {
-			e += p.Calibration.Coefficients[k] * x
+			if k == promptFeature {
+				prefill = p.Calibration.Coefficients[k] * x
+			} else {
+				decode += p.Calibration.Coefficients[k] * x
+			}
 		}
-		return 0, e
+		return prefill, decode
 	}}, nil
 }

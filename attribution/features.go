@@ -15,6 +15,9 @@ var Features = []string{
 	"prompt_output_ktokens2",
 }
 
+// promptFeature is the index of the prompt's tokens.
+const promptFeature = 1
+
 // FeaturesOf returns a row of Features for each request:
 //
 //   - one, for what any request costs;

@@ -88,10 +88,11 @@ func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
 		}
 		s.warn("boundaries are mixed: %s (%s)", m, reason)
 	}
-	units, err := u.counts(o)
+	units, warnings, err := u.counts(o)
 	if err != nil {
 		return Assessment{}, fmt.Errorf("assess: %w", err)
 	}
+	s.warnings = append(s.warnings, warnings...)
 	a := Assessment{Inventory: inv, Usage: u, Options: o, system: s, Warnings: s.warnings}
 	a.Outcomes, a.BreakEven = s.outcomes(u)
 	a.Contributions = s.contributions()

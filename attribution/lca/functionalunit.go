@@ -1,6 +1,7 @@
 package lca
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -96,9 +97,9 @@ type counted struct {
 }
 
 // counts gives the units to report: those asked for, else all that the cell
-// counted. A unit that was asked for and does not occur is an error.
-func (u Usage) counts(o Options) ([]counted, error) {
-	var out []counted
+// counted. A unit that was asked for and did not occur is left out with a
+// warning, because its cost has no bound; if none is left, that is an error.
+func (u Usage) counts(o Options) (list []counted, warnings []string, err error) {
 	units := o.FunctionalUnits
 	if len(units) == 0 && len(o.Custom) == 0 {
 		for _, unit := range FunctionalUnits() {
@@ -108,14 +109,20 @@ func (u Usage) counts(o Options) ([]counted, error) {
 		}
 	}
 	for _, unit := range units {
-		n := u.count(unit)
-		if n <= 0 {
-			return nil, fmt.Errorf("cell %q has no count of functional unit %q: leave it out or give NAME=COUNT", u.Cell, unit)
+		switch n := u.count(unit); {
+		case n > 0:
+			list = append(list, counted{string(unit), float64(n)})
+		case unit == PerSLORequest:
+			warnings = append(warnings, fmt.Sprintf("cell %q: no request met the SLO (%s): C_FU per %s has no bound and is left out", u.Cell, u.SLO, unit))
+		default:
+			warnings = append(warnings, fmt.Sprintf("cell %q has no count of functional unit %s: left out", u.Cell, unit))
 		}
-		out = append(out, counted{string(unit), float64(n)})
 	}
 	for _, c := range o.Custom {
-		out = append(out, counted{c.Name, c.Count})
+		list = append(list, counted{c.Name, c.Count})
 	}
-	return out, nil
+	if len(list) == 0 {
+		return nil, nil, errors.New(strings.Join(warnings, "; "))
+	}
+	return list, warnings, nil
 }

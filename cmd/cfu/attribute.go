@@ -178,6 +178,7 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 	if err != nil {
 		return out, err
 	}
+	out.checkCalibration(o.params.Calibration, run, cell)
 	meta := maps.Clone(constants)
 	if meta == nil {
 		meta = make(map[string]string)
@@ -331,6 +332,20 @@ func requestOf(r loadgen.Record) attribution.Request {
 		}
 	}
 	return out
+}
+
+// checkCalibration warns if the calibration is of another engine or model than
+// the cell's.
+func (e *cellEnergy) checkCalibration(c *attribution.Calibration, run results.Run, cell results.Cell) {
+	if c == nil {
+		return
+	}
+	for _, engine := range run.Engine {
+		if engine.Batch == cell.Batch && (engine.Kind != c.Engine || engine.Model != c.Model) {
+			e.warnings = append(e.warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
+				c.Model, c.Engine, engine.Model, engine.Kind))
+		}
+	}
 }
 
 // batchLimit is how many requests the cell's server worked on at once, as it

@@ -95,7 +95,7 @@ func runCommand(t *testing.T, args ...string) (stdout, stderr string, code int) 
 func TestAttributeClosesAndRepeats(t *testing.T) {
 	dir := writeRun(t)
 	table := filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile)
-	model := shapley.File{Schema: 1, Features: attribution.Features, Coefficients: []float64{0.01, 4, 3, 8, 0}}
+	model := shapley.File{Schema: 1, Engine: "test", Model: "other", Features: attribution.Features, Coefficients: []float64{0.01, 4, 3, 8, 0}}
 	text, err := model.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +111,9 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	}
 	if !strings.Contains(stdout, "residency") || !strings.Contains(stdout, "conventions differ by") {
 		t.Errorf("got table without the conventions or their spread:\n%s", stdout)
+	}
+	if want := "the calibration was measured on other"; !strings.Contains(stderr, want) {
+		t.Errorf("got stderr %q, want a warning that says %q", stderr, want)
 	}
 	shares, meta, err := results.ReadEnergy(table)
 	if err != nil {

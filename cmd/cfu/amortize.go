@@ -51,7 +51,7 @@ type amortizeFlags struct {
 // bind declares the flags on fs.
 func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	o := &f.options
-	fs.StringVar(&f.inventory, "inventory", lca.DefaultPreset, "Take the figures from `PRESET|FILE`.")
+	fs.StringVar(&f.inventory, "inventory", f.inventory, "Take the figures from `PRESET|FILE`.")
 	fs.BoolVar(&f.published, "published", false, "Assess the published inference runs of the presets instead of a run of your own.")
 	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
 	fs.StringVar(&f.beside, "beside", "", "Set the cells at request rates beside the published rows of `MODEL`.")
@@ -64,8 +64,8 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
 	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Take `U` as the busy share of the hardware's life where the inventory has none.")
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries; each mix is warned of.")
-	fs.IntVar(&o.Draws, "monte-carlo", defaultDraws, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
-	fs.Uint64Var(&o.Seed, "seed", 1, "Seed `S` of the draws.")
+	fs.IntVar(&o.Draws, "monte-carlo", o.Draws, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
+	fs.Uint64Var(&o.Seed, "seed", o.Seed, "Seed `S` of the draws.")
 	fs.StringVar(&f.convention, "convention", "", "Sum the energy rows of convention `NAME` (default the narrowest bracket: all sum to the same counter; with --requests-only, token).")
 	fs.BoolVar(&f.requestsOnly, "requests-only", false, "Count only energy attributed to requests, without the window's idle and unattributed energy.")
 	fs.IntVar(&f.devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
@@ -73,14 +73,14 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.slo.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
 	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
-	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG).")
+	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
 	fs.StringVar(&f.disclosure, "disclosure", "", "Write the disclosure block to `FILE` (JSON).")
 	fs.BoolVar(&f.list, "list-presets", false, "List the inventory presets and their parts.")
 }
 
 // amortizeCommand is `cfu amortize`.
 func amortizeCommand(_ context.Context, env environment, args []string) error {
-	var f amortizeFlags
+	f := amortizeFlags{amortization: newAmortization(lca.DefaultPreset)}
 	fs := pflag.NewFlagSet("amortize", pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.SetOutput(io.Discard)
@@ -225,7 +225,7 @@ func (f *amortizeFlags) write(assessments []lca.Assessment, run *results.Run) er
 		}
 	}
 	if f.figure != "" {
-		if err := writeFile(f.figure, func(w io.Writer) error { return figure.LifeCycle(w, assessments, lca.GWP) }); err != nil {
+		if err := writeFile(f.figure, func(w io.Writer) error { return figure.LifeCycle(w, assessments, f.drawn()) }); err != nil {
 			return err
 		}
 	}
@@ -238,6 +238,14 @@ func (f *amortizeFlags) write(assessments []lca.Assessment, run *results.Run) er
 		return writeFile(f.disclosure, func(w io.Writer) error { return report.Disclosure(w, block) })
 	}
 	return nil
+}
+
+// drawn is the category of the figure: carbon, unless it is not assessed.
+func (f *amortizeFlags) drawn() lca.Category {
+	if chosen := f.options.Categories; len(chosen) > 0 && !slices.Contains(chosen, lca.GWP) {
+		return chosen[0]
+	}
+	return lca.GWP
 }
 
 // describeRun adds what only a run knows: how the model was served, on what.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"math"
 	"path/filepath"
 	"slices"
@@ -32,14 +33,11 @@ type amortization struct {
 }
 
 // newAmortization amortizes with the inventory and the defaults of cfu
-// amortize: 95 % intervals from 10,000 draws.
+// amortize: 95 % intervals from 10,000 draws, few enough for a sweep of dozens of
+// cells in seconds.
 func newAmortization(inventory string) amortization {
-	return amortization{inventory: inventory, options: lca.Options{Draws: defaultDraws, Seed: 1}}
+	return amortization{inventory: inventory, options: lca.Options{Draws: 10000, Seed: 1}}
 }
-
-// defaultDraws keeps a sweep of dozens of cells within seconds; the ends of a
-// 95 % interval are then known to about 2 % of its width.
-const defaultDraws = 10000
 
 // amortizeRun assesses every cell of the run folder dir that has energy,
 // writes footprint.arrow, and returns the assessments. A cell without a
@@ -83,47 +81,66 @@ func (m amortization) amortizeRun(dir string) ([]lca.Assessment, error) {
 // errNotAssessable marks a cell that is left out.
 var errNotAssessable = errors.New("left out of the footprint")
 
-// usage sums up one cell from its tables.
+// usage sums up one cell from its tables, in one pass over each.
 func (m amortization) usage(dir string, run results.Run, cell results.Cell) (lca.Usage, error) {
 	folder := results.CellDir(dir, cell.ID)
-	records, _, err := results.ReadRequests(filepath.Join(folder, results.RequestsFile))
+	u := lca.Usage{Cell: cell.ID, SLO: m.slo, Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
+	err := count(&u, results.ScanRequests(filepath.Join(folder, results.RequestsFile)), together(run, cell))
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
 	}
 	if err != nil {
 		return lca.Usage{}, err
 	}
+	if u.Requests == 0 {
+		return lca.Usage{}, fmt.Errorf("cell %s completed no request: %w", cell.ID, errNotAssessable)
+	}
 	path := filepath.Join(folder, results.EnergyFile)
-	shares, _, err := results.ReadEnergy(path)
+	metered, err := m.energy(&u, results.ScanEnergy(path), path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no energy: %w", cell.ID, errNotAssessable)
 	}
 	if err != nil {
 		return lca.Usage{}, err
 	}
-	u := lca.Usage{Cell: cell.ID, SLO: m.slo, Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
-	count(&u, records, max(cell.Batch, cell.Concurrency))
-	if u.Requests == 0 {
-		return lca.Usage{}, fmt.Errorf("cell %s completed no request: %w", cell.ID, errNotAssessable)
-	}
-	if err := m.energy(&u, shares, path); err != nil {
-		return lca.Usage{}, err
-	}
-	m.hardware(&u, run, shares)
+	m.hardware(&u, run, metered)
 	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
-	for _, e := range run.Engine {
-		if e.Batch == cell.Batch || len(run.Engine) == 1 {
-			u.Model = e.Model
-		}
+	if e := engineOf(run, cell); e != nil {
+		u.Model = e.Model
 	}
 	return u, nil
 }
 
-// count counts what the cell delivered. A batch is as many requests as the
-// server ran at once.
-func count(u *lca.Usage, records []loadgen.Record, batch int) {
+// engineOf is the engine that served the cell, nil if it is not known.
+func engineOf(run results.Run, cell results.Cell) *results.EngineInfo {
+	for i, e := range run.Engine {
+		if e.Batch == cell.Batch {
+			return &run.Engine[i]
+		}
+	}
+	return nil
+}
+
+// together is how many requests the server ran at once at most: its batch size,
+// or fewer if no more were sent; 0 if neither is known.
+func together(run results.Run, cell results.Cell) int {
+	batch := cell.Batch
+	if e := engineOf(run, cell); e != nil && e.EffectiveBatch > 0 {
+		batch = e.EffectiveBatch
+	}
+	if batch == 0 || cell.Concurrency > 0 && cell.Concurrency < batch {
+		return cell.Concurrency
+	}
+	return batch
+}
+
+// count counts what the cell delivered.
+func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int) error {
 	conversations := map[string]bool{}
-	for _, r := range records {
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
 		if !r.OK() {
 			continue
 		}
@@ -144,27 +161,34 @@ func count(u *lca.Usage, records []loadgen.Record, batch int) {
 	if batch > 0 {
 		u.Batches = (u.Requests + int64(batch) - 1) / int64(batch)
 	}
+	return nil
 }
 
 // meets reports whether the request kept the limits, counted from the time at
-// which it was due, so that a late client does not flatter the server.
+// which it was due, so that a late client does not flatter the server. What
+// cannot be told is not met.
 func meets(r loadgen.Record, slo lca.SLO) bool {
-	if slo.TTFT > 0 && (r.FirstToken < 0 || r.FirstToken-r.Due > slo.TTFT) {
+	if r.FirstToken < 0 || slo.TTFT > 0 && r.FirstToken-r.Due > slo.TTFT {
 		return false
 	}
-	if slo.TPOT > 0 && r.OutputTokens > 1 && (r.LastToken-r.FirstToken)/time.Duration(r.OutputTokens-1) > slo.TPOT {
-		return false
+	if slo.TPOT == 0 || r.OutputTokens == 1 {
+		return true
 	}
-	return true
+	return r.OutputTokens > 1 && (r.LastToken-r.FirstToken)/time.Duration(r.OutputTokens-1) <= slo.TPOT
 }
 
 // energy sums the cell's energy over its domains, which are an antichain. Every
 // convention sums to the same counter, so without a choice the one with the
 // narrowest bracket is taken: a cell's energy is better known than its parts.
-func (m amortization) energy(u *lca.Usage, shares []attribution.Share, path string) error {
-	sums := map[string]*windowEnergy{}
+// It returns the names of the domains.
+func (m amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, error], path string) (map[string]bool, error) {
+	sums, domains := map[string]*windowEnergy{}, map[string]bool{}
 	var conventions []string
-	for _, s := range shares {
+	for s, err := range shares {
+		if err != nil {
+			return nil, err
+		}
+		domains[s.Domain] = true
 		if sums[s.Convention] == nil {
 			sums[s.Convention] = &windowEnergy{bounded: true}
 			conventions = append(conventions, s.Convention)
@@ -175,21 +199,21 @@ func (m amortization) energy(u *lca.Usage, shares []attribution.Share, path stri
 	}
 	convention := m.convention
 	switch {
-	case len(shares) == 0:
-		return fmt.Errorf("read %s: it has no rows: nothing was metered", path)
+	case len(conventions) == 0:
+		return nil, fmt.Errorf("read %s: it has no rows: nothing was metered", path)
 	case convention == "" && m.requestsOnly && sums["token"] != nil:
 		convention = "token"
 	case convention == "":
 		convention = slices.MinFunc(conventions, func(a, b string) int { return cmp.Compare(sums[a].width(), sums[b].width()) })
 	case sums[convention] == nil:
-		return fmt.Errorf("read %s: it has no convention %q: it has %s", path, convention, strings.Join(conventions, ", "))
+		return nil, fmt.Errorf("read %s: it has no convention %q: it has %s", path, convention, strings.Join(conventions, ", "))
 	}
 	e := sums[convention]
 	u.Energy, u.EnergyKind = e.energy, e.kind
 	if e.bounded {
 		u.EnergyLo, u.EnergyHi = e.lo, e.hi
 	}
-	return nil
+	return domains, nil
 }
 
 // windowEnergy sums shares of one convention.
@@ -223,11 +247,7 @@ func (e *windowEnergy) width() meter.Energy {
 
 // hardware says what was metered: its boundary, its name, and the number of
 // devices, which are the GPUs or else the one host.
-func (m amortization) hardware(u *lca.Usage, run results.Run, shares []attribution.Share) {
-	metered := map[string]bool{}
-	for _, s := range shares {
-		metered[s.Domain] = true
-	}
+func (m amortization) hardware(u *lca.Usage, run results.Run, metered map[string]bool) {
 	var scopes []meter.Scope
 	gpus := 0
 	for _, d := range run.Domains {

@@ -78,9 +78,9 @@ func Start(ctx context.Context, l Launch) (*Server, error) {
 		return nil, err
 	}
 	if err := s.awaitReady(ctx, orDefault(l.Ready, DefaultReady)); err != nil {
-		// The caller gets no Server, so nobody else can stop it. It is
-		// broken already: no reason to be patient once ctx is over.
-		return nil, errors.Join(err, s.Stop(ctx))
+		// The caller gets no Server, so nobody else can stop it. Its grace
+		// holds also when ctx is over: shared memory wants to be given back.
+		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 	}
 	return s, nil
 }

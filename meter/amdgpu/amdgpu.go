@@ -100,7 +100,7 @@ func openGPU(clock meter.Clock, device, label string) (*gpu, []meter.Refusal) {
 			Reason: fmt.Sprintf("gpu_metrics %v of this GPU has no energy counter: its power is integrated instead", rev),
 		})
 	}
-	if rev.format >= 2 {
+	if rev.format == 2 || rev.format == 3 {
 		// The average socket power of an APU is that of the whole package.
 		g.domain.Scope = meter.ScopePackage
 		g.domain.Note = "power of the whole APU package, processor cores included"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,14 +56,15 @@ type paced interface {
 // source's period from the update periods of its domains (PollPeriod). Domain
 // names that occur twice get their source's name in front.
 func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
-	s := &Sampler{clock: clock, clocks: readClocks}
+	s := &Sampler{clock: clock, clocks: readClocks, domains: Domains(sources)}
+	first := 0
 	for i, src := range sources {
 		w := &worker{
-			sampler: s, source: src, first: len(s.domains),
+			sampler: s, source: src, first: first,
 			auto: poll <= 0, base: poll, phase: time.Duration(i) * stagger,
 			cost: newCost(),
 		}
-		own := src.Domains()
+		own := slices.Clone(src.Domains())
 		if w.auto {
 			w.base = PollPeriod(own)
 		}
@@ -77,21 +79,22 @@ func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
 			w.judges = append(w.judges, NewClassifier(d, max(w.base, w.pace)))
 			w.coarse = w.coarse || d.Coarse
 		}
-		s.domains = append(s.domains, own...)
+		first += len(own)
 		s.workers = append(s.workers, w)
 	}
-	rename(s.domains, s.workers)
 	s.latest = make([]slot, len(s.domains))
 	return s
 }
 
-// rename makes the names of domains unique: a repeated name gets its source
-// in front, then a number, and the parents named by the same source follow.
-func rename(domains []Domain, workers []*worker) {
-	taken := make(map[string]bool, len(domains))
-	for _, w := range workers {
+// Domains lists the domains of several sources as a sampler of them does: in
+// their order, each with a name of its own. A repeated name gets its source in
+// front, then a number, and the parents that the same source names follow.
+func Domains(sources []Source) []Domain {
+	var all []Domain
+	taken := map[string]bool{}
+	for _, src := range sources {
 		renamed := map[string]string{}
-		own := domains[w.first : w.first+len(w.states)]
+		own := slices.Clone(src.Domains())
 		for i, d := range own {
 			name := d.Name
 			if taken[name] {
@@ -109,7 +112,9 @@ func rename(domains []Domain, workers []*worker) {
 				own[i].Parent = name
 			}
 		}
+		all = append(all, own...)
 	}
+	return all
 }
 
 // Domains lists all domains; Reading.Domain is an index into it.

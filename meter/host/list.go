@@ -32,7 +32,7 @@ const latencyCalls = 11
 // left out last. Calibrations, if not nil, are those of the set's domains in
 // their order. It reads every source a few times.
 func (s Set) List(clock meter.Clock, calibrations []meter.Calibration) []Entry {
-	domains := meter.NewSampler(clock, s.Sources, 0).Domains()
+	domains := meter.Domains(s.Sources)
 	keep, contained := meter.Antichain(domains)
 	var entries []Entry
 	i := 0

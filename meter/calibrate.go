@@ -237,3 +237,21 @@ func (c *calibrated) Read(dst []Reading) []Reading {
 }
 
 func (c *calibrated) Close() error { return c.source.Close() }
+
+// Unwrap returns the source that was calibrated.
+func (c *calibrated) Unwrap() Source { return c.source }
+
+// As finds what src can do beyond Source: src as a T, or what it wraps.
+func As[T any](src Source) (T, bool) {
+	for {
+		if t, ok := src.(T); ok {
+			return t, true
+		}
+		w, ok := src.(interface{ Unwrap() Source })
+		if !ok {
+			var none T
+			return none, false
+		}
+		src = w.Unwrap()
+	}
+}

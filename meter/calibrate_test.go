@@ -142,6 +142,12 @@ func TestCalibratedSource(t *testing.T) {
 	if len(readings) != 3 || readings[0].Domain != 7 || readings[1].Domain != 0 || readings[2].Domain != 1 || readings[2].Energy != 2 {
 		t.Errorf("readings %+v, want what was there, then domains 0 and 1 with the energies of the first and the last", readings)
 	}
+	if inner, ok := meter.As[*three](got); !ok || inner != src {
+		t.Errorf("what was calibrated is %v, %v; want the source itself", inner, ok)
+	}
+	if _, ok := meter.As[*gpu](got); ok {
+		t.Error("a *three is found to be a *gpu")
+	}
 	for i := range calibrations {
 		calibrations[i].Refused = "x"
 	}

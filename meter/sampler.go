@@ -69,7 +69,7 @@ func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
 			w.base = PollPeriod(own)
 		}
 		w.cost.poll = w.base
-		if p, ok := src.(paced); ok {
+		if p, ok := As[paced](src); ok {
 			w.pace = p.Period()
 		}
 		w.states = make([]State, len(own))

@@ -55,7 +55,7 @@ type Summary struct {
 func NewObserver(sources []meter.Source, own func(pid int) bool) *Observer {
 	o := &Observer{own: own}
 	for _, s := range sources {
-		if d, ok := s.(observed); ok {
+		if d, ok := meter.As[observed](s); ok {
 			o.devices = append(o.devices, d)
 		}
 	}

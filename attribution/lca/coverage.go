@@ -81,7 +81,13 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	if u.BusyTime == 0 {
 		s.warn("the hardware utilisation time is unknown: no embodied hardware is counted for inference")
 	}
-	if d := inv.LifetimeInferences; d.Quality == Assumption {
+	upfront := map[Stage]*Upfront{Training: inv.Model.Training, Experimentation: inv.Model.Experimentation}
+	for _, stage := range Stages() {
+		if up, ok := upfront[stage]; ok && up == nil {
+			s.warn("the inventory has no figures of %s: it is outside the boundary, not zero", stage)
+		}
+	}
+	if d := inv.LifetimeInferences; d.Quality == Assumption && inv.hasUpfront() {
 		s.warn("lifetime inferences are an assumption, %.3g: %s", d.canonical, d.Reason)
 	}
 	for _, h := range inv.Hardware {
@@ -98,15 +104,17 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	}) {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))
 	}
-	if m := inv.Model; u.Model != "" && (m.Training != nil || m.Experimentation != nil) && !NamesModel(u.Model, m.Title) {
+	if m := inv.Model; u.Model != "" && inv.hasUpfront() && !NamesModel(u.Model, m.Title) {
 		s.warn("the run served %s, but training and experimentation are those of %s: give an inventory of your own", u.Model, m.Title)
 	}
 	for _, c := range s.categories() {
 		var missing []string
 		for t, has := range s.has[index(c)] {
-			// Electricity embodied in hardware is reported as primary energy, never as kWh.
+			// Electricity embodied in hardware is reported as primary energy,
+			// never as kWh; a stage without any figure has its own warning.
 			hardware := term(t) == inferenceHardware || term(t) == trainingHardware || term(t) == experimentationHardware
-			if !has && !(c == Energy && hardware) {
+			up, isUpfront := upfront[term(t).stage()]
+			if !has && !(c == Energy && hardware) && !(isUpfront && up == nil) {
 				missing = append(missing, term(t).String())
 			}
 		}
@@ -114,6 +122,11 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 			s.warn("%s: no figure for %s; left out, not zero", c, strings.Join(missing, ", "))
 		}
 	}
+}
+
+// hasUpfront reports whether anything is spread over the lifetime inferences.
+func (inv *Inventory) hasUpfront() bool {
+	return inv.Model.Training != nil || inv.Model.Experimentation != nil
 }
 
 // NamesModel reports whether every word of title, parentheses apart, is a word of

@@ -20,9 +20,12 @@ func Summary(w io.Writer, list []lca.Assessment) error {
 		return fmt.Errorf("print summary: nothing was assessed")
 	}
 	first := list[0]
-	lifetime := first.Inventory.LifetimeInferences
-	fmt.Fprintf(w, "C_FU by inventory %s (%s); training spread over %s requests (%s)\n\n",
-		first.Inventory.Name, first.Inventory.File, lca.Count(lifetime.Canonical()), lifetime.Quality)
+	fmt.Fprintf(w, "C_FU by inventory %s (%s); ", first.Inventory.Name, first.Inventory.File)
+	if lifetime := first.Inventory.LifetimeInferences; outside(&first.Inventory) {
+		fmt.Fprint(w, "training and experimentation are outside, for want of figures\n\n")
+	} else {
+		fmt.Fprintf(w, "training spread over %s requests (%s)\n\n", lca.Count(lifetime.Canonical()), lifetime.Quality)
+	}
 	asked := len(first.Options.FunctionalUnits)+len(first.Options.Custom) > 0
 	interval := "bracket"
 	if first.Options.Draws > 0 {
@@ -101,6 +104,11 @@ func summarizeBreakEven(w io.Writer, list []lca.Assessment) error {
 		}
 	}
 	return tw.Flush()
+}
+
+// outside reports whether the inventory has nothing to spread over requests.
+func outside(inv *lca.Inventory) bool {
+	return inv.Model.Training == nil && inv.Model.Experimentation == nil
 }
 
 // kind is how the energy is known.

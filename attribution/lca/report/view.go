@@ -5,6 +5,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,7 +118,9 @@ func scope(list []lca.Assessment) []item {
 	}
 	lifetime := a.Inventory.LifetimeInferences
 	boundary := "cradle to use: making of the hardware (by time share), experimentation, training, inference"
-	if a.Inventory.Model.Training == nil && a.Inventory.Model.Experimentation == nil {
+	spread := fmt.Sprintf("%s (%s; %s)", lca.Count(lifetime.Canonical()), lifetime.Quality, cmp.Or(lifetime.Reason, lifetime.Source))
+	if outside(&a.Inventory) {
+		spread = "not used: nothing is spread over them"
 		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
 	}
 	return []item{
@@ -129,17 +132,10 @@ func scope(list []lca.Assessment) []item {
 		{"characterisation", "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases; water by " + string(a.Options.Water) + ", " + a.Options.Water.Formula()},
 		{"carbon basis", string(a.Options.Basis) + "-based"},
 		{"embodied share", string(a.Options.Embodied) + " hours of the hardware's life"},
-		{"lifetime inferences", fmt.Sprintf("%s (%s; %s)", lca.Count(lifetime.Canonical()), lifetime.Quality, cmpOr(lifetime.Reason, lifetime.Source))},
+		{"lifetime inferences", spread},
 		{"intervals", intervals},
 		{"inventory", a.Inventory.Name + " (" + a.Inventory.File + ")"},
 	}
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // cellOf is a cell's line of the inventory phase.

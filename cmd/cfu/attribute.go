@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution"
-	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results"
 )
@@ -153,7 +152,7 @@ func attributeCommand(ctx context.Context, env environment, args []string) error
 func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOptions) (cellEnergy, error) {
 	out := cellEnergy{cell: cell.ID, idle: make(map[string]attribution.Idle)}
 	folder := results.CellDir(dir, cell.ID)
-	reqs, constants, err := readColumns(filepath.Join(folder, results.RequestsFile))
+	reqs, constants, err := results.ReadColumns(filepath.Join(folder, results.RequestsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		out.warnings = append(out.warnings, "no requests were recorded: no energy table")
 		return out, nil
@@ -292,46 +291,6 @@ func (e *cellEnergy) add(a *attribution.Allocation) {
 	}
 	d.idle, d.unattributed = a.IdleRow().Energy, a.UnattributedRow().Energy
 	e.energies = append(e.energies, d)
-}
-
-// readColumns reads requests.arrow into columns in the order of the requests'
-// numbers, and returns its run constants.
-func readColumns(path string) (attribution.Columns, map[string]string, error) {
-	var c attribution.Columns
-	records, constants, err := results.ReadRequests(path)
-	if err != nil {
-		return c, nil, err
-	}
-	for _, r := range records {
-		c.Append(requestOf(r))
-	}
-	c.SortByID()
-	return c, constants, nil
-}
-
-// requestsOf takes from the records what attribution needs.
-func requestsOf(records []loadgen.Record) []attribution.Request {
-	out := make([]attribution.Request, len(records))
-	for i, r := range records {
-		out[i] = requestOf(r)
-	}
-	return out
-}
-
-func requestOf(r loadgen.Record) attribution.Request {
-	out := attribution.Request{
-		ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
-		PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens, CachedTokens: r.CachedTokens,
-		ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(),
-	}
-	if r.OutputTokens < 0 {
-		// No usage came, but tokens did: those are what it was served.
-		out.OutputTokens = 0
-		for _, n := range r.TokenCount {
-			out.OutputTokens += int(n)
-		}
-	}
-	return out
 }
 
 // checkCalibration warns if the calibration is of another engine or model than

@@ -19,6 +19,7 @@ import (
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/meter/cputime"
+	"cfubench/results"
 )
 
 // Kinds of arrivals of a group.
@@ -189,9 +190,9 @@ func (r *replayer) keepWhole(group *shapley.Group, run replayed, repeats int) er
 	}
 	group.Replays = append(group.Replays, members)
 	curve, _ := attribution.NewCurve(r.source.Domains()[0], run.readings)
-	reqs := requestsOf(run.records)
-	for i := range reqs {
-		reqs[i].ID = int64(i)
+	reqs := make([]attribution.Request, len(run.records))
+	for i, rec := range run.records {
+		reqs[i] = results.AttributionRequest(rec)
 	}
 	for _, c := range r.conventions {
 		result, err := attribution.Attribute(c, reqs, curve, attribution.Window{Start: run.start, End: run.end}, attribution.Idle{})

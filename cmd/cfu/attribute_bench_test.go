@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cfubench/attribution"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results"
+)
+
+// BenchmarkAttributeTables attributes one cell of N requests and a tenth as
+// many readings from its tables, and reports apart what reading them, dividing
+// and writing energy.arrow (one convention, one domain) cost, in rows/s.
+func BenchmarkAttributeTables(b *testing.B) {
+	for _, n := range []int{1e4, 1e5} {
+		b.Run(fmt.Sprintf("requests=%d", n), func(b *testing.B) {
+			dir := b.TempDir()
+			cell := writeLoad(b, dir, n)
+			folder := results.CellDir(dir, cell.ID)
+			var read, scan, divide, write time.Duration
+			readings := 0
+			for b.Loop() {
+				start := time.Now()
+				reqs, _, err := results.ReadColumns(filepath.Join(folder, results.RequestsFile))
+				if err != nil {
+					b.Fatal(err)
+				}
+				read += time.Since(start)
+				start = time.Now()
+				table, err := results.ReadReadings(filepath.Join(folder, results.ReadingsFile))
+				if err != nil {
+					b.Fatal(err)
+				}
+				scan += time.Since(start)
+				readings = len(table.ByDomain[0])
+				start = time.Now()
+				divider, err := attribution.NewDivider(reqs, cell.Window)
+				if err != nil {
+					b.Fatal(err)
+				}
+				curve, _ := attribution.NewCurve(table.Domains[0], table.ByDomain[0])
+				if _, err := divider.Divide(attribution.Residency{}, curve, attribution.Idle{}); err != nil {
+					b.Fatal(err)
+				}
+				divide += time.Since(start)
+				start = time.Now()
+				e := cellEnergy{idle: map[string]attribution.Idle{}}
+				if err := e.write(filepath.Join(folder, results.EnergyFile), nil, divider, []*attribution.Curve{curve}, []attribution.Convention{attribution.Residency{}}); err != nil {
+					b.Fatal(err)
+				}
+				write += time.Since(start)
+			}
+			rate := func(rows int, d time.Duration) float64 { return float64(rows*b.N) / d.Seconds() }
+			b.ReportMetric(rate(n, read), "requests-read/s")
+			b.ReportMetric(rate(readings, scan), "readings-read/s")
+			b.ReportMetric(rate(n, divide), "requests-divided/s")
+			b.ReportMetric(rate(n+2, write), "rows-divided-and-written/s")
+		})
+	}
+}
+
+// writeLoad writes the raw tables of one cell of n requests of 64 tokens, 64
+// in flight, over one counter.
+func writeLoad(b *testing.B, dir string, n int) results.Cell {
+	const gap = 10 * time.Millisecond
+	cell := results.Cell{ID: "b64-c64-r1", Batch: 64, Window: attribution.Window{Start: 0, End: time.Duration(n)*gap + 2*time.Second}}
+	folder := results.CellDir(dir, cell.ID)
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		b.Fatal(err)
+	}
+	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := make([]loadgen.Record, 0, 1000)
+	for i := range n {
+		sent := time.Duration(i) * gap
+		r := loadgen.Record{Request: i, Due: sent, Sent: sent, FirstToken: sent + 50*time.Millisecond, PromptTokens: 200, OutputTokens: 64,
+			CachedTokens: 0, TargetOutputTokens: 64, Status: 200, ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never}
+		for k := range 64 {
+			r.TokenAt, r.TokenCount = append(r.TokenAt, r.FirstToken+time.Duration(k)*9*time.Millisecond), append(r.TokenCount, 1)
+		}
+		r.LastToken = r.TokenAt[63]
+		r.Done = r.LastToken + time.Millisecond
+		if batch = append(batch, r); len(batch) == cap(batch) || i == n-1 {
+			if err := requests.Write(batch); err != nil {
+				b.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	if err := requests.Close(); err != nil {
+		b.Fatal(err)
+	}
+	domain := meter.Domain{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindCounter, UpdatePeriod: 100 * time.Millisecond, Quantum: meter.Millijoule, Limit: 700 * meter.Watt}
+	table, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), []meter.Domain{domain}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var readings []meter.Reading
+	for at := time.Duration(0); at <= cell.Window.End+time.Second; at += 100 * time.Millisecond {
+		readings = append(readings, meter.Reading{Before: at, After: at + time.Millisecond, HasEnergy: true, Energy: meter.EnergyOf(400*meter.Watt, at), Status: meter.StatusOK})
+	}
+	if err := table.Write(readings); err != nil {
+		b.Fatal(err)
+	}
+	if err := table.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return cell
+}

@@ -23,6 +23,7 @@ func source(s string) func(*meter.Domain)   { return func(d *meter.Domain) { d.S
 func device(s string) func(*meter.Domain)   { return func(d *meter.Domain) { d.Device = s } }
 func parent(s string) func(*meter.Domain)   { return func(d *meter.Domain) { d.Parent = s } }
 func kind(k meter.Kind) func(*meter.Domain) { return func(d *meter.Domain) { d.Kind = k } }
+func on(host string) func(*meter.Domain)    { return func(d *meter.Domain) { d.Host = host } }
 func coarse(d *meter.Domain)                { d.Coarse = true }
 func names(domains []meter.Domain) (out []string) {
 	for _, d := range domains {
@@ -92,6 +93,11 @@ func TestAntichain(t *testing.T) {
 			}, []string{"gpu0"}},
 		{"eight GPUs of one source are eight parts",
 			[]meter.Domain{domain("gpu0", meter.ScopeGPU), domain("gpu1", meter.ScopeGPU), domain("gpu2", meter.ScopeGPU)}, []string{"gpu0", "gpu1", "gpu2"}},
+		{"a part of another host is never within one of this, nor the same",
+			[]meter.Domain{
+				domain("package-0", meter.ScopePackage), domain("node-b-package-0", meter.ScopePackage, on("node-b")),
+				domain("cpu", meter.ScopeProcess, kind(meter.KindModel), on("node-c")), domain("node", meter.ScopeNode, on("node-b")),
+			}, []string{"package-0", "node-b-package-0", "cpu"}},
 		{"the model is within the package it runs on",
 			[]meter.Domain{domain("package-0", meter.ScopePackage), domain("cpu", meter.ScopeProcess, kind(meter.KindModel))}, []string{"package-0"}},
 		{"the model stands beside a GPU",

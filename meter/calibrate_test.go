@@ -155,23 +155,3 @@ func TestCalibratedSource(t *testing.T) {
 		t.Errorf("with every domain refused: %v, %d refusals; want no source and 3", got, len(left))
 	}
 }
-
-func TestDrift(t *testing.T) {
-	for _, tt := range []struct {
-		does          string
-		before, after meter.Power
-		want          float64
-		over          bool
-	}{
-		{"3 % warmer is within", 100 * meter.Watt, 103 * meter.Watt, 0.03, false},
-		{"4 % warmer is drift", 100 * meter.Watt, 104 * meter.Watt, 0.04, true},
-		{"cooler by 10 % is drift as well", 100 * meter.Watt, 90 * meter.Watt, -0.10, true},
-		{"no baseline shows nothing", 0, 90 * meter.Watt, math.NaN(), false},
-	} {
-		ratio, over := meter.Drift(tt.before, tt.after)
-		same := math.Abs(ratio-tt.want) < 1e-9 || math.IsNaN(ratio) && math.IsNaN(tt.want)
-		if !same || over != tt.over {
-			t.Errorf("%s: got %v, %v; want %v, %v", tt.does, ratio, over, tt.want, tt.over)
-		}
-	}
-}

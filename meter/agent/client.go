@@ -325,6 +325,9 @@ func (s *Source) stream(ctx context.Context) error {
 		return err
 	}
 	defer resp.Body.Close()
+	if got := resp.Header.Get("Content-Type"); got != arrowType {
+		return fmt.Errorf("the agent answers %q, want %q: use the same cfu on both hosts", got, arrowType)
+	}
 	return decode(resp.Body, domains, func(batch []numbered) error {
 		dead.Reset(silence)
 		s.take(batch)

@@ -25,6 +25,9 @@ const (
 	batchLimit = 4096
 )
 
+// arrowType is the media type of Arrow IPC streams.
+const arrowType = "application/vnd.apache.arrow.stream"
+
 // Server samples a host's meters and serves their readings to any number of
 // clients, each from where it left off.
 type Server struct {
@@ -129,7 +132,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "after: want a sequence number", http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("Content-Type", "application/vnd.apache.arrow.stream")
+	w.Header().Set("Content-Type", arrowType)
 	flush := http.NewResponseController(w)
 	out := newEncoder(w)
 	defer func() { _ = out.close() }() // the client reads on until it is cut off

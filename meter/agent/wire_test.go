@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -64,31 +67,67 @@ func TestReadingsSurviveTheWire(t *testing.T) {
 	})
 }
 
-// What another program sends must be an error or a reading that makes sense.
-func FuzzDecode(f *testing.F) {
+// A stream may end anywhere: what was complete counts, and the end is an error.
+func TestStreamThatIsCutOff(t *testing.T) {
 	var wire bytes.Buffer
 	e := newEncoder(&wire)
-	if err := e.encode(7, []meter.Reading{{Domain: 1, Before: 1, After: 2, Energy: 3, HasEnergy: true, Status: meter.StatusOK}}); err != nil {
-		f.Fatal(err)
+	for n := range int64(3) {
+		if err := e.encode(n+1, []meter.Reading{{Domain: 1, Before: 1, After: 2, Energy: meter.Energy(n), HasEnergy: true, Status: meter.StatusOK}}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	f.Add(wire.Bytes())
-	f.Add(wire.Bytes()[:wire.Len()/2])
-	f.Add([]byte("HTTP/1.1 200 OK"))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		const domains = 2
-		err := decode(bytes.NewReader(b), domains, func(batch []numbered) error {
+	most := int64(0)
+	for length := range wire.Len() {
+		last := int64(0)
+		err := decode(bytes.NewReader(wire.Bytes()[:length]), 2, func(batch []numbered) error {
 			for _, n := range batch {
-				if n.Domain < 0 || n.Domain >= domains || n.Before > n.After {
-					t.Errorf("got reading %+v", n)
+				if n.sequence != last+1 || n.Energy != meter.Energy(last) {
+					t.Errorf("cut at %d: got %+v after number %d", length, n, last)
 				}
+				last = n.sequence
 			}
 			return nil
 		})
 		if err == nil {
-			t.Error("got no error: a stream never ends well")
+			t.Errorf("cut at %d: got no error", length)
 		}
-	})
+		if last < most {
+			t.Errorf("cut at %d: got %d readings, with less of the stream %d", length, last, most)
+		}
+		most = max(most, last)
+	}
+	if most < 2 {
+		t.Errorf("got at most %d readings, want all that were complete", most)
+	}
+}
+
+func TestStreamsOfOthers(t *testing.T) {
+	domain := func(n int) []byte {
+		var wire bytes.Buffer
+		if err := newEncoder(&wire).encode(1, []meter.Reading{{Domain: n}}); err != nil {
+			t.Fatal(err)
+		}
+		return wire.Bytes()
+	}
+	other := arrow.NewSchema([]arrow.Field{{Name: "energy", Type: arrow.PrimitiveTypes.Int64}}, nil)
+	var foreign bytes.Buffer
+	if err := ipc.NewWriter(&foreign, ipc.WithSchema(other)).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name, want string
+		wire       []byte
+	}{
+		{"nothing", "read stream", nil},
+		{"text", "read stream", []byte("<html>404</html>")},
+		{"another table", "use the same cfu", foreign.Bytes()},
+		{"a domain that there is not", "makes no sense", domain(2)},
+	} {
+		err := decode(bytes.NewReader(row.wire), 2, func([]numbered) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want an error with %q", row.name, err, row.want)
+		}
+	}
 }
 
 func TestRingKeepsTheNewest(t *testing.T) {

@@ -70,7 +70,7 @@ func drawRequest(t *rapid.T, id int64) attribution.Request {
 
 // conventions are all that need no saturated window, and steady.
 func conventions(t interface{ Fatal(...any) }) []attribution.Convention {
-	cs, err := attribution.Parse("token,phase,equal,residency,steady,shapley", attribution.Params{BatchLimit: 4, PromptWeight: 1, OutputWeight: 4, Calibration: calibration()})
+	cs, err := attribution.Parse("token,phase,equal,residency,steady,shapley", attribution.Params{Server: &attribution.Server{BatchLimit: 4}, PromptWeight: 1, OutputWeight: 4, Calibration: calibration()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func (Shapley) Name() string { return "shapley" }
 
 // Weigh predicts each request's share from its features.
 func (p Shapley) Weigh(s Scene) (Weights, error) {
-	rows := featuresOf(s.Timeline(0))
+	rows := featuresOf(s.Timeline(nil))
 	return Weights{Basis: ByPeriod, Split: true, Of: func(i int) (prefill, decode float64) {
 		for k, x := range rows[i] {
 			if k == promptFeature {

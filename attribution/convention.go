@@ -25,13 +25,16 @@ type Scene struct {
 	divider *Divider
 }
 
-// Timeline returns the phases of the requests, by a server that works on
-// limit of them at once, 0 if that is unknown. See NewTimeline.
-func (s Scene) Timeline(limit int) *Timeline {
-	if s.divider == nil {
-		return NewTimeline(s.Requests, s.Window, limit)
+// Timeline returns the phases of the requests on server; see NewTimeline. The
+// same pointer gives the same timeline.
+func (s Scene) Timeline(server *Server) *Timeline {
+	if server == nil {
+		server = new(Server)
 	}
-	return s.divider.timeline(s.Window, max(limit, 0))
+	if s.divider == nil {
+		return NewTimeline(s.Requests, s.Window, *server)
+	}
+	return s.divider.timeline(s.Window, server)
 }
 
 // Basis is the stretch of energy that weights divide.
@@ -76,9 +79,9 @@ type Params struct {
 	// PromptWeight and OutputWeight are token's price of a prompt token and of
 	// an output token; both zero means one each.
 	PromptWeight, OutputWeight float64
-	// BatchLimit is the most requests the server works on at once, 0 if
-	// unknown. steady needs it.
-	BatchLimit int
+	// Server is what is known of the server's queue, nil for nothing. steady
+	// needs its batch limit.
+	Server *Server
 	// Calibration is shapley's fitted model.
 	Calibration *Calibration
 }
@@ -128,9 +131,12 @@ func newConvention(name string, p Params) (Convention, error) {
 	case "residency":
 		return Residency{}, nil
 	case "phase":
-		return Phase{BatchLimit: p.BatchLimit}, nil
+		return Phase{Server: p.Server}, nil
 	case "steady":
-		return Steady{BatchLimit: p.BatchLimit}, nil
+		if p.Server == nil {
+			return Steady{}, nil
+		}
+		return Steady{BatchLimit: p.Server.BatchLimit}, nil
 	case "shapley":
 		if p.Calibration == nil {
 			return nil, fmt.Errorf("convention shapley needs a calibration: make one with 'cfu calibrate' and name it with --calibration FILE")

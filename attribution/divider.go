@@ -33,21 +33,22 @@ func NewDivider(reqs Columns, w Window) (*Divider, error) {
 	return &Divider{requests: reqs, window: w, timelines: make(map[timelineKey]*Timeline)}, nil
 }
 
-// timelineKey tells timelines of the same requests apart.
+// timelineKey tells timelines of the same requests apart. A nil server is one
+// for presence alone.
 type timelineKey struct {
 	window Window
-	limit  int // batch limit, negative for presence alone
+	server *Server
 }
 
-func (d *Divider) timeline(w Window, limit int) *Timeline {
-	key := timelineKey{w, limit}
+func (d *Divider) timeline(w Window, server *Server) *Timeline {
+	key := timelineKey{w, server}
 	t, ok := d.timelines[key]
 	switch {
 	case ok:
-	case limit < 0:
+	case server == nil:
 		t = presence(d.requests, w)
 	default:
-		t = NewTimeline(d.requests, w, limit)
+		t = NewTimeline(d.requests, w, *server)
 	}
 	d.timelines[key] = t
 	return t
@@ -74,7 +75,7 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 	}
 	a.split, a.basis, a.timeline = weights.Split, weights.Basis, weights.Timeline
 	if a.timeline == nil {
-		a.timeline = d.timeline(w, -1)
+		a.timeline = d.timeline(w, nil)
 	}
 	if d.ordered != a.timeline {
 		d.order, d.ordered = a.timeline.events(d.order[:0]), a.timeline

@@ -32,7 +32,7 @@ func FeaturesOf(c Columns) [][]float64 {
 	for i := range c.Len() {
 		w.End = max(w.End, c.Done[i], c.Sent[i]+1)
 	}
-	return featuresOf(NewTimeline(c, w, 0))
+	return featuresOf(NewTimeline(c, w, Server{}))
 }
 
 func featuresOf(t *Timeline) [][]float64 {

@@ -20,8 +20,8 @@ import (
 // weight, as in Residency but without the queue, and a note says so. A failed
 // request weighs what was counted for it.
 type Phase struct {
-	// BatchLimit helps to place the queue; see NewTimeline.
-	BatchLimit int
+	// Server helps to place the queue, nil if nothing is known; see NewTimeline.
+	Server *Server
 	// PrefillWeight is used instead of a fit if it is not zero.
 	PrefillWeight float64
 }
@@ -31,7 +31,7 @@ func (Phase) Name() string { return "phase" }
 
 // Weigh fits the prefill weight and returns rates of work.
 func (p Phase) Weigh(s Scene) (Weights, error) {
-	t := s.Timeline(p.BatchLimit)
+	t := s.Timeline(p.Server)
 	w := Weights{Basis: ByInstant, Split: true, Timeline: t}
 	weight := p.PrefillWeight
 	if weight == 0 {

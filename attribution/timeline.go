@@ -21,12 +21,18 @@ type Timeline struct {
 }
 
 // NewTimeline reconstructs the phases of the requests. The end of prefill is
-// the first token's arrival. Its start is, in this order of preference: the
-// server's own prefill time before the first token; the moment a slot was free,
-// if batchLimit (the most requests the server works on at once) is known and
-// not zero; the sending. In the last case a request that was sent while others
-// were in flight may have waited unseen, and is marked so.
-func NewTimeline(c Columns, w Window, batchLimit int) *Timeline {
+// the first token's arrival. Its start is, in this order of preference:
+//
+//   - the server's own prefill time of the request, before the first token;
+//   - the moment a slot was free, if the server's batch limit is known;
+//   - the sending, if nothing else was in flight then;
+//   - a moment that divides the time before the first token as the server's
+//     totals divide that of the requests which ended at the same time;
+//   - the sending.
+//
+// In the last two cases the request is marked as one whose queue cannot be told
+// from its prefill, unless the totals say that nobody waited.
+func NewTimeline(c Columns, w Window, server Server) *Timeline {
 	n := c.Len()
 	t := &Timeline{Columns: c, Window: w, begin: make([]time.Duration, n), doubtful: make([]bool, n)}
 	always := Window{0, math.MaxInt64}
@@ -45,23 +51,30 @@ func NewTimeline(c Columns, w Window, batchLimit int) *Timeline {
 		for len(flight) > 0 && flight[0].at <= sent {
 			flight.pop()
 		}
-		begin, doubtful := sent, len(flight) > 0
-		if batchLimit > 0 {
-			doubtful = false
-			for len(slots) >= batchLimit {
-				begin = max(begin, slots.pop().at)
-			}
-		}
 		first := done
 		if f := c.First[i]; f >= 0 {
 			first = min(max(f, sent), done)
 		}
-		if c.Prefill != nil && c.Prefill[i] >= 0 && c.First[i] >= 0 {
-			begin, doubtful = max(sent, first-c.Prefill[i]), false
+		begin, doubtful := sent, false
+		switch share, ok := server.queueShare(sent, done); {
+		case c.Prefill != nil && c.Prefill[i] >= 0 && c.First[i] >= 0:
+			begin = max(sent, first-c.Prefill[i])
+		case server.BatchLimit > 0:
+			for len(slots) >= server.BatchLimit {
+				begin = max(begin, slots.pop().at)
+			}
+		case len(flight) == 0:
+		case ok:
+			begin, doubtful = sent+time.Duration(share*float64(first-sent)), share > queueResolution
+		default:
+			doubtful = true
 		}
 		t.begin[i], t.doubtful[i] = min(begin, first), doubtful
 		flight.push(event{at: done})
-		if batchLimit > 0 {
+		if server.BatchLimit > 0 {
+			for len(slots) >= server.BatchLimit {
+				slots.pop()
+			}
 			slots.push(event{at: done})
 		}
 	}

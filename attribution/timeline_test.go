@@ -57,7 +57,7 @@ func TestOccupancy(t *testing.T) {
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tl := attribution.NewTimeline(attribution.ColumnsOf(row.reqs), attribution.Window{End: 100 * ms}, row.limit)
+			tl := attribution.NewTimeline(attribution.ColumnsOf(row.reqs), attribution.Window{End: 100 * ms}, attribution.Server{BatchLimit: row.limit})
 			want := slices.Clone(row.want)
 			for i := range want {
 				want[i].At *= ms
@@ -72,18 +72,25 @@ func TestOccupancy(t *testing.T) {
 func TestQueueThatCannotBeToldFromPrefillIsFlagged(t *testing.T) {
 	curve := steadyPower(100*meter.Watt, time.Second)
 	for _, row := range []struct {
-		name  string
-		reqs  []attribution.Request
-		limit int
-		want  []bool
+		name   string
+		reqs   []attribution.Request
+		limit  int
+		totals []attribution.PhaseTotals
+		want   []bool
 	}{
-		{"alone there is no queue", []attribution.Request{req(0, 10, 30, 90)}, 0, []bool{false}},
-		{"sent while another was in flight, it may have waited", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 0, []bool{false, true}},
-		{"not if the server says how long it prefilled", []attribution.Request{req(0, 0, 20, 50), prefilled(req(1, 10, 70, 90), 20)}, 0, []bool{false, false}},
-		{"nor if the number of slots is known", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 2, []bool{false, false}},
+		{"alone there is no queue", []attribution.Request{req(0, 10, 30, 90)}, 0, nil, []bool{false}},
+		{"sent while another was in flight, it may have waited", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 0, nil, []bool{false, true}},
+		{"not if the server says how long it prefilled", []attribution.Request{req(0, 0, 20, 50), prefilled(req(1, 10, 70, 90), 20)}, 0, nil, []bool{false, false}},
+		{"nor if the server's totals say that nobody waited", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 0,
+			[]attribution.PhaseTotals{{At: 0}, {At: 100 * ms, Queue: 100 * time.Microsecond, Prefill: 80 * ms}}, []bool{false, false}},
+		{"but if they say that some did", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 0,
+			[]attribution.PhaseTotals{{At: 0}, {At: 100 * ms, Queue: 40 * ms, Prefill: 40 * ms}}, []bool{false, true}},
+		{"and if they do not reach over the request", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 0,
+			[]attribution.PhaseTotals{{At: 0}, {At: 60 * ms, Prefill: 80 * ms}}, []bool{false, true}},
+		{"nor if the number of slots is known", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 2, nil, []bool{false, false}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r, err := attribution.Attribute(attribution.Phase{BatchLimit: row.limit}, row.reqs, curve, attribution.Window{End: 100 * ms}, attribution.Idle{})
+			r, err := attribution.Attribute(attribution.Phase{Server: &attribution.Server{BatchLimit: row.limit, Totals: row.totals}}, row.reqs, curve, attribution.Window{End: 100 * ms}, attribution.Idle{})
 			if err != nil {
 				t.Fatal(err)
 			}

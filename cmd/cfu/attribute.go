@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -172,7 +173,9 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 	if err != nil {
 		return out, err
 	}
-	o.params.BatchLimit = batchLimit(run, cell)
+	if o.params.Server, err = serverOf(dir, run, cell); err != nil {
+		return out, err
+	}
 	conventions, err := attribution.Parse(o.conventions, o.params)
 	if err != nil {
 		return out, err
@@ -307,16 +310,28 @@ func (e *cellEnergy) checkCalibration(c *attribution.Calibration, run results.Ru
 	}
 }
 
-// batchLimit is how many requests the cell's server worked on at once, as it
-// said itself or as it was told, 0 if neither is known.
-func batchLimit(run results.Run, cell results.Cell) int {
+// serverOf is what the run knows of the cell's server: its batch limit, as it
+// said itself or as it was told, and the totals of its own metrics.
+func serverOf(dir string, run results.Run, cell results.Cell) (*attribution.Server, error) {
+	server := &attribution.Server{BatchLimit: cell.Batch}
 	for _, e := range run.Engine {
 		if e.Batch == cell.Batch && e.EffectiveBatch > 0 {
-			return e.EffectiveBatch
+			server.BatchLimit = e.EffectiveBatch
 		}
 	}
-	return cell.Batch
+	samples, _, err := results.ReadEngine(filepath.Join(results.CellDir(dir, cell.ID), results.EngineFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return server, nil
+	}
+	for _, s := range samples {
+		if s.QueueTime != nil && s.PrefillTime != nil {
+			server.Totals = append(server.Totals, attribution.PhaseTotals{At: s.At, Queue: seconds(*s.QueueTime), Prefill: seconds(*s.PrefillTime)})
+		}
+	}
+	return server, err
 }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // calibrated replaces a register's documented update period by the one that
 // the run measured. A model's period is what it states.

@@ -13,25 +13,27 @@ import (
 // style is the look of both panels. The palette is Okabe and Ito's, which
 // stays apart for colour-blind readers; ink follows the reader's scheme.
 const style = `<style>
-svg{background:#fff;font:13px system-ui,sans-serif}
-.title{font-weight:600;font-size:15px;fill:#1a1a1a}.label{fill:#1a1a1a}.tick{fill:#555;font-size:12px}
-.grid{stroke:#ddd}.curve{fill:none;stroke-width:2}.mark{stroke-width:1;stroke-dasharray:2 3}.dashed{stroke-dasharray:7 4}
-.c0{stroke:#0072b2}.c1{stroke:#d55e00}.c2{stroke:#009e73}.c3{stroke:#cc79a7}.c4{stroke:#e69f00}.c5{stroke:#56b4e9}.c6{stroke:#888}
-@media (prefers-color-scheme:dark){svg{background:#161616}.title,.label{fill:#eee}.tick{fill:#aaa}.grid{stroke:#333}.c0{stroke:#4aa8e0}}
+.lca{background:#fff;font:13px system-ui,sans-serif}
+.lca .title{font-weight:600;font-size:15px;fill:#1a1a1a}.lca .label{fill:#1a1a1a}.lca .tick{fill:#555;font-size:12px}
+.lca .grid{stroke:#ddd}.lca .curve{fill:none;stroke-width:2}.lca .mark{stroke-width:1;stroke-dasharray:2 3}.lca .dashed{stroke-dasharray:7 4}
+.lca .c0{stroke:#0072b2}.lca .c1{stroke:#d55e00}.lca .c3{stroke:#cc79a7}.lca .c4{stroke:#e69f00}.lca .c6{stroke:#888}
+.lca .f0{fill:#0072b2}.lca .f1{fill:#b34a00}
+@media (prefers-color-scheme:dark){.lca{background:#161616}.lca .title,.lca .label{fill:#eee}.lca .tick{fill:#aaa}.lca .grid{stroke:#333}
+.lca .c0{stroke:#4aa8e0}.lca .f0{fill:#4aa8e0}.lca .f1{fill:#ff9050}}
 </style>
 `
 
 func pow(p int) float64 { return math.Pow(10, float64(p)) }
 
-// ends picks the least and the most efficient assessment by the cost of a
-// request; they are the same if there is only one.
+// ends picks the least and the most efficient assessment by the marginal cost
+// of a request; they are the same if there is only one.
 func ends(list []lca.Assessment, c lca.Category) (worst, best *lca.Assessment) {
 	for i := range list {
-		b := list[i].Balance(c).Operation
-		if worst == nil || b > worst.Balance(c).Operation {
+		b := list[i].Balance(c).Marginal()
+		if worst == nil || b > worst.Balance(c).Marginal() {
 			worst = &list[i]
 		}
-		if best == nil || b < best.Balance(c).Operation {
+		if best == nil || b < best.Balance(c).Marginal() {
 			best = &list[i]
 		}
 	}
@@ -55,7 +57,7 @@ func LifeCycle(w io.Writer, list []lca.Assessment, c lca.Category) error {
 		return fmt.Errorf("draw figure: a request costs nothing in %s: there is no break-even to show", c)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Life cycle %s against inference requests\">\n",
+	fmt.Fprintf(&b, "<svg class=\"lca\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Life cycle %s against inference requests\">\n",
 		2*panelWidth, panelHeight, c)
 	b.WriteString(style)
 	aggregate(worst, best, c).draw(&b, 0)

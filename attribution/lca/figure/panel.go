@@ -61,8 +61,8 @@ func (p panel) draw(b *strings.Builder, dx int) {
 			anchor, offset = "end", -5
 		}
 		fmt.Fprintf(b, "<line class=\"mark c%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", m.color, at, at, y.end, y.start)
-		fmt.Fprintf(b, "<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-			anchor, at+offset, y.start-8-16*float64(m.color%8), html.EscapeString(m.label))
+		fmt.Fprintf(b, "<text class=\"f%d\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+			m.color, anchor, at+offset, y.start-8-16*float64(m.color%8), html.EscapeString(m.label))
 	}
 	for _, l := range p.lines {
 		class := fmt.Sprintf("curve c%d", l.color)

@@ -87,6 +87,17 @@ type DomainInfo struct {
 	CallP99        time.Duration `json:"call_ns_p99"`
 	// InsideCalls is the share of the run that the sampler spent in reads.
 	InsideCalls float64 `json:"inside_calls_ratio"`
+	// ReadCPU is the processor time of reading, judging and storing what the
+	// domain's source read in the last cell, without the wake-ups; Reads its
+	// calls, Missed the polls that fell due during a late one, Backoffs how often
+	// its period was doubled because its calls were slow.
+	ReadCPU  time.Duration `json:"read_cpu_ns,omitempty"`
+	Reads    int64         `json:"reads,omitempty"`
+	Missed   int64         `json:"missed_polls,omitempty"`
+	Backoffs int           `json:"backoffs,omitempty"`
+	// LateP50 and LateP99 say how long after it was due a read began.
+	LateP50 time.Duration `json:"read_late_p50_ns,omitempty"`
+	LateP99 time.Duration `json:"read_late_p99_ns,omitempty"`
 	// CounterToPower is the counter's mean power over the gauge's, 0 if there
 	// is no gauge to hold it against.
 	CounterToPower float64 `json:"counter_to_power_ratio,omitempty"`

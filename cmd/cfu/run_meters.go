@@ -130,6 +130,8 @@ func (s *sweep) keepCosts(sampler *meter.Sampler) {
 			for k := range s.record.Domains {
 				if d := &s.record.Domains[k]; d.Name == domains[i].Name {
 					d.Poll, d.CallP50, d.CallP99, d.InsideCalls = c.Poll, c.CallP50, c.CallP99, c.InsideCalls
+					d.ReadCPU, d.Reads, d.Missed, d.Backoffs = c.CPU, c.Reads, c.Missed, c.Backoffs
+					d.LateP50, d.LateP99 = c.JitterP50, c.JitterP99
 				}
 			}
 		}

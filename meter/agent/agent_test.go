@@ -351,7 +351,7 @@ func TestThroughTheSampler(t *testing.T) {
 	if ok < 50 {
 		t.Errorf("got %d good readings in 1.5 s at one every %v, want 50 at least", ok, poll)
 	}
-	if d := sampler.Domains()[0]; d.Source != "fake@"+address || d.Host != "" {
-		t.Errorf("domain: got source %q and host %q, want the agent in the source and, as it is this machine, no host", d.Source, d.Host)
+	if d := sampler.Domains()[0]; d.Name != "gpu0@"+address || d.Source != "fake@"+address || d.Host != "" {
+		t.Errorf("domain: got %q of source %q and host %q, want the agent in the name and the source and, as it is this machine, no host", d.Name, d.Source, d.Host)
 	}
 }

@@ -86,18 +86,22 @@ func (a *alignment) offset(t time.Duration) (interval, bool) {
 // bounds converts the agent's time to the client's: it lies in the interval
 // that is returned.
 func (a *alignment) bounds(agent time.Duration) (interval, bool) {
-	i, ok := a.offset(a.roughly(agent))
-	return interval{agent - i.hi, agent - i.lo}, ok
+	at, off := a.roughly(agent)
+	i, ok := a.offset(at)
+	slack := drifted(off)
+	return interval{agent - i.hi - slack, agent - i.lo + slack}, ok
 }
 
-// roughly is the agent's time on the client's clock by the latest exchange,
-// good enough to say how far off in time the others are.
-func (a *alignment) roughly(agent time.Duration) time.Duration {
+// roughly is the agent's time on the client's clock by the latest exchange, good
+// enough to say how long ago the others were, and by how much it may be off.
+func (a *alignment) roughly(agent time.Duration) (at, off time.Duration) {
 	if len(a.exchanges) == 0 {
-		return agent
+		return agent, 0
 	}
-	i := a.exchanges[len(a.exchanges)-1].offset()
-	return agent - i.lo - i.width()/2
+	e := a.exchanges[len(a.exchanges)-1]
+	i := e.offset()
+	at = agent - i.lo - i.width()/2
+	return at, i.width() + drifted(max((at-e.asked).Abs(), (at-e.answered).Abs()))
 }
 
 // drift estimates how fast the agent's clock runs against the client's, in

@@ -221,13 +221,24 @@ func newSource(clock meter.Clock, c *connection, h hello) *Source {
 	}
 	own := h.Host != "" && h.Host == bootID()
 	for i, d := range h.Domains {
-		d.Source += "@" + c.base.Host
+		d = named(d, c.base.Host)
 		if !own {
 			d.Host = c.base.Host
 		}
 		s.domains[i], s.index[i] = d, i
 	}
 	return s
+}
+
+// named puts the agent's address into the names of a domain, so that those of
+// several agents differ.
+func named(d meter.Domain, agent string) meter.Domain {
+	d.Name += "@" + agent
+	d.Source += "@" + agent
+	if d.Parent != "" {
+		d.Parent += "@" + agent
+	}
+	return d
 }
 
 // start follows the agent until ctx ends or the source is closed.
@@ -367,6 +378,7 @@ func (s *Source) restart(h hello, e exchange) {
 	found := make([]bool, len(s.domains))
 	for i, d := range h.Domains {
 		s.index[i] = -1
+		d = named(d, s.connection.base.Host)
 		for j, own := range s.domains {
 			if own.Name == d.Name && own.Device == d.Device && own.Kind == d.Kind && !found[j] {
 				s.index[i], found[j] = j, true

@@ -26,7 +26,7 @@ const maxDrift = 0.03
 
 // MeasureIdle takes the loaded idle power from the idle windows before and
 // after a run; an empty window is one that was not measured. With both, the
-// power is their mean, and a drift beyond 3 % is a warning.
+// power is their mean, and a drift beyond 3 % is a warning, but for a model.
 func MeasureIdle(c *Curve, before, after Window) (Idle, []Warning) {
 	var idle Idle
 	var warnings []Warning

@@ -209,8 +209,8 @@ func (inv *Inventory) mixes(u Usage) []string {
 				b = lift(d.Boundary)
 			}
 			if b != lift(u.Metered) {
-				list = append(list, fmt.Sprintf("%s:%d: %s: %s covers the %s and the energy of inference the %s",
-					d.place.File, d.place.Line, d.place.Field, up.name, b, lift(u.Metered)))
+				list = append(list, fmt.Sprintf("%s: %s: %s covers the %s and the energy of inference the %s",
+					d.place, d.place.Field, up.name, b, lift(u.Metered)))
 			}
 		}
 	}

@@ -24,11 +24,20 @@ type Datum struct {
 	place     Place
 }
 
-// Place is where a figure stands in an inventory.
+// Place is where a figure stands in an inventory; Line is 0 for one that was
+// chosen for an assessment instead of read.
 type Place struct {
 	File  string `json:"file"`
 	Line  int    `json:"line"`
 	Field string `json:"field"`
+}
+
+// String is the place as FILE:LINE, the field where there is no line.
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.Field
+	}
+	return p.File + ":" + strconv.Itoa(p.Line)
 }
 
 // Canonical is the value in its dimension's canonical unit (kWh, kg CO2e, L,

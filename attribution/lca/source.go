@@ -24,7 +24,7 @@ func (a *Assessment) source(c Category, stage Stage) string {
 		return strings.Join(list, "; ")
 	}
 	for _, d := range a.system.figuresOf(c, stage) {
-		list = append(list, fmt.Sprintf("%s (%s:%d)", d.Source, d.place.File, d.place.Line))
+		list = append(list, fmt.Sprintf("%s (%s)", d.Source, d.place))
 	}
 	return strings.Join(list, "; ")
 }

@@ -95,7 +95,7 @@ func (m Model) Usage(run PublishedRun) Usage {
 		Metered:          run.Energy.Boundary,
 		OverheadIncluded: run.OverheadIncluded,
 		Devices:          run.Devices,
-		Source:           fmt.Sprintf("%s (%s:%d)", run.Energy.Source, run.Energy.place.File, run.Energy.place.Line),
+		Source:           fmt.Sprintf("%s (%s)", run.Energy.Source, run.Energy.place),
 	}
 	if s := run.Energy.Spread; s != nil && s.Low < s.High {
 		perUnit := run.Energy.canonical / run.Energy.Value

@@ -192,7 +192,7 @@ func figureLines(list []lca.Assessment) []figureLine {
 			}
 			lines = append(lines, figureLine{
 				Field: d.Place().Field, Value: d.String(), Boundary: string(d.Boundary), Quality: string(d.Quality),
-				Spread: spread, Year: fmt.Sprint(d.Year), Source: d.Source, Place: fmt.Sprintf("%s:%d", d.Place().File, d.Place().Line), Note: note,
+				Spread: spread, Year: fmt.Sprint(d.Year), Source: d.Source, Place: d.Place().String(), Note: note,
 			})
 		}
 	}
@@ -265,11 +265,7 @@ func swings(a *lca.Assessment) []swingLine {
 		readable := func(v float64) string {
 			return lca.Impact{Category: w.Category, Value: v / float64(a.Usage.Requests)}.Readable()
 		}
-		place := ""
-		if w.Place.File != "" {
-			place = fmt.Sprintf("%s:%d", w.Place.File, w.Place.Line)
-		}
-		lines = append(lines, swingLine{w.Category.Title(), w.Input, place, readable(w.Low), readable(w.Base), readable(w.High)})
+		lines = append(lines, swingLine{w.Category.Title(), w.Input, w.Place.String(), readable(w.Low), readable(w.Base), readable(w.High)})
 	}
 	return lines
 }

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -55,13 +56,16 @@ func extraFields(o Options) ([]byte, error) {
 
 // splice puts extra in place of the closing brace of a request's JSON body.
 func splice(req *http.Request, extra []byte) error {
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
+	if req.ContentLength < 0 {
+		return errors.New("request body of unknown length")
+	}
+	body := make([]byte, req.ContentLength, req.ContentLength+int64(len(extra)))
+	if _, err := io.ReadFull(req.Body, body); err != nil {
 		return err
 	}
 	body = bytes.TrimRight(body, " \n")
 	if len(body) < 2 || body[len(body)-1] != '}' {
-		return fmt.Errorf("request body is not a JSON object")
+		return errors.New("request body is not a JSON object")
 	}
 	body = append(body[:len(body)-1], extra...)
 	req.Body = io.NopCloser(bytes.NewReader(body))

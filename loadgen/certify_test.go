@@ -32,8 +32,8 @@ func TestCertify(t *testing.T) {
 	if c.CPUPerToken <= 0 {
 		t.Errorf("processor time a token: got %v, want some", c.CPUPerToken)
 	}
-	if slices.ContainsFunc(c.Reasons, func(r string) bool { return r != FlagStarved }) {
-		t.Errorf("reasons: got %v, want none but the host's own", c.Reasons)
+	if !c.Valid || len(c.Reasons) > 0 {
+		t.Errorf("with bounds of a minute: got valid %v, reasons %v; want true, none", c.Valid, c.Reasons)
 	}
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -60,17 +60,17 @@ func TestCertificateIsJudged(t *testing.T) {
 		{"a schedule that is not kept", func(c *Certificate) { c.LatenessP99 = time.Second }, 0, 0, []string{"lateness_p99"}},
 		{"events lost", func(*Certificate) {}, 1, 0, []string{"events_lost"}},
 		{"requests failed", func(*Certificate) {}, 0, 1, []string{"request_errors"}},
-		{"a client that waits for its processor", func(c *Certificate) {
+		{"a client that waits for its processor is warned of, and judged by its errors", func(c *Certificate) {
 			c.RunQueue = RunQueue{Known: true, Starved: time.Second, Sampled: 5 * time.Second}
-		}, 0, 0, []string{FlagStarved}},
-		{"a little waiting is none of that", func(c *Certificate) {
+		}, 0, 0, nil},
+		{"a little waiting", func(c *Certificate) {
 			c.RunQueue = RunQueue{Known: true, Starved: 100 * time.Millisecond, Sampled: 5 * time.Second}
 		}, 0, 0, nil},
 	} {
 		c := within
 		tt.change(&c)
 		c.judge(tt.lost, tt.failed)
-		if !slices.Equal(c.Reasons, tt.want) || c.Valid != (len(tt.want) == 0) || len(c.Warnings) != len(tt.want) {
+		if !slices.Equal(c.Reasons, tt.want) || c.Valid != (len(tt.want) == 0) || len(c.Warnings) < len(tt.want) {
 			t.Errorf("%s: got valid %v, reasons %v, %d warnings; want reasons %v", tt.name, c.Valid, c.Reasons, len(c.Warnings), tt.want)
 		}
 	}

@@ -60,7 +60,7 @@ func (x *exchange) run(ctx context.Context, call Call) error {
 	if x.conns > 1 {
 		x.record.Flags = append(x.record.Flags, FlagResent)
 	}
-	if err != nil {
+	if !errors.Is(err, errTaken) {
 		return x.cause(ctx, err)
 	}
 	defer func() {
@@ -145,6 +145,10 @@ func (x *exchange) explain(ctx context.Context, err error) error {
 // errInterrupted marks requests that were in flight when the run was stopped.
 var errInterrupted = errors.New("interrupted")
 
+// errTaken tells go-openai that there is nothing for it to read: the stream of
+// a success is read from the exchange, without an allocation for each event.
+var errTaken = errors.New("stream taken")
+
 // doer is the HTTPDoer under go-openai: it sends what go-openai built with the
 // extra fields spliced in, at its due time, over the stamped transport, and
 // follows no redirect.
@@ -152,9 +156,8 @@ type doer struct{ client *Client }
 
 var _ openai.HTTPDoer = doer{}
 
-// Do sends one request. It returns an empty body for a success, because the
-// stream is read from the exchange and not by go-openai's reader, which
-// allocates for each event.
+// Do sends one request. A success goes to the exchange and errTaken to
+// go-openai; any other answer is go-openai's to classify.
 func (d doer) Do(req *http.Request) (*http.Response, error) {
 	x, ok := req.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
@@ -177,9 +180,7 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 	x.record.Status = resp.StatusCode
 	if resp.StatusCode/100 == 2 {
 		x.response = resp
-		empty := *resp
-		empty.Body = http.NoBody
-		return &empty, nil
+		return nil, errTaken
 	}
 	return refusal(x, resp), nil
 }

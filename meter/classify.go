@@ -115,7 +115,7 @@ func (c Classifier) gauge(s State, r Reading) (State, Verdict) {
 // judge compares now with the last good point.
 func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 	late := c.late(s.good.at, r)
-	if late && c.Range > 0 && c.Limit > 0 && EnergyOf(c.Limit, now.at-s.good.at) > c.Range/2 {
+	if late && c.Range > 0 && EnergyOf(c.highest(), now.at-s.good.at) > c.Range/2 {
 		// A counter may have wrapped more than once in so long a silence.
 		s.good, s.changed = now, now.at
 		return s, Verdict{Status: StatusReset}
@@ -206,11 +206,15 @@ func (c Classifier) step(a, b point) (d Energy, wrapped bool) {
 // half as much again as the power limit over the time and, since a register
 // publishes whole periods at once, two update periods more.
 func (c Classifier) most(apart time.Duration) Energy {
-	limit := c.Limit
-	if limit == 0 {
-		limit = ceiling
+	return EnergyOf(c.highest()+c.highest()/2, apart+2*c.UpdatePeriod) + c.Quantum
+}
+
+// highest is the power limit, or what stands in for it.
+func (c Classifier) highest() Power {
+	if c.Limit == 0 {
+		return ceiling
 	}
-	return EnergyOf(limit+limit/2, apart+2*c.UpdatePeriod) + c.Quantum
+	return c.Limit
 }
 
 // late reports whether r came so long after the last reading that it is a gap.

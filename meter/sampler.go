@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -145,13 +144,14 @@ func (s *Sampler) Cost() []SourceCost {
 
 // Run reads all sources until ctx ends, then each once more, and passes every
 // reading to sink, one call at a time; a domain's readings come in their order.
-// The slice belongs to the sampler again when sink returns. Run returns nil at
-// the end of ctx, sink's error if it has one, and a *BlockedError if calls
-// under way did not return within two seconds.
+// The slice belongs to the sampler again when sink returns. A slow sink holds up
+// no read until some thousand batches wait for it. Run returns nil at the end of
+// ctx, sink's error if it has one, and a *BlockedError if calls under way did not
+// return within two seconds.
 func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	out := &outlet{sink: sink, fail: cancel}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := newOutlet()
 	start := s.clock()
 
 	readers := new(errgroup.Group)
@@ -166,6 +166,14 @@ func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
 		_ = readers.Wait() // readers report through the outlet
 		close(done)
 	}()
+	writer := new(errgroup.Group)
+	writer.Go(func() error {
+		err := out.deliver(sink)
+		if err != nil {
+			cancel()
+		}
+		return err
+	})
 	s.watch(ctx, done, out)
 
 	grace := time.NewTimer(stopGrace)
@@ -174,8 +182,8 @@ func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
 	case <-done:
 	case <-grace.C:
 	}
-	out.close()
-	return errors.Join(out.err, s.blocked())
+	close(out.ended)
+	return errors.Join(writer.Wait(), s.blocked())
 }
 
 // watch looks, until ctx ends or all readers have, for calls that do not
@@ -219,35 +227,4 @@ func (s *Sampler) blocked() error {
 		return nil
 	}
 	return &BlockedError{Sources: stuck}
-}
-
-// outlet serialises the batches of all readers into the sink and closes it to
-// readers that are still inside a call when Run returns.
-type outlet struct {
-	mu     sync.Mutex
-	sink   func([]Reading) error
-	fail   context.CancelCauseFunc
-	closed bool
-	err    error
-}
-
-func (o *outlet) put(batch []Reading) {
-	if len(batch) == 0 {
-		return
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed || o.err != nil {
-		return
-	}
-	if err := o.sink(batch); err != nil {
-		o.err = fmt.Errorf("store readings: %w", err)
-		o.fail(o.err)
-	}
-}
-
-func (o *outlet) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.closed = true
 }

@@ -233,6 +233,33 @@ func TestSamplerStopsAtTheSinksError(t *testing.T) {
 	})
 }
 
+func TestSamplerReadsOnWhileTheSinkIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		s := meter.NewSampler(clock, []meter.Source{&gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 400 * meter.Watt}}, 20*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 19*time.Second+990*time.Millisecond)
+		defer cancel()
+		var got []meter.Reading
+		if err := s.Run(ctx, func(batch []meter.Reading) error {
+			if got == nil {
+				time.Sleep(10 * time.Second) // a disk that stalls
+			}
+			got = append(got, batch...)
+			return nil
+		}); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+		if len(got) != 1001 {
+			t.Fatalf("%d readings of 20 s, want 1000 and one at the end", len(got))
+		}
+		for i, r := range got[:1000] {
+			if want := time.Duration(i) * 20 * time.Millisecond; r.Before != want || r.Status == meter.StatusGap {
+				t.Fatalf("reading %d at %v is %q, want it at %v", i, r.Before, r.Status, want)
+			}
+		}
+	})
+}
+
 func TestSamplerMarksClockSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := meter.NewClock(time.Now())

@@ -168,8 +168,7 @@ func (w *worker) emit(r Reading) {
 }
 
 func (w *worker) flush(out *outlet) {
-	out.put(w.batch)
-	w.batch = w.batch[:0]
+	w.batch = out.put(w.batch)
 }
 
 // watch reports each domain of the source stalled, once a call, when the call

@@ -78,19 +78,20 @@ func before(a, b string) bool {
 	return len(x) < len(y)
 }
 
-// zoneLimit is the highest power among the zone's constraints: the peak or
-// short-term limit where there is one, 0 if none is stated.
+// zoneLimit is the zone's peak power limit, which the processor never exceeds,
+// 0 if the zone has none. The long-term and short-term limits are averages over
+// seconds and milliseconds: power may pass them, and no bound may rest on them.
 func zoneLimit(dir string) meter.Power {
-	var highest int64
 	for i := range 3 {
-		for _, file := range []string{"power_limit_uw", "max_power_uw"} {
-			v, err := readNumber(filepath.Join(dir, fmt.Sprintf("constraint_%d_%s", i, file)))
-			if err == nil && v > highest {
-				highest = v
-			}
+		constraint := filepath.Join(dir, fmt.Sprintf("constraint_%d_", i))
+		if name, err := readWord(constraint + "name"); err != nil || name != "peak_power" {
+			continue
+		}
+		if v, err := readNumber(constraint + "power_limit_uw"); err == nil {
+			return meter.Power(v)
 		}
 	}
-	return meter.Power(highest)
+	return 0
 }
 
 // register is one energy_uj file kept open: pread at 0 makes the kernel read

@@ -21,7 +21,8 @@ type Zone struct {
 	// Range is the largest value, written to max_energy_range_uj; 0 leaves that
 	// file out. Start is the register's value at the beginning.
 	Range, Start meter.Energy
-	// Limit is written as the first constraint's power limit, if not 0.
+	// Limit is written as the peak power limit, if not 0, beside a long-term
+	// limit of half as much.
 	Limit meter.Power
 	// Unreadable is a register of mode 0400 that belongs to another user.
 	Unreadable bool
@@ -111,7 +112,10 @@ func (t *Tree) add(tb testing.TB, z Zone) {
 		put("max_energy_range_uj", fmt.Sprint(int64(z.Range)))
 	}
 	if z.Limit > 0 {
-		put("constraint_0_power_limit_uw", fmt.Sprint(int64(z.Limit)))
+		put("constraint_0_name", "long_term")
+		put("constraint_0_power_limit_uw", fmt.Sprint(int64(z.Limit/2)))
+		put("constraint_1_name", "peak_power")
+		put("constraint_1_power_limit_uw", fmt.Sprint(int64(z.Limit)))
 	}
 	path := filepath.Join(dir, "energy_uj")
 	if z.Failing {

@@ -140,32 +140,46 @@ func TestSharesAreInOrderAndWithinTheirBrackets(t *testing.T) {
 	})
 }
 
-// TestSharesHoldTheTruth holds residency's rows against the true energy split
-// by the same rule.
+// TestSharesHoldTheTruth holds the rows of residency and of equal against the
+// true energy split by the same rules.
 func TestSharesHoldTheTruth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawScene(t, 8)
-		r := attribute(t, attribution.Residency{}, s)
-		truth := make([]float64, len(s.reqs)+1)
+		residency, equal := make([]float64, len(s.reqs)+1), make([]float64, len(s.reqs)+1)
+		present := make(map[int]bool)
+		var busy, idle float64
 		for at := s.window.Start; at < s.window.End; at += ms {
 			e := s.truth.Energy(at+ms) - s.truth.Energy(at)
 			var flight []int
 			for i, q := range s.reqs {
 				if q.Sent >= 0 && q.Sent <= at && (q.Done < 0 || q.Done > at) {
 					flight = append(flight, i)
+					present[i] = true
 				}
 			}
 			for _, i := range flight {
-				truth[i] += e / float64(len(flight))
+				residency[i] += e / float64(len(flight))
 			}
 			if len(flight) == 0 {
-				truth[len(s.reqs)] += e
+				idle += e
+			} else {
+				busy += e
 			}
 		}
-		for i, want := range truth {
-			got := r.Shares[i]
-			if float64(got.Lo) > want+1 || float64(got.Hi) < want-1 {
-				t.Fatalf("request %d: got [%d, %d] µJ (estimate %d), want it to hold the true %.0f", got.Request, got.Lo, got.Hi, got.Energy, want)
+		for i := range present {
+			equal[i] = busy / float64(len(present))
+		}
+		residency[len(s.reqs)], equal[len(s.reqs)] = idle, idle
+		for _, by := range []struct {
+			convention attribution.Convention
+			truth      []float64
+		}{{attribution.Residency{}, residency}, {attribution.Equal{}, equal}} {
+			r := attribute(t, by.convention, s)
+			for i, want := range by.truth {
+				got := r.Shares[i]
+				if float64(got.Lo) > want+1 || float64(got.Hi) < want-1 {
+					t.Fatalf("%s, request %d: got [%d, %d] µJ (estimate %d), want it to hold the true %.0f", by.convention.Name(), got.Request, got.Lo, got.Hi, got.Energy, want)
+				}
 			}
 		}
 	})

@@ -198,22 +198,38 @@ func meterTable(w io.Writer, entries []host.Entry) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	var b strings.Builder
+	_, err := io.WriteString(w, reasonLines(entries))
+	return err
+}
+
+// reasonLines says what there is to know of the entries: each reason once, with
+// the domains that it holds for and its remedy.
+func reasonLines(entries []host.Entry) string {
+	type word struct{ source, reason, remedy string }
+	var order []word
+	domains := map[word][]string{}
 	for _, e := range entries {
 		if e.Reason == "" {
 			continue
 		}
-		name := e.Source
-		if e.Domain != "" {
-			name += " " + e.Domain
+		k := word{e.Source, e.Reason, e.Remedy}
+		if _, ok := domains[k]; !ok {
+			order = append(order, k)
+			domains[k] = nil
 		}
-		fmt.Fprintf(&b, "\n%s: %s\n", name, e.Reason)
-		if e.Remedy != "" {
-			fmt.Fprintf(&b, "  remedy: %s\n", e.Remedy)
+		if e.Domain != "" {
+			domains[k] = append(domains[k], e.Domain)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	var b strings.Builder
+	for _, k := range order {
+		name := strings.TrimSpace(k.source + " " + strings.Join(domains[k], ", "))
+		fmt.Fprintf(&b, "\n%s: %s\n", name, k.reason)
+		if k.remedy != "" {
+			fmt.Fprintf(&b, "  remedy: %s\n", k.remedy)
+		}
+	}
+	return b.String()
 }
 
 // calibrationTable prints what calibration measured of each domain.

@@ -23,6 +23,7 @@ const (
 	malformed fault = "the stream's JSON is malformed"
 	oddFails  fault = "every second request fails"
 	slow      fault = "tokens come slowly"
+	paced     fault = "tokens come every 20 ms"
 )
 
 // endpoint is an OpenAI-compatible server over real sockets whose answers are
@@ -88,8 +89,11 @@ func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n
 	}
 	send(`{"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}`)
 	for i := range tokens {
-		if f == slow {
+		switch f {
+		case slow:
 			time.Sleep(200 * time.Millisecond)
+		case paced:
+			time.Sleep(20 * time.Millisecond)
 		}
 		if i == tokens/2 {
 			switch f {

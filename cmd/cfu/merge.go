@@ -77,7 +77,7 @@ func openShards(dirs []string) ([]shard, error) {
 			return nil, fmt.Errorf("merge %s: it is not a shard: it was run without --shard", dir)
 		}
 		if n != len(dirs) {
-			return nil, fmt.Errorf("merge %s: it is shard %s, but %d folders were given", dir, label, len(dirs))
+			return nil, fmt.Errorf("merge %s: it is shard %s: give the folders of all %d shards, not %d", dir, label, n, len(dirs))
 		}
 		shards = append(shards, s)
 	}
@@ -163,7 +163,7 @@ func mergeCell(out string, shards []shard, i, meterer int) (results.Cell, error)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return cell, fmt.Errorf("create cell folder: %w", err)
 	}
-	cell.Requests, cell.Errors, cell.Concurrency = 0, 0, 0
+	cell.Requests, cell.Errors = 0, 0
 	var rows []loadgen.Record
 	for _, s := range shards {
 		c := s.run.Cells[i]
@@ -180,7 +180,6 @@ func mergeCell(out string, shards []shard, i, meterer int) (results.Cell, error)
 		}
 		cell.Requests += c.Requests
 		cell.Errors += c.Errors
-		cell.Concurrency += c.Concurrency
 		cell.Window = union(cell.Window, move(c.Window, shift))
 		cell.Reasons = append(cell.Reasons, c.Reasons...)
 	}

@@ -12,8 +12,8 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/loadgen/engine"
-	"cfubench/loadgen/rendezvous"
 	"cfubench/meter"
+	"cfubench/meter/host"
 	"cfubench/results"
 
 	"golang.org/x/sync/errgroup"
@@ -135,6 +135,8 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 		})
 	})
 	g.Go(func() error { return s.scrapeEngine(meterCtx, dir, meta) })
+	watch := host.NewWatch(s.server.meters, s.server.pid)
+	g.Go(func() error { return watch.Run(meterCtx) })
 	g.Go(func() error {
 		s.status.follow(meterCtx, func() string { return s.progress(label, load, m.sampler) })
 		return nil
@@ -159,6 +161,9 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 	if e := g.Wait(); e != nil && !errors.Is(e, context.Canceled) {
 		err = errors.Join(err, e)
 	}
+	for _, w := range watch.Warnings() {
+		s.warn("cell %s: %s", cell.ID, w)
+	}
 	if err != nil {
 		m.cell.Interrupted = err.Error()
 	} else {
@@ -172,6 +177,10 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 	cell := &m.cell
 	err := s.awaitReadings(ctx, m.sampler)
 	if err != nil {
+		return err
+	}
+	// One shard's baseline must hear nothing of the others' warm-up or load.
+	if _, err := s.meet(ctx, cell.ID, meetIdle); err != nil {
 		return err
 	}
 	if cell.IdleBefore, err = s.baseline(ctx); err != nil {
@@ -213,6 +222,10 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		return err
 	}
 	cell.Reasons = append(cell.Reasons, stats.Reasons...)
+	// Whoever meters does so until the last shard's last request is done.
+	if _, err := s.meet(ctx, cell.ID, meetEnd); err != nil {
+		return err
+	}
 	if cell.IdleAfter, err = s.baseline(ctx); err != nil {
 		return err
 	}
@@ -254,41 +267,6 @@ func (s *sweep) baseline(ctx context.Context) (attribution.Window, error) {
 	w.End = s.clock()
 	return w, nil
 }
-
-// awaitStart holds a shard until the start that it has in common with the
-// others: of every cell at the rendezvous, of the first one at --start-at.
-func (s *sweep) awaitStart(ctx context.Context, cell string) error {
-	start := s.config.startAt
-	if s.config.rendezvous != "" {
-		wait, cancel := context.WithTimeoutCause(ctx, s.config.ready, fmt.Errorf("no sign of them for %v (--ready-timeout)", s.config.ready))
-		defer cancel()
-		var err error
-		start, err = rendezvous.Meet(wait, filepath.Join(s.config.rendezvous, cell), s.config.shardIndex, s.config.shardCount, startLead)
-		if err != nil {
-			return err
-		}
-	} else if len(s.record.Cells) > 0 {
-		return nil
-	}
-	if start.IsZero() {
-		return nil
-	}
-	d := time.Until(start)
-	if d < 0 {
-		s.warn("cell %s: the common start was %v ago: this shard starts late", cell, -d.Round(time.Millisecond))
-		return nil
-	}
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// startLead is the time between the last shard's arrival at the rendezvous and
-// the common start: enough for the news to spread over a network file system.
-const startLead = 2 * time.Second
 
 // scrapeEngine writes the server's own metrics to engine.arrow once a second,
 // where it has any.

@@ -210,6 +210,19 @@ func parseRun(args []string) (runConfig, string, error) {
 			return c, usage, usagef("--concurrency %d: want at least 1", n)
 		}
 	}
+	// A load or batch size given twice would be two cells of one name.
+	seen := map[string]bool{}
+	for _, p := range c.loadPoints() {
+		if seen[p.name()] {
+			return c, usage, usagef("the load %s is given twice: --repeat measures each cell again", p.name())
+		}
+		seen[p.name()] = true
+	}
+	for i, b := range c.batches {
+		if slices.Contains(c.batches[:i], b) {
+			return c, usage, usagef("--batch %d is given twice: --repeat measures each cell again", b)
+		}
+	}
 	for _, v := range []struct {
 		flag string
 		n    int

@@ -74,15 +74,17 @@ func errorLine(t *testing.T, stderr string) string {
 
 // mustFinish fails the test if a run did not come to its end. On a machine that
 // is busy with other things, the client or the host may have been too slow for
-// a verdict of valid; that is a finding of the run, not its failure.
+// a verdict of valid, and the processor-time model (domain cpu), whose unit is a
+// scheduler tick, may have seen none of a short window; these are findings of
+// the run, not its failure.
 func mustFinish(t *testing.T, code int, stderr string) {
 	t.Helper()
-	busy := regexp.MustCompile(`\((client_late|client_starved|idle_drift)\)`)
+	busy := regexp.MustCompile(`\((client_late|client_starved|idle_drift)\)|\bcpu did not advance`)
 	if code == 0 {
 		return
 	}
 	line := errorLine(t, stderr)
-	why, invalid := strings.CutPrefix(line, "cfu run: the run is invalid: ")
+	_, why, invalid := strings.Cut(line, ": the run is invalid: ")
 	if code != 1 || !invalid {
 		t.Fatalf("got exit %d, want 0:\n%s", code, stderr)
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -53,6 +55,7 @@ type target struct {
 	identity engine.Identity
 	profile  engine.Profile
 	meters   host.Set
+	pid      int             // the engine's process, 0 if unknown
 	exited   <-chan struct{} // nil for --endpoint
 	exitErr  func() error
 }
@@ -215,6 +218,7 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 		}
 	}
 
+	t.pid = pid
 	if t.meters, err = s.openMeters(ctx, t.url, pid); err != nil {
 		return err
 	}
@@ -335,7 +339,7 @@ func version() string {
 // differing names the keys on which two configurations differ.
 func differing(a, b map[string]any) string {
 	var keys []string
-	for k := range b {
+	for _, k := range slices.Sorted(maps.Keys(b)) {
 		x, _ := json.Marshal(a[k])
 		y, _ := json.Marshal(b[k])
 		if string(x) != string(y) {

@@ -300,6 +300,7 @@ func TestInterrupt(t *testing.T) {
 		started := make(chan struct{}, 8)
 		release := make(chan struct{})
 		url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			io.Copy(io.Discard, req.Body) // else the server does not see the client go
 			started <- struct{}{}
 			select {
 			case <-release:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -81,7 +82,9 @@ func metersCommand(ctx context.Context, env environment, args []string) error {
 	if f.json {
 		return meterObjects(env.stdout, entries)
 	}
-	if err := meterTable(env.stdout, entries); err != nil || !f.calibrate {
+	err = meterTable(env.stdout, entries)
+	measured := slices.ContainsFunc(entries, func(e host.Entry) bool { return e.Calibration != nil })
+	if err != nil || !measured {
 		return err
 	}
 	return calibrationTable(env.stdout, entries)

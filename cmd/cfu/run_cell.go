@@ -269,23 +269,25 @@ func (s *sweep) baseline(ctx context.Context) (attribution.Window, error) {
 }
 
 // scrapeEngine writes the server's own metrics to engine.arrow once a second,
-// where it has any.
+// where it has any: the file is begun with the first of them.
 func (s *sweep) scrapeEngine(ctx context.Context, dir string, meta map[string]string) error {
-	w, err := results.NewEngineWriter(filepath.Join(dir, "engine.arrow"), meta)
-	if err != nil {
-		return err
-	}
+	var w *results.EngineWriter
 	var writeErr error
-	err = engine.Sampler(ctx, s.server.http, s.server.url, s.apiKey, time.Second, s.clock, func(e engine.Sample) {
+	err := engine.Sampler(ctx, s.server.http, s.server.url, s.apiKey, time.Second, s.clock, func(e engine.Sample) {
+		if writeErr == nil && w == nil {
+			w, writeErr = results.NewEngineWriter(filepath.Join(dir, results.EngineFile), meta)
+		}
 		if writeErr == nil {
 			writeErr = w.Write([]results.EngineSample{engineSample(e)})
 		}
 	})
 	if errors.Is(err, engine.ErrNoMetrics) {
-		w.Abort()
-		return nil
+		err = nil
 	}
-	return errors.Join(err, writeErr, w.Close())
+	if w != nil {
+		err = errors.Join(err, w.Close())
+	}
+	return errors.Join(writeErr, err)
 }
 
 // progress is the live line: what runs, how far it is, and what it does.

@@ -58,9 +58,9 @@ func (Shapley) Name() string { return "shapley" }
 
 // Weigh predicts each request's share from its features.
 func (p Shapley) Weigh(s Scene) (Weights, error) {
-	rows := featuresOf(s.Timeline(nil))
+	features := featuresOf(s.Timeline(nil))
 	return Weights{Basis: ByPeriod, Split: true, Of: func(i int) (prefill, decode float64) {
-		for k, x := range rows[i] {
+		for k, x := range features.row(i) {
 			if k == promptFeature {
 				prefill = p.Calibration.Coefficients[k] * x
 			} else {

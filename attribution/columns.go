@@ -106,16 +106,18 @@ func (c *Columns) span(i int, w Window) (start, end time.Duration, ok bool) {
 	return start, end, end > start
 }
 
-// stages returns the moments of request i within w; begin is when its prefill
-// began as far as is known. ok is false if it was not in flight in w.
-func (c *Columns) stages(i int, w Window, begin time.Duration) (s stages, ok bool) {
+// stages fills s with the moments of request i within w; begin is when its
+// prefill began as far as is known. It reports false if the request was not in
+// flight in w. (It fills rather than returns for the sake of the inner loop.)
+func (c *Columns) stages(i int, w Window, begin time.Duration, s *stages) bool {
 	sent, done, ok := c.span(i, w)
 	if !ok {
-		return s, false
+		return false
 	}
 	first := done
 	if f := c.First[i]; f >= 0 {
 		first = min(max(f, sent), done)
 	}
-	return stages{sent, min(max(begin, sent), first), first, done}, true
+	s[phaseQueue], s[phasePrefill], s[phaseDecode], s[phaseDone] = sent, min(max(begin, sent), first), first, done
+	return true
 }

@@ -61,9 +61,10 @@ func (t *Timeline) events(order []uint32) []uint32 {
 			pending.push(event{s[kind], e.code&^3 | kind})
 		}
 	}
+	var s stages
 	later := func() {
 		e := pending.pop()
-		s, _ := t.stages(int(e.code >> 2))
+		t.stages(int(e.code>>2), &s)
 		emit(e, &s)
 	}
 	sorted := sentOrder(t.Columns)
@@ -72,15 +73,15 @@ func (t *Timeline) events(order []uint32) []uint32 {
 		if sorted != nil {
 			i = int(sorted[k])
 		}
-		s, ok := t.stages(i)
-		if !ok {
+		var mine stages
+		if !t.stages(i, &mine) {
 			continue
 		}
-		first := s.next(phaseQueue)
-		for len(pending) > 0 && pending[0].at <= s[first] {
+		first := mine.next(phaseQueue)
+		for len(pending) > 0 && pending[0].at <= mine[first] {
 			later()
 		}
-		emit(event{s[first], uint32(i)<<2 | first}, &s)
+		emit(event{mine[first], uint32(i)<<2 | first}, &mine)
 	}
 	for len(pending) > 0 {
 		later()

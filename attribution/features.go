@@ -32,18 +32,30 @@ func FeaturesOf(c Columns) [][]float64 {
 	for i := range c.Len() {
 		w.End = max(w.End, c.Done[i], c.Sent[i]+1)
 	}
-	return featuresOf(NewTimeline(c, w, Server{}))
-}
-
-func featuresOf(t *Timeline) [][]float64 {
-	shared := t.meanInverse(phaseDecode)
-	rows := make([][]float64, t.Len())
+	f := featuresOf(NewTimeline(c, w, Server{}))
+	rows := make([][]float64, c.Len())
 	for i := range rows {
-		prompt, output := t.tokens(i)
-		prompt, output = prompt/1000, output/1000
-		rows[i] = []float64{1, prompt, output, output * shared[i], prompt * output}
+		row := f.row(i)
+		rows[i] = row[:]
 	}
 	return rows
+}
+
+// featureCount is the number of Features.
+const featureCount = 5
+
+// features computes the rows of a timeline as they are asked for.
+type features struct {
+	timeline *Timeline
+	shared   []float64 // see meanInverse
+}
+
+func featuresOf(t *Timeline) features { return features{t, t.meanInverse(phaseDecode)} }
+
+func (f features) row(i int) [featureCount]float64 {
+	prompt, output := f.timeline.tokens(i)
+	prompt, output = prompt/1000, output/1000
+	return [featureCount]float64{1, prompt, output, output * f.shared[i], prompt * output}
 }
 
 // meanInverse returns for each request the mean, over its time in phase, of one
@@ -56,9 +68,10 @@ func (t *Timeline) meanInverse(phase uint32) []float64 {
 	}
 	var present, integral float64
 	var now time.Duration
+	var s stages
 	for _, code := range t.events(nil) {
 		i, kind := int(code>>2), code&3
-		s, _ := t.stages(i)
+		t.stages(i, &s)
 		if present > 0 {
 			integral += float64(s[kind]-now) / present
 		}

@@ -54,8 +54,8 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 // output tokens per ns of its decode.
 func (t *Timeline) workRates(i int) (prompt, output float64) {
 	whole := Window{0, max(t.Window.End, t.Done[i])}
-	s, ok := t.Columns.stages(i, whole, t.begin[i])
-	if !ok {
+	var s stages
+	if !t.Columns.stages(i, whole, t.begin[i], &s) {
 		return 0, 0
 	}
 	p, o := t.tokens(i)
@@ -161,8 +161,8 @@ func workBins(t *Timeline, width time.Duration) bins {
 		slopes[which][k+1] += r
 	}
 	for i := range t.Len() {
-		s, ok := t.stages(i)
-		if !ok {
+		var s stages
+		if !t.stages(i, &s) {
 			continue
 		}
 		prompt, output := t.workRates(i)

@@ -41,8 +41,8 @@ func (p Steady) Weigh(s Scene) (Weights, error) {
 	}
 	var tokens, presence float64
 	for i := range c.Len() {
-		at, ok := c.stages(i, s.Window, 0)
-		if !ok {
+		var at stages
+		if !c.stages(i, s.Window, 0, &at) {
 			continue
 		}
 		first, done := at[phaseDecode], at[phaseDone]

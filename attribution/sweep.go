@@ -110,7 +110,8 @@ type change struct {
 // lookUp fills c from code.
 func (s *sweep) lookUp(c *change, code uint32) {
 	i := code >> 2
-	stages, _ := s.timeline.stages(int(i))
+	var stages stages
+	s.timeline.stages(int(i), &stages)
 	begun := code & 3
 	ended := stages.previous(begun)
 	c.i, c.begun, c.ended, c.at = i, uint8(begun), uint8(ended), stages[begun]
@@ -233,7 +234,7 @@ func (s *sweep) turn(group []change) {
 // hand gives the power to the phases that run now; before is what a unit of
 // each class had until now.
 func (s *sweep) hand(group []change, before [classes]float64) {
-	s.share = sharesOf(s.load)
+	s.setShare()
 	for class := range classes {
 		if d := before[class] - s.share[class]; d != 0 {
 			above, below := s.here.bracket(d)
@@ -257,15 +258,15 @@ func (s *sweep) hand(group []change, before [classes]float64) {
 	}
 }
 
-// sharesOf returns the part of the power that goes to one unit of each class.
-func sharesOf(load [classes]int64) (share [classes]float64) {
+// setShare works out the part of the power that goes to one unit of each class.
+func (s *sweep) setShare() {
+	s.share[working], s.share[waiting] = 0, 0
 	switch {
-	case load[working] > 0:
-		share[working] = 1 / float64(load[working])
-	case load[waiting] > 0:
-		share[waiting] = 1 / float64(load[waiting])
+	case s.load[working] > 0:
+		s.share[working] = 1 / float64(s.load[working])
+	case s.load[waiting] > 0:
+		s.share[waiting] = 1 / float64(s.load[waiting])
 	}
-	return share
 }
 
 // credit adds w times what a unit has gathered by now.

@@ -84,14 +84,14 @@ func NewTimeline(c Columns, w Window, server Server) *Timeline {
 // presence is a timeline in which every request works from its sending.
 func presence(c Columns, w Window) *Timeline { return &Timeline{Columns: c, Window: w} }
 
-// stages returns the moments of request i within the window; ok is false if
-// it was not in flight there.
-func (t *Timeline) stages(i int) (stages, bool) {
+// stages fills s with the moments of request i within the window, and reports
+// false if it was not in flight there.
+func (t *Timeline) stages(i int, s *stages) bool {
 	begin := t.Sent[i]
 	if t.begin != nil {
 		begin = t.begin[i]
 	}
-	return t.Columns.stages(i, t.Window, begin)
+	return t.Columns.stages(i, t.Window, begin, s)
 }
 
 // Step is the occupancy from At until the next step.
@@ -109,7 +109,8 @@ func (t *Timeline) Occupancy() []Step {
 	}
 	var moves []move
 	for i := range t.Len() {
-		if s, ok := t.stages(i); ok {
+		var s stages
+		if t.stages(i, &s) {
 			moves = append(moves, move{s[phaseQueue], 1, 0, 0}, move{s[phasePrefill], -1, 1, 0}, move{s[phaseDecode], 0, -1, 1}, move{s[phaseDone], 0, 0, -1})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -119,19 +120,25 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // now is the client's own monotonic clock; Do rebases its stamps on the run's.
 func (c *Client) now() time.Duration { return time.Since(c.origin) }
 
+// warmTime is how long Warm waits for answers.
+const warmTime = 2 * time.Second
+
 // Warm opens n connections and leaves them idle, so that no request of the
-// measured window pays for a handshake. Each connection carries one
-// GET /models; any answer will do. Servers close idle connections after a few
-// seconds (llama.cpp and uvicorn after five), so warm right before the window.
+// measured window has to open one. Each carries one GET /models; any answer
+// will do. Servers close idle connections after a few seconds (llama.cpp and
+// uvicorn after five), so warm right before the window. A server that answers
+// fewer connections at a time than n (llama.cpp has a thread for each) keeps
+// those that it answered within two seconds; the rest are opened when they
+// are needed, which no TTFT counts. It is an error if none was answered.
 func (c *Client) Warm(ctx context.Context, n int) error {
 	if n <= 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeoutCause(ctx, warmTime, errNoAnswer)
 	defer cancel()
-	var held atomic.Int64
+	var held, warm atomic.Int64
 	all := make(chan struct{})
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // which keeps going when one fails
 	for range n {
 		group.Go(func() error {
 			// A connection is held back until every request has one of its own,
@@ -145,26 +152,42 @@ func (c *Client) Warm(ctx context.Context, n int) error {
 				case <-ctx.Done():
 				}
 			}}
-			req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace),
-				http.MethodGet, c.options.BaseURL+"/models", nil)
-			if err != nil {
-				return err
+			err := c.ping(httptrace.WithClientTrace(ctx, trace))
+			if err == nil {
+				warm.Add(1)
 			}
-			if c.options.APIKey != "" {
-				req.Header.Set("Authorization", "Bearer "+c.options.APIKey)
-			}
-			resp, err := c.transport.RoundTrip(req)
-			if err != nil {
-				return err
-			}
-			drain(resp.Body, cancel)
-			return nil
+			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("open %d connections to %s: %s", n, c.options.BaseURL, c.reason(err))
+	err := group.Wait()
+	if err == nil || warm.Load() > 0 && errors.Is(context.Cause(ctx), errNoAnswer) {
+		return nil
 	}
-	return nil
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("open %d connections to %s: %s", n, c.options.BaseURL, c.reason(err))
+}
+
+// errNoAnswer ends the wait for answers on new connections.
+var errNoAnswer = fmt.Errorf("no answer within %v", warmTime)
+
+// ping sends GET /models and reads whatever comes.
+func (c *Client) ping(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.options.BaseURL+"/models", nil)
+	if err != nil {
+		return err
+	}
+	if c.options.APIKey != "" {
+		req.Header.Set("Authorization", "Bearer "+c.options.APIKey)
+	}
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }
 
 // Do makes one request and reads its answer to the end. The request is built

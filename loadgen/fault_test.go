@@ -468,6 +468,34 @@ func TestWarm(t *testing.T) {
 	if got := opened.Load(); got != 16 {
 		t.Errorf("connections: got %d, want 16", got)
 	}
+	// A server that serves one connection at a time, as long as it is open.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			for r := bufio.NewReader(c); ; {
+				if _, err := http.ReadRequest(r); err != nil {
+					break
+				}
+				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+			}
+			c.Close()
+		}
+	}()
+	if err := client(t, Options{BaseURL: "http://" + l.Addr().String()}).Warm(context.Background(), 3); err != nil {
+		t.Errorf("a server that serves one connection at a time: got %v, want the one kept", err)
+	}
+	silent := raw(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	if err := client(t, Options{BaseURL: silent}).Warm(context.Background(), 2); err == nil || !strings.Contains(err.Error(), "no answer within 2s") {
+		t.Errorf("a server that does not answer: got %v, want that said", err)
+	}
 	down := client(t, Options{BaseURL: "http://127.0.0.1:1"})
 	if err := down.Warm(context.Background(), 2); err == nil || !strings.Contains(err.Error(), "open 2 connections") {
 		t.Errorf("warm without a server: got %v, want an error that says so", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/results"
+	"cfubench/results/arrowfile"
 
 	"github.com/spf13/pflag"
 )
@@ -205,7 +207,16 @@ func mergeCell(out string, shards []shard, i, meterer int) (results.Cell, error)
 	if err := errors.Join(w.Write(rows), w.Close()); err != nil {
 		return cell, err
 	}
-	return cell, copyFile(filepath.Join(dir, "readings.arrow"), filepath.Join(shards[meterer].dir, "cells", cell.ID, "readings.arrow"))
+	// What the meters and the server said is on the metering shard's own clock.
+	from := results.CellDir(shards[meterer].dir, cell.ID)
+	if err := copyFile(filepath.Join(dir, results.ReadingsFile), filepath.Join(from, results.ReadingsFile)); err != nil {
+		return cell, err
+	}
+	err = copyFile(filepath.Join(dir, results.EngineFile), filepath.Join(from, results.EngineFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // a server without metrics
+	}
+	return cell, err
 }
 
 // shifted moves a record's stamps onto another origin.
@@ -247,18 +258,23 @@ func worstCertificate(shards []shard) json.RawMessage {
 	return worst
 }
 
+// copyFile copies a table; it appears under its name when it is whole.
 func copyFile(to, from string) error {
 	r, err := os.Open(from)
 	if err != nil {
 		return fmt.Errorf("copy table: %w", err)
 	}
 	defer r.Close()
-	w, err := os.Create(to)
+	partial := to + arrowfile.PartialSuffix
+	w, err := os.Create(partial)
 	if err != nil {
 		return fmt.Errorf("copy table: %w", err)
 	}
 	_, err = io.Copy(w, r)
-	if err = errors.Join(err, w.Close()); err != nil {
+	if err = errors.Join(err, w.Close()); err == nil {
+		err = os.Rename(partial, to)
+	}
+	if err != nil {
 		return fmt.Errorf("copy %s: %w", from, err)
 	}
 	return nil

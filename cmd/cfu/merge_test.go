@@ -193,4 +193,3 @@ func TestUnion(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
-

@@ -32,24 +32,44 @@ func (s *system) breakEven(point *costs) []BreakEven {
 	var list []BreakEven
 	for _, category := range s.categories() {
 		c := index(category)
-		for i, b := range variants {
-			needs := []term{trainingOperation, experimentationOperation, experimentationHardware}
-			if !s.has[c][trainingOperation] || i > 0 && !s.has[c][experimentationOperation] ||
-				i > 1 && !s.has[c][needs[2]] && !s.has[c][trainingHardware] && !s.has[c][inferenceHardware] {
+		for _, b := range variants {
+			if !s.compares(c, b) {
 				continue
 			}
-			b.Category = category
 			up, per := s.sides(point, c, b, s.values[s.lifetime])
-			b.Upfront, b.PerRequest = Impact{category, up}, Impact{category, per}
-			b.Requests = up / per
-			if per == 0 {
-				b.Requests = math.Inf(1)
-			}
+			b.Category, b.Upfront, b.PerRequest = category, Impact{category, up}, Impact{category, per}
+			b.Requests = requestsFor(up, per)
 			b.Lo, b.Hi = b.Requests, b.Requests
 			list = append(list, b)
 		}
 	}
 	return list
+}
+
+// compares reports whether both sides have the figures that their names
+// promise: every operation, and some hardware where hardware is named.
+func (s *system) compares(c int, b BreakEven) bool {
+	hardware, someHardware := false, false
+	for _, t := range append(b.upfront, b.request...) {
+		switch t {
+		case trainingHardware, experimentationHardware, inferenceHardware:
+			hardware, someHardware = true, someHardware || s.has[c][t]
+		default:
+			if !s.has[c][t] {
+				return false
+			}
+		}
+	}
+	return !hardware || someHardware
+}
+
+// requestsFor is the number of requests that cost as much as upfront, +Inf if
+// they cost nothing.
+func requestsFor(upfront, perRequest float64) float64 {
+	if perRequest == 0 {
+		return math.Inf(1)
+	}
+	return upfront / perRequest
 }
 
 // sides are the upfront cost and the cost of a request.

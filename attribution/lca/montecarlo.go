@@ -32,7 +32,7 @@ func (s *system) simulate(list []Outcome, even []BreakEven) {
 		}
 		for i, b := range even {
 			up, per := s.sides(&drawn, index(b.Category), b, x[s.lifetime])
-			columns[len(list)+i][draw] = up / per
+			columns[len(list)+i][draw] = requestsFor(up, per)
 		}
 	}
 	for i := range list {

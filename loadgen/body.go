@@ -86,7 +86,10 @@ func (c *Client) chatRequest(call Call) openai.ChatCompletionRequest {
 	}
 	messages = append(messages, openai.ChatCompletionMessage{Role: "user", Content: call.Request.Prompt})
 	messages[0].Content = c.salted(messages[0].Content)
-	return openai.ChatCompletionRequest{Model: c.options.Model, Messages: messages, MaxTokens: call.MaxTokens}
+	request := openai.ChatCompletionRequest{Model: c.options.Model, Messages: messages}
+	//lint:ignore SA1019 max_tokens is the field that every engine understands
+	request.MaxTokens = call.MaxTokens
+	return request
 }
 
 // completionRequest is the call as go-openai's completion request; a history

@@ -25,14 +25,16 @@ type Scene struct {
 	divider *Divider
 }
 
-// Timeline returns the phases of the requests on server; see NewTimeline. The
-// same pointer gives the same timeline.
+// Timeline returns the phases of the requests on server, of which nothing is
+// known if it is nil; see NewTimeline. The same pointer gives the same timeline.
 func (s Scene) Timeline(server *Server) *Timeline {
-	if server == nil {
-		server = new(Server)
-	}
-	if s.divider == nil {
+	switch {
+	case s.divider == nil && server == nil:
+		return NewTimeline(s.Requests, s.Window, Server{})
+	case s.divider == nil:
 		return NewTimeline(s.Requests, s.Window, *server)
+	case server == nil:
+		server = &s.divider.unknown
 	}
 	return s.divider.timeline(s.Window, server)
 }

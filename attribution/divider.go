@@ -18,6 +18,7 @@ type Divider struct {
 	// ordered is what order was made for, timelines by what they know.
 	ordered   *Timeline
 	timelines map[timelineKey]*Timeline
+	unknown   Server // of which nothing is known
 	last      Allocation
 }
 

@@ -134,4 +134,7 @@ type Cell struct {
 	Interrupted  string             `json:"interrupted,omitempty"`
 	// Reasons are validity reason codes found while running; see Verdict.
 	Reasons []string `json:"reasons,omitempty"`
+	// Devices is what was seen of the metered devices beside their readings:
+	// GPUs' clocks, throttling and processes, and the connections to agents.
+	Devices json.RawMessage `json:"devices,omitempty"`
 }

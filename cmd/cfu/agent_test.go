@@ -44,6 +44,7 @@ func TestRunWithTwoAgents(t *testing.T) {
 	if code := p.wait(t); code != 0 && code != 1 {
 		t.Fatalf("exit %d:\n%s", code, &p.stderr)
 	}
+	t.Logf("%s", &p.stderr)
 	run := closed(t, out)
 	for _, c := range run.Cells {
 		if !c.Complete {
@@ -82,6 +83,9 @@ func TestRunWithTwoAgents(t *testing.T) {
 
 // An agent that is killed and started again in mid-run costs a flagged gap.
 func TestRunOutlivesItsAgent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
 	t.Parallel()
 	library := fakenvml.Build(t, "PERIOD_MS=20")
 	flags := []string{"--meter", "nvml", "--nvml-library", library}
@@ -101,6 +105,7 @@ func TestRunOutlivesItsAgent(t *testing.T) {
 	if code := p.wait(t); code != 0 && code != 1 {
 		t.Fatalf("exit %d:\n%s", code, &p.stderr)
 	}
+	t.Logf("%s", &p.stderr)
 	run := closed(t, out)
 	readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, run.Cells[0].ID), results.ReadingsFile))
 	if err != nil {

@@ -164,6 +164,11 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 	for _, w := range watch.Warnings() {
 		s.warn("cell %s: %s", cell.ID, w)
 	}
+	seen, e := watch.JSON()
+	if e != nil {
+		err = errors.Join(err, e)
+	}
+	m.cell.Devices = seen
 	if err != nil {
 		m.cell.Interrupted = err.Error()
 	} else {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,8 +63,23 @@ func descends(procfs string, p, root int) bool {
 // Run looks once a second until ctx ends. It returns nil.
 func (w *Watch) Run(ctx context.Context) error { return w.gpus.Run(ctx) }
 
-// Summaries returns what was seen of the GPUs.
-func (w *Watch) Summaries() []nvml.Summary { return w.gpus.Summaries() }
+// Seen is what was seen of the devices, as run.json keeps it.
+type Seen struct {
+	GPUs   []nvml.Summary `json:"gpus,omitempty"`
+	Agents []agent.Link   `json:"agents,omitempty"`
+}
+
+// JSON returns what was seen, nil if there was nothing to look at.
+func (w *Watch) JSON() (json.RawMessage, error) {
+	seen := Seen{GPUs: w.gpus.Summaries()}
+	for _, a := range w.agents {
+		seen.Agents = append(seen.Agents, a.Link())
+	}
+	if len(seen.GPUs) == 0 && len(seen.Agents) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(seen)
+}
 
 // Warnings says, in a line each, what was seen that makes figures doubtful.
 func (w *Watch) Warnings() []string {

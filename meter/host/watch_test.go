@@ -63,6 +63,11 @@ func (s still) Read(dst []meter.Reading) []meter.Reading {
 }
 func (still) Close() error { return nil }
 
+// wrapped is a source as calibration leaves it.
+type wrapped struct{ meter.Source }
+
+func (w wrapped) Unwrap() meter.Source { return w.Source }
+
 // An agent is found under the name of its family and watched, also where its
 // calibration has wrapped it.
 func TestAgentIsOpenedAndWatched(t *testing.T) {
@@ -86,11 +91,8 @@ func TestAgentIsOpenedAndWatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, _, err = set.Calibrate(ctx, clock, 300*time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer set.Close()
+	set.Sources = []meter.Source{wrapped{set.Sources[0]}}
 	w := NewWatch(set, os.Getpid())
 	if len(w.agents) != 1 {
 		t.Errorf("got %d watched agents, want 1", len(w.agents))
@@ -99,6 +101,10 @@ func TestAgentIsOpenedAndWatched(t *testing.T) {
 	defer stop()
 	if err := w.Run(watching); err != nil {
 		t.Error(err)
+	}
+	seen, err := w.JSON()
+	if err != nil || !strings.Contains(string(seen), `"agents":[{"agent":"`+l.Addr().String()) {
+		t.Errorf("seen: got %s, %v, want the agent", seen, err)
 	}
 	for _, warning := range w.Warnings() {
 		if !strings.Contains(warning, "±") { // a slow machine makes the clock vague

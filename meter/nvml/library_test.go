@@ -69,7 +69,11 @@ func look(library string) report {
 		}
 	}
 	o := NewObserver(sources, func(int) bool { return false })
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	watched := 100 * time.Millisecond
+	if os.Getenv("CFU_TEST_NVML_WATCH") != "" {
+		watched = 2500 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), watched)
 	defer cancel()
 	if o.Run(ctx) == nil {
 		r.Summary = o.Summaries()
@@ -348,6 +352,16 @@ func TestBufferedSamples(t *testing.T) {
 		if i > 0 && s.Before <= got.Samples[i-1].Before {
 			t.Fatalf("sample %d at %v is not after %v", i, s.Before, got.Samples[i-1].Before)
 		}
+	}
+}
+
+func TestObserverSumsUpTheSamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes three seconds")
+	}
+	got := inChild(t, fakenvml.Build(t), "CFU_TEST_NVML_WATCH=1").Summary[0]
+	if got.Samples < 50 || got.SampleSpacing != 20*time.Millisecond || got.SampleMean != 300*meter.Watt {
+		t.Errorf("got %d samples %v apart of %v on average, want those of two seconds, 20 ms apart, of 300 W", got.Samples, got.SampleSpacing, got.SampleMean)
 	}
 }
 

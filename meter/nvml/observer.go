@@ -14,12 +14,15 @@ import (
 const (
 	statePeriod   = time.Second
 	processPeriod = 10 * time.Second
+	// spacingsKept is enough for a median: more than a minute of samples.
+	spacingsKept = 4096
 )
 
 // observed is what an Observer asks of a GPU; *Device has it.
 type observed interface {
 	State() State
 	Processes() ([]int, error)
+	Samples(dst []Sample) ([]Sample, error)
 }
 
 // Observer watches the slow state of GPUs over a run: what explains an outlier
@@ -30,23 +33,37 @@ type Observer struct {
 
 	mu        sync.Mutex
 	summaries []Summary
+	buffered  []buffer
+}
+
+// buffer is what the samples of one GPU have come to.
+type buffer struct {
+	last     Sample
+	spacings []time.Duration
+	area     float64 // µW·ns, by the trapezoid rule
+	over     time.Duration
 }
 
 // Summary is what one GPU's slow state was between the first look and the last.
 type Summary struct {
-	Device           string         `json:"device"`
-	Looks            int            `json:"looks"`
-	SMMin            int            `json:"sm_clock_min_mhz"`
-	SMMax            int            `json:"sm_clock_max_mhz"`
-	TemperatureMax   int            `json:"temperature_max_celsius"`
-	LimitMin         meter.Power    `json:"limit_min_uw"`
-	LimitMax         meter.Power    `json:"limit_max_uw"`
-	Throttled        map[string]int `json:"throttled_looks,omitempty"` // looks by reason
-	Persistence      bool           `json:"persistence"`
-	MIG              bool           `json:"mig"`
-	UncorrectedECC   int64          `json:"uncorrected_ecc_errors"`
-	ForeignProcesses []int          `json:"foreign_processes,omitempty"`
-	Unknown          []string       `json:"unknown,omitempty"`
+	Device         string         `json:"device"`
+	Looks          int            `json:"looks"`
+	SMMin          int            `json:"sm_clock_min_mhz"`
+	SMMax          int            `json:"sm_clock_max_mhz"`
+	TemperatureMax int            `json:"temperature_max_celsius"`
+	LimitMin       meter.Power    `json:"limit_min_uw"`
+	LimitMax       meter.Power    `json:"limit_max_uw"`
+	Throttled      map[string]int `json:"throttled_looks,omitempty"` // looks by reason
+	Persistence    bool           `json:"persistence"`
+	MIG            bool           `json:"mig"`
+	UncorrectedECC int64          `json:"uncorrected_ecc_errors"`
+	// The driver's own power samples: their number, the median time between two
+	// and the mean power over them, to hold the counter's against.
+	Samples          int           `json:"buffered_samples"`
+	SampleSpacing    time.Duration `json:"buffered_sample_spacing_ns"`
+	SampleMean       meter.Power   `json:"buffered_mean_power_uw"`
+	ForeignProcesses []int         `json:"foreign_processes,omitempty"`
+	Unknown          []string      `json:"unknown,omitempty"`
 }
 
 // NewObserver returns the observer of those sources that are GPUs of this
@@ -60,6 +77,7 @@ func NewObserver(sources []meter.Source, own func(pid int) bool) *Observer {
 		}
 	}
 	o.summaries = make([]Summary, len(o.devices))
+	o.buffered = make([]buffer, len(o.devices))
 	return o
 }
 
@@ -74,6 +92,11 @@ func (o *Observer) Run(ctx context.Context) error {
 				return nil
 			}
 			o.note(i, d.State())
+			samples, err := d.Samples(nil)
+			// The first look empties the buffer of what was before.
+			if looks > 0 || err != nil {
+				o.noteSamples(i, samples, err)
+			}
 			if o.own != nil && looks%int(processPeriod/statePeriod) == 0 {
 				pids, err := d.Processes()
 				o.noteProcesses(i, pids, err)
@@ -123,6 +146,31 @@ func (o *Observer) noteProcesses(i int, pids []int, err error) {
 	}
 }
 
+func (o *Observer) noteSamples(i int, samples []Sample, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sum, b := &o.summaries[i], &o.buffered[i]
+	if err != nil {
+		sum.unknown(err.Error())
+		return
+	}
+	for _, s := range samples {
+		if apart := s.Before - b.last.Before; sum.Samples > 0 && apart > 0 {
+			if len(b.spacings) < spacingsKept {
+				b.spacings = append(b.spacings, apart)
+			}
+			b.area += (float64(b.last.Power) + float64(s.Power)) / 2 * float64(apart)
+			b.over += apart
+		}
+		b.last = s
+		sum.Samples++
+	}
+	if b.over == 0 {
+		return
+	}
+	sum.SampleMean = meter.Power(b.area / float64(b.over))
+}
+
 func (s *Summary) unknown(what string) {
 	if !slices.Contains(s.Unknown, what) {
 		s.Unknown = append(s.Unknown, what)
@@ -135,6 +183,9 @@ func (o *Observer) Summaries() []Summary {
 	defer o.mu.Unlock()
 	out := slices.Clone(o.summaries)
 	for i := range out {
+		if sorted := slices.Sorted(slices.Values(o.buffered[i].spacings)); len(sorted) > 0 {
+			out[i].SampleSpacing = sorted[len(sorted)/2]
+		}
 		out[i].Throttled = maps.Clone(out[i].Throttled)
 		out[i].ForeignProcesses = slices.Clone(out[i].ForeignProcesses)
 		out[i].Unknown = slices.Clone(out[i].Unknown)

@@ -90,7 +90,7 @@ func (t *Table) against(base, other Subject, o Options) error {
 			}
 			t.Warnings = append(t.Warnings, "they differ in "+text)
 		}
-		t.point(p.name, other, a, b, o)
+		t.point(p.name, other, a, b, o, base.Run.TraceHash == other.Run.TraceHash)
 	}
 	if len(refused) > 0 {
 		return RefusedError{refused}
@@ -159,8 +159,10 @@ func cached(cells []results.CellSummary) float64 {
 	return sum / float64(len(cells))
 }
 
-// point adds the rows of one load point.
-func (t *Table) point(name string, other Subject, a, b []results.CellSummary, o Options) {
+// point adds the rows of one load point. Repeats of a run share its trace, so
+// they do not show by how much another choice of requests would differ: across
+// traces, differences are tested on batches, which do.
+func (t *Table) point(name string, other Subject, a, b []results.CellSummary, o Options, sameTrace bool) {
 	if (a[0].Steady == nil) != (b[0].Steady == nil) {
 		t.Warnings = append(t.Warnings, name+": a steady window is held against a whole run; one of them had no steady state")
 	}
@@ -177,14 +179,17 @@ func (t *Table) point(name string, other Subject, a, b []results.CellSummary, o 
 			r.Kind = b[0].Whole.Energy.Kind
 		}
 		switch batchA, batchB := a[0].BatchMeans[m.Name], b[0].BatchMeans[m.Name]; {
-		case len(va) > 1 && len(vb) > 1:
+		case sameTrace && len(va) > 1 && len(vb) > 1:
 			r.Basis, r.Comparison = "repeats", stats.Compare(o.Test, va, vb)
 		case len(batchA) > 1 && len(batchB) > 1:
 			r.Basis, r.Comparison = "batches", stats.Compare(o.Test, batchA, batchB)
 			r.correlated(batchA, batchB)
-		default:
+		case sameTrace:
 			r.Comparison = stats.Compare(o.Test, va, vb)
 			r.Warnings = []string{"one run a side: repeat it to tell"}
+		default:
+			r.Comparison = stats.Compare(o.Test, va[:1], vb[:1])
+			r.Warnings = []string{"the traces differ and this figure has no batches: not tested"}
 		}
 		if !math.IsNaN(r.P) {
 			t.Tests++

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cfubench/attribution"
+	"cfubench/results"
+	"cfubench/results/simulated"
+)
+
+// simulate writes a run folder called name and returns its path.
+func simulate(t *testing.T, name string, change func(*simulated.Spec)) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	spec := simulated.Spec{
+		Seed: 1, Model: "m", Batches: []int{2}, Concurrencies: []int{2, 4}, Repeats: 2, Requests: 60,
+		Server: simulated.DefaultServer(), Inventory: "olmo2-7b", Conventions: []attribution.Convention{attribution.Phase{}, attribution.Equal{}},
+	}
+	change(&spec)
+	if _, err := spec.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// cfuCommand runs one command line.
+func cfuCommand(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = Main(t.Context(), environment{stdout: &out, stderr: &err, getenv: func(string) string { return "" }}, args)
+	return code, out.String(), err.String()
+}
+
+func TestReportCommand(t *testing.T) {
+	out := simulate(t, "out", func(*simulated.Spec) {})
+	code, stdout, stderr := cfuCommand(t, "report", out, "--slo", "ttft=1s")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d, stderr %q", code, stderr)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if last := lines[len(lines)-1]; last != filepath.Join(out, "report.html") {
+		t.Errorf("the last line is %q, want the report's path", last)
+	}
+	for _, want := range []string{"b2-c4-r2", "C_FU gCO2e/request", "goodput req/s", "SLO ttft=1s"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("stdout lacks %q", want)
+		}
+	}
+	page, err := os.ReadFile(filepath.Join(out, "report.html"))
+	if err != nil || !bytes.Contains(page, []byte("Power over time")) {
+		t.Errorf("report.html: %v; want the power traces in it", err)
+	}
+	if _, err := results.ReadSummary(out); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReportOfAnInvalidRunFails(t *testing.T) {
+	out := simulate(t, "out", func(s *simulated.Spec) { s.Incomplete = true })
+	code, stdout, stderr := cfuCommand(t, "report", out)
+	if code != 1 || !strings.Contains(stderr, "the run is invalid: b2-c4-r2: interrupted") || !strings.Contains(stdout, "invalid: incomplete") {
+		t.Errorf("exit %d, stderr %q; want 1 and why, with the table printed", code, stderr)
+	}
+}
+
+func TestCompareCommand(t *testing.T) {
+	a := simulate(t, "a", func(*simulated.Spec) {})
+	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
+	code, stdout, stderr := cfuCommand(t, "compare", a, b)
+	if code != 0 || stderr != "" || !strings.Contains(stdout, "b2-c2: "+b+" against "+a) || !strings.Contains(stdout, "energy_per_request_j (J)") {
+		t.Errorf("exit %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+	code, stdout, _ = cfuCommand(t, "compare", a, b, a, "--format", "csv", "--metric", "latency_mean_s")
+	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+2*2 || !strings.HasPrefix(stdout, "point,base,other,metric,unit,") {
+		t.Errorf("exit %d, %d lines of CSV, want a heading and two points of two runs:\n%s", code, rows, stdout)
+	}
+	other := simulate(t, "other", func(s *simulated.Spec) { s.Model = "another" })
+	code, stdout, stderr = cfuCommand(t, "compare", a, other)
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "--across model") {
+		t.Errorf("comparing two models: exit %d, stdout %q, stderr %q; want a refusal that names the flag", code, stdout, stderr)
+	}
+}
+
+func TestExportCommand(t *testing.T) {
+	out := simulate(t, "out", func(*simulated.Spec) {})
+	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
+	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+4*2*62 {
+		t.Errorf("exit %d, %d lines, want a heading and 62 rows of two conventions in four cells", code, rows)
+	}
+	dir := filepath.Join(t.TempDir(), "csv")
+	code, stdout, stderr := cfuCommand(t, "export", out, "--dir", dir)
+	if code != 0 || len(strings.Fields(stdout)) != 4 {
+		t.Errorf("exit %d, stderr %q, wrote %q; want requests, readings, energy and footprint", code, stderr, stdout)
+	}
+	for _, path := range strings.Fields(stdout) {
+		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
+	out, empty := simulate(t, "out", func(*simulated.Spec) {}), t.TempDir()
+	for _, c := range []struct {
+		comment string
+		args    []string
+		code    int
+		stderr  string
+	}{
+		{"report wants one folder", []string{"report"}, 2, "want one folder"},
+		{"report of a folder without a run", []string{"report", empty}, 1, "holds no run"},
+		{"report with a bad SLO", []string{"report", out, "--slo", "fast"}, 2, "--slo"},
+		{"report to a folder that there is not", []string{"report", out, "--output", filepath.Join(empty, "no", "r.html")}, 1, "no such file or directory"},
+		{"compare wants two", []string{"compare", out}, 2, "want two runs or more"},
+		{"compare with a test that there is not", []string{"compare", out, out, "--test", "anova"}, 2, `test "anova" is unknown`},
+		{"compare in a format that there is not", []string{"compare", out, out, "--format", "xml"}, 2, "want text or csv"},
+		{"compare with no run", []string{"compare", out, empty}, 1, "holds no run"},
+		{"export wants to know where", []string{"export", out}, 2, "either --table NAME or --dir DIR"},
+		{"export of a table that there is not", []string{"export", out, "--table", "tokens"}, 1, `table "tokens" is unknown`},
+		{"export of a table that the run lacks", []string{"export", out, "--table", "engine"}, 1, "has no table engine"},
+	} {
+		code, _, stderr := cfuCommand(t, c.args...)
+		if code != c.code || !strings.Contains(stderr, c.stderr) {
+			t.Errorf("%s: exit %d, stderr %q; want %d, %q", c.comment, code, stderr, c.code, c.stderr)
+		}
+		if strings.Count(strings.TrimSpace(stderr), "\n") > 1 {
+			t.Errorf("%s: more than a line and a hint: %q", c.comment, stderr)
+		}
+	}
+}

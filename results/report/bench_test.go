@@ -1,0 +1,146 @@
+package report_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"cfubench/attribution"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results"
+	"cfubench/results/report"
+)
+
+// Size of the benchmark's run.
+const (
+	benchRequests = 1_000_000
+	benchTokens   = 64
+	benchReadings = 100_000
+)
+
+// BenchmarkReport makes the report of a run of 1 million requests of 64 tokens
+// in a process of its own, and gives its time and peak memory:
+//
+//	go test ./results/report -run '^$' -bench Report -benchtime 3x
+func BenchmarkReport(b *testing.B) {
+	if dir := os.Getenv("CFU_BENCH_REPORT"); dir != "" {
+		b.Skip("this is the process that is measured")
+	}
+	dir := b.TempDir()
+	writeMillion(b, dir)
+	var peak int64
+	for b.Loop() {
+		cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestReportForBenchmark$")
+		cmd.Env = append(os.Environ(), "CFU_BENCH_REPORT="+dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			peak = max(peak, usage.Maxrss) // KiB on Linux
+		}
+	}
+	b.ReportMetric(float64(peak)/1024, "peak-MiB")
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/report")
+}
+
+// TestReportForBenchmark is the process that BenchmarkReport measures.
+func TestReportForBenchmark(t *testing.T) {
+	dir := os.Getenv("CFU_BENCH_REPORT")
+	if dir == "" {
+		t.Skip("only in BenchmarkReport's process")
+	}
+	run, err := results.ReadRun(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := results.SummarizeWith(dir, results.Options{Limits: results.DefaultLimits(), Traces: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Cells[0].Whole.Completed; got != benchRequests {
+		t.Fatalf("%d requests, want %d", got, benchRequests)
+	}
+	if err := report.Write(io.Discard, run, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeMillion writes one cell of 1 million requests at 1,000 a second.
+func writeMillion(b *testing.B, dir string) {
+	b.Helper()
+	check := func(err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	cell := results.Cell{ID: "b256-rate1000-r1", Batch: 256, Rate: 1000, Repeat: 1, Complete: true, Requests: benchRequests}
+	folder := results.CellDir(dir, cell.ID)
+	check(os.MkdirAll(folder, 0o755))
+	rng := rand.New(rand.NewPCG(1, 1))
+	w, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
+	check(err)
+	batch := make([]loadgen.Record, 0, 8192)
+	var end time.Duration
+	for i := range benchRequests {
+		due := time.Second + time.Duration(i)*time.Millisecond
+		r := loadgen.Record{
+			Request: i, Conversation: fmt.Sprint("c", i), Due: due, Sent: due + time.Duration(rng.IntN(100_000)),
+			PromptTokens: 200, OutputTokens: benchTokens, TargetOutputTokens: benchTokens, CachedTokens: 0,
+			FinishReason: "length", Status: 200, ConnectionReused: true, ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never,
+			TokenAt: make([]time.Duration, benchTokens), TokenCount: make([]int32, benchTokens),
+		}
+		at := r.Sent + time.Duration(rng.IntN(int(50*time.Millisecond)))
+		r.FirstToken = at
+		for k := range r.TokenAt {
+			r.TokenAt[k], r.TokenCount[k] = at, 1
+			at += time.Duration(rng.IntN(int(6 * time.Millisecond)))
+		}
+		r.LastToken, r.Done = r.TokenAt[benchTokens-1], r.TokenAt[benchTokens-1]
+		end = max(end, r.Done)
+		if batch = append(batch, r); len(batch) == cap(batch) || i == benchRequests-1 {
+			check(w.Write(batch))
+			batch = batch[:0]
+		}
+	}
+	check(w.Close())
+	cell.Window = attribution.Window{Start: time.Second, End: end}
+	domain := meter.Domain{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU, Quantum: meter.Millijoule, UpdatePeriod: 20 * time.Millisecond, Limit: 700 * meter.Watt}
+	rw, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), []meter.Domain{domain}, nil)
+	check(err)
+	readings := make([]meter.Reading, benchReadings)
+	for i := range readings {
+		at := time.Duration(float64(i) / benchReadings * float64(end+2*time.Second))
+		readings[i] = meter.Reading{Before: at, After: at + 30*time.Microsecond, Energy: meter.Energy(at.Seconds()*500) * meter.Joule, HasEnergy: true, Status: meter.StatusOK}
+	}
+	check(rw.Write(readings))
+	check(rw.Close())
+	ew, err := results.NewEnergyWriter(filepath.Join(folder, results.EnergyFile), map[string]string{
+		results.MetaCounter + domain.Name: strconv.Itoa(int(500 * meter.Joule * 1000)),
+	})
+	check(err)
+	for _, convention := range []string{"token", "phase"} {
+		shares := make([]attribution.Share, 0, 8192)
+		for i := range benchRequests {
+			e := meter.Energy(rng.IntN(int(meter.Joule)))
+			shares = append(shares, attribution.Share{Request: int64(i), Convention: convention, Domain: domain.Name, Energy: e, Lo: e / 2, Hi: 2 * e, Prefill: e / 4, Decode: e - e/4, Method: meter.KindCounter})
+			if len(shares) == cap(shares) || i == benchRequests-1 {
+				check(ew.Write(shares))
+				shares = shares[:0]
+			}
+		}
+	}
+	check(ew.Close())
+	check(results.WriteRun(dir, results.Run{
+		Config: map[string]any{"seed": 1}, Engine: []results.EngineInfo{{Batch: 256, Kind: "vllm", Model: "simulated"}},
+		Domains: []results.DomainInfo{{Name: domain.Name, Kind: domain.Kind, Scope: domain.Scope, UpdatePeriod: domain.UpdatePeriod}}, Cells: []results.Cell{cell},
+	}))
+}

@@ -80,9 +80,6 @@ func (p *part) close(at point, t time.Duration) {
 	p.end = t
 }
 
-// largestUnits is the largest weight of a run in whole units.
-const largestUnits = 1 << 32
-
 // largestLoad bounds the load if all requests were in flight at once.
 const largestLoad = 1 << 62
 

@@ -141,6 +141,9 @@ func printEnergy(w io.Writer, cells []cellEnergy) error {
 		return err
 	}
 	for _, c := range cells {
+		for _, e := range c.windows {
+			fmt.Fprintf(w, "%s %v\n", c.cell, e)
+		}
 		for _, s := range c.spread {
 			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; of %d pairs of requests the convention decides which used more in %.0f %%\n",
 				c.cell, s.Domain, 100*s.Median, 100*s.Max, s.Pairs, 100*float64(s.Convention)/float64(max(s.Pairs, 1)))

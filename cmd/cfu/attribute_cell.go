@@ -30,6 +30,7 @@ type cellEnergy struct {
 	energies []domainEnergy
 	spread   []attribution.DomainSpread
 	idle     map[string]attribution.Idle // by domain
+	windows  []cellWindow                // one a domain
 	// warnings are doubts in one line each.
 	warnings []string
 }
@@ -86,6 +87,8 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 			out.warnings = append(out.warnings, w.String())
 		}
 		describeDomain(meta, curve, cell.Window, idle)
+		used := curve.Energy(cell.Window)
+		out.windows = append(out.windows, cellWindow{d.Name, used, idle.Figures(used.Energy, cell.Window)})
 		curves = append(curves, curve)
 	}
 	if err := out.survey(meta, divider, curves, conventions); err != nil {
@@ -151,6 +154,33 @@ type domainEnergy struct {
 	requests, idle, unattributed meter.Energy
 	counter                      meter.Energy
 	median                       meter.Energy // over the requests that succeeded
+}
+
+// cellWindow is what one domain used over the cell's window.
+type cellWindow struct {
+	domain  string
+	energy  attribution.Interval
+	figures attribution.Figures
+}
+
+// String is the domain's line: the energy with its bracket, and the figures
+// above idle beside it.
+func (e cellWindow) String() string {
+	if !e.energy.HasEnergy {
+		return fmt.Sprintf("%s: no energy over the window (%s)", e.domain, strings.Join(e.energy.Flags, ", "))
+	}
+	hi := "no upper bound"
+	if e.energy.Hi != attribution.Unbounded {
+		hi = fmt.Sprintf("%.3f J", e.energy.Hi.Joules())
+	}
+	loaded, bare := "loaded idle not measured", "bare idle not measured"
+	if e.figures.HasLoaded {
+		loaded = fmt.Sprintf("%.3f J above loaded idle", e.figures.AboveLoaded.Joules())
+	}
+	if e.figures.HasBare {
+		bare = fmt.Sprintf("%.3f J above bare idle", e.figures.AboveBare.Joules())
+	}
+	return fmt.Sprintf("%s: %.3f J in all (%.3f J to %s), %s, %s", e.domain, e.energy.Energy.Joules(), e.energy.Lo.Joules(), hi, loaded, bare)
 }
 
 // add takes an allocation's totals and warnings.

@@ -112,6 +112,10 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	if !strings.Contains(stdout, "residency") || !strings.Contains(stdout, "conventions differ by") {
 		t.Errorf("got table without the conventions or their spread:\n%s", stdout)
 	}
+	// 2 s at 200 W, and as much before and after: nothing is above idle.
+	if want := "b2-c2-r1 gpu0: 400.000 J in all ("; !strings.Contains(stdout, want) || !strings.Contains(stdout, "J above loaded idle, bare idle not measured") {
+		t.Errorf("got table without %q and the figures above idle:\n%s", want, stdout)
+	}
 	if want := "the calibration was measured on other"; !strings.Contains(stderr, want) {
 		t.Errorf("got stderr %q, want a warning that says %q", stderr, want)
 	}

@@ -28,6 +28,16 @@ func (f *derivationFlags) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.report, "report", true, "Write report.html at the end.")
 }
 
+// check refuses wrong flags and an inventory that cannot be read before
+// anything is measured.
+func (f derivationFlags) check() error {
+	if _, err := f.options(); err != nil {
+		return err
+	}
+	_, err := lca.Load(f.inventory)
+	return err
+}
+
 // derive is the second half of a run, which can be run again without the
 // engine: joules to requests, C_FU, summary and report, from the raw tables.
 // It prints the summary, and its error says if the run is invalid.
@@ -50,8 +60,7 @@ func (f derivationFlags) derive(env environment, out string) error {
 			warn("cell %s: %s", cell.ID, w)
 		}
 	}
-	a := amortization{inventory: f.inventory}
-	assessments, err := a.amortizeRun(out)
+	assessments, err := newAmortization(f.inventory).amortizeRun(out)
 	if err != nil {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)

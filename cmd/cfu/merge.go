@@ -39,6 +39,9 @@ func runMerge(ctx context.Context, env environment, args []string) error {
 	if *out == "" || fs.NArg() == 0 {
 		return usagef("give --out DIR and the shards' folders")
 	}
+	if err := derivation.check(); err != nil {
+		return err
+	}
 	if _, err := results.ReadRun(*out); err == nil {
 		return fmt.Errorf("%s already holds a run: give another --out", *out)
 	}

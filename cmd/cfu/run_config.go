@@ -63,7 +63,10 @@ type runConfig struct {
 	certify             bool
 	listen              string
 	findRate            bool
+	rateFrom            float64
+	rateRequests        int
 	slo                 string
+	sloShare            float64
 	shardIndex          int // 1-based; 0 without --shard
 	shardCount          int
 	startAt             time.Time
@@ -131,7 +134,10 @@ func parseRun(args []string) (runConfig, string, error) {
 	fs.BoolVar(&c.certify, "certify", true, "Measure the client's own timing error and cost after the sweep.")
 	fs.StringVar(&c.listen, "listen", "", "`ADDR` on which to expose live Prometheus metrics, as in 127.0.0.1:9100.")
 	fs.BoolVar(&c.findRate, "find-rate", false, "Search the highest Poisson rate that meets --slo, then measure there.")
+	fs.Float64Var(&c.rateFrom, "find-rate-from", 1, "First rate that --find-rate tries, in requests per second.")
+	fs.IntVar(&c.rateRequests, "find-rate-requests", 5000, "Requests at most at each rate that --find-rate tries: a rate that they do not decide counts as failed.")
 	fs.StringVar(&c.slo, "slo", "", "Service-level objective, as in ttft=500ms,tpot=50ms.")
+	fs.Float64Var(&c.sloShare, "slo-share", 0.99, "Share of requests that must keep --slo for a rate to be found.")
 	fs.StringVar(&shard, "shard", "", "`I/N`: send every N-th request of the schedule, starting with the I-th.")
 	fs.StringVar(&startAt, "start-at", "", "Common start of the first cell's window (RFC 3339), for shards.")
 	fs.StringVar(&c.rendezvous, "rendezvous", "", "`FOLDER` that all shards see: they meet there and start each cell together.")
@@ -231,7 +237,7 @@ func parseRun(args []string) (runConfig, string, error) {
 		{"num-requests", c.numRequests, 1}, {"repeat", c.repeat, 1}, {"warmup", c.warmup, 0},
 		{"max-tokens", c.maxTokens, 0}, {"max-in-flight", c.maxInFlight, 0}, {"max-errors", c.maxErrors, 0},
 		{"max-prompt-tokens", c.maxPromptTokens, 0},
-		{"expect-devices", c.expectDevices, 0},
+		{"expect-devices", c.expectDevices, 0}, {"find-rate-requests", c.rateRequests, 1},
 	} {
 		if v.n < v.min {
 			return c, usage, usagef("--%s %d: want at least %d", v.flag, v.n, v.min)
@@ -276,6 +282,21 @@ func parseRun(args []string) (runConfig, string, error) {
 			return c, usage, usagef("--slo: %v", err)
 		}
 	}
+	if !(c.rateFrom > 0) || math.IsInf(c.rateFrom, 0) {
+		return c, usage, usagef("--find-rate-from %v: want requests per second above 0", c.rateFrom)
+	}
+	if !(c.sloShare > 0 && c.sloShare < 1) {
+		return c, usage, usagef("--slo-share %v: want a share between 0 and 1, as in 0.99", c.sloShare)
+	}
+	if !c.findRate && (fs.Changed("find-rate-from") || fs.Changed("find-rate-requests") || fs.Changed("slo-share")) {
+		return c, usage, usagef("--find-rate-from, --find-rate-requests and --slo-share need --find-rate")
+	}
+	if c.findRate && c.arrival != "poisson" {
+		return c, usage, usagef("--find-rate searches with Poisson arrivals: leave out --arrival %s", c.arrival)
+	}
+	if c.findRate && shard != "" {
+		return c, usage, usagef("--find-rate looks for the rate of one client: leave out --shard")
+	}
 	if c.findRate && (open || len(c.concurrency) > 0) {
 		return c, usage, usagef("--find-rate looks for the rate itself: leave out --rate, --concurrency and --arrival trace")
 	}
@@ -312,7 +333,7 @@ func parseRun(args []string) (runConfig, string, error) {
 			return c, usage, usagef("--meter: %w", err)
 		}
 	}
-	if _, err := c.derivation.options(); err != nil {
+	if err := c.derivation.check(); err != nil {
 		return c, usage, err
 	}
 	if c.out = filepath.Clean(c.out); c.out == "/" {
@@ -355,7 +376,7 @@ func (c runConfig) record() map[string]any {
 		"meter": redactURLs(c.meters), "cpu_watts": c.cpuWatts, "idle_ns": c.idle.Nanoseconds(), "sysfs": c.sysfs,
 		"nvml_library": c.nvmlLibrary, "poll_ns": c.poll.Nanoseconds(), "convention": c.derivation.conventions, "weights": c.derivation.weights,
 		"calibration": c.derivation.calibration, "inventory": c.derivation.inventory, "client_cpus": c.clientCPUs, "engine_cpus": c.engineCPUs,
-		"expect_devices": c.expectDevices, "find_rate": c.findRate, "slo": c.slo,
+		"expect_devices": c.expectDevices, "find_rate": c.findRate, "find_rate_from": c.rateFrom, "find_rate_requests": c.rateRequests, "slo": c.slo, "slo_share": c.sloShare,
 	}
 	if c.extraBody != nil {
 		m["extra_body"] = c.extraBody

@@ -60,8 +60,10 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 	if err != nil {
 		return out, err
 	}
-	if o.params.Server, err = serverOf(dir, run, cell); err != nil {
-		return out, err
+	o.params.Server, err = serverOf(dir, run, cell)
+	if err != nil {
+		// The server's metrics only help to place the queue.
+		out.warnings = append(out.warnings, fmt.Sprintf("the server's own metrics are not used: %v", err))
 	}
 	conventions, err := attribution.Parse(o.conventions, o.params)
 	if err != nil {

@@ -28,16 +28,12 @@ func reference(b []byte) (chunk, bool) {
 			}
 		}
 	}
-	var usage struct {
-		Prompt     *int `json:"prompt_tokens"`
-		Completion *int `json:"completion_tokens"`
-	}
+	var usage map[string]json.RawMessage
 	json.Unmarshal(top["usage"], &usage)
-	if usage.Prompt != nil {
-		c.prompt = *usage.Prompt
-	}
-	if usage.Completion != nil {
-		c.completion = *usage.Completion
+	for name, to := range map[string]*int{"prompt_tokens": &c.prompt, "completion_tokens": &c.completion} {
+		if json.Unmarshal(usage[name], to) != nil || string(usage[name]) == "null" {
+			*to = Unknown
+		}
 	}
 	return c, true
 }

@@ -28,8 +28,9 @@ type FindOptions struct {
 	Confidence float64
 	// Start is the first rate tried, in requests/s; default 1.
 	Start float64
-	// Max bounds the doubling; default 1e6.
-	Max float64
+	// Max bounds the doubling, default 1e6; Min the halving, default Start/64:
+	// a server that fails at such a rate fails without a queue.
+	Max, Min float64
 	// Resolution is the ratio of failing to passing rate at which the search
 	// ends, less 1; default 0.05.
 	Resolution float64
@@ -94,6 +95,8 @@ func FindRate(ctx context.Context, o FindOptions, try TryRate) (FoundRate, error
 			return found, nil
 		case found.FailedAt == 0:
 			rate = math.Min(2*rate, o.Max)
+		case found.Rate == 0 && rate/2 < o.Min:
+			return found, nil
 		case found.Rate == 0:
 			rate /= 2
 		case found.FailedAt/found.Rate <= 1+o.Resolution:
@@ -115,6 +118,9 @@ func (o FindOptions) withDefaults() FindOptions {
 	}
 	if o.Start == 0 {
 		o.Start = 1
+	}
+	if o.Min == 0 {
+		o.Min = o.Start / 64
 	}
 	if o.Max == 0 {
 		o.Max = 1e6

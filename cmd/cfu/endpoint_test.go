@@ -24,15 +24,20 @@ const (
 	oddFails  fault = "every second request fails"
 	slow      fault = "tokens come slowly"
 	paced     fault = "tokens come every 20 ms"
+	queued    fault = "requests are served one at a time, 10 ms each"
 )
 
 // endpoint is an OpenAI-compatible server over real sockets whose answers are
 // known, for the faults that a healthy engine does not have.
 type endpoint struct {
 	*httptest.Server
+	serving sync.Mutex // held by the one request that is served
 	mu      sync.Mutex
 	bodies  []map[string]any
 	headers []http.Header
+	paths   []string
+	open    int // requests being answered
+	peak    int // most at once
 }
 
 // newEndpoint starts an endpoint with a fault.
@@ -43,7 +48,7 @@ func newEndpoint(t *testing.T, f fault) *endpoint {
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"object":"list","data":[{"id":"tiny","object":"model"}]}`)
 	})
-	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
+	complete := func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]any
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 			http.Error(w, `{"error":{"message":"bad json"}}`, http.StatusBadRequest)
@@ -52,15 +57,26 @@ func newEndpoint(t *testing.T, f fault) *endpoint {
 		e.mu.Lock()
 		e.bodies = append(e.bodies, body)
 		e.headers = append(e.headers, r.Header.Clone())
+		e.paths = append(e.paths, r.URL.Path)
 		n := len(e.bodies)
+		e.open++
+		e.peak = max(e.peak, e.open)
 		e.mu.Unlock()
+		defer func() {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.open--
+		}()
 		e.answer(w, body, f, n)
-	})
+	}
+	mux.HandleFunc("POST /v1/chat/completions", complete)
+	mux.HandleFunc("POST /v1/completions", complete)
 	e.Server = httptest.NewServer(mux)
 	t.Cleanup(e.Close)
 	return e
 }
 
+// answer streams up to four tokens, of which each says which request it answers.
 func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n int) {
 	if body["model"] != "tiny" {
 		w.WriteHeader(http.StatusNotFound)
@@ -78,6 +94,11 @@ func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n
 		fmt.Fprint(w, `{"error":{"message":"slow down"}}`)
 		return
 	}
+	if f == queued {
+		e.serving.Lock()
+		time.Sleep(10 * time.Millisecond)
+		e.serving.Unlock()
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	tokens := 4
 	if v, ok := body["max_tokens"].(float64); ok && v > 0 && v < 4 {
@@ -87,7 +108,12 @@ func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n
 		fmt.Fprintf(w, "data: %s\n\n", s)
 		w.(http.Flusher).Flush()
 	}
-	send(`{"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}`)
+	content := `"delta":{"content":%q}`
+	if _, chat := body["messages"]; !chat {
+		content = `"text":%q`
+	} else {
+		send(`{"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}`)
+	}
 	for i := range tokens {
 		switch f {
 		case slow:
@@ -104,14 +130,17 @@ func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n
 				return
 			}
 		}
-		send(`{"choices":[{"index":0,"delta":{"content":" word"}}]}`)
+		send(`{"choices":[{"index":0,` + fmt.Sprintf(content, answerWord(n)) + `}]}`)
 	}
-	send(`{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}`)
+	send(`{"choices":[{"index":0,` + fmt.Sprintf(content, "") + `,"finish_reason":"length"}]}`)
 	if f != noUsage {
 		send(fmt.Sprintf(`{"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}`, 10, tokens, 10+tokens))
 	}
 	fmt.Fprint(w, "data: [DONE]\n\n")
 }
+
+// answerWord is each token of the answer to the n-th request.
+func answerWord(n int) string { return fmt.Sprintf(" answer%d", n) }
 
 // sent returns the JSON bodies of the chat requests so far.
 func (e *endpoint) sent() []map[string]any {

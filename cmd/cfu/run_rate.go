@@ -9,57 +9,79 @@ import (
 	"cfubench/results"
 )
 
-// trialRequests bounds one rate of the search: LoadGen's bound decides most
-// rates much earlier.
-const trialRequests = 5000
-
-// searchRate finds the highest Poisson rate that keeps --slo on this server and
-// measures a cell there.
+// searchRate finds the highest Poisson rate that keeps --slo on this server,
+// unless an earlier run has, and measures a cell there.
 func (s *sweep) searchRate(ctx context.Context, batch int) error {
+	c, ok := s.foundCell(batch)
+	if ok {
+		s.status.say("batch %d: %.4g requests/s, found by an earlier run", batch, c.load.rate)
+		return s.runCell(ctx, c)
+	}
 	slo, err := loadgen.ParseSLO(s.config.slo)
 	if err != nil {
 		return err
 	}
-	client, err := loadgen.NewClient(s.clientOptions(openConnections))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	found, err := loadgen.FindRate(ctx, loadgen.FindOptions{SLO: slo}, func(ctx context.Context, rate float64, observe func(bool) bool) error {
-		s.status.say("batch %d: trying %.4g requests/s", batch, rate)
-		schedule, err := loadgen.ParseArrival("poisson", rate, s.config.seed, 1, nil)
-		if err != nil {
-			return err
-		}
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		enough := false
-		_, err = loadgen.Run(ctx, client, loadgen.Load{
-			Schedule: schedule, MaxTokens: s.config.maxTokens, Drain: s.config.timeout,
-			Stop: loadgen.StopRules{MinRequests: trialRequests, MaxRequests: trialRequests},
-		}, s.trace.Requests, s.clock, func(r loadgen.Record) {
-			if !enough && !observe(r.OK() && slo.Met(r)) {
-				enough = true
-				stop()
-			}
-		})
-		if enough {
-			return nil
-		}
-		return err
-	})
+	found, err := s.tryRates(ctx, batch, slo)
 	if err != nil {
 		return err
 	}
 	for _, w := range found.Warnings {
 		s.warn("rate search: %s", w)
 	}
-	s.record.RateSearches = append(s.record.RateSearches, results.RateSearch{Batch: batch, SLO: slo.String(), FoundRate: found})
 	if found.Rate == 0 {
 		return fmt.Errorf("batch %d: no rate keeps %s: the lowest tried was %.4g requests/s", batch, slo, found.FailedAt)
 	}
-	rate := math.Round(found.Rate*1000) / 1000
-	fmt.Fprintf(s.env.stdout, "batch %d: %.4g requests/s keep %s\n", batch, rate, slo)
-	p := loadPoint{rate: rate}
-	return s.runCell(ctx, plannedCell{fmt.Sprintf("b%d-%s-r1", batch, p.name()), batch, p, 1})
+	s.record.RateSearches = append(s.record.RateSearches, results.RateSearch{Batch: batch, SLO: slo.String(), FoundRate: found})
+	if err := s.save(); err != nil { // it took minutes: an interrupt must not lose it
+		return err
+	}
+	c, _ = s.foundCell(batch)
+	fmt.Fprintf(s.env.stdout, "batch %d: %g requests/s keep %s for %g %% of requests\n", batch, c.load.rate, slo, 100*s.config.sloShare)
+	return s.runCell(ctx, c)
+}
+
+// tryRates is the search itself.
+func (s *sweep) tryRates(ctx context.Context, batch int, slo loadgen.SLO) (loadgen.FoundRate, error) {
+	client, err := loadgen.NewClient(s.clientOptions(openConnections))
+	if err != nil {
+		return loadgen.FoundRate{}, err
+	}
+	defer client.Close()
+	options := loadgen.FindOptions{SLO: slo, Percentile: s.config.sloShare, Start: s.config.rateFrom}
+	return loadgen.FindRate(ctx, options, func(ctx context.Context, rate float64, observe func(bool) bool) error {
+		s.status.say("batch %d: trying %.4g requests/s", batch, rate)
+		load, err := s.load(plannedCell{batch: batch, load: loadPoint{rate: rate}})
+		if err != nil {
+			return err
+		}
+		load.Drain = s.config.timeout
+		load.Stop = loadgen.StopRules{MinRequests: s.config.rateRequests, MaxRequests: s.config.rateRequests}
+		if err := client.Warm(ctx, load.connections); err != nil {
+			return fmt.Errorf("open connections: %w", err)
+		}
+		trial, stop := context.WithCancel(ctx)
+		defer stop()
+		enough := false
+		_, err = loadgen.Run(trial, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
+			if !enough && !observe(r.OK() && slo.Met(r)) {
+				enough = true
+				stop()
+			}
+		})
+		if enough && ctx.Err() == nil {
+			return nil
+		}
+		return err
+	})
+}
+
+// foundCell is the cell at the rate that the search found for a batch size.
+func (s *sweep) foundCell(batch int) (plannedCell, bool) {
+	for _, f := range s.record.RateSearches {
+		if f.Batch == batch {
+			p := loadPoint{rate: math.Round(f.Rate*1000) / 1000}
+			return plannedCell{fmt.Sprintf("b%d-%s-r1", batch, p.name()), batch, p, 1}, true
+		}
+	}
+	return plannedCell{}, false
 }

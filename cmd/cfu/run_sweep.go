@@ -91,7 +91,7 @@ func newSweep(env environment, c runConfig) (*sweep, error) {
 		}
 		s.record.Started, s.record.Engine, s.record.Domains = old.Started, old.Engine, old.Domains
 		s.record.LeftOut, s.record.ScheduleHash = old.LeftOut, old.ScheduleHash
-		s.record.TraceHash = old.TraceHash
+		s.record.TraceHash, s.record.RateSearches = old.TraceHash, old.RateSearches
 		if s.record.ScheduleHash == nil {
 			s.record.ScheduleHash = map[string]string{}
 		}
@@ -160,7 +160,8 @@ func (s *sweep) measureAll(ctx context.Context) error {
 // allDone reports whether an earlier run completed every cell of batch.
 func (s *sweep) allDone(batch int) bool {
 	if s.config.findRate {
-		return false
+		c, ok := s.foundCell(batch)
+		return ok && s.done[c.id]
 	}
 	for _, c := range s.config.cells(batch) {
 		if !s.done[c.id] {

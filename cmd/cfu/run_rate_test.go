@@ -1,0 +1,75 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cfubench/results"
+)
+
+// TestFindRate searches the rate of a server of known capacity: one request at
+// a time, at least 10 ms each, so 100 a second at most; on a busy machine less.
+// The seed's arrivals come in a burst early on, which no rate near the capacity
+// survives within the few requests that a test can wait for.
+func TestFindRate(t *testing.T) {
+	t.Parallel()
+	const capacity = 100
+	e := newEndpoint(t, queued)
+	out := filepath.Join(t.TempDir(), "out")
+	args := []string{"run", "--endpoint", e.URL, "--out", out, "--meter", "cputime", "--num-requests", "40", "--max-tokens", "4",
+		"--idle", "0s", "--warmup", "0", "--certify=false", "--report=false",
+		"--find-rate", "--slo", "ttft=60ms", "--slo-share", "0.9", "--find-rate-from", "40", "--find-rate-requests", "100", "--seed", "2"}
+	code, stdout, stderr := cfu(t, t.Context(), nil, args...)
+	mustFinish(t, code, stderr)
+	run := closed(t, out)
+	if len(run.RateSearches) != 1 || len(run.Cells) != 1 {
+		t.Fatalf("got searches %+v and %d cells, want one of each", run.RateSearches, len(run.Cells))
+	}
+	found := run.RateSearches[0]
+	t.Logf("%+v", found.Trials)
+	if found.Rate <= 0 || found.Rate >= capacity || found.SLO != "ttft=60ms" {
+		t.Errorf("got %.4g requests/s for %s, want a rate below the capacity of %d for ttft=60ms", found.Rate, found.SLO, capacity)
+	}
+	if found.FailedAt <= found.Rate || found.FailedAt > 2*capacity {
+		t.Errorf("got the lowest failing rate %.4g, want one above the %.4g found", found.FailedAt, found.Rate)
+	}
+	if first := found.Trials[0].Rate; first != 40 {
+		t.Errorf("got a first trial at %v requests/s, want --find-rate-from 40", first)
+	}
+	for _, trial := range found.Trials {
+		if trial.Requests == 0 || trial.Met > trial.Requests || (trial.Verdict == "passes") != (trial.Rate <= found.Rate) {
+			t.Errorf("got trial %+v, want requests, and a pass exactly where the rate is at most %v", trial, found.Rate)
+		}
+	}
+	if c := run.Cells[0]; c.Rate < 0.99*found.Rate || c.Rate > 1.01*found.Rate || !c.Complete || c.Requests == 0 {
+		t.Errorf("got cell %+v, want one measured at the rate found, %v", c, found.Rate)
+	}
+	if !strings.Contains(stdout, "keep ttft=60ms for 90 % of requests") {
+		t.Errorf("the output does not say which rate was found:\n%s", stdout)
+	}
+
+	sent := len(e.sent())
+	code, _, stderr = cfu(t, t.Context(), nil, append(args, "--resume")...)
+	mustFinish(t, code, stderr)
+	again, err := results.ReadRun(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.sent()) != sent || len(again.RateSearches) != 1 || len(again.Cells) != 1 {
+		t.Errorf("resume of a complete search: got %d more requests, %d searches and %d cells, want none and one of each",
+			len(e.sent())-sent, len(again.RateSearches), len(again.Cells))
+	}
+}
+
+func TestFindRateWhereNoneKeepsTheSLO(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, paced)
+	out := filepath.Join(t.TempDir(), "out")
+	code, _, stderr := cfu(t, t.Context(), nil, "run", "--endpoint", e.URL, "--out", out, "--meter", "cputime", "--num-requests", "8",
+		"--max-tokens", "4", "--idle", "0s", "--warmup", "0", "--certify=false", "--find-rate", "--slo", "e2e=1ms", "--slo-share", "0.5",
+		"--find-rate-from", "1000")
+	if line := errorLine(t, stderr); code != 1 || !strings.Contains(line, "no rate keeps e2e=1ms: the lowest tried was") {
+		t.Errorf("got exit %d and %q, want 1 and that no rate keeps the SLO", code, line)
+	}
+}

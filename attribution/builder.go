@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -61,6 +62,7 @@ func (b *Builder) Add(r meter.Reading) {
 func (b *Builder) Curve() (*Curve, []Warning) {
 	c := b.curve
 	b.closeEpoch()
+	slices.SortStableFunc(c.doubts, func(x, y doubt) int { return cmp.Compare(x.begin, y.begin) })
 	if c.domain.Kind != meter.KindPower {
 		b.warnings = append(b.warnings, c.checkLimits()...)
 	}
@@ -135,8 +137,9 @@ func (b *Builder) wrapped(r, last meter.Reading) bool {
 	}
 	step := b.curve.domain.Range + b.curve.domain.Quantum - (b.total - b.offset) + r.Energy
 	if b.curve.limit > 0 {
-		// sensors' plausibility rule: half as much again as the limit allows.
-		return float64(step) <= 1.5*b.curve.limit*float64(r.After-last.Before+b.period)+b.curve.quantum
+		// As meter.Classifier has it: half as much again as the limit allows over
+		// the time and the two periods that may have been published at once.
+		return float64(step) <= 1.5*b.curve.limit*float64(r.After-last.Before+2*b.period)+b.curve.quantum
 	}
 	return step < b.curve.domain.Range/2
 }

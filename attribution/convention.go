@@ -63,9 +63,10 @@ type Weights struct {
 	// its sending to its first token.
 	Timeline *Timeline
 	// Of returns the weights of request i in prefill and in decode, zero or
-	// more. Under ByInstant each holds during its own phase, else they add. A
-	// request in flight whose weights are zero gets the smallest weight that
-	// can be told from none, so that one alone gets everything.
+	// more. Under ByInstant each holds during its own phase, and a phase of
+	// weight zero gets something only while all phases weigh zero. Else they
+	// add, and a sum of zero counts as the smallest weight that can be told
+	// from none. So a request alone gets everything.
 	Of func(i int) (prefill, decode float64)
 	// Split says that the two weights mean the two phases.
 	Split bool

@@ -20,8 +20,7 @@ type joules struct {
 	kind     string // "counter", "power", "model", or several joined by "+"
 	curves   []*attribution.Curve
 	readings Readings
-	summed   []int // indices into readings.Domains
-	leftOut  []meter.Refusal
+	summed   []int                   // indices into readings.Domains
 	counters map[string]meter.Energy // from energy.arrow, by domain
 	warnings []string
 }
@@ -39,8 +38,7 @@ func readJoules(dir, cell string, infos []DomainInfo) (*joules, error) {
 		return nil, err
 	}
 	var kinds []string
-	kept, left := meter.Antichain(j.readings.Domains)
-	j.leftOut = left
+	kept, _ := meter.Antichain(j.readings.Domains)
 	for _, d := range kept {
 		i := slices.IndexFunc(j.readings.Domains, func(e meter.Domain) bool { return e.Name == d.Name })
 		d.UpdatePeriod = measuredPeriod(d, infos)

@@ -78,7 +78,7 @@ func TableOf(s Summary) (columns []string, rows []TableRow) {
 			for len(cells) < len(columns)-1 {
 				cells = append(cells, "–")
 			}
-			cells = append(cells, "invalid: "+strings.Join(c.Validity.Codes(), ", "))
+			cells = append(cells, "invalid: "+strings.Join(c.Validity.fatal(), ", "))
 			rows = append(rows, TableRow{cells, verdict, false})
 			continue
 		}
@@ -116,65 +116,70 @@ func row(w io.Writer, cells []string) {
 	fmt.Fprintln(w, strings.Join(cells, "\t")+"\t")
 }
 
-// findings lists reasons and warnings, each once with the cells it is about.
+// finding is one line below the table and the cells that it is about.
+type finding struct {
+	key, text string
+	cells     []string
+}
+
+// findings lists reasons and warnings, those that make a cell invalid first.
+// Reasons of one code are one line, in the words of the first cell: the report
+// has all.
 func (s Summary) findings(b *strings.Builder) {
-	type finding struct {
-		text  string
-		cells []string
-	}
 	var list []finding
-	add := func(cell, text string) {
-		for i := range list {
-			if list[i].text == text {
-				if !slices.Contains(list[i].cells, cell) {
-					list[i].cells = append(list[i].cells, cell)
-				}
-				return
-			}
+	add := func(cell, key, text string) {
+		i := slices.IndexFunc(list, func(f finding) bool { return f.key == key })
+		if i < 0 {
+			i = len(list)
+			list = append(list, finding{key: key, text: text})
 		}
-		list = append(list, finding{text, []string{cell}})
+		if !slices.Contains(list[i].cells, cell) {
+			list[i].cells = append(list[i].cells, cell)
+		}
 	}
 	for _, invalid := range []bool{true, false} {
+		word := "warning"
+		if invalid {
+			word = "invalid"
+		}
 		for _, c := range s.Cells {
 			for _, r := range c.Validity.Reasons {
-				if r.Invalid != invalid {
-					continue
+				if r.Invalid == invalid {
+					add(c.Cell, word+r.Code, fmt.Sprintf("%s %s: %s", word, r.Code, r.Text))
 				}
-				word := "warning"
-				if invalid {
-					word = "invalid"
-				}
-				add(c.Cell, fmt.Sprintf("%s %s: %s", word, r.Code, r.Text))
 			}
 		}
 	}
 	for _, c := range s.Cells {
 		for _, w := range c.Warnings {
-			add(c.Cell, "warning: "+w)
+			add(c.Cell, w, "warning: "+w)
 		}
 	}
 	for _, p := range s.Points {
 		for _, w := range p.Warnings {
-			add(p.Point, "warning: "+w)
+			add(p.Point, w, "warning: "+w)
 		}
 	}
 	for _, w := range s.Warnings {
-		add("run", "warning: "+w)
+		add("run", w, "warning: "+w)
 	}
-	if len(list) == 0 {
-		return
+	if len(list) > 0 {
+		b.WriteByte('\n')
 	}
-	b.WriteByte('\n')
 	for _, f := range list {
-		where := strings.Join(f.cells, ", ")
-		if len(f.cells) > 3 {
-			where = fmt.Sprintf("%s and %d more", f.cells[0], len(f.cells)-1)
-		}
-		if len(f.cells) == len(s.Cells) && len(s.Cells) > 1 {
-			where = "all cells"
-		}
-		fmt.Fprintf(b, "%s (%s)\n", f.text, where)
+		fmt.Fprintf(b, "%s (%s)\n", f.text, s.where(f.cells))
 	}
+}
+
+// where names cells briefly.
+func (s Summary) where(cells []string) string {
+	switch n := len(cells); {
+	case n > 1 && n == len(s.Cells):
+		return cells[0] + " and all others"
+	case n > 3:
+		return fmt.Sprintf("%s and %d more", cells[0], n-1)
+	}
+	return strings.Join(cells, ", ")
 }
 
 func orDash(s string) string {

@@ -16,31 +16,31 @@ const (
 
 // Reason codes. A code is stable; Reason.Text says it in words with figures.
 const (
-	ReasonIncomplete       = "incomplete"         // invalid: interrupted or failed before its end
-	ReasonNoRequests       = "no_requests"        // invalid: not one request completed
-	ReasonErrors           = "errors"             // warning above 0, invalid above Limits.Errors
-	ReasonLate             = "client_late"        // warning; invalid above Limits.LateInvalid
-	ReasonSensorGap        = "sensor_gap"         // warning; invalid for a gauge above Limits.GapShare
-	ReasonSensorReset      = "sensor_reset"       // invalid: the counter was reset in the window
-	ReasonSensorLost       = "sensor_lost"        // invalid: the device went away
-	ReasonSensorStalled    = "sensor_stalled"     // warning
-	ReasonNotCovered       = "not_covered"        // invalid: readings do not bracket the window
-	ReasonNotAdvanced      = "counter_not_moved"  // invalid: the counter did not advance
-	ReasonCounterPower     = "counter_vs_power"   // warning; invalid above Limits.CounterPowerInvalid
-	ReasonIdleDrift        = "idle_drift"         // warning
-	ReasonForeign          = "foreign_processes"  // warning
-	ReasonNoMeter          = "no_meter"           // warning: there is no energy
-	ReasonModelled         = "modelled_energy"    // warning: joules come from a model, not a sensor
-	ReasonCoarse           = "coarse_sensor"      // warning
-	ReasonFewRequests      = "few_requests"       // warning: percentiles without a bound
-	ReasonNoSteadyState    = "no_steady_state"    // warning
-	ReasonDrift            = "drift"              // warning: latency has a trend within the window
-	ReasonCachedTokens     = "cached_tokens"      // warning: prompts were partly free
-	ReasonOutputLength     = "output_length"      // warning: outputs are not as long as asked for
-	ReasonBatchLimit       = "batch_limit"        // warning: the server's limit is not the asked one
-	ReasonMultiplicity     = "token_multiplicity" // warning: token counts do not sum to the usage
-	ReasonUncertainEnergy  = "wide_energy_bounds" // warning: bracket wider than Limits.Bracket
-	reasonSchemaMixedKinds = "mixed_meter_kinds"  // warning: counters and models were summed
+	ReasonIncomplete      = "incomplete"         // invalid: interrupted or failed before its end
+	ReasonNoRequests      = "no_requests"        // invalid: not one request completed
+	ReasonErrors          = "errors"             // warning above 0, invalid above Limits.Errors
+	ReasonLate            = "client_late"        // warning; invalid above Limits.LateInvalid
+	ReasonSensorGap       = "sensor_gap"         // warning; invalid for a gauge above Limits.GapShare
+	ReasonSensorReset     = "sensor_reset"       // invalid: the counter was reset in the window
+	ReasonSensorLost      = "sensor_lost"        // invalid: the device went away
+	ReasonSensorStalled   = "sensor_stalled"     // warning
+	ReasonNotCovered      = "not_covered"        // invalid: readings do not bracket the window
+	ReasonNotAdvanced     = "counter_not_moved"  // invalid: the counter did not advance
+	ReasonCounterPower    = "counter_vs_power"   // warning; invalid above Limits.CounterPowerInvalid
+	ReasonIdleDrift       = "idle_drift"         // warning
+	ReasonForeign         = "foreign_processes"  // warning
+	ReasonNoMeter         = "no_meter"           // warning: there is no energy
+	ReasonModelled        = "modelled_energy"    // warning: joules come from a model, not a sensor
+	ReasonCoarse          = "coarse_sensor"      // warning
+	ReasonFewRequests     = "few_requests"       // warning: percentiles without a bound
+	ReasonNoSteadyState   = "no_steady_state"    // warning
+	ReasonDrift           = "drift"              // warning: latency has a trend within the window
+	ReasonCachedTokens    = "cached_tokens"      // warning: prompts were partly free
+	ReasonOutputLength    = "output_length"      // warning: outputs are not as long as asked for
+	ReasonBatchLimit      = "batch_limit"        // warning: the server's limit is not the asked one
+	ReasonMultiplicity    = "token_multiplicity" // warning: token counts do not sum to the usage
+	ReasonUncertainEnergy = "wide_energy_bounds" // warning: bracket wider than Limits.Bracket
+	ReasonMixedKinds      = "mixed_meter_kinds"  // warning: counters and models were summed
 )
 
 // Reason is one finding about a cell or a run.
@@ -68,6 +68,17 @@ func (v Validity) Codes() []string {
 			if r.Invalid == invalid && !slices.Contains(codes, r.Code) {
 				codes = append(codes, r.Code)
 			}
+		}
+	}
+	return codes
+}
+
+// fatal lists the codes that make the result invalid.
+func (v Validity) fatal() []string {
+	var codes []string
+	for _, r := range v.Reasons {
+		if r.Invalid && !slices.Contains(codes, r.Code) {
+			codes = append(codes, r.Code)
 		}
 	}
 	return codes
@@ -226,7 +237,7 @@ func sensorReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 		}
 	}
 	if len(kinds) > 1 {
-		add(reasonSchemaMixedKinds, false, "measured and modelled joules are in one sum")
+		add(ReasonMixedKinds, false, "measured and modelled joules are in one sum")
 	}
 }
 

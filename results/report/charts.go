@@ -28,7 +28,7 @@ func sections(s results.Summary) []section {
 		{ID: "pareto", Title: "Energy against latency", Charts: paretoCharts(s),
 			Text: "Each point is a load point; lower left is better. The line joins those that no other beats in both."},
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
-			Text: "Share of completed requests at or below a latency, over the whole run. Dashed lines, where they differ, count from the intended send time."},
+			Text: "Share of completed requests at or below a latency, over the whole run. A line named \"from intended send\", where it differs, counts from when the schedule wanted the request sent."},
 		{ID: "trace", Title: "Power over time", Charts: traceCharts(s),
 			Text: "Mean power from the energy readings, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."},
 		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
@@ -236,6 +236,10 @@ func firstCells(s results.Summary) []results.CellSummary {
 	return cells
 }
 
+// latenciesShown is how many load points a chart of distributions can tell
+// apart: two rounds of colours, the second dashed.
+const latenciesShown = 2 * svg.Colors
+
 func latencyCharts(s results.Summary) []chart {
 	var charts []chart
 	for _, plot := range []struct {
@@ -248,7 +252,7 @@ func latencyCharts(s results.Summary) []chart {
 	} {
 		var series []svg.Series
 		cells := firstCells(s)
-		for _, c := range cells[:min(len(cells), svg.Colors)] {
+		for _, c := range cells[:min(len(cells), latenciesShown)] {
 			series = append(series, svg.Series{Name: c.Cell, Points: cumulative(plot.actual(c.Whole)), NoMarks: true})
 		}
 		if plot.intended != nil && len(cells) <= svg.Colors {
@@ -263,8 +267,8 @@ func latencyCharts(s results.Summary) []chart {
 			}
 		}
 		caption := plot.title + ", cumulative"
-		if len(cells) > svg.Colors {
-			caption += fmt.Sprintf("; the first %d of %d load points", svg.Colors, len(cells))
+		if len(cells) > latenciesShown {
+			caption += fmt.Sprintf("; the first %d of %d load points", latenciesShown, len(cells))
 		}
 		charts = add(charts, svg.Lines{
 			Title: plot.title, X: svg.Axis{Title: plot.axis, Log: true}, Y: svg.Axis{Title: "share of requests", FromZero: true}, Series: series,

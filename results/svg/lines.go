@@ -183,35 +183,41 @@ func (c *canvas) series(i int, s Series, x, y scale, p plot) {
 func (c *canvas) labels(s Series, pixels []Point, p plot) {
 	type box struct{ x1, y1, x2, y2 float64 }
 	var taken []box
+	for _, m := range pixels {
+		taken = append(taken, box{m.X - 5, m.Y - 5, m.X + 5, m.Y + 5})
+	}
 	for k, v := range s.Points {
 		if v.Label == "" {
 			continue
 		}
 		width := 6.6 * float64(len([]rune(v.Label)))
-		x, anchor := pixels[k].X+8, "start"
-		if x+width > p.right {
-			x, anchor = pixels[k].X-8, "end"
-		}
-		left := x
-		if anchor == "end" {
-			left = x - width
-		}
-		y := pixels[k].Y + 4
-		for _, dy := range []float64{0, -13, 13, -26, 26, -39, 39} {
-			candidate := box{left, y + dy - 11, left + width, y + dy + 3}
-			clear := candidate.y1 > p.top-6 && candidate.y2 < p.bottom
-			for _, t := range taken {
-				if candidate.x1 < t.x2 && t.x1 < candidate.x2 && candidate.y1 < t.y2 && t.y1 < candidate.y2 {
-					clear = false
+		x, y, anchor, left := pixels[k].X+8, pixels[k].Y+4, "start", pixels[k].X+8
+	search:
+		for _, dy := range []float64{0, -13, 13, -26, 26, -39, 39, -52, 52} {
+			for _, right := range []bool{true, false} {
+				from := pixels[k].X + 8
+				if !right {
+					from = pixels[k].X - 8 - width
 				}
-			}
-			if clear {
-				y += dy
-				break
+				at := box{from, pixels[k].Y + dy - 7, from + width, pixels[k].Y + dy + 7}
+				if at.x1 < p.left || at.x2 > p.right+10 || at.y1 < p.top-6 || at.y2 > p.bottom {
+					continue
+				}
+				clear := true
+				for _, t := range taken {
+					clear = clear && (at.x1 >= t.x2 || t.x1 >= at.x2 || at.y1 >= t.y2 || t.y1 >= at.y2)
+				}
+				if clear {
+					left, y, x, anchor = from, pixels[k].Y+dy+4, from, "start"
+					if !right {
+						x, anchor = from+width, "end"
+					}
+					break search
+				}
 			}
 		}
 		taken = append(taken, box{left, y - 11, left + width, y + 3})
-		c.text(x, y, anchor, "label", v.Label)
+		c.text(x, y, anchor, "point", v.Label)
 	}
 }
 

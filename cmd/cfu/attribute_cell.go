@@ -274,13 +274,21 @@ func describeDomain(meta map[string]string, c *attribution.Curve, w attribution.
 	}
 	e := c.Energy(w)
 	bounds, _ := json.Marshal(map[string]any{
-		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": e.Hi, "bounded": e.Hi != attribution.Unbounded,
-		"boundary_uj": e.Boundary, "sampling_uj": e.Sampling, "scale_uj": e.Scale, "flags": e.Flags,
+		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": orNull(e.Hi),
+		"boundary_uj": orNull(e.Boundary), "sampling_uj": e.Sampling, "scale_uj": e.Scale, "flags": e.Flags,
 	}) // numbers and strings always marshal, and maps in the order of their keys
 	meta["window."+name] = string(bounds)
 	if idle.Known {
 		meta["idle_uw."+name] = strconv.FormatInt(int64(idle.Loaded), 10)
 	}
+}
+
+// orNull is e, or nil where nothing bounds it.
+func orNull(e meter.Energy) any {
+	if e == attribution.Unbounded {
+		return nil
+	}
+	return e
 }
 
 // describeAllocation keeps a convention's notes, and why it gave nothing.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,20 +24,6 @@ type opener interface {
 	read(fd int, buf []byte) (int, error)
 	close(fd int) error
 }
-
-// kernel is perf_event_open(2).
-type kernel struct{}
-
-func (kernel) open(pmu uint32, config uint64, cpu, leader int) (int, error) {
-	attr := unix.PerfEventAttr{
-		Type: pmu, Config: config, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{})),
-		Read_format: unix.PERF_FORMAT_GROUP,
-	}
-	return unix.PerfEventOpen(&attr, -1, cpu, leader, unix.PERF_FLAG_FD_CLOEXEC)
-}
-
-func (kernel) read(fd int, buf []byte) (int, error) { return unix.Read(fd, buf) }
-func (kernel) close(fd int) error                   { return unix.Close(fd) }
 
 // perfEvents are the events of the power PMU, in the order of the group, with
 // the domain each makes.

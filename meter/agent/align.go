@@ -5,12 +5,15 @@ import (
 	"time"
 )
 
-// maxDrift bounds how fast two monotonic clocks run apart: the kernel corrects
-// each by at most 500 ppm, and crystals are good to 100 ppm.
+// maxDrift bounds how fast two monotonic clocks run apart: NTP corrects each by
+// at most 500 ppm, and crystals are good to 100 ppm. A clock that is slewed
+// faster (chrony does so after a start) contradicts itself and is marked.
 const maxDrift = 1.2e-3
 
-// keptExchanges bounds the alignment's memory: five minutes at four a second.
-const keptExchanges = 1200
+// keptExchanges bounds the alignment's memory: a minute at ten a second. Older
+// ones say nothing that the drift has not made vague; while the connection is
+// broken there are none, and those before and after it stay.
+const keptExchanges = 600
 
 // exchange is one comparison of the clocks: what the client's clock said before
 // the question and after the answer, and what the agent's said in between.

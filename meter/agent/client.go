@@ -27,7 +27,7 @@ const (
 	// firstExchanges are made before the first reading is taken, then one every
 	// exchangeEvery.
 	firstExchanges = 16
-	exchangeEvery  = 250 * time.Millisecond
+	exchangeEvery  = 100 * time.Millisecond
 	// Bounds of the pause before the next attempt to connect.
 	minPause = 50 * time.Millisecond
 	maxPause = time.Second

@@ -31,7 +31,8 @@ type Reader struct {
 
 // Open opens the table at path or, where there is none, at path.partial. A file
 // without a footer is read as the stream that it is up to the last complete
-// batch.
+// batch. Files may be cut or end in garbage; their schema is taken at its word,
+// so a forged one may ask for more memory than there is.
 func Open(path string) (*Reader, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,14 +60,21 @@ func (r *Reader) start() (err error) {
 	case err != nil || !bytes.HasPrefix(magic, ipc.Magic):
 		return errors.New("not an Arrow IPC file")
 	}
-	if footed, err := ipc.NewFileReader(r.file); err == nil {
+	info, err := r.file.Stat()
+	if err != nil {
+		return err
+	}
+	// No message is larger than its file: a torn one may claim to be, and a batch
+	// of a long run may exceed the library's own limit.
+	limits := []ipc.Option{ipc.WithBodySizeLimit(info.Size()), ipc.WithMetadataSizeLimit(info.Size())}
+	if footed, err := ipc.NewFileReader(r.file, limits...); err == nil {
 		r.footed, r.schema, r.Complete = footed, footed.Schema(), true
 		return nil
 	}
 	if _, err := r.file.Seek(streamOffset, io.SeekStart); err != nil {
 		return err
 	}
-	stream, err := ipc.NewReader(r.file)
+	stream, err := ipc.NewReader(r.file, limits...)
 	if err != nil {
 		return fmt.Errorf("neither footer nor schema: %w", err)
 	}

@@ -47,8 +47,8 @@ func (e *BlockedError) Error() string {
 // paced is a source that reads its registers at a rate of its own and hands the
 // readings over when it is asked: a remote one.
 type paced interface {
-	// Period is the time between two readings of a register.
-	Period() time.Duration
+	// Period is the time between two readings of the named domain.
+	Period(domain string) time.Duration
 }
 
 // NewSampler returns a sampler of sources, read every poll; poll 0 chooses each
@@ -68,14 +68,17 @@ func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
 			w.base = PollPeriod(own)
 		}
 		w.cost.poll = w.base
+		w.paces = make([]time.Duration, len(own))
 		if p, ok := As[paced](src); ok {
-			w.pace = p.Period()
+			for i, d := range own {
+				w.paces[i] = p.Period(d.Name)
+			}
 		}
 		w.states = make([]State, len(own))
 		w.held = make([]Reading, len(own))
 		w.raw = make([]Reading, 0, len(own))
-		for _, d := range own {
-			w.judges = append(w.judges, NewClassifier(d, max(w.base, w.pace)))
+		for i, d := range own {
+			w.judges = append(w.judges, NewClassifier(d, max(w.base, w.paces[i])))
 			w.coarse = w.coarse || d.Coarse
 		}
 		first += len(own)

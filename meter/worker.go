@@ -33,9 +33,9 @@ type worker struct {
 	first   int // index of the source's first domain
 	auto    bool
 	coarse  bool
-	base    time.Duration // polling period before backing off
-	pace    time.Duration // the source's own period, 0 if it reads when asked
-	phase   time.Duration // offset of the polls from the sampler's start
+	base    time.Duration   // polling period before backing off
+	paces   []time.Duration // by domain: the source's own period, 0 if it reads when asked
+	phase   time.Duration   // offset of the polls from the sampler's start
 	judges  []Classifier
 	states  []State
 	held    []Reading // by domain, the reading whose status the next one settles
@@ -72,7 +72,7 @@ func (w *worker) run(ctx context.Context, start time.Duration, out *outlet) {
 		if w.auto && !w.coarse && w.slow.note(now-before) {
 			period = w.base << w.slow.level
 			for i := range w.judges {
-				w.judges[i].Poll = max(period, w.pace)
+				w.judges[i].Poll = max(period, w.paces[i])
 			}
 			w.cost.pace(period, w.slow.backoffs)
 		}

@@ -39,8 +39,8 @@ type hello struct {
 	LeftOut []meter.Refusal `json:"left_out"`
 	// Last is the number of the newest reading.
 	Last int64 `json:"last_sequence"`
-	// Period is the longest time between two readings of a source.
-	Period time.Duration `json:"period_ns"`
+	// Periods are the times between two readings, by domain.
+	Periods []time.Duration `json:"periods_ns"`
 }
 
 // clockAnswer is the agent's clock when it had the question and when it

@@ -145,9 +145,9 @@ type Source struct {
 
 	mu      sync.Mutex
 	session string
-	period  time.Duration
-	index   []int // by the session's domain numbers: ours, −1 for none
-	last    int64 // sequence number of the newest reading taken
+	periods []time.Duration // by domain
+	index   []int           // by the session's domain numbers: ours, −1 for none
+	last    int64           // sequence number of the newest reading taken
 	clocks  alignment
 	newest  []meter.Reading // by domain: the bounds of the last reading handed on
 	lost    []bool          // by domain: a new session has it no more
@@ -214,7 +214,7 @@ func Dial(ctx context.Context, clock meter.Clock, address string, credentials Cr
 
 func newSource(clock meter.Clock, c *connection, h hello) *Source {
 	s := &Source{
-		clock: clock, connection: c, session: h.Session, period: h.Period, last: h.Last,
+		clock: clock, connection: c, session: h.Session, last: h.Last, periods: make([]time.Duration, len(h.Domains)),
 		domains: make([]meter.Domain, len(h.Domains)), index: make([]int, len(h.Domains)),
 		newest: make([]meter.Reading, len(h.Domains)), lost: make([]bool, len(h.Domains)),
 		events: Link{Agent: c.base.Host},
@@ -226,6 +226,7 @@ func newSource(clock meter.Clock, c *connection, h hello) *Source {
 			d.Host = c.base.Host
 		}
 		s.domains[i], s.index[i] = d, i
+		s.periods[i] = h.period(i)
 	}
 	return s
 }
@@ -241,6 +242,15 @@ func named(d meter.Domain, agent string) meter.Domain {
 	return d
 }
 
+// period is the time between two readings of domain i, 0 if the agent did not
+// say.
+func (h hello) period(i int) time.Duration {
+	if i >= len(h.Periods) {
+		return 0
+	}
+	return h.Periods[i]
+}
+
 // start follows the agent until ctx ends or the source is closed.
 func (s *Source) start(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
@@ -252,11 +262,16 @@ func (s *Source) start(ctx context.Context) {
 // Domains implements meter.Source.
 func (s *Source) Domains() []meter.Domain { return append([]meter.Domain(nil), s.domains...) }
 
-// Period is the time between two readings of a register at the agent.
-func (s *Source) Period() time.Duration {
+// Period is the time between two readings of the named domain at the agent.
+func (s *Source) Period(domain string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.period
+	for i, d := range s.domains {
+		if d.Name == domain {
+			return s.periods[i]
+		}
+	}
+	return 0
 }
 
 // Read implements meter.Source: it appends the readings that have come since
@@ -369,7 +384,7 @@ func (s *Source) rejoin(ctx context.Context) error {
 func (s *Source) restart(h hello, e exchange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.session, s.period, s.last = h.Session, max(s.period, h.Period), 0
+	s.session, s.last = h.Session, 0
 	steps := s.clocks.steps
 	s.clocks = alignment{steps: steps}
 	s.clocks.add(e)

@@ -45,10 +45,11 @@ func NewServer(clock meter.Clock, sources []meter.Source, left []meter.Refusal, 
 		clock: clock, sampler: meter.NewSampler(clock, sources, poll),
 		ring: newRing(ringSize), credentials: credentials,
 	}
-	s.hello = hello{Session: newSession(), Host: bootID(), Domains: s.sampler.Domains(), LeftOut: left, Period: poll}
-	if poll <= 0 {
-		for _, c := range s.sampler.Cost() {
-			s.hello.Period = max(s.hello.Period, c.Poll)
+	s.hello = hello{Session: newSession(), Host: bootID(), Domains: s.sampler.Domains(), LeftOut: left}
+	s.hello.Periods = make([]time.Duration, len(s.hello.Domains))
+	for _, c := range s.sampler.Cost() {
+		for _, i := range c.Domains {
+			s.hello.Periods[i] = c.Poll
 		}
 	}
 	return s

@@ -95,7 +95,7 @@ func (s *Source) keep(readings []meter.Reading) {
 func (s *Source) Domains() []meter.Domain { return append([]meter.Domain(nil), s.domains...) }
 
 // Period is the time between two requests.
-func (s *Source) Period() time.Duration { return s.period }
+func (s *Source) Period(string) time.Duration { return s.period }
 
 // Read implements meter.Source: it appends what was read since the last call,
 // often nothing.

@@ -86,7 +86,7 @@ func (l *Lines) clean() {
 			if bad {
 				continue
 			}
-			if math.IsNaN(p.Lo) || math.IsNaN(p.Hi) || math.IsInf(p.Lo, 0) || math.IsInf(p.Hi, 0) || l.Y.Log && p.Lo <= 0 {
+			if math.IsNaN(p.Lo) || math.IsNaN(p.Hi) || math.IsInf(p.Lo, 0) || math.IsInf(p.Hi, 0) || p.Hi < p.Lo || l.Y.Log && p.Lo <= 0 {
 				p.Lo, p.Hi = math.NaN(), math.NaN()
 			}
 			series[i].Points = append(series[i].Points, p)
@@ -108,10 +108,10 @@ func (l Lines) extent() (xlo, xhi, ylo, yhi float64, any bool) {
 			}
 		}
 	}
-	if l.X.FromZero {
+	if l.X.FromZero && !l.X.Log {
 		xlo = min(0, xlo)
 	}
-	if l.Y.FromZero {
+	if l.Y.FromZero && !l.Y.Log {
 		ylo = min(0, ylo)
 	}
 	return xlo, xhi, ylo, yhi, any

@@ -25,8 +25,10 @@ func linear(low, high, from, to float64) scale {
 	return scale{math.Floor(low/step+1e-9) * step, math.Ceil(high/step-1e-9) * step, false, from, to}
 }
 
-// logarithmic covers low to high, both positive, with a margin of a twentieth.
+// logarithmic covers low to high, both positive, with a margin of a twentieth,
+// and at most thirty decades: what is further down lies off the chart.
 func logarithmic(low, high, from, to float64) scale {
+	low = max(low, high*1e-30)
 	ratio := high / low
 	if ratio < 1.5 {
 		ratio = 1.5

@@ -148,7 +148,7 @@ def main():
         flagged = sorted({w.split(":")[0] for w in run.get("warnings", []) if "certificate" in w or "starved" in w})
         if flagged:
             print(f"  - doubts about the client in this run: {', '.join(flagged)} (run.json has them in full)")
-    print("- energy by the token convention, over the requests of each cell; the idle share is in it")
+    print("- energy by the token convention: the requests' shares of each cell, without the times when none was in flight")
     if wrong:
         sys.exit("\n".join(["", f"{len(wrong)} checks failed:"] + wrong))
 

@@ -21,7 +21,6 @@ const keptGaps = 1 << 24
 // requestTable is requests.arrow as a structure of arrays, without the lists.
 // Times are nanoseconds, negative where the event did not happen.
 type requestTable struct {
-	meta                           map[string]string
 	id                             []int64
 	due, sent, first, last, done   []int64
 	prompt, output, cached, target []int32

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -147,14 +146,4 @@ func (e *endpoint) sent() []map[string]any {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]map[string]any(nil), e.bodies...)
-}
-
-// contents joins everything that was sent, to look for what must not be there.
-func (e *endpoint) contents() string {
-	var b strings.Builder
-	for _, m := range e.sent() {
-		j, _ := json.Marshal(m)
-		b.Write(j)
-	}
-	return b.String()
 }

@@ -25,9 +25,6 @@ type zone struct {
 	limit  meter.Power
 }
 
-// mmio reports whether the zone is the memory-mapped view of a package.
-func (z zone) mmio() bool { return strings.HasPrefix(z.dir, "intel-rapl-mmio:") }
-
 // zones lists the RAPL zones under root/class/powercap in the order of their
 // names. Other control types (dtpm) live in the same directory and are not
 // RAPL; a zone without a range is listed with range 0.

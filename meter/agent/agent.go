@@ -7,7 +7,7 @@
 // holds, and an agent that was restarted, is a flagged gap. Both ends compare
 // their monotonic clocks over and over, and what is not known about the
 // difference widens every reading's bounds, so that it reaches the bounds of
-// every energy: power times uncertainty (sensors.md §1.3). Wall clocks are not
+// every energy: power times uncertainty (docs/agent.md). Wall clocks are not
 // used.
 package agent
 

@@ -2,14 +2,10 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,105 +30,6 @@ const (
 	// pendingLimit bounds the readings kept for a sampler that does not come.
 	pendingLimit = 1 << 18
 )
-
-// errRestarted says that the agent is another session than the client knew.
-var errRestarted = errors.New("the agent was restarted")
-
-// connection asks one agent.
-type connection struct {
-	base   *url.URL
-	client *http.Client
-	token  string
-}
-
-// parseAddress reads "HOST:PORT", "http://HOST:PORT" or "https://HOST:PORT".
-func parseAddress(address string) (*url.URL, error) {
-	if !strings.Contains(address, "://") {
-		address = "http://" + address
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Port() == "" {
-		return nil, errors.New("want agent:HOST:PORT, agent:http://HOST:PORT or agent:https://HOST:PORT")
-	}
-	if u.User != nil {
-		return nil, errors.New("the address has a user name in it; the token belongs into CFU_AGENT_TOKEN")
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
-}
-
-// CheckAddress says what is wrong with an agent's address, nil if nothing is.
-func CheckAddress(address string) error {
-	_, err := parseAddress(address)
-	return err
-}
-
-func newConnection(address string, credentials Credentials) (*connection, error) {
-	base, err := parseAddress(address)
-	if err != nil {
-		return nil, err
-	}
-	config, err := credentials.tls()
-	if err != nil {
-		return nil, err
-	}
-	return &connection{
-		base: base, token: credentials.Token,
-		client: &http.Client{
-			Transport: &http.Transport{TLSClientConfig: config, DisableCompression: true},
-			// A redirect would carry the token to who knows whom.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
-}
-
-// get asks for path; the caller closes the body.
-func (c *connection) get(ctx context.Context, path string, query url.Values) (*http.Response, error) {
-	u := *c.base
-	u.Path, u.RawQuery = path, query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	switch resp.StatusCode {
-	case http.StatusOK:
-		return resp, nil
-	case http.StatusGone:
-		err = errRestarted
-	case http.StatusUnauthorized:
-		err = errors.New("the agent wants another token: set CFU_AGENT_TOKEN as on its host")
-	default:
-		err = fmt.Errorf("status %s", resp.Status)
-	}
-	return nil, errors.Join(err, resp.Body.Close())
-}
-
-// ask gets path's JSON into answer.
-func (c *connection) ask(ctx context.Context, path string, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	resp, err := c.get(ctx, path, nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	return json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(answer)
-}
-
-// compare makes one comparison of the clocks.
-func (c *connection) compare(ctx context.Context, clock meter.Clock) (exchange, string, error) {
-	var a clockAnswer
-	e := exchange{asked: clock()}
-	err := c.ask(ctx, pathClock, &a)
-	e.answered, e.received, e.sent = clock(), a.Received, a.Sent
-	return e, a.Session, err
-}
 
 // Source is another host's meters. It follows the agent's readings in the
 // background; Read hands over those that have come.

@@ -19,7 +19,7 @@ type register struct {
 
 // The registers that are looked for. Their scopes are probed one by one: a
 // superchip may have a field for the module and not for its GPU
-// (sensors.md §1.9).
+// (docs/meters.md).
 func energyRegister() register {
 	return register{nvml.FI_DEV_TOTAL_ENERGY_CONSUMPTION, nvml.POWER_SCOPE_GPU, "energy counter"}
 }

@@ -24,7 +24,7 @@ const LibraryName = "libnvidia-ml.so.1"
 
 // powerPeriod is the time between two reads of the power gauges: read more
 // often than 50 ms apart some drivers answer 0 W or NOT_SUPPORTED
-// (sensors.md §1.2).
+// (Zeus found both).
 const powerPeriod = 100 * time.Millisecond
 
 // Open opens every GPU that the NVIDIA management library lists, one source

@@ -25,8 +25,8 @@ type rule struct {
 	describe func(m *dto.Metric, d *meter.Domain) (reason string, ok bool)
 }
 
-// Refresh periods: what the exporters do unless told otherwise (sensors.md
-// §2, 25). node_exporter reads its registers when it is asked.
+// Refresh periods: what the exporters do unless told otherwise (dcgm-exporter 4.5
+// and kepler 0.11, by their sources). node_exporter reads its registers when it is asked.
 const (
 	dcgmPeriod   = 30 * time.Second
 	keplerPeriod = 5 * time.Second

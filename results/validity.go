@@ -89,6 +89,7 @@ type Limits struct {
 	Errors      float64 // share of failed requests
 	Late        float64 // p99 lateness over median latency, for a warning
 	LateInvalid float64
+	LateFloor   float64 // seconds of lateness below which there is neither
 	GapShare    float64 // share of the window in sensor gaps
 	// CounterPower is how far the counter's mean power may be from the gauge's,
 	// relatively: 5 % as in InferenceX's cross-check.
@@ -103,7 +104,7 @@ type Limits struct {
 // DefaultLimits are the bounds that summaries use.
 func DefaultLimits() Limits {
 	return Limits{
-		Errors: 0.05, Late: 0.01, LateInvalid: 0.10, GapShare: 0.05,
+		Errors: 0.05, Late: 0.01, LateInvalid: 0.10, LateFloor: 2e-3, GapShare: 0.05,
 		CounterPower: 0.05, CounterPowerInvalid: 0.20, IdleDrift: 0.03,
 		Bracket: 0.10, Drift: 0.20, Cached: 0.01, OutputLength: 0.01,
 	}
@@ -167,7 +168,9 @@ func Verdict(e Evidence, l Limits) Validity {
 		add(ReasonErrors, false, "%d of %d requests failed; they are in no mean of latency", e.Errors, e.Requests)
 	}
 	if e.LatenessP99.Known() && e.LatencyP50 > 0 {
-		if late := float64(e.LatenessP99 / e.LatencyP50); late > l.Late {
+		// Under the floor lateness is the granularity of timers, whatever the
+		// share of a short latency that it makes.
+		if late := float64(e.LatenessP99 / e.LatencyP50); late > l.Late && float64(e.LatenessP99) > l.LateFloor {
 			add(ReasonLate, late > l.LateInvalid, "1 request in 100 was sent more than %s s late, %s of the median latency: the client could not keep its schedule", Short(float64(e.LatenessP99)), percent(late))
 		}
 	}

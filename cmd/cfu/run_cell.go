@@ -115,24 +115,31 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 	if err != nil {
 		return m, err
 	}
-	defer func() { err = errors.Join(err, readings.Close()) }()
+	defer readings.Close() // again where it is complete, which does nothing
 	requests, err := results.NewRequestsWriter(filepath.Join(dir, "requests.arrow"), meta)
 	if err != nil {
 		return m, err
 	}
-	defer func() { err = errors.Join(err, requests.Close()) }()
+	defer requests.Close()
 
 	// The meters outlive the load, also when ctx ends: the drain of an
 	// interrupted cell is metered like the rest.
 	meterCtx, stopMeters := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopMeters()
+	loadCtx, cancelLoad := context.WithCancelCause(ctx)
+	defer cancelLoad(nil)
 	var g errgroup.Group
 	domains := m.sampler.Domains()
 	g.Go(func() error {
-		return m.sampler.Run(meterCtx, func(batch []meter.Reading) error {
+		err := m.sampler.Run(meterCtx, func(batch []meter.Reading) error {
 			s.live.ObserveReadings(domains, batch)
 			return readings.Write(batch)
 		})
+		if err != nil && meterCtx.Err() == nil {
+			cancelLoad(err) // a load that nobody meters is for nothing
+			return nil
+		}
+		return err
 	})
 	g.Go(func() error { return s.scrapeEngine(meterCtx, dir, meta) })
 	watch := host.NewWatch(s.server.meters, s.server.pid)
@@ -144,8 +151,6 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 
 	s.flying.Store(load.Live)
 	defer s.flying.Store(nil)
-	loadCtx, cancelLoad := context.WithCancelCause(ctx)
-	defer cancelLoad(nil)
 	if s.server.exited != nil {
 		g.Go(func() error {
 			select {
@@ -169,6 +174,10 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 		err = errors.Join(err, e)
 	}
 	m.cell.Devices = seen
+	// A cell is complete when its tables are.
+	if e := errors.Join(requests.Close(), readings.Close()); err == nil {
+		err = e
+	}
 	if err != nil {
 		m.cell.Interrupted = err.Error()
 	} else {

@@ -225,7 +225,7 @@ import pyarrow.feather, pyarrow.ipc, polars
 out = {}
 for f in sorted(glob.glob(sys.argv[1] + "/**/*.arrow", recursive=True)):
     a = pyarrow.ipc.open_file(f).read_all()
-    p = polars.read_ipc(f, memory_map=False)
+    p = polars.read_ipc(f)
     assert a.num_rows == p.height, f
     assert all((a.schema.field(n).metadata or {}).get(b"unit") is not None for n in a.column_names), f
     out[f[len(sys.argv[1]) + 1:]] = a.num_rows

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"cfubench/results"
+)
+
+// TestInterruptResumeAndResumeAgain stops a run, finishes it, and finds nothing
+// left to do.
+func TestInterruptResumeAndResumeAgain(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, slow)
+	out := filepath.Join(t.TempDir(), "out")
+	args := load(e, out, "--num-requests", "4", "--concurrency", "1,2")
+	p := start(t, nil, args...)
+	eventually(t, "second request", func() bool { return len(e.sent()) >= 2 })
+	p.cmd.Process.Signal(os.Interrupt)
+	if code := p.wait(t); code != 1 || !strings.Contains(p.stderr.String(), "cfu run: interrupted: what was measured is in "+out) {
+		t.Errorf("got exit %d, want 1 and where the rows are:\n%s", code, &p.stderr)
+	}
+	run, err := results.ReadRun(out)
+	if err != nil || len(run.Cells) != 1 || run.Cells[0].Complete || run.Cells[0].Requests == 0 {
+		t.Fatalf("got cells %+v and error %v, want one that is incomplete and has rows", run.Cells, err)
+	}
+	p = start(t, nil, append(args, "--resume")...)
+	mustFinish(t, p.wait(t), p.stderr.String())
+	run = closed(t, out)
+	for _, c := range run.Cells {
+		if !c.Complete || c.Requests != 4 {
+			t.Errorf("got cell %+v after --resume, want it complete with 4 requests", c)
+		}
+	}
+	if len(run.Cells) != 2 {
+		t.Errorf("got %d cells, want 2", len(run.Cells))
+	}
+	sent := len(e.sent())
+	tables := []string{results.RunFile, "cells/b0-c1-r1/requests.arrow", "cells/b0-c1-r1/energy.arrow", "cells/b0-c2-r1/energy.arrow"}
+	read := func() [][]byte {
+		var all [][]byte
+		for _, name := range tables {
+			b, err := os.ReadFile(filepath.Join(out, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b)
+		}
+		return all
+	}
+	before := read()
+	p = start(t, nil, append(args, "--resume")...)
+	mustFinish(t, p.wait(t), p.stderr.String())
+	for i, after := range read() {
+		if !bytes.Equal(before[i], after) {
+			t.Errorf("%s changed though nothing was left to do", tables[i])
+		}
+	}
+	if n := len(e.sent()); n != sent {
+		t.Errorf("got %d more requests, want none", n-sent)
+	}
+}
+
+// TestFileTooLarge writes tables until the system refuses, as a full disk does.
+func TestFileTooLarge(t *testing.T) {
+	t.Parallel()
+	sh, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash, whose ulimit counts KiB, is not here")
+	}
+	e := newEndpoint(t, paced)
+	out := filepath.Join(t.TempDir(), "out")
+	args := load(e, out, "--num-requests", "64", "--concurrency", "2")
+	cmd := exec.Command(sh, append([]string{"-c", `ulimit -f 24; exec cfu "$@"`, "cfu"}, args...)...)
+	b, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || strings.Count(string(b), syscall.EFBIG.Error()) == 0 {
+		t.Errorf("got %v, want exit 1 and %q:\n%s", err, syscall.EFBIG, b)
+	}
+	if rows := rowsOf(t, out, "b0-c2-r1"); len(rows) == 0 {
+		t.Errorf("got no row, want those written before the file was full:\n%s", b)
+	}
+	if n := len(e.sent()); n == 64 {
+		t.Errorf("all %d requests were sent, want the run to stop where it cannot write", n)
+	}
+	t.Logf("%s", b)
+}

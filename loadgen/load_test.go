@@ -111,6 +111,7 @@ func TestRunRefusesLoads(t *testing.T) {
 		{"an unknown history", Load{Concurrency: 1, History: "mine"}, trace(1, 1), `history "mine"`},
 		{"more at least than at most", Load{Concurrency: 1, Stop: StopRules{MinRequests: 3, MaxRequests: 2}}, trace(1, 1), "at least 3 and at most 2"},
 		{"longer at least than at most", Load{Concurrency: 1, Stop: StopRules{MinDuration: 3, MaxDuration: 2}}, trace(1, 1), "at least 3ns"},
+		{"all at once for a minute", Load{Schedule: immediate{}, Stop: StopRules{MinDuration: time.Minute}}, trace(1, 1), "rate inf sends everything at once"},
 		{"a negative bound", Load{Concurrency: 1, Stop: StopRules{MaxErrors: -1}}, trace(1, 1), "negative"},
 	} {
 		_, err := Run(context.Background(), nil, tt.load, tt.reqs, since(), func(Record) {})

@@ -59,9 +59,8 @@ type Live struct {
 }
 
 // Run puts the trace on the endpoint and calls sink once for each request that
-// was started, one at a time, as each finishes. Record.Request is the position
-// in the order of sending's trace: reqs[Request], counted on when the trace is
-// repeated. When a stop rule ends the run, requests in flight are waited for;
+// was started, one at a time, within StarvationPeriod of its end. Record.Request
+// is the request's position in reqs, counted on when the trace is repeated. When a stop rule ends the run, requests in flight are waited for;
 // when ctx ends it, they get Load.Drain and are then recorded as interrupted.
 // The error is about the load itself or ctx: failed requests are records.
 func Run(ctx context.Context, c *Client, load Load, reqs []datasets.Request, clock func() time.Duration, sink func(Record)) (Stats, error) {
@@ -126,6 +125,9 @@ func (l Load) check(reqs []datasets.Request) error {
 		return errors.New("give a concurrency or a schedule, not both; cap a schedule with the limit on requests in flight")
 	case l.Think < 0 || l.Drain < 0 || l.LateBound < 0 || l.MaxInFlight < 0 || l.MaxTokens < 0:
 		return errors.New("load: want no negative bound")
+	}
+	if _, atOnce := l.Schedule.(immediate); atOnce && l.Stop.MinDuration > 0 {
+		return errors.New("rate inf sends everything at once: it cannot go on for a minimum duration; give a number of requests")
 	}
 	switch l.History {
 	case "", HistoryAnswers, HistoryTrace:

@@ -30,8 +30,8 @@ type Interval struct {
 	Flags           []string
 }
 
-// Terms of the uncertainty that readings cannot show (sensors.md §1.5 of the
-// project's survey; docs/estimator.md gives the sources).
+// Terms of the uncertainty that readings cannot show; docs/estimator.md gives
+// the sources.
 const (
 	// scaleError is the sensor gain's standard uncertainty: 5 % at k=2, from
 	// GPUs held against an external meter (arXiv 2312.02741).

@@ -7,7 +7,7 @@ import (
 )
 
 // containment lists, for each scope, the scopes that its register covers too,
-// transitively (sensors.md §1.1). What a node or psys register covers of
+// transitively. What a node or psys register covers of
 // plug-in boards is up to the machine, so both are taken to cover them: an
 // energy left out is named, one counted twice is not seen.
 func containment(s Scope) []Scope {

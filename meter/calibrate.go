@@ -12,7 +12,7 @@ import (
 
 // A counter and the integral of its gauge that differ by more than warnRatio
 // are reported; by more than refuseRatio, one of them measures something else
-// and the counter is not used (sensors.md §5).
+// and the counter is not used.
 const (
 	warnRatio   = 0.05
 	refuseRatio = 0.50

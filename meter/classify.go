@@ -14,7 +14,7 @@ const stallFloor = time.Second
 // the terawatts of a glitching register are caught.
 const ceiling = 20_000 * Watt
 
-// Classifier holds what a domain's readings are judged by (sensors.md §1.6).
+// Classifier holds what a domain's readings are judged by (docs/meters.md).
 // Its method Next is a pure function of the state and the reading, so that
 // recorded readings can be judged again with other limits.
 type Classifier struct {

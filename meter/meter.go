@@ -71,7 +71,7 @@ type Domain struct {
 }
 
 // Status is the verdict on one reading, from the reading before it and the
-// domain's limits (sensors.md §1.6).
+// domain's limits (docs/meters.md).
 type Status string
 
 // Statuses of a reading.

@@ -8,7 +8,7 @@ const (
 	maxPoll = 50 * time.Millisecond
 	// unresolvedPoll is for registers that publish faster than minPoll, where
 	// every read is an edge: RAPL's error at 10 ms is that of faster polling,
-	// which costs more (sensors.md §1.2).
+	// which costs more.
 	unresolvedPoll = 10 * time.Millisecond
 	minCoarsePoll  = 500 * time.Millisecond
 	maxCoarsePoll  = 5 * time.Second

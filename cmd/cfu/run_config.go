@@ -254,6 +254,11 @@ func parseRun(args []string) (runConfig, string, error) {
 			return c, usage, usagef("--%s %v: want no negative time", v.flag, v.d)
 		}
 	}
+	for _, r := range c.rates {
+		if math.IsInf(r, 1) && c.minDuration > 0 {
+			return c, usage, usagef("--rate inf and --min-duration exclude each other: all requests are sent at once")
+		}
+	}
 	if c.timeout == 0 || c.ready == 0 {
 		return c, usage, usagef("--timeout and --ready-timeout must be above 0")
 	}

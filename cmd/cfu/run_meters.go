@@ -83,6 +83,71 @@ func (s *sweep) checkDevices(set host.Set) error {
 func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	first := len(s.record.Domains) == 0
 	s.record.Domains, s.record.LeftOut = nil, set.LeftOut
+	// The calibrations are in the order of the domains, whose names here are
+	// those of the sampler: two hosts may both have a gpu0.
+	for i, d := range meter.Domains(set.Sources) {
+		info := results.DomainInfo{
+			Name: d.Name, Device: d.Device, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent,
+			Host: d.Host, Range: d.Range, Quantum: d.Quantum, Limit: d.Limit, UpdatePeriod: d.UpdatePeriod, Coarse: d.Coarse, Note: d.Note,
+		}
+		if i < len(found) {
+			c := found[i]
+			info.UpdatePeriodP5, info.UpdatePeriodP9 = c.UpdateP5, c.UpdateP95
+			info.CallP50, info.CallP99, info.CounterToPower = c.CallP50, c.CallP99, c.CounterToPower
+			for _, w := range c.Warnings {
+				s.warn("meter %s: %s", d.Name, w)
+			}
+		}
+		s.record.Domains = append(s.record.Domains, info)
+	}
+	if err := s.checkDevices(set); err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	d := calibrateModel
+	for _, src := range set.Sources {
+		for _, dom := range src.Domains() {
+			if dom.Kind != meter.KindModel {
+				d = calibrateCounters
+			}
+		}
+	}
+	calibrated, found, err := set.Calibrate(ctx, s.clock, d)
+	if err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	set = calibrated
+	if err := s.describeMeters(set, found); err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	return set, nil
+}
+
+// checkDevices holds the GPUs of a set against --expect-devices. A superchip is
+// one, though its module and the GPU within are two domains.
+func (s *sweep) checkDevices(set host.Set) error {
+	want := s.config.expectDevices
+	if want == 0 {
+		return nil
+	}
+	type device struct{ host, name string }
+	gpus := map[device]bool{}
+	for _, src := range set.Sources {
+		for _, d := range src.Domains() {
+			if d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeModule {
+				gpus[device{d.Host, d.Device}] = true
+			}
+		}
+	}
+	if len(gpus) != want {
+		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", want, len(gpus))
+	}
+	return nil
+}
+
+// describeMeters records the domains and their calibration.
+func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
+	first := len(s.record.Domains) == 0
+	s.record.Domains, s.record.LeftOut = nil, set.LeftOut
 	for _, src := range set.Sources {
 		for _, d := range src.Domains() {
 			info := results.DomainInfo{

@@ -21,10 +21,10 @@ func TestSlurmJobArray(t *testing.T) {
 		t.Skip("starts Slurm's daemons")
 	}
 	startSlurm(t)
-	e := newEndpoint(t, healthy)
+	e := newEndpoint(t, paced)
 	bin := buildCfu(t)
 	dir := t.TempDir()
-	flags := []string{"--endpoint", e.URL, "--num-requests", "16", "--concurrency", "4", "--rate", "40", "--max-tokens", "3",
+	flags := []string{"--endpoint", e.URL, "--num-requests", "16", "--concurrency", "4", "--max-tokens", "3",
 		"--idle", "0s", "--warmup", "0", "--certify=false", "--report=false"}
 
 	one := exec.Command(bin, append([]string{"run", "--out", filepath.Join(dir, "one")}, flags...)...)

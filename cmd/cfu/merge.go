@@ -25,7 +25,7 @@ import (
 func runMerge(ctx context.Context, env environment, args []string) error {
 	fs := pflag.NewFlagSet("merge", pflag.ContinueOnError)
 	fs.SortFlags = false
-	fs.SetOutput(discard{})
+	fs.SetOutput(io.Discard)
 	out := fs.String("out", "", "Folder to write; must not hold a run yet.")
 	var derivation derivationFlags
 	derivation.bind(fs)
@@ -164,7 +164,7 @@ func mergeShards(out string, shards []shard) (results.Run, error) {
 // mergeCell joins the i-th cell of every shard.
 func mergeCell(out string, shards []shard, i, meterer int) (results.Cell, error) {
 	cell := shards[meterer].run.Cells[i]
-	dir := filepath.Join(out, "cells", cell.ID)
+	dir := results.CellDir(out, cell.ID)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return cell, fmt.Errorf("create cell folder: %w", err)
 	}
@@ -176,7 +176,7 @@ func mergeCell(out string, shards []shard, i, meterer int) (results.Cell, error)
 			return cell, fmt.Errorf("merge %s: cell %d is %s, want %s", s.dir, i+1, c.ID, cell.ID)
 		}
 		shift := time.Duration(c.OriginUnix - cell.OriginUnix)
-		records, _, err := results.ReadRequests(filepath.Join(s.dir, "cells", c.ID, "requests.arrow"))
+		records, _, err := results.ReadRequests(filepath.Join(results.CellDir(s.dir, c.ID), results.RequestsFile))
 		if err != nil {
 			return cell, err
 		}
@@ -203,7 +203,7 @@ func mergeCell(out string, shards []shard, i, meterer int) (results.Cell, error)
 		cell.IdleAfter.Start = min(cell.IdleAfter.End, cell.Window.End)
 	}
 	meta := map[string]string{"cell": cell.ID, "shards": fmt.Sprint(len(shards)), "schedule_hash": cell.ScheduleHash}
-	w, err := results.NewRequestsWriter(filepath.Join(dir, "requests.arrow"), meta)
+	w, err := results.NewRequestsWriter(filepath.Join(dir, results.RequestsFile), meta)
 	if err != nil {
 		return cell, err
 	}

@@ -27,7 +27,7 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 	label := fmt.Sprintf("cell %s (%d of %d)", c.id, number, s.total)
 	s.live.SetCell(number, c.id, s.server.identity.Model, s.server.identity.Kind)
 	began := s.clock()
-	dir := filepath.Join(s.config.out, "cells", c.id)
+	dir := results.CellDir(s.config.out, c.id)
 	if err := os.RemoveAll(dir); err != nil { // rows of an attempt that did not complete
 		return fmt.Errorf("clear cell folder: %w", err)
 	}
@@ -111,12 +111,12 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 		"engine": s.server.identity.Kind, "config_hash": s.record.ConfigHash, "trace_hash": s.record.TraceHash,
 		"schedule_hash": cell.ScheduleHash, "origin_unix_ns": strconv.FormatInt(cell.OriginUnix, 10),
 	}
-	readings, err := results.NewReadingsWriter(filepath.Join(dir, "readings.arrow"), m.sampler.Domains(), meta)
+	readings, err := results.NewReadingsWriter(filepath.Join(dir, results.ReadingsFile), m.sampler.Domains(), meta)
 	if err != nil {
 		return m, err
 	}
 	defer readings.Close() // again where it is complete, which does nothing
-	requests, err := results.NewRequestsWriter(filepath.Join(dir, "requests.arrow"), meta)
+	requests, err := results.NewRequestsWriter(filepath.Join(dir, results.RequestsFile), meta)
 	if err != nil {
 		return m, err
 	}

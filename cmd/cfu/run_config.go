@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/url"
 	"path/filepath"
@@ -86,7 +87,7 @@ func parseRun(args []string) (runConfig, string, error) {
 	)
 	fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	fs.SortFlags = false
-	fs.SetOutput(discard{})
+	fs.SetOutput(io.Discard)
 	fs.StringVar(&c.endpoint, "endpoint", "", "Base `URL` of a server that already runs (with or without /v1).")
 	fs.StringVar(&c.engineCmd, "engine-cmd", "", "Command that serves one batch size; {batch}, {port} and {cpus} are replaced. 'llama.cpp:FILE', 'vllm:MODEL' and 'sglang:MODEL' stand for those servers' own commands.")
 	fs.StringVar(&c.model, "model", "", "Model `NAME` to ask for (default: the endpoint's only one).")
@@ -424,8 +425,3 @@ func redactURLs(specs []string) []string {
 	}
 	return out
 }
-
-// discard swallows pflag's own usage output: cfu prints its own.
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -96,7 +96,7 @@ func newSweep(env environment, c runConfig) (*sweep, error) {
 			s.record.ScheduleHash = map[string]string{}
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(c.out, "cells"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(c.out, results.CellsDir), 0o755); err != nil {
 		return nil, fmt.Errorf("create output folder: %w", err)
 	}
 	probe := filepath.Join(c.out, ".writable")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"cfubench/loadgen"
+	"cfubench/loadgen/engine"
 	"cfubench/meter/host"
 
 	"github.com/spf13/pflag"
@@ -170,11 +171,17 @@ func parseRun(args []string) (runConfig, string, error) {
 			return c, usage, usagef("--batch %v: a running endpoint has one batch limit; give at most one value, as a label, or use --engine-cmd", batches)
 		}
 	}
-	if c.engineCmd != "" && !strings.Contains(c.engineCmd, "{batch}") && !isPreset(c.engineCmd) {
-		return c, usage, usagef("--engine-cmd has no {batch}: put it where the command takes the batch size")
-	}
-	if c.engineCmd != "" && !strings.Contains(c.engineCmd, "{port}") && !isPreset(c.engineCmd) {
-		return c, usage, usagef("--engine-cmd has no {port}: cfu picks a free port for each server and must pass it on")
+	if c.engineCmd != "" {
+		line, err := engine.CommandFor(c.engineCmd)
+		if err != nil {
+			return c, usage, usagef("--engine-cmd: %w", err)
+		}
+		if !strings.Contains(line, "{batch}") {
+			return c, usage, usagef("--engine-cmd has no {batch}: put it where the command takes the batch size")
+		}
+		if !strings.Contains(line, "{port}") {
+			return c, usage, usagef("--engine-cmd has no {port}: cfu picks a free port for each server and must pass it on")
+		}
 	}
 	c.batches = batches
 	if c.engineCmd != "" && len(batches) == 0 {
@@ -350,17 +357,6 @@ func parseRun(args []string) (runConfig, string, error) {
 
 // noMeter is the --meter of a shard that leaves metering to another.
 const noMeter = "none"
-
-// isPreset reports whether an --engine-cmd names a known server instead of a
-// command line.
-func isPreset(cmd string) bool {
-	for _, p := range []string{"llama.cpp:", "vllm:", "sglang:"} {
-		if strings.HasPrefix(cmd, p) {
-			return true
-		}
-	}
-	return false
-}
 
 // record is what run.json keeps of the configuration: every flag that changes
 // what is measured or derived, and no secret. The body fields' values are kept,

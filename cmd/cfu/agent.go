@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 	"cfubench/meter/host"
 )
 
-const agentUsage = `Serves this host's meters to runs on other hosts: start it beside the engine,
+const agentHelp = `Serves this host's meters to runs on other hosts: start it beside the engine,
 and name it there with --meter agent:HOST:PORT.
 
 usage: cfu agent [flags]
@@ -54,23 +53,15 @@ func (f *agentFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in that model.")
 }
 
-// agentCommand is `cfu agent`.
-func agentCommand(ctx context.Context, env environment, args []string) error {
+// bindAgent is `cfu agent`.
+func bindAgent(fs *pflag.FlagSet) action {
 	var f agentFlags
-	fs := pflag.NewFlagSet("agent", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
 	f.bind(fs)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			_, err := io.WriteString(env.stdout, agentUsage+fs.FlagUsages())
-			return err
-		}
-		return usagef("%w", err)
-	}
-	if fs.NArg() > 0 {
-		return usagef("unexpected argument %q", fs.Arg(0))
-	}
+	return f.run
+}
+
+// run checks who may be served and serves them.
+func (f *agentFlags) run(ctx context.Context, env environment, _ []string) error {
 	if f.poll < 0 {
 		return usagef("--poll %v: want a positive duration", f.poll)
 	}

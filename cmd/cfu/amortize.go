@@ -20,7 +20,7 @@ import (
 	"cfubench/results"
 )
 
-const amortizeUsage = `Computes C_FU, the life cycle cost of a functional unit, from a run and an
+const amortizeHelp = `Computes C_FU, the life cycle cost of a functional unit, from a run and an
 inventory: inference, embodied hardware, training and experimentation, their
 sum, and the number of requests at which inference overtakes the upfront cost.
 Writes footprint.arrow into OUT.
@@ -78,27 +78,25 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.list, "list-presets", false, "List the inventory presets and their parts.")
 }
 
-// amortizeCommand is `cfu amortize`.
-func amortizeCommand(_ context.Context, env environment, args []string) error {
+// bindAmortize is `cfu amortize`.
+func bindAmortize(fs *pflag.FlagSet) action {
 	f := amortizeFlags{amortization: newAmortization(lca.DefaultPreset)}
-	fs := pflag.NewFlagSet("amortize", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
 	f.bind(fs)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			_, err := io.WriteString(env.stdout, amortizeUsage+fs.FlagUsages())
+	return func(_ context.Context, env environment, _ []string) error {
+		if f.list {
+			return listPresets(env.stdout)
+		}
+		if err := f.check(fs); err != nil {
 			return err
 		}
-		return usagef("%w", err)
+		return f.run(env, fs.Arg(0))
 	}
-	if f.list {
-		return listPresets(env.stdout)
-	}
-	if err := f.check(fs); err != nil {
-		return err
-	}
-	assessments, run, err := f.assess(fs.Arg(0))
+}
+
+// run assesses the run in dir, or the published ones, and prints and writes
+// what was asked for.
+func (f *amortizeFlags) run(env environment, dir string) error {
+	assessments, run, err := f.assess(dir)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +15,7 @@ import (
 	"cfubench/results"
 )
 
-const attributeUsage = `Divides the measured energy among requests again, with other conventions: reads
+const attributeHelp = `Divides the measured energy among requests again, with other conventions: reads
 run.json, requests.arrow and readings.arrow below OUT and replaces each cell's
 energy.arrow. The same tables and flags give the same bytes.
 
@@ -79,23 +78,17 @@ func (f attributionFlags) options() (attributeOptions, error) {
 	return o, nil
 }
 
-func attributeCommand(ctx context.Context, env environment, args []string) error {
+// bindAttribute is `cfu attribute`.
+func bindAttribute(fs *pflag.FlagSet) action {
 	var f attributionFlags
-	fs := pflag.NewFlagSet("attribute", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
 	f.bind(fs)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			fmt.Fprint(env.stdout, attributeUsage, fs.FlagUsages())
-			return nil
-		}
-		return usageError{err}
+	return func(ctx context.Context, env environment, operands []string) error {
+		return f.run(ctx, env, operands[0])
 	}
-	if fs.NArg() != 1 {
-		return usagef("want one folder, the OUT of a run, got %d arguments", fs.NArg())
-	}
-	dir := fs.Arg(0)
+}
+
+// run divides the energy of every cell of the run in dir.
+func (f attributionFlags) run(ctx context.Context, env environment, dir string) error {
 	o, err := f.options()
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"math"
 	"os"
@@ -81,14 +80,6 @@ func writeRun(t *testing.T) string {
 	return dir
 }
 
-// command runs one command line in process.
-func runCommand(t *testing.T, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code = Main(context.Background(), environment{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}, args)
-	return out.String(), errs.String(), code
-}
-
 // TestAttributeClosesAndRepeats is what a user who checks our numbers does: sum
 // the rows of every convention and domain, hold them against the counter's
 // difference in the metadata, find that in the raw readings, and run it again.
@@ -105,7 +96,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"attribute", dir, "--convention", "token,phase,equal,residency,steady,shapley", "--weights", "1:4", "--calibration", calibration}
-	stdout, stderr, code := runCommand(t, args...)
+	code, stdout, stderr := cfuCommand(t, args...)
 	if code != 0 {
 		t.Fatalf("got exit %d, want 0: %s", code, stderr)
 	}
@@ -176,7 +167,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := runCommand(t, args...); code != 0 {
+	if code, _, stderr := cfuCommand(t, args...); code != 0 {
 		t.Fatalf("second time: got exit %d, want 0: %s", code, stderr)
 	}
 	second, err := os.ReadFile(table)
@@ -191,7 +182,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 // A gauge without a limit bounds nothing from above, and says so.
 func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 	dir := writeRun(t)
-	if _, stderr, code := runCommand(t, "attribute", dir, "--convention", "equal"); code != 0 {
+	if code, _, stderr := cfuCommand(t, "attribute", dir, "--convention", "equal"); code != 0 {
 		t.Fatalf("got exit %d, want 0: %s", code, stderr)
 	}
 	shares, _, err := results.ReadEnergy(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile))

@@ -20,7 +20,7 @@ import (
 	"cfubench/meter/host"
 )
 
-const calibrateUsage = `Measures what requests fairly owe when they share a server, and fits a model of it
+const calibrateHelp = `Measures what requests fairly owe when they share a server, and fits a model of it
 for the shapley convention: replays every subset of small groups of requests on
 the engine, takes the processor time that each subset costs, computes the Shapley
 value of each request, and fits those by what an ordinary run knows of a request.
@@ -94,22 +94,15 @@ func (f *calibrateFlags) check() ([]string, error) {
 	return kinds, nil
 }
 
-func calibrateCommand(ctx context.Context, env environment, args []string) error {
+// bindCalibrate is `cfu calibrate`.
+func bindCalibrate(fs *pflag.FlagSet) action {
 	var f calibrateFlags
-	fs := pflag.NewFlagSet("calibrate", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
 	f.bind(fs)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			fmt.Fprint(env.stdout, calibrateUsage, fs.FlagUsages())
-			return nil
-		}
-		return usageError{err}
-	}
-	if fs.NArg() > 0 {
-		return usagef("unexpected argument %q", fs.Arg(0))
-	}
+	return f.run
+}
+
+// run measures the groups, or takes those measured before, and fits them.
+func (f *calibrateFlags) run(ctx context.Context, env environment, _ []string) error {
 	kinds, err := f.check()
 	if err != nil {
 		return err

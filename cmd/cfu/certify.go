@@ -16,7 +16,7 @@ import (
 	"cfubench/loadgen/mock"
 )
 
-const certifyUsage = `usage: cfu certify [flags]
+const certifyHelp = `usage: cfu certify [flags]
 
 Measures this client on this host: what it reports of a mock server's streams is
 held against the times at which that server, in a process and on a processor of
@@ -29,15 +29,25 @@ examples:
 flags:
 `
 
-// certifyCommand is `cfu certify`.
-func certifyCommand(ctx context.Context, env environment, args []string) error {
-	var o loadgen.CertifyOptions
-	bounds := loadgen.DefaultBounds()
-	var asJSON bool
-	var cpus string
-	fs := pflag.NewFlagSet("certify", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
+// certifyFlags are the flags of cfu certify.
+type certifyFlags struct {
+	options loadgen.CertifyOptions
+	cpus    string
+	json    bool
+}
+
+// bindCertify is `cfu certify`.
+func bindCertify(fs *pflag.FlagSet) action {
+	var f certifyFlags
+	f.bind(fs)
+	return f.run
+}
+
+// bind declares the flags on fs.
+func (f *certifyFlags) bind(fs *pflag.FlagSet) {
+	o := &f.options
+	o.Bounds = loadgen.DefaultBounds()
+	bounds := &o.Bounds
 	fs.IntVar(&o.Streams, "streams", 64, "Keep `N` streams open at a time.")
 	fs.Float64Var(&o.TokensPerSecond, "tokens-per-second", 50, "Pace each stream at `R` tokens/s.")
 	fs.IntVar(&o.Tokens, "tokens", 64, "Stream `N` tokens an answer.")
@@ -48,27 +58,21 @@ func certifyCommand(ctx context.Context, env environment, args []string) error {
 	fs.DurationVar(&bounds.TTFTErrorP99, "bound-ttft-p99", bounds.TTFTErrorP99, "Accept a p99 TTFT error up to `D`.")
 	fs.DurationVar(&bounds.GapErrorMean, "bound-gap-mean", bounds.GapErrorMean, "Accept a mean error of the gaps between tokens up to `D`.")
 	fs.DurationVar(&bounds.LatenessP99, "bound-lateness-p99", bounds.LatenessP99, "Accept a p99 lateness up to `D`.")
-	fs.StringVar(&cpus, "client-cpus", "", "Keep the client on the processors in `LIST`, such as 0,2-5.")
-	fs.BoolVar(&asJSON, "json", false, "Print the certificate as one JSON object.")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			_, err := io.WriteString(env.stdout, certifyUsage+fs.FlagUsages())
-			return err
-		}
-		return usagef("%w", err)
-	}
-	if fs.NArg() > 0 {
-		return usagef("want no argument, got %q", fs.Arg(0))
-	}
-	o.Bounds = bounds
+	fs.StringVar(&f.cpus, "client-cpus", "", "Keep the client on the processors in `LIST`, such as 0,2-5.")
+	fs.BoolVar(&f.json, "json", false, "Print the certificate as one JSON object.")
+}
+
+// run measures the client and prints its certificate.
+func (f *certifyFlags) run(ctx context.Context, env environment, _ []string) error {
+	o := f.options
 	if err := o.Check(); err != nil {
 		return usagef("%w", err)
 	}
-	if cpus != "" {
-		if _, err := loadgen.ParseCPUs(cpus); err != nil {
+	if f.cpus != "" {
+		if _, err := loadgen.ParseCPUs(f.cpus); err != nil {
 			return usagef("--client-cpus: %w", err)
 		}
-		if err := loadgen.PinCPUs(cpus); err != nil {
+		if err := loadgen.PinCPUs(f.cpus); err != nil {
 			return err
 		}
 	}
@@ -79,7 +83,7 @@ func certifyCommand(ctx context.Context, env environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if f.json {
 		encoder := json.NewEncoder(env.stdout)
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(certificate)
@@ -122,7 +126,9 @@ func printCertificate(w io.Writer, c loadgen.Certificate) error {
 	return err
 }
 
-// certifyMock is the mock server's side of certify; no user calls it.
-func certifyMock(ctx context.Context, env environment, _ []string) error {
-	return mock.Process(ctx, os.Stdin, env.stdout)
+// bindMock is the mock server's side of certify; no user calls it.
+func bindMock(*pflag.FlagSet) action {
+	return func(ctx context.Context, env environment, _ []string) error {
+		return mock.Process(ctx, os.Stdin, env.stdout)
+	}
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 
 	"github.com/spf13/pflag"
 
@@ -14,7 +11,7 @@ import (
 	"cfubench/results/stats"
 )
 
-const compareUsage = `Compares two or more runs, load points or cells with the first: a difference with
+const compareHelp = `Compares two or more runs, load points or cells with the first: a difference with
 its interval and p for every metric, "~" where the data support none. Runs that
 differ in model, trace, kind of meter, metered boundary or cached prompt tokens
 are not compared unless that is asked for with --across.
@@ -34,41 +31,42 @@ examples:
 flags:
 `
 
-func compareCommand(_ context.Context, env environment, args []string) error {
-	var across, metrics []string
-	var test, format, slo string
-	fs := pflag.NewFlagSet("compare", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
-	fs.StringSliceVar(&across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, engine, host, lengths, api, client, certificate, cache, load.")
-	fs.StringSliceVar(&metrics, "metric", nil, "Compare only the metrics `NAMES`.")
-	fs.StringVar(&test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
-	fs.StringVar(&slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
-	fs.StringVar(&format, "format", "text", "Print `FORMAT`: text or csv.")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			fmt.Fprint(env.stdout, compareUsage, fs.FlagUsages())
-			return nil
-		}
-		return usageError{err}
+// compareFlags are the flags of cfu compare.
+type compareFlags struct {
+	across, metrics   []string
+	test, format, slo string
+}
+
+// bindCompare is `cfu compare`.
+func bindCompare(fs *pflag.FlagSet) action {
+	var f compareFlags
+	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, engine, host, lengths, api, client, certificate, cache, load.")
+	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
+	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
+	fs.StringVar(&f.slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
+	fs.StringVar(&f.format, "format", "text", "Print `FORMAT`: text or csv.")
+	return f.run
+}
+
+// run compares the operands with the first of them.
+func (f *compareFlags) run(_ context.Context, env environment, operands []string) error {
+	if len(operands) < 2 {
+		return usagef("want two runs or more, got %d", len(operands))
 	}
-	if fs.NArg() < 2 {
-		return usagef("want two runs or more, got %d", fs.NArg())
+	if f.format != "text" && f.format != "csv" {
+		return usagef("--format %q: want text or csv", f.format)
 	}
-	if format != "text" && format != "csv" {
-		return usagef("--format %q: want text or csv", format)
-	}
-	o := comparison.Options{Metrics: metrics, Across: across}
+	o := comparison.Options{Metrics: f.metrics, Across: f.across}
 	var err error
-	if o.Test, err = stats.ParseTest(test); err != nil {
+	if o.Test, err = stats.ParseTest(f.test); err != nil {
 		return usagef("--test: %w", err)
 	}
-	options, err := summaryOptions(slo)
+	options, err := summaryOptions(f.slo)
 	if err != nil {
 		return err
 	}
 	var subjects []comparison.Subject
-	for _, a := range fs.Args() {
+	for _, a := range operands {
 		s, err := comparison.Load(a, options)
 		if err != nil {
 			return err
@@ -79,7 +77,7 @@ func compareCommand(_ context.Context, env environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	if format == "csv" {
+	if f.format == "csv" {
 		return table.WriteCSV(env.stdout)
 	}
 	return table.WriteText(env.stdout)

@@ -20,7 +20,7 @@ import (
 	"cfubench/datasets"
 )
 
-const datasetsUsage = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
+const datasetsHelp = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
        cfu datasets select SPEC [flags]     the requests as they would be sent, one JSON object a line
        cfu datasets convert SPEC --to jsonl|sharegpt [flags]
 
@@ -51,12 +51,27 @@ type datasetsFlags struct {
 	to, out   string
 }
 
-// datasetsCommand is `cfu datasets`.
-func datasetsCommand(ctx context.Context, env environment, args []string) error {
+// bindDatasets is `cfu datasets`.
+func bindDatasets(fs *pflag.FlagSet) action {
 	var f datasetsFlags
-	fs := pflag.NewFlagSet("datasets", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
+	f.bind(fs)
+	return func(ctx context.Context, env environment, operands []string) error {
+		verb, spec, err := f.check(fs, operands)
+		if err != nil {
+			return err
+		}
+		switch verb {
+		case "stat":
+			return datasetsStat(ctx, env, spec, f)
+		case "select":
+			return datasetsWrite(ctx, env, spec, f.options, env.stdout, datasets.NewSelectionWriter)
+		}
+		return datasetsConvert(ctx, env, spec, f)
+	}
+}
+
+// bind declares the flags on fs.
+func (f *datasetsFlags) bind(fs *pflag.FlagSet) {
 	o := &f.options
 	fs.StringVar(&o.Select, "select", datasets.First, "`RULE` that picks conversations: first, vllm or sglang.")
 	fs.IntVar(&o.NumRequests, "num-requests", 0, "Take `N` requests, 0 for all.")
@@ -71,57 +86,49 @@ func datasetsCommand(ctx context.Context, env environment, args []string) error 
 	fs.BoolVar(&f.json, "json", false, "With stat, print one JSON object.")
 	fs.StringVar(&f.to, "to", "", "With convert, write `FORMAT`: jsonl or sharegpt.")
 	fs.StringVar(&f.out, "out", "", "With convert, write `FILE` instead of stdout.")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			_, err := io.WriteString(env.stdout, datasetsUsage+fs.FlagUsages())
-			return err
-		}
-		return usagef("%w", err)
+}
+
+// check takes the operands apart and refuses what does not go with them before
+// anything is read.
+func (f *datasetsFlags) check(fs *pflag.FlagSet, operands []string) (verb, spec string, err error) {
+	if len(operands) < 1 {
+		return "", "", usagef("want stat, select or convert")
 	}
-	if fs.NArg() < 1 {
-		return usagef("want stat, select or convert")
-	}
-	verb := fs.Arg(0)
+	verb = operands[0]
 	if !slices.Contains([]string{"stat", "select", "convert"}, verb) {
-		return usagef("unknown datasets command %q; want stat, select or convert", verb)
+		return "", "", usagef("unknown datasets command %q; want stat, select or convert", verb)
 	}
-	if fs.NArg() != 2 {
-		return usagef("%s wants one SPEC, got %d: sample, or FORMAT:FILE", verb, fs.NArg()-1)
+	if len(operands) != 2 {
+		return "", "", usagef("%s wants one SPEC, got %d: sample, or FORMAT:FILE", verb, len(operands)-1)
 	}
+	spec = operands[1]
 	for flag, owner := range map[string]string{"json": "stat", "to": "convert", "out": "convert"} {
 		if fs.Changed(flag) && owner != verb {
-			return usagef("--%s is a flag of %s", flag, owner)
+			return "", "", usagef("--%s is a flag of %s", flag, owner)
 		}
 	}
+	o := &f.options
 	if o.Select == datasets.SGLang && !fs.Changed("seed") {
 		o.Seed = 1
 	}
-	spec := fs.Arg(1)
 	if f.tokenizer == "" && verb == "stat" {
 		f.tokenizer = "words"
 	}
 	if f.tokenizer == "" && (o.Select == datasets.VLLM || o.Select == datasets.SGLang) {
-		return usagef("--select %s goes by token counts: give --tokenizer endpoint:URL, tiktoken:NAME or words", o.Select)
+		return "", "", usagef("--select %s goes by token counts: give --tokenizer endpoint:URL, tiktoken:NAME or words", o.Select)
 	}
 	if f.tokenizer != "" {
-		var err error
 		if o.Tokenizer, err = openTokenizer(f.tokenizer, nil); err != nil {
-			return usageError{err}
+			return "", "", usageError{err}
 		}
 		if o.Tokenizer == nil {
-			return usagef("--tokenizer endpoint: no endpoint is known here; want endpoint:URL")
+			return "", "", usagef("--tokenizer endpoint: no endpoint is known here; want endpoint:URL")
 		}
 	}
 	if err := datasets.Check(spec, *o); err != nil {
-		return usageError{err}
+		return "", "", usageError{err}
 	}
-	switch verb {
-	case "stat":
-		return datasetsStat(ctx, env, spec, f)
-	case "select":
-		return datasetsWrite(ctx, env, spec, *o, env.stdout, datasets.NewSelectionWriter)
-	}
-	return datasetsConvert(ctx, env, spec, f)
+	return verb, spec, nil
 }
 
 // datasetsStat prints the summary of a trace.

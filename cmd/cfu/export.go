@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +12,7 @@ import (
 	"cfubench/results"
 )
 
-const exportUsage = `Writes the tables of a run as CSV: nulls are empty, lists are numbers with
+const exportHelp = `Writes the tables of a run as CSV: nulls are empty, lists are numbers with
 spaces between, and a column cell tells the cells apart.
 
 usage: cfu export OUT [flags]
@@ -26,34 +24,29 @@ examples:
 flags:
 `
 
-func exportCommand(ctx context.Context, env environment, args []string) error {
+// bindExport is `cfu export`.
+func bindExport(fs *pflag.FlagSet) action {
 	var table, dir string
-	fs := pflag.NewFlagSet("export", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
 	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(results.Tables(), ", ")+".")
 	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`.")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			fmt.Fprint(env.stdout, exportUsage, fs.FlagUsages())
-			return nil
+	return func(ctx context.Context, env environment, operands []string) error {
+		if (table == "") == (dir == "") {
+			return usagef("want either --table NAME or --dir DIR")
 		}
-		return usageError{err}
+		out := operands[0]
+		run, err := results.ReadRun(out)
+		if err != nil {
+			return err
+		}
+		if table != "" {
+			return results.ExportCSV(env.stdout, out, run, table)
+		}
+		return exportAll(ctx, env, dir, out, run)
 	}
-	if fs.NArg() != 1 {
-		return usagef("want one folder, the OUT of a run, got %d arguments", fs.NArg())
-	}
-	if (table == "") == (dir == "") {
-		return usagef("want either --table NAME or --dir DIR")
-	}
-	out := fs.Arg(0)
-	run, err := results.ReadRun(out)
-	if err != nil {
-		return err
-	}
-	if table != "" {
-		return results.ExportCSV(env.stdout, out, run, table)
-	}
+}
+
+// exportAll writes every table that the run has into dir and prints the paths.
+func exportAll(ctx context.Context, env environment, dir, out string, run results.Run) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}

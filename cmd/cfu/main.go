@@ -22,40 +22,23 @@ type environment struct {
 	getenv         func(string) string
 }
 
-// command is one subcommand: run gets the arguments after its name.
-type command struct {
-	name, summary string
-	run           func(ctx context.Context, env environment, args []string) error
-}
-
 // commands lists the subcommands in the order of the usage text.
 func commands() []command {
 	return []command{
-		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runRun},
-		{"attribute", "divide the measured energy again, by other conventions", attributeCommand},
-		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateCommand},
-		{"merge", "join the shards of one run", runMerge},
-		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersCommand},
-		{"agent", "serve this host's meters to runs on other hosts", agentCommand},
-		{"amortize", "OUT or published figures and an inventory to C_FU and break-even", amortizeCommand},
-		{"datasets", "stat, select and convert traces", datasetsCommand},
-		{"certify", "the client's own timing error and cost on this host", certifyCommand},
-		{"compare", "two or more runs, with confidence intervals", compareCommand},
-		{"report", "one self-contained HTML file from the tables", reportCommand},
-		{"export", "tables to CSV", exportCommand},
-		{mock.Argument, "", certifyMock}, // hidden: certify's other process
+		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runHelp, noOperand, bindRun},
+		{"attribute", "divide the measured energy again, by other conventions", attributeHelp, oneRun, bindAttribute},
+		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateHelp, noOperand, bindCalibrate},
+		{"merge", "join the shards of one run", mergeHelp, anyOperands, bindMerge},
+		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersHelp, noOperand, bindMeters},
+		{"agent", "serve this host's meters to runs on other hosts", agentHelp, noOperand, bindAgent},
+		{"amortize", "OUT or published figures and an inventory to C_FU and break-even", amortizeHelp, anyOperands, bindAmortize},
+		{"datasets", "stat, select and convert traces", datasetsHelp, anyOperands, bindDatasets},
+		{"certify", "the client's own timing error and cost on this host", certifyHelp, noOperand, bindCertify},
+		{"compare", "two or more runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
+		{"report", "one self-contained HTML file from the tables", reportHelp, oneRun, bindReport},
+		{"export", "tables to CSV", exportHelp, oneRun, bindExport},
+		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process
 	}
-}
-
-// usageError is wrong usage: exit 2.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-// usagef makes a usageError.
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
 }
 
 func main() {
@@ -81,7 +64,7 @@ func Main(ctx context.Context, env environment, args []string) int {
 		if c.name != args[0] {
 			continue
 		}
-		err := c.run(ctx, env, args[1:])
+		err := c.execute(ctx, env, args[1:])
 		if err == nil {
 			return 0
 		}

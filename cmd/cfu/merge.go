@@ -21,42 +21,44 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// runMerge is `cfu merge`: the shards of one run become one OUT.
-func runMerge(ctx context.Context, env environment, args []string) error {
-	fs := pflag.NewFlagSet("merge", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
-	out := fs.String("out", "", "Folder to write; must not hold a run yet.")
+const mergeHelp = `Joins the folders that cfu run --shard 1/N … N/N wrote into one.
+
+usage: cfu merge --out DIR SHARD… [flags]
+
+examples:
+  cfu merge --out out/ shard1/ shard2/ shard3/
+
+flags:
+`
+
+// bindMerge is `cfu merge`: the shards of one run become one OUT.
+func bindMerge(fs *pflag.FlagSet) action {
+	out := fs.String("out", "", "Write the folder `DIR`, which must not hold a run yet.")
 	var derivation derivationFlags
 	derivation.bind(fs)
-	usage := "usage: cfu merge --out DIR SHARD…\n\nJoins the folders that cfu run --shard 1/N … N/N wrote into one.\n\n" + fs.FlagUsages()
-	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		_, err := io.WriteString(env.stdout, usage)
-		return err
-	} else if err != nil {
-		return usageError{err}
+	return func(_ context.Context, env environment, operands []string) error {
+		if *out == "" || len(operands) == 0 {
+			return usagef("give --out DIR and the shards' folders")
+		}
+		if err := derivation.check(); err != nil {
+			return err
+		}
+		if _, err := results.ReadRun(*out); err == nil {
+			return fmt.Errorf("%s already holds a run: give another --out", *out)
+		}
+		shards, err := openShards(operands)
+		if err != nil {
+			return err
+		}
+		merged, err := mergeShards(*out, shards)
+		if err != nil {
+			return err
+		}
+		for _, w := range merged.Warnings {
+			fmt.Fprintf(env.stderr, "warning: %s\n", w)
+		}
+		return derivation.derive(env, *out)
 	}
-	if *out == "" || fs.NArg() == 0 {
-		return usagef("give --out DIR and the shards' folders")
-	}
-	if err := derivation.check(); err != nil {
-		return err
-	}
-	if _, err := results.ReadRun(*out); err == nil {
-		return fmt.Errorf("%s already holds a run: give another --out", *out)
-	}
-	shards, err := openShards(fs.Args())
-	if err != nil {
-		return err
-	}
-	merged, err := mergeShards(*out, shards)
-	if err != nil {
-		return err
-	}
-	for _, w := range merged.Warnings {
-		fmt.Fprintf(env.stderr, "warning: %s\n", w)
-	}
-	return derivation.derive(env, *out)
 }
 
 // shard is one folder to be merged.

@@ -17,7 +17,7 @@ import (
 	"cfubench/meter/host"
 )
 
-const metersUsage = `Lists what can be read on this host, how often and with what permission, and how
+const metersHelp = `Lists what can be read on this host, how often and with what permission, and how
 to get the rest.
 
 usage: cfu meters [flags]
@@ -54,23 +54,15 @@ func (f *metersFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in that model.")
 }
 
-// metersCommand is `cfu meters`.
-func metersCommand(ctx context.Context, env environment, args []string) error {
+// bindMeters is `cfu meters`.
+func bindMeters(fs *pflag.FlagSet) action {
 	var f metersFlags
-	fs := pflag.NewFlagSet("meters", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
 	f.bind(fs)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			_, err := io.WriteString(env.stdout, metersUsage+fs.FlagUsages())
-			return err
-		}
-		return usagef("%w", err)
-	}
-	if fs.NArg() > 0 {
-		return usagef("unexpected argument %q", fs.Arg(0))
-	}
+	return f.run
+}
+
+// run lists the meters, and what calibration found of them.
+func (f *metersFlags) run(ctx context.Context, env environment, _ []string) error {
 	if err := f.check(); err != nil {
 		return err
 	}

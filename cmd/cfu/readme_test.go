@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // readmeCommands are the lines of README.md's sh blocks, continuation lines
@@ -87,7 +90,9 @@ func TestReadmeCommandsParse(t *testing.T) {
 			}
 			continue
 		}
-		if _, _, err := parseRun(args[2:]); err != nil {
+		fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
+		flags := newRunFlags(fs)
+		if err := errors.Join(fs.Parse(args[2:]), flags.check()); err != nil {
 			t.Errorf("README: %s: %v", c, err)
 		}
 	}

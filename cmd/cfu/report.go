@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +13,7 @@ import (
 	"cfubench/results/report"
 )
 
-const reportUsage = `Writes the run in OUT as one self-contained HTML file, and its summary.json, from
+const reportHelp = `Writes the run in OUT as one self-contained HTML file, and its summary.json, from
 the tables; prints the summary's table and the report's path. A run that is
 invalid has no headline figures: exit 1.
 
@@ -28,40 +26,30 @@ examples:
 flags:
 `
 
-func reportCommand(_ context.Context, env environment, args []string) error {
+// bindReport is `cfu report`.
+func bindReport(fs *pflag.FlagSet) action {
 	var slo, output string
-	fs := pflag.NewFlagSet("report", pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
 	fs.StringVar(&slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
 	fs.StringVar(&output, "output", "", "Write the report to `FILE` (default OUT/report.html).")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			fmt.Fprint(env.stdout, reportUsage, fs.FlagUsages())
-			return nil
+	return func(_ context.Context, env environment, operands []string) error {
+		o, err := summaryOptions(slo)
+		if err != nil {
+			return err
 		}
-		return usageError{err}
+		dir, path := operands[0], output
+		if path == "" {
+			path = filepath.Join(dir, results.ReportFile)
+		}
+		s, err := writeReport(dir, path, o)
+		if err != nil {
+			return err
+		}
+		if err := s.WriteTable(env.stdout); err != nil {
+			return fmt.Errorf("print summary: %w", err)
+		}
+		fmt.Fprintf(env.stdout, "\n%s\n", path)
+		return verdictError(s)
 	}
-	if fs.NArg() != 1 {
-		return usagef("want one folder, the OUT of a run, got %d arguments", fs.NArg())
-	}
-	o, err := summaryOptions(slo)
-	if err != nil {
-		return err
-	}
-	dir := fs.Arg(0)
-	if output == "" {
-		output = filepath.Join(dir, results.ReportFile)
-	}
-	s, err := writeReport(dir, output, o)
-	if err != nil {
-		return err
-	}
-	if err := s.WriteTable(env.stdout); err != nil {
-		return fmt.Errorf("print summary: %w", err)
-	}
-	fmt.Fprintf(env.stdout, "\n%s\n", output)
-	return verdictError(s)
 }
 
 // writeReport summarizes the run in dir, writes summary.json beside its tables

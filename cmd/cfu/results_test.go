@@ -30,14 +30,6 @@ func simulate(t *testing.T, name string, change func(*simulated.Spec)) string {
 	return dir
 }
 
-// cfuCommand runs one command line.
-func cfuCommand(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, err bytes.Buffer
-	code = Main(t.Context(), environment{stdout: &out, stderr: &err, getenv: func(string) string { return "" }}, args)
-	return code, out.String(), err.String()
-}
-
 func TestReportCommand(t *testing.T) {
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, stderr := cfuCommand(t, "report", out, "--slo", "ttft=1s")

@@ -4,21 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/spf13/pflag"
 )
 
-// runRun is `cfu run`.
-func runRun(ctx context.Context, env environment, args []string) error {
-	c, usage, err := parseRun(args)
-	if errors.Is(err, pflag.ErrHelp) {
-		_, err := io.WriteString(env.stdout, usage)
-		return err
-	}
-	if err != nil {
-		return err
-	}
+// run measures what the configuration says and derives the rest.
+func (c runConfig) run(ctx context.Context, env environment) error {
 	s, err := newSweep(env, c)
 	if err != nil {
 		return err

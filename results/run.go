@@ -59,7 +59,7 @@ type Host struct {
 type EngineInfo struct {
 	Batch          int    `json:"batch"`                     // asked for; 0 with --endpoint
 	EffectiveBatch int    `json:"effective_batch,omitempty"` // read back from the server
-	Kind           string `json:"kind"`                      // "llama.cpp", "vllm", "sglang", "openai"
+	Kind           string `json:"kind"`                      // "llama.cpp", "vllm", "sglang", "tensorrt-llm", "openai"
 	Version        string `json:"version,omitempty"`
 	Model          string `json:"model"`
 	Command        string `json:"command,omitempty"`

@@ -287,7 +287,7 @@ func (s *sweep) baseline(ctx context.Context) (attribution.Window, error) {
 func (s *sweep) scrapeEngine(ctx context.Context, dir string, meta map[string]string) error {
 	var w *results.EngineWriter
 	var writeErr error
-	err := engine.Sampler(ctx, s.server.http, s.server.url, s.apiKey, time.Second, s.clock, func(e engine.Sample) {
+	err := s.server.profile.Sample(ctx, s.server.http, s.server.url, s.apiKey, time.Second, s.clock, func(e engine.Sample) {
 		if writeErr == nil && w == nil {
 			w, writeErr = results.NewEngineWriter(filepath.Join(dir, results.EngineFile), meta)
 		}

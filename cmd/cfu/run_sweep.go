@@ -210,6 +210,7 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 		Model: t.identity.Model, Command: engine.Redact(s.config.engineCmd), Unknown: t.identity.Unknown,
 	}
 	s.record.Engine = append(s.record.Engine, info)
+	s.status.say("%s", engineLine(info))
 	if batch > 0 && info.EffectiveBatch > 0 && info.EffectiveBatch != batch {
 		s.warn("engine for batch %d says its limit is %d", batch, info.EffectiveBatch)
 	}

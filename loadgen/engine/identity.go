@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Kinds of server.
 const (
-	LlamaCpp = "llama.cpp"
-	VLLM     = "vllm"
-	SGLang   = "sglang"
-	OpenAI   = "openai" // any other that speaks the protocol
+	LlamaCpp    = "llama.cpp"
+	VLLM        = "vllm"
+	SGLang      = "sglang"
+	TensorRTLLM = "tensorrt-llm"
+	OpenAI      = "openai" // any other that speaks the protocol
 )
 
 // Names of what a server may not tell, as they stand in Identity.Unknown.
@@ -20,11 +22,12 @@ const (
 	unknownVersion = "version"
 	unknownBatch   = "effective_batch"
 	unknownContext = "context_tokens"
+	unknownMetrics = "metrics"
 )
 
 // Identity is what a server says it is.
 type Identity struct {
-	// Kind is LlamaCpp, VLLM, SGLang or OpenAI.
+	// Kind is LlamaCpp, VLLM, SGLang, TensorRTLLM or OpenAI.
 	Kind string
 	// Version is the server's own, "" if it does not tell.
 	Version string
@@ -83,7 +86,10 @@ func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Iden
 		e.askVLLM(ctx, &id)
 	case SGLang:
 		e.askSGLang(ctx, &id)
+	case TensorRTLLM:
+		e.askTensorRTLLM(ctx, &id)
 	}
+	_, metricsErr := e.scrape(ctx, ProfileFor(id.Kind).metrics, func() time.Duration { return 0 })
 	if ctx.Err() != nil {
 		return Identity{}, fmt.Errorf("identify %s: %w", e.root, context.Cause(ctx))
 	}
@@ -94,6 +100,7 @@ func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Iden
 		{unknownVersion, id.Version == ""},
 		{unknownBatch, id.EffectiveBatch == 0},
 		{unknownContext, id.ContextTokens == 0},
+		{unknownMetrics, metricsErr != nil},
 	} {
 		if u.missing {
 			id.Unknown = append(id.Unknown, u.name)
@@ -112,6 +119,8 @@ func (e endpoint) kind(ctx context.Context, owner string) string {
 		return VLLM
 	case "sglang":
 		return SGLang
+	case "tensorrt_llm":
+		return TensorRTLLM
 	}
 	var props struct {
 		Slots int `json:"total_slots"`
@@ -119,11 +128,21 @@ func (e endpoint) kind(ctx context.Context, owner string) string {
 	if e.getJSON(ctx, "/props", &props) == nil && props.Slots > 0 {
 		return LlamaCpp
 	}
-	var info sglangInfo
-	if e.getJSON(ctx, sglangInfoPath, &info) == nil && info.Version != "" {
+	if e.sglangInfo(ctx).Version != "" {
 		return SGLang
 	}
 	return OpenAI
+}
+
+// version reads /version, which vLLM and TensorRT-LLM have.
+func (e endpoint) version(ctx context.Context) string {
+	var answer struct {
+		Version string `json:"version"`
+	}
+	if e.getJSON(ctx, "/version", &answer) != nil {
+		return ""
+	}
+	return answer.Version
 }
 
 // askLlamaCpp reads /props (tools/server of llama.cpp).
@@ -148,12 +167,7 @@ func (e endpoint) askLlamaCpp(ctx context.Context, id *Identity) {
 // askVLLM reads /version, and the batch limit from /server_info, which vLLM
 // serves only with VLLM_SERVER_DEV_MODE=1.
 func (e endpoint) askVLLM(ctx context.Context, id *Identity) {
-	var version struct {
-		Version string `json:"version"`
-	}
-	if e.getJSON(ctx, "/version", &version) == nil {
-		id.Version = version.Version
-	}
+	id.Version = e.version(ctx)
 	var info struct {
 		Config struct {
 			Scheduler struct {
@@ -163,6 +177,23 @@ func (e endpoint) askVLLM(ctx context.Context, id *Identity) {
 	}
 	if e.getJSON(ctx, "/server_info?config_format=json", &info) == nil {
 		id.EffectiveBatch = info.Config.Scheduler.MaxSeqs
+	}
+}
+
+// askTensorRTLLM reads /version, and the batch limit from the metrics, which have
+// it once an iteration was made.
+func (e endpoint) askTensorRTLLM(ctx context.Context, id *Identity) {
+	id.Version = e.version(ctx)
+	text, err := e.do(ctx, http.MethodGet, ProfileFor(TensorRTLLM).metrics, nil)
+	if err != nil {
+		return
+	}
+	families, err := parseFamilies(text)
+	if err != nil {
+		return
+	}
+	if limit, ok := families["trtllm_max_batch_size_runtime"]; ok {
+		id.EffectiveBatch = int(figure{part: value}.read(limit))
 	}
 }
 
@@ -176,11 +207,19 @@ type sglangInfo struct {
 	} `json:"internal_states"`
 }
 
-func (e endpoint) askSGLang(ctx context.Context, id *Identity) {
-	var info sglangInfo
-	if e.getJSON(ctx, sglangInfoPath, &info) != nil && e.getJSON(ctx, sglangInfoLater, &info) != nil {
-		return
+// sglangInfo asks under the path's present name and under its older one, which
+// newer servers answer with a complaint in their log.
+func (e endpoint) sglangInfo(ctx context.Context) (info sglangInfo) {
+	for _, path := range []string{"/server_info", "/get_server_info"} {
+		if e.getJSON(ctx, path, &info) == nil && info.Version != "" {
+			break
+		}
 	}
+	return info
+}
+
+func (e endpoint) askSGLang(ctx context.Context, id *Identity) {
+	info := e.sglangInfo(ctx)
 	id.Version = info.Version
 	for _, r := range info.Ranks {
 		id.EffectiveBatch += r.Running
@@ -189,9 +228,3 @@ func (e endpoint) askSGLang(ctx context.Context, id *Identity) {
 		id.ContextTokens = info.Context
 	}
 }
-
-// SGLang's path, and its later name.
-const (
-	sglangInfoPath  = "/get_server_info"
-	sglangInfoLater = "/server_info"
-)

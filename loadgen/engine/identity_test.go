@@ -37,14 +37,23 @@ func fake(t *testing.T, answers map[string]string) string {
 }
 
 // Answers as recorded from running servers, without the fields that nobody
-// reads; SGLang's are written after its native API's documentation.
+// reads; SGLang's are written after srt/entrypoints/http_server.py and
+// openai/protocol.py of 0.5.23 and internal_state.py, TensorRT-LLM's after
+// serve/openai_server.py and openai_protocol.py of 2026.
 const (
 	llamaModels  = `{"models":[{"name":"smol"}],"object":"list","data":[{"id":"smol","object":"model","owned_by":"llamacpp","meta":{"n_ctx":2048,"n_ctx_train":8192}}]}`
 	llamaProps   = `{"default_generation_settings":{"params":{"seed":4294967295},"n_ctx":2048},"total_slots":4,"model_alias":"smol","build_info":"b6123-a1b2c3d"}`
 	vllmModels   = `{"object":"list","data":[{"id":"olmo2","owned_by":"vllm","parent":null,"max_model_len":2048},{"id":"adapter","owned_by":"vllm","parent":"olmo2"}]}`
 	vllmInfo     = `{"vllm_config":{"scheduler_config":{"max_num_batched_tokens":2048,"max_num_seqs":8}},"vllm_env":{}}`
 	sglangModels = `{"object":"list","data":[{"id":"qwen","owned_by":"sglang","root":"qwen","max_model_len":32768}]}`
-	sglangAnswer = `{"model_path":"qwen","api_key":"sk-1","max_running_requests":64,"context_length":null,"internal_states":[{"effective_max_running_requests_per_dp":48},{"effective_max_running_requests_per_dp":48}],"version":"0.5.18"}`
+	sglangAnswer = `{"model_path":"qwen","api_key":"sk-1","max_running_requests":64,"context_length":null,"launch_command":"sglang.launch_server …","status":"ready","startup_time":31.5,` +
+		`"internal_states":[{"max_running_requests":64,"world_size":2,"effective_max_running_requests_per_dp":24,"last_gen_throughput":0.0},{"effective_max_running_requests_per_dp":24}],"version":"0.5.23","frontend":"python"}`
+	trtModels = `{"object":"list","data":[{"id":"TinyLlama","object":"model","created":1790000000,"owned_by":"tensorrt_llm"}]}`
+	trtInfo   = `{"disaggregated_params":null}`
+	// One family of each is enough to know whose metrics they are.
+	llamaMetrics  = "llamacpp:requests_processing 0\n"
+	vllmMetrics   = "vllm:num_requests_running 0\n"
+	sglangMetrics = "sglang:max_total_num_tokens 131072\n"
 )
 
 func TestIdentify(t *testing.T) {
@@ -54,32 +63,41 @@ func TestIdentify(t *testing.T) {
 		want    Identity
 	}{
 		{"llama.cpp: slots, and the context of one slot",
-			map[string]string{"/v1/models": llamaModels, "/props": llamaProps},
+			map[string]string{"/v1/models": llamaModels, "/props": llamaProps, "/metrics": llamaMetrics},
 			Identity{Kind: LlamaCpp, Version: "b6123-a1b2c3d", Model: "smol", Models: []string{"smol"}, EffectiveBatch: 4, ContextTokens: 2048}},
 		{"llama.cpp whose build does not know its version",
-			map[string]string{"/v1/models": llamaModels, "/props": strings.Replace(llamaProps, "b6123-a1b2c3d", "b0-unknown", 1)},
+			map[string]string{"/v1/models": llamaModels, "/props": strings.Replace(llamaProps, "b6123-a1b2c3d", "b0-unknown", 1), "/metrics": llamaMetrics},
 			Identity{Kind: LlamaCpp, Model: "smol", Models: []string{"smol"}, EffectiveBatch: 4, ContextTokens: 2048, Unknown: []string{"version"}}},
 		{"llama.cpp behind a proxy that renames the owner",
-			map[string]string{"/v1/models": `{"data":[{"id":"smol","owned_by":"us"}]}`, "/props": llamaProps},
+			map[string]string{"/v1/models": `{"data":[{"id":"smol","owned_by":"us"}]}`, "/props": llamaProps, "/metrics": llamaMetrics},
 			Identity{Kind: LlamaCpp, Version: "b6123-a1b2c3d", Model: "smol", Models: []string{"smol"}, EffectiveBatch: 4, ContextTokens: 2048}},
 		{"vLLM in development mode tells its batch limit; an adapter is not the model",
-			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/server_info?config_format=json": vllmInfo},
+			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/server_info?config_format=json": vllmInfo, "/metrics": vllmMetrics},
 			Identity{Kind: VLLM, Version: "0.32.0", Model: "olmo2", Models: []string{"olmo2", "adapter"}, EffectiveBatch: 8, ContextTokens: 2048}},
 		{"vLLM otherwise does not",
-			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`},
+			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/metrics": vllmMetrics},
 			Identity{Kind: VLLM, Version: "0.32.0", Model: "olmo2", Models: []string{"olmo2", "adapter"}, ContextTokens: 2048, Unknown: []string{"effective_batch"}}},
 		{"vLLM whose /server_info fails, as where pip is missing",
-			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/server_info?config_format=json": "!500"},
+			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/server_info?config_format=json": "!500", "/metrics": vllmMetrics},
 			Identity{Kind: VLLM, Version: "0.32.0", Model: "olmo2", Models: []string{"olmo2", "adapter"}, ContextTokens: 2048, Unknown: []string{"effective_batch"}}},
 		{"SGLang: the limit that it works with, over its data-parallel ranks",
+			map[string]string{"/v1/models": sglangModels, "/server_info": sglangAnswer, "/metrics": sglangMetrics},
+			Identity{Kind: SGLang, Version: "0.5.23", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 48, ContextTokens: 32768}},
+		{"SGLang under the path's older name, without --enable-metrics",
 			map[string]string{"/v1/models": sglangModels, "/get_server_info": sglangAnswer},
-			Identity{Kind: SGLang, Version: "0.5.18", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 96, ContextTokens: 32768}},
-		{"SGLang under the path's later name",
-			map[string]string{"/v1/models": sglangModels, "/server_info": sglangAnswer},
-			Identity{Kind: SGLang, Version: "0.5.18", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 96, ContextTokens: 32768}},
+			Identity{Kind: SGLang, Version: "0.5.23", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 48, ContextTokens: 32768, Unknown: []string{"metrics"}}},
+		{"TensorRT-LLM, whose /metrics is not Prometheus's, before its first iteration",
+			map[string]string{"/v1/models": trtModels, "/version": `{"version":"1.2.0"}`, "/server_info": trtInfo, "/metrics": "!500", "/prometheus/metrics": "trtllm_prompt_cached_tokens_total 0\n"},
+			Identity{Kind: TensorRTLLM, Version: "1.2.0", Model: "TinyLlama", Models: []string{"TinyLlama"}, Unknown: []string{"effective_batch", "context_tokens"}}},
+		{"TensorRT-LLM that has served tells its batch limit",
+			map[string]string{"/v1/models": trtModels, "/version": `{"version":"1.2.0"}`, "/server_info": trtInfo, "/prometheus/metrics": "trtllm_max_batch_size_runtime 16\n"},
+			Identity{Kind: TensorRTLLM, Version: "1.2.0", Model: "TinyLlama", Models: []string{"TinyLlama"}, EffectiveBatch: 16, Unknown: []string{"context_tokens"}}},
+		{"TensorRT-LLM without return_perf_metrics",
+			map[string]string{"/v1/models": trtModels, "/version": `{"version":"1.2.0"}`, "/metrics": `[{"iter":7}]`},
+			Identity{Kind: TensorRTLLM, Version: "1.2.0", Model: "TinyLlama", Models: []string{"TinyLlama"}, Unknown: []string{"effective_batch", "context_tokens", "metrics"}}},
 		{"any other server has what it has, and the rest is unknown",
 			map[string]string{"/v1/models": `{"data":[{"id":"gpt","owned_by":"organization"}]}`},
-			Identity{Kind: OpenAI, Model: "gpt", Models: []string{"gpt"}, Unknown: []string{"version", "effective_batch", "context_tokens"}}},
+			Identity{Kind: OpenAI, Model: "gpt", Models: []string{"gpt"}, Unknown: []string{"version", "effective_batch", "context_tokens", "metrics"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			url := fake(t, tt.answers)
@@ -127,10 +145,14 @@ func TestKeyIsSentAndNeverTold(t *testing.T) {
 	defer srv.Close()
 	ctx := t.Context()
 	_, identify := Identify(ctx, nil, srv.URL, key)
-	_, scrape := Scrape(ctx, nil, srv.URL, key, steps())
+	e, err := newEndpoint(nil, srv.URL, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, scrape := e.scrape(ctx, "/metrics", steps())
 	for name, err := range map[string]error{
 		"Identify":         identify,
-		"Scrape":           scrape,
+		"scrape":           scrape,
 		"WaitReady":        WaitReady(ctx, nil, srv.URL, key),
 		"ResetPrefixCache": ProfileFor(VLLM).ResetPrefixCache(ctx, nil, srv.URL, key),
 	} {

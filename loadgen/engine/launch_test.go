@@ -345,7 +345,11 @@ func TestRealEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	sample, err := Scrape(ctx, nil, s.URL(), "", clock)
+	e, err := newEndpoint(nil, s.URL(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample, err := e.scrape(ctx, ProfileFor(LlamaCpp).metrics, clock)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,9 @@ type Sample struct {
 	Finished     float64 // requests finished, total
 }
 
-// ErrNoMetrics says that the server has no /metrics or has it switched off.
-var ErrNoMetrics = errors.New("the server serves no /metrics (llama.cpp needs --metrics, SGLang --enable-metrics)")
+// ErrNoMetrics says that the server publishes no figures that are known here,
+// or has them switched off.
+var ErrNoMetrics = errors.New("the server serves no metrics that are known (llama.cpp needs --metrics, SGLang --enable-metrics, TensorRT-LLM return_perf_metrics)")
 
 // part is which number of a metric family is meant.
 type part int
@@ -60,9 +61,9 @@ type figure struct {
 	highest bool
 }
 
-// figures is constant: the families of llama.cpp, vLLM (its V1 engine) and
-// SGLang. Families are prefixed by the server, so one list serves all; of two
-// for one figure the later wins.
+// figures is constant: the families of llama.cpp, vLLM (its V1 engine), SGLang
+// and TensorRT-LLM. Families are prefixed by the server, so one list serves all;
+// of two for one figure the later wins.
 var figures = []figure{
 	{"llamacpp:requests_processing", value, func(s *Sample) *float64 { return &s.Running }, false},
 	{"llamacpp:requests_deferred", value, func(s *Sample) *float64 { return &s.Waiting }, false},
@@ -94,8 +95,20 @@ var figures = []figure{
 	{"sglang:cached_tokens_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
 	{"sglang:generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
 	{"sglang:num_retracted_requests_total", value, func(s *Sample) *float64 { return &s.Preemptions }, false},
+	{"sglang:cuda_graph_passes_total", value, func(s *Sample) *float64 { return &s.Steps }, false}, // by mode, "none" among them
 	{"sglang:queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
 	{"sglang:num_requests_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
+
+	{"trtllm_num_requests_running", value, func(s *Sample) *float64 { return &s.Running }, false},
+	{"trtllm_num_requests_waiting", value, func(s *Sample) *float64 { return &s.Waiting }, false},
+	{"trtllm_kv_cache_utilization", value, func(s *Sample) *float64 { return &s.CacheUsage }, true},
+	{"trtllm_prompt_tokens_total", value, func(s *Sample) *float64 { return &s.PromptTokens }, false},
+	{"trtllm_prompt_cached_tokens_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
+	{"trtllm_generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
+	{"trtllm_request_prefill_time_seconds", sum, func(s *Sample) *float64 { return &s.PrefillTime }, false},
+	{"trtllm_request_decode_time_seconds", sum, func(s *Sample) *float64 { return &s.DecodeTime }, false},
+	{"trtllm_request_queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
+	{"trtllm_request_success_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
 }
 
 // unknownSample has every figure NaN.
@@ -105,13 +118,23 @@ func unknownSample() Sample {
 		OutputTokens: n, Preemptions: n, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: n, Finished: n}
 }
 
-// parseMetrics reads the Prometheus text format.
+// prefixes is constant: how the names of the known servers' families begin.
+var prefixes = []string{"llamacpp:", "vllm:", "sglang:", "trtllm_"}
+
+// parseMetrics reads the Prometheus text format. The error is ErrNoMetrics if it
+// is another server's; one that has not served anything may lack any figure.
 func parseMetrics(text []byte) (Sample, error) {
 	s := unknownSample()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	families, err := parseFamilies(text)
 	if err != nil {
-		return s, fmt.Errorf("parse /metrics: %w", err)
+		return s, err
+	}
+	known := false
+	for name := range families {
+		known = known || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	}
+	if !known {
+		return s, ErrNoMetrics
 	}
 	for _, f := range figures {
 		if family, ok := families[f.family]; ok {
@@ -128,14 +151,19 @@ func parseMetrics(text []byte) (Sample, error) {
 	return s, nil
 }
 
-// read joins the series of a family: one for each model, engine or reason. Of
-// tensor- and pipeline-parallel ranks, which all report the same, it takes the first.
+func parseFamilies(text []byte) (map[string]*dto.MetricFamily, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("parse metrics: %w", err)
+	}
+	return families, nil
+}
+
+// read joins the series of a family: one for each model, engine or reason.
 func (f figure) read(family *dto.MetricFamily) float64 {
 	total := math.NaN()
-	for _, m := range family.GetMetric() {
-		if slices.ContainsFunc(m.GetLabel(), copied) {
-			continue
-		}
+	for _, m := range distinct(family) {
 		v := math.NaN()
 		switch {
 		case m.Histogram != nil && f.part == sum:
@@ -163,24 +191,11 @@ func (f figure) read(family *dto.MetricFamily) float64 {
 	return total
 }
 
-// copied reports whether a label marks a series that repeats another rank's.
-func copied(l *dto.LabelPair) bool {
-	return (l.GetName() == "tp_rank" || l.GetName() == "pp_rank") && l.GetValue() != "0"
-}
-
-// Scrape reads the server's /metrics once, between two readings of clock. A nil
-// client is http's default. The error is ErrNoMetrics if there are none.
-func Scrape(ctx context.Context, c *http.Client, baseURL, apiKey string, clock func() time.Duration) (Sample, error) {
-	e, err := newEndpoint(c, baseURL, apiKey)
-	if err != nil {
-		return unknownSample(), err
-	}
-	return e.scrape(ctx, clock)
-}
-
-func (e endpoint) scrape(ctx context.Context, clock func() time.Duration) (Sample, error) {
+// scrape reads the metrics at path once, between two readings of clock. The
+// error is ErrNoMetrics if there are none.
+func (e endpoint) scrape(ctx context.Context, path string, clock func() time.Duration) (Sample, error) {
 	before := clock()
-	text, err := e.do(ctx, http.MethodGet, "/metrics", nil)
+	text, err := e.do(ctx, http.MethodGet, path, nil)
 	after := clock()
 	s := unknownSample()
 	switch {
@@ -199,17 +214,18 @@ func (e endpoint) scrape(ctx context.Context, clock func() time.Duration) (Sampl
 // finalScrape bounds the scrape after the end.
 const finalScrape = 2 * time.Second
 
-// Sampler scrapes at once, then every interval until ctx ends, and once more
-// then, and hands each Sample to sink, from this goroutine. A scrape that fails
-// is a Sample with its Err, and the next one is tried; a scrape that takes
-// longer than the interval delays the next. It returns ErrNoMetrics if the
-// first scrape finds none, an error if baseURL is no address, and otherwise nil.
-func Sampler(ctx context.Context, c *http.Client, baseURL, apiKey string, interval time.Duration, clock func() time.Duration, sink func(Sample)) error {
+// Sample scrapes the server's metrics at once, then every interval until ctx
+// ends, and once more then, and hands each Sample to sink, from this goroutine. A
+// scrape that fails is a Sample with its Err, and the next one is tried; a scrape
+// that takes longer than the interval delays the next. It returns ErrNoMetrics if
+// the first scrape finds none, an error if baseURL is no address, and otherwise
+// nil. A nil client is http's default.
+func (p Profile) Sample(ctx context.Context, c *http.Client, baseURL, apiKey string, interval time.Duration, clock func() time.Duration, sink func(Sample)) error {
 	e, err := newEndpoint(c, baseURL, apiKey)
 	if err != nil {
 		return err
 	}
-	s, err := e.scrape(ctx, clock)
+	s, err := e.scrape(ctx, p.metrics, clock)
 	if errors.Is(err, ErrNoMetrics) {
 		return err
 	}
@@ -219,13 +235,13 @@ func Sampler(ctx context.Context, c *http.Client, baseURL, apiKey string, interv
 	for {
 		select {
 		case <-tick.C:
-			if s, _ := e.scrape(ctx, clock); ctx.Err() == nil {
+			if s, _ := e.scrape(ctx, p.metrics, clock); ctx.Err() == nil {
 				sink(s)
 			}
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalScrape)
 			defer cancel()
-			s, _ := e.scrape(last, clock)
+			s, _ := e.scrape(last, p.metrics, clock)
 			sink(s)
 			return nil
 		}

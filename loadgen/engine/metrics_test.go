@@ -18,8 +18,8 @@ import (
 )
 
 // TestRecordedMetrics reads what servers say. Those of vLLM and llama.cpp were
-// recorded from running servers; SGLang's is written after its
-// metrics_collector.py.
+// recorded from running servers, SGLang's from its own collectors without a
+// server, and TensorRT-LLM's is written after its collector: each file says which.
 func TestRecordedMetrics(t *testing.T) {
 	n := math.NaN()
 	for _, tt := range []struct {
@@ -33,10 +33,13 @@ func TestRecordedMetrics(t *testing.T) {
 		{"llama.cpp, two of three requests in its slots; cached prompt tokens are counted apart", "llamacpp-metrics.txt", Sample{
 			Running: 2, Waiting: 1, CacheUsage: n, PromptTokens: 37 + 11, CachedTokens: 11, OutputTokens: 16,
 			Preemptions: n, Steps: 37, PrefillTime: 0.342182, DecodeTime: 0.285541, QueueTime: n, Finished: n}},
-		{"SGLang with two tensor-parallel ranks, which both report the same scheduler", "sglang-metrics.txt", Sample{
-			Running: 7, Waiting: 3, CacheUsage: 0.25, PromptTokens: 8128, CachedTokens: 1536, OutputTokens: 7557,
-			Preemptions: 2, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: 1.5, Finished: 41}},
-		{"a server of another make tells nothing that is known", "other-metrics.txt", unknownSample()},
+		{"SGLang: tensor-parallel ranks repeat their scheduler, data-parallel ones add to it, priorities are parts of a total", "sglang-metrics.txt", Sample{
+			Running: 3 + 4, Waiting: 1 + 2, CacheUsage: 0.375, PromptTokens: 600, CachedTokens: 48 + 16, OutputTokens: 128 + 32,
+			Preemptions: 2 + 1, Steps: 7 + 2 + 9 + 3, PrefillTime: n, DecodeTime: n, QueueTime: 0.75 + 0.75, Finished: 3}},
+		{"TensorRT-LLM", "trtllm-metrics.txt", Sample{
+			Running: 2, Waiting: 1, CacheUsage: 0.0625, PromptTokens: 640, CachedTokens: 64, OutputTokens: 192,
+			Preemptions: n, Steps: n, PrefillTime: 0.5, DecodeTime: 3.75, QueueTime: 0.125, Finished: 2 + 1}},
+		{"a server that has not served yet has no figures, but will", "fresh-metrics.txt", unknownSample()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata", tt.file))
@@ -54,6 +57,17 @@ func TestRecordedMetrics(t *testing.T) {
 	}
 }
 
+// What is no known server's is refused, so that no table of nulls is written.
+func TestForeignMetrics(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "other-metrics.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := parseMetrics(text); !errors.Is(err, ErrNoMetrics) {
+		t.Errorf("parseMetrics: %+v, %v, want ErrNoMetrics", s, err)
+	}
+}
+
 // steps is a clock that advances by a millisecond a reading.
 func steps() func() time.Duration {
 	var n atomic.Int64
@@ -67,15 +81,23 @@ func TestScrapeFailures(t *testing.T) {
 		is      error
 		want    string
 	}{
-		{"no /metrics", http.NotFound, ErrNoMetrics, "serves no /metrics"},
+		{"no /metrics", http.NotFound, ErrNoMetrics, "serves no metrics"},
 		{"llama.cpp without --metrics", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotImplemented) }, ErrNoMetrics, "--metrics"},
 		{"a server in trouble", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"busy"}`, 500) }, nil, "HTTP 500: busy"},
-		{"a page instead of metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>\n")) }, nil, "parse /metrics"},
+		{"a page instead of metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>\n")) }, nil, "parse metrics"},
+		{"TensorRT-LLM's iteration statistics, which are JSON", func(w http.ResponseWriter, _ *http.Request) {
+			w.Write([]byte("[{\"iter\":7,\"numActiveRequests\":2}]"))
+		}, nil, "parse metrics"},
+		{"another make's metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("tgi_queue_size 3\n")) }, ErrNoMetrics, "metrics that are known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := httptest.NewServer(tt.handler)
 			defer srv.Close()
-			s, err := Scrape(t.Context(), srv.Client(), srv.URL, "", steps())
+			e, err := newEndpoint(srv.Client(), srv.URL, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := e.scrape(t.Context(), "/metrics", steps())
 			if err == nil || !strings.Contains(err.Error(), tt.want) || tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("Scrape: %v, want %q", err, tt.want)
 			}
@@ -89,7 +111,7 @@ func TestScrapeFailures(t *testing.T) {
 	}
 }
 
-func TestSampler(t *testing.T) {
+func TestSample(t *testing.T) {
 	t.Run("scrapes until the end, through failures, and once more", func(t *testing.T) {
 		var scrapes atomic.Int64
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +124,7 @@ func TestSampler(t *testing.T) {
 		defer srv.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		var samples []Sample
-		err := Sampler(ctx, srv.Client(), srv.URL, "", time.Millisecond, steps(), func(s Sample) {
+		err := ProfileFor(VLLM).Sample(ctx, srv.Client(), srv.URL, "", time.Millisecond, steps(), func(s Sample) {
 			samples = append(samples, s)
 			if len(samples) == 4 {
 				cancel()
@@ -126,9 +148,9 @@ func TestSampler(t *testing.T) {
 	t.Run("gives up at once where there are no metrics", func(t *testing.T) {
 		srv := httptest.NewServer(http.NotFoundHandler())
 		defer srv.Close()
-		err := Sampler(t.Context(), srv.Client(), srv.URL, "", time.Hour, steps(), func(s Sample) { t.Errorf("sample %+v, want none", s) })
+		err := ProfileFor(VLLM).Sample(t.Context(), srv.Client(), srv.URL, "", time.Hour, steps(), func(s Sample) { t.Errorf("sample %+v, want none", s) })
 		if !errors.Is(err, ErrNoMetrics) {
-			t.Errorf("Sampler: %v, want ErrNoMetrics", err)
+			t.Errorf("Sample: %v, want ErrNoMetrics", err)
 		}
 	})
 }

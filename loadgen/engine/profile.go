@@ -17,22 +17,26 @@ type Profile struct {
 	// apart from another's without a change to the prompt, "" if there is none.
 	SaltField string
 
-	extra map[string]any
-	reset string // path that drops the prefix cache
-	salt  bool
+	extra   map[string]any
+	metrics string // path of the Prometheus text
+	reset   string // path that drops the prefix cache
+	salt    bool
 }
 
 // profiles is constant.
 var profiles = map[string]Profile{
 	// cache_prompt false makes llama.cpp compute every prompt in full.
-	LlamaCpp: {Kind: LlamaCpp, extra: map[string]any{"cache_prompt": false}},
+	LlamaCpp: {Kind: LlamaCpp, metrics: "/metrics", extra: map[string]any{"cache_prompt": false}},
 	// vLLM and SGLang can say on every chunk how many tokens there were so far:
 	// a chunk is not a token.
-	VLLM: {Kind: VLLM, salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
+	VLLM: {Kind: VLLM, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
-	SGLang: {Kind: SGLang, salt: true, reset: "/flush_cache",
+	SGLang: {Kind: SGLang, metrics: "/metrics", salt: true, reset: "/flush_cache",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
-	OpenAI: {Kind: OpenAI, salt: true},
+	// TensorRT-LLM refuses fields that it does not know, and its /metrics is JSON
+	// that empties a queue, not Prometheus.
+	TensorRTLLM: {Kind: TensorRTLLM, metrics: "/prometheus/metrics", salt: true},
+	OpenAI:      {Kind: OpenAI, metrics: "/metrics", salt: true},
 }
 
 // ProfileFor returns the profile of a kind, that of OpenAI if the kind is not

@@ -24,6 +24,7 @@ func TestProfiles(t *testing.T) {
 		{"llama.cpp computes every prompt in full when told so, and needs no salt", LlamaCpp, map[string]any{"cache_prompt": false}, false, ""},
 		{"vLLM keeps runs apart by a field", VLLM, usage, true, "cache_salt"},
 		{"SGLang by the prompt", SGLang, usage, true, ""},
+		{"TensorRT-LLM would refuse a field that it does not know", TensorRTLLM, map[string]any{}, true, ""},
 		{"what is not known gets nothing that it might refuse", OpenAI, map[string]any{}, true, ""},
 		{"a kind that nobody has heard of is treated as OpenAI", "brand-new", map[string]any{}, true, ""},
 	} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"strings"
 	"testing"
@@ -9,12 +10,22 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// cfuCommand runs one command line.
+// cfu runs a command line in this process and returns its exit code and output.
+// Without getenv the environment is empty.
+func cfu(t *testing.T, ctx context.Context, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	if getenv == nil {
+		getenv = func(string) string { return "" }
+	}
+	code = Main(ctx, environment{&o, &e, getenv}, args)
+	return code, o.String(), e.String()
+}
+
+// cfuCommand is cfu for commands that need neither context nor environment.
 func cfuCommand(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, err bytes.Buffer
-	code = Main(t.Context(), environment{stdout: &out, stderr: &err, getenv: func(string) string { return "" }}, args)
-	return code, out.String(), err.String()
+	return cfu(t, t.Context(), nil, args...)
 }
 
 // TestEveryCommand: what all commands have in common.

@@ -40,21 +40,21 @@ func (f derivationFlags) check() error {
 
 // derive is the second half of a run, which can be run again without the
 // engine: joules to requests, C_FU, summary and report, from the raw tables.
-// It prints the summary, and its error says if the run is invalid.
-func (f derivationFlags) derive(env environment, out string) error {
+// It prints the summary and returns it.
+func (f derivationFlags) derive(env environment, out string) (summary results.Summary, err error) {
 	run, err := results.ReadRun(out)
 	if err != nil {
-		return err
+		return summary, err
 	}
 	options, err := f.options()
 	if err != nil {
-		return err
+		return summary, err
 	}
 	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
 	for _, cell := range run.Cells {
 		energy, err := attributeCell(out, run, cell, options)
 		if err != nil {
-			return err
+			return summary, err
 		}
 		for _, w := range energy.warnings {
 			warn("cell %s: %s", cell.ID, w)
@@ -70,13 +70,13 @@ func (f derivationFlags) derive(env environment, out string) error {
 	}
 	summary, last, err := f.summarize(out)
 	if err != nil {
-		return err
+		return summary, err
 	}
 	if err := summary.WriteTable(env.stdout); err != nil {
-		return err
+		return summary, fmt.Errorf("print summary: %w", err)
 	}
-	fmt.Fprintf(env.stdout, "\n%s\n", last)
-	return verdictError(summary)
+	_, err = fmt.Fprintf(env.stdout, "\n%s\n", last)
+	return summary, err
 }
 
 // summarize writes summary.json and, if it is asked for, report.html, and

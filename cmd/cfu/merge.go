@@ -57,7 +57,11 @@ func bindMerge(fs *pflag.FlagSet) action {
 		for _, w := range merged.Warnings {
 			fmt.Fprintf(env.stderr, "warning: %s\n", w)
 		}
-		return derivation.derive(env, *out)
+		summary, err := derivation.derive(env, *out)
+		if err != nil {
+			return err
+		}
+		return verdictError(summary)
 	}
 }
 

@@ -56,7 +56,9 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 		s.record.Cells = append(s.record.Cells, m.cell)
 		s.keepCosts(m.sampler)
 		if e := s.save(); e != nil {
-			err = errors.Join(err, e)
+			// run.json is as it was, and so is its record.
+			s.record.Cells = s.record.Cells[:len(s.record.Cells)-1]
+			err = also(err, e)
 		}
 	}
 	if err != nil {
@@ -164,18 +166,16 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 	err = s.phases(loadCtx, client, &m, load, requests)
 	stopMeters()
 	if e := g.Wait(); e != nil && !errors.Is(e, context.Canceled) {
-		err = errors.Join(err, e)
+		err = also(err, e)
 	}
 	for _, w := range watch.Warnings() {
 		s.warn("cell %s: %s", cell.ID, w)
 	}
 	seen, e := watch.JSON()
-	if e != nil {
-		err = errors.Join(err, e)
-	}
+	err = also(err, e)
 	m.cell.Devices = seen
 	// A cell is complete when its tables are.
-	if e := errors.Join(requests.Close(), readings.Close()); err == nil {
+	if e := also(requests.Close(), readings.Close()); err == nil {
 		err = e
 	}
 	if err != nil {
@@ -299,9 +299,11 @@ func (s *sweep) scrapeEngine(ctx context.Context, dir string, meta map[string]st
 		err = nil
 	}
 	if w != nil {
-		err = errors.Join(err, w.Close())
+		if e := w.Close(); writeErr == nil {
+			writeErr = e
+		}
 	}
-	return errors.Join(writeErr, err)
+	return errors.Join(err, writeErr)
 }
 
 // progress is the live line: what runs, how far it is, and what it does.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,17 +10,6 @@ import (
 
 	"cfubench/results"
 )
-
-// cfu runs a command line in this process and returns its exit code and output.
-func cfu(t *testing.T, ctx context.Context, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var o, e bytes.Buffer
-	if getenv == nil {
-		getenv = func(string) string { return "" }
-	}
-	code = Main(ctx, environment{&o, &e, getenv}, args)
-	return code, o.String(), e.String()
-}
 
 // quick are flags for runs against the test endpoint, which this very process
 // serves: the meter is the CPU-time model of the test itself.

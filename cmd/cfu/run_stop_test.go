@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"cfubench/results"
@@ -64,28 +62,4 @@ func TestInterruptResumeAndResumeAgain(t *testing.T) {
 	if n := len(e.sent()); n != sent {
 		t.Errorf("got %d more requests, want none", n-sent)
 	}
-}
-
-// TestFileTooLarge writes tables until the system refuses, as a full disk does.
-func TestFileTooLarge(t *testing.T) {
-	t.Parallel()
-	sh, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("bash, whose ulimit counts KiB, is not here")
-	}
-	e := newEndpoint(t, paced)
-	out := filepath.Join(t.TempDir(), "out")
-	args := load(e, out, "--num-requests", "64", "--concurrency", "2")
-	cmd := exec.Command(sh, append([]string{"-c", `ulimit -f 24; exec cfu "$@"`, "cfu"}, args...)...)
-	b, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 1 || strings.Count(string(b), syscall.EFBIG.Error()) == 0 {
-		t.Errorf("got %v, want exit 1 and %q:\n%s", err, syscall.EFBIG, b)
-	}
-	if rows := rowsOf(t, out, "b0-c2-r1"); len(rows) == 0 {
-		t.Errorf("got no row, want those written before the file was full:\n%s", b)
-	}
-	if n := len(e.sent()); n == 64 {
-		t.Errorf("all %d requests were sent, want the run to stop where it cannot write", n)
-	}
-	t.Logf("%s", b)
 }

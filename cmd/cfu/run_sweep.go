@@ -100,10 +100,11 @@ func newSweep(env environment, c runConfig) (*sweep, error) {
 		return nil, fmt.Errorf("create output folder: %w", err)
 	}
 	probe := filepath.Join(c.out, ".writable")
-	if err := os.WriteFile(probe, nil, 0o644); err != nil {
+	err = os.WriteFile(probe, []byte("x"), 0o644) // a full disk takes a name, not a byte
+	os.Remove(probe)
+	if err != nil {
 		return nil, fmt.Errorf("write to output folder: %w", err)
 	}
-	os.Remove(probe)
 	return s, nil
 }
 
@@ -120,7 +121,7 @@ func (s *sweep) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.measureAll(ctx), server.stop())
+	return also(s.measureAll(ctx), server.stop())
 }
 
 func (s *sweep) measureAll(ctx context.Context) error {

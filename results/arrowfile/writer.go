@@ -8,7 +8,9 @@
 package arrowfile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -65,9 +67,19 @@ func (w *Writer) Write(batch arrow.RecordBatch) error {
 		return w.err
 	}
 	if err := w.ipc.Write(batch); err != nil {
-		w.err = fmt.Errorf("write table %s: %w", w.path, err)
+		w.err = fmt.Errorf("write table %s: %w", w.path, cause(err))
 	}
 	return w.err
+}
+
+// cause is what the operating system said, without the ways to it: the path is
+// said already.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // Close completes the file and gives it its final name. After an error, also an
@@ -96,7 +108,7 @@ func (w *Writer) Close() error {
 		err = syncDir(filepath.Dir(w.path))
 	}
 	if err != nil {
-		w.err = fmt.Errorf("complete table %s: %w", w.path, err)
+		w.err = fmt.Errorf("complete table %s: %w", w.path, cause(err))
 	}
 	return w.err
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"cfubench/results"
+)
+
+// TestAFailureIsSaidOnce: an engine that ends in mid-run is the reason on
+// stderr, alone; that the cell is therefore invalid stands in the table.
+func TestAFailureIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	trace := filepath.Join(dir, "trace.jsonl")
+	if err := os.WriteFile(trace, []byte(strings.Repeat(`{"prompt":"one two three","output_tokens":64}`+"\n", 512)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, marker := filepath.Join(dir, "out"), fmt.Sprintf("reason-test-%d", os.Getpid())
+	p := start(t, nil, "run", "--engine-cmd", "burn-engine "+marker+" {batch} {port}", "--dataset", "jsonl:"+trace, "--num-requests", "512",
+		"--concurrency", "2", "--warmup", "0", "--idle", "0s", "--certify=false", "--report=false", "--out", out)
+	eventually(t, "row", func() bool {
+		rows, _, err := results.ReadRequests(filepath.Join(results.CellDir(out, "b1-c2-r1"), results.RequestsFile))
+		return err == nil && len(rows) > 0
+	})
+	if err := exec.Command("pkill", "-KILL", "-f", "^burn-engine "+marker).Run(); err != nil {
+		t.Fatalf("kill the engine: %v", err)
+	}
+	code, why := p.wait(t), reasons(p.stderr.String())
+	if code != 1 || len(why) != 1 || !strings.HasPrefix(why[0], "cfu run: the engine ended in mid-run: ") {
+		t.Errorf("got exit %d and %q, want 1 and one line that says that the engine ended", code, why)
+	}
+	if !strings.Contains(p.stdout.String(), "invalid: incomplete") {
+		t.Errorf("got %q on stdout, want the cell's row with its verdict", &p.stdout)
+	}
+}
+
+// TestAlso: what follows from the same cause is no reason of its own.
+func TestAlso(t *testing.T) {
+	full := fmt.Errorf("write a: %w", &fs.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC})
+	fuller := fmt.Errorf("write b: %w", syscall.ENOSPC)
+	missing, other := fmt.Errorf("open c: %w", syscall.ENOENT), errors.New("the engine ended")
+	for _, c := range []struct {
+		about       string
+		first, next error
+		want        string
+	}{
+		{"the disk is full for both", full, fuller, full.Error()},
+		{"two system errors", full, missing, full.Error() + "\n" + missing.Error()},
+		{"one is none of the system's", other, full, other.Error() + "\n" + full.Error()},
+		{"only the second failed", nil, full, full.Error()},
+		{"only the first failed", other, nil, other.Error()},
+	} {
+		if got := also(c.first, c.next); got == nil || got.Error() != c.want {
+			t.Errorf("%s: got %q, want %q", c.about, got, c.want)
+		}
+	}
+	if err := also(nil, nil); err != nil {
+		t.Errorf("got %q, want no error from none", err)
+	}
+}

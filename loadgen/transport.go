@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"cfubench/loadgen/rxtime"
 )
 
 // newTransport is the one HTTP/1.1 transport of a client: no proxy, no
@@ -44,7 +46,7 @@ func newTransport(o Options, now func() time.Duration) (*http.Transport, error) 
 			if err != nil {
 				return nil, err
 			}
-			return &conn{Conn: inner, now: now}, nil
+			return &conn{Conn: rxtime.Wrap(inner), now: now}, nil
 		},
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: 10 * time.Second,
@@ -56,9 +58,10 @@ func newTransport(o Options, now func() time.Duration) (*http.Transport, error) 
 
 // conn stamps its traffic. HTTP/1.1 has one request at a time on it, so the
 // last write before an answer is the request's, and the last read is the
-// arrival of whatever the body just returned.
+// arrival of whatever the body just returned: where the kernel says when it
+// received it, the client's own wait for a processor is not in the stamp.
 type conn struct {
-	net.Conn
+	*rxtime.Conn
 	now         func() time.Duration
 	wrote, read atomic.Int64
 	// users counts the requests that have had the connection: once a body has
@@ -76,7 +79,9 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.read.Store(int64(c.now()))
+		// Never before what it answers or what came before it, whatever the
+		// clock of the kernel's stamps does.
+		c.read.Store(max(int64(c.now()-c.Lag()), c.read.Load(), c.wrote.Load()))
 	}
 	return n, err
 }

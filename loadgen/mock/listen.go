@@ -4,10 +4,12 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"cfubench/loadgen/rxtime"
 )
 
 // stampedListener stamps the reads of its connections, so that a request's
-// arrival does not hold the time until its handler runs.
+// arrival does not hold the time until the server's threads run.
 type stampedListener struct {
 	net.Listener
 	now func() time.Duration
@@ -18,11 +20,11 @@ func (l stampedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stampedConn{Conn: c, now: l.now}, nil
+	return &stampedConn{Conn: rxtime.Wrap(c), now: l.now}, nil
 }
 
 type stampedConn struct {
-	net.Conn
+	*rxtime.Conn
 	now  func() time.Duration
 	read atomic.Int64
 }
@@ -32,7 +34,7 @@ type stampedConn struct {
 func (c *stampedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && len(p) > 1 {
-		c.read.Store(int64(c.now()))
+		c.read.Store(int64(c.now() - c.Lag()))
 	}
 	return n, err
 }

@@ -78,6 +78,7 @@ type Client struct {
 	origin    time.Time
 	extra     []byte // spliced before the body's closing brace
 	buffers   sync.Pool
+	headStart headStart
 }
 
 // NewClient checks the options and returns a client that has no connection
@@ -103,8 +104,9 @@ func NewClient(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{options: o, origin: time.Now(), extra: extra}
+	c.headStart.set(firstHeadStart)
 	c.buffers.New = func() any { return new(scanner) }
-	if c.transport, err = newTransport(o, c.now); err != nil {
+	if c.transport, err = newTransport(o, c.now, &c.headStart); err != nil {
 		return nil, err
 	}
 	config := openai.DefaultConfig(o.APIKey)

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ type exchange struct {
 	due    time.Duration
 	cancel context.CancelCauseFunc
 	conn   *conn
-	user   int64 // which of the connection's users this is
+	user   int64         // which of the connection's users this is
+	woken  time.Duration // when it was to wake up to be in time, 0 if it came too late to sleep
 	sent   time.Duration
 	ended  time.Duration
 	atEnd  bool // the body was read to its end
@@ -75,6 +77,9 @@ func (x *exchange) run(ctx context.Context, call Call) error {
 	}
 	err = x.cause(ctx, x.read(call))
 	x.ended = c.now() // the drain is no part of the request
+	if err == nil {
+		x.ended = x.arrived()
+	}
 	return err
 }
 
@@ -95,6 +100,10 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	if x.conn != nil {
 		x.user = x.conn.users.Add(1)
 		x.conn.wrote.Store(0)
+		if x.woken > 0 {
+			x.conn.woken.Store(int64(x.woken))
+			x.conn.due.Store(int64(x.due))
+		}
 	}
 }
 
@@ -167,7 +176,10 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 	if err := splice(req, d.client.extra); err != nil {
 		return nil, err
 	}
-	if err := sleepUntil(req.Context(), x.due, d.client.now); err != nil {
+	if wake := x.due - d.client.headStart.get(); wake > d.client.now() {
+		x.woken = wake
+	}
+	if err := sleepUntil(req.Context(), cmp.Or(x.woken, x.due), d.client.now); err != nil {
 		return nil, err
 	}
 	resp, err := d.client.transport.RoundTrip(req)

@@ -21,7 +21,7 @@ import (
 // compression, no cap on connections (a cap would queue requests inside the
 // client and the queue would show as the server's latency), and idle
 // connections kept for as long as the server keeps them.
-func newTransport(o Options, now func() time.Duration) (*http.Transport, error) {
+func newTransport(o Options, now func() time.Duration, headStart *headStart) (*http.Transport, error) {
 	idle := o.Connections
 	if idle <= 0 {
 		idle = 512
@@ -46,7 +46,7 @@ func newTransport(o Options, now func() time.Duration) (*http.Transport, error) 
 			if err != nil {
 				return nil, err
 			}
-			return &conn{Conn: rxtime.Wrap(inner), now: now}, nil
+			return &conn{Conn: rxtime.Wrap(inner), now: now, headStart: headStart}, nil
 		},
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: 10 * time.Second,
@@ -63,7 +63,11 @@ func newTransport(o Options, now func() time.Duration) (*http.Transport, error) 
 type conn struct {
 	*rxtime.Conn
 	now         func() time.Duration
+	headStart   *headStart
 	wrote, read atomic.Int64
+	// due is the time before which the request may not be written, woken when
+	// it was to wake up for that; 0 once that has been seen to.
+	due, woken atomic.Int64
 	// users counts the requests that have had the connection: once a body has
 	// been read to its end, the next request may already be writing.
 	users atomic.Int64
@@ -72,6 +76,11 @@ type conn struct {
 // Write stamps before the system call: after it the thread may have been
 // preempted by the server that it has woken.
 func (c *conn) Write(p []byte) (int, error) {
+	if due := time.Duration(c.due.Swap(0)); due > 0 {
+		c.headStart.took(c.now() - time.Duration(c.woken.Load()))
+		for c.now() < due { // for longestHeadStart at most
+		}
+	}
 	c.wrote.Store(int64(c.now()))
 	return c.Conn.Write(p)
 }

@@ -37,16 +37,18 @@ func TestRequestBody(t *testing.T) {
 		} `json:"stream_options"`
 		Extra map[string]int `json:"x_extra"`
 	}
-	var got body
-	var header http.Header
-	var path string
+	type request struct {
+		path   string
+		header http.Header
+		body   body
+	}
+	requests := make(chan request, 1)
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		path, header = req.URL.Path, req.Header.Clone()
-		d := json.NewDecoder(req.Body)
-		got = body{}
-		if err := d.Decode(&got); err != nil {
+		r := request{path: req.URL.Path, header: req.Header.Clone()}
+		if err := json.NewDecoder(req.Body).Decode(&r.body); err != nil {
 			t.Errorf("body: %v", err)
 		}
+		requests <- r
 		answer(2)(w, req)
 	}))
 	o := Options{BaseURL: url, Model: "the model", IgnoreEOS: true, Salt: "salt", APIKey: "k", ExtraBody: map[string]any{"x_extra": map[string]int{"a": 1}}}
@@ -58,9 +60,11 @@ func TestRequestBody(t *testing.T) {
 	if !r.OK() {
 		t.Fatal(r.Err)
 	}
-	if path != "/v1/chat/completions" || header.Get("Authorization") != "Bearer k" || len(header["Idempotency-Key"]) != 0 {
-		t.Errorf("got path %s, header %v; want /v1/chat/completions, the key as bearer, no idempotency key", path, header)
+	seen := <-requests
+	if seen.path != "/v1/chat/completions" || seen.header.Get("Authorization") != "Bearer k" || len(seen.header["Idempotency-Key"]) != 0 {
+		t.Errorf("got path %s, header %v; want /v1/chat/completions, the key as bearer, no idempotency key", seen.path, seen.header)
 	}
+	got := seen.body
 	if got.Model != "the model" || got.MaxTokens != 17 || !got.Stream || got.Temperature == nil || *got.Temperature != 0 || !got.IgnoreEOS || !got.Options.IncludeUsage || got.Extra["a"] != 1 {
 		t.Errorf("got %+v, want model, max_tokens 17, stream, temperature 0, ignore_eos, usage and the extra field", got)
 	}
@@ -73,8 +77,10 @@ func TestRequestBody(t *testing.T) {
 	if r := client(t, o).Do(context.Background(), call, 0, since()); !r.OK() {
 		t.Fatal(r.Err)
 	}
-	if path != "/v1/completions" || got.Prompt != "salt one\ntwo\nsay \"é\" </script>" || got.IgnoreEOS || *got.Temperature != 0.5 {
-		t.Errorf("got path %s, %+v; want /v1/completions, one prompt of all messages, no ignore_eos, the user's temperature", path, got)
+	seen = <-requests
+	got = seen.body
+	if seen.path != "/v1/completions" || got.Prompt != "salt one\ntwo\nsay \"é\" </script>" || got.IgnoreEOS || *got.Temperature != 0.5 {
+		t.Errorf("got path %s, %+v; want /v1/completions, one prompt of all messages, no ignore_eos, the user's temperature", seen.path, got)
 	}
 }
 

@@ -326,13 +326,15 @@ func TestCancelledRunsLeakNothing(t *testing.T) {
 // Live shows the run while it goes on.
 func TestLive(t *testing.T) {
 	live := new(Live)
-	var events, inFlight int64
+	var events, inFlight atomic.Int64 // written by the server's goroutine
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		io.WriteString(w, hello+world)
 		w.(http.Flusher).Flush()
 		for range 1000 {
-			if events, inFlight = live.Tokens.Load(), live.InFlight.Load(); events == 2 {
+			events.Store(live.Tokens.Load())
+			inFlight.Store(live.InFlight.Load())
+			if events.Load() == 2 {
 				break
 			}
 			time.Sleep(time.Millisecond)
@@ -340,8 +342,8 @@ func TestLive(t *testing.T) {
 		io.WriteString(w, finish+usage+done)
 	}))
 	_, _, err := collect(t, context.Background(), client(t, Options{BaseURL: url}), Load{Concurrency: 1, Live: live}, trace(1, 2))
-	if err != nil || events != 2 || inFlight != 1 {
-		t.Errorf("in mid-stream: got %d tokens, %d in flight, error %v; want 2, 1, nil", events, inFlight, err)
+	if err != nil || events.Load() != 2 || inFlight.Load() != 1 {
+		t.Errorf("in mid-stream: got %d tokens, %d in flight, error %v; want 2, 1, nil", events.Load(), inFlight.Load(), err)
 	}
 	if live.Done.Load() != 1 || live.InFlight.Load() != 0 || live.Errors.Load() != 0 {
 		t.Errorf("at the end: got %d done, %d in flight, %d errors; want 1, 0, 0", live.Done.Load(), live.InFlight.Load(), live.Errors.Load())

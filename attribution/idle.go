@@ -12,9 +12,9 @@ import (
 // by side.
 type Idle struct {
 	// Loaded is the power with the server up and its model in memory, Bare the
-	// power without the server, zero if it was not measured.
+	// power before there was a server, zero if it was not measured.
 	Loaded, Bare meter.Power
-	// Known: Loaded was measured. HasBare: Bare was.
+	// Known: Loaded was measured. HasBare: Bare was, or needs no measuring.
 	Known, HasBare bool
 	// Drift is the loaded idle power after the run over that before it, less
 	// one; zero if only one was measured.
@@ -61,6 +61,22 @@ func MeasureIdle(c *Curve, before, after Window) (Idle, []Warning) {
 	}
 	idle.Known = true
 	return idle, warnings
+}
+
+// MeasureBare takes the bare idle power from bare, the curve over window w in
+// which no server ran; nil is none. A model of the server's own processes
+// counts nothing without them: its bare idle is zero and known without one.
+func (i *Idle) MeasureBare(d meter.Domain, bare *Curve, w Window) []Warning {
+	i.Bare, i.HasBare = 0, d.Scope == meter.ScopeProcess
+	if i.HasBare || bare == nil || w.Length() <= 0 {
+		return nil
+	}
+	p, e := bare.MeanPower(w)
+	if !e.HasEnergy {
+		return []Warning{{"bare_idle", d.Name, w.Start, fmt.Sprintf("bare idle window without energy %v", e.Flags)}}
+	}
+	i.Bare, i.HasBare = p, true
+	return nil
 }
 
 // Figures are the three readings of one energy: all of it, what is above

@@ -55,6 +55,43 @@ func TestMeasureIdle(t *testing.T) {
 	}
 }
 
+// Bare idle is measured where it can be, and known of a model without it.
+func TestMeasureBare(t *testing.T) {
+	gpu := meter.Domain{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU}
+	model := meter.Domain{Name: "cpu", Kind: meter.KindModel, Scope: meter.ScopeProcess}
+	curve := steadyPower(30*meter.Watt, time.Second)
+	within, beyond := attribution.Window{Start: 100 * ms, End: 900 * ms}, attribution.Window{Start: 5 * time.Second, End: 6 * time.Second}
+	for _, row := range []struct {
+		name   string
+		domain meter.Domain
+		curve  *attribution.Curve
+		window attribution.Window
+		want   meter.Power
+		has    bool
+		warn   string
+	}{
+		{"a window before the server is its power", gpu, curve, within, 30 * meter.Watt, true, ""},
+		{"without readings there is none", gpu, nil, within, 0, false, ""},
+		{"without a window there is none", gpu, curve, attribution.Window{}, 0, false, ""},
+		{"a window that the readings do not cover is a warning", gpu, curve, beyond, 0, false, "bare_idle"},
+		{"a model of the server's processes has nothing to count without them", model, nil, attribution.Window{}, 0, true, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			idle := attribution.Idle{Loaded: 50 * meter.Watt, Known: true}
+			warnings := idle.MeasureBare(row.domain, row.curve, row.window)
+			if off := (idle.Bare - row.want).Watts(); math.Abs(off) > 0.2 || idle.HasBare != row.has {
+				t.Errorf("got bare %v (known: %v), want %v (%v)", idle.Bare, idle.HasBare, row.want, row.has)
+			}
+			if idle.Loaded != 50*meter.Watt || !idle.Known {
+				t.Errorf("got loaded idle %v, want it left alone", idle.Loaded)
+			}
+			if row.warn == "" && len(warnings) > 0 || row.warn != "" && (len(warnings) != 1 || warnings[0].Code != row.warn) {
+				t.Errorf("got warnings %v, want %q", warnings, row.warn)
+			}
+		})
+	}
+}
+
 func TestThreeFiguresStandSideBySide(t *testing.T) {
 	w := attribution.Window{Start: time.Second, End: 3 * time.Second}
 	for _, row := range []struct {

@@ -15,7 +15,7 @@ import (
 )
 
 // summarizeCell reads the tables of one cell and measures them.
-func summarizeCell(dir string, run Run, cell Cell, slo loadgen.SLO, o Options) (CellSummary, error) {
+func summarizeCell(dir string, run Run, cell Cell, bare BareCurves, slo loadgen.SLO, o Options) (CellSummary, error) {
 	c := CellSummary{
 		Cell: cell.ID, Batch: cell.Batch, Concurrency: cell.Concurrency, Rate: cell.Rate, RateInf: cell.RateInf, Repeat: cell.Repeat,
 	}
@@ -44,16 +44,16 @@ func summarizeCell(dir string, run Run, cell Cell, slo loadgen.SLO, o Options) (
 	steps := t.inFlight()
 	steady, refused := t.steadyWindow(cell)
 	c.SteadyRefused = refused
-	var drift map[string]Figure
-	c.IdleWatts, _, drift = j.idle(cell)
+	idle, drift := j.idle(cell, bare)
+	c.IdleWatts, c.BareIdleWatts = idle.loaded, idle.bare
 	c.CachedShare = t.cachedShare()
 
 	c.Whole = t.measure(cell.Window, steps, slo)
-	c.Whole.Energy = j.measure(cell.Window, c.Whole, j.counter(cell.Window), c.IdleWatts)
+	c.Whole.Energy = j.measure(cell.Window, c.Whole, j.counter(cell.Window), idle)
 	window := cell.Window
 	if refused == "" {
 		m := t.measure(steady, steps, slo)
-		m.Energy = j.measure(steady, m, j.used(steady), c.IdleWatts)
+		m.Energy = j.measure(steady, m, j.used(steady), idle)
 		c.Steady, window = &m, steady
 	}
 	c.BatchMeans = t.batchMeans(window, j)
@@ -95,7 +95,7 @@ func (t *requestTable) measure(w attribution.Window, steps []step, slo loadgen.S
 
 // measure relates the energy e of window w to what m says was done in it. It is
 // nil without a meter.
-func (j *joules) measure(w attribution.Window, m Measures, e estimate, idleWatts Figure) *EnergyMeasures {
+func (j *joules) measure(w attribution.Window, m Measures, e estimate, idle idleWatts) *EnergyMeasures {
 	if len(j.curves) == 0 {
 		return nil
 	}
@@ -112,7 +112,8 @@ func (j *joules) measure(w attribution.Window, m Measures, e estimate, idleWatts
 		out.PerSLORequest = per(float64(e.value), float64(m.SLORequests))
 	}
 	out.EnergyDelay = out.PerRequest * m.Latency.Mean
-	out.AboveIdlePerReq = per(float64(e.value)-float64(idleWatts)*m.Seconds, float64(m.Completed))
+	out.AboveLoadedIdle = per(float64(e.value)-float64(idle.loaded)*m.Seconds, float64(m.Completed))
+	out.AboveBareIdle = per(float64(e.value)-float64(idle.bare)*m.Seconds, float64(m.Completed))
 	return out
 }
 

@@ -119,28 +119,34 @@ func (j *joules) sum(value func(*attribution.Curve) (meter.Energy, bool), w attr
 	return total
 }
 
-// idle is the sum of the domains' loaded idle power, and the largest drift.
-func (j *joules) idle(cell Cell) (watts, drift Figure, perDomain map[string]Figure) {
-	perDomain = map[string]Figure{}
-	drift = Unknown()
-	for _, c := range j.curves {
-		idle, _ := attribution.MeasureIdle(c, cell.IdleBefore, cell.IdleAfter)
-		if !idle.Known {
-			watts = Unknown()
-			continue
-		}
-		watts += Figure(idle.Loaded.Watts())
-		if cell.IdleBefore.Length() > 0 && cell.IdleAfter.Length() > 0 {
-			perDomain[c.Domain().Name] = Figure(idle.Drift)
-			if !drift.Known() || math.Abs(idle.Drift) > math.Abs(float64(drift)) {
-				drift = Figure(idle.Drift)
-			}
-		}
-	}
+// idleWatts is the sum of the summed domains' power while nothing is asked, with
+// the server and without; unknown where one of them is.
+type idleWatts struct{ loaded, bare Figure }
+
+// idle is the idle power of the summed domains, and the drift of each.
+func (j *joules) idle(cell Cell, bare BareCurves) (watts idleWatts, drift map[string]Figure) {
+	drift = map[string]Figure{}
 	if len(j.curves) == 0 {
-		watts = Unknown()
+		return idleWatts{Unknown(), Unknown()}, drift
 	}
-	return watts, drift, perDomain
+	for _, c := range j.curves {
+		// The warnings are those of attribution, which prints them.
+		idle, _ := attribution.MeasureIdle(c, cell.IdleBefore, cell.IdleAfter)
+		_ = bare.Measure(c.Domain(), &idle)
+		loaded, without := Unknown(), Unknown()
+		if idle.Known {
+			loaded = Figure(idle.Loaded.Watts())
+		}
+		if idle.HasBare {
+			without = Figure(idle.Bare.Watts())
+		}
+		watts.loaded += loaded // unknown stays unknown
+		watts.bare += without
+		if idle.Known && cell.IdleBefore.Length() > 0 && cell.IdleAfter.Length() > 0 {
+			drift[c.Domain().Name] = Figure(idle.Drift)
+		}
+	}
+	return watts, drift
 }
 
 // health is what the readings of each summed domain show over w.

@@ -21,6 +21,8 @@ const (
 	MetricGoodput          = "goodput_per_s"
 	MetricPower            = "mean_power_w"
 	MetricEnergyPerRequest = "energy_per_request_j"
+	MetricAboveLoadedIdle  = "above_loaded_idle_per_request_j"
+	MetricAboveBareIdle    = "above_bare_idle_per_request_j"
 	MetricEnergyPerToken   = "energy_per_output_token_j"
 	MetricEnergyPerSLO     = "energy_per_slo_request_j"
 	MetricEnergyDelay      = "energy_delay_js"
@@ -67,6 +69,8 @@ func Metrics() []Metric {
 		{MetricGoodput, "req/s", "goodput", false, plain(func(m Measures) Figure { return m.Goodput })},
 		{MetricPower, "W", "mean power", true, energy(func(e EnergyMeasures) Figure { return e.MeanWatts })},
 		{MetricEnergyPerRequest, "J", "energy per request", true, energy(func(e EnergyMeasures) Figure { return e.PerRequest })},
+		{MetricAboveLoadedIdle, "J", "energy per request above loaded idle", true, energy(func(e EnergyMeasures) Figure { return e.AboveLoadedIdle })},
+		{MetricAboveBareIdle, "J", "energy per request above bare idle", true, energy(func(e EnergyMeasures) Figure { return e.AboveBareIdle })},
 		{MetricEnergyPerToken, "J", "energy per output token", true, energy(func(e EnergyMeasures) Figure { return e.PerOutputToken })},
 		{MetricEnergyPerSLO, "J", "energy per request within the SLO", true, energy(func(e EnergyMeasures) Figure { return e.PerSLORequest })},
 		{MetricEnergyDelay, "J·s", "energy-delay product", true, energy(func(e EnergyMeasures) Figure { return e.EnergyDelay })},

@@ -30,7 +30,9 @@ type Run struct {
 	LeftOut []meter.Refusal `json:"left_out"`
 	// Certificate is the client's own measured error (loadgen's certificate).
 	Certificate json.RawMessage `json:"certificate,omitempty"`
-	Cells       []Cell          `json:"cells"`
+	// BareIdle is the host before the first server was launched.
+	BareIdle *BareIdle `json:"bare_idle,omitempty"`
+	Cells    []Cell    `json:"cells"`
 	// RateSearches are the outcomes of --find-rate, one a batch size.
 	RateSearches []RateSearch `json:"rate_searches,omitempty"`
 	Warnings     []string     `json:"warnings,omitempty"`

@@ -30,6 +30,8 @@ type Summary struct {
 	// Validity is the worst of the cells', with what is wrong with the run.
 	Validity Validity      `json:"validity"`
 	Cells    []CellSummary `json:"cells"`
+	// BareIdle says why no power without a server was measured, "" if it was.
+	BareIdle string `json:"bare_idle_not_measured,omitempty"`
 	// Inventory and LifetimeInferences are what the footprint was made with.
 	Inventory          string `json:"inventory,omitempty"`
 	LifetimeInferences Figure `json:"lifetime_inferences"`
@@ -58,8 +60,11 @@ type CellSummary struct {
 	Conventions []ConventionSummary `json:"conventions,omitempty"`
 	Spread      *SpreadSummary      `json:"convention_spread,omitempty"`
 	Footprint   []CategoryFootprint `json:"footprint,omitempty"`
-	IdleWatts   Figure              `json:"idle_watts"`
-	CachedShare Figure              `json:"cached_share"`
+	// IdleWatts is the power of the summed domains with the server up and
+	// nothing asked of it, BareIdleWatts before there was a server.
+	IdleWatts     Figure `json:"idle_watts"`
+	BareIdleWatts Figure `json:"bare_idle_watts"`
+	CachedShare   Figure `json:"cached_share"`
 	// BatchMeans are means over batches of consecutive requests of the steady
 	// window (else of the whole), by metric: what differences within one run
 	// are tested on.
@@ -101,20 +106,23 @@ type Measures struct {
 // EnergyMeasures is the energy of one window: all of it, over what was done in
 // it. Failed requests' energy is in the sum and not in the count.
 type EnergyMeasures struct {
-	Kind              string   `json:"kind"`
-	Joules            Figure   `json:"energy_j"`
-	Lo                Figure   `json:"lo_j"`
-	Hi                Figure   `json:"hi_j"`
-	MeanWatts         Figure   `json:"mean_power_w"`
-	PerRequest        Figure   `json:"per_request_j"`
-	PerRequestMean    Interval `json:"per_request_mean_j"` // by batch means
-	PerOutputToken    Figure   `json:"per_output_token_j"`
-	PerToken          Figure   `json:"per_token_j"`
-	TokensPerJoule    Figure   `json:"output_tokens_per_j"`
-	PerSLORequest     Figure   `json:"per_slo_request_j"`
-	EnergyDelay       Figure   `json:"energy_delay_js"`        // J/request × mean latency
-	AboveIdlePerReq   Figure   `json:"above_idle_per_request"` // J, loaded idle power taken off
-	WindowUncertainty Figure   `json:"bracket_ratio"`          // (hi−lo)/energy
+	Kind           string   `json:"kind"`
+	Joules         Figure   `json:"energy_j"`
+	Lo             Figure   `json:"lo_j"`
+	Hi             Figure   `json:"hi_j"`
+	MeanWatts      Figure   `json:"mean_power_w"`
+	PerRequest     Figure   `json:"per_request_j"`
+	PerRequestMean Interval `json:"per_request_mean_j"` // by batch means
+	PerOutputToken Figure   `json:"per_output_token_j"`
+	PerToken       Figure   `json:"per_token_j"`
+	TokensPerJoule Figure   `json:"output_tokens_per_j"`
+	PerSLORequest  Figure   `json:"per_slo_request_j"`
+	EnergyDelay    Figure   `json:"energy_delay_js"` // J/request × mean latency
+	// PerRequest less what idle power would have used in the window: with the
+	// server up, and without one.
+	AboveLoadedIdle   Figure `json:"above_loaded_idle_per_request_j"`
+	AboveBareIdle     Figure `json:"above_bare_idle_per_request_j"`
+	WindowUncertainty Figure `json:"bracket_ratio"` // (hi−lo)/energy
 }
 
 // ConventionSummary is how one convention divides a cell's energy.
@@ -215,11 +223,16 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 	if n, err := strconv.ParseFloat(made["lifetime_inferences"], 64); err == nil {
 		s.LifetimeInferences = Figure(n)
 	}
+	bare, err := ReadBareIdle(dir, run)
+	if err != nil {
+		return Summary{}, err
+	}
+	s.BareIdle = bare.NotMeasured
 	for _, cell := range run.Cells {
 		if o.Only != nil && !o.Only(cell) {
 			continue
 		}
-		c, err := summarizeCell(dir, run, cell, slo, o)
+		c, err := summarizeCell(dir, run, cell, bare, slo, o)
 		if err != nil {
 			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)
 		}

@@ -178,7 +178,7 @@ func TestFiguresOfOneCell(t *testing.T) {
 	m := s.Cells[0].Whole
 	near := func(name string, got results.Figure, want float64) {
 		t.Helper()
-		if math.Abs(float64(got)-want) > 1e-6*math.Abs(want)+2e-9 {
+		if !(math.Abs(float64(got)-want) <= 1e-6*math.Abs(want)+2e-9) { // unknown is not near
 			t.Errorf("%s = %v, want %v", name, got, want)
 		}
 	}
@@ -225,6 +225,18 @@ func TestFiguresOfOneCell(t *testing.T) {
 	near("J per request within the SLO", e.PerSLORequest, sum.Joules()/float64(met))
 	near("energy-delay product", e.EnergyDelay, sum.Joules()/float64(len(latency))*mean(latency))
 	near("mean power", e.MeanWatts, sum.Joules()/seconds)
+	// Two idle powers, two figures: none is taken off the energy itself. The idle
+	// powers are the simulated server's, to the register's last step.
+	idle, bare := spec.Server.Idle.Watts(), spec.Server.Bare.Watts()
+	above := func(name string, got, power results.Figure, watts float64) {
+		t.Helper()
+		near(name, got, (sum.Joules()-float64(power)*seconds)/float64(len(latency)))
+		if !(math.Abs(float64(power)-watts) < 0.05) {
+			t.Errorf("%s: got %v W of idle power, want %v", name, power, watts)
+		}
+	}
+	above("above loaded idle", e.AboveLoadedIdle, s.Cells[0].IdleWatts, idle)
+	above("above bare idle", e.AboveBareIdle, s.Cells[0].BareIdleWatts, bare)
 	if e.Lo > e.Joules || e.Joules > e.Hi {
 		t.Errorf("energy %v is outside its bracket %v to %v", e.Joules, e.Lo, e.Hi)
 	}

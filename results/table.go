@@ -17,6 +17,7 @@ import (
 const (
 	RunFile       = "run.json"
 	CellsDir      = "cells"
+	BareDir       = "bare-idle" // what was metered before the first server
 	RequestsFile  = "requests.arrow"
 	ReadingsFile  = "readings.arrow"
 	EnergyFile    = "energy.arrow"

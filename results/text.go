@@ -14,6 +14,7 @@ func (s Summary) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	s.header(&b)
 	s.table(&b)
+	s.idleTable(&b)
 	s.findings(&b)
 	_, err := io.WriteString(w, b.String())
 	return err

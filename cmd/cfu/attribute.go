@@ -100,6 +100,9 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 	if len(run.Cells) == 0 {
 		return fmt.Errorf("%s has no cell: nothing was measured", dir)
 	}
+	if o.bare, err = results.ReadBareIdle(dir, run); err != nil {
+		return err
+	}
 	var cells []cellEnergy
 	for _, cell := range run.Cells {
 		if err := ctx.Err(); err != nil {

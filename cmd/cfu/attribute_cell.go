@@ -21,6 +21,7 @@ import (
 type attributeOptions struct {
 	conventions, weights string
 	params               attribution.Params
+	bare                 results.BareCurves // of the run
 }
 
 // cellEnergy is what attributing one cell gave, beside its table.
@@ -77,6 +78,11 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 	meta[results.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
 	meta[results.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
 	meta["token_weights"] = o.weights
+	summed := make(map[string]bool)
+	kept, _ := meter.Antichain(readings.Domains)
+	for _, d := range kept {
+		summed[d.Name] = true
+	}
 	// The metadata stand before the rows, so the curves come first: they are
 	// small beside the readings, which are then no longer needed.
 	var curves []*attribution.Curve
@@ -84,13 +90,17 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 		curve, warnings := attribution.NewCurve(calibrated(d, run.Domains), readings.ByDomain[i])
 		readings.ByDomain[i] = nil
 		idle, more := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
+		more = append(more, o.bare.Measure(d, &idle)...)
 		out.idle[d.Name] = idle
-		for _, w := range append(warnings, more...) {
+		if summed[d.Name] { // the idle power of the others is in no sum
+			warnings = append(warnings, more...)
+		}
+		for _, w := range warnings {
 			out.warnings = append(out.warnings, w.String())
 		}
 		describeDomain(meta, curve, cell.Window, idle)
 		used := curve.Energy(cell.Window)
-		out.windows = append(out.windows, cellWindow{d.Name, used, idle.Figures(used.Energy, cell.Window)})
+		out.windows = append(out.windows, cellWindow{d.Name, used, idle.Figures(used.Energy, cell.Window), o.bare.NotMeasured})
 		curves = append(curves, curve)
 	}
 	if err := out.survey(meta, divider, curves, conventions); err != nil {
@@ -163,6 +173,7 @@ type cellWindow struct {
 	domain  string
 	energy  attribution.Interval
 	figures attribution.Figures
+	notBare string // why bare idle was not measured, "" if not known
 }
 
 // String is the domain's line: the energy with its bracket, and the figures
@@ -179,8 +190,11 @@ func (e cellWindow) String() string {
 	if e.figures.HasLoaded {
 		loaded = fmt.Sprintf("%.3f J above loaded idle", e.figures.AboveLoaded.Joules())
 	}
-	if e.figures.HasBare {
+	switch {
+	case e.figures.HasBare:
 		bare = fmt.Sprintf("%.3f J above bare idle", e.figures.AboveBare.Joules())
+	case e.notBare != "":
+		bare += " (" + e.notBare + ")"
 	}
 	return fmt.Sprintf("%s: %.3f J in all (%.3f J to %s), %s, %s", e.domain, e.energy.Energy.Joules(), e.energy.Lo.Joules(), hi, loaded, bare)
 }
@@ -280,6 +294,9 @@ func describeDomain(meta map[string]string, c *attribution.Curve, w attribution.
 	meta["window."+name] = string(bounds)
 	if idle.Known {
 		meta["idle_uw."+name] = strconv.FormatInt(int64(idle.Loaded), 10)
+	}
+	if idle.HasBare {
+		meta["bare_idle_uw."+name] = strconv.FormatInt(int64(idle.Bare), 10)
 	}
 }
 

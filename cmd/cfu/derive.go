@@ -50,6 +50,9 @@ func (f derivationFlags) derive(env environment, out string) (summary results.Su
 	if err != nil {
 		return summary, err
 	}
+	if options.bare, err = results.ReadBareIdle(out, run); err != nil {
+		return err
+	}
 	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
 	for _, cell := range run.Cells {
 		energy, err := attributeCell(out, run, cell, options)

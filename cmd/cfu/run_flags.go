@@ -77,7 +77,7 @@ func newRunFlags(fs *pflag.FlagSet) *runFlags {
 	fs.StringSliceVar(&f.meters, "meter", []string{"auto"}, "Meters: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL, or none (for shards whose meter is elsewhere); repeatable.")
 	fs.Float64Var(&f.cpuWatts, "cpu-watts", host.DefaultCPUWatts(), "Watts of one busy core, for the cputime model.")
 	fs.IntVar(&f.expectDevices, "expect-devices", 0, "Number of GPUs that must be metered (0: not checked).")
-	fs.DurationVar(&f.idle, "idle", 2*time.Second, "Length of the idle baselines before and after each cell (0: none).")
+	fs.DurationVar(&f.idle, "idle", 2*time.Second, "Length of the idle baselines before and after each cell, and of the bare one before the first engine is launched (0: none).")
 	fs.StringVar(&f.sysfs, "sysfs", "/sys", "Root below which powercap, hwmon and drm are read.")
 	fs.StringVar(&f.nvmlLibrary, "nvml-library", "", "NVML library `FILE` (default: the driver's own).")
 	fs.DurationVar(&f.poll, "poll", 0, "Sampling period (default: from the measured update period).")

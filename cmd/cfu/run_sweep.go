@@ -92,6 +92,7 @@ func newSweep(env environment, c runConfig) (*sweep, error) {
 		s.record.Started, s.record.Engine, s.record.Domains = old.Started, old.Engine, old.Domains
 		s.record.LeftOut, s.record.ScheduleHash = old.LeftOut, old.ScheduleHash
 		s.record.TraceHash, s.record.RateSearches = old.TraceHash, old.RateSearches
+		s.record.BareIdle = old.BareIdle
 		if s.record.ScheduleHash == nil {
 			s.record.ScheduleHash = map[string]string{}
 		}
@@ -132,6 +133,14 @@ func (s *sweep) measureAll(ctx context.Context) error {
 	}
 	if !s.needsServerTokenizer() {
 		if err := s.openTrace(ctx, nil); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(s.config.batches, func(b int) bool { return !s.allDone(b) }) {
+		if err := s.bareIdle(ctx); err != nil {
+			if ctx.Err() != nil {
+				return interruptedError(s.config.out)
+			}
 			return err
 		}
 	}

@@ -26,12 +26,19 @@ type Watch struct {
 // word: 700 W over it are 0.7 J at each end of every window.
 const vagueClock = time.Millisecond
 
+// NoEngine stands for the engine's process where there is none.
+const NoEngine = -1
+
 // NewWatch returns the watch of a set's devices from now on. pid is the
-// engine's process, 0 if it is not known: then nobody can be called foreign.
+// engine's process, 0 if it is not known: then nobody can be called foreign;
+// with NoEngine everybody is.
 func NewWatch(s Set, pid int) *Watch {
 	var own func(int) bool
-	if pid > 0 {
+	switch {
+	case pid > 0:
 		own = func(p int) bool { return descends("/proc", p, pid) }
+	case pid == NoEngine:
+		own = func(int) bool { return false }
 	}
 	w := &Watch{gpus: nvml.NewObserver(s.Sources, own)}
 	for _, src := range s.Sources {

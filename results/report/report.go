@@ -38,6 +38,9 @@ type document struct {
 	Verdict           string // CSS class
 	Columns           []string
 	Rows              []results.TableRow
+	IdleColumns       []string
+	IdleRows          []results.TableRow
+	IdleNote          string
 	Sections          []section
 	Findings          []finding
 	Sensors           []sensorRow
@@ -102,6 +105,8 @@ func build(run results.Run, s results.Summary) document {
 		d.EnergyKind = s.MeterKind + ": measured"
 	}
 	d.Columns, d.Rows = results.TableOf(s)
+	d.IdleColumns, d.IdleRows = results.IdleTableOf(s)
+	d.IdleNote = s.IdleNote()
 	d.Sections = sections(s)
 	d.Findings = findings(s)
 	for _, c := range s.Cells {

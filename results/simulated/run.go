@@ -50,8 +50,9 @@ type Server struct {
 	Contention float64
 	// PrefillTime is per prompt token.
 	PrefillTime time.Duration
-	// Power while idle, and what the first and each further active request add.
-	Idle, First, Further meter.Power
+	// Power without the server and while it is idle, and what the first and each
+	// further active request add.
+	Bare, Idle, First, Further meter.Power
 	// Noise is the standard deviation of a request's speed, relative, and
 	// Correlation that of one request's noise with the next's.
 	Noise, Correlation float64
@@ -61,11 +62,12 @@ type Server struct {
 	Chunk int
 }
 
-// DefaultServer is a small server: 20 ms a token, 40 W idle.
+// DefaultServer is a small server: 20 ms a token, 40 W idle, on a
+// host that draws 25 W without it.
 func DefaultServer() Server {
 	return Server{
 		TokenTime: 20 * time.Millisecond, Contention: 0.08, PrefillTime: 400 * time.Microsecond,
-		Idle: 40 * meter.Watt, First: 45 * meter.Watt, Further: 6 * meter.Watt,
+		Bare: 25 * meter.Watt, Idle: 40 * meter.Watt, First: 45 * meter.Watt, Further: 6 * meter.Watt,
 		Noise: 0.05, Correlation: 0.3, Prompt: 120, Output: 40, Chunk: 1,
 	}
 }
@@ -91,6 +93,9 @@ func (s Spec) Write(dir string) (results.Run, error) {
 		Name: domain.Name, Device: domain.Device, Source: domain.Source, Kind: domain.Kind, Scope: domain.Scope,
 		Quantum: domain.Quantum, Limit: domain.Limit, UpdatePeriod: domain.UpdatePeriod, Poll: Poll, Note: domain.Note,
 	}}
+	if err := s.writeBareIdle(dir, &run, domain); err != nil {
+		return run, err
+	}
 	var footprint []lca.Row
 	var inventory lca.Inventory
 	if s.Inventory != "" {
@@ -159,6 +164,24 @@ func (s Spec) cells(batch int) []results.Cell {
 	return cells
 }
 
+// writeBareIdle simulates the host before its server. A model of the server's
+// processes has none to read.
+func (s Spec) writeBareIdle(dir string, run *results.Run, domain meter.Domain) error {
+	run.BareIdle = &results.BareIdle{Window: attribution.Window{Start: Poll, End: idleTime}}
+	if domain.Kind == meter.KindModel {
+		run.BareIdle = &results.BareIdle{NotMeasured: "simulated model"}
+		return nil
+	}
+	folder := filepath.Join(dir, results.BareDir)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	bare := s
+	bare.Server.Idle = s.Server.Bare
+	readings := bare.readings(rand.New(rand.NewPCG(s.Seed, 0)), nil, idleTime+Poll, domain)
+	return writeReadings(filepath.Join(folder, results.ReadingsFile), domain, readings, nil)
+}
+
 // writeCell simulates one cell and writes its tables.
 func (s Spec) writeCell(dir string, cell *results.Cell, domain meter.Domain, inventory lca.Inventory) ([]lca.Row, error) {
 	folder := results.CellDir(dir, cell.ID)
@@ -174,7 +197,7 @@ func (s Spec) writeCell(dir string, cell *results.Cell, domain meter.Domain, inv
 			records[i].Err, records[i].Status, records[i].FinishReason = "HTTP 500", 500, ""
 		}
 	}
-	cell.IdleBefore = attribution.Window{Start: 0, End: idleTime}
+	cell.IdleBefore = attribution.Window{Start: Poll, End: idleTime} // the first reading is not at 0
 	cell.Window = attribution.Window{Start: idleTime, End: end}
 	cell.IdleAfter = attribution.Window{Start: end, End: end + idleTime}
 	cell.Requests = len(records)
@@ -189,16 +212,7 @@ func (s Spec) writeCell(dir string, cell *results.Cell, domain meter.Domain, inv
 		return nil, err
 	}
 	readings := s.readings(rng, records, end+2*idleTime, domain)
-	rw, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), []meter.Domain{domain}, meta)
-	if err != nil {
-		return nil, err
-	}
-	for chunk := range slices.Chunk(readings, 4096) {
-		if err := rw.Write(chunk); err != nil {
-			return nil, err
-		}
-	}
-	if err := rw.Close(); err != nil {
+	if err := writeReadings(filepath.Join(folder, results.ReadingsFile), domain, readings, meta); err != nil {
 		return nil, err
 	}
 	if len(s.Conventions) == 0 {
@@ -213,6 +227,19 @@ func writeRequests(path string, records []loadgen.Record, meta map[string]string
 		return err
 	}
 	for chunk := range slices.Chunk(records, 8192) {
+		if err := w.Write(chunk); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func writeReadings(path string, domain meter.Domain, readings []meter.Reading, meta map[string]string) error {
+	w, err := results.NewReadingsWriter(path, []meter.Domain{domain}, meta)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(readings, 4096) {
 		if err := w.Write(chunk); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,12 +39,19 @@ type Tree struct {
 	Root  string
 	files map[string]*register
 	late  atomic.Int64
+	begun time.Time
 }
 
 type register struct {
 	zone    Zone
 	file    *os.File
 	written atomic.Int64
+
+	mu sync.Mutex
+	// What it had counted when its power last changed, and when that was.
+	counted meter.Energy
+	changed time.Duration
+	power   meter.Power
 }
 
 // width is the fixed number of digits: a register never shrinks under a reader.
@@ -53,7 +61,7 @@ const width = 15
 // write of each a millisecond or as often as the host gets to it.
 func New(tb testing.TB, zones ...Zone) *Tree {
 	tb.Helper()
-	t := &Tree{Root: tb.TempDir(), files: map[string]*register{}}
+	t := &Tree{Root: tb.TempDir(), files: map[string]*register{}, begun: time.Now()}
 	open(tb, t.Root)
 	for _, z := range zones {
 		t.add(tb, z)
@@ -61,14 +69,13 @@ func New(tb testing.TB, zones ...Zone) *Tree {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		start := time.Now()
-		last := start
+		last := time.Now()
 		for tick := time.NewTicker(time.Millisecond); ; {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
-				t.write(time.Since(start))
+				t.write(time.Since(t.begun))
 				now := time.Now()
 				t.late.Store(max(t.late.Load(), int64(now.Sub(last))))
 				last = now
@@ -137,7 +144,7 @@ func (t *Tree) add(tb testing.TB, z Zone) {
 			tb.Fatal(err)
 		}
 	}
-	r := &register{zone: z, file: f}
+	r := &register{zone: z, file: f, counted: z.Start, power: z.Power}
 	t.files[z.Dir] = r
 	if err := r.set(z.Start); err != nil {
 		tb.Fatal(err)
@@ -148,8 +155,25 @@ func (t *Tree) add(tb testing.TB, z Zone) {
 func (t *Tree) write(since time.Duration) {
 	for _, r := range t.files {
 		// A write can fail only while the test is being torn down.
-		_ = r.set(r.zone.Start + meter.EnergyOf(r.zone.Power, since))
+		_ = r.set(r.at(since))
 	}
+}
+
+// at is what the register has counted at a time since the tree began.
+func (r *register) at(since time.Duration) meter.Energy {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counted + meter.EnergyOf(r.power, since-r.changed)
+}
+
+// SetPower lets a zone draw p from now on.
+func (t *Tree) SetPower(dir string, p meter.Power) {
+	r := t.files[dir]
+	now := time.Since(t.begun)
+	counted := r.at(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counted, r.changed, r.power = counted, now, p
 }
 
 // set writes the register, wrapped into its range.

@@ -1,0 +1,60 @@
+package results
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// IdleTableOf sets the energy of a request beside what of it is above idle, one
+// row a valid cell: all of it, above what the loaded server draws when nothing
+// is asked of it, and above what the hardware draws without it. There is no
+// row where nothing was metered.
+func IdleTableOf(s Summary) (columns []string, rows []TableRow) {
+	columns = []string{"cell"}
+	for _, heading := range []string{"loaded idle W", "bare idle W", "J/request", "J above loaded idle", "J above bare idle"} {
+		columns = append(columns, s.joulesHeading(heading))
+	}
+	for _, c := range s.Cells {
+		e := c.Whole.Energy
+		if e == nil || !c.Validity.Valid() {
+			continue
+		}
+		cells := []string{c.Cell}
+		for _, v := range []Figure{c.IdleWatts, c.BareIdleWatts, e.PerRequest, e.AboveLoadedIdle, e.AboveBareIdle} {
+			cells = append(cells, Short(float64(v)))
+		}
+		rows = append(rows, TableRow{cells, c.Validity.Verdict, false})
+	}
+	return columns, rows
+}
+
+// IdleNote says what the table of IdleTableOf cannot: why a column is empty.
+func (s Summary) IdleNote() string {
+	for _, c := range s.Cells {
+		if c.Whole.Energy != nil && c.Validity.Valid() && !c.BareIdleWatts.Known() {
+			if s.BareIdle == "" {
+				return "bare idle: its window has no energy of every domain that is summed"
+			}
+			return "bare idle was not measured: " + s.BareIdle
+		}
+	}
+	return ""
+}
+
+func (s Summary) idleTable(b *strings.Builder) {
+	columns, rows := IdleTableOf(s)
+	if len(rows) == 0 {
+		return
+	}
+	b.WriteByte('\n')
+	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', tabwriter.AlignRight)
+	row(t, columns)
+	for _, r := range rows {
+		row(t, r.Cells)
+	}
+	t.Flush()
+	if note := s.IdleNote(); note != "" {
+		fmt.Fprintln(b, note)
+	}
+}

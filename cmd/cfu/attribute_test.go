@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -198,6 +199,48 @@ func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 		}
 		if wantFailed := s.Request == 7; strings.Contains(strings.Join(s.Flags, " "), attribution.FlagFailed) != wantFailed {
 			t.Errorf("request %d: flags %v, want %s: %v", s.Request, s.Flags, attribution.FlagFailed, wantFailed)
+		}
+	}
+}
+
+// A part of a domain that is summed is in no sum: doubts about its idle windows
+// are not told for every one of them.
+func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
+	for _, row := range []struct {
+		why   string
+		scope meter.Scope
+		warns bool
+	}{
+		{"a GPU's memory is within the GPU", meter.ScopeHBM, false},
+		{"a second GPU is not", meter.ScopeGPU, true},
+	} {
+		dir := writeRun(t)
+		domains := []meter.Domain{
+			{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindPower, Scope: meter.ScopeGPU},
+			{Name: "part", Device: "GPU-2", Source: "nvml", Kind: meter.KindPower, Scope: row.scope},
+		}
+		if row.scope == meter.ScopeHBM {
+			domains[1].Parent, domains[1].Device = "gpu0", "GPU-1"
+		}
+		table, err := results.NewReadingsWriter(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.ReadingsFile), domains, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var readings []meter.Reading
+		for at := time.Duration(0); at < 4*time.Second; at += 10 * time.Millisecond {
+			drifting := 50 * meter.Watt
+			if at > 3*time.Second {
+				drifting = 60 * meter.Watt
+			}
+			readings = append(readings, meter.Reading{Before: at, After: at, HasPower: true, Power: 100 * meter.Watt, Status: meter.StatusOK},
+				meter.Reading{Domain: 1, Before: at, After: at, HasPower: true, Power: drifting, Status: meter.StatusOK})
+		}
+		if err := errors.Join(table.Write(readings), table.Close()); err != nil {
+			t.Fatal(err)
+		}
+		_, stderr, code := runCommand(t, "attribute", dir, "--convention", "equal")
+		if code != 0 || strings.Contains(stderr, "part: idle power went from") != row.warns || strings.Contains(stderr, "gpu0: idle power") {
+			t.Errorf("%s: got exit %d and %q, want a warning of it: %v", row.why, code, stderr, row.warns)
 		}
 	}
 }

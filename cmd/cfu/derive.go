@@ -51,7 +51,7 @@ func (f derivationFlags) derive(env environment, out string) (summary results.Su
 		return summary, err
 	}
 	if options.bare, err = results.ReadBareIdle(out, run); err != nil {
-		return err
+		return summary, err
 	}
 	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
 	for _, cell := range run.Cells {

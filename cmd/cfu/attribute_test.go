@@ -238,7 +238,7 @@ func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 		if err := errors.Join(table.Write(readings), table.Close()); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr, code := runCommand(t, "attribute", dir, "--convention", "equal")
+		code, _, stderr := cfuCommand(t, "attribute", dir, "--convention", "equal")
 		if code != 0 || strings.Contains(stderr, "part: idle power went from") != row.warns || strings.Contains(stderr, "gpu0: idle power") {
 			t.Errorf("%s: got exit %d and %q, want a warning of it: %v", row.why, code, stderr, row.warns)
 		}

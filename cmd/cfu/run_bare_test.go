@@ -167,7 +167,7 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 			t.Errorf("the %s lacks the figures above idle:\n%s", name, p.stdout.String())
 		}
 	}
-	stdout, stderr, code := runCommand(t, "attribute", out)
+	code, stdout, stderr := cfuCommand(t, "attribute", out)
 	if code != 0 || !strings.Contains(stdout, "J above loaded idle, ") || !strings.Contains(stdout, "J above bare idle") {
 		t.Errorf("attribute: got exit %d and no three figures:\n%s%s", code, stdout, stderr)
 	}
@@ -176,7 +176,7 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 	if err := os.Remove(filepath.Join(out, results.BareDir, results.ReadingsFile)); err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, code = runCommand(t, "attribute", out)
+	code, stdout, stderr = cfuCommand(t, "attribute", out)
 	if want := "bare idle not measured (" + filepath.Join(out, results.BareDir, results.ReadingsFile) + " is missing)"; code != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("attribute without the raw window: got exit %d, want it to say %q:\n%s%s", code, want, stdout, stderr)
 	}

@@ -48,8 +48,8 @@ func (f *agentFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.poll, "poll", 0, "Read every `D` (default: from the registers' update periods).")
 	fs.StringVar(&o.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
 	fs.StringVar(&o.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the system's).")
-	fs.IntVar(&o.PID, "pid", 0, "Model the process tree of engine process `N`.")
-	fs.StringVar(&o.EndpointURL, "endpoint", "", "Model the process that listens at `URL` on this host.")
+	fs.IntVar(&o.PID, "pid", 0, "The engine is process `N` and its children: for the cputime model, and to tell other users of a GPU.")
+	fs.StringVar(&o.EndpointURL, "endpoint", "", "The engine is the process that listens at `URL` on this host, and its children.")
 	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in that model.")
 }
 
@@ -104,7 +104,9 @@ func (f *agentFlags) serve(ctx context.Context, env environment, credentials age
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	server := agent.NewServer(f.options.Clock, set.Sources, set.LeftOut, f.poll, credentials)
+	server := agent.NewServer(f.options.Clock, set.Sources, set.LeftOut, f.poll, func() func(int) bool {
+		return host.Own(f.options.PID, f.options.EndpointURL)
+	}, credentials)
 	for _, src := range set.Sources {
 		for _, d := range src.Domains() {
 			fmt.Fprintf(env.stderr, "cfu agent: serving %s (%s, %s)\n", d.Name, d.Kind, d.Device)

@@ -16,7 +16,19 @@ import (
 // startAgent starts cfu agent on the loopback and returns its address.
 func startAgent(t *testing.T, listen string, args ...string) (p *process, address string) {
 	t.Helper()
-	p = start(t, nil, append([]string{"agent", "--listen", listen}, args...)...)
+	return startAgentEnv(t, nil, listen, args...)
+}
+
+// startAgentEnv starts it with variables of its environment.
+func startAgentEnv(t *testing.T, env []string, listen string, args ...string) (p *process, address string) {
+	t.Helper()
+	p = start(t, env, append([]string{"agent", "--listen", listen}, args...)...)
+	return p, p.listening(t)
+}
+
+// listening waits for the address that an agent prints.
+func (p *process) listening(t *testing.T) (address string) {
+	t.Helper()
 	eventually(t, "agent that listens: "+p.stderr.String(), func() bool {
 		select {
 		case <-p.ended:
@@ -26,7 +38,7 @@ func startAgent(t *testing.T, listen string, args ...string) (p *process, addres
 		address = strings.TrimSpace(p.stdout.String())
 		return address != ""
 	})
-	return p, address
+	return address
 }
 
 // Two agents with a GPU each are metered as two GPUs, and the counters close.

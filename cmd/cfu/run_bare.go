@@ -78,7 +78,7 @@ func (s *sweep) meterBare(ctx context.Context, set host.Set) (*results.BareIdle,
 	defer stop()
 	g, windowCtx := errgroup.WithContext(ctx)
 	g.Go(func() error { return sampler.Run(meterCtx, table.Write) })
-	watch := host.NewWatch(set, host.NoEngine)
+	watch := host.NewWatch(set, host.Own(host.NoEngine, ""))
 	g.Go(func() error { return watch.Run(meterCtx) })
 	g.Go(func() error {
 		defer stop()

@@ -144,7 +144,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 		return err
 	})
 	g.Go(func() error { return s.scrapeEngine(meterCtx, dir, meta) })
-	watch := host.NewWatch(s.server.meters, s.server.pid)
+	watch := host.NewWatch(s.server.meters, host.Own(s.server.pid, s.server.url))
 	g.Go(func() error { return watch.Run(meterCtx) })
 	g.Go(func() error {
 		s.status.follow(meterCtx, func() string { return s.progress(label, load, m.sampler) })
@@ -170,6 +170,9 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell results.Cel
 	}
 	for _, w := range watch.Warnings() {
 		s.warn("cell %s: %s", cell.ID, w)
+	}
+	if watch.Foreign() {
+		m.cell.Reasons = append(m.cell.Reasons, results.ReasonForeign)
 	}
 	seen, e := watch.JSON()
 	err = also(err, e)

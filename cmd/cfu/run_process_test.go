@@ -22,7 +22,13 @@ type process struct {
 // runs then.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command("cfu", args...), ended: make(chan struct{})}
+	return startCommand(t, env, "cfu", args...)
+}
+
+// startCommand starts any program so.
+func startCommand(t *testing.T, env []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.Env = append(p.cmd.Environ(), env...)
 	if err := p.cmd.Start(); err != nil {

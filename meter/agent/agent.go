@@ -25,6 +25,7 @@ const (
 	pathHello    = "/v1/hello"
 	pathClock    = "/v1/clock"
 	pathReadings = "/v1/readings"
+	pathWatch    = "/v1/watch"
 )
 
 // hello is what an agent says of itself.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cfubench/meter"
+	"cfubench/meter/agent/agenttest"
 )
 
 // truth is the machine's monotonic clock: the same in every process.
@@ -51,6 +52,9 @@ func (register) Close() error { return nil }
 
 const poll = 5 * time.Millisecond
 
+// unknown does not tell the engine's processes from others.
+func unknown() func(int) bool { return nil }
+
 // serve starts an agent whose clock is clock, and stops it with the test.
 func serve(t *testing.T, clock meter.Clock, credentials Credentials) (s *Server, address string) {
 	t.Helper()
@@ -58,7 +62,7 @@ func serve(t *testing.T, clock meter.Clock, credentials Credentials) (s *Server,
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = NewServer(clock, []meter.Source{register{clock}}, nil, poll, credentials)
+	s = NewServer(clock, []meter.Source{register{clock}}, nil, poll, unknown, credentials)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, l) }()
@@ -164,8 +168,8 @@ func TestDelayWidensTheBounds(t *testing.T) {
 	t.Parallel()
 	_, address := serve(t, func() time.Duration { return truth() + time.Hour }, Credentials{})
 	const delay = 200 * time.Millisecond
-	p := newProxy(t, address, delay, 0)
-	s := dial(t, p.address())
+	p := agenttest.NewProxy(t, address, delay, 0)
+	s := dial(t, p.Address())
 	readings := collect(t, s, 100)
 	if widest := check(t, readings); widest < delay {
 		t.Errorf("bounds are %v wide, want at least the delay of %v that hides the offset", widest, delay)
@@ -182,16 +186,12 @@ func TestDelayWidensTheBounds(t *testing.T) {
 func TestBrokenConnectionsLoseNothing(t *testing.T) {
 	t.Parallel()
 	_, address := serve(t, truth, Credentials{})
-	p := newProxy(t, address, 0, 0)
-	s := dial(t, p.address())
-	p.mu.Lock()
-	p.cut = 0.1 // one chunk in ten breaks its connection
-	p.mu.Unlock()
+	p := agenttest.NewProxy(t, address, 0, 0)
+	s := dial(t, p.Address())
+	p.SetCut(0.1) // one chunk in ten breaks its connection
 	readings := collect(t, s, 1000)
 	check(t, readings)
-	p.mu.Lock()
-	cuts := p.cuts
-	p.mu.Unlock()
+	cuts := p.Cuts()
 	if cuts == 0 || s.Link().Reconnects == 0 {
 		t.Fatalf("the proxy cut %d connections and the client made %d new ones: nothing was tested", cuts, s.Link().Reconnects)
 	}
@@ -203,17 +203,17 @@ func TestBrokenConnectionsLoseNothing(t *testing.T) {
 func TestWhatTheRingNoLongerHoldsIsAGap(t *testing.T) {
 	t.Parallel()
 	server, address := serve(t, truth, Credentials{})
-	p := newProxy(t, address, 0, 0)
-	s := dial(t, p.address())
+	p := agenttest.NewProxy(t, address, 0, 0)
+	s := dial(t, p.Address())
 	readings := collect(t, s, 20)
-	p.setDown(true)
+	p.SetDown(true)
 	from := server.ring.newest()
 	fill := make([]meter.Reading, 1000)
 	for server.ring.newest() < from+ringSize+5000 {
 		server.ring.put(fill)
 	}
 	time.Sleep(20 * poll)
-	p.setDown(false)
+	p.SetDown(false)
 	for deadline := time.Now().Add(30 * time.Second); s.Link().Lost == 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no reading is reported lost")
@@ -267,7 +267,7 @@ func TestMain(m *testing.M) {
 	}
 	clock := sinceNow()
 	fmt.Println(l.Addr())
-	s := NewServer(clock, []meter.Source{register{clock}}, nil, poll, Credentials{})
+	s := NewServer(clock, []meter.Source{register{clock}}, nil, poll, unknown, Credentials{})
 	if err := s.Serve(context.Background(), l); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -2,19 +2,10 @@ package agent
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"cfubench/meter/agent/agenttest"
 )
 
 func TestCheckListen(t *testing.T) {
@@ -71,51 +62,12 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// certificates writes a CA and a certificate that it signed for the loopback,
-// and returns the files as one end's credentials.
+// certificates returns the files of a CA and a certificate of its as one end's
+// credentials.
 func certificates(t *testing.T) Credentials {
 	t.Helper()
-	dir := t.TempDir()
-	key := func() *ecdsa.PrivateKey {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	caKey, endKey := key(), key()
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	end := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test end"}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	endDER, err := x509.CreateCertificate(rand.Reader, end, ca, &endKey.PublicKey, caKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(endKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Credentials{
-		CA: write("ca.pem", "CERTIFICATE", caDER), Certificate: write("end.pem", "CERTIFICATE", endDER),
-		Key: write("end.key", "EC PRIVATE KEY", keyDER),
-	}
+	ca, certificate, key := agenttest.Certificates(t)
+	return Credentials{CA: ca, Certificate: certificate, Key: key}
 }
 
 func TestMutualTLS(t *testing.T) {

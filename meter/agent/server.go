@@ -32,6 +32,8 @@ const arrowType = "application/vnd.apache.arrow.stream"
 // clients, each from where it left off.
 type Server struct {
 	clock       meter.Clock
+	sources     []meter.Source
+	own         func() func(pid int) bool
 	sampler     *meter.Sampler
 	hello       hello
 	ring        *ring
@@ -39,10 +41,12 @@ type Server struct {
 }
 
 // NewServer returns the server of sources, read every poll (0: the rate that
-// suits each). left are the meters that were not opened; clients see them.
-func NewServer(clock meter.Clock, sources []meter.Source, left []meter.Refusal, poll time.Duration, credentials Credentials) *Server {
+// suits each). left are the meters that were not opened; clients see them. own is
+// asked, for each client that watches the GPUs, what tells the engine's processes
+// from others; it may return nil, for not known.
+func NewServer(clock meter.Clock, sources []meter.Source, left []meter.Refusal, poll time.Duration, own func() func(pid int) bool, credentials Credentials) *Server {
 	s := &Server{
-		clock: clock, sampler: meter.NewSampler(clock, sources, poll),
+		clock: clock, sources: sources, own: own, sampler: meter.NewSampler(clock, sources, poll),
 		ring: newRing(ringSize), credentials: credentials,
 	}
 	s.hello = hello{Session: newSession(), Host: bootID(), Domains: s.sampler.Domains(), LeftOut: left}
@@ -112,6 +116,7 @@ func (s *Server) handler() http.Handler {
 		answer(w, a)
 	})
 	mux.HandleFunc("GET "+pathReadings, s.stream)
+	mux.HandleFunc("GET "+pathWatch, s.watch)
 	return s.credentials.admit(mux)
 }
 

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"cfubench/meter"
 	"cfubench/meter/agent"
@@ -15,39 +18,50 @@ import (
 )
 
 // Watch looks beside the meters at what explains their figures: the clocks,
-// throttling and foreign processes of GPUs, and the connections to agents.
+// throttling and foreign processes of GPUs, here and at agents, and the
+// connections to agents.
 type Watch struct {
 	gpus   *nvml.Observer
 	agents []*agent.Source
-	before []agent.Link // at the start
+	remote []*agent.Devices // of each agent
+	before []agent.Link     // at the start
 }
 
 // vagueClock is the uncertainty of an agent's clock above which it is worth a
 // word: 700 W over it are 0.7 J at each end of every window.
 const vagueClock = time.Millisecond
 
-// NoEngine stands for the engine's process where there is none.
-const NoEngine = -1
-
-// NewWatch returns the watch of a set's devices from now on. pid is the
-// engine's process, 0 if it is not known: then nobody can be called foreign;
-// with NoEngine everybody is.
-func NewWatch(s Set, pid int) *Watch {
-	var own func(int) bool
-	switch {
-	case pid > 0:
-		own = func(p int) bool { return descends("/proc", p, pid) }
-	case pid == NoEngine:
-		own = func(int) bool { return false }
-	}
+// NewWatch returns the watch of a set's devices from now on. own tells the engine's
+// processes on this host from foreign ones; nil for not known.
+func NewWatch(s Set, own func(pid int) bool) *Watch {
 	w := &Watch{gpus: nvml.NewObserver(s.Sources, own)}
 	for _, src := range s.Sources {
 		if a, ok := meter.As[*agent.Source](src); ok {
 			w.agents = append(w.agents, a)
+			w.remote = append(w.remote, a.Devices())
 			w.before = append(w.before, a.Link())
 		}
 	}
 	return w
+}
+
+// NoEngine stands for the engine's process where there is none.
+const NoEngine = -1
+
+// Own tells the processes of the engine from others: those below process pid, or,
+// if that is 0, below the one that listens at endpoint on this host. It is nil
+// where neither is known, and says of everybody that he is foreign with NoEngine.
+func Own(pid int, endpoint string) func(pid int) bool {
+	if pid == NoEngine {
+		return func(int) bool { return false }
+	}
+	if pid == 0 && endpoint != "" {
+		pid, _ = Listener("/proc", endpoint) // 0 if there is none to be seen
+	}
+	if pid == 0 {
+		return nil
+	}
+	return func(p int) bool { return descends("/proc", p, pid) }
 }
 
 // descends reports whether p is root or below it. A process that /proc does not
@@ -68,7 +82,28 @@ func descends(procfs string, p, root int) bool {
 }
 
 // Run looks once a second until ctx ends. It returns nil.
-func (w *Watch) Run(ctx context.Context) error { return w.gpus.Run(ctx) }
+func (w *Watch) Run(ctx context.Context) error {
+	var group errgroup.Group
+	group.Go(func() error { return w.gpus.Run(ctx) })
+	for _, d := range w.remote {
+		group.Go(func() error { return d.Run(ctx) })
+	}
+	return group.Wait()
+}
+
+// GPUs returns a summary of each GPU, those of this host first.
+func (w *Watch) GPUs() []nvml.Summary {
+	all := w.gpus.Summaries()
+	for _, d := range w.remote {
+		all = append(all, d.Summaries()...)
+	}
+	return all
+}
+
+// Foreign reports whether processes that are not the engine's computed on a GPU.
+func (w *Watch) Foreign() bool {
+	return slices.ContainsFunc(w.GPUs(), func(s nvml.Summary) bool { return len(s.ForeignProcesses) > 0 })
+}
 
 // Seen is what was seen of the devices, as run.json keeps it.
 type Seen struct {
@@ -78,7 +113,7 @@ type Seen struct {
 
 // JSON returns what was seen, nil if there was nothing to look at.
 func (w *Watch) JSON() (json.RawMessage, error) {
-	seen := Seen{GPUs: w.gpus.Summaries()}
+	seen := Seen{GPUs: w.GPUs()}
 	for _, a := range w.agents {
 		seen.Agents = append(seen.Agents, a.Link())
 	}
@@ -91,11 +126,15 @@ func (w *Watch) JSON() (json.RawMessage, error) {
 // Warnings says, in a line each, what was seen that makes figures doubtful.
 func (w *Watch) Warnings() []string {
 	var all []string
-	for _, s := range w.gpus.Summaries() {
+	for _, s := range w.GPUs() {
 		all = append(all, s.Warnings()...)
 	}
 	for i, a := range w.agents {
-		all = append(all, linkWarnings(w.before[i], a.Link())...)
+		now := a.Link()
+		all = append(all, linkWarnings(w.before[i], now)...)
+		if err := w.remote[i].Err(); err != nil {
+			all = append(all, fmt.Sprintf("agent %s: what its GPUs did beside drawing power was not seen: %v", now.Agent, err))
+		}
 	}
 	return all
 }

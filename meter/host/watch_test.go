@@ -76,7 +76,7 @@ func TestAgentIsOpenedAndWatched(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock := meter.NewClock(time.Now())
-	server := agent.NewServer(clock, []meter.Source{still{clock}}, nil, 10*time.Millisecond, agent.Credentials{Token: "t"})
+	server := agent.NewServer(clock, []meter.Source{still{clock}}, nil, 10*time.Millisecond, func() func(int) bool { return nil }, agent.Credentials{Token: "t"})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ctx, l) }()
@@ -93,7 +93,7 @@ func TestAgentIsOpenedAndWatched(t *testing.T) {
 	}
 	defer set.Close()
 	set.Sources = []meter.Source{wrapped{set.Sources[0]}}
-	w := NewWatch(set, os.Getpid())
+	w := NewWatch(set, Own(os.Getpid(), ""))
 	if len(w.agents) != 1 {
 		t.Errorf("got %d watched agents, want 1", len(w.agents))
 	}

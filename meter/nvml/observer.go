@@ -67,8 +67,8 @@ type Summary struct {
 }
 
 // NewObserver returns the observer of those sources that are GPUs of this
-// package. own tells the engine's processes from foreign ones; nil takes all
-// for the engine's.
+// package. own tells the engine's processes from foreign ones; nil says that
+// they are not known, and so does each summary.
 func NewObserver(sources []meter.Source, own func(pid int) bool) *Observer {
 	o := &Observer{own: own}
 	for _, s := range sources {
@@ -117,6 +117,9 @@ func (o *Observer) note(i int, s State) {
 	if sum.Looks == 0 {
 		sum.Device, sum.SMMin, sum.LimitMin = s.Device, s.SM, s.Limit
 		sum.Throttled = map[string]int{}
+		if o.own == nil {
+			sum.unknown("foreign processes: which are the engine's is not known")
+		}
 	}
 	sum.Looks++
 	sum.SMMin, sum.SMMax = min(sum.SMMin, s.SM), max(sum.SMMax, s.SM)

@@ -1,6 +1,7 @@
 // A stand-in for libnvidia-ml.so.1. Macros choose its faults:
 //
 //   GPUS            number of GPUs (1)
+//   FIRST           number of the first, in its UUID and bus address (0)
 //   POWER_MW        what each draws, in mW (300000)
 //   PERIOD_MS       update period of the counter, in ms (100)
 //   SUPERCHIP       module scope has power; the counter is the module's
@@ -27,6 +28,9 @@
 
 #ifndef GPUS
 #define GPUS 1
+#endif
+#ifndef FIRST
+#define FIRST 0
 #endif
 #ifndef POWER_MW
 #define POWER_MW 300000
@@ -112,14 +116,14 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, gpu **device) {
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } pci_info;
 int nvmlDeviceGetPciInfo_v3(gpu *g, pci_info *p) {
 	memset(p, 0, sizeof *p);
-	p->bus = 0x80 - g->index;
+	p->bus = 0x80 - FIRST - g->index;
 	snprintf(p->bus_id, sizeof p->bus_id, "00000000:%02X:00.0", p->bus);
 	return OK;
 }
 
 #ifndef MISSING_MOST
 int nvmlDeviceGetUUID(gpu *g, char *uuid, unsigned length) {
-	snprintf(uuid, length, "GPU-00000000-0000-0000-0000-%012d", g->index);
+	snprintf(uuid, length, "GPU-00000000-0000-0000-0000-%012d", FIRST + g->index);
 	return OK;
 }
 

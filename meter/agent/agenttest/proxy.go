@@ -1,4 +1,6 @@
-package agent
+// Package agenttest has what tests of agents need: a network that is bad on
+// purpose, and certificates.
+package agenttest
 
 import (
 	"io"
@@ -9,8 +11,8 @@ import (
 	"time"
 )
 
-// proxy is a TCP relay that makes a network bad on purpose.
-type proxy struct {
+// Proxy is a TCP relay that makes a network bad on purpose.
+type Proxy struct {
 	listener net.Listener
 	target   string
 	delay    time.Duration // added to every chunk, each way
@@ -20,25 +22,27 @@ type proxy struct {
 	mu    sync.Mutex
 	rand  *rand.Rand
 	down  bool // nothing passes, nothing is accepted
-	chunk int
 	cuts  int
 }
 
-func newProxy(t *testing.T, target string, delay time.Duration, cut float64) *proxy {
-	t.Helper()
+// NewProxy relays to target until the test ends. It adds delay to every chunk,
+// each way, and breaks the connection at a chunk with probability cut.
+func NewProxy(tb testing.TB, target string, delay time.Duration, cut float64) *Proxy {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p := &proxy{listener: l, target: target, delay: delay, cut: cut, rand: rand.New(rand.NewPCG(1, 2))}
+	p := &Proxy{listener: l, target: target, delay: delay, cut: cut, rand: rand.New(rand.NewPCG(1, 2))}
 	go p.serve()
-	t.Cleanup(func() { l.Close(); p.breakAll() })
+	tb.Cleanup(func() { l.Close(); p.breakAll() })
 	return p
 }
 
-func (p *proxy) address() string { return p.listener.Addr().String() }
+// Address is where the relay listens.
+func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-func (p *proxy) serve() {
+func (p *Proxy) serve() {
 	for {
 		in, err := p.listener.Accept()
 		if err != nil {
@@ -61,7 +65,7 @@ func (p *proxy) serve() {
 }
 
 // relay copies in order, each chunk late by the delay, until it is cut.
-func (p *proxy) relay(from, to net.Conn) {
+func (p *Proxy) relay(from, to net.Conn) {
 	defer from.Close()
 	defer to.Close()
 	type late struct {
@@ -97,10 +101,9 @@ func (p *proxy) relay(from, to net.Conn) {
 	}
 }
 
-func (p *proxy) cutsNow() bool {
+func (p *Proxy) cutsNow() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.chunk++
 	if p.rand.Float64() < p.cut {
 		p.cuts++
 		return true
@@ -108,15 +111,29 @@ func (p *proxy) cutsNow() bool {
 	return false
 }
 
-func (p *proxy) isDown() bool {
+func (p *Proxy) isDown() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.down
 }
 
-// setDown breaks all connections and lets none through until it is called
+// SetCut changes the probability that a chunk breaks its connection.
+func (p *Proxy) SetCut(cut float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = cut
+}
+
+// Cuts is the number of connections broken at a chunk.
+func (p *Proxy) Cuts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cuts
+}
+
+// SetDown breaks all connections and lets none through until it is called
 // with false.
-func (p *proxy) setDown(down bool) {
+func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	p.down = down
 	p.mu.Unlock()
@@ -125,7 +142,7 @@ func (p *proxy) setDown(down bool) {
 	}
 }
 
-func (p *proxy) breakAll() {
+func (p *Proxy) breakAll() {
 	p.open.Range(func(k, _ any) bool {
 		k.(io.Closer).Close()
 		p.open.Delete(k)

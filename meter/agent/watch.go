@@ -1,0 +1,141 @@
+package agent
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/meter/nvml"
+)
+
+// watchEvery is how often a client is told what was seen of the GPUs.
+const watchEvery = time.Second
+
+// watchLimit bounds one line of it: a summary has about 500 bytes.
+const watchLimit = 1 << 20
+
+// watch observes the GPUs for one client, as long as it listens, and sends what
+// it has seen since then, one line of JSON a second.
+func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
+	observer := nvml.NewObserver(s.sources, s.own())
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	flush := http.NewResponseController(w)
+	lines := json.NewEncoder(w)
+	group, ctx := errgroup.WithContext(r.Context())
+	group.Go(func() error { return observer.Run(ctx) })
+	group.Go(func() error {
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			if err := errors.Join(lines.Encode(observer.Summaries()), flush.Flush()); err != nil {
+				return err // which ends the observer
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	_ = group.Wait() // the client has gone, or the agent ends
+}
+
+// Devices is what an agent sees of its GPUs from the call of Run on.
+type Devices struct {
+	source *Source
+
+	mu      sync.Mutex
+	earlier []nvml.Summary // of connections that broke
+	now     []nvml.Summary
+	failure error
+}
+
+// Devices returns the agent's GPUs, to be watched.
+func (s *Source) Devices() *Devices { return &Devices{source: s} }
+
+// Run listens to the agent until ctx ends. A connection that breaks, or is silent,
+// is made again; what nobody saw in between is in no summary. It returns nil.
+func (d *Devices) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := d.listen(ctx)
+		d.mu.Lock()
+		d.earlier, d.now = merge(d.earlier, d.now), nil
+		if ctx.Err() == nil {
+			d.failure = err
+		}
+		d.mu.Unlock()
+		timer := time.NewTimer(maxPause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+	return nil
+}
+
+// listen reads one connection's lines.
+func (d *Devices) listen(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dead := time.AfterFunc(patience, cancel)
+	defer dead.Stop()
+	resp, err := d.source.connection.get(ctx, pathWatch, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, watchLimit)
+	for lines.Scan() {
+		var seen []nvml.Summary
+		if err := json.Unmarshal(lines.Bytes(), &seen); err != nil {
+			return fmt.Errorf("what it sees of its GPUs: %w", err)
+		}
+		for i := range seen {
+			seen[i].Device += "@" + d.source.connection.base.Host
+		}
+		dead.Reset(silence)
+		d.mu.Lock()
+		d.now, d.failure = seen, nil
+		d.mu.Unlock()
+	}
+	return lines.Err()
+}
+
+// Summaries returns one summary a GPU, with the agent's address in its name.
+func (d *Devices) Summaries() []nvml.Summary {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return merge(d.earlier, d.now)
+}
+
+// Err says why the GPUs are not seen, nil while they are.
+func (d *Devices) Err() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failure
+}
+
+// merge joins the summaries of each device.
+func merge(earlier, later []nvml.Summary) []nvml.Summary {
+	out := append([]nvml.Summary(nil), earlier...)
+next:
+	for _, s := range later {
+		for i := range out {
+			if out[i].Device == s.Device {
+				out[i] = out[i].Merge(s)
+				continue next
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -19,12 +19,12 @@ func (r *run) closedLoop(ctx, inFlight context.Context) {
 				if !r.pause(ctx, due) {
 					return nil
 				}
-				s, base, ok := r.take(ctx)
+				s, ok := r.take(ctx)
 				if !ok {
 					return nil
 				}
 				// A worker without think time is due when it becomes free.
-				due = r.converse(ctx, inFlight, s, base, due, nil) + r.load.Think
+				due = r.converse(ctx, inFlight, s, due, nil) + r.load.Think
 			}
 		})
 	}
@@ -51,12 +51,12 @@ func (r *run) openLoop(ctx, inFlight context.Context) {
 		if !r.pause(ctx, due-2*fineSleep) {
 			break
 		}
-		s, base, ok := r.take(ctx)
+		s, ok := r.take(ctx)
 		if !ok {
 			break
 		}
 		group.Go(func() error {
-			r.converse(ctx, inFlight, s, base, due, room)
+			r.converse(ctx, inFlight, s, due, room)
 			return nil
 		})
 	}
@@ -94,16 +94,17 @@ func (r *run) wait(ctx context.Context, until time.Duration) bool {
 
 // converse holds one conversation and returns when its last answer was done.
 // A failed turn ends it, because its next turn has no answer to follow.
-func (r *run) converse(ctx, inFlight context.Context, s session, base int, due time.Duration, room chan struct{}) time.Duration {
+func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration, room chan struct{}) time.Duration {
 	var history []Message
-	done := due
+	done, order := due, s.order
 	for i, at := range s.turns {
 		if i > 0 {
 			due = done + r.load.Think
 			if !r.pause(ctx, due-2*fineSleep) {
 				return done
 			}
-			if !r.admit(ctx) {
+			var ok bool
+			if order, ok = r.admit(ctx); !ok {
 				return done
 			}
 		}
@@ -126,7 +127,7 @@ func (r *run) converse(ctx, inFlight context.Context, s session, base int, due t
 		if room != nil {
 			<-room
 		}
-		record.Request = base + at
+		record.Request, record.Order = s.base+at, order
 		if held {
 			record.Flags = append(record.Flags, FlagHeld)
 		}

@@ -11,7 +11,9 @@ const Unknown = -1
 // Record is what happened to one request. Times are on the run's monotonic
 // clock, since its origin; Never where the event did not happen.
 type Record struct {
-	Request      int
+	Request int
+	// Order is the request's place among those that the run started, from 0.
+	Order        int
 	Conversation string
 	Turn         int
 	// Due is when the schedule wanted it sent, Sent when its bytes were handed

@@ -158,24 +158,30 @@ type run struct {
 	pending            []Record // finished, waiting for the starvation watch to pass them
 }
 
-// take hands out the next session, with the number of requests in the
-// repetitions before it, and counts its first request; or reports that no more
-// sessions are to be started.
-func (r *run) take(ctx context.Context) (s session, base int, ok bool) {
+// taken is a session that take handed out.
+type taken struct {
+	session
+	base  int // number of requests in the repetitions of the trace before it
+	order int // place of its first request among those started
+}
+
+// take hands out the next session and counts its first request; or reports
+// that no more sessions are to be started.
+func (r *run) take(ctx context.Context) (s taken, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.goesOn(ctx) {
-		return session{}, 0, false
+		return taken{}, false
 	}
 	round := r.next / len(r.sessions)
 	if round > 0 && !r.load.Stop.repeats() {
 		r.exhausted = StoppedTrace
-		return session{}, 0, false
+		return taken{}, false
 	}
-	s = r.sessions[r.next%len(r.sessions)]
+	s = taken{r.sessions[r.next%len(r.sessions)], round * len(r.reqs), r.started}
 	r.next++
 	r.started++
-	return s, round * len(r.reqs), true
+	return s, true
 }
 
 // more reports whether take would find a session, so that nobody waits for
@@ -190,15 +196,16 @@ func (r *run) more(ctx context.Context) bool {
 	return r.goesOn(ctx)
 }
 
-// admit counts one more request, unless a stop rule has been reached.
-func (r *run) admit(ctx context.Context) bool {
+// admit counts one more request and returns its place among those started,
+// unless a stop rule has been reached.
+func (r *run) admit(ctx context.Context) (order int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.goesOn(ctx) {
-		return false
+		return 0, false
 	}
 	r.started++
-	return true
+	return r.started - 1, true
 }
 
 // goesOn reports whether requests may still be started; the first reason why

@@ -93,7 +93,7 @@ func newRunFlags(fs *pflag.FlagSet) *runFlags {
 	fs.StringVar(&f.listen, "listen", "", "`ADDR` on which to expose live Prometheus metrics, as in 127.0.0.1:9100.")
 	fs.BoolVar(&f.findRate, "find-rate", false, "Search the highest Poisson rate that meets --slo, then measure there.")
 	fs.Float64Var(&f.rateFrom, "find-rate-from", 1, "First rate that --find-rate tries, in requests per second.")
-	fs.IntVar(&f.rateRequests, "find-rate-requests", 5000, "Requests at most at each rate that --find-rate tries: a rate that they do not decide counts as failed.")
+	fs.IntVar(&f.rateRequests, "find-rate-requests", 5000, "Requests at most at each rate that --find-rate tries, more where a backlog takes longer to show: a rate that they do not decide counts as failed.")
 	fs.StringVar(&f.slo, "slo", "", "Service-level objective, as in ttft=500ms,tpot=50ms.")
 	fs.Float64Var(&f.sloShare, "slo-share", 0.99, "Share of requests that must keep --slo for a rate to be found.")
 	fs.StringVar(&f.shardText, "shard", "", "`I/N`: send every N-th request of the schedule, starting with the I-th.")

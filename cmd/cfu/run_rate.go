@@ -25,12 +25,12 @@ func (s *sweep) searchRate(ctx context.Context, batch int) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range found.Warnings {
-		s.warn("rate search: %s", w)
+	if found.Rate == 0 { // its last warning says why
+		last := len(found.Warnings) - 1
+		s.warnSearch(found.Warnings[:last])
+		return fmt.Errorf("batch %d, %s: %s", batch, slo, found.Warnings[last])
 	}
-	if found.Rate == 0 {
-		return fmt.Errorf("batch %d: no rate keeps %s: the lowest tried was %.4g requests/s", batch, slo, found.FailedAt)
-	}
+	s.warnSearch(found.Warnings)
 	s.record.RateSearches = append(s.record.RateSearches, results.RateSearch{Batch: batch, SLO: slo.String(), FoundRate: found})
 	if err := s.save(); err != nil { // it took minutes: an interrupt must not lose it
 		return err
@@ -40,6 +40,13 @@ func (s *sweep) searchRate(ctx context.Context, batch int) error {
 	return s.runCell(ctx, c)
 }
 
+// warnSearch passes a search's doubts on.
+func (s *sweep) warnSearch(warnings []string) {
+	for _, w := range warnings {
+		s.warn("rate search: %s", w)
+	}
+}
+
 // tryRates is the search itself.
 func (s *sweep) tryRates(ctx context.Context, batch int, slo loadgen.SLO) (loadgen.FoundRate, error) {
 	client, err := loadgen.NewClient(s.clientOptions(openConnections))
@@ -47,15 +54,15 @@ func (s *sweep) tryRates(ctx context.Context, batch int, slo loadgen.SLO) (loadg
 		return loadgen.FoundRate{}, err
 	}
 	defer client.Close()
-	options := loadgen.FindOptions{SLO: slo, Percentile: s.config.sloShare, Start: s.config.rateFrom}
-	return loadgen.FindRate(ctx, options, func(ctx context.Context, rate float64, observe func(bool) bool) error {
+	options := loadgen.FindOptions{SLO: slo, Percentile: s.config.sloShare, Start: s.config.rateFrom, Requests: s.config.rateRequests}
+	return loadgen.FindRate(ctx, options, func(ctx context.Context, rate float64, requests int, observe func(int, bool) bool) error {
 		s.status.say("batch %d: trying %.4g requests/s", batch, rate)
 		load, err := s.load(plannedCell{batch: batch, load: loadPoint{rate: rate}})
 		if err != nil {
 			return err
 		}
 		load.Drain = s.config.timeout
-		load.Stop = loadgen.StopRules{MinRequests: s.config.rateRequests, MaxRequests: s.config.rateRequests}
+		load.Stop = loadgen.StopRules{MinRequests: requests, MaxRequests: requests}
 		if err := client.Warm(ctx, load.connections); err != nil {
 			return fmt.Errorf("open connections: %w", err)
 		}
@@ -63,7 +70,7 @@ func (s *sweep) tryRates(ctx context.Context, batch int, slo loadgen.SLO) (loadg
 		defer stop()
 		enough := false
 		_, err = loadgen.Run(trial, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
-			if !enough && !observe(r.OK() && slo.Met(r)) {
+			if !enough && !observe(r.Order, slo.Met(r)) {
 				enough = true
 				stop()
 			}

@@ -19,7 +19,7 @@ func TestFindRate(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"run", "--endpoint", e.URL, "--out", out, "--meter", "cputime", "--num-requests", "40", "--max-tokens", "4",
 		"--idle", "0s", "--warmup", "0", "--certify=false", "--report=false",
-		"--find-rate", "--slo", "ttft=60ms", "--slo-share", "0.9", "--find-rate-from", "40", "--find-rate-requests", "100", "--seed", "2"}
+		"--find-rate", "--slo", "ttft=60ms", "--slo-share", "0.9", "--find-rate-from", "40", "--find-rate-requests", "150", "--seed", "2"}
 	code, stdout, stderr := cfu(t, t.Context(), nil, args...)
 	mustFinish(t, code, stderr)
 	run := closed(t, out)
@@ -69,7 +69,7 @@ func TestFindRateWhereNoneKeepsTheSLO(t *testing.T) {
 	code, _, stderr := cfu(t, t.Context(), nil, "run", "--endpoint", e.URL, "--out", out, "--meter", "cputime", "--num-requests", "8",
 		"--max-tokens", "4", "--idle", "0s", "--warmup", "0", "--certify=false", "--find-rate", "--slo", "e2e=1ms", "--slo-share", "0.5",
 		"--find-rate-from", "1000")
-	if line := errorLine(t, stderr); code != 1 || !strings.Contains(line, "no rate keeps e2e=1ms: the lowest tried was") {
+	if line := errorLine(t, stderr); code != 1 || !strings.Contains(line, "e2e=1ms: no rate from 15.62 requests/s up keeps the SLO") {
 		t.Errorf("got exit %d and %q, want 1 and that no rate keeps the SLO", code, line)
 	}
 }

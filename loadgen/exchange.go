@@ -100,6 +100,7 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	if x.conn != nil {
 		x.user = x.conn.users.Add(1)
 		x.conn.wrote.Store(0)
+		x.conn.lag.Store(0)
 		if x.woken > 0 {
 			x.conn.woken.Store(int64(x.woken))
 			x.conn.due.Store(int64(x.due))
@@ -126,11 +127,12 @@ func (x *exchange) read(call Call) error {
 	return err
 }
 
-// arrived is the time at which the connection last delivered bytes.
+// arrived is the time at which the last bytes reached the connection.
 func (x *exchange) arrived() time.Duration {
 	if x.conn != nil {
-		at := x.conn.read.Load()
+		at, lag := x.conn.read.Load(), x.conn.lag.Load()
 		if at > 0 && x.conn.users.Load() == x.user {
+			x.record.ReadLag = time.Duration(lag)
 			return time.Duration(at)
 		}
 	}

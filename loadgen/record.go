@@ -34,6 +34,10 @@ type Record struct {
 	// succeeded.
 	Err              string
 	ConnectionReused bool
+	// ReadLag is the longest that bytes of the answer lay in the kernel before
+	// the client read them, 0 where the kernel does not say. Tokens that lay
+	// there together have one stamp, that of the last.
+	ReadLag time.Duration
 	// ServerPrefill and ServerDecode are the server's own truth where it gives
 	// one (llama.cpp's timings object), else Never.
 	ServerPrefill, ServerDecode time.Duration

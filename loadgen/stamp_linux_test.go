@@ -49,6 +49,9 @@ func TestStampsDoNotWaitForTheClient(t *testing.T) {
 	if lag < 0 || lag > wait/4 {
 		t.Errorf("token written at %v, client running again %v later: stamped after %v, want the time it came at", s.Wrote[0], wait, lag)
 	}
+	if r.ReadLag < wait/2 || r.ReadLag > wait+time.Second {
+		t.Errorf("longest wait in the kernel: got %v, want about the %v that the client was away", r.ReadLag, wait)
+	}
 	if r.Done-s.Wrote[0] > wait/4 {
 		t.Errorf("the answer's end: stamped %v after its write, want the time it came at", r.Done-s.Wrote[0])
 	}

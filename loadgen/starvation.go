@@ -6,8 +6,9 @@ import (
 )
 
 // StarvationPeriod is how often the client reads its own run-queue wait. A
-// client whose threads wait for a processor stamps late and shows the server's
-// latencies longer than they are; the kernel counts that wait per thread
+// client whose threads wait for a processor sends late, finds tokens together
+// that came apart and, where the kernel does not stamp them, shows the server's
+// latencies longer than they are. The kernel counts that wait per thread
 // (schedstat).
 const StarvationPeriod = 100 * time.Millisecond
 

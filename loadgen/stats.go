@@ -31,10 +31,16 @@ type Stats struct {
 	OutputTokens int64 `json:"output_tokens"`
 	// Stopped is the reason why no more were started.
 	Stopped string `json:"stopped"`
-	// Lateness of the requests sent, from their due times.
+	// Lateness of the requests sent, from their due times, without those that
+	// MaxInFlight held.
 	LatenessP50 time.Duration `json:"lateness_p50_ns"`
 	LatenessP99 time.Duration `json:"lateness_p99_ns"`
 	LatenessMax time.Duration `json:"lateness_max_ns"`
+	// ReadLag is how far the client was behind the kernel: of each request the
+	// longest that bytes of its answer waited to be read.
+	ReadLagP50 time.Duration `json:"read_lag_p50_ns"`
+	ReadLagP99 time.Duration `json:"read_lag_p99_ns"`
+	ReadLagMax time.Duration `json:"read_lag_max_ns"`
 	// Held waited for room under MaxInFlight, Starved ran while the client's
 	// threads waited for a processor, NewConnections found no open connection.
 	Held           int `json:"held"`
@@ -54,15 +60,30 @@ type Stats struct {
 type tally struct {
 	requests, errors, held, starved, fresh, noUsage int
 	tokens                                          int64
-	lateness                                        *hdrhistogram.Histogram // µs
-	latest                                          time.Duration
+	lateness, lag                                   durations
 	end                                             time.Duration
 }
 
-// lateness is kept in a histogram of 3 digits up to an hour: the tables have
-// each request's own.
-func newTally() tally {
-	return tally{lateness: hdrhistogram.New(1, int64(time.Hour/time.Microsecond), 3)}
+func newTally() tally { return tally{lateness: newDurations(), lag: newDurations()} }
+
+// durations are kept in a histogram of 3 digits from 1 µs up to an hour: the
+// tables have each request's own.
+type durations struct {
+	histogram *hdrhistogram.Histogram // µs
+	longest   time.Duration
+}
+
+func newDurations() durations {
+	return durations{histogram: hdrhistogram.New(1, int64(time.Hour/time.Microsecond), 3)}
+}
+
+func (d *durations) add(t time.Duration) {
+	d.histogram.RecordValue(min(int64(t/time.Microsecond), int64(time.Hour/time.Microsecond)))
+	d.longest = max(d.longest, t)
+}
+
+func (d *durations) quantile(percent float64) time.Duration {
+	return time.Duration(d.histogram.ValueAtQuantile(percent)) * time.Microsecond
 }
 
 func (t *tally) add(r Record, late time.Duration) {
@@ -73,10 +94,12 @@ func (t *tally) add(r Record, late time.Duration) {
 	if r.OutputTokens > 0 {
 		t.tokens += int64(r.OutputTokens)
 	}
+	held := false
 	for _, flag := range r.Flags {
 		switch flag {
 		case FlagHeld:
 			t.held++
+			held = true
 		case FlagNoUsage:
 			t.noUsage++
 		}
@@ -84,9 +107,11 @@ func (t *tally) add(r Record, late time.Duration) {
 	if r.Sent != Never && !r.ConnectionReused {
 		t.fresh++
 	}
-	if late != Never {
-		t.lateness.RecordValue(min(int64(late/time.Microsecond), int64(time.Hour/time.Microsecond)))
-		t.latest = max(t.latest, late)
+	if late != Never && !held { // that wait was asked for
+		t.lateness.add(late)
+	}
+	if r.Status != 0 {
+		t.lag.add(r.ReadLag)
 	}
 	t.end = max(t.end, r.Done)
 }
@@ -96,13 +121,11 @@ func (r *run) stats(watch *starvation) Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := &r.tally
-	quantile := func(p float64) time.Duration {
-		return time.Duration(t.lateness.ValueAtQuantile(p)) * time.Microsecond
-	}
 	s := Stats{
 		Start: r.start, End: max(t.end, r.start),
 		Requests: t.requests, Errors: t.errors, OutputTokens: t.tokens, Stopped: cmp.Or(r.stopped, r.exhausted),
-		LatenessP50: quantile(50), LatenessP99: quantile(99), LatenessMax: t.latest,
+		LatenessP50: t.lateness.quantile(50), LatenessP99: t.lateness.quantile(99), LatenessMax: t.lateness.longest,
+		ReadLagP50: t.lag.quantile(50), ReadLagP99: t.lag.quantile(99), ReadLagMax: t.lag.longest,
 		Held: t.held, Starved: t.starved, NewConnections: t.fresh,
 		RunQueue: watch.summary(),
 	}

@@ -65,6 +65,8 @@ type conn struct {
 	now         func() time.Duration
 	headStart   *headStart
 	wrote, read atomic.Int64
+	// lag is the longest that bytes lay in the kernel before they were read.
+	lag atomic.Int64
 	// due is the time before which the request may not be written, woken when
 	// it was to wake up for that; 0 once that has been seen to.
 	due, woken atomic.Int64
@@ -91,6 +93,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		// Never before what it answers or what came before it, whatever the
 		// clock of the kernel's stamps does.
 		c.read.Store(max(int64(c.now()-c.Lag()), c.read.Load(), c.wrote.Load()))
+		c.lag.Store(max(int64(c.Lag()), c.lag.Load()))
 	}
 	return n, err
 }

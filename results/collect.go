@@ -25,6 +25,7 @@ type requestTable struct {
 	due, sent, first, last, done   []int64
 	prompt, output, cached, target []int32
 	ok                             []bool
+	held                           []bool // by the limit on requests in flight
 	// gaps are the times between tokens of row i, gaps[gapEnd[i-1]:gapEnd[i]]:
 	// a chunk of k tokens that came g after the one before is k gaps of g/k.
 	gaps     []int64
@@ -62,11 +63,14 @@ func (t *requestTable) add(c *requestColumns, i int) {
 	t.cached, t.target = append(t.cached, int32(countAt(c.cached, i))), append(t.target, int32(countAt(c.target, i)))
 	ok := textAt(c.failure, i) == ""
 	t.ok = append(t.ok, ok)
+	held := false
 	if c.flags != nil {
 		for _, f := range splitFlags(c.flags.Value(i)) {
 			t.flags[f]++
+			held = held || f == loadgen.FlagHeld
 		}
 	}
+	t.held = append(t.held, held)
 	if ok {
 		t.addGaps(c, i)
 	}
@@ -139,7 +143,9 @@ func (t *requestTable) latenciesIn(w attribution.Window) latencies {
 		}
 		e2e = append(e2e, max(0, t.done[i]-t.sent[i]))
 		e2eDue = append(e2eDue, max(0, t.done[i]-t.due[i]))
-		late = append(late, max(0, t.sent[i]-t.due[i]))
+		if !t.held[i] { // that wait was asked for, and is flagged
+			late = append(late, max(0, t.sent[i]-t.due[i]))
+		}
 		if t.overflow == nil {
 			gaps = append(gaps, t.gaps[t.gapStart(i):t.gapEnd[i]]...)
 		}

@@ -94,8 +94,10 @@ type Measures struct {
 	ITL             Distribution `json:"itl_s"` // gaps between tokens, counted by tokens
 	Latency         Distribution `json:"latency_s"`
 	LatencyIntended Distribution `json:"latency_intended_s"`
-	Lateness        Distribution `json:"lateness_s"`
-	LatencyMean     Interval     `json:"latency_mean_s"`
+	// Lateness is the client's own delay: of requests that --max-in-flight did
+	// not hold.
+	Lateness    Distribution `json:"lateness_s"`
+	LatencyMean Interval     `json:"latency_mean_s"`
 	// Goodput is completed requests within the SLO, per second; unknown
 	// without an SLO.
 	SLORequests int             `json:"slo_requests,omitempty"`

@@ -261,7 +261,14 @@ func TestMaxInFlightHoldsBackAndSaysSo(t *testing.T) {
 	if held != 4 {
 		t.Errorf("got %d requests flagged %s, want the 4 that found no room", held, loadgen.FlagHeld)
 	}
-	t.Logf("exit %d\n%s", code, stderr)
+	mustFinish(t, code, stderr)
+	summary, err := results.Summarize(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := summary.Cells[0].Whole.Lateness.N; n != 2 {
+		t.Errorf("got %d requests in the lateness, want the 2 that were not held", n)
+	}
 }
 
 func TestStopRules(t *testing.T) {

@@ -3,17 +3,17 @@ package results
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 )
 
 // IdleTableOf sets the energy of a request beside what of it is above idle, one
 // row a valid cell: all of it, above what the loaded server draws when nothing
 // is asked of it, and above what the hardware draws without it. There is no
 // row where nothing was metered.
-func IdleTableOf(s Summary) (columns []string, rows []TableRow) {
-	columns = []string{"cell"}
-	for _, heading := range []string{"loaded idle W", "bare idle W", "J/request", "J above loaded idle", "J above bare idle"} {
-		columns = append(columns, s.joulesHeading(heading))
+func IdleTableOf(s Summary) (columns []Column, rows []TableRow) {
+	kind := s.modelledKind()
+	columns = []Column{
+		{Name: "cell", Text: true}, {Name: "loaded idle", Unit: "W", Kind: kind}, {Name: "bare idle", Unit: "W", Kind: kind},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "above loaded idle", Unit: "J/req", Kind: kind}, {Name: "above bare idle", Unit: "J/req", Kind: kind},
 	}
 	for _, c := range s.Cells {
 		e := c.Whole.Energy
@@ -48,12 +48,7 @@ func (s Summary) idleTable(b *strings.Builder) {
 		return
 	}
 	b.WriteByte('\n')
-	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', tabwriter.AlignRight)
-	row(t, columns)
-	for _, r := range rows {
-		row(t, r.Cells)
-	}
-	t.Flush()
+	printTable(b, columns, rows)
 	if note := s.IdleNote(); note != "" {
 		fmt.Fprintln(b, note)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cfubench/attribution"
 	"cfubench/loadgen"
@@ -45,6 +46,24 @@ func sweep() simulated.Spec {
 		Seed: 1, Model: "SmolLM2-135M", Batches: []int{1, 8}, Concurrencies: []int{1, 8}, Repeats: 2, Requests: 80,
 		Server: simulated.DefaultServer(), Inventory: "olmo2-7b",
 		Conventions: []attribution.Convention{attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{}, attribution.Equal{}},
+	}
+}
+
+// TestTheTableFitsATerminal: without an SLO, its widest line has 120 columns.
+func TestTheTableFitsATerminal(t *testing.T) {
+	spec := sweep()
+	spec.Batches, spec.Concurrencies, spec.Model = []int{128}, []int{256}, "modelled"
+	s := summarize(t, spec, results.Options{})
+	s.MeterKind = string(meter.KindModel)
+	var b strings.Builder
+	if err := s.WriteTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	table := strings.Split(b.String(), "\n\n")[1]
+	for line := range strings.SplitSeq(table, "\n") {
+		if n := utf8.RuneCountInString(line); n > 120 {
+			t.Errorf("got a line of %d columns, want 120 at most: %q", n, line)
+		}
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // WriteTable prints the summary as text: one row a cell and window, then the
@@ -13,7 +13,8 @@ import (
 func (s Summary) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	s.header(&b)
-	s.table(&b)
+	columns, rows := TableOf(s)
+	printTable(&b, columns, rows)
 	s.idleTable(&b)
 	s.findings(&b)
 	_, err := io.WriteString(w, b.String())
@@ -36,22 +37,14 @@ func (s Summary) header(b *strings.Builder) {
 	fmt.Fprintf(b, "\n\n")
 }
 
-// joulesHeading labels joules with their kind where they are modelled.
-func (s Summary) joulesHeading(of string) string {
-	if strings.Contains(s.MeterKind, "model") {
-		return of + " (" + s.MeterKind + ")"
-	}
-	return of
-}
-
-func (s Summary) table(b *strings.Builder) {
-	columns, rows := TableOf(s)
-	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', tabwriter.AlignRight)
-	row(t, columns)
-	for _, r := range rows {
-		row(t, r.Cells)
-	}
-	t.Flush()
+// Column is one column of the summary's table.
+type Column struct {
+	Name string
+	Unit string // "" where there is none
+	// Kind is that of the joules in the column where they are modelled; ""
+	// for all others.
+	Kind string
+	Text bool // words, not figures
 }
 
 // TableRow is one row of the summary's table: a cell's whole run or its steady
@@ -63,19 +56,23 @@ type TableRow struct {
 }
 
 // TableOf is the summary's table: columns and rows as text. An invalid cell has
-// dashes for figures.
-func TableOf(s Summary) (columns []string, rows []TableRow) {
-	slo := s.SLO != ""
-	columns = []string{"cell", "window", "requests", "errors", "req/s", "output tokens/s", "TTFT p50/p99 s", "latency p50/p99 s",
-		s.joulesHeading("J/request"), s.joulesHeading("J/output token"), "gCO2e/request", "C_FU gCO2e/request"}
-	if slo {
-		columns = append(columns, "goodput req/s", s.joulesHeading("J/SLO request"))
+// dashes for figures; the last column is what to think of the row.
+func TableOf(s Summary) (columns []Column, rows []TableRow) {
+	kind := s.modelledKind()
+	columns = []Column{
+		{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}, {Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"},
+		{Name: "TTFT", Unit: "s, p50 / p99"}, {Name: "latency", Unit: "s, p50 / p99"},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "use", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind},
 	}
-	columns = append(columns, "verdict")
+	slo := s.SLO != ""
+	if slo {
+		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
+	}
+	columns = append(columns, Column{Name: "verdict", Text: true})
 	for _, c := range s.Cells {
 		verdict := c.Validity.Verdict
 		if !c.Validity.Valid() {
-			cells := []string{c.Cell, "whole", fmt.Sprint(c.Requests), fmt.Sprint(c.Errors)}
+			cells := []string{c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors)}
 			for len(cells) < len(columns)-1 {
 				cells = append(cells, "–")
 			}
@@ -83,38 +80,78 @@ func TableOf(s Summary) (columns []string, rows []TableRow) {
 			rows = append(rows, TableRow{cells, verdict, false})
 			continue
 		}
-		rows = append(rows, TableRow{append(c.row("whole", c.Whole, slo), verdict), verdict, false})
+		short := verdict
+		if verdict == ValidWarnings {
+			short = "warnings"
+		}
+		rows = append(rows, TableRow{append(c.row(c.Whole, slo, false), short), verdict, false})
 		if c.Steady != nil {
-			rows = append(rows, TableRow{append(c.row("steady", *c.Steady, slo), ""), verdict, true})
+			rows = append(rows, TableRow{append(c.row(*c.Steady, slo, true), ""), verdict, true})
 		}
 	}
 	return columns, rows
 }
 
-func (c CellSummary) row(window string, m Measures, slo bool) []string {
+// row is the figures of a window. The footprint and the failures are the whole
+// cell's: they are not in the steady window's row.
+func (c CellSummary) row(m Measures, slo, steady bool) []string {
 	f := func(v Figure) string { return Short(float64(v)) }
 	pair := func(d Distribution) string { return f(d.P50) + " / " + f(d.P99) }
 	joules := [3]Figure{Unknown(), Unknown(), Unknown()}
 	if m.Energy != nil {
 		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
 	}
-	cells := []string{c.Cell, window, fmt.Sprint(m.Completed), fmt.Sprint(c.Errors), f(m.RequestsPerSecond), f(m.OutputTokensPerSecond),
-		pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), f(c.Carbon("inference")), f(c.Carbon("total"))}
-	if window == "whole" {
-		cells[2] = fmt.Sprint(c.Requests)
-	} else {
-		// The footprint and the errors are the whole cell's.
-		cells[3], cells[10], cells[11] = "", "", ""
+	name, sent, failed, use, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), f(c.Carbon("inference")), f(c.Carbon("total"))
+	if steady {
+		name, sent, failed, use, total = "  steady", fmt.Sprint(m.Completed), "", "", ""
 	}
+	cells := []string{name, sent, failed, f(m.RequestsPerSecond), f(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), use, total}
 	if slo {
 		cells = append(cells, f(m.Goodput), f(joules[2]))
 	}
 	return cells
 }
 
-// row writes cells, the first flush left.
-func row(w io.Writer, cells []string) {
-	fmt.Fprintln(w, strings.Join(cells, "\t")+"\t")
+// modelledKind is the kind of the run's joules if they are modelled, else "".
+func (s Summary) modelledKind() string {
+	if strings.Contains(s.MeterKind, "model") {
+		return s.MeterKind
+	}
+	return ""
+}
+
+// printTable prints the columns under their names, units and, where joules are
+// modelled, kinds: words to the left, figures to the right.
+func printTable(b *strings.Builder, columns []Column, rows []TableRow) {
+	lines := make([][]string, 3, 3+len(rows))
+	for _, c := range columns {
+		for i, text := range []string{c.Name, c.Unit, c.Kind} {
+			lines[i] = append(lines[i], text)
+		}
+	}
+	if !slices.ContainsFunc(lines[2], func(kind string) bool { return kind != "" }) {
+		lines = lines[:2]
+	}
+	for _, r := range rows {
+		lines = append(lines, r.Cells)
+	}
+	widths := make([]int, len(columns))
+	for _, line := range lines {
+		for i, text := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	for _, line := range lines {
+		var cells []string
+		for i, text := range line {
+			width := widths[i]
+			if columns[i].Text {
+				width = -width
+			}
+			cells = append(cells, fmt.Sprintf("%*s", width, text))
+		}
+		fmt.Fprintln(b, strings.TrimRight(strings.Join(cells, "  "), " "))
+	}
 }
 
 // finding is one line below the table and the cells that it is about.

@@ -36,9 +36,9 @@ type document struct {
 	Modelled          bool
 	EnergyKind        string // "counter (measured)"
 	Verdict           string // CSS class
-	Columns           []string
+	Columns           []results.Column
 	Rows              []results.TableRow
-	IdleColumns       []string
+	IdleColumns       []results.Column
 	IdleRows          []results.TableRow
 	IdleNote          string
 	Sections          []section

@@ -111,7 +111,7 @@ func TestReportIsSelfContained(t *testing.T) {
 func TestModelledJoulesSaySo(t *testing.T) {
 	_, page := render(t, pages()["modelled"])
 	text := string(page)
-	for _, want := range []string{"modelled, not measured", "J/request (model)", "J per request, model", "power, W, model", "process (model)", "modelled_energy", "Joules here come from a model"} {
+	for _, want := range []string{"modelled, not measured", "J/req (model)", "J per request, model", "power, W, model", "process (model)", "modelled_energy", "Joules here come from a model"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report of a modelled run lacks %q", want)
 		}

@@ -3,15 +3,13 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/browsertest"
 	"cfubench/meter"
 )
 
@@ -170,39 +168,22 @@ func TestDisclosure(t *testing.T) {
 	}
 }
 
-// On a phone's width nothing is wider than the screen: wide tables scroll
-// inside their own box. Measured in a real browser, light and dark.
-func TestPageFitsAPhone(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no chromium: install it to measure the page in a browser")
-	}
+// The page fits a phone and a desk, light and dark, in a real browser: wide
+// tables scroll inside their own box, no label is cut off, nothing is fetched.
+func TestPageInABrowser(t *testing.T) {
 	var page bytes.Buffer
 	if err := HTML(&page, published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100}), day); err != nil {
 		t.Fatal(err)
 	}
-	// A frame of 360 px inside a page that reports the frame's own width.
-	source, err := json.Marshal(page.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	frame := `<iframe id="f" style="width:360px;height:800px;border:0"></iframe><script>
-const f = document.getElementById("f");
-f.onload = () => { const d = f.contentDocument.documentElement; document.title = "width " + d.scrollWidth + " of " + d.clientWidth; };
-f.srcdoc = ` + strings.ReplaceAll(string(source), "</", `<\/`) + `;</script>`
-	path := filepath.Join(t.TempDir(), "frame.html")
-	if err := os.WriteFile(path, []byte(frame), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom", "file://"+path).Output()
-	if err != nil {
-		t.Skipf("chromium does not run here: %v", err)
-	}
-	found := regexp.MustCompile(`<title>width (\d+) of (\d+)</title>`).FindStringSubmatch(string(out))
-	if found == nil {
-		t.Fatal("the browser reported no width")
-	}
-	if found[1] != found[2] {
-		t.Errorf("the page is %s px wide on a screen of %s", found[1], found[2])
+	for _, view := range []browsertest.View{{Width: 360}, {Width: 1280}, {Width: 1280, Dark: true}} {
+		t.Run(view.String(), func(t *testing.T) {
+			s := browsertest.Look(t, page.Bytes(), view)
+			for _, p := range s.Problems() {
+				t.Error(p)
+			}
+			if want := strings.Count(page.String(), "<svg"); s.Charts != want || len(s.Headings) != 4 {
+				t.Errorf("the browser shows %d drawings and headings %q, want %d and the four phases", s.Charts, s.Headings, want)
+			}
+		})
 	}
 }

@@ -30,7 +30,7 @@ func extraFields(o Options) ([]byte, error) {
 		fields["ignore_eos"] = true
 	}
 	for name, value := range o.ExtraBody {
-		if slices.Contains(reserved, name) {
+		if slices.Contains(reserved, name) || name == "min_tokens" && o.MinTokens {
 			return nil, fmt.Errorf("extra body field %q: it is set for each request; leave it out", name)
 		}
 		fields[name] = value
@@ -52,6 +52,14 @@ func extraFields(o Options) ([]byte, error) {
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
+}
+
+// fieldsFor is what is spliced into a request for so many tokens.
+func (c *Client) fieldsFor(maxTokens int) []byte {
+	if !c.options.MinTokens || maxTokens <= 0 {
+		return c.extra
+	}
+	return append(fmt.Appendf(nil, `,"min_tokens":%d`, maxTokens), c.extra...)
 }
 
 // splice puts extra in place of the closing brace of a request's JSON body.

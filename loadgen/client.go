@@ -35,6 +35,9 @@ type Options struct {
 	APIKey string
 	// IgnoreEOS asks the server for exactly MaxTokens tokens a request.
 	IgnoreEOS bool
+	// MinTokens asks for no fewer than MaxTokens tokens a request (min_tokens),
+	// for servers that know it and not ignore_eos.
+	MinTokens bool
 	// Salt is put before each conversation's first prompt, so that a run finds
 	// nothing of an earlier one in the server's prefix cache.
 	Salt string

@@ -31,6 +31,7 @@ func TestRequestBody(t *testing.T) {
 		Stream      bool
 		Temperature *float64
 		IgnoreEOS   bool `json:"ignore_eos"`
+		MinTokens   *int `json:"min_tokens"`
 		CachePrompt *bool
 		Options     struct {
 			IncludeUsage bool `json:"include_usage"`
@@ -72,13 +73,20 @@ func TestRequestBody(t *testing.T) {
 		t.Errorf("messages: got %+v, want history and prompt, the first one salted", got.Messages)
 	}
 
-	o.API, o.IgnoreEOS = APICompletions, false
+	if got.MinTokens != nil {
+		t.Errorf("got min_tokens %d, want none unless it is asked for", *got.MinTokens)
+	}
+
+	o.API, o.IgnoreEOS, o.MinTokens = APICompletions, false, true
 	o.ExtraBody = map[string]any{"temperature": 0.5}
 	if r := client(t, o).Do(context.Background(), call, 0, since()); !r.OK() {
 		t.Fatal(r.Err)
 	}
 	seen = <-requests
 	got = seen.body
+	if got.MinTokens == nil || *got.MinTokens != 17 {
+		t.Error("got another or no min_tokens, want the 17 of max_tokens")
+	}
 	if seen.path != "/v1/completions" || got.Prompt != "salt one\ntwo\nsay \"é\" </script>" || got.IgnoreEOS || *got.Temperature != 0.5 {
 		t.Errorf("got path %s, %+v; want /v1/completions, one prompt of all messages, no ignore_eos, the user's temperature", seen.path, got)
 	}
@@ -96,6 +104,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		{"a query", Options{BaseURL: "http://host/v1?x=1"}, "no query"},
 		{"an unknown API", Options{BaseURL: "http://host", API: "responses"}, "want chat or completions"},
 		{"a field that each request sets", Options{BaseURL: "http://host", ExtraBody: map[string]any{"messages": 1}}, `"messages": it is set for each request`},
+		{"min_tokens twice", Options{BaseURL: "http://host", MinTokens: true, ExtraBody: map[string]any{"min_tokens": 1}}, `"min_tokens": it is set for each request`},
 		{"a value that JSON does not have", Options{BaseURL: "http://host", ExtraBody: map[string]any{"x": func() {}}}, `extra body field "x"`},
 		{"a key with a line break", Options{BaseURL: "http://host", APIKey: "a\nb"}, "line break"},
 		{"a CA file that is not there", Options{BaseURL: "https://host", CAFile: "/nonexistent.pem"}, "read certificate authorities"},

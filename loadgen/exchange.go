@@ -175,7 +175,7 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("request without an exchange")
 	}
 	x.sentPath = req.URL.Path
-	if err := splice(req, d.client.extra); err != nil {
+	if err := splice(req, d.client.fieldsFor(x.record.TargetOutputTokens)); err != nil {
 		return nil, err
 	}
 	if wake := x.due - d.client.headStart.get(); wake > d.client.now() {

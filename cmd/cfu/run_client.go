@@ -27,7 +27,7 @@ func (s *sweep) clientOptions(connections int) loadgen.Options {
 	maps.Copy(body, s.config.extraBody)
 	return loadgen.Options{
 		BaseURL: s.server.url, Model: s.server.identity.Model, API: s.config.api, APIKey: s.apiKey,
-		IgnoreEOS: s.config.ignoreEOS, Salt: salt, ExtraBody: body, Connections: connections,
+		IgnoreEOS: s.config.ignoreEOS, MinTokens: s.config.minTokens, Salt: salt, ExtraBody: body, Connections: connections,
 		CAFile: s.config.caFile, Timeout: s.config.timeout,
 	}
 }

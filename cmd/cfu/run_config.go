@@ -32,6 +32,7 @@ type runConfig struct {
 	repeat, warmup      int
 	maxTokens           int
 	ignoreEOS           bool
+	minTokens           bool
 	timeout, ready      time.Duration
 	maxInFlight         int
 	maxErrors           int
@@ -82,7 +83,7 @@ func (c runConfig) record() map[string]any {
 		"history": c.history, "seed": c.seed, "batch": c.batches, "concurrency": c.concurrency, "rate": rates,
 		"arrival": c.arrival, "burstiness": c.burstiness,
 		"think_ns": c.think.Nanoseconds(), "repeat": c.repeat, "warmup": c.warmup, "max_tokens": c.maxTokens,
-		"ignore_eos": c.ignoreEOS, "timeout_ns": c.timeout.Nanoseconds(), "max_in_flight": c.maxInFlight,
+		"ignore_eos": c.ignoreEOS, "min_tokens": c.minTokens, "timeout_ns": c.timeout.Nanoseconds(), "max_in_flight": c.maxInFlight,
 		"max_errors": c.maxErrors, "min_duration_ns": c.minDuration.Nanoseconds(), "max_duration_ns": c.maxDuration.Nanoseconds(),
 		"meter": redactURLs(c.meters), "cpu_watts": c.cpuWatts, "idle_ns": c.idle.Nanoseconds(), "sysfs": c.sysfs,
 		"nvml_library": c.nvmlLibrary, "poll_ns": c.poll.Nanoseconds(), "convention": c.derivation.conventions, "weights": c.derivation.weights,

@@ -155,12 +155,12 @@ func TestTheAPIKeyIsSentAndKeptNowhere(t *testing.T) {
 func TestBodiesAsk(t *testing.T) {
 	e := newEndpoint(t, paced)
 	out := filepath.Join(t.TempDir(), "out")
-	code, _, stderr := cfu(t, t.Context(), nil, quick(e, out, "--ignore-eos", "--extra-body", `{"top_k": 1}`)...)
+	code, _, stderr := cfu(t, t.Context(), nil, quick(e, out, "--ignore-eos", "--min-tokens", "--extra-body", `{"top_k": 1}`)...)
 	mustFinish(t, code, stderr)
 	prompts := map[string]bool{}
 	for _, b := range e.sent() {
-		if b["temperature"] != 0.0 || b["ignore_eos"] != true || b["stream"] != true || b["top_k"] != 1.0 {
-			t.Errorf("got body %v, want temperature 0, ignore_eos, stream and the extra field", b)
+		if b["temperature"] != 0.0 || b["ignore_eos"] != true || b["min_tokens"] != b["max_tokens"] || b["stream"] != true || b["top_k"] != 1.0 {
+			t.Errorf("got body %v, want temperature 0, ignore_eos, min_tokens like max_tokens, stream and the extra field", b)
 		}
 		if o, _ := b["stream_options"].(map[string]any); o["include_usage"] != true {
 			t.Errorf("got stream_options %v, want include_usage", b["stream_options"])

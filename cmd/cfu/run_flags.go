@@ -67,6 +67,7 @@ func newRunFlags(fs *pflag.FlagSet) *runFlags {
 	fs.IntVar(&f.warmup, "warmup", 2, "Warm-up requests after each engine start, none of them in the measured set.")
 	fs.IntVar(&f.maxTokens, "max-tokens", 0, "Lower longer output targets of the trace to this, and cap answers that it gives no length (0: no limit).")
 	fs.BoolVar(&f.ignoreEOS, "ignore-eos", false, "Make every answer exactly as long as the trace says.")
+	fs.BoolVar(&f.minTokens, "min-tokens", false, "Ask for no fewer tokens than the trace says, where a server knows min_tokens and not ignore_eos.")
 	fs.DurationVar(&f.timeout, "timeout", 10*time.Minute, "Deadline of one request.")
 	fs.DurationVar(&f.ready, "ready-timeout", 5*time.Minute, "How long an engine may take to become healthy.")
 	fs.IntVar(&f.maxInFlight, "max-in-flight", 0, "Open loop: requests in flight at most; the rest wait and are late (0: no limit).")

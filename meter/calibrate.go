@@ -47,8 +47,27 @@ type Calibration struct {
 
 // Calibrate reads src for d as fast as it may be and returns, per domain, the
 // measured update period, the latency of a call and the counter held against
-// the gauge. A stop of ctx ends it early with ctx's error.
+// the gauge. A stop of ctx ends it early with ctx's error; a call that does not
+// return ends it with a *BlockedError, after which src must not be used.
 func Calibrate(ctx context.Context, clock Clock, src Source, d time.Duration) ([]Calibration, error) {
+	domains := src.Domains()
+	var traces [][]Reading
+	var err error
+	if !Within(d+Patience, func() { traces, err = collect(ctx, clock, src, d) }) {
+		return nil, &BlockedError{Sources: []string{sourceName(domains)}}
+	}
+	if err != nil {
+		return nil, err
+	}
+	calibrations := make([]Calibration, len(domains))
+	for i, dom := range domains {
+		calibrations[i] = calibration(dom, traces[i])
+	}
+	return calibrations, nil
+}
+
+// collect reads src for d and returns its readings by domain.
+func collect(ctx context.Context, clock Clock, src Source, d time.Duration) ([][]Reading, error) {
 	domains := src.Domains()
 	traces := make([][]Reading, len(domains))
 	spacing := calibrationSpacing
@@ -73,11 +92,7 @@ func Calibrate(ctx context.Context, clock Clock, src Source, d time.Duration) ([
 			traces[r.Domain] = append(traces[r.Domain], r)
 		}
 	}
-	calibrations := make([]Calibration, len(domains))
-	for i, dom := range domains {
-		calibrations[i] = calibration(dom, traces[i])
-	}
-	return calibrations, nil
+	return traces, nil
 }
 
 func sourceName(domains []Domain) string {
@@ -126,8 +141,8 @@ func calibration(d Domain, trace []Reading) Calibration {
 	case missing > 0:
 		c.warn("%d of %d reads gave no value", missing, len(trace))
 	}
-	if c.Updates == 0 && d.Kind != KindModel && !d.Coarse {
-		c.warn("the register did not change in %v", (trace[len(trace)-1].After - trace[0].Before).Round(time.Millisecond))
+	if c.Updates == 0 && d.Kind == KindCounter && !d.Coarse { // a steady gauge is no fault
+		c.stand(d, trace)
 	}
 	if fell && d.Range == 0 {
 		c.warn("the counter fell: a reset or a glitch")
@@ -140,6 +155,36 @@ func calibration(d Domain, trace []Reading) Calibration {
 
 func (c *Calibration) warn(format string, args ...any) {
 	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
+}
+
+// stand judges a counter that did not advance: while the same part's gauge shows
+// power, for many of the counter's updates, it does not count.
+func (c *Calibration) stand(d Domain, trace []Reading) {
+	over := trace[len(trace)-1].After - trace[0].Before
+	used := integral(trace)
+	if used > 0 && over > standing && over > 10*d.UpdatePeriod {
+		c.Refused = fmt.Sprintf("the counter stood still for %v in which its power gauge saw %.3g J", over.Round(time.Millisecond), used)
+		return
+	}
+	c.warn("the counter did not advance in %v", over.Round(time.Millisecond))
+}
+
+// standing is the least time that tells a counter that does not count.
+const standing = 2 * time.Second
+
+// integral is the energy of the gauge's readings in joules, by trapezoids.
+func integral(trace []Reading) (joules float64) {
+	var last Reading
+	for _, r := range trace {
+		if !r.HasPower {
+			continue
+		}
+		if last.HasPower {
+			joules += (r.At() - last.At()).Seconds() * (r.Power.Watts() + last.Power.Watts()) / 2
+		}
+		last = r
+	}
+	return joules
 }
 
 // hold holds the counter against the integral of the gauge (trapezoids) from
@@ -158,21 +203,17 @@ func (c *Calibration) hold(trace []Reading) {
 	if first < 0 || last-first < 2 {
 		return
 	}
-	var integral float64 // J
-	for i := first + 1; i <= last; i++ {
-		dt := (both[i].At() - both[i-1].At()).Seconds()
-		integral += dt * (both[i].Power.Watts() + both[i-1].Power.Watts()) / 2
-	}
+	seen := integral(both[first : last+1])
 	counted := (both[last].Energy - both[first].Energy).Joules()
-	if integral <= 0 || counted <= 0 {
+	if seen <= 0 || counted <= 0 {
 		return
 	}
-	c.CounterToPower = counted / integral
+	c.CounterToPower = counted / seen
 	switch off := math.Abs(c.CounterToPower - 1); {
 	case off > refuseRatio:
-		c.Refused = fmt.Sprintf("counter and power gauge disagree: %.3g J counted, %.3g J integrated", counted, integral)
+		c.Refused = fmt.Sprintf("counter and power gauge disagree: %.3g J counted, %.3g J integrated", counted, seen)
 	case off > warnRatio:
-		c.warn("counter and power gauge differ by %.0f %%: %.3g J counted, %.3g J integrated", 100*off, counted, integral)
+		c.warn("counter and power gauge differ by %.0f %%: %.3g J counted, %.3g J integrated", 100*off, counted, seen)
 	}
 }
 

@@ -65,7 +65,9 @@ func TestCalibrationDoubts(t *testing.T) {
 		{"a counter at half of what the gauge says is refused", 100 * time.Millisecond, off(2.2), 100 * time.Millisecond, "", "disagree"},
 		{"a counter twice what the gauge says is refused", 100 * time.Millisecond, off(0.45), 100 * time.Millisecond, "", "disagree"},
 		{"a register faster than the reads has no measured period", 100 * time.Microsecond, func(*meter.Reading) {}, 0, "", ""},
-		{"a register that stands still", time.Hour, func(*meter.Reading) {}, 0, "did not change", ""},
+		{"a counter that is slower than the calibration is said to be", time.Hour, func(*meter.Reading) {}, 0, "did not advance", ""},
+		{"a counter that stands still under power is refused", 100 * time.Millisecond, func(r *meter.Reading) { r.Energy = 7 * meter.Joule }, 0, "", "stood still for 5s in which its power gauge saw 2e+03 J"},
+		{"one that stands still without power is not", 100 * time.Millisecond, func(r *meter.Reading) { r.Energy, r.Power = 7*meter.Joule, 0 }, 0, "did not advance", ""},
 		{"a register that gives nothing is refused", 100 * time.Millisecond, func(r *meter.Reading) { *r = meter.Reading{Before: r.Before, After: r.After} }, 0, "", "no read gave a value"},
 		{"a read that gives nothing is counted", 100 * time.Millisecond, func(r *meter.Reading) {
 			if first {
@@ -90,6 +92,40 @@ func TestCalibrationDoubts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// gauge is a GPU without a counter.
+type gauge struct{ gpu }
+
+func (g *gauge) Domains() []meter.Domain {
+	d := g.gpu.Domains()
+	d[0].Kind = meter.KindPower
+	return d
+}
+
+// A gauge may show the same power for as long as the load is steady.
+func TestSteadyGaugeIsNoFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		g := &gauge{gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 400 * meter.Watt, fault: func(r *meter.Reading) { r.HasEnergy = false }}}
+		if c := calibrate(t, clock, g, 5*time.Second); len(c.Warnings) > 0 || c.Refused != "" {
+			t.Errorf("got warnings %q and refusal %q, want neither", c.Warnings, c.Refused)
+		}
+	})
+}
+
+// A call that does not return ends the calibration, not the caller.
+func TestCalibrationOfABlockedSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		clock := meter.NewClock(time.Now())
+		g := &gpu{clock: clock, name: "gpu0", update: time.Second, power: meter.Watt, fault: func(*meter.Reading) { <-release }}
+		_, err := meter.Calibrate(t.Context(), clock, g, time.Second)
+		if blocked := (*meter.BlockedError)(nil); !errors.As(err, &blocked) || !strings.Contains(err.Error(), "gpu0") {
+			t.Errorf("got %v, want a blocked error that names gpu0", err)
+		}
+	})
 }
 
 func TestCalibrationEndsWithItsContext(t *testing.T) {

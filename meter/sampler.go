@@ -3,10 +3,8 @@ package meter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +17,6 @@ const (
 	// blockedAfter is how long a call may take before its domains are reported
 	// stalled.
 	blockedAfter = time.Second
-	// stopGrace is how long Run waits for calls under way once it is to end.
-	stopGrace = 2 * time.Second
 )
 
 // Sampler reads several sources side by side, each at its own rate on its own
@@ -33,15 +29,6 @@ type Sampler struct {
 	latest  []slot
 	clocks  func() clocks
 	steps   atomic.Int64 // clock steps seen so far
-}
-
-// BlockedError says which sources had calls under way that did not return when
-// the sampler was to end. Their goroutines end when the calls do; such a source
-// must not be closed before.
-type BlockedError struct{ Sources []string }
-
-func (e *BlockedError) Error() string {
-	return fmt.Sprintf("stop meters: calls to %s do not return; check the device and its driver (dmesg)", strings.Join(e.Sources, ", "))
 }
 
 // paced is a source that reads its registers at a rate of its own and hands the
@@ -179,7 +166,7 @@ func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
 	})
 	s.watch(ctx, done, out)
 
-	grace := time.NewTimer(stopGrace)
+	grace := time.NewTimer(Patience)
 	defer grace.Stop()
 	select {
 	case <-done:

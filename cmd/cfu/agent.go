@@ -88,12 +88,7 @@ func (f *agentFlags) serve(ctx context.Context, env environment, credentials age
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// A meter with a call under way that does not return stays open.
-		if blocked := (*meter.BlockedError)(nil); !errors.As(err, &blocked) {
-			err = errors.Join(err, set.Close())
-		}
-	}()
+	defer func() { err = closeMeters(set, err) }()
 	for _, r := range set.LeftOut {
 		fmt.Fprintf(env.stderr, "cfu agent: not served: %s\n", refusalLine(r))
 	}

@@ -51,7 +51,7 @@ func (s *sweep) bareIdle(ctx context.Context) error {
 	}
 	s.status.say("bare idle: metering for %v before the first engine", s.config.idle)
 	bare, err := s.meterBare(ctx, set)
-	if err = errors.Join(err, set.Close()); err != nil {
+	if err = closeMeters(set, err); err != nil {
 		return fmt.Errorf("bare idle: %w", err)
 	}
 	s.record.BareIdle = bare

@@ -57,6 +57,15 @@ func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, 
 	return set, nil
 }
 
+// closeMeters closes the meters of what ended with err. With a call under way
+// that does not return they stay open: err says so, and the process ends.
+func closeMeters(set host.Set, err error) error {
+	if blocked := (*meter.BlockedError)(nil); errors.As(err, &blocked) {
+		return err
+	}
+	return errors.Join(err, set.Close())
+}
+
 // checkDevices holds the GPUs of a set against --expect-devices. A superchip is
 // one, though its module and the GPU within are two domains.
 func (s *sweep) checkDevices(set host.Set) error {

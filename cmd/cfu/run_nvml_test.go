@@ -92,3 +92,84 @@ func TestExpectDevices(t *testing.T) {
 		})
 	}
 }
+
+// TestBlockedDriver runs against a driver whose first GPU stops answering, for
+// good, in the middle of a cell: the run keeps its rows, says which GPU it was,
+// and ends. Shutting the library down would wait for that call.
+func TestBlockedDriver(t *testing.T) {
+	t.Parallel()
+	stuck := filepath.Join(t.TempDir(), "stuck")
+	library := fakenvml.Build(t, "GPUS=2", "PERIOD_MS=20", `BLOCK_FILE="`+stuck+`"`)
+	e := newEndpoint(t, slow)
+	out := filepath.Join(t.TempDir(), "out")
+	p := start(t, nil, load(e, out, "--meter", "nvml", "--nvml-library", library, "--rate", "2", "--arrival", "constant", "--num-requests", "6")...)
+	eventually(t, "the second request", func() bool { return len(e.sent()) >= 2 })
+	if err := os.WriteFile(stuck, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.wait(t); code != 1 {
+		t.Errorf("got exit %d, want 1", code)
+	}
+	if line := errorLine(t, p.stderr.String()); !strings.Contains(line, "calls to nvml (gpu1) do not return") {
+		t.Errorf("got %q, want it to say which GPU's driver does not return:\n%s", line, &p.stderr)
+	}
+	run, err := results.ReadRun(out)
+	if err != nil || len(run.Cells) != 1 || run.Cells[0].Complete || run.Cells[0].Requests != 6 {
+		t.Errorf("got cells %+v and error %v, want one that is not complete and has its 6 rows", run.Cells, err)
+	}
+
+	readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, "b0-rate2-r1"), results.ReadingsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stalled := map[string]bool{}
+	for i, d := range readings.Domains {
+		for _, r := range readings.ByDomain[i] {
+			stalled[d.Name] = stalled[d.Name] || r.Status == meter.StatusStalled
+		}
+	}
+	if !stalled["gpu1"] || stalled["gpu0"] {
+		t.Errorf("got stalled readings of %v, want those of gpu1 alone", stalled)
+	}
+}
+
+// TestDriverThatHangsFromTheStart is a refusal, after the time that a driver
+// may take to load its firmware.
+func TestDriverThatHangsFromTheStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 seconds")
+	}
+	t.Parallel()
+	stuck := filepath.Join(t.TempDir(), "stuck")
+	library := fakenvml.Build(t, `BLOCK_FILE="`+stuck+`"`)
+	if err := os.WriteFile(stuck, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, "meters", "--meter", "nvml", "--nvml-library", library)
+	if code := p.wait(t); code != 1 || !strings.Contains(p.stderr.String(), "the driver did not answer in") {
+		t.Errorf("got exit %d, want 1 and the reason:\n%s", code, &p.stderr)
+	}
+}
+
+// TestDriverThatBlocksUnderCalibration loses one GPU of two meanwhile: it is
+// left out with a remedy, and the other is there.
+func TestDriverThatBlocksUnderCalibration(t *testing.T) {
+	t.Parallel()
+	stuck := filepath.Join(t.TempDir(), "stuck")
+	library := fakenvml.Build(t, "GPUS=2", "PERIOD_MS=20", `BLOCK_FILE="`+stuck+`"`, "BLOCK_FROM=100")
+	if err := os.WriteFile(stuck, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, "meters", "--meter", "nvml", "--nvml-library", library, "--calibrate", "--calibrate-for", "1s")
+	code := p.wait(t)
+	stdout := p.stdout.String()
+	if code != 0 {
+		t.Errorf("got exit %d, want 0, since one GPU is there:\n%s", code, &p.stderr)
+	}
+	if !strings.Contains(stdout, "nvml gpu1, gpu1-hbm: a call to the driver did not return in 2s") || !strings.Contains(stdout, "dmesg") {
+		t.Errorf("got no word on the GPU that blocks:\n%s", stdout)
+	}
+	if !strings.Contains(stdout, "\ngpu0 ") {
+		t.Errorf("the GPU that answers is not listed:\n%s", stdout)
+	}
+}

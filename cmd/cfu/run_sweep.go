@@ -234,7 +234,7 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 	if t.meters, err = s.openMeters(ctx, t.url, pid); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.meters.Close()) }()
+	defer func() { err = closeMeters(t.meters, err) }()
 	s.server = t
 	if err := s.warmUp(ctx); err != nil {
 		return fmt.Errorf("warm up: %w", err)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"cfubench/meter"
 )
 
@@ -44,13 +46,34 @@ type Set struct {
 	LeftOut []meter.Refusal
 }
 
-// Close closes all sources.
+// closePatience is how long closing may take; a library waits for a call that
+// is under way before it closes itself.
+const closePatience = meter.Patience + 3*time.Second
+
+// Close closes all sources, side by side. One that a driver holds up is left
+// open and is an error.
 func (s Set) Close() error {
-	var errs []error
-	for _, src := range s.Sources {
-		errs = append(errs, src.Close())
+	errs := make([]error, len(s.Sources))
+	var g errgroup.Group
+	for i, src := range s.Sources {
+		g.Go(func() error {
+			var err error
+			if meter.Within(closePatience, func() { err = src.Close() }) {
+				errs[i] = err
+			} else {
+				errs[i] = fmt.Errorf("close %s: its driver does not return: it is left open", name(src))
+			}
+			return nil
+		})
 	}
+	_ = g.Wait() // the errors are in errs, in the order of the sources
 	return errors.Join(errs...)
+}
+
+// name is a source's family and first domain.
+func name(src meter.Source) string {
+	d := src.Domains()[0]
+	return d.Source + " (" + d.Name + ")"
 }
 
 // family is one way to read energy. Its open returns what it found on this

@@ -30,21 +30,25 @@ const latencyCalls = 11
 
 // List lists the domains of the set, those of the antichain first and what is
 // left out last. Calibrations, if not nil, are those of the set's domains in
-// their order. It reads every source a few times.
+// their order; without them every source is read a few times, and one whose
+// calls do not return is left out.
 func (s Set) List(clock meter.Clock, calibrations []meter.Calibration) []Entry {
+	calls := make([]time.Duration, len(s.Sources))
+	if calibrations == nil {
+		s, calls = s.answering(clock)
+	}
 	domains := meter.Domains(s.Sources)
 	keep, contained := meter.Antichain(domains)
 	var entries []Entry
 	i := 0
-	for _, src := range s.Sources {
+	for k, src := range s.Sources {
 		own := src.Domains()
-		call := latency(clock, src)
 		poll := meter.PollPeriod(own)
 		for range own {
 			d := domains[i]
 			e := Entry{
 				Source: d.Source, Domain: d.Name, Device: d.Device, Kind: d.Kind, Scope: d.Scope,
-				Readable: true, Reason: d.Note, UpdatePeriod: d.UpdatePeriod, Poll: poll, CallP50: call,
+				Readable: true, Reason: d.Note, UpdatePeriod: d.UpdatePeriod, Poll: poll, CallP50: calls[k],
 				Summed: slices.ContainsFunc(keep, func(k meter.Domain) bool { return k.Name == d.Name }),
 			}
 			for _, r := range contained {
@@ -73,6 +77,21 @@ func (s Set) List(clock meter.Clock, calibrations []meter.Calibration) []Entry {
 		entries = append(entries, Entry{Source: r.Source, Domain: r.Domain, Reason: r.Reason, Remedy: r.Remedy})
 	}
 	return entries
+}
+
+// answering is the set without the sources that do not answer, and how long a
+// read of each of the others takes.
+func (s Set) answering(clock meter.Clock) (out Set, calls []time.Duration) {
+	out.LeftOut = slices.Clone(s.LeftOut)
+	for _, src := range s.Sources {
+		var call time.Duration
+		if !meter.Within(meter.Patience, func() { call = latency(clock, src) }) {
+			out.LeftOut = append(out.LeftOut, blockedRefusals(src)...)
+			continue
+		}
+		out.Sources, calls = append(out.Sources, src), append(calls, call)
+	}
+	return out, calls
 }
 
 // latency is the median time that one read of src takes.

@@ -8,12 +8,17 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"cfubench/meter"
 )
 
 const (
 	statePeriod   = time.Second
 	processPeriod = 10 * time.Second
+	// stateStagger is the time between the looks at one GPU and the next: a look
+	// is a dozen calls, which wait for one another in the driver.
+	stateStagger = 20 * time.Millisecond
 	// spacingsKept is enough for a median: more than a minute of samples.
 	spacingsKept = 4096
 )
@@ -81,30 +86,45 @@ func NewObserver(sources []meter.Source, own func(pid int) bool) *Observer {
 	return o
 }
 
-// Run looks once a second, and at the processes every ten, until ctx ends. It
-// returns nil.
+// Run looks once a second, and at the processes every ten, until ctx ends. Each
+// GPU is looked at by itself, so that one whose driver does not return holds up
+// neither the others nor, for longer than meter.Patience, the end. It returns
+// nil.
 func (o *Observer) Run(ctx context.Context) error {
+	var looking errgroup.Group
+	for i, d := range o.devices {
+		looking.Go(func() error {
+			o.watch(ctx, i, d)
+			return nil
+		})
+	}
+	<-ctx.Done()
+	// Nothing fails: what a GPU does not tell is in its summary.
+	meter.Within(meter.Patience, func() { _ = looking.Wait() })
+	return nil
+}
+
+// watch looks at the i-th GPU until ctx ends.
+func (o *Observer) watch(ctx context.Context, i int, d observed) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Duration(i) * stateStagger):
+	}
 	tick := time.NewTicker(statePeriod)
 	defer tick.Stop()
-	for looks := 0; ; looks++ {
-		for i, d := range o.devices {
-			if ctx.Err() != nil {
-				return nil
-			}
-			o.note(i, d.State())
-			samples, err := d.Samples(nil)
-			// The first look empties the buffer of what was before.
-			if looks > 0 || err != nil {
-				o.noteSamples(i, samples, err)
-			}
-			if o.own != nil && looks%int(processPeriod/statePeriod) == 0 {
-				pids, err := d.Processes()
-				o.noteProcesses(i, pids, err)
-			}
+	for looks := 0; ctx.Err() == nil; looks++ {
+		o.note(i, d.State())
+		samples, err := d.Samples(nil)
+		// The first look empties the buffer of what was before.
+		if looks > 0 || err != nil {
+			o.noteSamples(i, samples, err)
+		}
+		if o.own != nil && looks%int(processPeriod/statePeriod) == 0 {
+			pids, err := d.Processes()
+			o.noteProcesses(i, pids, err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-tick.C:
 		}
 	}

@@ -48,21 +48,39 @@ func open(clock meter.Clock, library string) ([]meter.Source, []meter.Refusal) {
 	}
 }
 
-// shared is one loaded library and the number of sources that use it.
+// shared is one loaded library, the number of sources that use it and of calls
+// that are in it.
 type shared struct {
 	api   nvml.Interface
 	users atomic.Int32
+	calls atomic.Int32
 }
 
+// enter and leave stand around whatever calls the library.
+func (s *shared) enter() { s.calls.Add(1) }
+func (s *shared) leave() { s.calls.Add(-1) }
+
+// release gives up one use of the library; the last one shuts it down and
+// unloads it. That must not happen under a call which does not return: the code
+// would be gone from under it.
 func (s *shared) release() error {
 	if s.users.Add(-1) > 0 {
 		return nil
+	}
+	for waited := time.Duration(0); s.calls.Load() > 0; waited += releaseStep {
+		if waited >= meter.Patience {
+			return errors.New("shut down nvml: a call to the driver does not return: the library stays loaded")
+		}
+		time.Sleep(releaseStep)
 	}
 	if ret := s.api.Shutdown(); ret != nvml.SUCCESS {
 		return fmt.Errorf("shut down nvml: %w", ret)
 	}
 	return nil
 }
+
+// releaseStep is how often release looks whether the last call has returned.
+const releaseStep = 10 * time.Millisecond
 
 func openLibrary(clock meter.Clock, library string) ([]meter.Source, []meter.Refusal) {
 	var options []nvml.LibraryOption

@@ -18,6 +18,8 @@ const powerEarly = 10 * time.Millisecond
 // every 100 ms with them in the same call; a domain that has only a gauge has a
 // reading only then.
 func (d *Device) Read(dst []meter.Reading) []meter.Reading {
+	d.lib.enter()
+	defer d.lib.leave()
 	if d.lost {
 		now := d.clock()
 		for i := range d.domains {

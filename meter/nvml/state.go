@@ -13,6 +13,8 @@ import (
 // State reads the slow state, without the processes. What the driver does not
 // tell is in State.Unknown.
 func (d *Device) State() State {
+	d.lib.enter()
+	defer d.lib.leave()
 	s := State{Device: d.name, At: d.clock()}
 	know := func(what string, ret nvml.Return) bool {
 		if ret != nvml.SUCCESS {
@@ -82,6 +84,8 @@ func throttleReasons(bits uint64) []string {
 // takes milliseconds under the driver's lock: ask seldom, and outside of
 // measured windows where that can be had.
 func (d *Device) Processes() ([]int, error) {
+	d.lib.enter()
+	defer d.lib.leave()
 	infos, ret := d.handle.GetComputeRunningProcesses()
 	if ret != nvml.SUCCESS {
 		return nil, fmt.Errorf("list processes of %s: %w", d.name, ret)
@@ -98,6 +102,8 @@ func (d *Device) Processes() ([]int, error) {
 // conversion compares both clocks at this call, so samples from before a step
 // of the wall clock are off by it.
 func (d *Device) Samples(dst []Sample) ([]Sample, error) {
+	d.lib.enter()
+	defer d.lib.leave()
 	before := d.clock()
 	wall := time.Now().UnixMicro()
 	after := d.clock()

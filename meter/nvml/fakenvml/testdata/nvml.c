@@ -15,6 +15,9 @@
 //   LOST_AFTER      field calls after which the GPU is lost
 //   FLAKY           every third field call fails with UNKNOWN
 //   BLOCK_AFTER     field calls after which one takes BLOCK_MS (1500)
+//   BLOCK_FILE      a file; while it exists no field call of the first GPU
+//                   returns, and nvmlShutdown waits for those under way
+//   BLOCK_FROM      the call from which on BLOCK_FILE counts (1)
 //   INIT_ERROR      what nvmlInit_v2 returns
 //   THROTTLED       bits of the clocks' event reasons
 //   FOREIGN_PID     a process that computes on every GPU
@@ -44,6 +47,9 @@
 #ifndef BLOCK_MS
 #define BLOCK_MS 1500
 #endif
+#ifndef BLOCK_FROM
+#define BLOCK_FROM 1
+#endif
 #ifndef THROTTLED
 #define THROTTLED 0
 #endif
@@ -56,7 +62,7 @@ enum { DOUBLE, UINT, ULONG, ULONGLONG };
 
 typedef struct gpu { int index; long calls; } gpu;
 static gpu gpus[GPUS];
-static int users;
+static int users, blocked;
 
 static int64_t now(clockid_t id) { // ns
 	struct timespec t;
@@ -87,6 +93,8 @@ int nvmlInit(void) { return nvmlInit_v2(); }
 int nvmlShutdown(void) {
 	if (users == 0)
 		return UNINITIALIZED;
+	while (__atomic_load_n(&blocked, __ATOMIC_SEQ_CST) > 0)
+		usleep(1000);
 	users--;
 	return OK;
 }
@@ -274,6 +282,12 @@ int nvmlDeviceGetFieldValues(gpu *g, int count, field_value *values) {
 #ifdef BLOCK_AFTER
 	if (call == BLOCK_AFTER + 1)
 		usleep(BLOCK_MS * 1000);
+#endif
+#ifdef BLOCK_FILE
+	__atomic_add_fetch(&blocked, 1, __ATOMIC_SEQ_CST);
+	while (g->index == 0 && call >= BLOCK_FROM && access(BLOCK_FILE, F_OK) == 0)
+		usleep(1000);
+	__atomic_sub_fetch(&blocked, 1, __ATOMIC_SEQ_CST);
 #endif
 #ifdef FLAKY
 	if (call > 8 && call % 3 == 0)

@@ -36,47 +36,53 @@ func mockServer(b testing.TB, pace mock.Pace) *mockProcess {
 	return m
 }
 
+// bareRecord is what the bare reader notes of a request.
+type bareRecord struct {
+	request, events int
+	sent, first     time.Duration
+}
+
 // bare is the least that a Go client can do: net/http, bufio.Scanner, one
 // clock read a line, nothing decoded.
-func bare(ctx context.Context, url string, streams, requests, tokens int) (events int, err error) {
+func bare(ctx context.Context, url string, streams, requests, tokens int, now func() time.Duration) ([]bareRecord, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: streams, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	c := &http.Client{Transport: transport}
 	group, ctx := errgroup.WithContext(ctx)
-	counts := make([]int, streams)
+	records := make([]bareRecord, requests)
 	for w := range streams {
 		group.Go(func() error {
-			for range requests / streams {
-				body := fmt.Sprintf(`{"model":"mock","messages":[{"role":"user","content":"certify 0"}],"max_tokens":%d,"stream":true}`, tokens)
+			for i := w; i < requests; i += streams {
+				body := fmt.Sprintf(`{"model":"mock","messages":[{"role":"user","content":"certify %d"}],"max_tokens":%d,"stream":true}`, i, tokens)
 				req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/chat/completions", strings.NewReader(body))
 				if err != nil {
 					return err
 				}
+				r := bareRecord{request: i, sent: now()}
 				resp, err := c.Do(req)
 				if err != nil {
 					return err
 				}
 				lines := bufio.NewScanner(resp.Body)
-				stamps := make([]time.Time, 0, tokens+2)
+				stamps := make([]time.Duration, 0, tokens+2)
 				for lines.Scan() {
 					if bytes.HasPrefix(lines.Bytes(), []byte("data: {\"id\":\"chat")) {
-						stamps = append(stamps, time.Now())
+						stamps = append(stamps, now())
 					}
 				}
 				resp.Body.Close()
 				if err := lines.Err(); err != nil {
 					return err
 				}
-				counts[w] += len(stamps)
+				if r.events = len(stamps); r.events > 0 {
+					r.first = stamps[0]
+				}
+				records[i] = r
 			}
 			return nil
 		})
 	}
-	err = group.Wait()
-	for _, n := range counts {
-		events += n
-	}
-	return events, err
+	return records, group.Wait()
 }
 
 // ours is the same load through Run.
@@ -105,7 +111,7 @@ func ours(ctx context.Context, b testing.TB, url string, streams, requests, toke
 // the processor time of each for an event, the time for a request and both ratios.
 func compare(b *testing.B, pace mock.Pace, streams, requests, tokens int) {
 	m := mockServer(b, pace)
-	ctx := context.Background()
+	ctx, now := context.Background(), since()
 	var cpuBare, cpuOurs, wallBare, wallOurs time.Duration
 	var eventsBare, eventsOurs int
 	half := func(cpu, wall *time.Duration, run func() int) int {
@@ -118,9 +124,13 @@ func compare(b *testing.B, pace mock.Pace, streams, requests, tokens int) {
 	}
 	for b.Loop() {
 		eventsBare += half(&cpuBare, &wallBare, func() int {
-			n, err := bare(ctx, m.url, streams, requests, tokens)
+			records, err := bare(ctx, m.url, streams, requests, tokens, now)
 			if err != nil {
 				b.Fatal(err)
+			}
+			n := 0
+			for _, r := range records {
+				n += r.events
 			}
 			return n
 		})
@@ -149,6 +159,63 @@ func BenchmarkClient(b *testing.B) {
 	b.Run("saturated/streams=1", func(b *testing.B) { compare(b, mock.Pace{}, 1, 20, 20_000) })
 	b.Run("saturated/streams=16", func(b *testing.B) { compare(b, mock.Pace{}, 16, 64, 20_000) })
 	b.Run("one-token/streams=64", func(b *testing.B) { compare(b, mock.Pace{}, 64, 12_800, 1) })
+}
+
+// BenchmarkTTFTError is the error of TTFT against the stamped mock, of the bare
+// reader and of this client in turn, in ms.
+func BenchmarkTTFTError(b *testing.B) {
+	for _, streams := range []int{64, 256} {
+		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
+			m := mockServer(b, mock.Pace{TTFT: 100 * time.Millisecond, Gap: 20 * time.Millisecond})
+			now, err := mock.SystemClock()
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx := context.Background()
+			c, err := NewClient(Options{BaseURL: m.url, Model: "mock", Connections: streams})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			var ofBare, ofOurs []time.Duration
+			truth := func() map[int]mock.Stamps {
+				t, err := m.stamps(ctx)
+				if err != nil {
+					b.Fatal(err)
+				}
+				return t
+			}
+			ttft := func(t mock.Stamps) time.Duration { return t.Wrote[0] - t.Arrived }
+			const tokens = 64
+			for b.Loop() {
+				records, err := bare(ctx, m.url, streams, 4*streams, tokens, now)
+				if err != nil {
+					b.Fatal(err)
+				}
+				stamps := truth()
+				for _, r := range records {
+					ofBare = append(ofBare, r.first-r.sent-ttft(stamps[r.request]))
+				}
+				if err := c.Warm(ctx, streams); err != nil {
+					b.Fatal(err)
+				}
+				ours, _, err := certifyRun(ctx, c, Load{Concurrency: streams}, 4*streams, tokens, now)
+				if err != nil {
+					b.Fatal(err)
+				}
+				stamps = truth()
+				for _, r := range ours {
+					ofOurs = append(ofOurs, r.FirstToken-r.Sent-ttft(stamps[r.Request]))
+				}
+			}
+			ms := func(d time.Duration, name string) { b.ReportMetric(d.Seconds()*1e3, name) }
+			ms(mean(ofBare), "bare-mean-ms")
+			ms(quantile(ofBare, 0.99), "bare-p99-ms")
+			ms(mean(ofOurs), "mean-ms")
+			ms(quantile(ofOurs, 0.99), "p99-ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
 
 // BenchmarkClientScanner is the cost of an event from memory.

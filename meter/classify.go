@@ -132,6 +132,8 @@ func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 	switch {
 	case wrapped:
 		v.Status = StatusWrap
+	case r.Status == StatusStalled: // the source knows that it is no new sample
+		v.Status = StatusStalled
 	case late:
 		v.Status = StatusGap
 	case step == 0 && c.stalled(s.changed, now.at) && !(r.HasPower && r.Power == 0):

@@ -53,6 +53,11 @@ func TestClassifier(t *testing.T) {
 		r.HasEnergy, r.HasPower, r.Power = false, true, p
 		return r
 	}
+	old := func(ms, mJ int64) meter.Reading {
+		r := at(ms, mJ)
+		r.Status = meter.StatusStalled
+		return r
+	}
 	idle := func(ms, mJ int64) meter.Reading {
 		r := at(ms, mJ)
 		r.HasPower = true
@@ -98,6 +103,8 @@ func TestClassifier(t *testing.T) {
 		{"no change for a second and five updates is a stall, until it moves", counter,
 			[]meter.Reading{at(0, 5), at(90, 5), at(180, 5), at(270, 5), at(360, 5), at(450, 5), at(540, 5), at(630, 5), at(720, 5), at(810, 5), at(900, 5), at(990, 5), at(1080, 5), at(1100, 9)},
 			[]meter.Status{ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, stalled, ok}},
+		{"a source that knows that its sample is an old one is believed at once", counter,
+			[]meter.Reading{at(0, 5), old(20, 5), at(40, 9)}, []meter.Status{ok, stalled, ok}},
 		{"no change is no stall while the gauge says 0 W", counter,
 			[]meter.Reading{idle(0, 5), idle(600, 5), idle(1200, 5)}, []meter.Status{ok, gap, gap}},
 		{"a model may stand still: its processes rest", model,

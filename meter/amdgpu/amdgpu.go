@@ -73,6 +73,7 @@ type gpu struct {
 	table  *sysfs.Register // nil where the table has nothing to tell
 	buf    []byte
 	gauge  *sysfs.Register // nil where the table has the power
+	device deviceClock
 }
 
 var _ meter.Source = (*gpu)(nil)
@@ -89,7 +90,13 @@ func openGPU(clock meter.Clock, device, label string) (*gpu, []meter.Refusal) {
 	switch {
 	case err != nil:
 		left = append(left, tableRefusal(label, err))
+	case rev.format == 1 && m.energy == 0 && m.hasPower && m.power == 0:
+		g.dropTable()
+		return nil, append(left, emptyRefusal(device, label))
 	case m.hasEnergy && m.energy > 0:
+		if twoDies(device) {
+			g.domain.Note = "the register of the module: both of its dies, which the system shows as two GPUs"
+		}
 		g.domain.Kind, g.domain.Quantum, g.domain.UpdatePeriod = meter.KindCounter, 16*meter.Microjoule, tablePeriod
 		if energyBits(rev) == 32 {
 			g.domain.Range, _ = accumulated(1<<32 - 1)
@@ -121,6 +128,28 @@ func openGPU(clock meter.Clock, device, label string) (*gpu, []meter.Refusal) {
 		g.domain.Note = strings.TrimPrefix(g.domain.Note+"; power from hwmon", "; ")
 	}
 	return g, left
+}
+
+// twoDies tells the modules that the system shows as two GPUs by their PCI
+// device: MI250X and MI250 (pci.ids).
+func twoDies(device string) bool {
+	id := sysfs.Word(filepath.Join(device, "device"))
+	return id == "0x7408" || id == "0x740c"
+}
+
+// emptyRefusal refuses a board whose table shows neither energy nor power. The
+// driver has them from the first die of an MI250 alone, for both dies, and
+// shows zeroes for the second.
+func emptyRefusal(device, label string) meter.Refusal {
+	r := meter.Refusal{
+		Source: source, Domain: label, Reason: "gpu_metrics shows neither energy nor power: both are 0",
+		Remedy: "compare with amd-smi metric --power",
+	}
+	if twoDies(device) {
+		r.Reason = "the second die of a module: the first die's register covers both"
+		r.Remedy = "nothing is missing if the first die is metered"
+	}
+	return r
 }
 
 func tableRefusal(label string, err error) meter.Refusal {
@@ -216,22 +245,24 @@ func (g *gpu) Read(dst []meter.Reading) []meter.Reading {
 	if g.table != nil {
 		g.readTable(&r)
 	}
-	if g.gauge != nil && r.Status == meter.StatusOK {
+	if g.gauge != nil && (r.Status == meter.StatusOK || r.Status == meter.StatusStalled) {
 		g.readGauge(&r)
 	}
 	if !r.HasEnergy && (g.domain.Kind == meter.KindCounter || !r.HasPower) {
 		r.Power, r.HasPower = 0, false
-		if r.Status == meter.StatusOK {
+		if r.Status != meter.StatusLost {
 			r.Status = meter.StatusTransient
 		}
 	}
 	return append(dst, r)
 }
 
-// readTable takes energy and power from one table. The driver stamps the table
-// after it has it from the firmware, on the host's boot-time clock: where that
-// is before the read's own end (the thread lost the processor on the way back)
-// it bounds the read better.
+// readTable takes energy and power from one table. Two stamps bound the read
+// better than its own end, where they are before that: the driver's, of when it
+// had the table from the firmware, on the host's boot-time clock (the thread
+// may have lost the processor on the way back); and the firmware's, of when it
+// took the sample, once its clock is believed. A table with the firmware's
+// stamp of long ago is stalled: it is the same sample again.
 func (g *gpu) readTable(r *meter.Reading) {
 	r.Before = g.clock()
 	boot := g.boot()
@@ -253,6 +284,13 @@ func (g *gpu) readTable(r *meter.Reading) {
 	if m.hasDriver && m.driver >= boot {
 		if stamped := reference + time.Duration(m.driver-boot); stamped < r.After {
 			r.After = stamped
+		}
+	}
+	if m.hasFirmware && m.firmware > 0 {
+		sampled, stale := g.device.note(m.firmware, r.After)
+		r.Before, r.After = min(r.Before, sampled), min(r.After, sampled)
+		if stale {
+			r.Status = meter.StatusStalled
 		}
 	}
 }

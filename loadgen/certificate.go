@@ -35,6 +35,9 @@ type Certificate struct {
 	// over its tokens.
 	CPUPerToken time.Duration `json:"cpu_per_token_ns"`
 	RunQueue    RunQueue      `json:"run_queue"`
+	// KernelStamps says that every token's time is the kernel's; otherwise the
+	// errors hold the client's own wait.
+	KernelStamps bool `json:"kernel_stamps"`
 	// SeparateCPUs says that client and mock had different processors.
 	SeparateCPUs bool `json:"separate_cpus"`
 

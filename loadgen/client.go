@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cfubench/datasets"
+	"cfubench/loadgen/rxtime"
 )
 
 // The two APIs that a Client speaks.
@@ -82,6 +83,7 @@ type Client struct {
 	extra     []byte // spliced before the body's closing brace
 	buffers   sync.Pool
 	headStart headStart
+	stamping  io.Closer // the kernel's, until Close
 }
 
 // NewClient checks the options and returns a client that has no connection
@@ -112,6 +114,7 @@ func NewClient(o Options) (*Client, error) {
 	if c.transport, err = newTransport(o, c.now, &c.headStart); err != nil {
 		return nil, err
 	}
+	c.stamping = rxtime.Hold()
 	config := openai.DefaultConfig(o.APIKey)
 	config.BaseURL = o.BaseURL
 	config.HTTPClient = doer{c}
@@ -119,8 +122,11 @@ func NewClient(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Close drops the idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close drops the idle connections. The client is of no use after it.
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	c.stamping.Close()
+}
 
 // now is the client's own monotonic clock; Do rebases its stamps on the run's.
 func (c *Client) now() time.Duration { return time.Since(c.origin) }

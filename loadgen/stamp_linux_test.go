@@ -56,3 +56,15 @@ func TestStampsDoNotWaitForTheClient(t *testing.T) {
 		t.Errorf("the answer's end: stamped %v after its write, want the time it came at", r.Done-s.Wrote[0])
 	}
 }
+
+// A run says how many of its requests have the kernel's stamps.
+func TestRunCountsKernelStamps(t *testing.T) {
+	url := serve(t, answer(3))
+	_, stats, err := collect(t, context.Background(), client(t, Options{BaseURL: url}), Load{Concurrency: 2}, trace(6, 3))
+	if err != nil || stats.KernelStamped != stats.Requests {
+		t.Errorf("got %d requests stamped of %d, error %v; want all", stats.KernelStamped, stats.Requests, err)
+	}
+	if stats.ReadLagP50 <= 0 || stats.ReadLagP99 < stats.ReadLagP50 || stats.ReadLagMax < stats.ReadLagP50 {
+		t.Errorf("read lag: got p50 %v, p99 %v, longest %v; want them above 0 and in order", stats.ReadLagP50, stats.ReadLagP99, stats.ReadLagMax)
+	}
+}

@@ -41,6 +41,9 @@ type Stats struct {
 	ReadLagP50 time.Duration `json:"read_lag_p50_ns"`
 	ReadLagP99 time.Duration `json:"read_lag_p99_ns"`
 	ReadLagMax time.Duration `json:"read_lag_max_ns"`
+	// KernelStamped are the requests whose tokens the kernel stamped; the
+	// others' were stamped when they were read.
+	KernelStamped int `json:"kernel_stamped"`
 	// Held waited for room under MaxInFlight, Starved ran while the client's
 	// threads waited for a processor, NewConnections found no open connection.
 	Held           int `json:"held"`
@@ -59,6 +62,7 @@ type Stats struct {
 // tally counts records as they finish.
 type tally struct {
 	requests, errors, held, starved, fresh, noUsage int
+	stamped                                         int
 	tokens                                          int64
 	lateness, lag                                   durations
 	end                                             time.Duration
@@ -112,6 +116,9 @@ func (t *tally) add(r Record, late time.Duration) {
 	}
 	if r.Status != 0 {
 		t.lag.add(r.ReadLag)
+		if r.ReadLag > 0 {
+			t.stamped++
+		}
 	}
 	t.end = max(t.end, r.Done)
 }
@@ -125,7 +132,7 @@ func (r *run) stats(watch *starvation) Stats {
 		Start: r.start, End: max(t.end, r.start),
 		Requests: t.requests, Errors: t.errors, OutputTokens: t.tokens, Stopped: cmp.Or(r.stopped, r.exhausted),
 		LatenessP50: t.lateness.quantile(50), LatenessP99: t.lateness.quantile(99), LatenessMax: t.lateness.longest,
-		ReadLagP50: t.lag.quantile(50), ReadLagP99: t.lag.quantile(99), ReadLagMax: t.lag.longest,
+		ReadLagP50: t.lag.quantile(50), ReadLagP99: t.lag.quantile(99), ReadLagMax: t.lag.longest, KernelStamped: t.stamped,
 		Held: t.held, Starved: t.starved, NewConnections: t.fresh,
 		RunQueue: watch.summary(),
 	}

@@ -4,6 +4,7 @@
 package rxtime
 
 import (
+	"io"
 	"net"
 	"time"
 )
@@ -28,6 +29,15 @@ func (c *Conn) Stamped() bool { return c.stamps != nil }
 // is not known. Segments that the kernel joins before they are read have the
 // stamp of the last one.
 func (c *Conn) Lag() time.Duration { return c.lag }
+
+// Hold keeps the kernel stamping until it is closed. The kernel begins a moment
+// after the first socket asks for stamps and ends with the last: connections
+// that come and go one at a time would each have their first bytes unstamped.
+// Where there are no stamps it does nothing.
+func Hold() io.Closer { return hold() }
+
+// nothing is held where there are no stamps.
+var nothing = io.NopCloser(nil)
 
 // longestLag is what a lag may be. The stamps are on the clock of the day, so a
 // step of that clock between arrival and read would be taken for a lag.

@@ -27,6 +27,26 @@ type stamps struct {
 	control [96]byte // a control message with three timespecs has 64 bytes
 }
 
+// ask asks for receive stamps, in the option's 64-bit form of Linux 5.1, which
+// is alike on every platform.
+func ask(fd int) error {
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW,
+		unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE)
+}
+
+// hold is a socket that asks for stamps and receives nothing.
+func hold() io.Closer {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nothing
+	}
+	if ask(fd) != nil {
+		unix.Close(fd)
+		return nothing
+	}
+	return os.NewFile(uintptr(fd), "stamps")
+}
+
 func newStamps(c net.Conn) *stamps {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
@@ -37,11 +57,7 @@ func newStamps(c net.Conn) *stamps {
 		return nil
 	}
 	var set error
-	err = raw.Control(func(fd uintptr) {
-		// The option's 64-bit form, of Linux 5.1, is alike on every platform.
-		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW,
-			unix.SOF_TIMESTAMPING_RX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE)
-	})
+	err = raw.Control(func(fd uintptr) { set = ask(int(fd)) })
 	if err != nil || set != nil {
 		return nil
 	}

@@ -140,7 +140,7 @@ func mergeShards(out string, shards []shard) (results.Run, error) {
 	run := shards[0].run
 	run.Config = sharedConfig(run.Config)
 	run.Cells = nil
-	run.Warnings = append(run.Warnings, fmt.Sprintf("merged from %d shards: their clocks were aligned by the hosts' wall clocks", len(shards)))
+	run.Warnings = append([]string{fmt.Sprintf("merged from %d shards: their clocks were aligned by the hosts' wall clocks", len(shards))}, joinedWarnings(shards)...)
 	run.Certificate = worstCertificate(shards)
 	meterer := -1
 	for i, s := range shards {
@@ -165,6 +165,33 @@ func mergeShards(out string, shards []shard) (results.Run, error) {
 		run.Cells = append(run.Cells, cell)
 	}
 	return run, results.WriteRun(out, run)
+}
+
+// joinedWarnings is what the shards warned of: once what all of them did, and the
+// rest with the shard that did.
+func joinedWarnings(shards []shard) []string {
+	by := map[string]int{}
+	for _, s := range shards {
+		for _, w := range slices.Compact(slices.Sorted(slices.Values(s.run.Warnings))) {
+			by[w]++
+		}
+	}
+	var all []string
+	for _, s := range shards {
+		for _, w := range s.run.Warnings {
+			if by[w] < len(shards) {
+				w = fmt.Sprintf("shard %d: %s", s.index, w)
+			}
+			if !slices.Contains(all, w) {
+				all = append(all, w)
+			}
+		}
+		first, own := shards[0].run.Host, s.run.Host
+		if first.Memory, own.Memory = 0, 0; own != first {
+			all = append(all, fmt.Sprintf("shard %d ran on another kind of host than shard %d: %s, %d cores, %s %s", s.index, shards[0].index, own.CPU, own.Cores, own.OS, own.Kernel))
+		}
+	}
+	return all
 }
 
 // mergeCell joins the i-th cell of every shard.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +185,40 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 			t.Errorf("merge over a run: got exit %d and %q, want 1 and a refusal", code, stderr)
 		}
 	})
+}
+
+// A shard that fails does not leave the others waiting: they end with its reason.
+func TestAShardThatFailsEndsTheOthers(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, paced)
+	dir := t.TempDir()
+	shard := func(i, meter string) *process {
+		return start(t, nil, quick(e, filepath.Join(dir, i), "--meter", meter, "--sysfs", dir,
+			"--shard", i+"/2", "--rendezvous", filepath.Join(dir, "rendezvous"))...)
+	}
+	first := shard("1", "none")
+	failing := shard("2", "hwmon") // of which the empty folder has none
+	if code := failing.wait(t); code != 1 {
+		t.Fatalf("the failing shard: got exit %d, want 1:\n%s", code, &failing.stderr)
+	}
+	code, line := first.wait(t), errorLine(t, first.stderr.String())
+	if code != 1 || !strings.Contains(line, "shard 2 has given up: ") || !strings.Contains(line, "hwmon") {
+		t.Errorf("the other shard: got exit %d and %q, want 1 and why the first failed", code, line)
+	}
+}
+
+// TestJoinedWarnings: nothing that one shard warned of is lost, and what all did
+// is said once.
+func TestJoinedWarnings(t *testing.T) {
+	shards := []shard{
+		{index: 1, run: results.Run{Warnings: []string{"lowered", "starved"}, Host: results.Host{CPU: "one", Cores: 8, Memory: 1}}},
+		{index: 2, run: results.Run{Warnings: []string{"lowered", "late", "late"}, Host: results.Host{CPU: "one", Cores: 8, Memory: 2}}},
+		{index: 3, run: results.Run{Warnings: []string{"lowered"}, Host: results.Host{OS: "linux", Kernel: "6", CPU: "other", Cores: 4}}},
+	}
+	want := []string{"lowered", "shard 1: starved", "shard 2: late", "shard 3 ran on another kind of host than shard 1: other, 4 cores, linux 6"}
+	if got := joinedWarnings(shards); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // TestUnion joins windows of shards.

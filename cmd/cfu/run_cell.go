@@ -228,6 +228,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		}
 	})
 	cell.Window.End = s.clock()
+	s.loaded = cell.Window.End
 	s.rates.end(cell.Window.End)
 	if writeErr != nil {
 		return writeErr
@@ -270,10 +271,16 @@ func (s *sweep) awaitReadings(ctx context.Context, sampler *meter.Sampler) error
 	return nil
 }
 
-// baseline lets the loaded but idle server be metered for --idle.
+// baseline lets the loaded but idle server be metered for --idle, once it has
+// settled after the load.
 func (s *sweep) baseline(ctx context.Context) (attribution.Window, error) {
 	if s.config.idle == 0 {
 		return attribution.Window{}, nil
+	}
+	select {
+	case <-time.After(s.loaded + s.server.profile.Settle - s.clock()):
+	case <-ctx.Done():
+		return attribution.Window{}, context.Cause(ctx)
 	}
 	w := attribution.Window{Start: s.clock()}
 	select {

@@ -14,7 +14,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"cfubench/loadgen/engine"
 	"cfubench/results"
 )
 
@@ -110,5 +112,25 @@ func TestKindsOfServers(t *testing.T) {
 				t.Errorf("engine.arrow: got %+v, %v, want %v running", samples, err, row.running)
 			}
 		})
+	}
+}
+
+// vLLM's workers spin for a second after the last request: no idle window begins
+// before they sleep.
+func TestIdleBeginsOnceTheServerHasSettled(t *testing.T) {
+	t.Parallel()
+	e := dressed(t, map[string]string{"/v1/models": `{"object":"list","data":[{"id":"tiny","object":"model","owned_by":"vllm"}]}`, "/version": `{"version":"0.32.0"}`})
+	out := filepath.Join(t.TempDir(), "out")
+	code, _, stderr := cfu(t, t.Context(), nil, quick(e, out, "--meter", "cputime", "--warmup", "1", "--repeat", "2")...)
+	mustFinish(t, code, stderr)
+	settle := engine.ProfileFor(engine.VLLM).Settle
+	var last time.Duration // when requests ended before
+	for _, c := range closed(t, out).Cells {
+		if c.IdleBefore.Start < last+settle {
+			t.Errorf("%s: the idle window before begins %v after the load before it, want %v at least", c.ID, c.IdleBefore.Start-last, settle)
+		}
+		if last = c.Window.End; c.IdleAfter.Start < last+settle {
+			t.Errorf("%s: the idle window after begins %v after the load, want %v at least", c.ID, c.IdleAfter.Start-last, settle)
+		}
 	}
 }

@@ -22,10 +22,22 @@ const (
 // the common start: enough for the news to spread over a network file system.
 const startLead = 2 * time.Second
 
+// Bounds on how far the shards' clocks may be apart. Every stamp of a shard is off
+// by that on the metering shard's time, and its start is as early or late.
+const (
+	clocksWarn = 50 * time.Millisecond
+	clocksFail = time.Second
+)
+
+// party is this shard's place at the rendezvous.
+func (s *sweep) party() rendezvous.Party {
+	return rendezvous.Party{Dir: s.config.rendezvous, Shard: s.config.shardIndex, Of: s.config.shardCount}
+}
+
 // meet waits for the other shards at --rendezvous and returns the time that
 // they have in common, zero without a rendezvous. A shard that does not come is
 // given up after --ready-timeout, at the end of a cell only after the time that
-// a request of its may take.
+// a request of its may take; one that says that it has given up, at once.
 func (s *sweep) meet(ctx context.Context, cell string, m meeting) (time.Time, error) {
 	if s.config.rendezvous == "" {
 		return time.Time{}, nil
@@ -39,7 +51,27 @@ func (s *sweep) meet(ctx context.Context, cell string, m meeting) (time.Time, er
 	}
 	wait, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no sign of them for %v (%s)", patience, flags))
 	defer cancel()
-	return rendezvous.Meet(wait, filepath.Join(s.config.rendezvous, cell, string(m)), s.config.shardIndex, s.config.shardCount, lead)
+	met, err := s.party().Meet(wait, filepath.Join(cell, string(m)), lead)
+	if err != nil {
+		return met.Start, err
+	}
+	for _, c := range met.Clocks {
+		switch apart := c.Apart(); {
+		case apart > clocksFail:
+			return met.Start, fmt.Errorf("cell %s: the clock of shard %d and this host's are %v apart at least: set the hosts' clocks (NTP)", cell, c.Shard, apart.Round(time.Millisecond))
+		case apart > clocksWarn:
+			s.warn("cell %s: the clock of shard %d and this host's are %v apart at least: its times are off by that", cell, c.Shard, apart.Round(time.Millisecond))
+		}
+	}
+	return met.Start, nil
+}
+
+// leave tells the other shards that this one has failed.
+func (s *sweep) leave(why error) error {
+	if s.config.rendezvous == "" || why == nil {
+		return nil
+	}
+	return s.party().Abandon(why)
 }
 
 // awaitStart holds a shard until the start that it has in common with the

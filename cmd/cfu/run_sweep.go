@@ -45,6 +45,7 @@ type sweep struct {
 	spent  time.Duration                // on the cells measured so far
 	ran    int                          // cells measured so far
 	flying atomic.Pointer[loadgen.Live] // of the cell under way
+	loaded time.Duration                // when the server had its last request
 }
 
 // target is the server under test as the cells see it.
@@ -115,14 +116,16 @@ func (s *sweep) run(ctx context.Context) error {
 		s.total += max(1, len(s.config.cells(b))) // a rate search has one cell
 	}
 	s.live.SetRun(s.total, s.origin)
-	if s.config.listen == "" {
-		return s.measureAll(ctx)
+	stop := func() error { return nil }
+	if s.config.listen != "" {
+		server, err := s.serveMetrics()
+		if err != nil {
+			return err
+		}
+		stop = server.stop
 	}
-	server, err := s.serveMetrics()
-	if err != nil {
-		return err
-	}
-	return also(s.measureAll(ctx), server.stop())
+	err := s.measureAll(ctx)
+	return also(also(err, s.leave(err)), stop())
 }
 
 func (s *sweep) measureAll(ctx context.Context) error {
@@ -239,6 +242,7 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 	if err := s.warmUp(ctx); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
+	s.loaded = s.clock()
 	if s.config.findRate {
 		return s.searchRate(ctx, batch)
 	}

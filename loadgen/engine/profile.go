@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Profile is what has to be known of a kind of server to load it fairly.
@@ -16,6 +17,9 @@ type Profile struct {
 	// SaltField is the request field that keeps one run's prefix cache entries
 	// apart from another's without a change to the prompt, "" if there is none.
 	SaltField string
+	// Settle is how long the server goes on computing after its last request: an
+	// idle window that begins sooner is none.
+	Settle time.Duration
 
 	extra   map[string]any
 	metrics string // path of the Prometheus text
@@ -23,13 +27,17 @@ type Profile struct {
 	salt    bool
 }
 
+// vllmSettle is longer than the second (busy_loop_s of its shm_broadcast.py) for
+// which vLLM's workers spin after a request before they sleep.
+const vllmSettle = 1500 * time.Millisecond
+
 // profiles is constant.
 var profiles = map[string]Profile{
 	// cache_prompt false makes llama.cpp compute every prompt in full.
 	LlamaCpp: {Kind: LlamaCpp, metrics: "/metrics", extra: map[string]any{"cache_prompt": false}},
 	// vLLM and SGLang can say on every chunk how many tokens there were so far:
 	// a chunk is not a token.
-	VLLM: {Kind: VLLM, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
+	VLLM: {Kind: VLLM, Settle: vllmSettle, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
 	SGLang: {Kind: SGLang, metrics: "/metrics", salt: true, reset: "/flush_cache",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},

@@ -16,54 +16,95 @@ import (
 	"time"
 )
 
-// Meet waits until shards 1 to n have all called it with the same folder and
-// returns the common start time, at least lead after the last one arrived. The
-// hosts' wall clocks must agree to better than lead.
-//
-// A folder serves one meeting: a shard that finds a meeting already held there
-// gets an error, for it would start alone.
-func Meet(ctx context.Context, dir string, shard, n int, lead time.Duration) (time.Time, error) {
+// poll is how often a shard looks at the folder.
+const poll = 50 * time.Millisecond
+
+// Party is one shard's place at the meetings of a run.
+type Party struct {
+	// Dir is the folder, empty when the first shard comes. Shard counts from 1
+	// to Of.
+	Dir       string
+	Shard, Of int
+	// Now is the host's wall clock; nil for time.Now.
+	Now func() time.Time
+}
+
+// Meeting is what a shard leaves a meeting with.
+type Meeting struct {
+	// Start is the time that all shards have in common, at least the lead after
+	// the last one arrived.
+	Start time.Time
+	// Clocks is what the meeting proved about the other hosts' clocks; only the
+	// shard that made the start knows, and only with a lead.
+	Clocks []Clock
+}
+
+// Meet waits until all shards have called it with the same name. A meeting is held
+// once: a shard that finds that it was gets an error, for it would start alone. So
+// does one that waits for a shard that has given up, and one whose clock is so far
+// behind that the start is further off than the lead.
+func (p Party) Meet(ctx context.Context, name string, lead time.Duration) (Meeting, error) {
+	dir := filepath.Join(p.Dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return time.Time{}, fmt.Errorf("create rendezvous folder: %w", err)
+		return Meeting{}, fmt.Errorf("create rendezvous folder: %w", err)
 	}
 	start := filepath.Join(dir, "start")
 	if _, err := os.Stat(start); err == nil {
-		return time.Time{}, fmt.Errorf("rendezvous %s: a meeting was already held there: give an empty folder", dir)
+		return Meeting{}, fmt.Errorf("rendezvous %s: a meeting was already held there: give an empty folder", dir)
 	}
-	mine := filepath.Join(dir, "ready-"+strconv.Itoa(shard))
+	mine := filepath.Join(dir, "ready-"+strconv.Itoa(p.Shard))
 	f, err := os.OpenFile(mine, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return time.Time{}, fmt.Errorf("rendezvous %s: shard %d is there already: give an empty folder, and each shard its own number", dir, shard)
+		return Meeting{}, fmt.Errorf("rendezvous %s: shard %d is there already: give an empty folder, and each shard its own number", dir, p.Shard)
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("enter rendezvous: %w", err)
+		return Meeting{}, fmt.Errorf("enter rendezvous: %w", err)
 	}
 	f.Close()
 
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
 	for {
-		if t, ok, err := read(start); err != nil || ok {
-			return t, err
-		}
-		if here(dir, n) {
-			if err := propose(start, mine, time.Now().Add(lead)); err != nil {
-				return time.Time{}, err
+		if t, ok, err := readTime(start); err != nil || ok {
+			if err == nil {
+				err = p.arrived(dir, t, lead)
 			}
-			continue
+			return Meeting{Start: t}, err
+		}
+		if err := p.abandoned(); err != nil {
+			return Meeting{}, fmt.Errorf("rendezvous %s: %w", dir, err)
+		}
+		if p.allHere(dir) {
+			began := p.now()
+			made, err := writeTime(start, began.Add(lead))
+			if err != nil {
+				return Meeting{}, fmt.Errorf("propose start: %w", err)
+			}
+			if made {
+				clocks, err := p.compare(ctx, dir, began, lead)
+				return Meeting{began.Add(lead), clocks}, err
+			}
+			continue // another shard was quicker
 		}
 		select {
-		case <-poll.C:
+		case <-tick.C:
 		case <-ctx.Done():
 			os.Remove(mine) // let a later attempt in
-			return time.Time{}, fmt.Errorf("rendezvous %s: waiting for the other shards: %w", dir, context.Cause(ctx))
+			return Meeting{}, fmt.Errorf("rendezvous %s: waiting for the other shards: %w", dir, context.Cause(ctx))
 		}
 	}
 }
 
-// here reports whether all n shards have arrived.
-func here(dir string, n int) bool {
-	for i := 1; i <= n; i++ {
+func (p Party) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
+}
+
+// allHere reports whether all shards have arrived.
+func (p Party) allHere(dir string) bool {
+	for i := 1; i <= p.Of; i++ {
 		if _, err := os.Stat(filepath.Join(dir, "ready-"+strconv.Itoa(i))); err != nil {
 			return false
 		}
@@ -71,32 +112,65 @@ func here(dir string, n int) bool {
 	return true
 }
 
-// propose makes t the start unless another shard was quicker. A hard link
-// appears whole or not at all and never replaces what is there, on network
-// file systems too.
-func propose(start, mine string, t time.Time) error {
-	own := mine + ".start"
-	if err := os.WriteFile(own, []byte(t.UTC().Format(time.RFC3339Nano)+"\n"), 0o644); err != nil {
-		return fmt.Errorf("propose start: %w", err)
+// Abandon tells the others that this shard will come to no more meetings, and
+// why, so that nobody waits for it.
+func (p Party) Abandon(why error) error {
+	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+		return fmt.Errorf("abandon rendezvous: %w", err)
 	}
-	defer os.Remove(own)
-	if err := os.Link(own, start); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("propose start: %w", err)
+	line := strings.Join(strings.Fields(why.Error()), " ")
+	if _, err := publish(filepath.Join(p.Dir, "abandoned-"+strconv.Itoa(p.Shard)), line); err != nil {
+		return fmt.Errorf("abandon rendezvous: %w", err)
 	}
 	return nil
 }
 
-func read(start string) (time.Time, bool, error) {
-	b, err := os.ReadFile(start)
+// abandoned says which shard has given up, nil if none has.
+func (p Party) abandoned() error {
+	for i := 1; i <= p.Of; i++ {
+		b, err := os.ReadFile(filepath.Join(p.Dir, "abandoned-"+strconv.Itoa(i)))
+		if err == nil && i != p.Shard {
+			return fmt.Errorf("shard %d has given up: %s", i, strings.TrimSpace(string(b)))
+		}
+	}
+	return nil
+}
+
+// publish makes a file with one line unless it is there; it reports whether it
+// was made. A hard link appears whole or not at all and never replaces what is
+// there, on network file systems too.
+func publish(path, line string) (made bool, err error) {
+	own, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return false, err
+	}
+	defer os.Remove(own.Name())
+	_, err = own.WriteString(line + "\n")
+	if err = errors.Join(err, own.Close()); err != nil {
+		return false, err
+	}
+	err = os.Link(own.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func writeTime(path string, t time.Time) (made bool, err error) {
+	return publish(path, t.UTC().Format(time.RFC3339Nano))
+}
+
+func readTime(path string) (time.Time, bool, error) {
+	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, false, nil
 	}
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("read start: %w", err)
+		return time.Time{}, false, fmt.Errorf("read meeting: %w", err)
 	}
 	t, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(b)))
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("read start: %w", err)
+		return time.Time{}, false, fmt.Errorf("read meeting %s: %w", path, err)
 	}
 	return t, true, nil
 }

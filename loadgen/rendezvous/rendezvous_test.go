@@ -2,66 +2,148 @@ package rendezvous
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
-func TestAllShardsLeaveWithTheSameTime(t *testing.T) {
+// meetAll lets n shards meet, each with its clock ahead by ahead(shard).
+func meetAll(t *testing.T, n int, lead time.Duration, ahead func(shard int) time.Duration) ([]Meeting, []error) {
+	t.Helper()
 	dir := t.TempDir()
-	const n = 8
-	before := time.Now()
-	times := make([]time.Time, n)
+	met, errs := make([]Meeting, n), make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() {
-			got, err := Meet(t.Context(), dir, i+1, n, time.Second)
-			if err != nil {
-				t.Errorf("shard %d: got error %v, want none", i+1, err)
-			}
-			times[i] = got
-		})
+		p := Party{Dir: dir, Shard: i + 1, Of: n, Now: func() time.Time { return time.Now().Add(ahead(i + 1)) }}
+		wg.Go(func() { met[i], errs[i] = p.Meet(t.Context(), "cell/start", lead) })
 	}
 	wg.Wait()
-	for i, got := range times {
-		if !got.Equal(times[0]) {
-			t.Errorf("shard %d: got start %v, want the common %v", i+1, got, times[0])
+	return met, errs
+}
+
+func TestAllShardsLeaveWithTheSameTime(t *testing.T) {
+	const n = 8
+	before := time.Now()
+	met, errs := meetAll(t, n, time.Second, func(int) time.Duration { return 0 })
+	compared := 0
+	for i, m := range met {
+		if errs[i] != nil {
+			t.Errorf("shard %d: got error %v, want none", i+1, errs[i])
+		}
+		if !m.Start.Equal(met[0].Start) {
+			t.Errorf("shard %d: got start %v, want the common %v", i+1, m.Start, met[0].Start)
+		}
+		for _, c := range m.Clocks {
+			compared++
+			if c.Apart() != 0 {
+				t.Errorf("shard %d says that the clock of shard %d is ahead by %v to %v, want that they may agree", i+1, c.Shard, c.Lo, c.Hi)
+			}
 		}
 	}
-	if times[0].Before(before.Add(time.Second)) {
-		t.Errorf("got start %v, want at least the lead of 1s after %v", times[0], before)
+	if compared != n-1 {
+		t.Errorf("got %d clocks compared, want those of all but one, by that one", compared)
+	}
+	if met[0].Start.Before(before.Add(time.Second)) {
+		t.Errorf("got start %v, want at least the lead of 1s after %v", met[0].Start, before)
+	}
+}
+
+// Whoever makes the start learns the others' clocks: their true difference lies
+// within the bounds, however far it is.
+func TestClocksAreBounded(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		// The second's clock is behind by less than what it gives up at.
+		off := time.Duration(rapid.Int64Range(int64(-400*time.Millisecond), int64(time.Hour)).Draw(r, "ahead"))
+		const lead = 400 * time.Millisecond
+		dir := t.TempDir()
+		defer os.RemoveAll(dir)
+		first := Party{Dir: dir, Shard: 1, Of: 2}
+		second := Party{Dir: dir, Shard: 2, Of: 2, Now: func() time.Time { return time.Now().Add(off) }}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			// It comes first, so that the other makes no start.
+			if _, err := second.Meet(t.Context(), "m", lead); err != nil {
+				r.Errorf("second: %v", err)
+			}
+		})
+		for !fileExists(filepath.Join(dir, "m", "ready-2")) {
+			time.Sleep(time.Millisecond)
+		}
+		met, err := first.Meet(t.Context(), "m", lead)
+		wg.Wait()
+		if err != nil {
+			r.Fatalf("first: %v", err)
+		}
+		for _, c := range met.Clocks {
+			if c.Shard != 2 || c.Lo > off || off > c.Hi {
+				r.Errorf("shard %d is ahead by %v, which is not within [%v, %v]", c.Shard, off, c.Lo, c.Hi)
+			}
+			if c.Apart() > off.Abs() {
+				r.Errorf("apart by %v at least, want at most the true %v", c.Apart(), off)
+			}
+		}
+	})
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// A start that another's clock has made an hour from now is not waited for.
+func TestAClockThatIsBehindIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	p := Party{Dir: dir, Shard: 1, Of: 2}
+	go func() {
+		for !fileExists(filepath.Join(dir, "m", "ready-1")) {
+			time.Sleep(time.Millisecond)
+		}
+		writeTime(filepath.Join(dir, "m", "start"), time.Now().Add(time.Hour))
+	}()
+	if _, err := p.Meet(t.Context(), "m", time.Second); err == nil || !strings.Contains(err.Error(), "behind another shard's by at least 59m5") {
+		t.Errorf("got error %v, want one of the hour", err)
 	}
 }
 
 func TestNobodyStartsAlone(t *testing.T) {
 	tests := []struct {
 		why    string
-		before func(t *testing.T, dir string)
+		before func(t *testing.T, p Party)
 		want   string
 	}{
-		{"a shard that never comes: the wait ends with the context", func(*testing.T, string) {}, "waiting for the other shards"},
-		{"a folder whose meeting was held", func(t *testing.T, dir string) {
-			if _, err := Meet(t.Context(), dir, 1, 1, 0); err != nil {
+		{"a shard that never comes: the wait ends with the context", func(*testing.T, Party) {}, "waiting for the other shards"},
+		{"a folder whose meeting was held", func(t *testing.T, p Party) {
+			if _, err := (Party{Dir: p.Dir, Shard: 1, Of: 1}).Meet(t.Context(), "m", 0); err != nil {
 				t.Fatal(err)
 			}
 		}, "already held"},
-		{"two shards with one number", func(t *testing.T, dir string) {
+		{"two shards with one number", func(t *testing.T, p Party) {
 			ctx, cancel := context.WithCancel(t.Context())
 			t.Cleanup(cancel)
-			go Meet(ctx, dir, 1, 2, 0)
-			for !here(dir, 1) {
+			go p.Meet(ctx, "m", 0)
+			for !fileExists(filepath.Join(p.Dir, "m", "ready-1")) {
 				time.Sleep(time.Millisecond)
 			}
 		}, "there already"},
+		{"a shard that has given up is not waited for, and its reason is told", func(t *testing.T, p Party) {
+			if err := (Party{Dir: p.Dir, Shard: 2, Of: 2}).Abandon(errors.New("GET /health:\nconnection refused")); err != nil {
+				t.Fatal(err)
+			}
+		}, "shard 2 has given up: GET /health: connection refused"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
-			dir := t.TempDir()
-			tt.before(t, dir)
+			p := Party{Dir: t.TempDir(), Shard: 1, Of: 2}
+			tt.before(t, p)
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
-			_, err := Meet(ctx, dir, 1, 2, 0)
+			_, err := p.Meet(ctx, "m", 0)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want one that says %q", err, tt.want)
 			}

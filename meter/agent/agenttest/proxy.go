@@ -19,10 +19,10 @@ type Proxy struct {
 	cut      float64       // probability that a chunk breaks the connection
 	open     sync.Map      // of net.Conn
 
-	mu    sync.Mutex
-	rand  *rand.Rand
-	down  bool // nothing passes, nothing is accepted
-	cuts  int
+	mu   sync.Mutex
+	rand *rand.Rand
+	down bool // nothing passes, nothing is accepted
+	cuts int
 }
 
 // NewProxy relays to target until the test ends. It adds delay to every chunk,

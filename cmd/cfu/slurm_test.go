@@ -31,14 +31,39 @@ func TestSlurmJobArray(t *testing.T) {
 	if b, err := one.CombinedOutput(); err != nil {
 		t.Fatalf("one client: %v\n%s", err, b)
 	}
-	array := exec.Command(filepath.Join(repoRoot(t), "scripts", "slurm"),
-		append([]string{"--shards", "4", "--out", filepath.Join(dir, "four"), "--"}, flags...)...)
-	array.Dir = dir
-	array.Env = append(os.Environ(), "CFU="+bin)
-	if b, err := array.CombinedOutput(); err != nil {
-		t.Fatalf("scripts/slurm: %v\n%s", err, b)
+	slurm := func(out string, flags []string) (stderr string, err error) {
+		array := exec.Command(filepath.Join(repoRoot(t), "scripts", "slurm"),
+			append([]string{"--shards", "4", "--out", filepath.Join(dir, out), "--"}, flags...)...)
+		array.Dir = dir
+		array.Env = append(os.Environ(), "CFU="+bin)
+		var b strings.Builder
+		array.Stderr = &b
+		err = array.Run()
+		return b.String(), err
+	}
+	if stderr, err := slurm("four", append(flags, "--meter", "cputime")); err != nil {
+		t.Fatalf("scripts/slurm: %v\n%s", err, stderr)
 	}
 	sameRun(t, filepath.Join(dir, "one"), filepath.Join(dir, "four"))
+	for shard, meters := range map[string]bool{"1": true, "2": false, "3": false, "4": false} {
+		run, err := results.ReadRun(filepath.Join(dir, "four.shards", shard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(run.Domains) > 0; got != meters {
+			t.Errorf("shard %s: got %d meters, want some: %v", shard, len(run.Domains), meters)
+		}
+	}
+
+	// A run that cannot be ends with the reason, and without a merged folder.
+	flags[1] = "http://127.0.0.1:1"
+	stderr, err := slurm("failed", append(flags, "--ready-timeout", "20s"))
+	if err == nil || !strings.Contains(stderr, "connection refused") {
+		t.Errorf("an endpoint that is not there: got %v and\n%swant a failure and its reason", err, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "failed")); !os.IsNotExist(err) {
+		t.Errorf("the folder of a run that failed: got %v, want none", err)
+	}
 }
 
 // sameRun checks that two runs sent the same requests by the same schedule and

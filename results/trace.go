@@ -39,7 +39,7 @@ type Lane struct {
 
 // Bounds of a trace's size.
 const (
-	traceBins  = 400
+	traceBins  = 1200 // more than a plot shows at once: it can be zoomed into
 	traceLanes = 120
 )
 

@@ -19,6 +19,9 @@ func kindLabel(s results.Summary) string {
 	return ""
 }
 
+// traceSection is the section whose charts can be zoomed.
+const traceSection = "trace"
+
 // sections are the charts in the order of reading. Sections without a chart are
 // left out.
 func sections(s results.Summary) []section {
@@ -29,7 +32,7 @@ func sections(s results.Summary) []section {
 			Text: "Each point is a load point; lower left is better. The line joins those that no other beats in both."},
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
 			Text: "Share of completed requests at or below a latency, over the whole run. A line named \"from intended send\", where it differs, counts from when the schedule wanted the request sent."},
-		{ID: "trace", Title: "Power over time", Charts: traceCharts(s),
+		{ID: traceSection, Title: "Power over time", Charts: traceCharts(s),
 			Text: "Mean power from the energy readings, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."},
 		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
 			Text: "Cost of one request by stage of the life cycle, and how it falls as the model serves more requests in its life."},

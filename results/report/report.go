@@ -1,5 +1,6 @@
 // Package report writes a run as one HTML file that needs nothing else: no
-// network, no script, readable in light and dark, on a phone and on paper.
+// network, readable in light and dark, on a phone and on paper. Its one script
+// zooms the power traces, which without it show the whole.
 //
 // Every figure in it can be found in summary.json or the tables. Modelled
 // energy says so in every heading and axis, and an invalid cell shows its
@@ -27,9 +28,13 @@ var page string
 //go:embed style.css
 var style string
 
+//go:embed zoom.js
+var zoom string
+
 // document is what the template shows.
 type document struct {
 	Style             template.CSS
+	Script            template.JS // "" on a page without a power trace
 	Summary           results.Summary
 	Run               results.Run
 	Title             string
@@ -108,6 +113,9 @@ func build(run results.Run, s results.Summary) document {
 	d.IdleColumns, d.IdleRows = results.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()
 	d.Sections = sections(s)
+	if slices.ContainsFunc(d.Sections, func(one section) bool { return one.ID == traceSection }) {
+		d.Script = template.JS(zoom)
+	}
 	d.Findings = findings(s)
 	for _, c := range s.Cells {
 		for _, sensor := range c.Sensors {

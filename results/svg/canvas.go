@@ -40,9 +40,10 @@ func newCanvas(width, height float64, title, description string) *canvas {
 
 func (c *canvas) String() string { return c.b.String() + "</svg>\n" }
 
-// num formats a coordinate: a tenth of a pixel is enough, and short.
+// num formats a coordinate: a hundredth of a pixel is short, and enough for a
+// trace that is zoomed into.
 func num(v float64) string {
-	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
 }
 
 // color is the CSS colour of series i.
@@ -82,7 +83,7 @@ func (c *canvas) path(points []Point, i int, width float64) {
 	if len(points) < 2 {
 		return
 	}
-	fmt.Fprintf(&c.b, `<path fill="none" stroke="%s" stroke-width="%s" stroke-linejoin="round"`, color(i), num(width))
+	fmt.Fprintf(&c.b, `<path fill="none" stroke="%s" stroke-width="%s" stroke-linejoin="round" vector-effect="non-scaling-stroke"`, color(i), num(width))
 	if d := dash(i); d != "" {
 		fmt.Fprintf(&c.b, ` stroke-dasharray="%s"`, d)
 	}

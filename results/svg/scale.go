@@ -97,6 +97,9 @@ func (s scale) logTicks(n int) []float64 {
 			}
 		}
 	}
+	if len(t) < 3 && decades < 0.7 { // too narrow for any of these: equal steps
+		return scale{min: s.min, max: s.max}.ticks(n)
+	}
 	return t
 }
 

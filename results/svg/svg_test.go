@@ -79,6 +79,7 @@ func TestTicksAreRound(t *testing.T) {
 	}{
 		{"a linear axis from zero", svg.Axis{FromZero: true}, []float64{3, 9.7}, []string{">0<", ">2<", ">4<", ">10<"}},
 		{"a logarithmic axis over decades", svg.Axis{Log: true}, []float64{0.001, 1000}, []string{">0.01<", ">1<", ">100<"}},
+		{"a logarithmic axis too narrow for round numbers has equal steps", svg.Axis{Log: true}, []float64{3.1, 3.4}, []string{">2.8<", ">3<", ">3.2<", ">3.6<"}},
 		{"powers of ten beyond five digits", svg.Axis{Log: true}, []float64{1e6, 1e10}, []string{">10⁶<", ">10⁸<"}},
 		{"one value has room around it", svg.Axis{}, []float64{4}, []string{">2<", ">6<"}},
 	} {

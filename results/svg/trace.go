@@ -1,11 +1,16 @@
 package svg
 
 import (
+	"fmt"
+	"html"
 	"math"
 )
 
 // Trace is a chart of curves over time with what happened below them, on one
-// time axis.
+// time axis. What moves with time lies in an inner drawing of the class "time",
+// whose viewBox a page may narrow to zoom in; the labels of the time axis are
+// the group "ticks", and what stands above a point of time has its place in
+// data-x.
 type Trace struct {
 	Title, Description string
 	XTitle, YTitle     string
@@ -41,6 +46,9 @@ type Span struct {
 // phaseColor keeps phases apart from the curves above them.
 const phaseColor = 4
 
+// About how many values the axes of time, power and counts have.
+const timeTicks, powerTicks, countTicks = 10, 4, 3
+
 // SVG draws the chart, "" without curves and lanes.
 func (t Trace) SVG() string {
 	if len(t.Series) == 0 && len(t.Lanes) == 0 && len(t.Layers) == 0 {
@@ -70,6 +78,11 @@ func (t Trace) SVG() string {
 	}
 	c := newCanvas(width, below.bottom+46+float64(len(legend))*legendLine, t.Title, t.Description)
 	x := scale{min: t.Start, max: t.End, from: power.left, to: power.right}
+	watts := linear(0, max(t.highest(), 1e-9), power.bottom, power.top)
+	count := linear(0, max(1, t.busiest()), below.bottom, below.top)
+	fmt.Fprintf(&c.b, `<svg class="time" x="%s" y="%s" width="%s" height="%[4]s" viewBox="%[1]s %[2]s %[3]s %[4]s" preserveAspectRatio="none" data-from="%[5]g" data-to="%[6]g">`+"\n",
+		num(power.left), num(power.top), num(power.right-power.left), num(below.bottom-power.top), t.Start, t.End)
+	var names []Point
 	for _, band := range t.Bands {
 		from, to := x.at(max(t.Start, band.From)), x.at(min(t.End, band.To))
 		if to <= from {
@@ -77,28 +90,45 @@ func (t Trace) SVG() string {
 		}
 		c.rect(from, power.top, to-from, below.bottom-power.top, "var(--band)", band.Name)
 		if w := 6.6 * float64(len([]rune(band.Name))); w < to-from {
-			c.text(from+3, power.top-5, "start", "label", band.Name)
+			names = append(names, Point{X: from, Label: band.Name})
 		}
 	}
-	c.curves(t, power, x)
+	c.curves(t, power, x, watts)
 	if len(t.Lanes) > 0 {
 		c.lanes(t, below, x)
 	} else if len(t.Layers) > 0 {
-		c.layers(t, below, x)
+		c.layers(t, below, x, count)
 	}
-	ticks := x.ticks(10)
-	for _, v := range ticks {
+	c.b.WriteString("</svg>\n")
+	for _, name := range names {
+		fmt.Fprintf(&c.b, `<text class="label" x="%s" y="%s" data-x="%s">%s</text>`+"\n", num(name.X+3), num(power.top-5), num(name.X), html.EscapeString(name.Label))
+	}
+	c.levels(power, watts, powerTicks)
+	c.line(power.left, power.top, power.left, power.bottom, "axis")
+	c.line(power.left, power.bottom, power.right, power.bottom, "axis")
+	c.verticalText(14, (power.top+power.bottom)/2, "title", t.YTitle)
+	switch {
+	case len(t.Lanes) > 0:
+		c.verticalText(14, (below.top+below.bottom)/2, "title", "requests")
+	case len(t.Layers) > 0:
+		c.levels(below, count, countTicks)
+		c.verticalText(14, (below.top+below.bottom)/2, "title", t.LayersTitle)
+	}
+	fmt.Fprintf(&c.b, `<g class="ticks" data-y="%s">`+"\n", num(below.bottom))
+	for _, v := range x.ticks(timeTicks) {
 		at := x.at(v)
 		c.line(at, below.bottom, at, below.bottom+4, "axis")
 		c.text(at, below.bottom+17, "middle", "tick", label(v))
 	}
+	c.b.WriteString("</g>\n")
 	c.line(below.left, below.bottom, below.right, below.bottom, "axis")
 	c.text((below.left+below.right)/2, below.bottom+35, "middle", "title", t.XTitle)
 	c.legend(legend, below.bottom+54)
 	return c.String()
 }
 
-func (c *canvas) curves(t Trace, p plot, x scale) {
+// highest is the highest point of the curves.
+func (t Trace) highest() float64 {
 	top := 0.0
 	for _, s := range t.Series {
 		for _, v := range s.Points {
@@ -107,12 +137,51 @@ func (c *canvas) curves(t Trace, p plot, x scale) {
 			}
 		}
 	}
-	y := linear(0, max(top, 1e-9), p.bottom, p.top)
-	for _, v := range y.ticks(4) {
-		at := y.at(v)
-		c.line(p.left, at, p.right, at, "grid")
-		c.text(p.left-6, at+4, "end", "tick", label(v))
+	return top
+}
+
+// busiest is the highest sum of the layers.
+func (t Trace) busiest() float64 {
+	top := 0.0
+	for _, sum := range t.sums() {
+		for _, v := range sum {
+			top = max(top, v)
+		}
 	}
+	return top
+}
+
+// sums are the layers stacked: each with those before it.
+func (t Trace) sums() [][]float64 {
+	sums := make([][]float64, len(t.Layers))
+	for i, l := range t.Layers {
+		sums[i] = make([]float64, len(l.Points))
+		for k, v := range l.Points {
+			sums[i][k] = v.Y
+			if i > 0 {
+				sums[i][k] += sums[i-1][k]
+			}
+		}
+	}
+	return sums
+}
+
+// levels labels the values of a vertical axis.
+func (c *canvas) levels(p plot, y scale, n int) {
+	for _, v := range y.ticks(n) {
+		c.text(p.left-6, y.at(v)+4, "end", "tick", label(v))
+	}
+}
+
+// rules are the lines of a vertical axis' values.
+func (c *canvas) rules(p plot, y scale, n int) {
+	for _, v := range y.ticks(n) {
+		c.line(p.left, y.at(v), p.right, y.at(v), "grid")
+	}
+}
+
+func (c *canvas) curves(t Trace, p plot, x, y scale) {
+	c.rules(p, y, powerTicks)
 	for i, s := range t.Series {
 		var run []Point
 		for _, v := range s.Points {
@@ -125,9 +194,6 @@ func (c *canvas) curves(t Trace, p plot, x scale) {
 		}
 		c.path(run, i, 1.4)
 	}
-	c.line(p.left, p.top, p.left, p.bottom, "axis")
-	c.line(p.left, p.bottom, p.right, p.bottom, "axis")
-	c.verticalText(14, (p.top+p.bottom)/2, "title", t.YTitle)
 }
 
 func (c *canvas) lanes(t Trace, p plot, x scale) {
@@ -138,29 +204,11 @@ func (c *canvas) lanes(t Trace, p plot, x scale) {
 			c.rect(from, p.top+float64(i)*height, max(0.5, to-from), max(0.8, height-1), color(phaseColor+s.Phase), s.Hint)
 		}
 	}
-	c.verticalText(14, (p.top+p.bottom)/2, "title", "requests")
 }
 
-func (c *canvas) layers(t Trace, p plot, x scale) {
-	var base []float64
-	top := 0.0
-	sums := make([][]float64, len(t.Layers))
-	for i, l := range t.Layers {
-		sums[i] = make([]float64, len(l.Points))
-		for k, v := range l.Points {
-			if base == nil {
-				base = make([]float64, len(l.Points))
-			}
-			base[k] += v.Y
-			sums[i][k] = base[k]
-			top = max(top, base[k])
-		}
-	}
-	y := linear(0, max(1, top), p.bottom, p.top)
-	for _, v := range y.ticks(3) {
-		c.line(p.left, y.at(v), p.right, y.at(v), "grid")
-		c.text(p.left-6, y.at(v)+4, "end", "tick", label(v))
-	}
+func (c *canvas) layers(t Trace, p plot, x, y scale) {
+	c.rules(p, y, countTicks)
+	sums := t.sums()
 	// From the top layer down, so that each is seen above the one before.
 	for i := len(t.Layers) - 1; i >= 0; i-- {
 		var points []Point
@@ -169,5 +217,4 @@ func (c *canvas) layers(t Trace, p plot, x scale) {
 		}
 		c.area(points, p.bottom, color(phaseColor+i), 1)
 	}
-	c.verticalText(14, (p.top+p.bottom)/2, "title", t.LayersTitle)
 }

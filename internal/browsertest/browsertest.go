@@ -26,10 +26,16 @@ type View struct {
 	Width    int // of the window, in CSS pixels
 	Dark     bool
 	NoScript bool // the page's own scripts do not run
+	// Print shows the page by its rules for print, as wide as Width: A4 in
+	// landscape between margins of 12 mm has Paper.
+	Print bool
 	// Script is the body of an asynchronous function of the page's document,
 	// page, run before it is measured; what it returns is Seen.Answer.
 	Script string
 }
+
+// Paper is the width of a landscape A4 page between margins of 12 mm.
+const Paper = 1031
 
 func (v View) String() string {
 	s := fmt.Sprintf("%d px", v.Width)
@@ -38,6 +44,9 @@ func (v View) String() string {
 	}
 	if v.NoScript {
 		s += ", without scripts"
+	}
+	if v.Print {
+		s += ", printed"
 	}
 	return s
 }
@@ -58,13 +67,17 @@ type Seen struct {
 // probe is a page that shows another in a frame of a given width and writes
 // what it measures there into its own document: the browser's minimal window
 // is wider than a phone, a frame is not. Its parts are the frame's width, its
-// sandbox and the test's script.
+// sandbox, whether the rules for print hold, and the test's script.
 const probe = `<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:,"><body style="margin:0">
 <iframe id="f" style="border:0;display:block;width:%dpx;height:900px" src="/page"%s></iframe><pre id="found"></pre>
 <script>
+const printed = %v;
 const ask = async page => { %s };
 document.getElementById('f').addEventListener('load', async () => {
   const frame = document.getElementById('f'), page = frame.contentDocument, root = page.documentElement;
+  if (printed) {
+    for (const sheet of page.styleSheets) for (const rule of sheet.cssRules) if (rule.media && rule.media.mediaText === 'print') rule.media.mediaText = 'all';
+  }
   const answer = await ask(page);
   const inScroller = e => { for (let p = e.parentElement; p; p = p.parentElement) { if (getComputedStyle(p).overflowX === 'auto') return true } return false };
   const wide = [], cut = [];
@@ -117,7 +130,7 @@ func Look(t testing.TB, page []byte, v View) Seen {
 		})
 	}
 	serve("/page", page)
-	serve("/", fmt.Appendf(nil, probe, v.Width, sandbox, v.Script))
+	serve("/", fmt.Appendf(nil, probe, v.Width, sandbox, v.Print, v.Script))
 	server := httptest.NewServer(mux)
 	defer server.Close()
 

@@ -25,6 +25,16 @@ func TestLookFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestLookAtThePrint: the rules for print hold, and only if that is asked for.
+func TestLookAtThePrint(t *testing.T) {
+	page := []byte(`<!DOCTYPE html><style>@media print { div { width: 2000px } }</style><body><div>wide on paper</div></body>`)
+	for _, v := range []browsertest.View{{Width: browsertest.Paper}, {Width: browsertest.Paper, Print: true}} {
+		if wide := len(browsertest.Look(t, page, v).Wide) > 0; wide != v.Print {
+			t.Errorf("%s: the block sticks out: %v, want %v", v, wide, v.Print)
+		}
+	}
+}
+
 // TestLookWithoutScripts: the page's own do not run, the test's does.
 func TestLookWithoutScripts(t *testing.T) {
 	s := browsertest.Look(t, []byte(faulty), browsertest.View{Width: 390, NoScript: true, Script: `return 'title ' + page.title`})

@@ -16,8 +16,8 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"cfubench/results"
 )
@@ -197,15 +197,8 @@ func settings(run results.Run) []setting {
 	add("cfu version", run.Cfu)
 	add("started", run.Started)
 	for _, k := range slices.Sorted(maps.Keys(run.Config)) {
-		value, err := json.Marshal(run.Config[k])
-		if err != nil {
-			continue
-		}
-		text := string(value)
-		if unquoted, err := strconv.Unquote(text); err == nil {
-			text = unquoted
-		}
-		add("--"+k, text)
+		name, text := flagOf(k, run.Config[k])
+		add(name, text)
 	}
 	add("config hash", run.ConfigHash)
 	add("trace", fmt.Sprintf("%s, selection %s, %d requests, tokenizer %s", run.Trace.Source, orNone(run.Trace.Selection), run.Trace.Requests, orNone(run.Trace.Tokenizer)))
@@ -252,6 +245,32 @@ func settings(run results.Run) []setting {
 		add("not metered: "+strings.TrimSpace(r.Source+" "+r.Domain), text)
 	}
 	return list
+}
+
+// flagOf is an entry of run.json's configuration as it is written on the command
+// line: idle_ns 2e9 is --idle 2s.
+func flagOf(key string, value any) (name, text string) {
+	name, isTime := strings.CutSuffix(key, "_ns")
+	name = "--" + strings.ReplaceAll(name, "_", "-")
+	switch v := value.(type) {
+	case string:
+		return name, v
+	case []any:
+		parts := make([]string, len(v))
+		for i, part := range v {
+			parts[i] = fmt.Sprint(part)
+		}
+		return name, strings.Join(parts, ",")
+	case float64:
+		if isTime {
+			return name, time.Duration(v).String()
+		}
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return name, fmt.Sprint(value) // of a run.json that was never written
+	}
+	return name, string(encoded)
 }
 
 func orNone(s string) string {

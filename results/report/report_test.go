@@ -160,3 +160,20 @@ func TestTextIsEscaped(t *testing.T) {
 		t.Error("a model's name is taken for HTML")
 	}
 }
+
+func TestSettingsAreWrittenAsFlags(t *testing.T) {
+	run := results.Run{Config: map[string]any{
+		"idle_ns": 2e9, "max_prompt_tokens": 256.0, "batch": []any{1.0, 8.0}, "engine_cmd": "vllm:MODEL", "ignore_eos": true, "extra_body": map[string]any{"top_k": 1.0},
+	}}
+	var b bytes.Buffer
+	if err := report.Write(&b, run, results.Summary{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"--idle": "2s", "--max-prompt-tokens": "256", "--batch": "1,8", "--engine-cmd": "vllm:MODEL", "--ignore-eos": "true", "--extra-body": "{&#34;top_k&#34;:1}",
+	} {
+		if row := `<th scope="row">` + name + `</th><td>` + want + `</td>`; !strings.Contains(b.String(), row) {
+			t.Errorf("the configuration has no row %s %s", name, want)
+		}
+	}
+}

@@ -168,14 +168,14 @@ func TestDisclosure(t *testing.T) {
 	}
 }
 
-// The page fits a phone and a desk, light and dark, in a real browser: wide
+// The page fits a phone and a desk, light and dark, and paper, in a real browser: wide
 // tables scroll inside their own box, no label is cut off, nothing is fetched.
 func TestPageInABrowser(t *testing.T) {
 	var page bytes.Buffer
 	if err := HTML(&page, published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100}), day); err != nil {
 		t.Fatal(err)
 	}
-	for _, view := range []browsertest.View{{Width: 360}, {Width: 1280}, {Width: 1280, Dark: true}} {
+	for _, view := range []browsertest.View{{Width: 360}, {Width: 1280}, {Width: 1280, Dark: true}, {Width: browsertest.Paper, Print: true}} {
 		t.Run(view.String(), func(t *testing.T) {
 			s := browsertest.Look(t, page.Bytes(), view)
 			for _, p := range s.Problems() {

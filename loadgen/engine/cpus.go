@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // cpuList is a set of cores, nil for all.
@@ -35,19 +33,4 @@ func parseCPUs(s string) (cpuList, error) {
 		}
 	}
 	return list, nil
-}
-
-// bindThread binds the calling thread, and so the processes that it starts.
-func (l cpuList) bindThread() error {
-	if l == nil {
-		return nil
-	}
-	var set unix.CPUSet
-	for _, c := range l {
-		set.Set(c)
-	}
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("bind to cores %v: %w (does the host have them?)", []int(l), err)
-	}
-	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -152,7 +151,7 @@ func (l Launch) spawn(line string, port int) (*Server, error) {
 	}
 	cmd := exec.Command("sh", "-c", line)
 	cmd.Stdout, cmd.Stderr = w, w
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = ownGroup()
 
 	started := make(chan error)
 	s.tasks.Go(func() error {

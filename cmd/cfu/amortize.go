@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"cfubench/attribution/lca/figure"
 	"cfubench/attribution/lca/report"
 	"cfubench/results"
+	"cfubench/results/derivation"
 )
 
 const amortizeHelp = `Computes C_FU, the life cycle cost of a functional unit, from a run and an
@@ -40,7 +43,7 @@ flags:
 
 // amortizeFlags are the flags of cfu amortize.
 type amortizeFlags struct {
-	amortization
+	derivation.Amortization
 	published, csv, list        bool
 	models, units, categories   []string
 	gwp, water, basis, embodied string
@@ -50,8 +53,8 @@ type amortizeFlags struct {
 
 // bind declares the flags on fs.
 func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
-	o := &f.options
-	fs.StringVar(&f.inventory, "inventory", f.inventory, "Take the figures from `PRESET|FILE`.")
+	o := &f.Options
+	fs.StringVar(&f.Inventory, "inventory", f.Inventory, "Take the figures from `PRESET|FILE`.")
 	fs.BoolVar(&f.published, "published", false, "Assess the published inference runs of the presets instead of a run of your own.")
 	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
 	fs.StringVar(&f.beside, "beside", "", "Set the cells at request rates beside the published rows of `MODEL`.")
@@ -66,11 +69,11 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries; each mix is warned of.")
 	fs.IntVar(&o.Draws, "monte-carlo", o.Draws, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
 	fs.Uint64Var(&o.Seed, "seed", o.Seed, "Seed `S` of the draws.")
-	fs.StringVar(&f.convention, "convention", "", "Sum the energy rows of convention `NAME` (default the narrowest bracket: all sum to the same counter; with --requests-only, token).")
-	fs.BoolVar(&f.requestsOnly, "requests-only", false, "Count only energy attributed to requests, without the window's idle and unattributed energy.")
-	fs.IntVar(&f.devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
-	fs.DurationVar(&f.slo.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
-	fs.DurationVar(&f.slo.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
+	fs.StringVar(&f.Convention, "convention", "", "Sum the energy rows of convention `NAME` (default the narrowest bracket: all sum to the same counter; with --requests-only, token).")
+	fs.BoolVar(&f.RequestsOnly, "requests-only", false, "Count only energy attributed to requests, without the window's idle and unattributed energy.")
+	fs.IntVar(&f.Devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
+	fs.DurationVar(&f.SLO.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
+	fs.DurationVar(&f.SLO.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
 	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
@@ -80,7 +83,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 
 // bindAmortize is `cfu amortize`.
 func bindAmortize(fs *pflag.FlagSet) action {
-	f := amortizeFlags{amortization: newAmortization(lca.DefaultPreset)}
+	f := amortizeFlags{Amortization: derivation.NewAmortization(lca.DefaultPreset)}
 	f.bind(fs)
 	return func(_ context.Context, env environment, _ []string) error {
 		if f.list {
@@ -110,7 +113,7 @@ func (f *amortizeFlags) run(env environment, dir string) error {
 	case f.published && f.csv:
 		return findingsCSV(env.stdout, publishedFindings(assessments), false)
 	case f.beside != "":
-		list, err := besideFindings(*run, assessments, f.beside, f.options)
+		list, err := besideFindings(*run, assessments, f.beside, f.Options)
 		if err != nil {
 			return err
 		}
@@ -134,10 +137,10 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		return usagef("want one OUT or --published, got %d arguments", fs.NArg())
 	case !f.published && len(f.models) > 0:
 		return usagef("--model selects published runs: add --published")
-	case f.slo.TTFT < 0 || f.slo.TPOT < 0:
-		return usagef("SLO %v: want times above 0", f.slo)
-	case f.devices < 0:
-		return usagef("--devices %d: want a number above 0", f.devices)
+	case f.SLO.TTFT < 0 || f.SLO.TPOT < 0:
+		return usagef("SLO %v: want times above 0", f.SLO)
+	case f.Devices < 0:
+		return usagef("--devices %d: want a number above 0", f.Devices)
 	}
 	if f.published {
 		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot"} {
@@ -146,11 +149,11 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 			}
 		}
 	}
-	o := &f.options
+	o := &f.Options
 	if o.FunctionalUnits, o.Custom, err = lca.ParseFunctionalUnits(f.units); err != nil {
 		return usageError{err}
 	}
-	if slices.Contains(o.FunctionalUnits, lca.PerSLORequest) && f.slo == (lca.SLO{}) {
+	if slices.Contains(o.FunctionalUnits, lca.PerSLORequest) && f.SLO == (lca.SLO{}) {
 		return usagef("functional unit slo_request: give --slo-ttft, --slo-tpot or both")
 	}
 	for _, name := range f.categories {
@@ -177,10 +180,10 @@ func (f *amortizeFlags) assess(dir string) ([]lca.Assessment, *results.Run, erro
 		if err != nil {
 			return nil, nil, err
 		}
-		assessments, err := f.amortizeRun(dir)
+		assessments, err := f.Amortization.Run(dir)
 		return assessments, &run, err
 	}
-	inv, err := lca.Load(f.inventory)
+	inv, err := lca.Load(f.Inventory)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -188,7 +191,7 @@ func (f *amortizeFlags) assess(dir string) ([]lca.Assessment, *results.Run, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	assessments, err := lca.AssessPublished(inv, models, f.options)
+	assessments, err := lca.AssessPublished(inv, models, f.Options)
 	return assessments, nil, err
 }
 
@@ -240,7 +243,7 @@ func (f *amortizeFlags) write(assessments []lca.Assessment, run *results.Run) er
 
 // drawn is the category of the figure: carbon, unless it is not assessed.
 func (f *amortizeFlags) drawn() lca.Category {
-	if chosen := f.options.Categories; len(chosen) > 0 && !slices.Contains(chosen, lca.GWP) {
+	if chosen := f.Options.Categories; len(chosen) > 0 && !slices.Contains(chosen, lca.GWP) {
 		return chosen[0]
 	}
 	return lca.GWP
@@ -275,6 +278,20 @@ func writeFile(path string, render func(io.Writer) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	return render(out)
+}
+
+// footprintCSV prints the footprint table.
+func footprintCSV(w io.Writer, assessments []lca.Assessment) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source"})
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	for _, a := range assessments {
+		for _, r := range a.Rows {
+			out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), number(r.Value), number(r.Lo), number(r.Hi), r.Boundary, r.Source})
+		}
+	}
+	out.Flush()
+	return out.Error()
 }
 
 // listPresets prints the presets by kind.

@@ -13,6 +13,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/results"
+	"cfubench/results/derivation"
 )
 
 const attributeHelp = `Divides the measured energy among requests again, with other conventions: reads
@@ -53,14 +54,14 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 }
 
 // options checks the flags and reads the calibration file.
-func (f attributionFlags) options() (attributeOptions, error) {
-	o := attributeOptions{conventions: f.conventions, weights: f.weights}
+func (f attributionFlags) options() (derivation.Attribution, error) {
+	o := derivation.Attribution{Conventions: f.conventions, Weights: f.weights}
 	in, out, ok := strings.Cut(f.weights, ":")
 	var err1, err2 error
-	o.params.PromptWeight, err1 = strconv.ParseFloat(in, 64)
-	o.params.OutputWeight, err2 = strconv.ParseFloat(out, 64)
-	sum := o.params.PromptWeight + o.params.OutputWeight
-	if !ok || err1 != nil || err2 != nil || o.params.PromptWeight < 0 || o.params.OutputWeight < 0 || !(sum > 0 && sum < 1e12) {
+	o.Params.PromptWeight, err1 = strconv.ParseFloat(in, 64)
+	o.Params.OutputWeight, err2 = strconv.ParseFloat(out, 64)
+	sum := o.Params.PromptWeight + o.Params.OutputWeight
+	if !ok || err1 != nil || err2 != nil || o.Params.PromptWeight < 0 || o.Params.OutputWeight < 0 || !(sum > 0 && sum < 1e12) {
 		return o, usagef("--weights %q: want two numbers of zero or more, not both zero, such as 1:4", f.weights)
 	}
 	if f.calibration != "" {
@@ -68,11 +69,11 @@ func (f attributionFlags) options() (attributeOptions, error) {
 		if err != nil {
 			return o, fmt.Errorf("read calibration: %w", err)
 		}
-		if o.params.Calibration, err = attribution.ParseCalibration(text); err != nil {
+		if o.Params.Calibration, err = attribution.ParseCalibration(text); err != nil {
 			return o, fmt.Errorf("read calibration %s: %w", f.calibration, err)
 		}
 	}
-	if _, err := attribution.Parse(o.conventions, o.params); err != nil {
+	if _, err := attribution.Parse(o.Conventions, o.Params); err != nil {
 		return o, usagef("--convention: %w", err)
 	}
 	return o, nil
@@ -100,19 +101,19 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 	if len(run.Cells) == 0 {
 		return fmt.Errorf("%s has no cell: nothing was measured", dir)
 	}
-	if o.bare, err = results.ReadBareIdle(dir, run); err != nil {
+	if o.Bare, err = results.ReadBareIdle(dir, run); err != nil {
 		return err
 	}
-	var cells []cellEnergy
+	var cells []derivation.CellEnergy
 	for _, cell := range run.Cells {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("interrupted before cell %s: %w", cell.ID, err)
 		}
-		e, err := attributeCell(dir, run, cell, o)
+		e, err := o.Cell(dir, run, cell)
 		if err != nil {
 			return err
 		}
-		for _, w := range e.warnings {
+		for _, w := range e.Warnings {
 			fmt.Fprintf(env.stderr, "cfu attribute: %s: %s\n", cell.ID, w)
 		}
 		cells = append(cells, e)
@@ -121,28 +122,28 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 }
 
 // printEnergy prints the closed sums and what the conventions disagree on.
-func printEnergy(w io.Writer, cells []cellEnergy) error {
+func printEnergy(w io.Writer, cells []derivation.CellEnergy) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "cell\tdomain\tconvention\tmethod\trequests J\tidle J\tunattributed J\tcounter J\tmedian J/request")
 	for _, c := range cells {
-		for _, e := range c.energies {
-			if e.refused != "" {
+		for _, e := range c.Energies {
+			if e.Refused != "" {
 				continue
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.4f\n", c.cell, e.domain, e.convention, e.method,
-				e.requests.Joules(), e.idle.Joules(), e.unattributed.Joules(), e.counter.Joules(), e.median.Joules())
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.4f\n", c.Cell, e.Domain, e.Convention, e.Method,
+				e.Requests.Joules(), e.Idle.Joules(), e.Unattributed.Joules(), e.Counter.Joules(), e.Median.Joules())
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, c := range cells {
-		for _, e := range c.windows {
-			fmt.Fprintf(w, "%s %v\n", c.cell, e)
+		for _, e := range c.Windows {
+			fmt.Fprintf(w, "%s %v\n", c.Cell, e)
 		}
-		for _, s := range c.spread {
+		for _, s := range c.Spread {
 			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; of %d pairs of requests the convention decides which used more in %.0f %%\n",
-				c.cell, s.Domain, 100*s.Median, 100*s.Max, s.Pairs, 100*float64(s.Convention)/float64(max(s.Pairs, 1)))
+				c.Cell, s.Domain, 100*s.Median, 100*s.Max, s.Pairs, 100*float64(s.Convention)/float64(max(s.Pairs, 1)))
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/results"
+	"cfubench/results/derivation"
 
 	"github.com/spf13/pflag"
 )
@@ -50,20 +51,20 @@ func (f derivationFlags) derive(env environment, out string) (summary results.Su
 	if err != nil {
 		return summary, err
 	}
-	if options.bare, err = results.ReadBareIdle(out, run); err != nil {
+	if options.Bare, err = results.ReadBareIdle(out, run); err != nil {
 		return summary, err
 	}
 	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
 	for _, cell := range run.Cells {
-		energy, err := attributeCell(out, run, cell, options)
+		energy, err := options.Cell(out, run, cell)
 		if err != nil {
 			return summary, err
 		}
-		for _, w := range energy.warnings {
+		for _, w := range energy.Warnings {
 			warn("cell %s: %s", cell.ID, w)
 		}
 	}
-	assessments, err := newAmortization(f.inventory).amortizeRun(out)
+	assessments, err := derivation.NewAmortization(f.inventory).Run(out)
 	if err != nil {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)

@@ -1,11 +1,9 @@
-package main
+package derivation
 
 import (
 	"cmp"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"math"
@@ -22,29 +20,31 @@ import (
 	"cfubench/results"
 )
 
-// amortization says how a run is amortized.
-type amortization struct {
-	inventory    string
-	options      lca.Options
-	slo          lca.SLO
-	convention   string
-	requestsOnly bool
-	devices      int
+// Amortization says how a run is amortized.
+type Amortization struct {
+	Inventory string // a preset or a file
+	Options   lca.Options
+	SLO       lca.SLO // of functional unit slo_request
+	// Convention is whose rows are summed, "" for the narrowest bracket.
+	Convention string
+	// RequestsOnly leaves out the window's idle and unattributed energy.
+	RequestsOnly bool
+	Devices      int // that wall time counts on; 0 for the metered GPUs, or 1
 }
 
-// newAmortization amortizes with the inventory and the defaults of cfu
+// NewAmortization amortizes with the inventory and the defaults of cfu
 // amortize: 95 % intervals from 10,000 draws, few enough for a sweep of dozens of
 // cells in seconds.
-func newAmortization(inventory string) amortization {
-	return amortization{inventory: inventory, options: lca.Options{Draws: 10000, Seed: 1}}
+func NewAmortization(inventory string) Amortization {
+	return Amortization{Inventory: inventory, Options: lca.Options{Draws: 10000, Seed: 1}}
 }
 
-// amortizeRun assesses every cell of the run folder dir that has energy,
+// Run assesses every cell of the run folder dir that has energy,
 // writes footprint.arrow, and returns the assessments. A cell without a
 // completed request or without a readable meter is left out with a warning on
 // the first assessment; a run with none is an error.
-func (m amortization) amortizeRun(dir string) ([]lca.Assessment, error) {
-	inv, err := lca.Load(m.inventory)
+func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
+	inv, err := lca.Load(m.Inventory)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (m amortization) amortizeRun(dir string) ([]lca.Assessment, error) {
 		if err != nil {
 			return nil, err
 		}
-		a, err := lca.Assess(inv, u, m.options)
+		a, err := lca.Assess(inv, u, m.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -82,9 +82,9 @@ func (m amortization) amortizeRun(dir string) ([]lca.Assessment, error) {
 var errNotAssessable = errors.New("left out of the footprint")
 
 // usage sums up one cell from its tables, in one pass over each.
-func (m amortization) usage(dir string, run results.Run, cell results.Cell) (lca.Usage, error) {
+func (m Amortization) usage(dir string, run results.Run, cell results.Cell) (lca.Usage, error) {
 	folder := results.CellDir(dir, cell.ID)
-	u := lca.Usage{Cell: cell.ID, SLO: m.slo, Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
+	u := lca.Usage{Cell: cell.ID, SLO: m.SLO, Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
 	err := count(&u, results.ScanRequests(filepath.Join(folder, results.RequestsFile)), together(run, cell))
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
@@ -181,7 +181,7 @@ func meets(r loadgen.Record, slo lca.SLO) bool {
 // convention sums to the same counter, so without a choice the one with the
 // narrowest bracket is taken: a cell's energy is better known than its parts.
 // It returns the names of the domains.
-func (m amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, error], path string) (map[string]bool, error) {
+func (m Amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, error], path string) (map[string]bool, error) {
 	sums, domains := map[string]*windowEnergy{}, map[string]bool{}
 	var conventions []string
 	for s, err := range shares {
@@ -193,15 +193,15 @@ func (m amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, e
 			sums[s.Convention] = &windowEnergy{bounded: true}
 			conventions = append(conventions, s.Convention)
 		}
-		if s.Request >= 0 || !m.requestsOnly {
+		if s.Request >= 0 || !m.RequestsOnly {
 			sums[s.Convention].add(s)
 		}
 	}
-	convention := m.convention
+	convention := m.Convention
 	switch {
 	case len(conventions) == 0:
 		return nil, fmt.Errorf("read %s: it has no rows: nothing was metered", path)
-	case convention == "" && m.requestsOnly && sums["token"] != nil:
+	case convention == "" && m.RequestsOnly && sums["token"] != nil:
 		convention = "token"
 	case convention == "":
 		convention = slices.MinFunc(conventions, func(a, b string) int { return cmp.Compare(sums[a].width(), sums[b].width()) })
@@ -247,7 +247,7 @@ func (e *windowEnergy) width() meter.Energy {
 
 // hardware says what was metered: its boundary, its name, and the number of
 // devices, which are the GPUs or else the one host.
-func (m amortization) hardware(u *lca.Usage, run results.Run, metered map[string]bool) {
+func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string]bool) {
 	var scopes []meter.Scope
 	gpus := 0
 	for _, d := range run.Domains {
@@ -261,8 +261,8 @@ func (m amortization) hardware(u *lca.Usage, run results.Run, metered map[string
 	}
 	u.Metered = lca.BoundaryOf(scopes...)
 	u.Devices = max(gpus, 1)
-	if m.devices > 0 {
-		u.Devices = m.devices
+	if m.Devices > 0 {
+		u.Devices = m.Devices
 	}
 	if gpus == 0 && run.Host.CPU != "" {
 		u.Hardware = "CPU " + run.Host.CPU
@@ -293,18 +293,4 @@ func writeFootprint(dir string, assessments []lca.Assessment) error {
 		}
 	}
 	return w.Close()
-}
-
-// footprintCSV prints the footprint table.
-func footprintCSV(w io.Writer, assessments []lca.Assessment) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source"})
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	for _, a := range assessments {
-		for _, r := range a.Rows {
-			out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), number(r.Value), number(r.Lo), number(r.Hi), r.Boundary, r.Source})
-		}
-	}
-	out.Flush()
-	return out.Error()
 }

@@ -1,4 +1,11 @@
-package main
+// Package derivation makes the derived tables of a run from its raw ones: every
+// cell's energy.arrow by conventions, and footprint.arrow by an inventory.
+//
+// It is a later pass over the tables, which needs no engine and can be made
+// again, elsewhere, with other choices; the same tables and choices give the
+// same bytes. What is doubtful is a warning on the result. It knows nothing of
+// command lines.
+package derivation
 
 import (
 	"encoding/json"
@@ -17,33 +24,35 @@ import (
 	"cfubench/results"
 )
 
-// attributeOptions are what a cell is attributed with.
-type attributeOptions struct {
-	conventions, weights string
-	params               attribution.Params
-	bare                 results.BareCurves // of the run
+// Attribution says how energy is divided among requests.
+type Attribution struct {
+	Conventions string // names with commas between, as attribution.Parse takes them
+	Weights     string // of the token convention as they were asked for, for the table's metadata
+	Params      attribution.Params
+	Bare        results.BareCurves // of the run
 }
 
-// cellEnergy is what attributing one cell gave, beside its table.
-type cellEnergy struct {
-	cell string
-	// energies holds every convention and domain, the refused ones too.
-	energies []domainEnergy
-	spread   []attribution.DomainSpread
-	idle     map[string]attribution.Idle // by domain
-	windows  []cellWindow                // one a domain
-	// warnings are doubts in one line each.
-	warnings []string
+// CellEnergy is what attributing one cell gave, beside its table.
+type CellEnergy struct {
+	Cell string
+	// Energies holds every convention and domain, the refused ones too.
+	Energies []DomainEnergy
+	Spread   []attribution.DomainSpread
+	Windows  []DomainWindow // one a domain
+	// Warnings are doubts in one line each.
+	Warnings []string
+
+	idle map[string]attribution.Idle // by domain
 }
 
-// attributeCell reads one cell's raw tables below dir and writes its
+// Cell reads the raw tables of one cell of the run folder dir and writes its
 // energy.arrow, domain by domain and in batches of rows.
-func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOptions) (cellEnergy, error) {
-	out := cellEnergy{cell: cell.ID, idle: make(map[string]attribution.Idle)}
+func (o Attribution) Cell(dir string, run results.Run, cell results.Cell) (CellEnergy, error) {
+	out := CellEnergy{Cell: cell.ID, idle: make(map[string]attribution.Idle)}
 	folder := results.CellDir(dir, cell.ID)
 	reqs, constants, err := results.ReadColumns(filepath.Join(folder, results.RequestsFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		out.warnings = append(out.warnings, "no requests were recorded: no energy table")
+		out.Warnings = append(out.Warnings, "no requests were recorded: no energy table")
 		return out, nil
 	}
 	if err != nil {
@@ -54,30 +63,30 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 		return out, err
 	}
 	if cell.Window.Length() <= 0 {
-		out.warnings = append(out.warnings, "the cell has no window: no energy table")
+		out.Warnings = append(out.Warnings, "the cell has no window: no energy table")
 		return out, nil
 	}
 	divider, err := attribution.NewDivider(reqs, cell.Window)
 	if err != nil {
 		return out, err
 	}
-	o.params.Server, err = serverOf(dir, run, cell)
+	o.Params.Server, err = serverOf(dir, run, cell)
 	if err != nil {
 		// The server's metrics only help to place the queue.
-		out.warnings = append(out.warnings, fmt.Sprintf("the server's own metrics are not used: %v", err))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("the server's own metrics are not used: %v", err))
 	}
-	conventions, err := attribution.Parse(o.conventions, o.params)
+	conventions, err := attribution.Parse(o.Conventions, o.Params)
 	if err != nil {
 		return out, err
 	}
-	out.checkCalibration(o.params.Calibration, run, cell)
+	out.checkCalibration(o.Params.Calibration, run, cell)
 	meta := maps.Clone(constants)
 	if meta == nil {
 		meta = make(map[string]string)
 	}
 	meta[results.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
 	meta[results.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
-	meta["token_weights"] = o.weights
+	meta["token_weights"] = o.Weights
 	summed := make(map[string]bool)
 	kept, _ := meter.Antichain(readings.Domains)
 	for _, d := range kept {
@@ -90,17 +99,17 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 		curve, warnings := attribution.NewCurve(calibrated(d, run.Domains), readings.ByDomain[i])
 		readings.ByDomain[i] = nil
 		idle, more := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
-		more = append(more, o.bare.Measure(d, &idle)...)
+		more = append(more, o.Bare.Measure(d, &idle)...)
 		out.idle[d.Name] = idle
 		if summed[d.Name] { // the idle power of the others is in no sum
 			warnings = append(warnings, more...)
 		}
 		for _, w := range warnings {
-			out.warnings = append(out.warnings, w.String())
+			out.Warnings = append(out.Warnings, w.String())
 		}
 		describeDomain(meta, curve, cell.Window, idle)
 		used := curve.Energy(cell.Window)
-		out.windows = append(out.windows, cellWindow{d.Name, used, idle.Figures(used.Energy, cell.Window), o.bare.NotMeasured})
+		out.Windows = append(out.Windows, DomainWindow{d.Name, used, idle.Figures(used.Energy, cell.Window), o.Bare.NotMeasured})
 		curves = append(curves, curve)
 	}
 	if err := out.survey(meta, divider, curves, conventions); err != nil {
@@ -112,7 +121,7 @@ func attributeCell(dir string, run results.Run, cell results.Cell, o attributeOp
 // survey divides every domain by every convention and keeps what they come to.
 // Its notes go into the metadata, which precede the rows in the table, so the
 // rows are made a second time: that is cheap beside holding or writing them.
-func (e *cellEnergy) survey(meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
+func (e *CellEnergy) survey(meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
 	for _, curve := range curves {
 		spreader := attribution.NewSpreader(curve.Domain().Name)
 		for _, c := range conventions {
@@ -125,7 +134,7 @@ func (e *cellEnergy) survey(meta map[string]string, divider *attribution.Divider
 			e.add(a)
 		}
 		if s := spreader.Domain(); len(s.Conventions) > 1 {
-			e.spread = append(e.spread, s)
+			e.Spread = append(e.Spread, s)
 		}
 	}
 	return nil
@@ -135,7 +144,7 @@ func (e *cellEnergy) survey(meta map[string]string, divider *attribution.Divider
 const rowsAtOnce = 4096
 
 // write divides once more and writes the rows.
-func (e *cellEnergy) write(path string, meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
+func (e *CellEnergy) write(path string, meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
 	w, err := results.NewEnergyWriter(path, meta)
 	if err != nil {
 		return err
@@ -158,85 +167,85 @@ func (e *cellEnergy) write(path string, meta map[string]string, divider *attribu
 	return w.Close()
 }
 
-// domainEnergy sums up one allocation.
-type domainEnergy struct {
-	domain, convention           string
-	method                       meter.Kind
-	refused                      string
-	requests, idle, unattributed meter.Energy
-	counter                      meter.Energy
-	median                       meter.Energy // over the requests that succeeded
+// DomainEnergy sums up how one convention divides one domain's energy.
+type DomainEnergy struct {
+	Domain, Convention           string
+	Method                       meter.Kind
+	Refused                      string // why the convention gave nothing, "" if it did
+	Requests, Idle, Unattributed meter.Energy
+	Counter                      meter.Energy
+	Median                       meter.Energy // over the requests that succeeded
 }
 
-// cellWindow is what one domain used over the cell's window.
-type cellWindow struct {
-	domain  string
-	energy  attribution.Interval
-	figures attribution.Figures
-	notBare string // why bare idle was not measured, "" if not known
+// DomainWindow is what one domain used over the cell's window.
+type DomainWindow struct {
+	Domain  string
+	Energy  attribution.Interval
+	Figures attribution.Figures
+	NotBare string // why bare idle was not measured, "" if not known
 }
 
 // String is the domain's line: the energy with its bracket, and the figures
 // above idle beside it.
-func (e cellWindow) String() string {
-	if !e.energy.HasEnergy {
-		return fmt.Sprintf("%s: no energy over the window (%s)", e.domain, strings.Join(e.energy.Flags, ", "))
+func (e DomainWindow) String() string {
+	if !e.Energy.HasEnergy {
+		return fmt.Sprintf("%s: no energy over the window (%s)", e.Domain, strings.Join(e.Energy.Flags, ", "))
 	}
 	hi := "no upper bound"
-	if e.energy.Hi != attribution.Unbounded {
-		hi = fmt.Sprintf("%.3f J", e.energy.Hi.Joules())
+	if e.Energy.Hi != attribution.Unbounded {
+		hi = fmt.Sprintf("%.3f J", e.Energy.Hi.Joules())
 	}
 	loaded, bare := "loaded idle not measured", "bare idle not measured"
-	if e.figures.HasLoaded {
-		loaded = fmt.Sprintf("%.3f J above loaded idle", e.figures.AboveLoaded.Joules())
+	if e.Figures.HasLoaded {
+		loaded = fmt.Sprintf("%.3f J above loaded idle", e.Figures.AboveLoaded.Joules())
 	}
 	switch {
-	case e.figures.HasBare:
-		bare = fmt.Sprintf("%.3f J above bare idle", e.figures.AboveBare.Joules())
-	case e.notBare != "":
-		bare += " (" + e.notBare + ")"
+	case e.Figures.HasBare:
+		bare = fmt.Sprintf("%.3f J above bare idle", e.Figures.AboveBare.Joules())
+	case e.NotBare != "":
+		bare += " (" + e.NotBare + ")"
 	}
-	return fmt.Sprintf("%s: %.3f J in all (%.3f J to %s), %s, %s", e.domain, e.energy.Energy.Joules(), e.energy.Lo.Joules(), hi, loaded, bare)
+	return fmt.Sprintf("%s: %.3f J in all (%.3f J to %s), %s, %s", e.Domain, e.Energy.Energy.Joules(), e.Energy.Lo.Joules(), hi, loaded, bare)
 }
 
 // add takes an allocation's totals and warnings.
-func (e *cellEnergy) add(a *attribution.Allocation) {
-	d := domainEnergy{domain: a.Domain.Name, convention: a.Convention, method: a.Domain.Kind, refused: a.Refused, counter: a.Counter.Energy}
+func (e *CellEnergy) add(a *attribution.Allocation) {
+	d := DomainEnergy{Domain: a.Domain.Name, Convention: a.Convention, Method: a.Domain.Kind, Refused: a.Refused, Counter: a.Counter.Energy}
 	for _, w := range a.Warnings {
-		if line := w.String(); !slices.Contains(e.warnings, line) {
-			e.warnings = append(e.warnings, line)
+		if line := w.String(); !slices.Contains(e.Warnings, line) {
+			e.Warnings = append(e.Warnings, line)
 		}
 	}
 	if a.Refused != "" {
-		e.warnings = append(e.warnings, fmt.Sprintf("%s: convention %s refused: %s", d.domain, d.convention, a.Refused))
-		e.energies = append(e.energies, d)
+		e.Warnings = append(e.Warnings, fmt.Sprintf("%s: convention %s refused: %s", d.Domain, d.Convention, a.Refused))
+		e.Energies = append(e.Energies, d)
 		return
 	}
 	each := make([]meter.Energy, 0, a.Len())
 	for i := range a.Len() {
 		used := a.Request(i).Energy
-		d.requests += used
+		d.Requests += used
 		if !slices.Contains(a.Flags(i), attribution.FlagFailed) {
 			each = append(each, used)
 		}
 	}
 	if len(each) > 0 {
 		slices.Sort(each)
-		d.median = each[len(each)/2]
+		d.Median = each[len(each)/2]
 	}
-	d.idle, d.unattributed = a.IdleRow().Energy, a.UnattributedRow().Energy
-	e.energies = append(e.energies, d)
+	d.Idle, d.Unattributed = a.IdleRow().Energy, a.UnattributedRow().Energy
+	e.Energies = append(e.Energies, d)
 }
 
 // checkCalibration warns if the calibration is of another engine or model than
 // the cell's.
-func (e *cellEnergy) checkCalibration(c *attribution.Calibration, run results.Run, cell results.Cell) {
+func (e *CellEnergy) checkCalibration(c *attribution.Calibration, run results.Run, cell results.Cell) {
 	if c == nil {
 		return
 	}
 	for _, engine := range run.Engine {
 		if engine.Batch == cell.Batch && (engine.Kind != c.Engine || engine.Model != c.Model) {
-			e.warnings = append(e.warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
+			e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
 				c.Model, c.Engine, engine.Model, engine.Kind))
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package derivation
 
 import (
 	"fmt"
@@ -49,7 +49,7 @@ func BenchmarkAttributeTables(b *testing.B) {
 				}
 				divide += time.Since(start)
 				start = time.Now()
-				e := cellEnergy{idle: map[string]attribution.Idle{}}
+				e := CellEnergy{idle: map[string]attribution.Idle{}}
 				if err := e.write(filepath.Join(folder, results.EnergyFile), nil, divider, []*attribution.Curve{curve}, []attribution.Convention{attribution.Residency{}}); err != nil {
 					b.Fatal(err)
 				}

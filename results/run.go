@@ -25,8 +25,7 @@ type Run struct {
 	Host         Host              `json:"host"`
 	Engine       []EngineInfo      `json:"engine"` // one a batch size
 	Domains      []DomainInfo      `json:"domains"`
-	// LeftOut are domains that could be read but are contained in others, and
-	// sources that could not be read, with reason and remedy.
+	// LeftOut are sources and domains that are not read, with reason and remedy.
 	LeftOut []meter.Refusal `json:"left_out"`
 	// Certificate is the client's own measured error (loadgen's certificate).
 	Certificate json.RawMessage `json:"certificate,omitempty"`
@@ -105,6 +104,8 @@ type DomainInfo struct {
 	CounterToPower float64 `json:"counter_to_power_ratio,omitempty"`
 	Coarse         bool    `json:"coarse,omitempty"`
 	Note           string  `json:"note,omitempty"`
+	// NotSummed says why the domain, though recorded, is in no sum; "" if it is.
+	NotSummed string `json:"not_summed,omitempty"`
 }
 
 // RateSearch is the search for the highest Poisson rate that keeps an SLO.

@@ -2,13 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -67,19 +62,22 @@ func (f *metersFlags) run(ctx context.Context, env environment, _ []string) erro
 		return err
 	}
 	f.options.Clock = meter.NewClock(time.Now())
-	entries, err := f.inspect(ctx)
+	entries, states, err := f.inspect(ctx)
 	if err != nil {
 		return err
 	}
 	if f.json {
-		return meterObjects(env.stdout, entries)
+		return meterObjects(env.stdout, entries, states)
 	}
-	err = meterTable(env.stdout, entries)
-	measured := slices.ContainsFunc(entries, func(e host.Entry) bool { return e.Calibration != nil })
-	if err != nil || !measured {
+	if err := meterTable(env.stdout, entries); err != nil {
 		return err
 	}
-	return calibrationTable(env.stdout, entries)
+	if slices.ContainsFunc(entries, func(e host.Entry) bool { return e.Calibration != nil }) {
+		if err := calibrationTable(env.stdout, entries); err != nil {
+			return err
+		}
+	}
+	return stateLines(env.stdout, states)
 }
 
 // check refuses flags that make no sense before anything is opened.
@@ -100,185 +98,25 @@ func (f *metersFlags) check() error {
 	return nil
 }
 
-// inspect opens the meters, calibrates them if asked to, lists and closes them.
-func (f *metersFlags) inspect(ctx context.Context) (entries []host.Entry, err error) {
+// inspect opens the meters, calibrates them if asked to, lists them with what
+// is doubtful of their devices now, and closes them.
+func (f *metersFlags) inspect(ctx context.Context) (entries []host.Entry, states []host.DeviceState, err error) {
 	set, err := host.Open(ctx, f.options)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, set.Close()) }()
 	var calibrations []meter.Calibration
 	if f.calibrate {
 		if set, calibrations, err = set.Calibrate(ctx, f.options.Clock, f.calibrateFor); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return set.List(f.options.Clock, calibrations), nil
-}
-
-// meterObject is one line of --json; null is what is not known.
-type meterObject struct {
-	Domain       *string      `json:"domain"`
-	Device       *string      `json:"device"`
-	Kind         *meter.Kind  `json:"kind"`
-	Unit         *string      `json:"unit"`
-	Readable     bool         `json:"readable"`
-	Reason       *string      `json:"reason"`
-	Remedy       *string      `json:"remedy"`
-	UpdatePeriod *json.Number `json:"update_period_ns"`
-	CallP50      *json.Number `json:"call_ns_p50"`
-}
-
-// meterObjects prints the entries as JSON, one object a line. A source that
-// could not be opened at all is a domain with the source's name.
-func meterObjects(w io.Writer, entries []host.Entry) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for _, e := range entries {
-		o := meterObject{
-			Domain: known(e.Domain), Device: known(e.Device), Kind: known(e.Kind), Unit: known(unit(e.Kind)),
-			Readable: e.Readable, Reason: known(e.Reason), Remedy: known(e.Remedy),
-			UpdatePeriod: nanoseconds(e.UpdatePeriod), CallP50: nanoseconds(e.CallP50),
-		}
-		if o.Domain == nil {
-			o.Domain = &e.Source
-		}
-		if err := enc.Encode(o); err != nil {
-			return err
-		}
+	entries = set.List(f.options.Clock, calibrations)
+	own := host.Own(f.options.PID, f.options.EndpointURL)
+	if own == nil {
+		own = host.Own(host.NoEngine, "")
 	}
-	return nil
-}
-
-// known is nil for the empty string.
-func known[S ~string](s S) *S {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func nanoseconds(d time.Duration) *json.Number {
-	if d == 0 {
-		return nil
-	}
-	n := json.Number(fmt.Sprint(d.Nanoseconds()))
-	return &n
-}
-
-// unit is what a reading of the kind counts in, as the tables' columns do.
-func unit(k meter.Kind) string {
-	switch k {
-	case meter.KindCounter, meter.KindModel:
-		return "uJ"
-	case meter.KindPower:
-		return "uW"
-	}
-	return ""
-}
-
-// meterTable prints the entries as a table, the refused ones after it, a line
-// for the reason and one for the remedy.
-func meterTable(w io.Writer, entries []host.Entry) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "domain\tsource\tkind\tscope\treadable\tin the sum\tread every\tcall p50\tdevice")
-	for _, e := range entries {
-		if !e.Readable {
-			fmt.Fprintf(t, "%s\t%s\t-\t-\tno\tno\t-\t-\t-\n", dash(e.Domain), e.Source)
-			continue
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\tyes\t%s\t%v\t%v\t%s\n", e.Domain, e.Source, e.Kind, e.Scope,
-			yesNo(e.Summed), e.Poll, brief(e.CallP50), e.Device)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, reasonLines(entries))
-	return err
-}
-
-// reasonLines says what there is to know of the entries: each reason once, with
-// the domains that it holds for and its remedy.
-func reasonLines(entries []host.Entry) string {
-	type word struct{ source, reason, remedy string }
-	var order []word
-	domains := map[word][]string{}
-	for _, e := range entries {
-		if e.Reason == "" {
-			continue
-		}
-		k := word{e.Source, e.Reason, e.Remedy}
-		if _, ok := domains[k]; !ok {
-			order = append(order, k)
-			domains[k] = nil
-		}
-		if e.Domain != "" {
-			domains[k] = append(domains[k], e.Domain)
-		}
-	}
-	var b strings.Builder
-	for _, k := range order {
-		name := strings.TrimSpace(k.source + " " + strings.Join(domains[k], ", "))
-		fmt.Fprintf(&b, "\n%s: %s\n", name, k.reason)
-		if k.remedy != "" {
-			fmt.Fprintf(&b, "  remedy: %s\n", k.remedy)
-		}
-	}
-	return b.String()
-}
-
-// calibrationTable prints what calibration measured of each domain.
-func calibrationTable(w io.Writer, entries []host.Entry) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\ndomain\treads\tupdates\tupdate period p50\tp5\tp95\tcall p50\tcall p99\tcounter/power")
-	var doubts strings.Builder
-	for _, e := range entries {
-		c := e.Calibration
-		if c == nil {
-			continue
-		}
-		period, p5, p95 := "not resolved", "-", "-"
-		if c.UpdatePeriod > 0 {
-			period, p5, p95 = brief(c.UpdatePeriod).String(), brief(c.UpdateP5).String(), brief(c.UpdateP95).String()
-		}
-		ratio := "-"
-		if c.CounterToPower > 0 {
-			ratio = fmt.Sprintf("%.3f", c.CounterToPower)
-		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t%v\t%v\t%s\n", e.Domain, c.Reads, c.Updates,
-			period, p5, p95, brief(c.CallP50), brief(c.CallP99), ratio)
-		for _, doubt := range c.Warnings {
-			fmt.Fprintf(&doubts, "\n%s: warning: %s\n", e.Domain, doubt)
-		}
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, doubts.String())
-	return err
-}
-
-// brief rounds d to three figures or so.
-func brief(d time.Duration) time.Duration {
-	switch {
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond)
-	case d >= time.Millisecond:
-		return d.Round(10 * time.Microsecond)
-	}
-	return d.Round(10 * time.Nanosecond)
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
+	states, err = set.State(ctx, own)
+	return entries, states, err
 }

@@ -30,7 +30,8 @@ func TestMetersAsObjects(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit %d, stderr %q; want 0 and nothing", code, stderr)
 	}
-	keys := []string{"call_ns_p50", "device", "domain", "kind", "readable", "reason", "remedy", "unit", "update_period_ns"}
+	keys := []string{"call_ns_p50", "call_ns_p99", "counter_to_power_ratio", "device", "domain", "in_sum", "kind", "limit_uw", "poll_ns", "readable",
+		"reason", "remedy", "scope", "source", "unit", "update_period_ns", "update_period_p5_ns", "update_period_p95_ns", "warnings"}
 	found := map[string]map[string]any{}
 	dec := json.NewDecoder(strings.NewReader(stdout))
 	for {
@@ -48,7 +49,8 @@ func TestMetersAsObjects(t *testing.T) {
 		}
 		found[o["domain"].(string)] = o
 	}
-	if o := found["package-1-die-1"]; o["kind"] != "counter" || o["unit"] != "uJ" || o["update_period_ns"] != 1e6 || o["remedy"] != nil {
+	if o := found["package-1-die-1"]; o["kind"] != "counter" || o["unit"] != "uJ" || o["update_period_ns"] != 1e6 || o["remedy"] != nil ||
+		o["in_sum"] != true || o["limit_uw"] != 250e6 || o["call_ns_p99"] != nil {
 		t.Errorf("package-1-die-1: %v, want a counter in uJ with a period of 1 ms", o)
 	}
 	if o := found["psys"]; o["readable"] != true || !strings.Contains(o["reason"].(string), "cross-check") {
@@ -70,7 +72,8 @@ func TestMetersAsATable(t *testing.T) {
 		{"package-0-die-1", "rapl", "counter", "package", "yes", "yes", "10ms"},
 		{"package-0-die-1-core", "rapl", "counter", "core", "yes", "no", "10ms"},
 		{"cpu", "cputime", "model", "process", "yes", "no", "10ms"},
-		{"rapl package-0-die-1-core: contained in package-0-die-1"},
+		{"rapl package-0-die-0-core: contained in package-0-die-0"},
+		{"  likewise package-0-die-1-core, package-1-die-0-core, package-1-die-1-core"},
 		{"domain", "reads", "updates", "update period p50", "counter/power"},
 	} {
 		if !slices.ContainsFunc(strings.Split(stdout, "\n"), func(line string) bool { return inOrder(line, want) }) {

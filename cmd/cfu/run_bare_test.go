@@ -163,7 +163,7 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{"table": p.stdout.String(), "report": string(page)} {
-		if !strings.Contains(text, "J above loaded idle") || !strings.Contains(text, "J above bare idle") || strings.Contains(text, "bare idle was not measured") {
+		if !strings.Contains(text, "above loaded idle") || !strings.Contains(text, "above bare idle") || strings.Contains(text, "bare idle was not measured") {
 			t.Errorf("the %s lacks the figures above idle:\n%s", name, p.stdout.String())
 		}
 	}

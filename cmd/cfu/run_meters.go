@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,14 +91,21 @@ func (s *sweep) checkDevices(set host.Set) error {
 
 // describeMeters records the domains and their calibration.
 func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
-	first := len(s.record.Domains) == 0
+	before := s.record.Domains
 	s.record.Domains, s.record.LeftOut = nil, set.LeftOut
 	// The calibrations are in the order of the domains, whose names here are
 	// those of the sampler: two hosts may both have a gpu0.
-	for i, d := range meter.Domains(set.Sources) {
+	domains := meter.Domains(set.Sources)
+	_, contained := meter.Antichain(domains)
+	for i, d := range domains {
 		info := results.DomainInfo{
 			Name: d.Name, Device: d.Device, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent,
 			Host: d.Host, Range: d.Range, Quantum: d.Quantum, Limit: d.Limit, UpdatePeriod: d.UpdatePeriod, Coarse: d.Coarse, Note: d.Note,
+		}
+		for _, r := range contained {
+			if r.Domain == d.Name {
+				info.NotSummed = r.Reason
+			}
 		}
 		if i < len(found) {
 			c := found[i]
@@ -112,22 +120,47 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	if err := s.checkDevices(set); err != nil {
 		return err
 	}
-	if first {
-		for _, d := range s.record.Domains {
-			line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", d.Name, d.Source, d.Scope, d.Kind)
-			if d.Note != "" {
-				line += ": " + d.Note
-			}
-			s.status.say("%s", line)
-		}
-		for _, r := range set.LeftOut {
-			s.status.say("meter: not %s: %s", strings.TrimSpace(r.Source+" "+r.Domain), r.Reason)
-		}
+	if before == nil {
+		s.sayMeters()
+	} else if gone := missing(before, s.record.Domains); len(gone) > 0 {
+		s.warn("meters of the cells before are gone: %s: these cells' energies are not of the same parts", strings.Join(gone, ", "))
 	}
 	if len(s.record.Domains) == 0 {
 		return errors.New("nothing can be metered on this host: cfu meters says what each meter needs")
 	}
 	return nil
+}
+
+// sayMeters says what is read, what of it is summed, and what is not read.
+func (s *sweep) sayMeters() {
+	for _, d := range s.record.Domains {
+		line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", d.Name, d.Source, d.Scope, d.Kind)
+		if d.Note != "" {
+			line += ": " + d.Note
+		}
+		if d.NotSummed != "" {
+			line += "; recorded, not summed: " + d.NotSummed
+		}
+		s.status.say("%s", line)
+	}
+	remedies := false
+	for _, r := range s.record.LeftOut {
+		s.status.say("meter: not %s: %s", strings.TrimSpace(r.Source+" "+r.Domain), r.Reason)
+		remedies = remedies || r.Remedy != ""
+	}
+	if remedies {
+		s.status.say("meter: 'cfu meters' prints how to get the rest")
+	}
+}
+
+// missing names the domains of before that are not among now.
+func missing(before, now []results.DomainInfo) (names []string) {
+	for _, d := range before {
+		if !slices.ContainsFunc(now, func(e results.DomainInfo) bool { return e.Name == d.Name }) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
 }
 
 // keepCosts adds what reading the meters cost during a cell to the record.

@@ -173,3 +173,50 @@ func TestDriverThatBlocksUnderCalibration(t *testing.T) {
 		t.Errorf("the GPU that answers is not listed:\n%s", stdout)
 	}
 }
+
+// TestMetersOfAnEightGPUNode reads the listing as somebody does who is about to
+// use such a node: what is the same of all GPUs is said once, and what would
+// spoil a run is said before it.
+func TestMetersOfAnEightGPUNode(t *testing.T) {
+	t.Parallel()
+	library := fakenvml.Build(t, "GPUS=8", "THROTTLED=0x4", "FOREIGN_PID=1", "PERSISTENCE=0")
+	p := start(t, nil, "meters", "--meter", "nvml", "--nvml-library", library)
+	if code := p.wait(t); code != 0 {
+		t.Fatalf("got exit %d, want 0:\n%s", code, &p.stderr)
+	}
+	stdout := p.stdout.String()
+	all := "gpu0, gpu1, gpu2, gpu3, gpu4, gpu5, gpu6, gpu7"
+	for _, want := range []string{
+		"\nnvml gpu0-hbm: contained in gpu0: adding it would count its energy twice\n  likewise gpu1-hbm, gpu2-hbm,",
+		"\nnvml " + all + ": persistence mode is off",
+		"\nwarning: " + all + ": processes [1] that are not the engine's",
+		"\nwarning: " + all + ": clocks were held back (sw_power_cap) in 1 of 1 looks",
+	} {
+		if strings.Count(stdout, want) != 1 {
+			t.Errorf("want %q once in\n%s", want, stdout)
+		}
+	}
+	if n := strings.Count(stdout, " 700 W "); n != 8 {
+		t.Errorf("got the enforced limit of %d GPUs, want of 8:\n%s", n, stdout)
+	}
+
+	p = start(t, nil, "meters", "--meter", "nvml", "--nvml-library", library, "--json", "--calibrate", "--calibrate-for", "1s")
+	if code := p.wait(t); code != 0 {
+		t.Fatalf("got exit %d, want 0:\n%s", code, &p.stderr)
+	}
+	for line := range strings.Lines(p.stdout.String()) {
+		var o struct {
+			Domain string   `json:"domain"`
+			InSum  bool     `json:"in_sum"`
+			Period float64  `json:"update_period_p95_ns"`
+			Ratio  float64  `json:"counter_to_power_ratio"`
+			Doubts []string `json:"warnings"`
+		}
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatal(err)
+		}
+		if counter := !strings.HasSuffix(o.Domain, "-hbm"); o.InSum != counter || (o.Ratio > 0) != counter || (o.Period > 0) != counter || (len(o.Doubts) == 2) != counter {
+			t.Errorf("got %s, want a calibrated counter in the sum with two doubts, or a gauge outside", line)
+		}
+	}
+}

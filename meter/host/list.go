@@ -18,6 +18,7 @@ type Entry struct {
 	// Reason says why the domain is not readable or not summed, or what there
 	// is to know of it; Remedy what to do.
 	Reason, Remedy string
+	Limit          meter.Power   // 0 if unknown
 	UpdatePeriod   time.Duration // 0 if unknown
 	Poll           time.Duration // what a run would read it every
 	CallP50        time.Duration // 0 if not readable
@@ -48,7 +49,7 @@ func (s Set) List(clock meter.Clock, calibrations []meter.Calibration) []Entry {
 			d := domains[i]
 			e := Entry{
 				Source: d.Source, Domain: d.Name, Device: d.Device, Kind: d.Kind, Scope: d.Scope,
-				Readable: true, Reason: d.Note, UpdatePeriod: d.UpdatePeriod, Poll: poll, CallP50: calls[k],
+				Readable: true, Reason: d.Note, Limit: d.Limit, UpdatePeriod: d.UpdatePeriod, Poll: poll, CallP50: calls[k],
 				Summed: slices.ContainsFunc(keep, func(k meter.Domain) bool { return k.Name == d.Name }),
 			}
 			for _, r := range contained {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,8 +25,9 @@ import (
 type Watch struct {
 	gpus   *nvml.Observer
 	agents []*agent.Source
-	remote []*agent.Devices // of each agent
-	before []agent.Link     // at the start
+	remote []*agent.Devices  // of each agent
+	before []agent.Link      // at the start
+	names  map[string]string // the first domain of each device
 }
 
 // vagueClock is the uncertainty of an agent's clock above which it is worth a
@@ -34,7 +37,10 @@ const vagueClock = time.Millisecond
 // NewWatch returns the watch of a set's devices from now on. own tells the engine's
 // processes on this host from foreign ones; nil for not known.
 func NewWatch(s Set, own func(pid int) bool) *Watch {
-	w := &Watch{gpus: nvml.NewObserver(s.Sources, own)}
+	w := &Watch{gpus: nvml.NewObserver(s.Sources, own), names: map[string]string{}}
+	for _, d := range meter.Domains(s.Sources) {
+		w.names[d.Device] = cmp.Or(w.names[d.Device], d.Name)
+	}
 	for _, src := range s.Sources {
 		if a, ok := meter.As[*agent.Source](src); ok {
 			w.agents = append(w.agents, a)
@@ -105,6 +111,60 @@ func (w *Watch) Foreign() bool {
 	return slices.ContainsFunc(w.GPUs(), func(s nvml.Summary) bool { return len(s.ForeignProcesses) > 0 })
 }
 
+// DeviceState is what is doubtful of a device.
+type DeviceState struct {
+	Domain string // the first that is the device's
+	Device string // as in its domains
+	Doubts []string
+}
+
+// stateFor is how long State looks: once at every GPU.
+const stateFor = 500 * time.Millisecond
+
+// State looks once at the GPUs of the set: at what holds back their clocks, and
+// who computes on them beside the processes that own tells.
+func (s Set) State(ctx context.Context, own func(pid int) bool) ([]DeviceState, error) {
+	w := NewWatch(s, own)
+	if len(w.GPUs()) == 0 {
+		return nil, nil
+	}
+	ctx, stop := context.WithTimeout(ctx, stateFor)
+	defer stop()
+	if err := w.Run(ctx); err != nil {
+		return nil, err
+	}
+	return w.states(), nil
+}
+
+// states are the GPUs that there is a doubt about.
+func (w *Watch) states() (states []DeviceState) {
+	for _, g := range w.GPUs() {
+		if doubts := g.Doubts(); len(doubts) > 0 {
+			states = append(states, DeviceState{cmp.Or(w.names[g.Device], g.Device), g.Device, doubts})
+		}
+	}
+	return states
+}
+
+// Together says each doubt once, with the devices that it is of in front: what
+// holds for a node holds for its eight GPUs.
+func Together(states []DeviceState) (lines []string) {
+	of := map[string][]string{}
+	var order []string
+	for _, s := range states {
+		for _, doubt := range s.Doubts {
+			if of[doubt] == nil {
+				order = append(order, doubt)
+			}
+			of[doubt] = append(of[doubt], s.Domain)
+		}
+	}
+	for _, doubt := range order {
+		lines = append(lines, strings.Join(of[doubt], ", ")+": "+doubt)
+	}
+	return lines
+}
+
 // Seen is what was seen of the devices, as run.json keeps it.
 type Seen struct {
 	GPUs   []nvml.Summary `json:"gpus,omitempty"`
@@ -126,9 +186,7 @@ func (w *Watch) JSON() (json.RawMessage, error) {
 // Warnings says, in a line each, what was seen that makes figures doubtful.
 func (w *Watch) Warnings() []string {
 	var all []string
-	for _, s := range w.GPUs() {
-		all = append(all, s.Warnings()...)
-	}
+	all = append(all, Together(w.states())...)
 	for i, a := range w.agents {
 		now := a.Link()
 		all = append(all, linkWarnings(w.before[i], now)...)

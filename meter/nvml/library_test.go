@@ -335,7 +335,7 @@ func TestSlowState(t *testing.T) {
 	if len(sum.ForeignProcesses) != 1 || sum.ForeignProcesses[0] != 4242 {
 		t.Errorf("foreign processes: got %v, want 4242", sum.ForeignProcesses)
 	}
-	if warnings := strings.Join(sum.Warnings(), "\n"); !strings.Contains(warnings, "4242") || !strings.Contains(warnings, "hw_thermal_slowdown") {
+	if warnings := strings.Join(sum.Doubts(), "\n"); !strings.Contains(warnings, "4242") || !strings.Contains(warnings, "hw_thermal_slowdown") {
 		t.Errorf("warnings do not name the process and the throttling:\n%s", warnings)
 	}
 }

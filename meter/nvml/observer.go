@@ -216,20 +216,20 @@ func (o *Observer) Summaries() []Summary {
 	return out
 }
 
-// Warnings says in a line each what about s makes its GPU's figures doubtful.
-func (s Summary) Warnings() []string {
+// Doubts says in a line each what about s makes its GPU's figures doubtful.
+func (s Summary) Doubts() []string {
 	var w []string
 	if len(s.ForeignProcesses) > 0 {
-		w = append(w, fmt.Sprintf("%s: processes %v that are not the engine's computed on it: its energy is not the engine's alone", s.Device, s.ForeignProcesses))
+		w = append(w, fmt.Sprintf("processes %v that are not the engine's computed on it: its energy is not the engine's alone", s.ForeignProcesses))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(s.Throttled)) {
-		w = append(w, fmt.Sprintf("%s: clocks were held back (%s) in %d of %d looks", s.Device, reason, s.Throttled[reason], s.Looks))
+		w = append(w, fmt.Sprintf("clocks were held back (%s) in %d of %d looks", reason, s.Throttled[reason], s.Looks))
 	}
 	if s.LimitMin != s.LimitMax {
-		w = append(w, fmt.Sprintf("%s: its power limit changed between %v and %v", s.Device, s.LimitMin, s.LimitMax))
+		w = append(w, fmt.Sprintf("its power limit changed between %v and %v", s.LimitMin, s.LimitMax))
 	}
 	if s.UncorrectedECC > 0 {
-		w = append(w, fmt.Sprintf("%s: %d uncorrected memory errors since the driver was loaded", s.Device, s.UncorrectedECC))
+		w = append(w, fmt.Sprintf("%d uncorrected memory errors since the driver was loaded", s.UncorrectedECC))
 	}
 	return w
 }

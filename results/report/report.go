@@ -235,6 +235,9 @@ func settings(run results.Run) []setting {
 		if m.Note != "" {
 			text += ": " + m.Note
 		}
+		if m.NotSummed != "" {
+			text += "; not in the sum: " + m.NotSummed
+		}
 		add("meter "+m.Name, text)
 	}
 	for _, r := range run.LeftOut {

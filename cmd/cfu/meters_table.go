@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"cfubench/meter/host"
+)
+
+// meterTable prints the entries as a table, the refused ones after it, a line
+// for the reason and one for the remedy.
+func meterTable(w io.Writer, entries []host.Entry) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "domain\tsource\tkind\tscope\treadable\tin the sum\tread every\tcall p50\tlimit\tdevice")
+	for _, e := range entries {
+		if !e.Readable {
+			fmt.Fprintf(t, "%s\t%s\t-\t-\tno\tno\t-\t-\t-\t-\n", dash(e.Domain), e.Source)
+			continue
+		}
+		limit := "-"
+		if e.Limit > 0 {
+			limit = e.Limit.String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\tyes\t%s\t%v\t%v\t%s\t%s\n", e.Domain, e.Source, e.Kind, e.Scope,
+			yesNo(e.Summed), e.Poll, brief(e.CallP50), limit, e.Device)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, reasonLines(entries))
+	return err
+}
+
+// reasonLines says what there is to know of the entries: each reason once, with
+// the domains that it holds for and its remedy. Reasons without a remedy that
+// differ in nothing but the number of the part are one, said of the first.
+func reasonLines(entries []host.Entry) string {
+	type word struct{ source, reason, remedy string }
+	type said struct {
+		reason            string
+		domains, likewise []string
+	}
+	var order []word
+	all := map[word]*said{}
+	for _, e := range entries {
+		if e.Reason == "" {
+			continue
+		}
+		k := word{e.Source, e.Reason, e.Remedy}
+		if e.Remedy == "" {
+			k.reason = unnumbered(e.Reason)
+		}
+		s, ok := all[k]
+		if !ok {
+			s = &said{reason: e.Reason}
+			all[k], order = s, append(order, k)
+		}
+		switch {
+		case e.Domain == "":
+		case e.Reason == s.reason:
+			s.domains = append(s.domains, e.Domain)
+		default:
+			s.likewise = append(s.likewise, e.Domain)
+		}
+	}
+	var b strings.Builder
+	for _, k := range order {
+		s := all[k]
+		name := strings.TrimSpace(k.source + " " + strings.Join(s.domains, ", "))
+		fmt.Fprintf(&b, "\n%s: %s\n", name, s.reason)
+		if len(s.likewise) > 0 {
+			fmt.Fprintf(&b, "  likewise %s\n", strings.Join(s.likewise, ", "))
+		}
+		if k.remedy != "" {
+			fmt.Fprintf(&b, "  remedy: %s\n", k.remedy)
+		}
+	}
+	return b.String()
+}
+
+// unnumbered is s with every number in it as one mark.
+func unnumbered(s string) string {
+	var b strings.Builder
+	digits := false
+	for _, r := range s {
+		if digit := r >= '0' && r <= '9'; !digit {
+			b.WriteRune(r)
+			digits = false
+		} else if !digits {
+			b.WriteByte('#')
+			digits = true
+		}
+	}
+	return b.String()
+}
+
+// calibrationTable prints what calibration measured of each domain.
+func calibrationTable(w io.Writer, entries []host.Entry) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\ndomain\treads\tupdates\tupdate period p50\tp5\tp95\tcall p50\tcall p99\tcounter/power")
+	var doubts strings.Builder
+	for _, e := range entries {
+		c := e.Calibration
+		if c == nil {
+			continue
+		}
+		period, p5, p95 := "faster than read", "-", "-"
+		switch {
+		case c.Updates == 0:
+			period = "no change"
+		case c.UpdatePeriod > 0:
+			period, p5, p95 = brief(c.UpdatePeriod).String(), brief(c.UpdateP5).String(), brief(c.UpdateP95).String()
+		}
+		ratio := "-"
+		if c.CounterToPower > 0 {
+			ratio = fmt.Sprintf("%.3f", c.CounterToPower)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t%v\t%v\t%s\n", e.Domain, c.Reads, c.Updates,
+			period, p5, p95, brief(c.CallP50), brief(c.CallP99), ratio)
+		for _, doubt := range c.Warnings {
+			fmt.Fprintf(&doubts, "\n%s: warning: %s\n", e.Domain, doubt)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, doubts.String())
+	return err
+}
+
+// stateLines prints what is doubtful of the devices now.
+func stateLines(w io.Writer, states []host.DeviceState) error {
+	for _, line := range host.Together(states) {
+		if _, err := fmt.Fprintf(w, "\nwarning: %s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brief rounds d to three figures or so.
+func brief(d time.Duration) time.Duration {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond)
+	}
+	return d.Round(10 * time.Nanosecond)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

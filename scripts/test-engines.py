@@ -97,12 +97,22 @@ def figures(requests, energy, engine, meta):
     ]
 
 
+def verdict(validity):
+    """The verdict, with what makes a cell invalid."""
+    fatal = sorted({r["code"] for r in validity.get("reasons", []) if r["invalid"]})
+    return validity["verdict"] + (": " + ", ".join(fatal) if fatal else "")
+
+
 def read_run(out):
     """Checks one run; returns its record and a line of figures for each cell."""
     run = json.loads((out / "run.json").read_text())
     name = run["engine"][0]["kind"]
     for e in run["engine"]:
         check(out, e.get("effective_batch") == e["batch"], f"asked for batch {e['batch']}, got {e.get('effective_batch')}")
+    config = run["config"]
+    loads = len(config["concurrency"] or []) + len(config["rate"] or [])
+    check(out, len(run["cells"]) == len(config["batch"]) * loads * config["repeat"], f"{len(run['cells'])} cells")
+    verdicts = {c["cell"]: c["validity"] for c in json.loads((out / "summary.json").read_text())["cells"]}
     kinds = {d["domain"]: d["kind"] for d in run["domains"]}
     lines, prompts = {}, {}
     for cell in run["cells"]:
@@ -119,7 +129,7 @@ def read_run(out):
             continue
         check_energy(where, energy.to_pylist(), meta, requests, kinds)
         check_engine(where, engine, cell["batch"], requests)
-        lines[cell["cell"]] = figures(requests, energy.to_pylist(), engine, meta)
+        lines[cell["cell"]] = figures(requests, energy.to_pylist(), engine, meta) + [verdict(verdicts[cell["cell"]])]
         prompts[cell["cell"]] = {r["request"]: r["prompt_tokens"] for r in requests}
     return run, name, kinds, lines, prompts
 
@@ -133,9 +143,9 @@ def main():
         check("both", run[3].keys() == first[3].keys(), "the engines have different cells")
         check("both", run[4] == first[4], "the engines count the same prompts differently: it is not the same model")
 
-    head = ["cell", "engine", "output tokens/s", "mean running", "TTFT p50 ms", "TTFT p99 ms", "J/request", "mJ/output token"]
+    head = ["cell", "engine", "output tokens/s", "mean running", "TTFT p50 ms", "TTFT p99 ms", "J/request", "mJ/output token", "verdict"]
     print("| " + " | ".join(head) + " |")
-    print("|---|---|" + "---:|" * (len(head) - 2))
+    print("|---|---|" + "---:|" * (len(head) - 3) + "---|")
     for cell in first[3]:
         for _, name, _, lines, _ in runs:
             if cell in lines:

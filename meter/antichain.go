@@ -3,6 +3,7 @@ package meter
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -135,40 +136,34 @@ func named(all []Domain, name string) (Domain, bool) {
 // identity finds the parts of a Device by which two sources mean one board.
 var identity = regexp.MustCompile(`(?i)GPU-[0-9a-f-]{36}|[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]`)
 
-// identities returns the UUIDs and PCI addresses in device, lower case, with
-// the PCI segment cut to the four digits that sysfs prints.
-func identities(device string) []string {
-	found := identity.FindAllString(device, -1)
-	for i, f := range found {
+// identities returns the UUIDs in device, or else its PCI addresses, in lower case
+// and with the PCI segment cut to the four digits that sysfs prints.
+func identities(device string, uuids bool) (found []string) {
+	for _, f := range identity.FindAllString(device, -1) {
 		f = strings.ToLower(f)
+		if strings.HasPrefix(f, "gpu-") != uuids {
+			continue
+		}
 		if segment, rest, ok := strings.Cut(f, ":"); ok && len(segment) == 8 {
 			f = segment[4:] + ":" + rest
 		}
-		found[i] = f
+		found = append(found, f)
 	}
 	return found
 }
 
-// sameKindOfIdentity reports whether two identities can be compared: both
-// UUIDs or both PCI addresses.
-func sameKindOfIdentity(a, b string) bool {
-	return strings.HasPrefix(a, "gpu-") == strings.HasPrefix(b, "gpu-")
-}
-
-// compare looks for an identity that a and b share, and for one of a kind that
-// both have and that differs.
+// compare tells whether a and b are one board by its identities, or two. UUIDs are
+// the world's own: where both have one, it decides. PCI addresses are a host's.
 func compare(a, b Domain) (same, different bool) {
-	for _, x := range identities(a.Device) {
-		for _, y := range identities(b.Device) {
-			switch {
-			case x == y:
-				same = true
-			case sameKindOfIdentity(x, y):
-				different = true
-			}
+	ours, theirs := identities(a.Device, true), identities(b.Device, true)
+	if len(ours) == 0 || len(theirs) == 0 {
+		if a.Host != b.Host {
+			return false, false
 		}
+		ours, theirs = identities(a.Device, false), identities(b.Device, false)
 	}
-	return same, different && !same
+	same = slices.ContainsFunc(ours, func(id string) bool { return slices.Contains(theirs, id) })
+	return same, !same && len(ours) > 0 && len(theirs) > 0
 }
 
 func disjoint(a, b Domain) bool {
@@ -180,14 +175,14 @@ func disjoint(a, b Domain) bool {
 // nothing tells them apart and they come from different sources, they are
 // taken to: a second reader of the host's GPUs is likelier than a second host.
 func samePart(a, b Domain) bool {
-	if a.Host != b.Host || a.Scope != b.Scope || a.Scope == ScopeProcess && a.Device != b.Device {
+	if a.Scope != b.Scope || a.Scope == ScopeProcess && a.Device != b.Device {
 		return false
 	}
 	same, different := compare(a, b)
 	switch {
 	case same:
 		return true
-	case different:
+	case different || a.Host != b.Host:
 		return false
 	case a.Source == b.Source:
 		return a.Device == b.Device && a.Device != ""

@@ -81,6 +81,21 @@ func TestAntichain(t *testing.T) {
 				domain("dcgm-gpu0", meter.ScopeGPU, source("scrape"), device("http://other:9400/metrics "+uuidB), coarse),
 				domain("gpu0", meter.ScopeGPU, source("nvml"), device(uuidA+" 00000000:01:00.0")),
 			}, []string{"dcgm-gpu0", "gpu0"}},
+		{"the first GPU of two hosts of one make: two parts, though their PCI addresses are the same",
+			[]meter.Domain{
+				domain("gpu0@a", meter.ScopeGPU, source("nvml@a"), device(uuidA+" 00000000:01:00.0"), on("a")),
+				domain("gpu0@b", meter.ScopeGPU, source("nvml@b"), device(uuidB+" 00000000:01:00.0"), on("b")),
+			}, []string{"gpu0@a", "gpu0@b"}},
+		{"so they are where their hosts are not told apart: UUIDs decide",
+			[]meter.Domain{
+				domain("dcgm-gpu0", meter.ScopeGPU, source("scrape"), device(uuidA+" 00000000:01:00.0")),
+				domain("gpu0", meter.ScopeGPU, source("nvml"), device(uuidB+" 00000000:01:00.0")),
+			}, []string{"dcgm-gpu0", "gpu0"}},
+		{"one GPU under two names of its host is one part",
+			[]meter.Domain{
+				domain("gpu0", meter.ScopeGPU, source("nvml"), device(uuidA+" 00000000:01:00.0")),
+				domain("dcgm-gpu0", meter.ScopeGPU, source("scrape"), device(uuidA), coarse, on("10.0.0.7")),
+			}, []string{"gpu0"}},
 		{"one board by its PCI address, however many digits its segment has: the counter",
 			[]meter.Domain{
 				domain("hwmon-gpu", meter.ScopeGPU, source("hwmon"), kind(meter.KindPower), device("/sys/class/drm/card0 0000:01:00.0")),

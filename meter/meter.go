@@ -44,7 +44,8 @@ type Domain struct {
 	Name   string // unique within a run: "gpu0", "package-0"
 	Device string // stable identity: UUID and PCI address, sysfs path, URL
 	// Host is the machine that the register is in, where it is not the one that
-	// reads: registers of different hosts never cover the same part.
+	// reads: registers of different hosts never cover the same part, but for a GPU
+	// that its UUID shows to be one.
 	Host   string
 	Source string // "nvml", "rapl", "cputime", …
 	Kind   Kind

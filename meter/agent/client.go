@@ -120,7 +120,7 @@ func newSource(clock meter.Clock, c *connection, h hello) *Source {
 	for i, d := range h.Domains {
 		d = named(d, c.base.Host)
 		if !own {
-			d.Host = c.base.Host
+			d.Host = c.base.Hostname()
 		}
 		s.domains[i], s.index[i] = d, i
 		s.periods[i] = h.period(i)

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
+
+	"cfubench/meter"
 )
 
 // Listener returns the process that listens on the port of a URL whose host is
@@ -36,7 +36,7 @@ func Listener(procfs, endpoint string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("the endpoint's port %q is none", port)
 	}
-	if !local(u.Hostname()) {
+	if !meter.IsLocal(u.Hostname()) {
 		return 0, fmt.Errorf("%s is another host", u.Hostname())
 	}
 	inodes := map[string]bool{}
@@ -63,33 +63,6 @@ func Listener(procfs, endpoint string) (int, error) {
 		return 0, fmt.Errorf("the process that listens on port %d is in another namespace (a container)", number)
 	}
 	return eldest(procfs, pids), nil
-}
-
-// local reports whether host names this machine: its name, a loopback name or
-// an address of one of its interfaces.
-func local(host string) bool {
-	if name, err := os.Hostname(); host == "localhost" || err == nil && host == name {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	if addr.IsLoopback() || addr.IsUnspecified() {
-		return true
-	}
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	for _, a := range own {
-		if n, ok := a.(*net.IPNet); ok {
-			if x, ok := netip.AddrFromSlice(n.IP); ok && x.Unmap() == addr.Unmap() {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // listening returns the inodes of the sockets in a /proc/net/tcp table that

@@ -196,6 +196,9 @@ func find(families map[string]*dto.MetricFamily, rules []rule, host string) ([]s
 		})
 		for _, m := range metrics {
 			d := meter.Domain{Source: source, Kind: r.kind, UpdatePeriod: r.period, Coarse: true}
+			if name := hostname(host); !meter.IsLocal(name) {
+				d.Host = name
+			}
 			reason, ok := r.describe(m, &d)
 			if !ok {
 				left = append(left, meter.Refusal{Source: source, Domain: d.Name, Reason: reason})
@@ -219,6 +222,9 @@ func find(families map[string]*dto.MetricFamily, rules []rule, host string) ([]s
 	}
 	return found, dedupe(left)
 }
+
+// hostname is a host without its port.
+func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
 
 // dedupe drops refusals that say the same of the same domain.
 func dedupe(left []meter.Refusal) []meter.Refusal {

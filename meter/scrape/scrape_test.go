@@ -226,3 +226,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What an exporter of another host reads is that host's.
+func TestExportersHost(t *testing.T) {
+	families, err := parse([]byte(raplText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]string{"127.0.0.1:9100": "", "localhost:9100": "", "[::1]:9100": "", "gpu-host:9100": "gpu-host", "192.0.2.7": "192.0.2.7"} {
+		found, _ := find(families, known(), host)
+		if len(found) == 0 || found[0].domain.Host != want {
+			t.Errorf("an exporter at %s: got %d series, the first of host %q, want host %q", host, len(found), found[0].domain.Host, want)
+		}
+	}
+}

@@ -35,8 +35,8 @@ func meterTable(w io.Writer, entries []host.Entry) error {
 }
 
 // reasonLines says what there is to know of the entries: each reason once, with
-// the domains that it holds for and its remedy. Reasons without a remedy that
-// differ in nothing but the number of the part are one, said of the first.
+// the domains that it holds for and its remedy. Reasons of one remedy that differ
+// in nothing but the number of the part are one, said of the first.
 func reasonLines(entries []host.Entry) string {
 	type word struct{ source, reason, remedy string }
 	type said struct {
@@ -49,10 +49,7 @@ func reasonLines(entries []host.Entry) string {
 		if e.Reason == "" {
 			continue
 		}
-		k := word{e.Source, e.Reason, e.Remedy}
-		if e.Remedy == "" {
-			k.reason = unnumbered(e.Reason)
-		}
+		k := word{e.Source, unnumbered(e.Reason), e.Remedy}
 		s, ok := all[k]
 		if !ok {
 			s = &said{reason: e.Reason}

@@ -172,6 +172,13 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 		t.Errorf("attribute: got exit %d and no three figures:\n%s%s", code, stdout, stderr)
 	}
 
+	// A resumed run keeps its window.
+	p = start(t, nil, append(p.cmd.Args[1:], "--resume")...)
+	mustFinish(t, p.wait(t), p.stderr.String())
+	if again, err := results.ReadRun(out); err != nil || again.BareIdle.Window != window {
+		t.Errorf("got bare idle window %+v (%v) after --resume, want %+v", again.BareIdle, err, window)
+	}
+
 	// Without the raw window there is no figure, and the reason.
 	if err := os.Remove(filepath.Join(out, results.BareDir, results.ReadingsFile)); err != nil {
 		t.Fatal(err)
@@ -188,18 +195,29 @@ func TestBareIdleIsNotInvented(t *testing.T) {
 	t.Parallel()
 	tree := powercaptest.New(t, powercaptest.Zone{Dir: "intel-rapl:0", Name: "package-0", Power: 80 * meter.Watt, Range: 262_143_328_850 * meter.Microjoule, Limit: 250 * meter.Watt})
 	e := newEndpoint(t, slow)
+	host := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer host.Close()
+	launched := func(more ...string) []string {
+		return append([]string{"run", "--engine-cmd", "step-engine " + host.URL + " {batch} {port}", "--num-requests", "2", "--tokenizer", "words",
+			"--idle", "50ms", "--warmup", "0", "--certify=false", "--report=false"}, more...)
+	}
 	for _, row := range []struct {
 		why  string
 		args []string
 		want string // of run.json's reason
 		bare bool   // a figure above bare idle is known nevertheless
 	}{
-		{"a given endpoint runs already", []string{"--meter", "rapl", "--sysfs", tree.Root}, "was running before", false},
-		{"a model of the engine's processes counts nothing without them", []string{"--meter", "cputime"}, "was running before", true},
+		{"a given endpoint runs already", quick(e, "", "--meter", "rapl", "--sysfs", tree.Root), "was running before", false},
+		{"a model of the engine's processes counts nothing without them", quick(e, "", "--meter", "cputime"), "was running before", true},
+		{"no idle window is no bare one", launched("--meter", "rapl", "--sysfs", tree.Root, "--idle", "0s"), "--idle 0s", false},
+		{"the model of an engine that is not there yet", launched("--meter", "cputime"), "only the engine's processes are metered", true},
+		{"a host without a counter", launched("--sysfs", t.TempDir(), "--nvml-library", "/nonexistent/libnvidia-ml.so.1"), "no counter that can be read", true},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
-			code, stdout, stderr := cfu(t, t.Context(), nil, quick(e, out, row.args...)...)
+			p := start(t, nil, append(row.args, "--out", out)...)
+			code := p.wait(t)
+			stdout, stderr := p.stdout.String(), p.stderr.String()
 			mustFinish(t, code, stderr)
 			run, err := results.ReadRun(out)
 			if err != nil {

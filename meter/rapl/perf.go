@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -323,11 +322,7 @@ func remedyPerf(o Options, err error) string {
 		if readErr != nil {
 			level = "unknown"
 		}
-		exe, exeErr := os.Executable()
-		if exeErr != nil {
-			exe = "cfu"
-		}
-		return fmt.Sprintf("sudo sysctl kernel.perf_event_paranoid=0 (now %s), or sudo setcap cap_perfmon,cap_dac_read_search+ep %s", level, exe)
+		return fmt.Sprintf("sudo sysctl kernel.perf_event_paranoid=0 (now %s), or %s", level, setcap())
 	}
 	return "none: the kernel offers the event but the processor does not have it"
 }

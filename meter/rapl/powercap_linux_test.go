@@ -3,6 +3,7 @@ package rapl_test
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -236,6 +237,7 @@ func TestRegistersOfRootAreRefusedAndNeverZero(t *testing.T) {
 		powercaptest.Zone{Dir: "intel-rapl:0:0", Name: "dram", Power: 5 * meter.Watt, Range: full},
 	)
 	procfs := t.TempDir()
+	remedy := ""
 	asNobody(t, func() {
 		domains, _, left := openBelow(t, tree.Root, procfs)
 		if got := names(domains); !slices.Equal(got, []string{"package-0-dram"}) {
@@ -246,10 +248,22 @@ func TestRegistersOfRootAreRefusedAndNeverZero(t *testing.T) {
 		if !strings.HasPrefix(r.Reason, "not readable: "+path) {
 			t.Errorf("reason %q, want that %s is not readable", r.Reason, path)
 		}
-		for _, part := range []string{"sudo chmod a+r " + path, "setcap cap_perfmon,cap_dac_read_search+ep"} {
-			if !strings.Contains(r.Remedy, part) {
-				t.Errorf("remedy %q, want %q in it", r.Remedy, part)
-			}
+		if part := "sudo setcap cap_perfmon,cap_dac_read_search+ep /"; !strings.Contains(r.Remedy, part) {
+			t.Errorf("remedy %q, want %q in it", r.Remedy, part)
+		}
+		remedy = r.Remedy
+	})
+	// The command that is printed is one that helps.
+	command, _, ok := strings.Cut(strings.TrimPrefix(remedy, "sudo "), " (until reboot")
+	if !ok || !strings.HasPrefix(command, "chmod a+r ") {
+		t.Fatalf("remedy %q, want it to begin with a chmod", remedy)
+	}
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	asNobody(t, func() {
+		if domains, _, left := openBelow(t, tree.Root, procfs); len(domains) != 2 {
+			t.Errorf("after %q: got domains %v and refusals %+v, want both registers", command, names(domains), left)
 		}
 	})
 }

@@ -107,11 +107,11 @@ func openPowercap(ctx context.Context, o Options) (meter.Source, []meter.Refusal
 		path := filepath.Join(top, z.dir, "energy_uj")
 		reg, err := openRegister(path)
 		if err != nil {
-			left = append(left, refuse(name, unreadable(path, err), remedyPowercap(err, path)))
+			left = append(left, refuse(name, unreadable(path, err), remedyPowercap(err, top)))
 			continue
 		}
 		if _, err := reg.read(); err != nil {
-			left = append(left, refuse(name, unreadable(path, err), remedyPowercap(err, path)))
+			left = append(left, refuse(name, unreadable(path, err), remedyPowercap(err, top)))
 			reg.file.Close()
 			continue
 		}
@@ -253,12 +253,23 @@ func unreadable(path string, err error) string {
 	return fmt.Sprintf("not readable: %s: %v", path, err)
 }
 
-// remedyPowercap is the exact command that makes path readable.
-func remedyPowercap(err error, path string) string {
+// remedyPowercap is the exact command that makes the registers below top
+// readable: one for all of them, as they are all root's.
+func remedyPowercap(err error, top string) string {
 	if !denied(err) {
 		return "none: the kernel lists the register but the processor does not answer for it"
 	}
-	return fmt.Sprintf("sudo chmod a+r %s (until reboot; for good: a tmpfiles.d line 'z %s 0444 root root'), or setcap cap_perfmon,cap_dac_read_search+ep on the cfu binary", path, path)
+	all := filepath.Join(top, "intel-rapl*", "energy_uj")
+	return fmt.Sprintf("sudo chmod a+r %s (until reboot; for good: a tmpfiles.d line 'z %s 0444 root root'), or %s", all, all, setcap())
+}
+
+// setcap is the command that lets this program read what is root's.
+func setcap() string {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = "cfu"
+	}
+	return "sudo setcap cap_perfmon,cap_dac_read_search+ep " + exe
 }
 
 // remedyAbsent says what a host without RAPL can do about it.

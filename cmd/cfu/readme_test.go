@@ -33,6 +33,14 @@ func readmeCommands(t *testing.T) []string {
 	return commands
 }
 
+// tableHead is the head of the first table of results in a text: the lines from
+// its columns' names to its first cell, whatever their spacing.
+func tableHead(text string) string {
+	_, text, _ = strings.Cut(text, "cell  ")
+	text, _, _ = strings.Cut(text, "b1-c1-r1")
+	return strings.Join(strings.Fields(text), " ")
+}
+
 // TestReadmeQuickstart runs README's first command and its readers on what it
 // wrote. scripts/test, the second, is what runs this test.
 func TestReadmeQuickstart(t *testing.T) {
@@ -50,6 +58,13 @@ func TestReadmeQuickstart(t *testing.T) {
 	}
 	if last := strings.Fields(string(b)); !strings.HasPrefix(last[len(last)-1], out) || !fileExists(last[len(last)-1]) {
 		t.Errorf("scripts/quickstart ends with %q, want the path of a file below %s", last[len(last)-1], out)
+	}
+	readme, err := os.ReadFile(filepath.Join(repoRoot(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if printed, shown := tableHead(string(b)), tableHead(string(readme)); printed == "" || printed != shown {
+		t.Errorf("scripts/quickstart prints a table of %q, README shows %q", printed, shown)
 	}
 	python := os.Getenv("CFU_PYTHON")
 	readers := 0

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,6 +100,7 @@ func (d *Devices) listen(ctx context.Context) error {
 		if err := json.Unmarshal(lines.Bytes(), &seen); err != nil {
 			return fmt.Errorf("what it sees of its GPUs: %w", err)
 		}
+		seen = slices.DeleteFunc(seen, func(s nvml.Summary) bool { return s.Looks == 0 }) // not yet
 		for i := range seen {
 			seen[i].Device += "@" + d.source.connection.base.Host
 		}

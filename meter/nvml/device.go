@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
@@ -34,7 +35,8 @@ type Device struct {
 	powerDue time.Duration
 	lost     bool
 	closed   bool
-	seen     uint64 // stamp of the last buffered sample handed out
+	sampling sync.Mutex // an agent's clients may watch at the same time
+	seen     uint64     // stamp of the last buffered sample handed out
 }
 
 var _ meter.Source = (*Device)(nil)

@@ -98,10 +98,12 @@ func (d *Device) Processes() ([]int, error) {
 }
 
 // Samples appends the power samples that the driver has buffered since the last
-// call, oldest first. The driver stamps them with the host's wall clock; the
+// call, oldest first; of several callers each gets a part. The driver stamps them with the host's wall clock; the
 // conversion compares both clocks at this call, so samples from before a step
 // of the wall clock are off by it.
 func (d *Device) Samples(dst []Sample) ([]Sample, error) {
+	d.sampling.Lock()
+	defer d.sampling.Unlock()
 	d.lib.enter()
 	defer d.lib.leave()
 	before := d.clock()

@@ -156,9 +156,10 @@ func TestRunOverABadNetwork(t *testing.T) {
 			proxy := agenttest.NewProxy(t, row.address, row.delay, 0)
 			e := newEndpoint(t, slow)
 			out := filepath.Join(t.TempDir(), "out")
-			p := start(t, nil, quick(e, out, "--meter", "agent:"+proxy.Address(), "--idle", "1s", "--num-requests", "6",
+			p := start(t, nil, quick(e, out, "--meter", "agent:"+proxy.Address(), "--idle", "2s", "--num-requests", "8",
 				"--concurrency", "1", "--convention", "equal")...)
-			eventually(t, "request", func() bool { return len(e.sent()) > 0 })
+			// The clocks are compared and the meters calibrated before it gets bad.
+			eventually(t, "meter", func() bool { return strings.Contains(p.stderr.String(), "meter: gpu0") })
 			proxy.SetCut(row.cut)
 			mustFinish(t, p.wait(t), p.stderr.String())
 			run := closed(t, out)

@@ -109,7 +109,7 @@ func (b *Builder) count(r meter.Reading) {
 		return
 	}
 	total := b.offset + r.Energy
-	if r.Status == meter.StatusReset || total < b.total && !b.wrapped(r, last) {
+	if r.Status == meter.StatusReset || total < b.total && !b.wrapped(r) {
 		b.warnings = append(b.warnings, Warning{"reset", b.curve.domain.Name, r.Before, "the register was reset: windows across it have no energy"})
 		b.closeEpoch()
 		b.openEpoch(r)
@@ -128,7 +128,7 @@ func (b *Builder) count(r meter.Reading) {
 }
 
 // wrapped reports whether the fall to r is the register passing its range.
-func (b *Builder) wrapped(r, last meter.Reading) bool {
+func (b *Builder) wrapped(r meter.Reading) bool {
 	if b.curve.domain.Range == 0 {
 		return false
 	}
@@ -137,9 +137,9 @@ func (b *Builder) wrapped(r, last meter.Reading) bool {
 	}
 	step := b.curve.domain.Range + b.curve.domain.Quantum - (b.total - b.offset) + r.Energy
 	if b.curve.limit > 0 {
-		// As meter.Classifier has it: half as much again as the limit allows over
-		// the time and the two periods that may have been published at once.
-		return float64(step) <= 1.5*b.curve.limit*float64(r.After-last.Before+2*b.period)+b.curve.quantum
+		// As meter.Classifier has it: half as much again as the limit allows since
+		// the last change, and two periods that may have been published at once.
+		return float64(step) <= 1.5*b.curve.limit*float64(r.After-b.prev.Before+2*b.period)+b.curve.quantum
 	}
 	return step < b.curve.domain.Range/2
 }

@@ -120,8 +120,8 @@ func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 		s.good, s.changed = now, now.at
 		return s, Verdict{Status: StatusReset}
 	}
-	step, wrapped := c.step(s.good, now)
-	if step < 0 || step > c.most(now.at-s.good.at) {
+	step, wrapped := c.step(s.good, s.changed, now)
+	if step < 0 || step > c.most(now.at-s.changed) {
 		s.suspect, s.doubtful = now, true
 		if step < 0 {
 			return s, Verdict{Status: StatusReset, Held: true}
@@ -149,13 +149,13 @@ func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 // resolve settles the held suspect: a glitch if r is back on the old line, a
 // reset if r goes on from the suspect, and a glitch again if it does neither.
 func (c Classifier) resolve(s State, r Reading, now point) (State, Verdict) {
-	if step, _ := c.step(s.good, now); step >= 0 && step <= c.most(now.at-s.good.at) {
+	if step, _ := c.step(s.good, s.changed, now); step >= 0 && step <= c.most(now.at-s.changed) {
 		s.doubtful = false
 		s, v := c.judge(s, r, now)
 		v.Before = StatusGlitch
 		return s, v
 	}
-	if step, _ := c.step(s.suspect, now); step >= 0 && step <= c.most(now.at-s.suspect.at) {
+	if step, _ := c.step(s.suspect, s.suspect.at, now); step >= 0 && step <= c.most(now.at-s.suspect.at) {
 		s.good, s.changed, s.doubtful = s.suspect, s.suspect.at, false
 		s, v := c.judge(s, r, now)
 		v.Before = StatusReset
@@ -183,8 +183,9 @@ func (s *State) settle() Status {
 }
 
 // step is the energy from a to b, through one wrap where the range allows a
-// plausible one, and −1 if the counter fell otherwise.
-func (c Classifier) step(a, b point) (d Energy, wrapped bool) {
+// plausible one, and −1 if the counter fell otherwise. The register holds a's
+// value since the time since: what was used from then on it may publish at once.
+func (c Classifier) step(a point, since time.Duration, b point) (d Energy, wrapped bool) {
 	if b.energy >= a.energy {
 		return b.energy - a.energy, false
 	}
@@ -192,7 +193,7 @@ func (c Classifier) step(a, b point) (d Energy, wrapped bool) {
 		return -1, false
 	}
 	d = c.Range - a.energy + b.energy + c.Quantum
-	most := c.most(b.at - a.at)
+	most := c.most(b.at - since)
 	if c.Limit == 0 {
 		// The ceiling alone would call every reset of a socket's counter a wrap
 		// after some seconds; no wrap steps over half a range between two reads.
@@ -204,9 +205,9 @@ func (c Classifier) step(a, b point) (d Energy, wrapped bool) {
 	return d, true
 }
 
-// most is the highest plausible difference between two reads that far apart:
-// half as much again as the power limit over the time and, since a register
-// publishes whole periods at once, two update periods more.
+// most is the highest plausible change of a register that last changed so long
+// before: half as much again as the power limit over the time and, since a
+// register publishes whole periods at once, two update periods more.
 func (c Classifier) most(apart time.Duration) Energy {
 	return EnergyOf(c.highest()+c.highest()/2, apart+2*c.UpdatePeriod) + c.Quantum
 }

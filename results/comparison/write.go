@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"cfubench/results"
 )
@@ -20,6 +21,10 @@ func (t Table) WriteText(w io.Writer) error {
 	var b strings.Builder
 	var section string
 	var table *tabwriter.Writer
+	widest := len("metric")
+	for _, r := range t.Rows {
+		widest = max(widest, utf8.RuneCountInString(r.label()))
+	}
 	for _, r := range t.Rows {
 		if s := r.Other + "\x00" + r.Point; s != section {
 			if table != nil {
@@ -29,9 +34,9 @@ func (t Table) WriteText(w io.Writer) error {
 			section = s
 			fmt.Fprintf(&b, "%s: %s against %s\n", r.Point, r.Other, t.Base)
 			table = tabwriter.NewWriter(&b, 0, 8, 2, ' ', tabwriter.AlignRight)
-			fmt.Fprintln(table, "metric\tbase\tother\tdelta\t95 % interval\tp\tsamples\t")
+			fmt.Fprintf(table, "%-*s\tbase\tother\tdelta\t95 %% interval\tp\tsamples\t\n", widest, "metric")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.label(), results.Short(r.A), results.Short(r.B),
+		fmt.Fprintf(table, "%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", widest, r.label(), results.Short(r.A), results.Short(r.B),
 			r.FormatDelta(), r.interval(), r.formatP(), r.samples())
 	}
 	if table != nil {
@@ -76,8 +81,11 @@ func (r Row) samples() string {
 
 // notes prints warnings, each once, and what the marks mean.
 func (t Table) notes(b *strings.Builder) {
-	fmt.Fprintf(b, "\n~ no difference at the level of %g %%; ? not tested. %d tests: about %.1f of them would show a difference where there is none.\n",
-		100*t.Level, t.Tests, t.Level*float64(t.Tests))
+	fmt.Fprintf(b, "\n~ no difference at the level of %g %%; ? not tested.", 100*t.Level)
+	if t.Tests > 0 {
+		fmt.Fprintf(b, " %d tests: about %.1f of them would show a difference where there is none.", t.Tests, t.Level*float64(t.Tests))
+	}
+	b.WriteByte('\n')
 	for _, w := range t.Warnings {
 		fmt.Fprintf(b, "warning: %s\n", w)
 	}

@@ -48,7 +48,7 @@ func (s Summary) idleTable(b *strings.Builder) {
 		return
 	}
 	b.WriteByte('\n')
-	printTable(b, columns, rows)
+	WriteColumns(b, columns, cellsOf(rows))
 	if note := s.IdleNote(); note != "" {
 		fmt.Fprintln(b, note)
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // WriteTable prints the summary as text: one row a cell and window, then the
@@ -14,7 +13,7 @@ func (s Summary) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	s.header(&b)
 	columns, rows := TableOf(s)
-	printTable(&b, columns, rows)
+	WriteColumns(&b, columns, cellsOf(rows))
 	s.idleTable(&b)
 	s.findings(&b)
 	_, err := io.WriteString(w, b.String())
@@ -35,16 +34,6 @@ func (s Summary) header(b *strings.Builder) {
 		fmt.Fprintf(b, " · SLO %s", s.SLO)
 	}
 	fmt.Fprintf(b, "\n\n")
-}
-
-// Column is one column of the summary's table.
-type Column struct {
-	Name string
-	Unit string // "" where there is none
-	// Kind is that of the joules in the column where they are modelled; ""
-	// for all others.
-	Kind string
-	Text bool // words, not figures
 }
 
 // TableRow is one row of the summary's table: a cell's whole run or its steady
@@ -118,40 +107,6 @@ func (s Summary) modelledKind() string {
 		return s.MeterKind
 	}
 	return ""
-}
-
-// printTable prints the columns under their names, units and, where joules are
-// modelled, kinds: words to the left, figures to the right.
-func printTable(b *strings.Builder, columns []Column, rows []TableRow) {
-	lines := make([][]string, 3, 3+len(rows))
-	for _, c := range columns {
-		for i, text := range []string{c.Name, c.Unit, c.Kind} {
-			lines[i] = append(lines[i], text)
-		}
-	}
-	if !slices.ContainsFunc(lines[2], func(kind string) bool { return kind != "" }) {
-		lines = lines[:2]
-	}
-	for _, r := range rows {
-		lines = append(lines, r.Cells)
-	}
-	widths := make([]int, len(columns))
-	for _, line := range lines {
-		for i, text := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
-		}
-	}
-	for _, line := range lines {
-		var cells []string
-		for i, text := range line {
-			width := widths[i]
-			if columns[i].Text {
-				width = -width
-			}
-			cells = append(cells, fmt.Sprintf("%*s", width, text))
-		}
-		fmt.Fprintln(b, strings.TrimRight(strings.Join(cells, "  "), " "))
-	}
 }
 
 // finding is one line below the table and the cells that it is about.

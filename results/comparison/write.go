@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-	"unicode/utf8"
 
 	"cfubench/results"
 )
@@ -19,28 +17,23 @@ import (
 // "?".
 func (t Table) WriteText(w io.Writer) error {
 	var b strings.Builder
-	var section string
-	var table *tabwriter.Writer
-	widest := len("metric")
-	for _, r := range t.Rows {
-		widest = max(widest, utf8.RuneCountInString(r.label()))
-	}
-	for _, r := range t.Rows {
-		if s := r.Other + "\x00" + r.Point; s != section {
-			if table != nil {
-				table.Flush()
-				b.WriteByte('\n')
-			}
-			section = s
-			fmt.Fprintf(&b, "%s: %s against %s\n", r.Point, r.Other, t.Base)
-			table = tabwriter.NewWriter(&b, 0, 8, 2, ' ', tabwriter.AlignRight)
-			fmt.Fprintf(table, "%-*s\tbase\tother\tdelta\t95 %% interval\tp\tsamples\t\n", widest, "metric")
+	columns := []results.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}}
+	for first := 0; first < len(t.Rows); {
+		section := t.Rows[first]
+		end := first
+		var rows [][]string
+		for ; end < len(t.Rows) && t.Rows[end].Other == section.Other && t.Rows[end].Point == section.Point; end++ {
+			r := t.Rows[end]
+			rows = append(rows, []string{r.label(), results.Short(r.A), results.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples()})
 		}
-		fmt.Fprintf(table, "%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", widest, r.label(), results.Short(r.A), results.Short(r.B),
-			r.FormatDelta(), r.interval(), r.formatP(), r.samples())
-	}
-	if table != nil {
-		table.Flush()
+		if first > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s: %s against %s\n", section.Point, section.Other, t.Base)
+		if err := results.WriteColumns(&b, columns, rows); err != nil {
+			return err
+		}
+		first = end
 	}
 	t.notes(&b)
 	_, err := io.WriteString(w, b.String())

@@ -141,6 +141,9 @@ func printEnergy(w io.Writer, cells []derivation.CellEnergy) error {
 		for _, e := range c.Windows {
 			fmt.Fprintf(w, "%s %v\n", c.Cell, e)
 		}
+		for _, check := range c.CrossChecks {
+			fmt.Fprintf(w, "%s cross-check %v\n", c.Cell, check)
+		}
 		for _, s := range c.Spread {
 			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; of %d pairs of requests the convention decides which used more in %.0f %%\n",
 				c.Cell, s.Domain, 100*s.Median, 100*s.Max, s.Pairs, 100*float64(s.Convention)/float64(max(s.Pairs, 1)))

@@ -244,3 +244,42 @@ func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 		}
 	}
 }
+
+// A chassis meter is in no sum: it is held against what is.
+func TestAttributePrintsCrossChecks(t *testing.T) {
+	dir := writeRun(t)
+	domains := []meter.Domain{
+		{Name: "node", Device: "bmc", Source: "redfish", Kind: meter.KindPower, Scope: meter.ScopeNode, UpdatePeriod: 100 * time.Millisecond},
+		{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindPower, Scope: meter.ScopeGPU},
+		{Name: "gpu1", Device: "GPU-2", Source: "nvml", Kind: meter.KindPower, Scope: meter.ScopeGPU},
+	}
+	for _, row := range []struct {
+		node  meter.Power
+		check string
+		warns bool
+	}{
+		{500 * meter.Watt, "b2-c2-r1 cross-check node: 1000.000 J, of which gpu0 + gpu1 800.000 J (80 %)", false},
+		{300 * meter.Watt, "b2-c2-r1 cross-check node: 600.000 J, of which gpu0 + gpu1 800.000 J (133 %)", true},
+	} {
+		table, err := results.NewReadingsWriter(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.ReadingsFile), domains, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var readings []meter.Reading
+		for at := time.Duration(0); at < 4*time.Second; at += 10 * time.Millisecond {
+			for i, p := range []meter.Power{row.node, 200 * meter.Watt, 200 * meter.Watt} {
+				readings = append(readings, meter.Reading{Domain: i, Before: at, After: at, HasPower: true, Power: p, Status: meter.StatusOK})
+			}
+		}
+		if err := errors.Join(table.Write(readings), table.Close()); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := cfuCommand(t, "attribute", dir, "--convention", "equal")
+		if code != 0 || !strings.Contains(stdout, row.check) {
+			t.Errorf("got exit %d, want %q in\n%s%s", code, row.check, stdout, stderr)
+		}
+		if warned := strings.Contains(stderr, "node used 600.000 J and what is read within it 800.000 J"); warned != row.warns {
+			t.Errorf("%v: got warned %v, want %v:\n%s", row.node, warned, row.warns, stderr)
+		}
+	}
+}

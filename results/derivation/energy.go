@@ -39,6 +39,8 @@ type CellEnergy struct {
 	Energies []DomainEnergy
 	Spread   []attribution.DomainSpread
 	Windows  []DomainWindow // one a domain
+	// CrossChecks hold what covers other domains against their sum.
+	CrossChecks []CrossCheck
 	// Warnings are doubts in one line each.
 	Warnings []string
 
@@ -111,6 +113,12 @@ func (o Attribution) Cell(dir string, run results.Run, cell results.Cell) (CellE
 		used := curve.Energy(cell.Window)
 		out.Windows = append(out.Windows, DomainWindow{d.Name, used, idle.Figures(used.Energy, cell.Window), o.Bare.NotMeasured})
 		curves = append(curves, curve)
+	}
+	out.CrossChecks = crossChecks(readings.Domains, out.Windows, summed)
+	for _, c := range out.CrossChecks {
+		if doubt := c.Doubt(); doubt != "" {
+			out.Warnings = append(out.Warnings, doubt)
+		}
 	}
 	if err := out.survey(meta, divider, curves, conventions); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)

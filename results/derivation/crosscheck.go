@@ -1,0 +1,71 @@
+package derivation
+
+import (
+	"fmt"
+	"strings"
+
+	"cfubench/meter"
+)
+
+// CrossCheck holds a register that is in no sum because it covers others, a
+// machine's own power meter, against those that were summed within it.
+type CrossCheck struct {
+	Whole       string
+	Parts       []string
+	Energy, Sum meter.Energy // of the whole, and of the parts together
+}
+
+// tooMuch is by what part the parts may together exceed their whole: the gain
+// of a sensor is known to 5 % (k=2), on either side.
+const tooMuch = 0.10
+
+// String is the check in one line.
+func (c CrossCheck) String() string {
+	return fmt.Sprintf("%s: %.3f J, of which %s %.3f J (%.0f %%)", c.Whole, c.Energy.Joules(), strings.Join(c.Parts, " + "), c.Sum.Joules(), 100*c.ratio())
+}
+
+func (c CrossCheck) ratio() float64 { return float64(c.Sum) / float64(c.Energy) }
+
+// Doubt says what is wrong, "" if nothing is.
+func (c CrossCheck) Doubt() string {
+	if c.ratio() <= 1+tooMuch {
+		return ""
+	}
+	return fmt.Sprintf("%s used %.3f J and what is read within it %.3f J: one of them is wrong, or it does not cover all of %s",
+		c.Whole, c.Energy.Joules(), c.Sum.Joules(), strings.Join(c.Parts, ", "))
+}
+
+// crossChecks makes the checks that a cell's windows allow; summed are the
+// domains of the sum. A whole or a part without energy over the window is no
+// check, and neither is a model.
+func crossChecks(domains []meter.Domain, windows []DomainWindow, summed map[string]bool) (checks []CrossCheck) {
+	for i, whole := range domains {
+		if summed[whole.Name] || !windows[i].Energy.HasEnergy || windows[i].Energy.Energy <= 0 {
+			continue
+		}
+		c, complete := CrossCheck{Whole: whole.Name, Energy: windows[i].Energy.Energy}, true
+		for j, part := range domains {
+			if summed[part.Name] && part.Host == whole.Host && part.Kind != meter.KindModel && within(part.Scope, whole.Scope) {
+				complete = complete && windows[j].Energy.HasEnergy
+				c.Parts = append(c.Parts, part.Name)
+				c.Sum += windows[j].Energy.Energy
+			}
+		}
+		if complete && len(c.Parts) > 0 {
+			checks = append(checks, c)
+		}
+	}
+	return checks
+}
+
+// within reports whether a whole of that scope is known to cover a part of the
+// other: a node all of its parts, the platform register its processors.
+func within(part, whole meter.Scope) bool {
+	switch whole {
+	case meter.ScopeNode:
+		return part != meter.ScopeNode
+	case meter.ScopePsys:
+		return part == meter.ScopePackage
+	}
+	return false
+}

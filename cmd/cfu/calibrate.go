@@ -54,7 +54,7 @@ func (f *calibrateFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.engineCmd, "engine-cmd", "", "Launch the engine with `CMD`, in which {batch} and {port} are replaced.")
 	fs.IntVar(&f.groups, "groups", 12, "Measure `N` groups of each kind of arrivals.")
 	fs.IntVar(&f.size, "group-size", 4, fmt.Sprintf("Put `K` requests in a group: all subsets up to %d, sampled orders above.", shapley.MaxExact))
-	fs.StringVar(&f.arrivals, "arrivals", "static,staggered", "Send a group at once (static), spread out (staggered), or both.")
+	fs.StringVar(&f.arrivals, "arrivals", "static,staggered", "Send groups by these `KINDS` of arrivals: at once (static), spread out (staggered), or both.")
 	fs.IntVar(&f.repeats, "repeats", 2, "Replay each subset `R` times.")
 	fs.IntVar(&f.orders, "orders", 12, "Sample `N` orders of groups that are too large for all subsets.")
 	fs.Uint64Var(&f.seed, "seed", 1, "Draw lengths, prompts and arrivals with `S`.")

@@ -34,7 +34,7 @@ func (c command) execute(ctx context.Context, env environment, args []string) er
 	fs.SetOutput(io.Discard) // Main prints errors, execute the help
 	do := c.bind(fs)
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		_, err := io.WriteString(env.stdout, c.help+fs.FlagUsages())
+		_, err := io.WriteString(env.stdout, c.help+fs.FlagUsagesWrapped(helpWidth))
 		return err
 	} else if err != nil {
 		return usageError{err}
@@ -44,6 +44,9 @@ func (c command) execute(ctx context.Context, env environment, args []string) er
 	}
 	return do(ctx, env, fs.Args())
 }
+
+// helpWidth is how wide the descriptions of flags may be, in columns.
+const helpWidth = 120
 
 // noOperand is of commands that flags alone tell everything.
 func noOperand(args []string) error {

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"cfubench/results/simulated"
 )
 
 // cfu runs a command line in this process and returns its exit code and output.
@@ -53,6 +57,9 @@ func TestEveryCommand(t *testing.T) {
 			fs.SetOutput(io.Discard)
 			c.bind(fs)
 			fs.VisitAll(func(f *pflag.Flag) {
+				if name, _ := pflag.UnquoteUsage(f); f.NoOptDefVal == "" && strings.ToUpper(name) != name {
+					t.Errorf("--%s: its value is called %q, want a word in capitals, in back quotes in its description", f.Name, name)
+				}
 				if first := f.Usage[:1]; strings.ToUpper(first) != first || !strings.HasSuffix(f.Usage, ".") {
 					t.Errorf("--%s: its description is %q, want a sentence", f.Name, f.Usage)
 				}
@@ -78,6 +85,27 @@ func TestOperands(t *testing.T) {
 		code, _, stderr := cfuCommand(t, c.args...)
 		if code != 2 || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: cfu %s: got exit %d and %q, want 2 and %q", c.about, strings.Join(c.args, " "), code, stderr, c.want)
+		}
+	}
+}
+
+// TestOutputThatCannotBeWritten: a full disk or a closed pipe is a failure,
+// also of what only prints.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	out := simulate(t, "out", func(*simulated.Spec) {})
+	for _, args := range [][]string{
+		{"help"}, {"run", "--help"}, {"meters", "--json"}, {"datasets", "stat", "sample"}, {"datasets", "select", "sample"},
+		{"attribute", out}, {"amortize", out}, {"amortize", "--list-presets"}, {"compare", out, out}, {"report", out}, {"export", out, "--table", "requests"},
+	} {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Skipf("no device that is always full: %v", err)
+		}
+		var stderr bytes.Buffer
+		code := Main(t.Context(), environment{full, &stderr, func(string) string { return "" }}, args)
+		full.Close()
+		if code != 1 || !strings.Contains(stderr.String(), syscall.ENOSPC.Error()) {
+			t.Errorf("cfu %s: got exit %d and %q, want 1 and %q", strings.Join(args, " "), code, &stderr, syscall.ENOSPC)
 		}
 	}
 }

@@ -37,7 +37,8 @@ generated, one word for each token.
 
 examples:
   cfu datasets stat sample --multi-turn
-  cfu datasets select sharegpt:ShareGPT_V3_unfiltered_cleaned_split.json --select vllm --num-requests 1000 --tokenizer endpoint:http://localhost:8000
+  cfu datasets select sharegpt:ShareGPT_V3_unfiltered_cleaned_split.json --select vllm --num-requests 1000 \
+    --tokenizer endpoint:http://localhost:8000
   cfu datasets convert azure:AzureLLMInferenceTrace_conv.csv --num-requests 1000 --to jsonl --out conv.jsonl
 
 flags:

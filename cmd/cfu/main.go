@@ -57,7 +57,10 @@ func Main(ctx context.Context, env environment, args []string) int {
 	}
 	switch args[0] {
 	case "help", "-h", "--help":
-		usage(env.stdout)
+		if err := usage(env.stdout); err != nil {
+			fmt.Fprintf(env.stderr, "cfu: %v\n", err)
+			return 1
+		}
 		return 0
 	}
 	for _, c := range commands() {
@@ -79,7 +82,7 @@ func Main(ctx context.Context, env environment, args []string) int {
 	return 2
 }
 
-func usage(w io.Writer) {
+func usage(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("cfu measures the energy and the life-cycle cost of LLM requests.\n\nusage: cfu COMMAND [flags]\n\n")
 	for _, c := range commands() {
@@ -89,5 +92,6 @@ func usage(w io.Writer) {
 		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
 	}
 	b.WriteString("\n'cfu COMMAND --help' lists a command's flags.\n")
-	io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
+	return err
 }

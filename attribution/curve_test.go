@@ -100,6 +100,9 @@ func TestBracketHoldsTheTruth(t *testing.T) {
 			if row.sensor.Faults.Reset > 0 && invalid == 0 {
 				t.Errorf("no window was invalid, want some: the register was reset")
 			}
+			if row.sensor.Faults.Reset == 0 && invalid > 0 {
+				t.Errorf("%d windows were invalid for a reset, want none: the register was not reset", invalid)
+			}
 		})
 	}
 }

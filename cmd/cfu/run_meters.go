@@ -133,13 +133,27 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 
 // sayMeters says what is read, what of it is summed, and what is not read.
 func (s *sweep) sayMeters() {
+	var aside []results.DomainInfo // one of each reason
+	likewise := map[string][]string{}
 	for _, d := range s.record.Domains {
+		if d.NotSummed != "" {
+			k := unnumbered(d.NotSummed)
+			if likewise[k] == nil {
+				aside = append(aside, d)
+			}
+			likewise[k] = append(likewise[k], d.Name)
+			continue
+		}
 		line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", d.Name, d.Source, d.Scope, d.Kind)
 		if d.Note != "" {
 			line += ": " + d.Note
 		}
-		if d.NotSummed != "" {
-			line += "; recorded, not summed: " + d.NotSummed
+		s.status.say("%s", line)
+	}
+	for _, d := range aside {
+		line := fmt.Sprintf("meter: %s (%s, %s, kind %s) is recorded and not summed: %s", d.Name, d.Source, d.Scope, d.Kind, d.NotSummed)
+		if others := likewise[unnumbered(d.NotSummed)][1:]; len(others) > 0 {
+			line += "; likewise " + strings.Join(others, ", ")
 		}
 		s.status.say("%s", line)
 	}

@@ -26,8 +26,14 @@ func TestRunWithNVML(t *testing.T) {
 		"--rate", "20", "--arrival", "constant", "--convention", "equal,token,phase")...)
 	mustFinish(t, p.wait(t), p.stderr.String())
 	run := closed(t, out)
+	if want := "meter: gpu0-hbm (nvml, hbm, kind power) is recorded and not summed: contained in gpu0: adding it would count its energy twice; likewise gpu1-hbm\n"; !strings.Contains(p.stderr.String(), want) {
+		t.Errorf("got no line %q in\n%s", want, &p.stderr)
+	}
 	gpus := map[string]bool{}
 	for _, d := range run.Domains {
+		if within := d.Scope == meter.ScopeHBM; within != (d.NotSummed != "") {
+			t.Errorf("%s: got %q for why it is not summed, want a reason for memory alone", d.Name, d.NotSummed)
+		}
 		if d.Kind == meter.KindCounter && d.Scope == meter.ScopeGPU {
 			gpus[d.Device] = true
 		}

@@ -49,6 +49,9 @@ func (s *sweep) bareIdle(ctx context.Context) error {
 		s.record.BareIdle = &results.BareIdle{NotMeasured: "this host has no counter that can be read (cfu meters says why)"}
 		return set.Close()
 	}
+	if err := s.checkDevices(set); err != nil { // rather than after the engine has loaded
+		return errors.Join(err, set.Close())
+	}
 	s.status.say("bare idle: metering for %v before the first engine", s.config.idle)
 	bare, err := s.meterBare(ctx, set)
 	if err = closeMeters(set, err); err != nil {

@@ -226,3 +226,17 @@ func TestMetersOfAnEightGPUNode(t *testing.T) {
 		}
 	}
 }
+
+// A GPU that is missing is found before an engine has loaded its weights.
+func TestExpectedDevicesBeforeTheLaunch(t *testing.T) {
+	t.Parallel()
+	library := fakenvml.Build(t, "GPUS=7")
+	p := start(t, nil, "run", "--engine-cmd", "false {batch} {port}", "--out", filepath.Join(t.TempDir(), "out"), "--tokenizer", "words",
+		"--meter", "nvml", "--nvml-library", library, "--expect-devices", "8")
+	if code := p.wait(t); code != 1 {
+		t.Errorf("got exit %d, want 1", code)
+	}
+	if got := p.stderr.String(); !strings.Contains(got, "--expect-devices 8: 7 GPUs are metered") || strings.Contains(got, "bare idle:") || strings.Contains(got, "engine for batch") {
+		t.Errorf("got %q, want the missing GPU and nothing begun", got)
+	}
+}

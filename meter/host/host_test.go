@@ -113,7 +113,7 @@ func TestMetersThatAreAskedForAndNotThere(t *testing.T) {
 		want []string // parts of the one line
 	}{
 		{"rapl", []string{`meter "rapl"`, "no powercap tree"}},
-		{"nvml", []string{`meter "nvml"`, "libnvidia-ml"}},
+		{"nvml", []string{`meter "nvml"`, "NVIDIA"}},
 		{"hwmon", []string{`meter "hwmon"`}},
 		{"amdgpu", []string{`meter "amdgpu"`}},
 		{"cputime", []string{"the engine's process is not known", "--engine-cmd"}},

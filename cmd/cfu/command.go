@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -34,7 +35,7 @@ func (c command) execute(ctx context.Context, env environment, args []string) er
 	fs.SetOutput(io.Discard) // Main prints errors, execute the help
 	do := c.bind(fs)
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		_, err := io.WriteString(env.stdout, c.help+fs.FlagUsagesWrapped(helpWidth))
+		_, err := io.WriteString(env.stdout, c.help+usages(fs))
 		return err
 	} else if err != nil {
 		return usageError{err}
@@ -47,6 +48,46 @@ func (c command) execute(ctx context.Context, env environment, args []string) er
 
 // helpWidth is how wide the descriptions of flags may be, in columns.
 const helpWidth = 120
+
+// inSection is the annotation of a flag that has a section.
+const inSection = "section"
+
+// section declares the flags of bind on fs, under a title of their own in the
+// help.
+func section(fs *pflag.FlagSet, title string, bind func(*pflag.FlagSet)) {
+	part := pflag.NewFlagSet(title, pflag.ContinueOnError)
+	part.SortFlags = false
+	bind(part)
+	part.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{inSection: {title}} })
+	fs.AddFlagSet(part)
+}
+
+// usages describes the flags in the order in which they were declared, under
+// the titles of their sections.
+func usages(fs *pflag.FlagSet) string {
+	var titles []string
+	parts := map[string]*pflag.FlagSet{}
+	fs.VisitAll(func(f *pflag.Flag) {
+		title := strings.Join(f.Annotations[inSection], "")
+		if parts[title] == nil {
+			titles = append(titles, title)
+			parts[title] = pflag.NewFlagSet(title, pflag.ContinueOnError)
+			parts[title].SortFlags = false
+		}
+		parts[title].AddFlag(f)
+	})
+	var text string
+	for i, title := range titles {
+		if i > 0 {
+			text += "\n"
+		}
+		if title != "" {
+			text += "  " + title + ":\n"
+		}
+		text += parts[title].FlagUsagesWrapped(helpWidth)
+	}
+	return text
+}
 
 // noOperand is of commands that flags alone tell everything.
 func noOperand(args []string) error {

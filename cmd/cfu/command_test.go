@@ -68,6 +68,28 @@ func TestEveryCommand(t *testing.T) {
 	}
 }
 
+// TestHelpHasSections: each flag of cfu run stands once, below the title of what
+// it is about, in the order in which it was declared.
+func TestHelpHasSections(t *testing.T) {
+	_, help, _ := cfuCommand(t, "run", "--help")
+	for _, want := range []string{
+		"\nflags:\n  the server under test:\n      --endpoint URL ",
+		"\n\n  what is metered:\n      --meter METERS ",
+		"\n\n  what is written:\n      --out DIR ",
+	} {
+		if !strings.Contains(help, want) {
+			t.Errorf("got help without %q:\n%s", want, help)
+		}
+	}
+	fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	newRunFlags(fs)
+	fs.VisitAll(func(f *pflag.Flag) {
+		if n := strings.Count(help, "      --"+f.Name+" ") + strings.Count(help, "      --"+f.Name+"["); n != 1 {
+			t.Errorf("--%s stands %d times in the help, want once", f.Name, n)
+		}
+	})
+}
+
 // TestOperands: a command gets the operands it wants or is not begun.
 func TestOperands(t *testing.T) {
 	for _, c := range []struct {

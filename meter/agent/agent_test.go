@@ -305,6 +305,9 @@ func TestKilledAndRestartedAgentIsAGap(t *testing.T) {
 	}
 	_ = first.Wait()
 	killed := truth()
+	for s.Link().Silent < time.Second { // the silence is seen
+		time.Sleep(10 * time.Millisecond)
+	}
 	process(t, address)
 	for {
 		readings = append(readings, collect(t, s, 20)...)

@@ -49,6 +49,7 @@ type Source struct {
 	newest  []meter.Reading // by domain: the bounds of the last reading handed on
 	lost    []bool          // by domain: a new session has it no more
 	pending []meter.Reading
+	heard   time.Duration // when the last batch came
 	events  Link
 }
 
@@ -72,6 +73,9 @@ type Link struct {
 	Restarts   int   `json:"restarts"`
 	Lost       int64 `json:"lost_readings"`
 	ClockSteps int   `json:"clock_steps"`
+	// Silent is how long the agent has not been heard of: about half a second at
+	// most while it is connected.
+	Silent time.Duration `json:"silent_ns"`
 }
 
 // Dial connects to the agent at address ("HOST:PORT", or with http:// or
@@ -114,7 +118,7 @@ func newSource(clock meter.Clock, c *connection, h hello) *Source {
 		clock: clock, connection: c, session: h.Session, last: h.Last, periods: make([]time.Duration, len(h.Domains)),
 		domains: make([]meter.Domain, len(h.Domains)), index: make([]int, len(h.Domains)),
 		newest: make([]meter.Reading, len(h.Domains)), lost: make([]bool, len(h.Domains)),
-		events: Link{Agent: c.base.Host},
+		heard: clock(), events: Link{Agent: c.base.Host},
 	}
 	own := h.Host != "" && h.Host == bootID()
 	for i, d := range h.Domains {
@@ -192,6 +196,7 @@ func (s *Source) Link() Link {
 		l.Offset = i.lo + l.Uncertainty
 	}
 	l.Drift, l.DriftUncertainty, l.HasDrift = s.clocks.drift()
+	l.Silent = s.clock() - s.heard
 	return l
 }
 
@@ -253,6 +258,9 @@ func (s *Source) stream(ctx context.Context) error {
 	}
 	return decode(resp.Body, domains, func(batch []numbered) error {
 		dead.Reset(silence)
+		s.mu.Lock()
+		s.heard = s.clock()
+		s.mu.Unlock()
 		s.take(batch)
 		return nil
 	})

@@ -51,6 +51,10 @@ func NewWatch(s Set, own func(pid int) bool) *Watch {
 	return w
 }
 
+// outOfReach is the silence after which an agent, which sends something twice a
+// second, is taken to be gone.
+const outOfReach = 4 * time.Second
+
 // NoEngine stands for the engine's process where there is none.
 const NoEngine = -1
 
@@ -211,6 +215,9 @@ func linkWarnings(before, now agent.Link) []string {
 	}
 	if n := now.ClockSteps - before.ClockSteps; n > 0 {
 		warn("its clock and this host's contradicted themselves %d times: one of the hosts was suspended or its clock is wrong", n)
+	}
+	if now.Silent > outOfReach {
+		warn("out of reach for the last %v: what it read then is missing", now.Silent.Round(100*time.Millisecond))
 	}
 	if now.Uncertainty > vagueClock {
 		warn("its clock is known to ± %v: every energy is less sharp by that time's power at both ends", now.Uncertainty.Round(10*time.Microsecond))

@@ -78,6 +78,8 @@ func TestKindsOfServers(t *testing.T) {
 			"engine: openai, model tiny; not known of it: version, effective_batch, context_tokens, metrics", -1},
 		{"one that publishes other figures", map[string]string{"/metrics": "tgi_queue_size 3\n"}, nil,
 			"not known of it: version, effective_batch, context_tokens, metrics", -1},
+		{"one that answers every path with a page", map[string]string{"/metrics": "<html>Welcome</html>", "/props": "<html>Welcome</html>", "/server_info": "<html>Welcome</html>"}, nil,
+			"engine: openai, model tiny; not known of it: version, effective_batch, context_tokens, metrics", -1},
 		{"SGLang", map[string]string{"/v1/models": models("sglang"), "/metrics": metrics("sglang-metrics.txt"),
 			"/server_info": `{"version":"0.5.23","context_length":4096,"internal_states":[{"effective_max_running_requests_per_dp":7}]}`}, nil,
 			"engine: sglang 0.5.23, model tiny, decodes 7 requests together\n", 7},

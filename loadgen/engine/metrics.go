@@ -122,7 +122,8 @@ func unknownSample() Sample {
 var prefixes = []string{"llamacpp:", "vllm:", "sglang:", "trtllm_"}
 
 // parseMetrics reads the Prometheus text format. The error is ErrNoMetrics if it
-// is another server's; one that has not served anything may lack any figure.
+// is another server's, or no such text; one that has not served anything may lack
+// any figure.
 func parseMetrics(text []byte) (Sample, error) {
 	s := unknownSample()
 	families, err := parseFamilies(text)
@@ -155,7 +156,7 @@ func parseFamilies(text []byte) (map[string]*dto.MetricFamily, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
-		return nil, fmt.Errorf("parse metrics: %w", err)
+		return nil, fmt.Errorf("parse metrics: %w: %w", err, ErrNoMetrics)
 	}
 	return families, nil
 }

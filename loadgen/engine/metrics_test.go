@@ -84,7 +84,7 @@ func TestScrapeFailures(t *testing.T) {
 		{"no /metrics", http.NotFound, ErrNoMetrics, "serves no metrics"},
 		{"llama.cpp without --metrics", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotImplemented) }, ErrNoMetrics, "--metrics"},
 		{"a server in trouble", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"busy"}`, 500) }, nil, "HTTP 500: busy"},
-		{"a page instead of metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>\n")) }, nil, "parse metrics"},
+		{"a page instead of metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>\n")) }, ErrNoMetrics, "parse metrics"},
 		{"TensorRT-LLM's iteration statistics, which are JSON", func(w http.ResponseWriter, _ *http.Request) {
 			w.Write([]byte("[{\"iter\":7,\"numActiveRequests\":2}]"))
 		}, nil, "parse metrics"},

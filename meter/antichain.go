@@ -97,9 +97,9 @@ func Antichain(domains []Domain) (keep []Domain, left []Refusal) {
 	return keep, left
 }
 
-// contains reports whether a covers b: b names a as its parent, directly or
-// through others, or a's scope contains b's and b does not name another part
-// of a's scope as its own.
+// contains reports whether a covers b: b names a, or another reader of a's part,
+// as its parent, directly or through others; or a's scope contains b's and b does
+// not name another part of a's scope as its own.
 func contains(all []Domain, a, b Domain) bool {
 	if a.Name == b.Name || a.Host != b.Host {
 		return false
@@ -117,7 +117,7 @@ func contains(all []Domain, a, b Domain) bool {
 			break
 		}
 		if parent.Scope == a.Scope {
-			return false
+			return samePart(a, parent)
 		}
 		child = parent
 	}

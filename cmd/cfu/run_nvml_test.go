@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -238,5 +239,52 @@ func TestExpectedDevicesBeforeTheLaunch(t *testing.T) {
 	}
 	if got := p.stderr.String(); !strings.Contains(got, "--expect-devices 8: 7 GPUs are metered") || strings.Contains(got, "bare idle:") || strings.Contains(got, "engine for batch") {
 		t.Errorf("got %q, want the missing GPU and nothing begun", got)
+	}
+}
+
+// A superchip shows its module through two drivers, and Grace and the GPU within
+// it beside: what auto sums is the module, once.
+func TestSuperchipIsSummedOnce(t *testing.T) {
+	t.Parallel()
+	library := fakenvml.Build(t, "SUPERCHIP")
+	sysfs := t.TempDir()
+	for i, m := range []struct{ covers, microwatts string }{
+		{"Module Power Socket 0", "500000000"}, {"Grace Power Socket 0", "150000000"}, {"CPU Power Socket 0", "100000000"}, {"SysIO Power Socket 0", "20000000"},
+	} {
+		dir := filepath.Join(sysfs, "class", "hwmon", "hwmon"+strconv.Itoa(i))
+		for name, text := range map[string]string{"name": "power_meter", "device/power1_oem_info": m.covers, "device/power1_average": m.microwatts, "device/power1_average_interval": "50"} {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p := start(t, nil, "meters", "--sysfs", sysfs, "--nvml-library", library, "--json")
+	if code := p.wait(t); code != 0 {
+		t.Fatalf("got exit %d, want 0:\n%s", code, &p.stderr)
+	}
+	var summed []string
+	read := 0
+	for line := range strings.Lines(p.stdout.String()) {
+		var o struct {
+			Domain   string `json:"domain"`
+			Readable bool   `json:"readable"`
+			InSum    bool   `json:"in_sum"`
+		}
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatal(err)
+		}
+		if o.Readable {
+			read++
+		}
+		if o.InSum {
+			summed = append(summed, o.Domain)
+		}
+	}
+	if !slices.Equal(summed, []string{"module0"}) || read != 7 {
+		t.Errorf("got %v of %d registers in the sum, want module0 of 7:\n%s", summed, read, &p.stdout)
 	}
 }

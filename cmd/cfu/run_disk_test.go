@@ -129,3 +129,22 @@ func TestDiskFull(t *testing.T) {
 		})
 	}
 }
+
+// TestReadingsThatCannotBeWritten: a load that nobody meters is for nothing, so
+// it stops; what was in flight is a row.
+func TestReadingsThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, slow)
+	out := filepath.Join(t.TempDir(), "out")
+	code, stderr := onSmallDisk(t, 12, load(e, out, "--num-requests", "32", "--concurrency", "2", "--max-tokens", "64", "--ignore-eos", "--poll", "2ms", "--drain", "100ms")...)
+	why := reasons(stderr)
+	if code != 1 || len(why) != 1 || !strings.Contains(why[0], "store readings: ") || !strings.Contains(why[0], results.ReadingsFile+": "+syscall.EFBIG.Error()) {
+		t.Errorf("got exit %d and %q, want 1 and one line that says that the readings cannot be written:\n%s", code, why, stderr)
+	}
+	if n := len(e.sent()); n == 0 || n == 32 {
+		t.Errorf("%d of 32 requests were sent, want those before the meters ended", n)
+	}
+	if rows := rowsOf(t, out, "b0-c2-r1"); len(rows) != len(e.sent()) {
+		t.Errorf("got %d rows for %d requests sent", len(rows), len(e.sent()))
+	}
+}

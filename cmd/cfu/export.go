@@ -48,7 +48,7 @@ func bindExport(fs *pflag.FlagSet) action {
 // exportAll writes every table that the run has into dir and prints the paths.
 func exportAll(ctx context.Context, env environment, dir, out string, run results.Run) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("export: %w", err)
+		return fmt.Errorf("create output: %w", err)
 	}
 	for _, name := range results.Tables() {
 		if err := ctx.Err(); err != nil {
@@ -73,11 +73,11 @@ func exportAll(ctx context.Context, env environment, dir, out string, run result
 func exportTo(path, out string, run results.Run, table string) error {
 	f, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("export: %w", err)
+		return fmt.Errorf("create output: %w", err)
 	}
 	err = results.ExportCSV(f, out, run, table)
 	if closeErr := f.Close(); err == nil && closeErr != nil {
-		err = fmt.Errorf("export %s: %w", path, closeErr)
+		err = fmt.Errorf("write %s: %w", path, closeErr)
 	}
 	return err
 }

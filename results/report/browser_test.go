@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/internal/browsertest"
+	"cfubench/attribution/lca/report/browsertest"
 )
 
 func goldenPage(t *testing.T, name string) []byte {

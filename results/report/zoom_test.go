@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/internal/browsertest"
+	"cfubench/attribution/lca/report/browsertest"
 )
 
 // zooming is a script that does to the first power trace what a reader would,

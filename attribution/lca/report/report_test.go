@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"cfubench/attribution/lca"
-	"cfubench/internal/browsertest"
+	"cfubench/attribution/lca/report/browsertest"
 	"cfubench/meter"
 )
 

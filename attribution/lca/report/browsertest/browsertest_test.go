@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/internal/browsertest"
+	"cfubench/attribution/lca/report/browsertest"
 )
 
 const faulty = `<!DOCTYPE html><body><h2>one</h2><div style="width:900px">too wide</div>

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cfubench/meter"
+	"cfubench/meter/sysfs"
 )
 
 // opener opens perf counters; the kernel is one, tests have others.
@@ -90,11 +91,11 @@ func openPerf(ctx context.Context, o Options, k opener) (meter.Source, []meter.R
 		return meter.Refusal{Source: "rapl", Domain: domain, Reason: "perf_event: " + reason, Remedy: remedy}
 	}
 	dir := filepath.Join(o.Sysfs, "bus", "event_source", "devices", "power")
-	pmu, err := readNumber(filepath.Join(dir, "type"))
+	pmu, err := sysfs.Number(filepath.Join(dir, "type"))
 	if err != nil {
 		return nil, []meter.Refusal{refuse("", "no power PMU at "+dir, remedyAbsent(o))}
 	}
-	mask, err := readWord(filepath.Join(dir, "cpumask"))
+	mask, err := sysfs.Text(filepath.Join(dir, "cpumask"))
 	if err != nil {
 		return nil, []meter.Refusal{refuse("", fmt.Sprintf("cpumask of the power PMU: %v", err), "")}
 	}
@@ -220,7 +221,7 @@ func readEvents(dir string) ([]event, []meter.Refusal) {
 	var left []meter.Refusal
 	for _, known := range perfEvents() {
 		file := filepath.Join(dir, "events", known.file)
-		term, err := readWord(file)
+		term, err := sysfs.Text(file)
 		if err != nil {
 			continue // this processor does not have it
 		}
@@ -238,10 +239,10 @@ func readEvents(dir string) ([]event, []meter.Refusal) {
 }
 
 func readScale(file string) (scale, error) {
-	if unit, err := readWord(file + ".unit"); err != nil || unit != "Joules" {
+	if unit, err := sysfs.Text(file + ".unit"); err != nil || unit != "Joules" {
 		return 0, fmt.Errorf("unit %q, want Joules", unit)
 	}
-	word, err := readWord(file + ".scale")
+	word, err := sysfs.Text(file + ".scale")
 	if err != nil {
 		return 0, err
 	}
@@ -288,16 +289,16 @@ func parseList(s string) ([]int, error) {
 
 // packageName is the powercap name of the package that cpu belongs to, with
 // its die where the package has several.
-func packageName(sysfs string, cpu int) string {
-	topology := filepath.Join(sysfs, "devices", "system", "cpu", "cpu"+strconv.Itoa(cpu), "topology")
-	pkg, err := readNumber(filepath.Join(topology, "physical_package_id"))
+func packageName(root string, cpu int) string {
+	topology := filepath.Join(root, "devices", "system", "cpu", "cpu"+strconv.Itoa(cpu), "topology")
+	pkg, err := sysfs.Number(filepath.Join(topology, "physical_package_id"))
 	if err != nil {
 		return "package-cpu" + strconv.Itoa(cpu)
 	}
 	name := fmt.Sprintf("package-%d", pkg)
-	die, errDie := readNumber(filepath.Join(topology, "die_id"))
-	dieCPUs, errA := readWord(filepath.Join(topology, "die_cpus_list"))
-	pkgCPUs, errB := readWord(filepath.Join(topology, "package_cpus_list"))
+	die, errDie := sysfs.Number(filepath.Join(topology, "die_id"))
+	dieCPUs, errA := sysfs.Text(filepath.Join(topology, "die_cpus_list"))
+	pkgCPUs, errB := sysfs.Text(filepath.Join(topology, "package_cpus_list"))
 	if errDie == nil && errA == nil && errB == nil && dieCPUs != pkgCPUs {
 		name = fmt.Sprintf("%s-die-%d", name, die)
 	}
@@ -318,7 +319,7 @@ func eventName(s meter.Scope, where string) string {
 func remedyPerf(o Options, err error) string {
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		level, readErr := readWord(filepath.Join(o.Procfs, "sys", "kernel", "perf_event_paranoid"))
+		level, readErr := sysfs.Text(filepath.Join(o.Procfs, "sys", "kernel", "perf_event_paranoid"))
 		if readErr != nil {
 			level = "unknown"
 		}

@@ -301,18 +301,3 @@ func TestParseList(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseNumber(f *testing.F) {
-	for _, s := range []string{"262143328850\n", "0\n", "9223372036854775807", "9223372036854775808", "", "\n", "-1\n", "1 2"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		v, err := parseNumber(b)
-		if err == nil && v < 0 {
-			t.Errorf("%q read as %d", b, v)
-		}
-		if err == nil && !strings.HasPrefix(strings.TrimLeft(string(b), "0"), strings.TrimLeft(fmt.Sprint(v), "0")) {
-			t.Errorf("%q read as %d", b, v)
-		}
-	})
-}

@@ -3,16 +3,14 @@ package rapl
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"cfubench/meter"
+	"cfubench/meter/sysfs"
 )
 
 // zone is one directory of the powercap tree that carries a RAPL register
@@ -40,7 +38,7 @@ func zones(root string) ([]zone, error) {
 		if !strings.HasPrefix(dir, "intel-rapl:") && !strings.HasPrefix(dir, "intel-rapl-mmio:") {
 			continue
 		}
-		name, err := readWord(filepath.Join(top, dir, "name"))
+		name, err := sysfs.Text(filepath.Join(top, dir, "name"))
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +46,7 @@ func zones(root string) ([]zone, error) {
 		if strings.Count(dir, ":") > 1 {
 			z.parent = dir[:strings.LastIndex(dir, ":")]
 		}
-		if v, err := readNumber(filepath.Join(top, dir, "max_energy_range_uj")); err == nil {
+		if v, err := sysfs.Number(filepath.Join(top, dir, "max_energy_range_uj")); err == nil {
 			z.wrap = meter.Energy(v)
 		}
 		z.limit = zoneLimit(filepath.Join(top, dir))
@@ -81,85 +79,24 @@ func before(a, b string) bool {
 func zoneLimit(dir string) meter.Power {
 	for i := range 3 {
 		constraint := filepath.Join(dir, fmt.Sprintf("constraint_%d_", i))
-		if name, err := readWord(constraint + "name"); err != nil || name != "peak_power" {
+		if name, err := sysfs.Text(constraint + "name"); err != nil || name != "peak_power" {
 			continue
 		}
-		if v, err := readNumber(constraint + "power_limit_uw"); err == nil {
+		if v, err := sysfs.Number(constraint + "power_limit_uw"); err == nil {
 			return meter.Power(v)
 		}
 	}
 	return 0
 }
 
-// register is one energy_uj file kept open: pread at 0 makes the kernel read
-// the register anew, without the cost of opening.
-type register struct {
-	file *os.File
-	buf  [32]byte
-}
-
-func openRegister(path string) (*register, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// readEnergy returns an energy_uj register in µJ. It allocates nothing unless
+// it fails.
+func readEnergy(r *sysfs.Register) (meter.Energy, error) {
+	v, err := r.Read()
+	if err == nil && v < 0 {
+		err = errNegative
 	}
-	return &register{file: f}, nil
-}
-
-// read returns the register in µJ. It allocates nothing unless it fails.
-func (r *register) read() (meter.Energy, error) {
-	n, err := unix.Pread(int(r.file.Fd()), r.buf[:], 0)
-	if err != nil {
-		return 0, err
-	}
-	v, err := parseNumber(r.buf[:n])
 	return meter.Energy(v), err
 }
 
-var errNumber = errors.New("not a whole number")
-
-// parseNumber reads the decimal in b, which may end in white space.
-func parseNumber(b []byte) (int64, error) {
-	var v int64
-	digits := 0
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			if c == '\n' && digits > 0 {
-				break
-			}
-			return 0, errNumber
-		}
-		if v > (1<<63-1-int64(c-'0'))/10 {
-			return 0, errNumber
-		}
-		v = v*10 + int64(c-'0')
-		digits++
-	}
-	if digits == 0 {
-		return 0, errNumber
-	}
-	return v, nil
-}
-
-func readNumber(path string) (int64, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	v, err := parseNumber(b)
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", path, err)
-	}
-	return v, nil
-}
-
-func readWord(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(b)), nil
-}
-
-// denied reports whether err is a permission error.
-func denied(err error) bool { return errors.Is(err, fs.ErrPermission) }
+var errNegative = errors.New("a counter below 0")

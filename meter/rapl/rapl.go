@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"cfubench/meter"
+	"cfubench/meter/sysfs"
 )
 
 // updatePeriod is the documented prior of RAPL's update period (about 1 ms;
@@ -73,7 +74,7 @@ func Open(ctx context.Context, o Options) ([]meter.Source, []meter.Refusal) {
 type powercap struct {
 	clock     meter.Clock
 	domains   []meter.Domain
-	registers []*register
+	registers []*sysfs.Register
 }
 
 var _ meter.Source = (*powercap)(nil)
@@ -105,14 +106,14 @@ func openPowercap(ctx context.Context, o Options) (meter.Source, []meter.Refusal
 			continue
 		}
 		path := filepath.Join(top, z.dir, "energy_uj")
-		reg, err := openRegister(path)
+		reg, err := sysfs.OpenRegister(path)
 		if err != nil {
 			left = append(left, refuse(name, unreadable(path, err), remedyPowercap(err, top)))
 			continue
 		}
-		if _, err := reg.read(); err != nil {
+		if _, err := readEnergy(reg); err != nil {
 			left = append(left, refuse(name, unreadable(path, err), remedyPowercap(err, top)))
-			reg.file.Close()
+			reg.Close()
 			continue
 		}
 		seen[name] = z.dir
@@ -141,13 +142,13 @@ func (p *powercap) dropStill(ctx context.Context) []meter.Refusal {
 	second := p.Read(nil)
 	var left []meter.Refusal
 	var domains []meter.Domain
-	var registers []*register
+	var registers []*sysfs.Register
 	for i, d := range p.domains {
 		if first[i].HasEnergy && second[i].HasEnergy && first[i].Energy != second[i].Energy {
 			domains, registers = append(domains, d), append(registers, p.registers[i])
 			continue
 		}
-		p.registers[i].file.Close()
+		p.registers[i].Close()
 		left = append(left, still(d))
 	}
 	p.domains, p.registers = domains, registers
@@ -180,7 +181,7 @@ func (p *powercap) Domains() []meter.Domain { return append([]meter.Domain(nil),
 func (p *powercap) Read(dst []meter.Reading) []meter.Reading {
 	for i, reg := range p.registers {
 		r := meter.Reading{Domain: i, Before: p.clock()}
-		v, err := reg.read()
+		v, err := readEnergy(reg)
 		r.After = p.clock()
 		if err == nil {
 			r.Energy, r.HasEnergy, r.Status = v, true, meter.StatusOK
@@ -196,7 +197,7 @@ func (p *powercap) Read(dst []meter.Reading) []meter.Reading {
 func (p *powercap) Close() error {
 	var errs []error
 	for _, r := range p.registers {
-		errs = append(errs, r.file.Close())
+		errs = append(errs, r.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -243,7 +244,7 @@ func scopeOf(name string) meter.Scope {
 
 // unreadable says in one clause why a register gives no value.
 func unreadable(path string, err error) string {
-	if denied(err) {
+	if sysfs.Denied(err) {
 		return "not readable: " + path + " is root's since CVE-2020-8694"
 	}
 	var pe *fs.PathError
@@ -256,7 +257,7 @@ func unreadable(path string, err error) string {
 // remedyPowercap is the exact command that makes the registers below top
 // readable: one for all of them, as they are all root's.
 func remedyPowercap(err error, top string) string {
-	if !denied(err) {
+	if !sysfs.Denied(err) {
 		return "none: the kernel lists the register but the processor does not answer for it"
 	}
 	all := filepath.Join(top, "intel-rapl*", "energy_uj")

@@ -100,14 +100,19 @@ func Number(path string) (int64, error) {
 	return v, nil
 }
 
-// Word reads the file at path without the white space around its text, "" if
-// it cannot be read.
-func Word(path string) string {
+// Text reads the file at path without the white space around its text.
+func Text(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return ""
+		return "", err
 	}
-	return strings.TrimSpace(string(b))
+	return strings.TrimSpace(string(b)), nil
+}
+
+// Word is Text, "" if the file cannot be read.
+func Word(path string) string {
+	text, _ := Text(path)
+	return text
 }
 
 var pci = regexp.MustCompile(`^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)

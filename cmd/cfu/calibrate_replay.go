@@ -103,7 +103,7 @@ func (f *calibrateFlags) measure(ctx context.Context, env environment, kinds []s
 	if err != nil {
 		return nil, err
 	}
-	profile := engine.ProfileFor(identity.Kind)
+	profile := identity.Profile()
 	if profile.NeedsSalt() {
 		fmt.Fprintf(env.stderr, "cfu calibrate: %s may answer a repeated prompt from its prefix cache: start it with prefix caching off\n", identity.Kind)
 	}

@@ -217,7 +217,7 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 	if err := s.chooseModel(&t.identity); err != nil {
 		return err
 	}
-	t.profile = engine.ProfileFor(t.identity.Kind)
+	t.profile = t.identity.Profile()
 	info := results.EngineInfo{
 		Batch: batch, EffectiveBatch: t.identity.EffectiveBatch, Kind: t.identity.Kind, Version: t.identity.Version,
 		Model: t.identity.Model, Command: engine.Redact(s.config.engineCmd), Unknown: t.identity.Unknown,

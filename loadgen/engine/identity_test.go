@@ -36,18 +36,20 @@ func fake(t *testing.T, answers map[string]string) string {
 	return srv.URL
 }
 
-// Answers as recorded from running servers, without the fields that nobody
-// reads; SGLang's are written after srt/entrypoints/http_server.py and
-// openai/protocol.py of 0.5.23 and internal_state.py, TensorRT-LLM's after
+// Answers as recorded from running servers, without most of the fields that
+// nobody reads; sglangRanks is sglangInfo0523 with the state of a second rank and
+// a lower limit than asked, as internal_state.py reports them, TensorRT-LLM's are after
 // serve/openai_server.py and openai_protocol.py of 2026.
 const (
-	llamaModels  = `{"models":[{"name":"smol"}],"object":"list","data":[{"id":"smol","object":"model","owned_by":"llamacpp","meta":{"n_ctx":2048,"n_ctx_train":8192}}]}`
-	llamaProps   = `{"default_generation_settings":{"params":{"seed":4294967295},"n_ctx":2048},"total_slots":4,"model_alias":"smol","build_info":"b6123-a1b2c3d"}`
-	vllmModels   = `{"object":"list","data":[{"id":"olmo2","owned_by":"vllm","parent":null,"max_model_len":2048},{"id":"adapter","owned_by":"vllm","parent":"olmo2"}]}`
-	vllmInfo     = `{"vllm_config":{"scheduler_config":{"max_num_batched_tokens":2048,"max_num_seqs":8}},"vllm_env":{}}`
-	sglangModels = `{"object":"list","data":[{"id":"qwen","owned_by":"sglang","root":"qwen","max_model_len":32768}]}`
-	sglangAnswer = `{"model_path":"qwen","api_key":"sk-1","max_running_requests":64,"context_length":null,"launch_command":"sglang.launch_server …","status":"ready","startup_time":31.5,` +
-		`"internal_states":[{"max_running_requests":64,"world_size":2,"effective_max_running_requests_per_dp":24,"last_gen_throughput":0.0},{"effective_max_running_requests_per_dp":24}],"version":"0.5.23","frontend":"python"}`
+	llamaModels    = `{"models":[{"name":"smol"}],"object":"list","data":[{"id":"smol","object":"model","owned_by":"llamacpp","meta":{"n_ctx":2048,"n_ctx_train":8192}}]}`
+	llamaProps     = `{"default_generation_settings":{"params":{"seed":4294967295},"n_ctx":2048},"total_slots":4,"model_alias":"smol","build_info":"b6123-a1b2c3d"}`
+	vllmModels     = `{"object":"list","data":[{"id":"olmo2","owned_by":"vllm","parent":null,"max_model_len":2048},{"id":"adapter","owned_by":"vllm","parent":"olmo2"}]}`
+	vllmInfo       = `{"vllm_config":{"scheduler_config":{"max_num_batched_tokens":2048,"max_num_seqs":8}},"vllm_env":{}}`
+	sglangModels   = `{"object":"list","data":[{"id":"olmo2-random","object":"model","created":1795563496,"owned_by":"sglang","root":"olmo2-random","parent":null,"max_model_len":4096}]}`
+	sglangInfo0523 = `{"model_path":"olmo2-random","context_length":null,"max_running_requests":4,"api_key":null,"status":"ready","max_total_num_tokens":16384,"max_req_input_len":4090,` +
+		`"internal_states":[{"max_running_requests":4,"world_size":1,"effective_max_running_requests_per_dp":4,"last_gen_throughput":0.0}],"version":"0.5.23","frontend":"python"}`
+	sglangRanks = `{"model_path":"olmo2-random","context_length":null,"max_running_requests":64,"status":"ready",` +
+		`"internal_states":[{"effective_max_running_requests_per_dp":24},{"effective_max_running_requests_per_dp":24}],"version":"0.5.23"}`
 	trtModels = `{"object":"list","data":[{"id":"TinyLlama","object":"model","created":1790000000,"owned_by":"tensorrt_llm"}]}`
 	trtInfo   = `{"disaggregated_params":null}`
 	// One family of each is enough to know whose metrics they are.
@@ -80,12 +82,15 @@ func TestIdentify(t *testing.T) {
 		{"vLLM whose /server_info fails, as where pip is missing",
 			map[string]string{"/v1/models": vllmModels, "/version": `{"version":"0.32.0"}`, "/server_info?config_format=json": "!500", "/metrics": vllmMetrics},
 			Identity{Kind: VLLM, Version: "0.32.0", Model: "olmo2", Models: []string{"olmo2", "adapter"}, ContextTokens: 2048, Unknown: []string{"effective_batch"}}},
+		{"SGLang",
+			map[string]string{"/v1/models": sglangModels, "/server_info": sglangInfo0523, "/metrics": sglangMetrics},
+			Identity{Kind: SGLang, Version: "0.5.23", Model: "olmo2-random", Models: []string{"olmo2-random"}, EffectiveBatch: 4, ContextTokens: 4096}},
 		{"SGLang: the limit that it works with, over its data-parallel ranks",
-			map[string]string{"/v1/models": sglangModels, "/server_info": sglangAnswer, "/metrics": sglangMetrics},
-			Identity{Kind: SGLang, Version: "0.5.23", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 48, ContextTokens: 32768}},
+			map[string]string{"/v1/models": sglangModels, "/server_info": sglangRanks, "/metrics": sglangMetrics},
+			Identity{Kind: SGLang, Version: "0.5.23", Model: "olmo2-random", Models: []string{"olmo2-random"}, EffectiveBatch: 48, ContextTokens: 4096}},
 		{"SGLang under the path's older name, without --enable-metrics",
-			map[string]string{"/v1/models": sglangModels, "/get_server_info": sglangAnswer},
-			Identity{Kind: SGLang, Version: "0.5.23", Model: "qwen", Models: []string{"qwen"}, EffectiveBatch: 48, ContextTokens: 32768, Unknown: []string{"metrics"}}},
+			map[string]string{"/v1/models": sglangModels, "/get_server_info": sglangInfo0523},
+			Identity{Kind: SGLang, Version: "0.5.23", Model: "olmo2-random", Models: []string{"olmo2-random"}, EffectiveBatch: 4, ContextTokens: 4096, Unknown: []string{"metrics"}}},
 		{"TensorRT-LLM, whose /metrics is not Prometheus's, before its first iteration",
 			map[string]string{"/v1/models": trtModels, "/version": `{"version":"1.2.0"}`, "/server_info": trtInfo, "/metrics": "!500", "/prometheus/metrics": "trtllm_prompt_cached_tokens_total 0\n"},
 			Identity{Kind: TensorRTLLM, Version: "1.2.0", Model: "TinyLlama", Models: []string{"TinyLlama"}, Unknown: []string{"effective_batch", "context_tokens"}}},

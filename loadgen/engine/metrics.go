@@ -96,6 +96,7 @@ var figures = []figure{
 	{"sglang:generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
 	{"sglang:num_retracted_requests_total", value, func(s *Sample) *float64 { return &s.Preemptions }, false},
 	{"sglang:cuda_graph_passes_total", value, func(s *Sample) *float64 { return &s.Steps }, false}, // by mode, "none" among them
+	{"sglang:inter_token_latency_seconds", sum, func(s *Sample) *float64 { return &s.DecodeTime }, false},
 	{"sglang:queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
 	{"sglang:num_requests_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
 
@@ -148,6 +149,13 @@ func parseMetrics(text []byte) (Sample, error) {
 		if !math.IsNaN(s.CachedTokens) {
 			s.PromptTokens += s.CachedTokens
 		}
+	}
+	// SGLang times all stages of a request in one family.
+	if family, ok := families["sglang:per_stage_req_latency_seconds"]; ok {
+		family.Metric = slices.DeleteFunc(family.Metric, func(m *dto.Metric) bool {
+			return label(m, "stage") != "prefill_forward"
+		})
+		s.PrefillTime = figure{part: sum}.read(family)
 	}
 	return s, nil
 }

@@ -17,9 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// TestRecordedMetrics reads what servers say. Those of vLLM and llama.cpp were
-// recorded from running servers, SGLang's from its own collectors without a
-// server, and TensorRT-LLM's is written after its collector: each file says which.
+// TestRecordedMetrics reads what servers say. Those of vLLM, llama.cpp and SGLang
+// were recorded from running servers, SGLang's with several ranks from its own
+// collectors without a server, and TensorRT-LLM's is written after its collector:
+// each file says which.
 func TestRecordedMetrics(t *testing.T) {
 	n := math.NaN()
 	for _, tt := range []struct {
@@ -33,7 +34,10 @@ func TestRecordedMetrics(t *testing.T) {
 		{"llama.cpp, two of three requests in its slots; cached prompt tokens are counted apart", "llamacpp-metrics.txt", Sample{
 			Running: 2, Waiting: 1, CacheUsage: n, PromptTokens: 37 + 11, CachedTokens: 11, OutputTokens: 16,
 			Preemptions: n, Steps: 37, PrefillTime: 0.342182, DecodeTime: 0.285541, QueueTime: n, Finished: n}},
-		{"SGLang: tensor-parallel ranks repeat their scheduler, data-parallel ones add to it, priorities are parts of a total", "sglang-metrics.txt", Sample{
+		{"SGLang 0.5.23 with four requests running, none retracted so far", "sglang-0.5.23-metrics.txt", Sample{
+			Running: 4, Waiting: 0, CacheUsage: 0.04, PromptTokens: 16 + 165, CachedTokens: 45, OutputTokens: 8 + 124,
+			Preemptions: n, Steps: 8 + 189, PrefillTime: 0.41998877399237244, DecodeTime: 19.82715502695646, QueueTime: 2.855295142002433, Finished: 1 + 4}},
+		{"SGLang: tensor-parallel ranks repeat their scheduler, data-parallel ones add to it, priorities are parts of a total", "sglang-ranks-metrics.txt", Sample{
 			Running: 3 + 4, Waiting: 1 + 2, CacheUsage: 0.375, PromptTokens: 600, CachedTokens: 48 + 16, OutputTokens: 128 + 32,
 			Preemptions: 2 + 1, Steps: 7 + 2 + 9 + 3, PrefillTime: n, DecodeTime: n, QueueTime: 0.75 + 0.75, Finished: 3}},
 		{"TensorRT-LLM", "trtllm-metrics.txt", Sample{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,7 +40,7 @@ var profiles = map[string]Profile{
 	// a chunk is not a token.
 	VLLM: {Kind: VLLM, Settle: vllmSettle, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
-	SGLang: {Kind: SGLang, metrics: "/metrics", salt: true, reset: "/flush_cache",
+	SGLang: {Kind: SGLang, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/flush_cache",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
 	// TensorRT-LLM refuses fields that it does not know, and its /metrics is JSON
 	// that empties a queue, not Prometheus.
@@ -54,6 +55,24 @@ func ProfileFor(kind string) Profile {
 		return p
 	}
 	return profiles[OpenAI]
+}
+
+// sglangSalt is SGLang's first release whose scheduler keeps cache_salts apart;
+// those before accept the field and pay it no heed.
+var sglangSalt = []int{0, 5, 11}
+
+// Profile returns the profile of this server: its kind's, but without a
+// SaltField that its version ignores or may ignore.
+func (id Identity) Profile() Profile {
+	p := ProfileFor(id.Kind)
+	if id.Kind == SGLang {
+		v := make([]int, 3)
+		_, err := fmt.Sscanf(id.Version, "%d.%d.%d", &v[0], &v[1], &v[2])
+		if err != nil || slices.Compare(v, sglangSalt) < 0 {
+			p.SaltField = ""
+		}
+	}
+	return p
 }
 
 // ExtraBody lists the fields to add to each request. The caller may change it.

@@ -23,7 +23,7 @@ func TestProfiles(t *testing.T) {
 	}{
 		{"llama.cpp computes every prompt in full when told so, and needs no salt", LlamaCpp, map[string]any{"cache_prompt": false}, false, ""},
 		{"vLLM keeps runs apart by a field", VLLM, usage, true, "cache_salt"},
-		{"SGLang by the prompt", SGLang, usage, true, ""},
+		{"SGLang, too", SGLang, usage, true, "cache_salt"},
 		{"TensorRT-LLM would refuse a field that it does not know", TensorRTLLM, map[string]any{}, true, ""},
 		{"what is not known gets nothing that it might refuse", OpenAI, map[string]any{}, true, ""},
 		{"a kind that nobody has heard of is treated as OpenAI", "brand-new", map[string]any{}, true, ""},
@@ -49,6 +49,27 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// A salt that is not heeded would let one run's prompts be served from the cache
+// of another's.
+func TestSaltFieldByVersion(t *testing.T) {
+	for _, tt := range []struct{ name, kind, version, want string }{
+		{"SGLang that keeps salts apart", SGLang, "0.5.23", "cache_salt"},
+		{"the first that does", SGLang, "0.5.11", "cache_salt"},
+		{"a later series", SGLang, "0.6.0rc1", "cache_salt"},
+		{"the last that accepts the field and ignores it", SGLang, "0.5.10.post1", ""},
+		{"a version that is not told", SGLang, "", ""},
+		{"a version that is no number", SGLang, "main", ""},
+		{"vLLM of any version", VLLM, "", "cache_salt"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := Identity{Kind: tt.kind, Version: tt.version}.Profile()
+			if p.SaltField != tt.want || !p.NeedsSalt() {
+				t.Errorf("%s %q: salt field %q, needs one %v, want %q and true", tt.kind, tt.version, p.SaltField, p.NeedsSalt(), tt.want)
+			}
+		})
+	}
+}
+
 func TestResetPrefixCache(t *testing.T) {
 	for _, tt := range []struct {
 		name, kind, path string
@@ -60,8 +81,8 @@ func TestResetPrefixCache(t *testing.T) {
 		{"vLLM", VLLM, "/reset_prefix_cache", 200, `{"success":true}`, nil, ""},
 		{"vLLM that is busy", VLLM, "/reset_prefix_cache", 200, `{"success":false}`, nil, "still running"},
 		{"vLLM without development mode", VLLM, "/reset_prefix_cache", 404, `{"detail":"Not Found"}`, ErrNoReset, "no way"},
-		{"SGLang", SGLang, "/flush_cache", 200, "Cache flushed.\n", nil, ""},
-		{"SGLang that is busy", SGLang, "/flush_cache", 400, "not flushed\n", nil, "HTTP 400"},
+		{"SGLang", SGLang, "/flush_cache", 200, "Cache flushed.\nPlease check backend logs for more details. (When there are running or waiting requests, the operation will not be performed.)\n", nil, ""},
+		{"SGLang that is busy", SGLang, "/flush_cache", 400, "Flush cache failed.\n", nil, "HTTP 400"},
 		{"llama.cpp has no such thing, and needs none", LlamaCpp, "", 0, "", ErrNoReset, "no way"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

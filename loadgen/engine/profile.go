@@ -40,7 +40,9 @@ var profiles = map[string]Profile{
 	// a chunk is not a token.
 	VLLM: {Kind: VLLM, Settle: vllmSettle, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
-	SGLang: {Kind: SGLang, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/flush_cache",
+	// SGLang's scheduler may not be done with a request when its last token is
+	// out, and flushes only when idle: it is given 2 s to become so.
+	SGLang: {Kind: SGLang, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/flush_cache?timeout=2",
 		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
 	// TensorRT-LLM refuses fields that it does not know, and its /metrics is JSON
 	// that empties a queue, not Prometheus.

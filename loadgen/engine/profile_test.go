@@ -81,14 +81,14 @@ func TestResetPrefixCache(t *testing.T) {
 		{"vLLM", VLLM, "/reset_prefix_cache", 200, `{"success":true}`, nil, ""},
 		{"vLLM that is busy", VLLM, "/reset_prefix_cache", 200, `{"success":false}`, nil, "still running"},
 		{"vLLM without development mode", VLLM, "/reset_prefix_cache", 404, `{"detail":"Not Found"}`, ErrNoReset, "no way"},
-		{"SGLang", SGLang, "/flush_cache", 200, "Cache flushed.\nPlease check backend logs for more details. (When there are running or waiting requests, the operation will not be performed.)\n", nil, ""},
-		{"SGLang that is busy", SGLang, "/flush_cache", 400, "Flush cache failed.\n", nil, "HTTP 400"},
+		{"SGLang", SGLang, "/flush_cache?timeout=2", 200, "Cache flushed.\nPlease check backend logs for more details. (When there are running or waiting requests, the operation will not be performed.)\n", nil, ""},
+		{"SGLang that is busy", SGLang, "/flush_cache?timeout=2", 400, "Flush cache failed.\n", nil, "HTTP 400"},
 		{"llama.cpp has no such thing, and needs none", LlamaCpp, "", 0, "", ErrNoReset, "no way"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			asked := false
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				asked = r.Method == http.MethodPost && r.URL.Path == tt.path
+				asked = r.Method == http.MethodPost && r.URL.RequestURI() == tt.path
 				w.WriteHeader(tt.status)
 				io.WriteString(w, tt.answer)
 			}))

@@ -59,8 +59,8 @@ func ProfileFor(kind string) Profile {
 	return profiles[OpenAI]
 }
 
-// sglangSalt is SGLang's first release whose scheduler keeps cache_salts apart;
-// those before accept the field and pay it no heed.
+// sglangSalt is SGLang's first release whose scheduler keeps cache_salts apart
+// (its pull request 23300); those before accept the field and pay it no heed.
 var sglangSalt = []int{0, 5, 11}
 
 // Profile returns the profile of this server: its kind's, but without a

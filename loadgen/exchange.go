@@ -175,6 +175,10 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("request without an exchange")
 	}
 	x.sentPath = req.URL.Path
+	// HTTP/1.1 keeps connections and nobody caches a POST: go-openai's words to
+	// that end only cost the client and the server time.
+	delete(req.Header, "Connection")
+	delete(req.Header, "Cache-Control")
 	if err := splice(req, d.client.fieldsFor(x.record.TargetOutputTokens)); err != nil {
 		return nil, err
 	}

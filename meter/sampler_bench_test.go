@@ -15,8 +15,22 @@ import (
 // and of the whole process as a share of one core, and the lateness of reads,
 // with the polls of one source right after those of the other, as they are, and
 // spread over the period. The simulated read takes no time: a driver's calls come
-// on top.
+// on top. The floor is a process that does no more than wake up every 20 ms.
 func BenchmarkSampler(b *testing.B) {
+	b.Run("floor", func(b *testing.B) {
+		var process, elapsed time.Duration
+		for b.Loop() {
+			tick := time.NewTicker(20 * time.Millisecond)
+			before, start := processTime(b), time.Now()
+			for range 250 {
+				<-tick.C
+			}
+			process += processTime(b) - before
+			elapsed += time.Since(start)
+			tick.Stop()
+		}
+		b.ReportMetric(100*process.Seconds()/elapsed.Seconds(), "%core-process")
+	})
 	b.Run("together", func(b *testing.B) { benchmarkSampler(b, 50*time.Microsecond) })
 	b.Run("spread", func(b *testing.B) { benchmarkSampler(b, 2500*time.Microsecond) })
 }

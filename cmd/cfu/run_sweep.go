@@ -260,7 +260,8 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 
 // awaitEndpoint waits for a server that is said to run already: not for long.
 func (s *sweep) awaitEndpoint(ctx context.Context, t target) error {
-	ctx, cancel := context.WithTimeout(ctx, min(s.config.ready, 3*time.Second))
+	limit := min(s.config.ready, 3*time.Second)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not ready within %v", limit))
 	defer cancel()
 	return engine.WaitReady(ctx, t.http, t.url, s.apiKey)
 }

@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// A counter and the integral of its gauge that differ by more than warnRatio
-// are reported; by more than refuseRatio, one of them measures something else
+// A counter and the integral of its gauge that differ by more than warnRatio,
+// beyond what the times of the reads leave open, are reported; by more than refuseRatio, one of them measures something else
 // and the counter is not used.
 const (
 	warnRatio   = 0.05
@@ -209,10 +209,22 @@ func (c *Calibration) hold(trace []Reading) {
 		return
 	}
 	c.CounterToPower = counted / seen
-	switch off := math.Abs(c.CounterToPower - 1); {
-	case off > refuseRatio:
+	// An update came between the read that shows it and the one before, and no
+	// longer ago than the next one takes: so much of the time at both ends may be
+	// out of step.
+	open := func(i int) time.Duration {
+		gap := both[i].At() - both[i-1].At()
+		if c.UpdatePeriod > 0 {
+			gap = min(gap, c.UpdatePeriod)
+		}
+		return gap
+	}
+	slack := (open(first) + open(last)).Seconds() / (both[last].At() - both[first].At()).Seconds()
+	off := math.Abs(c.CounterToPower - 1)
+	switch beyond := off - slack; {
+	case beyond > refuseRatio:
 		c.Refused = fmt.Sprintf("counter and power gauge disagree: %.3g J counted, %.3g J integrated", counted, seen)
-	case off > warnRatio:
+	case beyond > warnRatio:
 		c.warn("counter and power gauge differ by %.0f %%: %.3g J counted, %.3g J integrated", 100*off, counted, seen)
 	}
 }

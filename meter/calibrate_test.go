@@ -191,3 +191,52 @@ func TestCalibratedSource(t *testing.T) {
 		t.Errorf("with every domain refused: %v, %d refusals; want no source and 3", got, len(left))
 	}
 }
+
+// A host that is too busy to read the counter when it publishes sees the first
+// update late, and the counter seems to have counted more than the gauge: what
+// the times of the reads leave open is no disagreement, and what they do not is.
+func TestCalibrationOnABusyHost(t *testing.T) {
+	for _, tt := range []struct {
+		does    string
+		by      float64
+		warning string
+	}{
+		{"a late read of a good counter is no warning", 1, ""},
+		{"a gauge far off is one in spite of it", 1.4, "differ by"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			clock := meter.NewClock(time.Now())
+			began, late := clock(), true
+			g := &gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 400 * meter.Watt, fault: func(r *meter.Reading) {
+				r.Power = meter.Power(float64(r.Power) * tt.by)
+			}}
+			// A calibration waits 20 times as long as a call took: the first update
+			// that it sees is that of 2 s, at 2.095 s.
+			pausing := &pausingSource{gpu: g, pause: func() {
+				if late && clock()-began > 90*time.Millisecond {
+					late = false
+					time.Sleep(95430 * time.Microsecond)
+				}
+			}}
+			c := calibrate(t, clock, pausing, 3*time.Second)
+			warnings := strings.Join(c.Warnings, "; ")
+			if tt.warning == "" && warnings != "" || !strings.Contains(warnings, tt.warning) || c.Refused != "" {
+				t.Errorf("%s: ratio %.3f, warnings %q, refused %q; want warning %q", tt.does, c.CounterToPower, warnings, c.Refused, tt.warning)
+			}
+			if tt.by == 1 && c.CounterToPower < 1.05 {
+				t.Errorf("%s: got ratio %.3f: want the late read to show in it", tt.does, c.CounterToPower)
+			}
+		})
+	}
+}
+
+// pausingSource is a GPU after each read of which something happens.
+type pausingSource struct {
+	*gpu
+	pause func()
+}
+
+func (p *pausingSource) Read(dst []meter.Reading) []meter.Reading {
+	defer p.pause()
+	return p.gpu.Read(dst)
+}

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -59,16 +60,12 @@ func (p trialPlan) limit() int { return p.looks[len(p.looks)-1] }
 // decide is the verdict after n requests, over of which missed the SLO:
 // Undecided between looks.
 func (p trialPlan) decide(n, over int) Verdict {
-	for _, look := range p.looks {
-		if look != n {
-			continue
-		}
-		if n >= p.passFrom && Decide(p.percentile, p.pass, n, over) == Passes {
-			return Passes
-		}
-		if Decide(p.percentile, p.fails, n, over) == Fails {
-			return Fails
-		}
+	switch {
+	case !slices.Contains(p.looks, n):
+	case n >= p.passFrom && Decide(p.percentile, p.pass, n, over) == Passes:
+		return Passes
+	case Decide(p.percentile, p.fails, n, over) == Fails:
+		return Fails
 	}
 	return Undecided
 }

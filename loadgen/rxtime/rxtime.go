@@ -21,9 +21,6 @@ type Conn struct {
 // connection does not allow it, reads work as before and have no lag.
 func Wrap(c net.Conn) *Conn { return &Conn{Conn: c, stamps: newStamps(c)} }
 
-// Stamped reports whether the kernel was asked for stamps.
-func (c *Conn) Stamped() bool { return c.stamps != nil }
-
 // Lag is how long the last bytes of the latest read had been in the kernel
 // when it returned: now less the lag is when they arrived. It is 0 where that
 // is not known. Segments that the kernel joins before they are read have the

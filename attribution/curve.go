@@ -10,7 +10,7 @@ import (
 )
 
 // Unbounded is the upper bound of an energy of which no upper bound is known.
-const Unbounded meter.Energy = math.MaxInt64
+const Unbounded = meter.Unbounded
 
 // Curve is the cumulative energy E(t) of one domain, with a hard bracket
 // around it. It is immutable once made.

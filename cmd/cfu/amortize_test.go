@@ -15,7 +15,9 @@ import (
 	"cfubench/attribution/lca"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 )
 
 // amortizedRun writes a run folder of one cell: 4 requests, one of them failed,
@@ -23,25 +25,25 @@ import (
 func amortizedRun(t *testing.T, kind meter.Kind) string {
 	t.Helper()
 	dir := t.TempDir()
-	cell := results.Cell{
+	cell := runfolder.Cell{
 		ID: "b2-c2-r1", Batch: 2, Concurrency: 2, Repeat: 1, Complete: true,
 		Window: attribution.Window{Start: time.Second, End: 11 * time.Second}, Requests: 4, Errors: 1,
 	}
-	run := results.Run{
-		Cells:  []results.Cell{cell},
-		Engine: []results.EngineInfo{{Batch: 2, Kind: "vllm", Model: "allenai/OLMo-2-1124-7B-Instruct"}},
-		Domains: []results.DomainInfo{
+	run := runfolder.Run{
+		Cells:  []runfolder.Cell{cell},
+		Engine: []runfolder.EngineInfo{{Batch: 2, Kind: "vllm", Model: "allenai/OLMo-2-1124-7B-Instruct"}},
+		Domains: []runfolder.DomainInfo{
 			{Name: "gpu0", Kind: kind, Scope: meter.ScopeGPU}, {Name: "gpu1", Kind: kind, Scope: meter.ScopeGPU},
 		},
 	}
-	folder := results.CellDir(dir, cell.ID)
+	folder := runfolder.CellDir(dir, cell.ID)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := results.WriteRun(dir, run); err != nil {
+	if err := runfolder.WriteRun(dir, run); err != nil {
 		t.Fatal(err)
 	}
-	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
+	requests, err := runfolder.Requests().Create(filepath.Join(folder, runfolder.RequestsFile), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func amortizedRun(t *testing.T, kind meter.Kind) string {
 	if err := requests.Close(); err != nil {
 		t.Fatal(err)
 	}
-	energy, err := results.NewEnergyWriter(filepath.Join(folder, results.EnergyFile), nil)
+	energy, err := runfolder.Energies().Create(filepath.Join(folder, runfolder.EnergyFile), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ func TestAmortizeRun(t *testing.T) {
 		t.Errorf("doubts about a counter and the inventory's own model: %s", stderr)
 	}
 
-	footprint, meta, err := results.ReadFootprint(filepath.Join(dir, results.FootprintFile))
+	footprint, meta, err := runfolder.Footprints().Read(filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +164,7 @@ func TestFootprintIsReproducible(t *testing.T) {
 			t.Fatalf("exit %d: %s", code, stderr)
 		}
 		var err error
-		if files[i], err = os.ReadFile(filepath.Join(dir, results.FootprintFile)); err != nil {
+		if files[i], err = os.ReadFile(filepath.Join(dir, runfolder.FootprintFile)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,7 +191,7 @@ func TestModelledEnergyShowsEverywhere(t *testing.T) {
 	if !strings.Contains(stderr, "the energy is a model") {
 		t.Errorf("stderr does not say model: %s", stderr)
 	}
-	rows, _, err := results.ReadFootprint(filepath.Join(dir, results.FootprintFile))
+	rows, _, err := runfolder.Footprints().Read(filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,12 +217,12 @@ func TestBesidePublished(t *testing.T) {
 	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--beside", "OLMo 2 7B"); code != 1 || !strings.Contains(stderr, "no cell at a request rate") {
 		t.Errorf("closed loop only: exit %d, %s; want a refusal", code, stderr)
 	}
-	run, err := results.ReadRun(dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run.Cells[0].Concurrency, run.Cells[0].Rate = 0, 8
-	if err := results.WriteRun(dir, run); err != nil {
+	if err := runfolder.WriteRun(dir, run); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--beside", "OLMo 2 7B", "--csv")
@@ -238,7 +240,7 @@ func TestBesidePublished(t *testing.T) {
 // A run without anything to amortize is an error that says why.
 func TestAmortizeNothing(t *testing.T) {
 	dir := amortizedRun(t, meter.KindCounter)
-	if err := os.Remove(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile)); err != nil {
+	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)); err != nil {
 		t.Fatal(err)
 	}
 	code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir)

@@ -16,7 +16,9 @@ import (
 	"cfubench/attribution/shapley"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 )
 
 // writeRun writes the raw tables of a run of one cell: eight requests over a
@@ -25,14 +27,14 @@ func writeRun(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	const ms = time.Millisecond
-	cell := results.Cell{ID: "b2-c2-r1", Batch: 2, Concurrency: 2, Repeat: 1, Requests: 8, Complete: true,
+	cell := runfolder.Cell{ID: "b2-c2-r1", Batch: 2, Concurrency: 2, Repeat: 1, Requests: 8, Complete: true,
 		IdleBefore: attribution.Window{Start: 0, End: 900 * ms}, Window: attribution.Window{Start: 1000 * ms, End: 3000 * ms},
 		IdleAfter: attribution.Window{Start: 3100 * ms, End: 3900 * ms}}
-	run := results.Run{Cfu: "test", Cells: []results.Cell{cell}, Engine: []results.EngineInfo{{Batch: 2, EffectiveBatch: 2, Kind: "test", Model: "m"}}}
-	if err := results.WriteRun(dir, run); err != nil {
+	run := runfolder.Run{Cfu: "test", Cells: []runfolder.Cell{cell}, Engine: []runfolder.EngineInfo{{Batch: 2, EffectiveBatch: 2, Kind: "test", Model: "m"}}}
+	if err := runfolder.WriteRun(dir, run); err != nil {
 		t.Fatal(err)
 	}
-	folder := results.CellDir(dir, cell.ID)
+	folder := runfolder.CellDir(dir, cell.ID)
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,7 @@ func writeRun(t *testing.T) string {
 		}
 		records = append(records, r)
 	}
-	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), map[string]string{"model": "m"})
+	requests, err := runfolder.Requests().Create(filepath.Join(folder, runfolder.RequestsFile), map[string]string{"model": "m"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,7 @@ func writeRun(t *testing.T) string {
 		{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindCounter, Scope: meter.ScopeGPU, UpdatePeriod: 20 * ms, Quantum: meter.Millijoule, Limit: 300 * meter.Watt},
 		{Name: "grace0", Device: "hwmon1", Source: "hwmon", Kind: meter.KindPower, Scope: meter.ScopeGrace, UpdatePeriod: 50 * ms},
 	}
-	table, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), domains, nil)
+	table, err := runfolder.NewReadingsWriter(filepath.Join(folder, runfolder.ReadingsFile), domains, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +88,7 @@ func writeRun(t *testing.T) string {
 // difference in the metadata, find that in the raw readings, and run it again.
 func TestAttributeClosesAndRepeats(t *testing.T) {
 	dir := writeRun(t)
-	table := filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile)
+	table := filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)
 	model := shapley.File{Schema: 1, Engine: "test", Model: "other", Features: attribution.Features, Coefficients: []float64{0.01, 4, 3, 8, 0}}
 	text, err := model.Encode()
 	if err != nil {
@@ -111,7 +113,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	if want := "the calibration was measured on other"; !strings.Contains(stderr, want) {
 		t.Errorf("got stderr %q, want a warning that says %q", stderr, want)
 	}
-	shares, meta, err := results.ReadEnergy(table)
+	shares, meta, err := runfolder.Energies().Read(table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	}
 	for key, sum := range sums {
 		_, domain, _ := strings.Cut(key, ".")
-		want, err := strconv.ParseInt(meta[results.MetaCounter+domain], 10, 64)
+		want, err := strconv.ParseInt(meta[runfolder.MetaCounter+domain], 10, 64)
 		if err != nil {
 			t.Fatalf("metadata of %s: %v", domain, err)
 		}
@@ -136,7 +138,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 			t.Errorf("%s: rows sum to %d µJ, want the counter's difference of %d", key, sum, want)
 		}
 	}
-	readings, err := results.ReadReadings(filepath.Join(filepath.Dir(table), results.ReadingsFile))
+	readings, err := runfolder.ReadReadings(filepath.Join(filepath.Dir(table), runfolder.ReadingsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +150,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 		}
 		return v
 	}
-	if got, want := meta[results.MetaCounter+"gpu0"], strconv.FormatInt(int64(held(3*time.Second)-held(time.Second)), 10); got != want {
+	if got, want := meta[runfolder.MetaCounter+"gpu0"], strconv.FormatInt(int64(held(3*time.Second)-held(time.Second)), 10); got != want {
 		t.Errorf("counter difference in the metadata: got %s µJ, want the raw readings' %s", got, want)
 	}
 	if got := meta["model"]; got != "m" {
@@ -186,7 +188,7 @@ func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 	if code, _, stderr := cfuCommand(t, "attribute", dir, "--convention", "equal"); code != 0 {
 		t.Fatalf("got exit %d, want 0: %s", code, stderr)
 	}
-	shares, _, err := results.ReadEnergy(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile))
+	shares, _, err := runfolder.Energies().Read(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +224,7 @@ func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 		if row.scope == meter.ScopeHBM {
 			domains[1].Parent, domains[1].Device = "gpu0", "GPU-1"
 		}
-		table, err := results.NewReadingsWriter(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.ReadingsFile), domains, nil)
+		table, err := runfolder.NewReadingsWriter(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.ReadingsFile), domains, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +263,7 @@ func TestAttributePrintsCrossChecks(t *testing.T) {
 		{500 * meter.Watt, "b2-c2-r1 cross-check node: 1000.000 J, of which gpu0 + gpu1 800.000 J (80 %)", false},
 		{300 * meter.Watt, "b2-c2-r1 cross-check node: 600.000 J, of which gpu0 + gpu1 800.000 J (133 %)", true},
 	} {
-		table, err := results.NewReadingsWriter(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.ReadingsFile), domains, nil)
+		table, err := runfolder.NewReadingsWriter(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.ReadingsFile), domains, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

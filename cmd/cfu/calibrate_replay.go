@@ -19,7 +19,7 @@ import (
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/meter/cputime"
-	"cfubench/results"
+	"cfubench/results/derivation"
 )
 
 // Kinds of arrivals of a group.
@@ -192,7 +192,7 @@ func (r *replayer) keepWhole(group *shapley.Group, run replayed, repeats int) er
 	curve, _ := attribution.NewCurve(r.source.Domains()[0], run.readings)
 	reqs := make([]attribution.Request, len(run.records))
 	for i, rec := range run.records {
-		reqs[i] = results.AttributionRequest(rec)
+		reqs[i] = derivation.AttributionRequest(rec)
 	}
 	for _, c := range r.conventions {
 		result, err := attribution.Attribute(c, reqs, curve, attribution.Window{Start: run.start, End: run.end}, attribution.Idle{})

@@ -5,10 +5,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/stats"
 	"cfubench/loadgen"
-	"cfubench/results"
 	"cfubench/results/comparison"
-	"cfubench/results/stats"
+	"cfubench/results/summary"
 )
 
 const compareHelp = `Compares two or more runs, load points or cells with the first: a difference with
@@ -85,8 +85,8 @@ func (f *compareFlags) run(_ context.Context, env environment, operands []string
 
 // summaryOptions are the options of a summary with the SLO of a flag, "" for
 // the run's own.
-func summaryOptions(slo string) (results.Options, error) {
-	o := results.Options{Limits: results.DefaultLimits()}
+func summaryOptions(slo string) (summary.Options, error) {
+	o := summary.Options{Limits: summary.DefaultLimits()}
 	if slo == "" {
 		return o, nil
 	}

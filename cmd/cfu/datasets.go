@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/datasets"
+	"cfubench/results/sweep"
 )
 
 const datasetsHelp = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
@@ -119,7 +120,7 @@ func (f *datasetsFlags) check(fs *pflag.FlagSet, operands []string) (verb, spec 
 		return "", "", usagef("--select %s goes by token counts: give --tokenizer endpoint:URL, tiktoken:NAME or words", o.Select)
 	}
 	if f.tokenizer != "" {
-		if o.Tokenizer, err = openTokenizer(f.tokenizer, nil); err != nil {
+		if o.Tokenizer, err = sweep.OpenTokenizer(f.tokenizer); err != nil {
 			return "", "", usageError{err}
 		}
 		if o.Tokenizer == nil {

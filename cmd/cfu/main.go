@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,7 +71,7 @@ func Main(ctx context.Context, env environment, args []string) int {
 			return 0
 		}
 		fmt.Fprintf(env.stderr, "cfu %s: %v\n", c.name, err)
-		if ue := (usageError{}); errors.As(err, &ue) {
+		if isUsage(err) {
 			fmt.Fprintf(env.stderr, "run 'cfu %s --help' for its flags\n", c.name)
 			return 2
 		}

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"cfubench/attribution"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -134,12 +136,12 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 		t.Fatalf("interrupted: got exit %d, want 1:\n%s", code, stderr)
 	}
 	// As if it had asked the same server.
-	run, err := results.ReadRun(incomplete)
+	run, err := runfolder.ReadRun(incomplete)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run.Config["endpoint"] = quickly.URL
-	if err := results.WriteRun(incomplete, run); err != nil {
+	if err := runfolder.WriteRun(incomplete, run); err != nil {
 		t.Fatal(err)
 	}
 
@@ -166,7 +168,7 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 			if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, row.want) {
 				t.Errorf("got %q, want one line with %q", stderr, row.want)
 			}
-			if _, err := os.Stat(filepath.Join(out, results.RunFile)); !os.IsNotExist(err) {
+			if _, err := os.Stat(filepath.Join(out, runfolder.RunFile)); !os.IsNotExist(err) {
 				t.Errorf("run.json of a merge that failed: got %v, want none", err)
 			}
 		})
@@ -177,7 +179,7 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 		if !strings.Contains(stderr, "shards 1 and 2 both metered: the readings of shard 1 are kept") {
 			t.Errorf("got %q, want which readings are kept", stderr)
 		}
-		if code != 1 || !strings.Contains(errorLine(t, stderr), "("+results.ReasonNotCovered+")") {
+		if code != 1 || !strings.Contains(errorLine(t, stderr), "("+summary.ReasonNotCovered+")") {
 			t.Errorf("got exit %d and %q, want 1: nobody metered while the second shard sent", code, stderr)
 		}
 		code, _, stderr = cfu(t, t.Context(), nil, "merge", "--out", out, first, second)
@@ -211,9 +213,9 @@ func TestAShardThatFailsEndsTheOthers(t *testing.T) {
 // is said once.
 func TestJoinedWarnings(t *testing.T) {
 	shards := []shard{
-		{index: 1, run: results.Run{Warnings: []string{"lowered", "starved"}, Host: results.Host{CPU: "one", Cores: 8, Memory: 1}}},
-		{index: 2, run: results.Run{Warnings: []string{"lowered", "late", "late"}, Host: results.Host{CPU: "one", Cores: 8, Memory: 2}}},
-		{index: 3, run: results.Run{Warnings: []string{"lowered"}, Host: results.Host{OS: "linux", Kernel: "6", CPU: "other", Cores: 4}}},
+		{index: 1, run: runfolder.Run{Warnings: []string{"lowered", "starved"}, Host: runfolder.Host{CPU: "one", Cores: 8, Memory: 1}}},
+		{index: 2, run: runfolder.Run{Warnings: []string{"lowered", "late", "late"}, Host: runfolder.Host{CPU: "one", Cores: 8, Memory: 2}}},
+		{index: 3, run: runfolder.Run{Warnings: []string{"lowered"}, Host: runfolder.Host{OS: "linux", Kernel: "6", CPU: "other", Cores: 4}}},
 	}
 	want := []string{"lowered", "shard 1: starved", "shard 2: late", "shard 3 ran on another kind of host than shard 1: other, 4 cores, linux 6"}
 	if got := joinedWarnings(shards); !slices.Equal(got, want) {

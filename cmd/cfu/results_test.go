@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"cfubench/attribution"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 	"cfubench/results/simulated"
 )
 
@@ -49,7 +51,7 @@ func TestReportCommand(t *testing.T) {
 	if err != nil || !bytes.Contains(page, []byte("Power over time")) {
 		t.Errorf("report.html: %v; want the power traces in it", err)
 	}
-	if _, err := results.ReadSummary(out); err != nil {
+	if _, err := summary.ReadSummary(out); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"cfubench/loadgen"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 )
 
 // TestOpenLoop holds the due times of the tables against the law that was
@@ -262,7 +264,7 @@ func TestMaxInFlightHoldsBackAndSaysSo(t *testing.T) {
 		t.Errorf("got %d requests flagged %s, want the 4 that found no room", held, loadgen.FlagHeld)
 	}
 	mustFinish(t, code, stderr)
-	summary, err := results.Summarize(out)
+	summary, err := summary.Summarize(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +297,7 @@ func TestStopRules(t *testing.T) {
 			} else if line := errorLine(t, stderr); code != 1 || !strings.Contains(line, row.invalid) {
 				t.Errorf("got exit %d and %q, want 1 and %q", code, line, row.invalid)
 			}
-			run, err := results.ReadRun(out)
+			run, err := runfolder.ReadRun(out)
 			if err != nil {
 				t.Fatal(err)
 			}

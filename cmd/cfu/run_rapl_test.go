@@ -8,7 +8,9 @@ import (
 	"cfubench/attribution"
 	"cfubench/meter"
 	"cfubench/meter/rapl/powercaptest"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 )
 
 // TestRunWithRAPL meters a powercap tree whose registers count a known power:
@@ -39,7 +41,7 @@ func TestRunWithRAPL(t *testing.T) {
 		t.Errorf("the summary does not call counted joules measured:\n%s", stdout)
 	}
 	for _, c := range run.Cells {
-		readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, c.ID), results.ReadingsFile))
+		readings, err := runfolder.ReadReadings(filepath.Join(runfolder.CellDir(out, c.ID), runfolder.ReadingsFile))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,9 @@ import (
 	"syscall"
 	"testing"
 
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 )
 
 // TestAFailureIsSaidOnce: an engine that ends in mid-run is the reason on
@@ -27,7 +29,7 @@ func TestAFailureIsSaidOnce(t *testing.T) {
 	p := start(t, nil, "run", "--engine-cmd", "burn-engine "+marker+" {batch} {port}", "--dataset", "jsonl:"+trace, "--num-requests", "512",
 		"--concurrency", "2", "--warmup", "0", "--idle", "0s", "--certify=false", "--report=false", "--out", out)
 	eventually(t, "row", func() bool {
-		rows, _, err := results.ReadRequests(filepath.Join(results.CellDir(out, "b1-c2-r1"), results.RequestsFile))
+		rows, _, err := runfolder.Requests().Read(filepath.Join(runfolder.CellDir(out, "b1-c2-r1"), runfolder.RequestsFile))
 		return err == nil && len(rows) > 0
 	})
 	if err := exec.Command("pkill", "-KILL", "-f", "^burn-engine "+marker).Run(); err != nil {

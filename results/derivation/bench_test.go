@@ -10,7 +10,9 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 )
 
 // BenchmarkAttributeTables attributes one cell of N requests and a tenth as
@@ -21,18 +23,18 @@ func BenchmarkAttributeTables(b *testing.B) {
 		b.Run(fmt.Sprintf("requests=%d", n), func(b *testing.B) {
 			dir := b.TempDir()
 			cell := writeLoad(b, dir, n)
-			folder := results.CellDir(dir, cell.ID)
+			folder := runfolder.CellDir(dir, cell.ID)
 			var read, scan, divide, write time.Duration
 			readings := 0
 			for b.Loop() {
 				start := time.Now()
-				reqs, _, err := results.ReadColumns(filepath.Join(folder, results.RequestsFile))
+				reqs, _, err := derivation.ReadColumns(filepath.Join(folder, runfolder.RequestsFile))
 				if err != nil {
 					b.Fatal(err)
 				}
 				read += time.Since(start)
 				start = time.Now()
-				table, err := results.ReadReadings(filepath.Join(folder, results.ReadingsFile))
+				table, err := runfolder.ReadReadings(filepath.Join(folder, runfolder.ReadingsFile))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -50,7 +52,7 @@ func BenchmarkAttributeTables(b *testing.B) {
 				divide += time.Since(start)
 				start = time.Now()
 				e := CellEnergy{idle: map[string]attribution.Idle{}}
-				if err := e.write(filepath.Join(folder, results.EnergyFile), nil, divider, []*attribution.Curve{curve}, []attribution.Convention{attribution.Residency{}}); err != nil {
+				if err := e.write(filepath.Join(folder, runfolder.EnergyFile), nil, divider, []*attribution.Curve{curve}, []attribution.Convention{attribution.Residency{}}); err != nil {
 					b.Fatal(err)
 				}
 				write += time.Since(start)
@@ -66,14 +68,14 @@ func BenchmarkAttributeTables(b *testing.B) {
 
 // writeLoad writes the raw tables of one cell of n requests of 64 tokens, 64
 // in flight, over one counter.
-func writeLoad(b *testing.B, dir string, n int) results.Cell {
+func writeLoad(b *testing.B, dir string, n int) runfolder.Cell {
 	const gap = 10 * time.Millisecond
-	cell := results.Cell{ID: "b64-c64-r1", Batch: 64, Window: attribution.Window{Start: 0, End: time.Duration(n)*gap + 2*time.Second}}
-	folder := results.CellDir(dir, cell.ID)
+	cell := runfolder.Cell{ID: "b64-c64-r1", Batch: 64, Window: attribution.Window{Start: 0, End: time.Duration(n)*gap + 2*time.Second}}
+	folder := runfolder.CellDir(dir, cell.ID)
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		b.Fatal(err)
 	}
-	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
+	requests, err := runfolder.Requests().Create(filepath.Join(folder, runfolder.RequestsFile), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,7 +100,7 @@ func writeLoad(b *testing.B, dir string, n int) results.Cell {
 		b.Fatal(err)
 	}
 	domain := meter.Domain{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindCounter, UpdatePeriod: 100 * time.Millisecond, Quantum: meter.Millijoule, Limit: 700 * meter.Watt}
-	table, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), []meter.Domain{domain}, nil)
+	table, err := runfolder.NewReadingsWriter(filepath.Join(folder, runfolder.ReadingsFile), []meter.Domain{domain}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,13 +9,15 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 	"cfubench/results/derivation"
 	"cfubench/results/simulated"
 )
 
 // raw is a run folder with the raw tables of two cells and nothing derived.
-func raw(t *testing.T) (dir string, run results.Run) {
+func raw(t *testing.T) (dir string, run runfolder.Run) {
 	t.Helper()
 	dir = t.TempDir()
 	run, err := simulated.Spec{Seed: 3, Model: "OLMo 2 7B", Batches: []int{4}, Concurrencies: []int{1, 4}, Repeats: 1, Requests: 20, Server: simulated.DefaultServer()}.Write(dir)
@@ -26,7 +28,7 @@ func raw(t *testing.T) (dir string, run results.Run) {
 }
 
 // attributed divides every cell by two conventions.
-func attributed(t *testing.T, dir string, run results.Run) []derivation.CellEnergy {
+func attributed(t *testing.T, dir string, run runfolder.Run) []derivation.CellEnergy {
 	t.Helper()
 	a := derivation.Attribution{Conventions: "token,phase", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
 	var cells []derivation.CellEnergy
@@ -49,7 +51,7 @@ func TestEveryConventionSumsToTheCounter(t *testing.T) {
 			t.Fatalf("%s: got %d conventions, %d spreads and %d windows, want 2, 1 and 1", c.Cell, len(c.Energies), len(c.Spread), len(c.Windows))
 		}
 		sums := map[string]meter.Energy{}
-		for s, err := range results.ScanEnergy(filepath.Join(results.CellDir(dir, run.Cells[i].ID), results.EnergyFile)) {
+		for s, err := range runfolder.Energies().Scan(filepath.Join(runfolder.CellDir(dir, run.Cells[i].ID), runfolder.EnergyFile)) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +75,7 @@ func TestTheSameTablesGiveTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var after [][]byte
-		for _, path := range []string{results.FootprintFile, "cells/b4-c1-r1/energy.arrow", "cells/b4-c4-r1/energy.arrow"} {
+		for _, path := range []string{runfolder.FootprintFile, "cells/b4-c1-r1/energy.arrow", "cells/b4-c4-r1/energy.arrow"} {
 			b, err := os.ReadFile(filepath.Join(dir, path))
 			if err != nil {
 				t.Fatal(err)
@@ -97,7 +99,7 @@ func TestWhatCannotBeAmortizedIsLeftOut(t *testing.T) {
 		t.Errorf("got %v, want an error that says which cell has no energy", err)
 	}
 	attributed(t, dir, run)
-	if err := os.Remove(filepath.Join(results.CellDir(dir, "b4-c4-r1"), results.EnergyFile)); err != nil {
+	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b4-c4-r1"), runfolder.EnergyFile)); err != nil {
 		t.Fatal(err)
 	}
 	list, err := derivation.NewAmortization("olmo2-7b").Run(dir)

@@ -15,7 +15,9 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 	"cfubench/results/report"
 )
 
@@ -57,11 +59,11 @@ func TestReportForBenchmark(t *testing.T) {
 	if dir == "" {
 		t.Skip("only in BenchmarkReport's process")
 	}
-	run, err := results.ReadRun(dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := results.SummarizeWith(dir, results.Options{Limits: results.DefaultLimits(), Traces: true})
+	s, err := summary.SummarizeWith(dir, summary.Options{Limits: summary.DefaultLimits(), Traces: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,11 +84,11 @@ func writeMillion(b *testing.B, dir string) {
 			b.Fatal(err)
 		}
 	}
-	cell := results.Cell{ID: "b256-rate1000-r1", Batch: 256, Rate: 1000, Repeat: 1, Complete: true, Requests: benchRequests}
-	folder := results.CellDir(dir, cell.ID)
+	cell := runfolder.Cell{ID: "b256-rate1000-r1", Batch: 256, Rate: 1000, Repeat: 1, Complete: true, Requests: benchRequests}
+	folder := runfolder.CellDir(dir, cell.ID)
 	check(os.MkdirAll(folder, 0o755))
 	rng := rand.New(rand.NewPCG(1, 1))
-	w, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
+	w, err := runfolder.Requests().Create(filepath.Join(folder, runfolder.RequestsFile), nil)
 	check(err)
 	batch := make([]loadgen.Record, 0, 8192)
 	var end time.Duration
@@ -114,7 +116,7 @@ func writeMillion(b *testing.B, dir string) {
 	check(w.Close())
 	cell.Window = attribution.Window{Start: time.Second, End: end}
 	domain := meter.Domain{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU, Quantum: meter.Millijoule, UpdatePeriod: 20 * time.Millisecond, Limit: 700 * meter.Watt}
-	rw, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), []meter.Domain{domain}, nil)
+	rw, err := runfolder.NewReadingsWriter(filepath.Join(folder, runfolder.ReadingsFile), []meter.Domain{domain}, nil)
 	check(err)
 	readings := make([]meter.Reading, benchReadings)
 	for i := range readings {
@@ -123,8 +125,8 @@ func writeMillion(b *testing.B, dir string) {
 	}
 	check(rw.Write(readings))
 	check(rw.Close())
-	ew, err := results.NewEnergyWriter(filepath.Join(folder, results.EnergyFile), map[string]string{
-		results.MetaCounter + domain.Name: strconv.Itoa(int(500 * meter.Joule * 1000)),
+	ew, err := runfolder.Energies().Create(filepath.Join(folder, runfolder.EnergyFile), map[string]string{
+		runfolder.MetaCounter + domain.Name: strconv.Itoa(int(500 * meter.Joule * 1000)),
 	})
 	check(err)
 	for _, convention := range []string{"token", "phase"} {
@@ -139,8 +141,8 @@ func writeMillion(b *testing.B, dir string) {
 		}
 	}
 	check(ew.Close())
-	check(results.WriteRun(dir, results.Run{
-		Config: map[string]any{"seed": 1}, Engine: []results.EngineInfo{{Batch: 256, Kind: "vllm", Model: "simulated"}},
-		Domains: []results.DomainInfo{{Name: domain.Name, Kind: domain.Kind, Scope: domain.Scope, UpdatePeriod: domain.UpdatePeriod}}, Cells: []results.Cell{cell},
+	check(runfolder.WriteRun(dir, runfolder.Run{
+		Config: map[string]any{"seed": 1}, Engine: []runfolder.EngineInfo{{Batch: 256, Kind: "vllm", Model: "simulated"}},
+		Domains: []runfolder.DomainInfo{{Name: domain.Name, Kind: domain.Kind, Scope: domain.Scope, UpdatePeriod: domain.UpdatePeriod}}, Cells: []runfolder.Cell{cell},
 	}))
 }

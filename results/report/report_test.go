@@ -10,7 +10,9 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/summary"
+	"cfubench/results/runfolder"
+	"cfubench/results/derivation"
 	"cfubench/results/report"
 	"cfubench/results/simulated"
 )
@@ -48,7 +50,7 @@ func pages() map[string]func(*simulated.Spec) {
 }
 
 // render makes the report of a page's run.
-func render(t *testing.T, change func(*simulated.Spec)) (results.Summary, []byte) {
+func render(t *testing.T, change func(*simulated.Spec)) (summary.Summary, []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	s := spec()
@@ -57,7 +59,7 @@ func render(t *testing.T, change func(*simulated.Spec)) (results.Summary, []byte
 	if err != nil {
 		t.Fatal(err)
 	}
-	summary, err := results.SummarizeWith(dir, results.Options{Limits: results.DefaultLimits(), Traces: true})
+	summary, err := summary.SummarizeWith(dir, summary.Options{Limits: summary.DefaultLimits(), Traces: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,14 +129,14 @@ func TestModelledJoulesSaySo(t *testing.T) {
 
 func TestInvalidRunShowsNoHeadlineFigure(t *testing.T) {
 	s, page := render(t, pages()["invalid"])
-	if s.Validity.Verdict != results.Invalid {
-		t.Fatalf("verdict = %q, want %q", s.Validity.Verdict, results.Invalid)
+	if s.Validity.Verdict != summary.Invalid {
+		t.Fatalf("verdict = %q, want %q", s.Validity.Verdict, summary.Invalid)
 	}
 	text := string(page)
 	if !strings.Contains(text, "invalid: incomplete") || !strings.Contains(text, "interrupted; its rows are kept") {
 		t.Error("the report does not say why the run is invalid")
 	}
-	per := results.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
+	per := summary.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
 	if strings.Contains(text, ">"+per+"<") || strings.Contains(text, "<svg") {
 		t.Errorf("the report shows a figure (%s J/request) or a chart of an invalid run", per)
 	}
@@ -148,7 +150,7 @@ func TestTextIsEscaped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	summary, err := results.Summarize(dir)
+	summary, err := summary.Summarize(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,11 +164,11 @@ func TestTextIsEscaped(t *testing.T) {
 }
 
 func TestSettingsAreWrittenAsFlags(t *testing.T) {
-	run := results.Run{Config: map[string]any{
+	run := runfolder.Run{Config: map[string]any{
 		"idle_ns": 2e9, "max_prompt_tokens": 256.0, "batch": []any{1.0, 8.0}, "engine_cmd": "vllm:MODEL", "ignore_eos": true, "extra_body": map[string]any{"top_k": 1.0},
 	}}
 	var b bytes.Buffer
-	if err := report.Write(&b, run, results.Summary{}); err != nil {
+	if err := report.Write(&b, run, summary.Summary{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{

@@ -1,0 +1,342 @@
+package summary_test
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"cfubench/attribution"
+	"cfubench/attribution/lca"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results/arrowfile"
+	"cfubench/results/runfolder"
+)
+
+// duration draws a time on the run's clock, or Never.
+func duration() *rapid.Generator[time.Duration] {
+	return rapid.OneOf(rapid.Just(loadgen.Never), rapid.Map(rapid.Int64Range(0, math.MaxInt64/2), func(ns int64) time.Duration { return time.Duration(ns) }))
+}
+
+func record() *rapid.Generator[loadgen.Record] {
+	count := rapid.IntRange(-1, 1<<30)
+	return rapid.Custom(func(t *rapid.T) loadgen.Record {
+		r := loadgen.Record{
+			Request: rapid.Int().Draw(t, "request"), Conversation: rapid.String().Draw(t, "conversation"), Turn: rapid.IntRange(0, 100).Draw(t, "turn"),
+			Due: duration().Draw(t, "due"), Sent: duration().Draw(t, "sent"), FirstToken: duration().Draw(t, "first"),
+			LastToken: duration().Draw(t, "last"), Done: duration().Draw(t, "done"),
+			PromptTokens: count.Draw(t, "prompt"), OutputTokens: count.Draw(t, "output"), CachedTokens: count.Draw(t, "cached"), TargetOutputTokens: count.Draw(t, "target"),
+			FinishReason: rapid.SampledFrom([]string{"", "stop", "length"}).Draw(t, "finish"), Status: rapid.SampledFrom([]int{0, 200, 500}).Draw(t, "status"),
+			Err: rapid.SampledFrom([]string{"", "HTTP 500: \"a, b\"\nc"}).Draw(t, "err"), ConnectionReused: rapid.Bool().Draw(t, "reused"),
+			ServerPrefill: duration().Draw(t, "prefill"), ServerDecode: duration().Draw(t, "decode"),
+			Flags: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"late", "client_starved", "no_usage"}), 0, 3, rapid.ID).Draw(t, "flags"),
+		}
+		for range rapid.IntRange(0, 5).Draw(t, "tokens") {
+			r.TokenAt = append(r.TokenAt, time.Duration(rapid.Int64().Draw(t, "at")))
+			r.TokenCount = append(r.TokenCount, rapid.Int32().Draw(t, "n"))
+		}
+		return r
+	})
+}
+
+func TestRequestsReadBackAsWritten(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		path := filepath.Join(dir, "requests.arrow")
+		batches := rapid.SliceOfN(rapid.SliceOfN(record(), 0, 4), 0, 3).Draw(t, "batches")
+		w, err := runfolder.Requests().Create(path, map[string]string{"cell": "b1-c1-r1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range batches {
+			if err := w.Write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got, meta, err := runfolder.Requests().Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(slices.Concat(batches...), got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("read back (-written +read):\n%s", diff)
+		}
+		if meta["cell"] != "b1-c1-r1" {
+			t.Fatalf("metadata = %v, want the cell", meta)
+		}
+	})
+}
+
+func TestReadingsReadBackWithTheirDomains(t *testing.T) {
+	dir := t.TempDir()
+	statuses := []meter.Status{meter.StatusOK, meter.StatusWrap, meter.StatusGap, "one of a later version"}
+	rapid.Check(t, func(t *rapid.T) {
+		domains := []meter.Domain{
+			{Name: "gpu0", Device: "GPU-1 at 0000:01:00.0", Source: "nvml", Kind: meter.KindCounter, Scope: meter.ScopeGPU, Parent: "node",
+				Range: 1 << 40, Quantum: 1000, UpdatePeriod: 100 * time.Millisecond, Limit: 700 * meter.Watt, Floor: 60 * meter.Watt, Note: `a "note"`},
+			{Name: "node", Kind: meter.KindPower, Scope: meter.ScopeNode, Coarse: true},
+		}
+		want := make([][]meter.Reading, len(domains))
+		var all []meter.Reading
+		for range rapid.IntRange(0, 20).Draw(t, "n") {
+			r := meter.Reading{
+				Domain: rapid.IntRange(0, 1).Draw(t, "domain"), Before: time.Duration(rapid.Int64Range(0, 1<<50).Draw(t, "before")),
+				After: time.Duration(rapid.Int64Range(0, 1<<50).Draw(t, "after")), Status: rapid.SampledFrom(statuses).Draw(t, "status"),
+				HasEnergy: rapid.Bool().Draw(t, "has energy"), HasPower: rapid.Bool().Draw(t, "has power"),
+			}
+			if r.HasEnergy {
+				r.Energy = meter.Energy(rapid.Int64().Draw(t, "energy"))
+			}
+			if r.HasPower {
+				r.Power = meter.Power(rapid.Int64().Draw(t, "power"))
+			}
+			all = append(all, r)
+			want[r.Domain] = append(want[r.Domain], r)
+		}
+		path := filepath.Join(dir, "readings.arrow")
+		w, err := runfolder.NewReadingsWriter(path, domains, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Write(all); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := runfolder.ReadReadings(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(domains, got.Domains); diff != "" {
+			t.Fatalf("domains (-written +read):\n%s", diff)
+		}
+		if diff := cmp.Diff(want, got.ByDomain, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("readings (-written +read):\n%s", diff)
+		}
+	})
+}
+
+func TestReadingOfNoDomainIsRefused(t *testing.T) {
+	w, err := runfolder.NewReadingsWriter(filepath.Join(t.TempDir(), "r.arrow"), []meter.Domain{{Name: "a"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write([]meter.Reading{{Domain: 1}}); err == nil {
+		t.Error("a reading of domain 1 of 1 was taken")
+	}
+	w.Abort()
+}
+
+func TestSharesReadBackToTheMicrojoule(t *testing.T) {
+	dir := t.TempDir()
+	energy := rapid.Map(rapid.Int64Range(-1<<50, 1<<50), func(v int64) meter.Energy { return meter.Energy(v) })
+	rapid.Check(t, func(t *rapid.T) {
+		var shares []attribution.Share
+		for range rapid.IntRange(0, 10).Draw(t, "n") {
+			hi := energy.Draw(t, "hi")
+			if rapid.Bool().Draw(t, "unbounded") {
+				hi = attribution.Unbounded
+			}
+			shares = append(shares, attribution.Share{
+				Request: rapid.Int64Range(-2, 1<<40).Draw(t, "request"), Convention: "token", Domain: "gpu0",
+				Energy: energy.Draw(t, "energy"), Lo: energy.Draw(t, "lo"), Hi: hi,
+				Prefill: energy.Draw(t, "prefill"), Decode: energy.Draw(t, "decode"), Idle: energy.Draw(t, "idle"),
+				Method: meter.KindCounter, Flags: rapid.SampledFrom([][]string{nil, {"idle"}, {"failed", "gap"}}).Draw(t, "flags"),
+			})
+		}
+		var files [2][]byte
+		for i := range files {
+			path := filepath.Join(dir, "energy.arrow")
+			w, err := runfolder.Energies().Create(path, map[string]string{"b": "1", "a": "2"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 { // all at once, then one by one: the same bytes
+				err = w.Write(shares)
+			} else {
+				for k := range shares {
+					if err = w.Write(shares[k : k+1]); err != nil {
+						break
+					}
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if files[i], err = os.ReadFile(path); err != nil {
+				t.Fatal(err)
+			}
+			got, _, err := runfolder.Energies().Read(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(shares, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("read back (-written +read):\n%s", diff)
+			}
+		}
+		if !bytes.Equal(files[0], files[1]) {
+			t.Fatal("the same shares gave different bytes")
+		}
+	})
+}
+
+func TestFootprintReadsBack(t *testing.T) {
+	rows := []lca.Row{
+		{Cell: "b1-c1-r1", FunctionalUnit: "request", Category: lca.GWP, Unit: "kg CO2e", Stage: lca.Total, Value: 1e-5, Lo: 9e-6, Hi: 2e-5, Boundary: "host", Source: "here"},
+		{Cell: "b1-c1-r1", FunctionalUnit: "request", Category: lca.Water, Unit: "L", Stage: lca.Training, Value: 0, Lo: math.Inf(-1), Hi: math.Inf(1)},
+	}
+	path := filepath.Join(t.TempDir(), "footprint.arrow")
+	w, err := runfolder.Footprints().Create(path, map[string]string{"inventory": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, meta, err := runfolder.Footprints().Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rows, got); diff != "" || meta["inventory"] != "x" {
+		t.Errorf("read back with metadata %v (-written +read):\n%s", meta, diff)
+	}
+	w, err = runfolder.Footprints().Create(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write([]lca.Row{{Value: math.NaN()}}); err == nil {
+		t.Error("a value that is not a number was taken")
+	}
+	w.Abort()
+}
+
+func TestEngineSamplesReadBack(t *testing.T) {
+	v := func(x float64) *float64 { return &x }
+	samples := []runfolder.EngineSample{{At: 1, Running: v(3), Waiting: v(0), CacheUsage: v(0.5)}, {At: 2, PromptTokens: v(10), GenerationTokens: v(20), Preemptions: v(1)}}
+	path := filepath.Join(t.TempDir(), "engine.arrow")
+	w, err := runfolder.EngineSamples().Create(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(samples); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := runfolder.EngineSamples().Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(samples, got); diff != "" {
+		t.Errorf("read back (-written +read):\n%s", diff)
+	}
+}
+
+// TestColumns is the contract of docs/results.md: names, types, order, and a
+// unit on every column.
+func TestColumns(t *testing.T) {
+	dir := t.TempDir()
+	run, err := sweep().Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"requests": "request int64, conversation utf8, turn int32, due_ns int64, sent_ns int64, first_token_ns int64, last_token_ns int64, done_ns int64, " +
+			"prompt_tokens int32, output_tokens int32, cached_tokens int32, target_output_tokens int32, token_ns list<int64>, token_count list<int32>, " +
+			"finish_reason utf8, status int32, error utf8, connection_reused bool, server_prefill_ns int64, server_decode_ns int64, flags utf8",
+		"readings": "domain utf8, device utf8, kind utf8, before_ns int64, after_ns int64, energy_uj int64, power_uw int64, status utf8",
+		"energy": "request int64, convention utf8, domain utf8, energy_j float64, lo_j float64, hi_j float64, prefill_j float64, decode_j float64, " +
+			"idle_j float64, method utf8, flags utf8",
+		"footprint": "cell utf8, functional_unit utf8, category utf8, unit utf8, stage utf8, value float64, lo float64, hi float64, boundary utf8, source utf8",
+	}
+	for table, columns := range want {
+		paths, _, err := runfolder.TablePaths(dir, run, table)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("table %s: paths %v, error %v", table, paths, err)
+		}
+		r, err := arrowfile.Open(paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		var got []string
+		for _, f := range r.Schema().Fields() {
+			name := f.Type.Name()
+			if l, ok := f.Type.(*arrow.ListType); ok {
+				name = "list<" + l.Elem().Name() + ">"
+			}
+			got = append(got, f.Name+" "+name)
+			if unit, ok := f.Metadata.GetValue("unit"); !ok || unit == "" {
+				t.Errorf("%s.%s has no unit", table, f.Name)
+			}
+			if f.Type.ID() == arrow.DICTIONARY {
+				t.Errorf("%s.%s is a dictionary: the columns are plain", table, f.Name)
+			}
+		}
+		if s := strings.Join(got, ", "); s != columns {
+			t.Errorf("%s has the columns\n%s\nwant\n%s", table, s, columns)
+		}
+	}
+}
+
+func TestWrongTableIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	w, err := runfolder.EngineSamples().Create(filepath.Join(dir, "requests.arrow"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	_, _, err = runfolder.Requests().Read(filepath.Join(dir, "requests.arrow"))
+	if err == nil || !strings.Contains(err.Error(), `it is table "engine", want "requests"`) {
+		t.Errorf("error %v, want that it is another table", err)
+	}
+}
+
+func TestRunIsReplacedWhole(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := runfolder.ReadRun(dir); err == nil || !strings.Contains(err.Error(), "holds no run") {
+		t.Errorf("reading an empty folder: %v, want that it holds no run", err)
+	}
+	first := runfolder.Run{Cfu: "v1", Config: map[string]any{"seed": 1.0}, Cells: []runfolder.Cell{{ID: "b1-c1-r1", Window: meter.Window{Start: 1, End: 2}}}}
+	for _, run := range []runfolder.Run{first, {Cfu: "v2"}} {
+		if err := runfolder.WriteRun(dir, run); err != nil {
+			t.Fatal(err)
+		}
+		got, err := runfolder.ReadRun(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run.Schema = 1
+		if diff := cmp.Diff(run, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("read back (-written +read):\n%s", diff)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the folder holds %v, error %v; want run.json alone", entries, err)
+	}
+	os.WriteFile(filepath.Join(dir, runfolder.RunFile), []byte(`{"schema": 99}`), 0o644)
+	if _, err := runfolder.ReadRun(dir); err == nil || !strings.Contains(err.Error(), "schema 99") {
+		t.Errorf("reading schema 99: %v, want a refusal", err)
+	}
+}

@@ -1,4 +1,4 @@
-package summary
+package derivation_test
 
 import (
 	"path/filepath"

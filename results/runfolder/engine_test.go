@@ -1,4 +1,4 @@
-package summary
+package runfolder
 
 import (
 	"path/filepath"

@@ -1,4 +1,4 @@
-package summary_test
+package runfolder_test
 
 import (
 	"bytes"

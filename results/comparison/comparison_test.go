@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"cfubench/attribution"
-	"cfubench/meter"
-	"cfubench/results/summary"
-	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
-	"cfubench/results/comparison"
-	"cfubench/results/simulated"
 	"cfubench/internal/stats"
+	"cfubench/meter"
+	"cfubench/results/comparison"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+	"cfubench/results/simulated"
+	"cfubench/results/summary"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

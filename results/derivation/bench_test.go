@@ -10,9 +10,9 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results/summary"
-	"cfubench/results/runfolder"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // BenchmarkAttributeTables attributes one cell of N requests and a tenth as

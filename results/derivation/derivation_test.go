@@ -9,11 +9,10 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results/summary"
+	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
-	"cfubench/results/derivation"
 	"cfubench/results/simulated"
+	"cfubench/results/summary"
 )
 
 // raw is a run folder with the raw tables of two cells and nothing derived.

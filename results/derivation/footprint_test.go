@@ -6,9 +6,9 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/loadgen"
-	"cfubench/results/summary"
-	"cfubench/results/runfolder"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // A batch is what the server ran at once.

@@ -15,10 +15,10 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results/summary"
-	"cfubench/results/runfolder"
 	"cfubench/results/derivation"
 	"cfubench/results/report"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // Size of the benchmark's run.

@@ -10,11 +10,11 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results/summary"
-	"cfubench/results/runfolder"
 	"cfubench/results/derivation"
 	"cfubench/results/report"
+	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
+	"cfubench/results/summary"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

@@ -3,7 +3,6 @@ package arrowfile_test
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -150,6 +149,15 @@ func TestErrorNamesTheBatch(t *testing.T) {
 	}
 }
 
+// touch reads values from all over a batch.
+func touch(batch arrow.RecordBatch) {
+	for _, c := range batch.Columns() {
+		for i := 0; i < c.Len(); i += 1 + c.Len()/1000 {
+			_ = c.ValueStr(i)
+		}
+	}
+}
+
 // Lengths in files of other writers are checked before anything is allocated.
 func TestClaimsAreNotBelieved(t *testing.T) {
 	foreign := func(options ...ipc.Option) []byte {
@@ -212,7 +220,7 @@ func TestClaimsAreNotBelieved(t *testing.T) {
 			if err == nil {
 				for batch, err := range r.Batches() {
 					if err == nil {
-						_ = fmt.Sprint(batch) // every value
+						touch(batch)
 					}
 				}
 				r.Close()
@@ -269,7 +277,7 @@ func FuzzTable(f *testing.F) {
 			}
 			for batch, err := range r.Batches() {
 				if err == nil {
-					_ = fmt.Sprint(batch)
+					touch(batch)
 				}
 			}
 			r.Close()

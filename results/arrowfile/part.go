@@ -106,8 +106,32 @@ func (p *part) readSchema() error {
 	if p.stream, err = ipc.NewReaderFromMessageReader(p.feed); err != nil {
 		return damaged(fmt.Errorf("the schema: %w", err))
 	}
+	if err := checkTypes(p.schema().Fields()); err != nil {
+		return err
+	}
 	if _, promised := p.schema().Metadata().GetValue(MetaChecksums); promised && p.blocks != nil && p.digests == nil {
 		return damaged(errors.New("the checksums that it was written with are gone"))
+	}
+	return nil
+}
+
+// checkTypes refuses columns whose rows need no bytes: their number would be
+// whatever a damaged file says. Nobody writes them here.
+func checkTypes(fields []arrow.Field) error {
+	for _, f := range fields {
+		switch t := f.Type.(type) {
+		case arrow.FixedWidthDataType:
+			if t.BitWidth() <= 0 {
+				return fmt.Errorf("column %q of type %s, whose values have no bytes", f.Name, t)
+			}
+		case arrow.BinaryDataType:
+		case *arrow.ListType, *arrow.LargeListType, *arrow.StructType:
+			if err := checkTypes(t.(arrow.NestedType).Fields()); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("column %q of type %s, which no table here has", f.Name, f.Type)
+		}
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"cfubench/internal/outside"
 )
 
 // Mask stands where a secret stood.
@@ -239,4 +241,10 @@ func apply(text string, spans []span) string {
 	}
 	out.WriteString(text[at:])
 	return out.String()
+}
+
+// Line is text from outside in one line of at most limit bytes (outside.Limit if
+// 0), redacted before and after what is hidden in it is taken out, and then cut.
+func (r *Redactor) Line(text string, limit int) string {
+	return outside.Cut(r.Text(outside.Clean(r.Text(text))), limit)
 }

@@ -307,3 +307,14 @@ func FuzzText(f *testing.F) {
 		r.Args(strings.Fields(text))
 	})
 }
+
+// A key that is taken apart by what a terminal does not show is hidden too.
+func TestLine(t *testing.T) {
+	r := secret.New("sk-Zq7Xw0123456789")
+	if got, want := r.Line("key sk-Zq7\x1b[31mXw01\u202e23456789\nis bad", 0), "key *** is bad"; got != want {
+		t.Errorf("Line = %q, want %q", got, want)
+	}
+	if got, want := r.Line("the key is sk-Zq7Xw0123456789 and more", 20), "the key is *** an…"; got != want {
+		t.Errorf("cut to 20 bytes: %q, want %q", got, want)
+	}
+}

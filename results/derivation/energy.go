@@ -149,7 +149,7 @@ const rowsAtOnce = 4096
 
 // write divides once more and writes the rows.
 func write(dir string, cell runfolder.Cell, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
-	w, err := runfolder.Energies().Create(runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile), meta)
+	w, err := runfolder.Energies().Derive(runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile), meta)
 	if err != nil {
 		return err
 	}

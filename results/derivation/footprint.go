@@ -247,7 +247,7 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 // writeFootprint writes footprint.arrow of the run folder.
 func writeFootprint(dir string, assessments []lca.Assessment) error {
 	first := assessments[0]
-	w, err := runfolder.Footprints().Create(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
+	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
 		"lifetime_inferences": strconv.FormatFloat(first.Inventory.LifetimeInferences.Canonical(), 'g', -1, 64),

@@ -16,9 +16,8 @@ import (
 	"cfubench/meter/agent/agenttest"
 	"cfubench/meter/host"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 )
 
 // devices is what a cell's record says of GPUs and agents.

@@ -17,9 +17,8 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 )
 
 // The tests of this file start the real engine (scripts/engine) and drive it

@@ -17,9 +17,7 @@ import (
 	"time"
 
 	"cfubench/loadgen/engine"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // dressed is a healthy endpoint with the other paths of a kind of server, as a

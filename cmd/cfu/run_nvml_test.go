@@ -13,9 +13,8 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 )
 
 // TestRunWithNVML meters two GPUs of a stand-in library, in a process of its

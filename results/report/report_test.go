@@ -7,14 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
-	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results/summary"
-	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 	"cfubench/results/report"
+	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
+	"cfubench/results/summary"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -24,7 +23,7 @@ func spec() simulated.Spec {
 	return simulated.Spec{
 		Seed: 1, Model: "SmolLM2-135M", Batches: []int{1, 8}, Concurrencies: []int{1, 8}, Repeats: 2, Requests: 80,
 		Server: simulated.DefaultServer(), Inventory: "olmo2-7b",
-		Conventions: []attribution.Convention{attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{}, attribution.Equal{}},
+		Conventions: "token,phase,equal",
 	}
 }
 
@@ -164,8 +163,8 @@ func TestTextIsEscaped(t *testing.T) {
 }
 
 func TestSettingsAreWrittenAsFlags(t *testing.T) {
-	run := runfolder.Run{Config: map[string]any{
-		"idle_ns": 2e9, "max_prompt_tokens": 256.0, "batch": []any{1.0, 8.0}, "engine_cmd": "vllm:MODEL", "ignore_eos": true, "extra_body": map[string]any{"top_k": 1.0},
+	run := runfolder.Run{Config: runfolder.Config{
+		Idle: 2 * time.Second, MaxPromptTokens: 256, Batch: []int{1, 8}, EngineCmd: "vllm:MODEL", IgnoreEOS: true, ExtraBody: map[string]any{"top_k": 1},
 	}}
 	var b bytes.Buffer
 	if err := report.Write(&b, run, summary.Summary{}); err != nil {

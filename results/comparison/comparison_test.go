@@ -22,6 +22,20 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// TestMain keeps the run folders of the tests in memory, where there is a place
+// for that: they are made of thousands of files, and every one is synced.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("/dev/shm", "comparison-")
+	if err == nil {
+		os.Setenv("TMPDIR", dir)
+	}
+	code := m.Run()
+	if err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
 func spec() simulated.Spec {
 	return simulated.Spec{
 		Seed: 1, Model: "SmolLM2-135M", Batches: []int{4}, Concurrencies: []int{4, 16}, Repeats: 3, Requests: 60,
@@ -118,7 +132,7 @@ func TestFalsePositives(t *testing.T) {
 	const cells, comparisons, group = 1000, 1000, 3
 	dir := t.TempDir()
 	s := spec()
-	s.Concurrencies, s.Repeats, s.Requests = []int{4}, cells, 20
+	s.Concurrencies, s.Repeats, s.Requests, s.Parts = []int{4}, cells, 20, simulated.RAPL()[:1]
 	s.Server.Output, s.Server.Prompt, s.Server.TokenTime, s.Server.Noise = 6, 10, 5*time.Millisecond, 0.2
 	if _, err := s.Write(dir); err != nil {
 		t.Fatal(err)

@@ -110,7 +110,7 @@ func TestKindsOfServers(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || len(samples) < 2 || samples[0].Running == nil || *samples[0].Running != row.running {
+			if err != nil || len(samples) < 2 || samples[0].Running != row.running {
 				t.Errorf("engine.arrow: got %+v, %v, want %v running", samples, err, row.running)
 			}
 		})

@@ -2,12 +2,15 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"cfubench/meter"
 	"cfubench/results/report"
@@ -51,6 +54,17 @@ func pages() map[string]func(*simulated.Spec) {
 // render makes the report of a page's run.
 func render(t *testing.T, change func(*simulated.Spec)) (summary.Summary, []byte) {
 	t.Helper()
+	run, s := simulate(t, change)
+	var b bytes.Buffer
+	if err := report.Write(&b, run, s); err != nil {
+		t.Fatal(err)
+	}
+	return s, b.Bytes()
+}
+
+// simulate makes and summarizes a page's run.
+func simulate(t *testing.T, change func(*simulated.Spec)) (runfolder.Run, summary.Summary) {
+	t.Helper()
 	dir := t.TempDir()
 	s := spec()
 	change(&s)
@@ -62,41 +76,39 @@ func render(t *testing.T, change func(*simulated.Spec)) (summary.Summary, []byte
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	if err := report.Write(&b, run, summary); err != nil {
-		t.Fatal(err)
-	}
-	return summary, b.Bytes()
+	return run, summary
 }
 
+// TestGoldens holds what every page shows, and the whole of the smallest one.
 func TestGoldens(t *testing.T) {
 	for name, change := range pages() {
 		t.Run(name, func(t *testing.T) {
-			_, got := render(t, change)
-			golden := filepath.Join("testdata", name+".html")
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
+			view, err := json.MarshalIndent(report.ViewOf(simulate(t, change)), "", " ")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("the report differs from %s from byte %d on; go test ./results/report -update writes it anew", golden, firstDifference(got, want))
-			}
+			golden(t, name+".json", append(view, '\n'))
 		})
 	}
+	_, page := render(t, pages()["invalid"])
+	golden(t, "invalid.html", page)
 }
 
-func firstDifference(a, b []byte) int {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return i
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return min(len(a), len(b))
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("%s (-want +got); go test ./results/report -update writes it anew:\n%s", path, diff)
+	}
 }
 
 func TestReportIsSelfContained(t *testing.T) {

@@ -16,9 +16,8 @@ import (
 	"cfubench/meter/agent/agenttest"
 	"cfubench/meter/host"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 )
 
 // devices is what a cell's record says of GPUs and agents.
@@ -262,10 +261,10 @@ func TestForeignProcessesAreSeen(t *testing.T) {
 			}
 			doubtful := false
 			for _, r := range run.Cells[0].Reasons {
-				doubtful = doubtful || r == summary.ReasonForeign
+				doubtful = doubtful || r == runfolder.ReasonForeign
 			}
 			if doubtful == row.unknown {
-				t.Errorf("got reasons %q, want %s among them: %v", run.Cells[0].Reasons, summary.ReasonForeign, !row.unknown)
+				t.Errorf("got reasons %q, want %s among them: %v", run.Cells[0].Reasons, runfolder.ReasonForeign, !row.unknown)
 			}
 		})
 	}

@@ -10,9 +10,7 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // startAgent starts cfu agent on the loopback and returns its address.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,12 +13,10 @@ import (
 	"time"
 
 	"cfubench/attribution"
-	"cfubench/attribution/lca"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results/summary"
-	"cfubench/results/runfolder"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 )
 
 // amortizedRun writes a run folder of one cell: 4 requests, one of them failed,
@@ -26,26 +25,25 @@ func amortizedRun(t *testing.T, kind meter.Kind) string {
 	t.Helper()
 	dir := t.TempDir()
 	cell := runfolder.Cell{
-		ID: "b2-c2-r1", Batch: 2, Concurrency: 2, Repeat: 1, Complete: true,
-		Window: attribution.Window{Start: time.Second, End: 11 * time.Second}, Requests: 4, Errors: 1,
+		ID: "b2-c2-r1", Point: runfolder.Point{Batch: 2, Load: runfolder.Load{Concurrency: 2}}, Repeat: 1, Complete: true,
+		Window: meter.Window{Start: time.Second, End: 11 * time.Second}, Requests: 4, Errors: 1,
+	}
+	var domains []meter.Domain
+	var readings []meter.Reading
+	for i := range 2 {
+		domains = append(domains, meter.Domain{
+			Name: fmt.Sprint("gpu", i), Device: fmt.Sprint("GPU-", i), Kind: kind, Scope: meter.ScopeGPU, Quantum: 1, UpdatePeriod: 10 * time.Millisecond, Limit: 700 * meter.Watt,
+		})
+	}
+	for at := time.Duration(0); at <= 12*time.Second; at += 10 * time.Millisecond {
+		for i := range domains {
+			readings = append(readings, meter.Reading{Domain: i, Before: at, After: at, Energy: meter.EnergyOf(18*meter.Watt, at), HasEnergy: true, Status: meter.StatusOK})
+		}
 	}
 	run := runfolder.Run{
-		Cells:  []runfolder.Cell{cell},
-		Engine: []runfolder.EngineInfo{{Batch: 2, Kind: "vllm", Model: "allenai/OLMo-2-1124-7B-Instruct"}},
-		Domains: []runfolder.DomainInfo{
-			{Name: "gpu0", Kind: kind, Scope: meter.ScopeGPU}, {Name: "gpu1", Kind: kind, Scope: meter.ScopeGPU},
-		},
-	}
-	folder := runfolder.CellDir(dir, cell.ID)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := runfolder.WriteRun(dir, run); err != nil {
-		t.Fatal(err)
-	}
-	requests, err := runfolder.Requests().Create(filepath.Join(folder, runfolder.RequestsFile), nil)
-	if err != nil {
-		t.Fatal(err)
+		Cells:   []runfolder.Cell{cell},
+		Engine:  []runfolder.EngineInfo{{Batch: 2, Kind: "vllm", Model: "allenai/OLMo-2-1124-7B-Instruct"}},
+		Domains: runfolder.Describe(domains),
 	}
 	record := func(id int, conversation string, ttft time.Duration) loadgen.Record {
 		return loadgen.Record{
@@ -56,31 +54,46 @@ func amortizedRun(t *testing.T, kind meter.Kind) string {
 	}
 	failed := record(3, "c", loadgen.Never)
 	failed.Err = "stream cut"
-	if err := requests.Write([]loadgen.Record{record(0, "a", 100*time.Millisecond), record(1, "a", time.Second), record(2, "b", time.Millisecond), failed}); err != nil {
+	writeCell(t, dir, run, []loadgen.Record{record(0, "a", 100*time.Millisecond), record(1, "a", time.Second), record(2, "b", time.Millisecond), failed}, readings)
+	by := derivation.Attribution{Conventions: "equal,token", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
+	if _, err := by.Cell(dir, run, cell); err != nil {
 		t.Fatal(err)
+	}
+	return dir
+}
+
+// writeCell writes a run of one cell with the raw tables of that cell.
+func writeCell(t *testing.T, dir string, run runfolder.Run, records []loadgen.Record, readings []meter.Reading) {
+	t.Helper()
+	cell := run.Cells[0]
+	if err := os.MkdirAll(runfolder.CellDir(dir, cell.ID), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := runfolder.WriteRun(dir, run); err != nil {
+		t.Fatal(err)
+	}
+	requests, err := runfolder.Requests().Create(runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), map[string]string{"model": "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if err := requests.Write(&runfolder.Request{Key: cell.Key(), Record: r}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := requests.Close(); err != nil {
 		t.Fatal(err)
 	}
-	energy, err := runfolder.Energies().Create(filepath.Join(folder, runfolder.EnergyFile), nil)
+	table, err := runfolder.NewReadingsWriter(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), run.Domains, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, convention := range []string{"equal", "token"} {
-		for _, domain := range []string{"gpu0", "gpu1"} {
-			share := func(request int64, joules int) attribution.Share {
-				e := meter.Energy(joules) * meter.Joule
-				return attribution.Share{Request: request, Convention: convention, Domain: domain, Energy: e, Lo: e - meter.Joule, Hi: e + meter.Joule, Method: kind}
-			}
-			if err := energy.Write([]attribution.Share{share(0, 40), share(1, 40), share(2, 40), share(3, 30), share(-1, 20), share(-2, 10)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := energy.Close(); err != nil {
+	if err := table.Write(readings); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	if err := table.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // The run's numbers reach the footprint: energy of every domain once and of
@@ -196,7 +209,7 @@ func TestModelledEnergyShowsEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
-		if (r.Stage == lca.Inference || r.Stage == lca.Total) && (!strings.Contains(r.Boundary, "(model)") || !strings.Contains(r.Source, "(model)")) {
+		if (r.Stage == "inference" || r.Stage == "total") && (!strings.Contains(r.Boundary, "(model)") || !strings.Contains(r.Source, "(model)")) {
 			t.Errorf("%s %s does not say model: %s; %s", r.Category, r.Stage, r.Boundary, r.Source)
 		}
 	}

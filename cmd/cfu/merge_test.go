@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"cfubench/attribution"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -82,8 +79,8 @@ func TestFourShardsMergeToOneClientsRun(t *testing.T) {
 			last = r.Due
 		}
 	}
-	if run.Config["shard"] != nil {
-		t.Errorf("the merged run calls itself shard %v", run.Config["shard"])
+	if run.Config.Shard != "" {
+		t.Errorf("the merged run calls itself shard %v", run.Config.Shard)
 	}
 	if n := len(e.sent()); n != 4*18 {
 		t.Errorf("the endpoint got %d requests, want those of two runs of two cells", n)
@@ -140,7 +137,7 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.Config["endpoint"] = quickly.URL
+	run.Config.Endpoint = quickly.URL
 	if err := runfolder.WriteRun(incomplete, run); err != nil {
 		t.Fatal(err)
 	}
@@ -206,27 +203,5 @@ func TestAShardThatFailsEndsTheOthers(t *testing.T) {
 	code, line := first.wait(t), errorLine(t, first.stderr.String())
 	if code != 1 || !strings.Contains(line, "shard 2 has given up: ") || !strings.Contains(line, "hwmon") {
 		t.Errorf("the other shard: got exit %d and %q, want 1 and why the first failed", code, line)
-	}
-}
-
-// TestJoinedWarnings: nothing that one shard warned of is lost, and what all did
-// is said once.
-func TestJoinedWarnings(t *testing.T) {
-	shards := []shard{
-		{index: 1, run: runfolder.Run{Warnings: []string{"lowered", "starved"}, Host: runfolder.Host{CPU: "one", Cores: 8, Memory: 1}}},
-		{index: 2, run: runfolder.Run{Warnings: []string{"lowered", "late", "late"}, Host: runfolder.Host{CPU: "one", Cores: 8, Memory: 2}}},
-		{index: 3, run: runfolder.Run{Warnings: []string{"lowered"}, Host: runfolder.Host{OS: "linux", Kernel: "6", CPU: "other", Cores: 4}}},
-	}
-	want := []string{"lowered", "shard 1: starved", "shard 2: late", "shard 3 ran on another kind of host than shard 1: other, 4 cores, linux 6"}
-	if got := joinedWarnings(shards); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-// TestUnion joins windows of shards.
-func TestUnion(t *testing.T) {
-	got := union(attribution.Window{Start: 3, End: 7}, attribution.Window{Start: 2, End: 5})
-	if want := (attribution.Window{Start: 2, End: 7}); got != want {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }

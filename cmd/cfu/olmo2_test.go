@@ -8,9 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // olmo2 runs scripts/olmo2 in an empty folder, as somebody would from outside

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,9 +14,8 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/rapl/powercaptest"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 )
 
 // stepEngine is an engine that tells the address in its first argument what it
@@ -140,15 +138,11 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 	at := func(d time.Duration) time.Time { return time.Unix(0, cell.OriginUnix).Add(d) }
 	length := cell.Window.Length()
 	total := drawn.energy(at(cell.Window.Start), at(cell.Window.End))
-	var summary summary.Summary
-	b, err := os.ReadFile(filepath.Join(out, runfolder.SummaryFile))
+	sum, err := readSummary(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(b, &summary); err != nil {
-		t.Fatal(err)
-	}
-	e := summary.Cells[0].Whole.Energy
+	e := sum.Cells[0].Whole.Energy
 	each := func(perRequest summary.Figure) meter.Power { // mean over the window
 		return meter.Power(float64(perRequest) * 4 / length.Seconds() * float64(meter.Watt))
 	}
@@ -231,7 +225,7 @@ func TestBareIdleIsNotInvented(t *testing.T) {
 			if said := strings.Contains(stdout, "bare idle was not measured: "); said == row.bare {
 				t.Errorf("the table says that bare idle was not measured: %v, want %v:\n%s", said, !row.bare, stdout)
 			}
-			s, err := summary.ReadSummary(out)
+			s, err := readSummary(out)
 			if err != nil {
 				t.Fatal(err)
 			}

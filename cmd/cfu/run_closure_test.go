@@ -8,9 +8,7 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // closed reads back a run and holds every cell's shares against the raw
@@ -57,7 +55,7 @@ func closedCell(t *testing.T, out string, c runfolder.Cell) {
 		t.Fatalf("%s: got %d domains and %d conventions, want some", c.ID, len(readings.Domains), len(conventions))
 	}
 	for i, d := range readings.Domains {
-		curve, _ := attribution.NewCurve(d, readings.ByDomain[i])
+		curve, _ := attribution.NewCurve(d.Domain, readings.ByDomain[i])
 		want := curve.Counter(c.Window).Energy
 		if got := meta[runfolder.MetaCounter+d.Name]; got != strconv.FormatInt(int64(want), 10) {
 			t.Errorf("%s: metadata of %s says %s µJ, want the counter's difference %d µJ", c.ID, d.Name, got, want)
@@ -81,5 +79,9 @@ func rowsOf(t *testing.T, out, cell string) []loadgen.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rows
+	records := make([]loadgen.Record, len(rows))
+	for i, r := range rows {
+		records[i] = r.Record
+	}
+	return records
 }

@@ -9,9 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // onSmallDisk runs a command line in a process whose files may have kib KiB,

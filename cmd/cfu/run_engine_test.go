@@ -17,9 +17,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // The tests of this file start the real engine (scripts/engine) and drive it
@@ -200,7 +198,7 @@ func checkCell(t *testing.T, out string, c runfolder.Cell) {
 		t.Fatal(err)
 	}
 	for i, d := range readings.Domains {
-		curve, _ := attribution.NewCurve(d, readings.ByDomain[i])
+		curve, _ := attribution.NewCurve(d.Domain, readings.ByDomain[i])
 		want := curve.Counter(c.Window).Energy
 		for _, conv := range []string{"equal", "token", "residency", "phase"} {
 			k := key{conv, d.Name}

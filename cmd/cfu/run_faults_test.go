@@ -8,9 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // quick are flags for runs against the test endpoint, which this very process

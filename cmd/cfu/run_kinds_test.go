@@ -17,9 +17,7 @@ import (
 	"time"
 
 	"cfubench/loadgen/engine"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // dressed is a healthy endpoint with the other paths of a kind of server, as a
@@ -112,7 +110,7 @@ func TestKindsOfServers(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || len(samples) < 2 || samples[0].Running == nil || *samples[0].Running != row.running {
+			if err != nil || len(samples) < 2 || samples[0].Running != row.running {
 				t.Errorf("engine.arrow: got %+v, %v, want %v running", samples, err, row.running)
 			}
 		})

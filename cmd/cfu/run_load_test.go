@@ -11,9 +11,8 @@ import (
 	"time"
 
 	"cfubench/loadgen"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 )
 
 // TestOpenLoop holds the due times of the tables against the law that was

@@ -13,9 +13,8 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
+	"cfubench/results/summary"
 )
 
 // TestRunWithNVML meters two GPUs of a stand-in library, in a process of its
@@ -47,20 +46,20 @@ func TestRunWithNVML(t *testing.T) {
 	if len(gpus) != 2 {
 		t.Errorf("got counters of the devices %v, want two", gpus)
 	}
-	var summary summary.Summary
+	var s summary.Summary
 	b, err := os.ReadFile(filepath.Join(out, runfolder.SummaryFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(b, &summary); err != nil {
+	if err := json.Unmarshal(b, &s); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range summary.Cells {
+	for _, c := range s.Cells {
 		if e := c.Whole.Energy; e == nil || 600 < float64(e.Lo)/c.Whole.Seconds || float64(e.Hi)/c.Whole.Seconds < 600 {
 			t.Errorf("%s: got energy %+v over %.3f s, want a bracket around the 600 W that two GPUs draw", c.Cell, e, c.Whole.Seconds)
 		}
 	}
-	if !strings.Contains(p.stdout.String(), "counter (measured)") || slices.Contains(summary.Validity.Codes(), summary.ReasonModelled) {
+	if !strings.Contains(p.stdout.String(), "counter (measured)") || slices.Contains(s.Validity.Codes(), summary.ReasonModelled) {
 		t.Errorf("the summary does not call counted joules measured:\n%s", &p.stdout)
 	}
 }

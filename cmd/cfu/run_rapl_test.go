@@ -8,9 +8,7 @@ import (
 	"cfubench/attribution"
 	"cfubench/meter"
 	"cfubench/meter/rapl/powercaptest"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // TestRunWithRAPL meters a powercap tree whose registers count a known power:
@@ -49,7 +47,7 @@ func TestRunWithRAPL(t *testing.T) {
 			if d.Kind != meter.KindCounter {
 				t.Errorf("%s: got kind %s, want a counter", d.Name, d.Kind)
 			}
-			curve, _ := attribution.NewCurve(d, readings.ByDomain[i])
+			curve, _ := attribution.NewCurve(d.Domain, readings.ByDomain[i])
 			got := curve.Energy(c.Window)
 			// The tree's own writer comes late now and then.
 			late := tree.Late()

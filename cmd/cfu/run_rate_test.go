@@ -5,9 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // TestFindRate searches the rate of a server of known capacity: one request at

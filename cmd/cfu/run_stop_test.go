@@ -7,9 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // TestInterruptResumeAndResumeAgain stops a run, finishes it, and finds nothing

@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // What held a GPU back during a cell is a warning in run.json.

@@ -11,9 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"cfubench/results/summary"
 	"cfubench/results/runfolder"
-	"cfubench/results/derivation"
 )
 
 // TestSlurmJobArray runs scripts/slurm on Slurm's own daemons, two nodes by

@@ -12,11 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/internal/stats"
 	"cfubench/meter"
 	"cfubench/results/comparison"
-	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
 	"cfubench/results/summary"
@@ -24,10 +22,24 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// TestMain keeps the run folders of the tests in memory, where there is a place
+// for that: they are made of thousands of files, and every one is synced.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("/dev/shm", "comparison-")
+	if err == nil {
+		os.Setenv("TMPDIR", dir)
+	}
+	code := m.Run()
+	if err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
 func spec() simulated.Spec {
 	return simulated.Spec{
 		Seed: 1, Model: "SmolLM2-135M", Batches: []int{4}, Concurrencies: []int{4, 16}, Repeats: 3, Requests: 60,
-		Server: simulated.DefaultServer(), Conventions: []attribution.Convention{attribution.Equal{}},
+		Server: simulated.DefaultServer(), Conventions: "equal",
 	}
 }
 
@@ -120,7 +132,7 @@ func TestFalsePositives(t *testing.T) {
 	const cells, comparisons, group = 1000, 1000, 3
 	dir := t.TempDir()
 	s := spec()
-	s.Concurrencies, s.Repeats, s.Requests, s.Conventions = []int{4}, cells, 20, nil
+	s.Concurrencies, s.Repeats, s.Requests, s.Parts = []int{4}, cells, 20, simulated.RAPL()[:1]
 	s.Server.Output, s.Server.Prompt, s.Server.TokenTime, s.Server.Noise = 6, 10, 5*time.Millisecond, 0.2
 	if _, err := s.Write(dir); err != nil {
 		t.Fatal(err)
@@ -135,7 +147,7 @@ func TestFalsePositives(t *testing.T) {
 	var order []int
 	pick := func() comparison.Subject {
 		one := comparison.Subject{Name: "run", Run: all.Run, Summary: all.Summary}
-		one.Summary.Cells, one.Summary.Points = nil, []summary.Point{{Point: "b4-c4"}}
+		one.Summary.Cells, one.Summary.Points = nil, []summary.Point{{Name: "b4-c4"}}
 		for _, i := range order[:group] {
 			one.Summary.Cells = append(one.Summary.Cells, all.Summary.Cells[i])
 			one.Summary.Points[0].Cells = append(one.Summary.Points[0].Cells, all.Summary.Cells[i].Cell)
@@ -202,8 +214,8 @@ func TestRefusals(t *testing.T) {
 		{"another trace", func(s *comparison.Subject) { s.Run.TraceHash = "x" }, nil, "trace (", ""},
 		{"a model against a counter", func(s *comparison.Subject) { s.Summary.MeterKind = "model" }, nil, "meter (counter against model)", ""},
 		{"another boundary", func(s *comparison.Subject) {
-			s.Run.Domains = []runfolder.DomainInfo{{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU}}
-		}, nil, "boundary (package against gpu)", ""},
+			s.Run.Domains = runfolder.Describe([]meter.Domain{{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU}})
+		}, nil, "boundary (dram + package against gpu)", ""},
 		{"two differences, one on purpose", func(s *comparison.Subject) { s.Summary.Model, s.Run.TraceHash = "another", "x" }, []string{"model"}, "--across trace", ""},
 		{"another engine is warned of", func(s *comparison.Subject) { s.Summary.Engine = "vllm 1" }, nil, "", "engine (llama.cpp simulated against vllm 1)"},
 		{"a failed certificate is warned of", func(s *comparison.Subject) { s.Summary.Certificate = "failed" }, nil, "", "certificate (none against failed)"},

@@ -1,4 +1,4 @@
-package derivation_test
+package derivation
 
 import (
 	"path/filepath"
@@ -10,6 +10,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/loadgen"
+	"cfubench/results/runfolder"
 )
 
 // Reading columns is reading records and taking from each what attribution
@@ -32,14 +33,16 @@ func TestColumnsAreTheRecords(t *testing.T) {
 			}
 			records = append(records, r)
 		}
-		path := filepath.Join(dir, RequestsFile)
-		w, err := NewRequestsWriter(path, map[string]string{"model": "m"})
+		path := filepath.Join(dir, runfolder.RequestsFile)
+		w, err := runfolder.Requests().Create(path, map[string]string{"model": "m"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, half := range [][]loadgen.Record{records[:3], records[3:]} {
-			if err := w.Write(half); err != nil {
-				t.Fatal(err)
+			for _, r := range half {
+				if err := w.Write(runfolder.Request{Record: r}); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		if err := w.Close(); err != nil {

@@ -12,7 +12,6 @@ import (
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
-	"cfubench/results/summary"
 )
 
 // raw is a run folder with the raw tables of two cells and nothing derived.
@@ -27,10 +26,10 @@ func raw(t *testing.T) (dir string, run runfolder.Run) {
 }
 
 // attributed divides every cell by two conventions.
-func attributed(t *testing.T, dir string, run runfolder.Run) []derivation.CellEnergy {
+func attributed(t *testing.T, dir string, run runfolder.Run) []derivation.Attributed {
 	t.Helper()
 	a := derivation.Attribution{Conventions: "token,phase", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
-	var cells []derivation.CellEnergy
+	var cells []derivation.Attributed
 	for _, cell := range run.Cells {
 		e, err := a.Cell(dir, run, cell)
 		if err != nil {
@@ -41,24 +40,27 @@ func attributed(t *testing.T, dir string, run runfolder.Run) []derivation.CellEn
 	return cells
 }
 
-// TestEveryConventionSumsToTheCounter: what is said of a cell closes, and says
-// what its energy.arrow holds.
+// TestEveryConventionSumsToTheCounter: what is said of a cell closes, domain by
+// domain, and says what its energy.arrow holds.
 func TestEveryConventionSumsToTheCounter(t *testing.T) {
 	dir, run := raw(t)
+	domains := len(run.Domains)
 	for i, c := range attributed(t, dir, run) {
-		if len(c.Energies) != 2 || len(c.Spread) != 1 || len(c.Windows) != 1 {
-			t.Fatalf("%s: got %d conventions, %d spreads and %d windows, want 2, 1 and 1", c.Cell, len(c.Energies), len(c.Spread), len(c.Windows))
+		if len(c.Divisions) != 2*domains || len(c.Spread) != domains || len(c.Windows) != domains {
+			t.Fatalf("%s: got %d divisions, %d spreads and %d windows, want %d, %d and %d", c.Cell, len(c.Divisions), len(c.Spread), len(c.Windows), 2*domains, domains, domains)
 		}
-		sums := map[string]meter.Energy{}
-		for s, err := range runfolder.Energies().Scan(filepath.Join(runfolder.CellDir(dir, run.Cells[i].ID), runfolder.EnergyFile)) {
+		type division struct{ domain, convention string }
+		sums := map[division]meter.Energy{}
+		for s, err := range runfolder.Energies().Scan(runfolder.CellFile(dir, run.Cells[i].ID, runfolder.EnergyFile)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sums[s.Convention] += s.Energy
+			sums[division{s.Domain, s.Convention}] += s.Energy
 		}
-		for _, e := range c.Energies {
-			if got := e.Requests + e.Idle + e.Unattributed; got != e.Counter || sums[e.Convention] != e.Counter || e.Counter == 0 {
-				t.Errorf("%s, %s: %d µJ in all and %d in the table, want the counter's %d", c.Cell, e.Convention, got, sums[e.Convention], e.Counter)
+		for _, e := range c.Divisions {
+			sum := sums[division{e.Domain, e.Convention}]
+			if got := e.Requests + e.Idle + e.Unattributed; got != e.Counter || sum != e.Counter || e.Counter == 0 {
+				t.Errorf("%s, %s of %s: %d µJ in all and %d in the table, want the counter's %d", c.Cell, e.Convention, e.Domain, got, sum, e.Counter)
 			}
 		}
 	}

@@ -6,9 +6,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/loadgen"
-	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
-	"cfubench/results/summary"
 )
 
 // A batch is what the server ran at once.
@@ -27,7 +25,7 @@ func TestRequestsRunTogether(t *testing.T) {
 	}
 	for _, test := range tests {
 		run := runfolder.Run{Engine: []runfolder.EngineInfo{{Batch: test.batch, EffectiveBatch: test.effective}}}
-		if got := together(run, runfolder.Cell{Batch: test.batch, Concurrency: test.concurrency}); got != test.want {
+		if got := together(run, runfolder.Cell{Point: runfolder.Point{Batch: test.batch, Load: runfolder.Load{Concurrency: test.concurrency}}}); got != test.want {
 			t.Errorf("%s: got %d, want %d", test.what, got, test.want)
 		}
 	}

@@ -15,17 +15,26 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"cfubench/attribution"
-	"cfubench/attribution/lca"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/arrowfile"
 	"cfubench/results/runfolder"
+	"cfubench/results/simulated"
 )
 
 // duration draws a time on the run's clock, or Never.
 func duration() *rapid.Generator[time.Duration] {
 	return rapid.OneOf(rapid.Just(loadgen.Never), rapid.Map(rapid.Int64Range(0, math.MaxInt64/2), func(ns int64) time.Duration { return time.Duration(ns) }))
+}
+
+// key draws which cell a row belongs to.
+func key() *rapid.Generator[runfolder.Key] {
+	return rapid.Custom(func(t *rapid.T) runfolder.Key {
+		return runfolder.Key{
+			Cell: rapid.String().Draw(t, "cell"), Batch: rapid.IntRange(0, 1<<20).Draw(t, "batch"), Load: rapid.String().Draw(t, "load"),
+			Repeat: rapid.IntRange(1, 100).Draw(t, "repeat"), Label: rapid.String().Draw(t, "label"),
+		}
+	})
 }
 
 func record() *rapid.Generator[loadgen.Record] {
@@ -53,13 +62,16 @@ func TestRequestsReadBackAsWritten(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "requests.arrow")
-		batches := rapid.SliceOfN(rapid.SliceOfN(record(), 0, 4), 0, 3).Draw(t, "batches")
+		rows := rapid.Custom(func(t *rapid.T) runfolder.Request {
+			return runfolder.Request{Key: key().Draw(t, "key"), Record: record().Draw(t, "record")}
+		})
+		batches := rapid.SliceOfN(rapid.SliceOfN(rows, 0, 4), 0, 3).Draw(t, "batches")
 		w, err := runfolder.Requests().Create(path, map[string]string{"cell": "b1-c1-r1"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, b := range batches {
-			if err := w.Write(b); err != nil {
+			if err := w.Write(b...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -83,11 +95,11 @@ func TestReadingsReadBackWithTheirDomains(t *testing.T) {
 	dir := t.TempDir()
 	statuses := []meter.Status{meter.StatusOK, meter.StatusWrap, meter.StatusGap, "one of a later version"}
 	rapid.Check(t, func(t *rapid.T) {
-		domains := []meter.Domain{
+		domains := runfolder.Describe([]meter.Domain{
 			{Name: "gpu0", Device: "GPU-1 at 0000:01:00.0", Source: "nvml", Kind: meter.KindCounter, Scope: meter.ScopeGPU, Parent: "node",
 				Range: 1 << 40, Quantum: 1000, UpdatePeriod: 100 * time.Millisecond, Limit: 700 * meter.Watt, Floor: 60 * meter.Watt, Note: `a "note"`},
 			{Name: "node", Kind: meter.KindPower, Scope: meter.ScopeNode, Coarse: true},
-		}
+		})
 		want := make([][]meter.Reading, len(domains))
 		var all []meter.Reading
 		for range rapid.IntRange(0, 20).Draw(t, "n") {
@@ -97,10 +109,10 @@ func TestReadingsReadBackWithTheirDomains(t *testing.T) {
 				HasEnergy: rapid.Bool().Draw(t, "has energy"), HasPower: rapid.Bool().Draw(t, "has power"),
 			}
 			if r.HasEnergy {
-				r.Energy = meter.Energy(rapid.Int64().Draw(t, "energy"))
+				r.Energy = meter.Energy(rapid.Int64Min(math.MinInt64+1).Draw(t, "energy"))
 			}
 			if r.HasPower {
-				r.Power = meter.Power(rapid.Int64().Draw(t, "power"))
+				r.Power = meter.Power(rapid.Int64Min(math.MinInt64+1).Draw(t, "power"))
 			}
 			all = append(all, r)
 			want[r.Domain] = append(want[r.Domain], r)
@@ -130,7 +142,7 @@ func TestReadingsReadBackWithTheirDomains(t *testing.T) {
 }
 
 func TestReadingOfNoDomainIsRefused(t *testing.T) {
-	w, err := runfolder.NewReadingsWriter(filepath.Join(t.TempDir(), "r.arrow"), []meter.Domain{{Name: "a"}}, nil)
+	w, err := runfolder.NewReadingsWriter(filepath.Join(t.TempDir(), "r.arrow"), runfolder.Describe([]meter.Domain{{Name: "a"}}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,41 +152,34 @@ func TestReadingOfNoDomainIsRefused(t *testing.T) {
 	w.Abort()
 }
 
-func TestSharesReadBackToTheMicrojoule(t *testing.T) {
+func TestEnergiesReadBackToTheMicrojoule(t *testing.T) {
 	dir := t.TempDir()
 	energy := rapid.Map(rapid.Int64Range(-1<<50, 1<<50), func(v int64) meter.Energy { return meter.Energy(v) })
 	rapid.Check(t, func(t *rapid.T) {
-		var shares []attribution.Share
+		var rows []runfolder.Energy
 		for range rapid.IntRange(0, 10).Draw(t, "n") {
 			hi := energy.Draw(t, "hi")
 			if rapid.Bool().Draw(t, "unbounded") {
-				hi = attribution.Unbounded
+				hi = meter.Unbounded
 			}
-			shares = append(shares, attribution.Share{
-				Request: rapid.Int64Range(-2, 1<<40).Draw(t, "request"), Convention: "token", Domain: "gpu0",
+			rows = append(rows, runfolder.Energy{
+				Key: key().Draw(t, "key"), Summed: rapid.Bool().Draw(t, "summed"), Request: rapid.Int64Range(-2, 1<<40).Draw(t, "request"), Convention: "token", Domain: "gpu0",
 				Energy: energy.Draw(t, "energy"), Lo: energy.Draw(t, "lo"), Hi: hi,
 				Prefill: energy.Draw(t, "prefill"), Decode: energy.Draw(t, "decode"), Idle: energy.Draw(t, "idle"),
-				Method: meter.KindCounter, Flags: rapid.SampledFrom([][]string{nil, {"idle"}, {"failed", "gap"}}).Draw(t, "flags"),
+				Method: "counter", Flags: rapid.SampledFrom([][]string{nil, {"idle"}, {"failed", "gap"}}).Draw(t, "flags"),
 			})
 		}
 		var files [2][]byte
 		for i := range files {
 			path := filepath.Join(dir, "energy.arrow")
-			w, err := runfolder.Energies().Create(path, map[string]string{"b": "1", "a": "2"})
+			w, err := runfolder.Energies().Derive(path, map[string]string{"b": "1", "a": "2"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if i == 0 { // all at once, then one by one: the same bytes
-				err = w.Write(shares)
-			} else {
-				for k := range shares {
-					if err = w.Write(shares[k : k+1]); err != nil {
-						break
-					}
+			for k := range rows {
+				if err := w.Write(&rows[k]); err != nil {
+					t.Fatal(err)
 				}
-			}
-			if err != nil {
-				t.Fatal(err)
 			}
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
@@ -186,69 +191,93 @@ func TestSharesReadBackToTheMicrojoule(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(shares, got, cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(rows, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("read back (-written +read):\n%s", diff)
 			}
 		}
 		if !bytes.Equal(files[0], files[1]) {
-			t.Fatal("the same shares gave different bytes")
+			t.Fatal("the same rows gave different bytes")
 		}
 	})
 }
 
 func TestFootprintReadsBack(t *testing.T) {
-	rows := []lca.Row{
-		{Cell: "b1-c1-r1", FunctionalUnit: "request", Category: lca.GWP, Unit: "kg CO2e", Stage: lca.Total, Value: 1e-5, Lo: 9e-6, Hi: 2e-5, Boundary: "host", Source: "here"},
-		{Cell: "b1-c1-r1", FunctionalUnit: "request", Category: lca.Water, Unit: "L", Stage: lca.Training, Value: 0, Lo: math.Inf(-1), Hi: math.Inf(1)},
+	rows := []runfolder.Footprint{
+		{Cell: "b1-c1-r1", Label: "a", FunctionalUnit: "request", Category: "gwp100", Unit: "kg CO2e", Stage: "total", Kind: "total", Value: 1e-5, Lo: 9e-6, Hi: 2e-5, Boundary: "host", Source: "here"},
+		{Cell: "b1-c1-r1", FunctionalUnit: "request", Category: "water", Unit: "L", Stage: "training", Kind: "training", Value: 0, Lo: math.NaN(), Hi: math.NaN()},
 	}
 	path := filepath.Join(t.TempDir(), "footprint.arrow")
-	w, err := runfolder.Footprints().Create(path, map[string]string{"inventory": "x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Write(rows); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	writeTable(t, runfolder.Footprints(), path, map[string]string{"inventory": "x"}, rows)
 	got, meta, err := runfolder.Footprints().Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(rows, got); diff != "" || meta["inventory"] != "x" {
+	if diff := cmp.Diff(rows, got, cmpopts.EquateNaNs()); diff != "" || meta["inventory"] != "x" {
 		t.Errorf("read back with metadata %v (-written +read):\n%s", meta, diff)
 	}
-	w, err = runfolder.Footprints().Create(path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Write([]lca.Row{{Value: math.NaN()}}); err == nil {
-		t.Error("a value that is not a number was taken")
-	}
-	w.Abort()
 }
 
-func TestEngineSamplesReadBack(t *testing.T) {
-	v := func(x float64) *float64 { return &x }
-	samples := []runfolder.EngineSample{{At: 1, Running: v(3), Waiting: v(0), CacheUsage: v(0.5)}, {At: 2, PromptTokens: v(10), GenerationTokens: v(20), Preemptions: v(1)}}
-	path := filepath.Join(t.TempDir(), "engine.arrow")
-	w, err := runfolder.EngineSamples().Create(path, nil)
+// TestInfiniteBoundIsNone: nothing bounds the value, and the table has a null.
+func TestInfiniteBoundIsNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "footprint.arrow")
+	writeTable(t, runfolder.Footprints(), path, nil, []runfolder.Footprint{{Lo: math.Inf(-1), Hi: math.Inf(1)}})
+	got, _, err := runfolder.Footprints().Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(samples); err != nil {
+	if len(got) != 1 || !math.IsNaN(got[0].Lo) || !math.IsNaN(got[0].Hi) {
+		t.Errorf("infinite bounds came back as %+v, want none", got)
+	}
+}
+
+func writeTable[R any](t *testing.T, table runfolder.Table[R], path string, meta map[string]string, rows []R) {
+	t.Helper()
+	w, err := table.Create(path, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(rows...); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := runfolder.EngineSamples().Read(path)
+}
+
+// TestEngineSamplesReadBack: every figure comes back from its own column, a
+// figure that the server does not tell stays unknown, and a failed scrape keeps
+// its reason.
+func TestEngineSamplesReadBack(t *testing.T) {
+	unknown := runfolder.EngineSample{Key: runfolder.Key{Cell: "b1-c1-r1", Batch: 1, Load: "c1", Repeat: 1}}
+	figures := func(s *runfolder.EngineSample) []*float64 {
+		return []*float64{&s.Running, &s.Waiting, &s.CacheUsage, &s.PromptTokens, &s.CachedTokens, &s.GenerationTokens,
+			&s.Preemptions, &s.Steps, &s.PrefillTime, &s.DecodeTime, &s.QueueTime, &s.Finished}
+	}
+	for _, f := range figures(&unknown) {
+		*f = math.NaN()
+	}
+	failed, full := unknown, unknown
+	failed.At, failed.Err = 2*time.Second, "GET /metrics: HTTP 500"
+	samples := []runfolder.EngineSample{failed}
+	for i, f := range figures(&full) {
+		*f = float64(i + 1)
+		one := unknown
+		one.At = time.Duration(i)
+		*figures(&one)[i] = float64(i + 1)
+		samples = append(samples, one)
+	}
+	samples = append(samples, full)
+	path := filepath.Join(t.TempDir(), "engine.arrow")
+	writeTable(t, runfolder.EngineSamples(), path, map[string]string{"engine": "vllm"}, samples)
+	got, meta, err := runfolder.EngineSamples().Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(samples, got); diff != "" {
+	if diff := cmp.Diff(samples, got, cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("read back (-written +read):\n%s", diff)
+	}
+	if meta["engine"] != "vllm" {
+		t.Errorf("metadata %v, want the run constants", meta)
 	}
 }
 
@@ -256,18 +285,21 @@ func TestEngineSamplesReadBack(t *testing.T) {
 // unit on every column.
 func TestColumns(t *testing.T) {
 	dir := t.TempDir()
-	run, err := sweep().Write(dir)
+	run, err := simulated.Spec{
+		Seed: 1, Model: "OLMo 2 7B", Batches: []int{4}, Concurrencies: []int{2}, Repeats: 1, Requests: 5, Server: simulated.DefaultServer(),
+		Conventions: "token", Inventory: "olmo2-7b",
+	}.Write(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"requests": "request int64, conversation utf8, turn int32, due_ns int64, sent_ns int64, first_token_ns int64, last_token_ns int64, done_ns int64, " +
+		"requests": "cell utf8, batch int32, load utf8, repeat int32, label utf8, request int64, conversation utf8, turn int32, due_ns int64, sent_ns int64, first_token_ns int64, last_token_ns int64, done_ns int64, " +
 			"prompt_tokens int32, output_tokens int32, cached_tokens int32, target_output_tokens int32, token_ns list<int64>, token_count list<int32>, " +
 			"finish_reason utf8, status int32, error utf8, connection_reused bool, server_prefill_ns int64, server_decode_ns int64, flags utf8",
-		"readings": "domain utf8, device utf8, kind utf8, before_ns int64, after_ns int64, energy_uj int64, power_uw int64, status utf8",
-		"energy": "request int64, convention utf8, domain utf8, energy_j float64, lo_j float64, hi_j float64, prefill_j float64, decode_j float64, " +
+		"readings": "domain utf8, device utf8, kind utf8, summed bool, before_ns int64, after_ns int64, energy_uj int64, power_uw int64, status utf8",
+		"energy": "cell utf8, batch int32, load utf8, repeat int32, label utf8, request int64, convention utf8, domain utf8, summed bool, energy_j float64, lo_j float64, hi_j float64, prefill_j float64, decode_j float64, " +
 			"idle_j float64, method utf8, flags utf8",
-		"footprint": "cell utf8, functional_unit utf8, category utf8, unit utf8, stage utf8, value float64, lo float64, hi float64, boundary utf8, source utf8",
+		"footprint": "cell utf8, label utf8, functional_unit utf8, category utf8, unit utf8, stage utf8, kind utf8, value float64, lo float64, hi float64, boundary utf8, source utf8",
 	}
 	for table, columns := range want {
 		paths, _, err := runfolder.TablePaths(dir, run, table)
@@ -317,7 +349,7 @@ func TestRunIsReplacedWhole(t *testing.T) {
 	if _, err := runfolder.ReadRun(dir); err == nil || !strings.Contains(err.Error(), "holds no run") {
 		t.Errorf("reading an empty folder: %v, want that it holds no run", err)
 	}
-	first := runfolder.Run{Cfu: "v1", Config: map[string]any{"seed": 1.0}, Cells: []runfolder.Cell{{ID: "b1-c1-r1", Window: meter.Window{Start: 1, End: 2}}}}
+	first := runfolder.Run{Cfu: "v1", Config: runfolder.Config{Seed: 1}, Cells: []runfolder.Cell{{ID: "b1-c1-r1", Window: meter.Window{Start: 1, End: 2}}}}
 	for _, run := range []runfolder.Run{first, {Cfu: "v2"}} {
 		if err := runfolder.WriteRun(dir, run); err != nil {
 			t.Fatal(err)
@@ -326,7 +358,7 @@ func TestRunIsReplacedWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		run.Schema = 1
+		run.Schema = 2
 		if diff := cmp.Diff(run, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("read back (-written +read):\n%s", diff)
 		}

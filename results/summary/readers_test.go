@@ -34,7 +34,7 @@ func runPython(t *testing.T, dir, program string, args ...string) string {
 // TestReadersOfTheDocumentation runs every Python example of docs/results.md on a run.
 func TestReadersOfTheDocumentation(t *testing.T) {
 	python(t)
-	text, err := os.ReadFile(filepath.Join("..", "docs", "results.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "results.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,8 @@ func commands() []command {
 		{"compare", "two or more runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
 		{"report", "one self-contained HTML file from the tables", reportHelp, oneRun, bindReport},
 		{"export", "tables to CSV", exportHelp, oneRun, bindExport},
+		{"version", "which build this is", versionHelp, noOperand, bindVersion},
+		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
 		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process
 	}
 }
@@ -55,7 +57,12 @@ func Main(ctx context.Context, env environment, args []string) int {
 		return 2
 	}
 	switch args[0] {
+	case "--version":
+		args = []string{"version"}
 	case "help", "-h", "--help":
+		if len(args) > 1 { // cfu help COMMAND
+			return Main(ctx, env, []string{args[1], "--help"})
+		}
 		if err := usage(env.stdout); err != nil {
 			fmt.Fprintf(env.stderr, "cfu: %v\n", err)
 			return 1

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ type runFlags struct {
 	derivation                                derivationFlags
 	set                                       *pflag.FlagSet
 	bodyText, shardText, startText, apiKeyEnv string
+	sweepFile                                 string
+	params                                    []string
+	dryRun                                    bool
 }
 
 // bindRun is `cfu run`.
@@ -42,6 +46,13 @@ func bindRun(fs *pflag.FlagSet) action {
 		if err := f.complete(env); err != nil {
 			return err
 		}
+		if f.dryRun {
+			plan, err := sweep.Describe(ctx, f.Config)
+			if err != nil {
+				return err
+			}
+			return plan.WriteText(env.stdout)
+		}
 		return f.run(ctx, env)
 	}
 }
@@ -49,6 +60,9 @@ func bindRun(fs *pflag.FlagSet) action {
 // complete parses what flags hold as text, and refuses what is wrong or does not
 // go together before anything is started.
 func (f *runFlags) complete(env environment) error {
+	if err := f.configure(); err != nil {
+		return err
+	}
 	f.Getenv = env.getenv
 	f.APIKey = env.getenv(f.apiKeyEnv)
 	f.Convention, f.Weights, f.Calibration, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.calibration, f.derivation.inventory
@@ -84,6 +98,44 @@ func (f *runFlags) complete(env environment) error {
 	return f.derivation.check()
 }
 
+// configure takes the flags and configurations of --sweep, and those of --param. A
+// flag of the command line goes before the file's.
+func (f *runFlags) configure() error {
+	var file sweep.File
+	if f.sweepFile != "" {
+		text, err := os.ReadFile(f.sweepFile)
+		if err != nil {
+			return usagef("--sweep: %w", err)
+		}
+		if file, err = sweep.ParseFile(f.sweepFile, text); err != nil {
+			return usagef("--sweep: %w", err)
+		}
+		for _, s := range file.Flags {
+			switch flag := f.set.Lookup(s.Name); {
+			case flag == nil || s.Name == "sweep":
+				return usagef("--sweep: %s:%d: %s: cfu run has no such flag, and it is none of params, zip, exclude and configurations", f.sweepFile, s.Line, s.Name)
+			case flag.Changed:
+				continue
+			}
+			if err := f.set.Set(s.Name, s.Text); err != nil {
+				return usagef("--sweep: %s:%d: %s: %w", f.sweepFile, s.Line, s.Name, err)
+			}
+		}
+	}
+	for _, text := range f.params {
+		p, err := sweep.ParseParam(text)
+		if err != nil {
+			return usagef("--param %w", err)
+		}
+		file.Grid.Params = append(file.Grid.Params, p)
+	}
+	var err error
+	if f.Configurations, err = file.Expand(f.EngineCmd); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
 // newRunFlags declares the flags on fs, in the sections of the help.
 func newRunFlags(fs *pflag.FlagSet) *runFlags {
 	f := &runFlags{set: fs}
@@ -102,6 +154,8 @@ func newRunFlags(fs *pflag.FlagSet) *runFlags {
 func (f *runFlags) bindServer(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Endpoint, "endpoint", "", "Measure the server that runs at `URL` (with or without /v1).")
 	fs.StringVar(&f.EngineCmd, "engine-cmd", "", "Launch the engine with `CMD`, which serves one batch size; {batch}, {port} and {cpus} are replaced. 'llama.cpp:FILE', 'vllm:MODEL' and 'sglang:MODEL' stand for those servers' own commands.")
+	fs.StringArrayVar(&f.params, "param", nil, "Measure with each of the values of `NAME=V1,V2` in place of {NAME} in --engine-cmd; repeated, in every combination.")
+	fs.StringVar(&f.sweepFile, "sweep", "", "Take flags and configurations from the YAML `FILE` (docs/sweep.md); flags on the command line go before its.")
 	fs.DurationVar(&f.ReadyTimeout, "ready-timeout", 5*time.Minute, "Give an engine `D` to become healthy.")
 	fs.StringVar(&f.Model, "model", "", "Ask for the model `NAME` (default: the endpoint's only one).")
 	fs.StringVar(&f.API, "api", "chat", "Use the `API` chat or completions.")
@@ -132,6 +186,8 @@ func (f *runFlags) bindLoad(fs *pflag.FlagSet) {
 	fs.Float64Var(&f.Burstiness, "burstiness", 1, "Shape `K` of gamma arrivals: 1 is Poisson, below 1 is burstier.")
 	fs.DurationVar(&f.Think, "think", 0, "Pause for `D` between an answer and its worker's or conversation's next request.")
 	fs.IntVar(&f.Repeat, "repeat", 1, "Measure every cell `N` times.")
+	fs.StringVar(&f.Order, "order", sweep.OrderGrouped, "Measure repeats in `ORDER`: grouped on one launch of the server, interleaved or random with a launch for each.")
+	fs.DurationVar(&f.Budget, "budget", 0, "Begin no cell that would likely not end within `D` (0: no limit).")
 	fs.IntVar(&f.Warmup, "warmup", 2, "Send `N` warm-up requests after each engine start, none of them in the measured set.")
 }
 
@@ -156,6 +212,7 @@ func (f *runFlags) bindMeters(fs *pflag.FlagSet) {
 
 func (f *runFlags) bindOutput(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Out, "out", "", "Write the folder `DIR`, which must not hold a run yet.")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "Print what would be measured, and measure nothing.")
 	fs.BoolVar(&f.Resume, "resume", false, "Go on with the run in --out that was made with the same flags.")
 	f.derivation.bind(fs)
 	fs.StringVar(&f.Listen, "listen", "", "Expose live Prometheus metrics at `HOST:PORT`.")

@@ -117,6 +117,14 @@ func (l Lines) extent() (xlo, xhi, ylo, yhi float64, any bool) {
 	return xlo, xhi, ylo, yhi, any
 }
 
+// title is the axis's title, which says that the axis is logarithmic.
+func (a Axis) title() string {
+	if a.Log && a.Title != "" {
+		return a.Title + " (log)"
+	}
+	return a.Title
+}
+
 func (a Axis) scale(low, high, from, to float64) scale {
 	if a.Log {
 		return logarithmic(low, high, from, to)
@@ -147,8 +155,8 @@ func (c *canvas) axes(p plot, x, y scale, ax, ay Axis) {
 	}
 	c.line(p.left, p.bottom, p.right, p.bottom, "axis")
 	c.line(p.left, p.top, p.left, p.bottom, "axis")
-	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", ax.Title)
-	c.verticalText(14, (p.top+p.bottom)/2, "title", ay.Title)
+	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", ax.title())
+	c.verticalText(14, (p.top+p.bottom)/2, "title", ay.title())
 }
 
 func (c *canvas) series(i int, s Series, x, y scale, p plot) {
@@ -178,8 +186,8 @@ func (c *canvas) series(i int, s Series, x, y scale, p plot) {
 	c.labels(s, pixels, p)
 }
 
-// labels writes the points' labels on the side that has room, and moves one
-// that would lie on another.
+// labels writes the points' labels on the side that has room. One that would lie
+// on another moves, and a thin line leads to its point.
 func (c *canvas) labels(s Series, pixels []Point, p plot) {
 	type box struct{ x1, y1, x2, y2 float64 }
 	var taken []box
@@ -215,6 +223,13 @@ func (c *canvas) labels(s Series, pixels []Point, p plot) {
 					break search
 				}
 			}
+		}
+		if away := y - 4 - pixels[k].Y; math.Abs(away) > 13 {
+			end := x - 2
+			if anchor == "end" {
+				end = x + 2
+			}
+			c.line(pixels[k].X, pixels[k].Y, end, y-4, "grid")
 		}
 		taken = append(taken, box{left, y - 11, left + width, y + 3})
 		c.text(x, y, anchor, "point", v.Label)

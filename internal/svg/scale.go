@@ -30,10 +30,10 @@ func linear(low, high, from, to float64) scale {
 func logarithmic(low, high, from, to float64) scale {
 	low = max(low, high*1e-30)
 	ratio := high / low
-	if ratio < 1.5 {
+	if ratio < 1.5 { // widened on both sides alike
+		middle := math.Sqrt(low * high)
 		ratio = 1.5
-		low /= math.Sqrt(ratio)
-		high = low * ratio
+		low, high = middle/math.Sqrt(ratio), middle*math.Sqrt(ratio)
 	}
 	pad := math.Pow(ratio, 0.05)
 	return scale{low / pad, high * pad, true, from, to}

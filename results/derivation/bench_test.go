@@ -88,7 +88,7 @@ func writeLoad(b *testing.B, dir string, n int) runfolder.Cell {
 		r.LastToken = r.TokenAt[63]
 		r.Done = r.LastToken + time.Millisecond
 		row.Record = r
-		if err := requests.Write(&row); err != nil {
+		if err := requests.Write(row); err != nil {
 			b.Fatal(err)
 		}
 	}

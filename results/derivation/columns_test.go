@@ -40,12 +40,9 @@ func TestColumnsAreTheRecords(t *testing.T) {
 		}
 		for _, half := range [][]loadgen.Record{records[:3], records[3:]} {
 			for _, r := range half {
-				if err := w.Write(&runfolder.Request{Record: r}); err != nil {
+				if err := w.Write(runfolder.Request{Record: r}); err != nil {
 					t.Fatal(err)
 				}
-			}
-			if err := w.Flush(); err != nil {
-				t.Fatal(err)
 			}
 		}
 		if err := w.Close(); err != nil {

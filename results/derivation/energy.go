@@ -149,7 +149,7 @@ const rowsAtOnce = 4096
 
 // write divides once more and writes the rows.
 func write(dir string, cell runfolder.Cell, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
-	w, err := runfolder.Energies().Create(runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile), meta)
+	w, err := runfolder.Energies().Derive(runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile), meta)
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.
 	if c == nil {
 		return
 	}
-	if engine := run.EngineOf(cell.Batch); engine != nil && (engine.Kind != c.Engine || engine.Model != c.Model) {
+	if engine := run.EngineOf(cell.Point); engine != nil && (engine.Kind != c.Engine || engine.Model != c.Model) {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
 			c.Model, c.Engine, engine.Model, engine.Kind))
 	}
@@ -264,7 +264,7 @@ func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.
 // said itself or as it was told, and the totals of its own metrics.
 func serverOf(dir string, run runfolder.Run, cell runfolder.Cell) (*attribution.Server, error) {
 	server := &attribution.Server{BatchLimit: cell.Batch}
-	if e := run.EngineOf(cell.Batch); e != nil && e.EffectiveBatch > 0 {
+	if e := run.EngineOf(cell.Point); e != nil && e.EffectiveBatch > 0 {
 		server.BatchLimit = e.EffectiveBatch
 	}
 	for s, err := range runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile)) {

@@ -116,7 +116,7 @@ func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) 
 	}
 	m.hardware(&u, run, energy)
 	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
-	if e := run.EngineOf(cell.Batch); e != nil {
+	if e := run.EngineOf(cell.Point); e != nil {
 		u.Model = e.Model
 	}
 	return u, nil
@@ -126,7 +126,7 @@ func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) 
 // or fewer if no more were sent; 0 if neither is known.
 func together(run runfolder.Run, cell runfolder.Cell) int {
 	batch := cell.Batch
-	if e := run.EngineOf(cell.Batch); e != nil && e.EffectiveBatch > 0 {
+	if e := run.EngineOf(cell.Point); e != nil && e.EffectiveBatch > 0 {
 		batch = e.EffectiveBatch
 	}
 	if batch == 0 || cell.Concurrency > 0 && cell.Concurrency < batch {
@@ -247,7 +247,7 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 // writeFootprint writes footprint.arrow of the run folder.
 func writeFootprint(dir string, assessments []lca.Assessment) error {
 	first := assessments[0]
-	w, err := runfolder.Footprints().Create(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
+	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
 		"lifetime_inferences": strconv.FormatFloat(first.Inventory.LifetimeInferences.Canonical(), 'g', -1, 64),

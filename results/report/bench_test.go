@@ -106,7 +106,7 @@ func writeMillion(b *testing.B, dir string) {
 		}
 		r.LastToken, r.Done = r.TokenAt[benchTokens-1], r.TokenAt[benchTokens-1]
 		end = max(end, r.Done)
-		check(w.Write(&runfolder.Request{Key: cell.Key(), Record: r}))
+		check(w.Write(runfolder.Request{Key: cell.Key(), Record: r}))
 	}
 	check(w.Close())
 	cell.Window = meter.Window{Start: time.Second, End: end}

@@ -34,6 +34,12 @@ type Config struct {
 	IgnoreEOS       bool   `json:"ignore_eos"`
 	MinTokens       bool   `json:"min_tokens"`
 
+	// Configurations are the ways of serving that are compared; none where there
+	// is one, of EngineCmd or Endpoint.
+	Configurations []Configuration `json:"configurations,omitempty"`
+	// Order is that of the repeats: "grouped", "interleaved" or "random".
+	Order string `json:"order,omitempty"`
+
 	Batch       []int         `json:"batch"` // 0: the endpoint's own, not known
 	Concurrency []int         `json:"concurrency"`
 	Rate        []string      `json:"rate"` // requests/s, or "inf"
@@ -73,6 +79,15 @@ type Config struct {
 
 	ExtraBody map[string]any `json:"extra_body,omitempty"`
 	Shard     string         `json:"shard,omitempty"` // "1/4"
+}
+
+// Configuration is one way of serving the model: an engine command, in which
+// parameters stand in braces, with their values, under a label that names its
+// cells.
+type Configuration struct {
+	Label     string            `json:"label"`
+	EngineCmd string            `json:"engine_cmd"`
+	Params    map[string]string `json:"params,omitempty"`
 }
 
 // Hash is the configuration's key for --resume: the same flags give the same

@@ -50,5 +50,5 @@ func Energies() Table[Energy] {
 			joules("idle_j", false, func(r *R) *meter.Energy { return &r.Idle }),
 			text("method", false, func(r *R) *string { return &r.Method }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
-		}), nil}
+		}), nil, nil}
 }

@@ -34,7 +34,7 @@ func readings() Table[readingRow] {
 		whole("energy_uj", "uJ", &none, func(r *R) *int64 { return &r.energy }),
 		whole("power_uw", "uW", &none, func(r *R) *int64 { return &r.power }),
 		text("status", false, func(r *R) *string { return &r.status }),
-	}, nil}
+	}, nil, nil}
 }
 
 // ReadingsWriter writes readings.arrow.
@@ -60,9 +60,10 @@ func NewReadingsWriter(path string, domains []DomainInfo, meta map[string]string
 	return &ReadingsWriter{w, domains}, nil
 }
 
-// Write appends readings, which are in the file when Write returns. A value that
-// a reading does not have is null.
+// Write appends readings, whose slice is the caller's again when it returns. A
+// value that a reading does not have is null.
 func (w *ReadingsWriter) Write(batch []meter.Reading) error {
+	rows := make([]readingRow, 0, len(batch))
 	for _, r := range batch {
 		if r.Domain < 0 || r.Domain >= len(w.domains) {
 			return fmt.Errorf("write table %s: a reading is of domain %d of %d", ReadingsFile, r.Domain, len(w.domains))
@@ -78,11 +79,9 @@ func (w *ReadingsWriter) Write(batch []meter.Reading) error {
 		if r.HasPower {
 			row.power = int64(r.Power)
 		}
-		if err := w.Writer.Write(&row); err != nil {
-			return err
-		}
+		rows = append(rows, row)
 	}
-	return w.Flush()
+	return w.Writer.Write(rows...)
 }
 
 // Readings is the content of readings.arrow.

@@ -61,21 +61,24 @@ type Host = hostinfo.Info
 
 // EngineInfo identifies the server under test.
 type EngineInfo struct {
-	Batch          int    `json:"batch"`                     // asked for; 0 with --endpoint
-	EffectiveBatch int    `json:"effective_batch,omitempty"` // read back from the server
-	Kind           string `json:"kind"`                      // "llama.cpp", "vllm", "sglang", "tensorrt-llm", "openai"
-	Version        string `json:"version,omitempty"`
-	Model          string `json:"model"`
-	Command        string `json:"command,omitempty"`
+	// Label is that of the configuration, with the values of its parameters.
+	Label          string            `json:"label,omitempty"`
+	Params         map[string]string `json:"params,omitempty"`
+	Batch          int               `json:"batch"`                     // asked for; 0 with --endpoint
+	EffectiveBatch int               `json:"effective_batch,omitempty"` // read back from the server
+	Kind           string            `json:"kind"`                      // "llama.cpp", "vllm", "sglang", "tensorrt-llm", "openai"
+	Version        string            `json:"version,omitempty"`
+	Model          string            `json:"model"`
+	Command        string            `json:"command,omitempty"`
 	// Unknown lists what the server did not tell.
 	Unknown []string `json:"unknown,omitempty"`
 }
 
-// EngineOf is the engine that served the cells of a batch size, nil if it is
-// not known: the last one launched.
-func (r Run) EngineOf(batch int) *EngineInfo {
+// EngineOf is the engine that served the cells of a point's batch size and label,
+// nil if it is not known: the last one launched.
+func (r Run) EngineOf(p Point) *EngineInfo {
 	for i := len(r.Engine) - 1; i >= 0; i-- {
-		if r.Engine[i].Batch == batch {
+		if r.Engine[i].Batch == p.Batch && r.Engine[i].Label == p.Label {
 			return &r.Engine[i]
 		}
 	}
@@ -144,6 +147,7 @@ func Summed(domains []DomainInfo) []DomainInfo {
 // RateSearch is the search for the highest Poisson rate that keeps an SLO.
 type RateSearch struct {
 	Batch int    `json:"batch"`
+	Label string `json:"label,omitempty"`
 	SLO   string `json:"slo"`
 	loadgen.FoundRate
 }

@@ -54,8 +54,10 @@ type column[R any] struct {
 type Table[R any] struct {
 	name    string
 	columns []column[R]
-	// own gives a row lists of its own, nil where it has none.
-	own func(r *R)
+	// own gives a row lists of its own, and bytes says how much memory they hold;
+	// nil where rows have none.
+	own   func(r *R)
+	bytes func(r R) int
 }
 
 // schema is the table's with the run's constants.
@@ -81,57 +83,88 @@ func (t Table[R]) Columns() (names, units []string) {
 	return names, units
 }
 
-// batchRows is the number of rows in a batch of a complete table. Rows are
-// gathered into batches of this size however they are written, so that the same
-// rows give the same bytes.
-const batchRows = 1 << 16
+// Writer writes a table while its rows come. It encodes them on a goroutine of
+// its own and journals them several times a second: a killed process loses the
+// last moments only. Any number of goroutines may write.
+type Writer[R any] struct{ rows *arrowfile.Rows[R] }
 
-// Writer writes one table. It is used by one goroutine at a time.
-type Writer[R any] struct {
+// Create starts the raw table at path with the run constants meta. A row that is
+// written, with its lists, is the table's from then on.
+func (t Table[R]) Create(path string, meta map[string]string) (*Writer[R], error) {
+	var put []func(*R)
+	rows, err := arrowfile.CreateRows(path, arrowfile.Shape[R]{
+		Schema: t.schema(meta),
+		Encode: func(b *array.RecordBuilder, r R) {
+			if put == nil { // the builder is one and the same
+				put = t.putters(b)
+			}
+			for _, p := range put {
+				p(&r)
+			}
+		},
+		Bytes: t.bytes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Writer[R]{rows}, nil
+}
+
+// putters append a row's fields to the columns of b.
+func (t Table[R]) putters(b *array.RecordBuilder) []func(*R) {
+	put := make([]func(*R), len(t.columns))
+	for i, c := range t.columns {
+		put[i] = c.put(b.Field(i))
+	}
+	return put
+}
+
+// Write appends rows. An error is of an earlier row: once there is one, rows are
+// taken no more.
+func (w *Writer[R]) Write(rows ...R) error { return w.rows.Append(rows...) }
+
+// Abort leaves the table incomplete: its rows stay readable under the partial
+// names. After Close it does nothing.
+func (w *Writer[R]) Abort() error { return w.rows.Abort() }
+
+// Close completes the file, also one without rows, and gives it its final name.
+func (w *Writer[R]) Close() error { return w.rows.Close() }
+
+// DerivedWriter writes a table that a pass over others can write again. The same
+// rows and metadata give the same bytes. It is used by one goroutine at a time.
+type DerivedWriter[R any] struct {
 	file    *arrowfile.Writer
 	builder *array.RecordBuilder
 	put     []func(r *R)
 	rows    int
 }
 
-// Create starts the table at path with the run constants meta.
-func (t Table[R]) Create(path string, meta map[string]string) (*Writer[R], error) {
+// Derive starts the derived table at path with the constants meta.
+func (t Table[R]) Derive(path string, meta map[string]string) (*DerivedWriter[R], error) {
 	schema := t.schema(meta)
-	file, err := arrowfile.Create(path, schema)
+	file, err := arrowfile.Create(path, schema, arrowfile.Derived())
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer[R]{file: file, builder: array.NewRecordBuilder(memory.DefaultAllocator, schema)}
-	for i, c := range t.columns {
-		w.put = append(w.put, c.put(w.builder.Field(i)))
-	}
-	return w, nil
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	return &DerivedWriter[R]{file: file, builder: b, put: t.putters(b)}, nil
 }
 
-// Write appends a row. It is in the file after Flush or Close.
-func (w *Writer[R]) Write(r *R) error {
+// batchRows is the number of rows that a derived table hands over at a time.
+const batchRows = 1 << 14
+
+// Write appends a row.
+func (w *DerivedWriter[R]) Write(r *R) error {
 	for _, put := range w.put {
 		put(r)
 	}
 	if w.rows++; w.rows%batchRows == 0 {
-		return w.Flush()
+		return w.flush()
 	}
 	return nil
 }
 
-// WriteAll appends rows as Write does.
-func (w *Writer[R]) WriteAll(rows []R) error {
-	for i := range rows {
-		if err := w.Write(&rows[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Flush writes the rows so far as one batch, none if there are none: a killed
-// process loses none of them.
-func (w *Writer[R]) Flush() error {
+func (w *DerivedWriter[R]) flush() error {
 	batch := w.builder.NewRecordBatch()
 	defer batch.Release()
 	if batch.NumRows() == 0 {
@@ -140,13 +173,12 @@ func (w *Writer[R]) Flush() error {
 	return w.file.Write(batch)
 }
 
-// Abort closes the file without completing it: its rows stay readable under the
-// partial name. After Close it does nothing.
-func (w *Writer[R]) Abort() error { return w.file.Abort() }
+// Abort gives the table up. After Close it does nothing.
+func (w *DerivedWriter[R]) Abort() error { return w.file.Abort() }
 
 // Close completes the file, also one without rows, and gives it its final name.
-func (w *Writer[R]) Close() error {
-	if err := w.Flush(); err != nil {
+func (w *DerivedWriter[R]) Close() error {
+	if err := w.flush(); err != nil {
 		w.file.Abort()
 		return err
 	}

@@ -71,10 +71,7 @@ func TestRequestsReadBackAsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, b := range batches {
-			if err := w.WriteAll(b); err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Flush(); err != nil {
+			if err := w.Write(b...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -175,21 +172,14 @@ func TestEnergiesReadBackToTheMicrojoule(t *testing.T) {
 		var files [2][]byte
 		for i := range files {
 			path := filepath.Join(dir, "energy.arrow")
-			w, err := runfolder.Energies().Create(path, map[string]string{"b": "1", "a": "2"})
+			w, err := runfolder.Energies().Derive(path, map[string]string{"b": "1", "a": "2"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if i == 0 { // all at once, then one by one: the same bytes
-				err = w.WriteAll(rows)
-			} else {
-				for k := range rows {
-					if err = w.Write(&rows[k]); err != nil {
-						break
-					}
+			for k := range rows {
+				if err := w.Write(&rows[k]); err != nil {
+					t.Fatal(err)
 				}
-			}
-			if err != nil {
-				t.Fatal(err)
 			}
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
@@ -246,7 +236,7 @@ func writeTable[R any](t *testing.T, table runfolder.Table[R], path string, meta
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.WriteAll(rows); err != nil {
+	if err := w.Write(rows...); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

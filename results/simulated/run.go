@@ -284,7 +284,7 @@ func writeRequests(path string, cell runfolder.Cell, records []loadgen.Record, m
 		return err
 	}
 	for _, r := range records {
-		if err := w.Write(&runfolder.Request{Key: cell.Key(), Record: r}); err != nil {
+		if err := w.Write(runfolder.Request{Key: cell.Key(), Record: r}); err != nil {
 			return err
 		}
 	}

@@ -260,7 +260,7 @@ func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *reques
 	if run.Config.IgnoreEOS {
 		e.OutputShare = t.outputShare()
 	}
-	if engine := run.EngineOf(cell.Batch); engine != nil {
+	if engine := run.EngineOf(cell.Point); engine != nil {
 		e.Effective = engine.EffectiveBatch
 	}
 	return e

@@ -204,7 +204,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		return err
 	}
 	var writeErr error
-	rows := requestRows{table: requests, key: cell.Key(), clock: s.clock}
+	key := cell.Key()
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	cell.Window.Start = s.clock()
@@ -217,7 +217,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		}
 		s.rates.observe(r)
 		s.live.ObserveRequest(r)
-		if e := rows.write(r); e != nil && writeErr == nil {
+		if e := requests.Write(runfolder.Request{Key: key, Record: r}); e != nil && writeErr == nil {
 			writeErr = e // a full disk must not cost the rows that are there
 			stop()
 		}
@@ -246,28 +246,6 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 	return m.metered.Await(ctx)
 }
 
-// requestRows writes the rows of a cell's requests as they end.
-type requestRows struct {
-	table   *runfolder.Writer[runfolder.Request]
-	key     runfolder.Key
-	clock   meter.Clock
-	flushed time.Duration
-}
-
-// flushPeriod is how long a row may lie in memory: a killed run loses no more.
-const flushPeriod = time.Second
-
-func (w *requestRows) write(r loadgen.Record) error {
-	if err := w.table.Write(&runfolder.Request{Key: w.key, Record: r}); err != nil {
-		return err
-	}
-	if now := w.clock(); now-w.flushed >= flushPeriod {
-		w.flushed = now
-		return w.table.Flush()
-	}
-	return nil
-}
-
 // baseline lets the loaded but idle server be metered for --idle, once it has
 // settled after the load.
 func (s *sweep) baseline(ctx context.Context, metered *session.Session) (meter.Window, error) {
@@ -294,9 +272,7 @@ func (s *sweep) scrapeEngine(ctx context.Context, dir string, key runfolder.Key,
 		if writeErr == nil {
 			row := engineSample(e)
 			row.Key = key
-			if writeErr = w.Write(&row); writeErr == nil {
-				writeErr = w.Flush()
-			}
+			writeErr = w.Write(row)
 		}
 	})
 	if errors.Is(err, engine.ErrNoMetrics) {

@@ -6,11 +6,9 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"cfubench/loadgen"
-	"cfubench/loadgen/engine"
 	"cfubench/meter/host"
 )
 
@@ -31,7 +29,7 @@ func usagef(format string, args ...any) error {
 // are of type UsageError.
 func (c *Config) Check() error {
 	for _, part := range []func() error{
-		c.checkServer, c.checkBatches, c.checkNumbers, c.checkLoad, c.checkRequests, c.checkSearch,
+		c.checkServer, c.checkConfigurations, c.checkBatches, c.checkNumbers, c.checkLoad, c.checkRequests, c.checkSearch,
 		c.checkShard, c.checkMeters,
 	} {
 		if err := part(); err != nil {
@@ -44,7 +42,7 @@ func (c *Config) Check() error {
 // checkServer checks what is to be measured and where to write.
 func (c *Config) checkServer() error {
 	switch {
-	case c.Endpoint == "" && c.EngineCmd == "":
+	case c.Endpoint == "" && c.EngineCmd == "" && len(c.Configurations) == 0:
 		return usagef("give --endpoint URL or --engine-cmd CMD")
 	case c.Endpoint != "" && c.EngineCmd != "":
 		return usagef("--endpoint and --engine-cmd exclude each other")
@@ -61,16 +59,10 @@ func (c *Config) checkServer() error {
 		}
 		return nil
 	}
-	line, err := engine.CommandFor(c.EngineCmd)
-	switch {
-	case err != nil:
-		return usagef("--engine-cmd: %w", err)
-	case !strings.Contains(line, "{batch}"):
-		return usagef("--engine-cmd has no {batch}: put it where the command takes the batch size")
-	case !strings.Contains(line, "{port}"):
-		return usagef("--engine-cmd has no {port}: cfu picks a free port for each server and must pass it on")
+	if len(c.Configurations) > 0 {
+		return nil // each has its own, and checkConfigurations looks at it
 	}
-	return nil
+	return checkEngineCmd(c.EngineCmd)
 }
 
 // checkBatches checks the batch sizes; without any, a launched engine gets 1,
@@ -116,7 +108,7 @@ func (c *Config) checkNumbers() error {
 		d    time.Duration
 	}{
 		{"timeout", c.Timeout}, {"ready-timeout", c.ReadyTimeout}, {"idle", c.Idle}, {"poll", c.Poll},
-		{"think", c.Think}, {"drain", c.Drain}, {"min-duration", c.MinDuration}, {"max-duration", c.MaxDuration},
+		{"budget", c.Budget}, {"think", c.Think}, {"drain", c.Drain}, {"min-duration", c.MinDuration}, {"max-duration", c.MaxDuration},
 	} {
 		if v.d < 0 {
 			return usagef("--%s %v: want no negative time", v.flag, v.d)
@@ -167,6 +159,9 @@ func (c *Config) checkLoad() error {
 		if n < 1 {
 			return usagef("--concurrency %d: want at least 1", n)
 		}
+	}
+	if c.Order != "" && c.Order != OrderGrouped && c.Order != OrderInterleaved && c.Order != OrderRandom {
+		return usagef("--order %q: want %s, %s or %s", c.Order, OrderGrouped, OrderInterleaved, OrderRandom)
 	}
 	if len(c.loads()) == 0 && !c.FindRate {
 		c.Concurrency = []int{1}

@@ -31,6 +31,9 @@ type Config struct {
 	ShardIndex, ShardCount int
 	StartAt                time.Time
 	Rendezvous             string
+	// Budget is the time that the sweep may take, 0 for any: a cell that would
+	// likely not end within it is not begun.
+	Budget time.Duration
 	// Getenv reads the environment: credentials of meters, for one.
 	Getenv func(string) string
 }

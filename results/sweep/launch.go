@@ -27,18 +27,18 @@ type target struct {
 	exitErr  func() error
 }
 
-// runBatch launches or finds the server for one batch size, measures its
-// cells, and leaves no process behind.
-func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
+// serve starts or finds the server of a launch, measures its cells, and leaves no
+// process behind.
+func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	t := target{url: strings.TrimSuffix(strings.TrimSuffix(s.config.Endpoint, "/"), "/v1"), apiKey: s.config.APIKey}
 	if t.http, err = engine.NewClient(s.config.CAFile); err != nil {
 		return err
 	}
 	pid := 0
-	if s.config.EngineCmd != "" {
-		s.say("engine for batch %d: starting", batch)
+	if s.config.Endpoint == "" {
+		s.say("engine for %s: starting", l)
 		server, err := engine.Start(ctx, engine.Launch{
-			Command: s.config.EngineCmd, Batch: batch, CPUs: s.config.EngineCPUs, Ready: s.config.ReadyTimeout,
+			Command: command(l.configuration), Batch: l.batch, CPUs: s.config.EngineCPUs, Ready: s.config.ReadyTimeout,
 		})
 		if err != nil {
 			return err
@@ -62,13 +62,13 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 	}
 	t.profile = t.identity.Profile()
 	info := runfolder.EngineInfo{
-		Batch: batch, EffectiveBatch: t.identity.EffectiveBatch, Kind: t.identity.Kind, Version: t.identity.Version,
-		Model: t.identity.Model, Command: engine.Redact(s.config.EngineCmd), Unknown: t.identity.Unknown,
+		Label: l.configuration.Label, Params: l.configuration.Params, Batch: l.batch, EffectiveBatch: t.identity.EffectiveBatch, Kind: t.identity.Kind, Version: t.identity.Version,
+		Model: t.identity.Model, Command: engine.Redact(command(l.configuration)), Unknown: t.identity.Unknown,
 	}
 	s.keepEngine(info)
 	s.say("%s", engineLine(info))
-	if batch > 0 && info.EffectiveBatch > 0 && info.EffectiveBatch != batch {
-		s.warn("engine for batch %d says its limit is %d", batch, info.EffectiveBatch)
+	if l.batch > 0 && info.EffectiveBatch > 0 && info.EffectiveBatch != l.batch {
+		s.warn("engine for %s says its limit is %d", l, info.EffectiveBatch)
 	}
 	if s.trace.Requests == nil {
 		if err := s.openTrace(ctx, &t); err != nil {
@@ -87,12 +87,15 @@ func (s *sweep) runBatch(ctx context.Context, batch int) (err error) {
 	}
 	s.loaded = s.clock()
 	if s.config.FindRate {
-		return s.searchRate(ctx, batch)
+		return s.searchRate(ctx, l)
 	}
-	for _, c := range s.config.cells(batch) {
+	for _, c := range l.cells {
 		if s.done[c.id] {
 			s.say("cell %s: complete from an earlier run", c.id)
 			continue
+		}
+		if s.overBudget() {
+			return nil
 		}
 		if err := s.runCell(ctx, c); err != nil {
 			return err
@@ -137,7 +140,7 @@ func (s *sweep) chooseModel(id *engine.Identity) error {
 // keepEngine records the server of a batch size. A run that goes on has one of
 // the earlier launch: the same is not a second, and another is worth a word.
 func (s *sweep) keepEngine(info runfolder.EngineInfo) {
-	if old := s.record.EngineOf(info.Batch); old != nil {
+	if old := s.record.EngineOf(runfolder.Point{Batch: info.Batch, Label: info.Label}); old != nil {
 		if reflect.DeepEqual(*old, info) {
 			return
 		}

@@ -197,7 +197,7 @@ func mergeCell(out string, shards []shard, i, meterer int) (runfolder.Cell, erro
 	if err != nil {
 		return cell, err
 	}
-	if err := w.WriteAll(rows); err != nil {
+	if err := w.Write(rows...); err != nil {
 		return cell, errors.Join(err, w.Abort())
 	}
 	if err := w.Close(); err != nil {

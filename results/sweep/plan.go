@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,68 @@ type plannedCell struct {
 // planned is a repeat of a point before it ran.
 func planned(p runfolder.Point, repeat int) plannedCell {
 	return plannedCell{p.Cell(repeat), p, repeat}
+}
+
+// launch is one start of a server and the cells that are measured on it.
+type launch struct {
+	configuration runfolder.Configuration
+	batch         int
+	cells         []plannedCell
+}
+
+// point is what the launch's cells have in common.
+func (l launch) point() runfolder.Point {
+	return runfolder.Point{Batch: l.batch, Label: l.configuration.Label}
+}
+
+// String names the launch in messages: "batch 8", "dtype=float16, batch 8".
+func (l launch) String() string {
+	if l.configuration.Label == "" {
+		return "batch " + strconv.Itoa(l.batch)
+	}
+	return l.configuration.Label + ", batch " + strconv.Itoa(l.batch)
+}
+
+// Orders in which repeats are measured.
+const (
+	// OrderGrouped measures all repeats on one launch of the server.
+	OrderGrouped = "grouped"
+	// OrderInterleaved launches every server anew for each repeat, so that a drift
+	// of the machine falls on all configurations alike.
+	OrderInterleaved = "interleaved"
+	// OrderRandom does so in an order drawn anew for each repeat.
+	OrderRandom = "random"
+)
+
+// launches lists the servers to be started in order with their cells. Repeats
+// come outermost within a launch, so that a drift of the machine falls on all
+// loads alike and not on the last one.
+func (c Config) launches() []launch {
+	var all []launch
+	rng := rand.New(rand.NewPCG(uint64(c.Seed), 20))
+	rounds, each := 1, c.Repeat
+	if c.Order != OrderGrouped && c.Order != "" {
+		rounds, each = c.Repeat, 1
+	}
+	for round := range rounds {
+		var these []launch
+		for _, k := range c.configurations() {
+			for _, batch := range c.Batch {
+				l := launch{configuration: k, batch: batch}
+				for r := range each {
+					for _, load := range c.loads() {
+						l.cells = append(l.cells, planned(runfolder.Point{Batch: batch, Load: load, Label: k.Label}, round+r+1))
+					}
+				}
+				these = append(these, l)
+			}
+		}
+		if c.Order == OrderRandom {
+			rng.Shuffle(len(these), func(i, j int) { these[i], these[j] = these[j], these[i] })
+		}
+		all = append(all, these...)
+	}
+	return all
 }
 
 // traceTimes reports whether requests are sent at the trace's own times.
@@ -52,18 +115,6 @@ func (c Config) loads() []runfolder.Load {
 	}
 	if c.traceTimes() {
 		out = append(out, runfolder.Load{Trace: true})
-	}
-	return out
-}
-
-// cells lists the cells of one batch size. Repeats come outermost, so that a
-// drift of the machine falls on all loads alike and not on the last one.
-func (c Config) cells(batch int) []plannedCell {
-	var out []plannedCell
-	for r := 1; r <= c.Repeat; r++ {
-		for _, l := range c.loads() {
-			out = append(out, planned(runfolder.Point{Batch: batch, Load: l}, r))
-		}
 	}
 	return out
 }

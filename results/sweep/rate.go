@@ -11,32 +11,32 @@ import (
 
 // searchRate finds the highest Poisson rate that keeps --slo on this server,
 // unless an earlier run has, and measures a cell there.
-func (s *sweep) searchRate(ctx context.Context, batch int) error {
-	c, ok := s.foundCell(batch)
+func (s *sweep) searchRate(ctx context.Context, l launch) error {
+	c, ok := s.foundCell(l)
 	if ok {
-		s.say("batch %d: %.4g requests/s, found by an earlier run", batch, c.Rate)
+		s.say("%s: %.4g requests/s, found by an earlier run", l, c.Rate)
 		return s.runCell(ctx, c)
 	}
 	slo, err := loadgen.ParseSLO(s.config.SLO)
 	if err != nil {
 		return err
 	}
-	found, err := s.tryRates(ctx, batch, slo)
+	found, err := s.tryRates(ctx, l, slo)
 	if err != nil {
 		return err
 	}
 	if found.Rate == 0 { // its last warning says why
 		last := len(found.Warnings) - 1
 		s.warnSearch(found.Warnings[:last])
-		return fmt.Errorf("batch %d, %s: %s", batch, slo, found.Warnings[last])
+		return fmt.Errorf("%s, %s: %s", l, slo, found.Warnings[last])
 	}
 	s.warnSearch(found.Warnings)
-	s.record.RateSearches = append(s.record.RateSearches, runfolder.RateSearch{Batch: batch, SLO: slo.String(), FoundRate: found})
+	s.record.RateSearches = append(s.record.RateSearches, runfolder.RateSearch{Batch: l.batch, Label: l.configuration.Label, SLO: slo.String(), FoundRate: found})
 	if err := s.save(); err != nil { // it took minutes: an interrupt must not lose it
 		return err
 	}
-	c, _ = s.foundCell(batch)
-	s.log.Result(fmt.Sprintf("batch %d: %g requests/s keep %s for %g %% of requests", batch, c.Rate, slo, 100*s.config.SLOShare))
+	c, _ = s.foundCell(l)
+	s.log.Result(fmt.Sprintf("%s: %g requests/s keep %s for %g %% of requests", l, c.Rate, slo, 100*s.config.SLOShare))
 	return s.runCell(ctx, c)
 }
 
@@ -48,7 +48,7 @@ func (s *sweep) warnSearch(warnings []string) {
 }
 
 // tryRates is the search itself.
-func (s *sweep) tryRates(ctx context.Context, batch int, slo loadgen.SLO) (loadgen.FoundRate, error) {
+func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadgen.FoundRate, error) {
 	client, err := loadgen.NewClient(s.clientOptions(openConnections))
 	if err != nil {
 		return loadgen.FoundRate{}, err
@@ -56,8 +56,10 @@ func (s *sweep) tryRates(ctx context.Context, batch int, slo loadgen.SLO) (loadg
 	defer client.Close()
 	options := loadgen.FindOptions{SLO: slo, Percentile: s.config.SLOShare, Start: s.config.FindRateFrom, Requests: s.config.FindRateRequests}
 	return loadgen.FindRate(ctx, options, func(ctx context.Context, rate float64, requests int, observe func(int, bool) bool) error {
-		s.say("batch %d: trying %.4g requests/s", batch, rate)
-		load, err := s.load(planned(runfolder.Point{Batch: batch, Load: runfolder.AtRate(rate)}, 1))
+		s.say("%s: trying %.4g requests/s", l, rate)
+		p := l.point()
+		p.Load = runfolder.AtRate(rate)
+		load, err := s.load(planned(p, 1))
 		if err != nil {
 			return err
 		}
@@ -82,11 +84,13 @@ func (s *sweep) tryRates(ctx context.Context, batch int, slo loadgen.SLO) (loadg
 	})
 }
 
-// foundCell is the cell at the rate that the search found for a batch size.
-func (s *sweep) foundCell(batch int) (plannedCell, bool) {
+// foundCell is the cell at the rate that the search found for a launch.
+func (s *sweep) foundCell(l launch) (plannedCell, bool) {
 	for _, f := range s.record.RateSearches {
-		if f.Batch == batch {
-			return planned(runfolder.Point{Batch: batch, Load: runfolder.AtRate(math.Round(f.Rate*1000) / 1000)}, 1), true
+		if f.Batch == l.batch && f.Label == l.configuration.Label {
+			p := l.point()
+			p.Load = runfolder.AtRate(math.Round(f.Rate*1000) / 1000)
+			return planned(p, 1), true
 		}
 	}
 	return plannedCell{}, false

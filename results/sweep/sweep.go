@@ -59,6 +59,7 @@ type sweep struct {
 	origin time.Time
 	clock  meter.Clock
 	trace  datasets.Trace
+	plan   []launch
 	done   map[string]bool // cells that an earlier run completed
 	server target          // what is being measured now
 	rates  tokenRates      // observed, for the live line and the certificate
@@ -144,8 +145,9 @@ func differing(a, b runfolder.Config) string {
 
 // run measures every cell that is not there yet.
 func (s *sweep) run(ctx context.Context) error {
-	for _, b := range s.config.Batch {
-		s.total += max(1, len(s.config.cells(b))) // a rate search has one cell
+	s.plan = s.config.launches()
+	for _, l := range s.plan {
+		s.total += max(1, len(l.cells)) // a rate search has one cell
 	}
 	s.live.SetRun(s.total, s.origin)
 	stop := func() error { return nil }
@@ -171,7 +173,7 @@ func (s *sweep) measureAll(ctx context.Context) error {
 			return err
 		}
 	}
-	if slices.ContainsFunc(s.config.Batch, func(b int) bool { return !s.allDone(b) }) {
+	if slices.ContainsFunc(s.plan, func(l launch) bool { return !s.allDone(l) }) {
 		if err := s.bareIdle(ctx); err != nil {
 			if ctx.Err() != nil {
 				return interruptedError(s.config.Out)
@@ -179,17 +181,23 @@ func (s *sweep) measureAll(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, batch := range s.config.Batch {
-		if s.allDone(batch) {
-			s.say("batch %d: complete from an earlier run", batch)
+	for _, l := range s.plan {
+		if s.overBudget() {
+			break
+		}
+		if s.allDone(l) {
+			s.say("%s: complete from an earlier run", l)
 			continue
 		}
-		if err := s.runBatch(ctx, batch); err != nil {
+		if err := s.serve(ctx, l); err != nil {
 			if ctx.Err() != nil {
 				return interruptedError(s.config.Out)
 			}
 			return err
 		}
+	}
+	if left := s.total - len(s.done); left > 0 && s.overBudget() {
+		s.warn("--budget %v: %d of %d cells are not measured; --resume with a larger budget measures them", s.config.Budget, left, s.total)
 	}
 	if s.config.Certify {
 		if err := s.certify(ctx); err != nil {
@@ -202,13 +210,26 @@ func (s *sweep) measureAll(ctx context.Context) error {
 	return nil
 }
 
-// allDone reports whether an earlier run completed every cell of batch.
-func (s *sweep) allDone(batch int) bool {
+// overBudget reports whether the next cell would likely not end within the
+// budget, judged by those before it.
+func (s *sweep) overBudget() bool {
+	if s.config.Budget == 0 {
+		return false
+	}
+	var next time.Duration
+	if s.ran > 0 {
+		next = s.spent / time.Duration(s.ran)
+	}
+	return s.clock()+next > s.config.Budget
+}
+
+// allDone reports whether every cell of a launch is complete.
+func (s *sweep) allDone(l launch) bool {
 	if s.config.FindRate {
-		c, ok := s.foundCell(batch)
+		c, ok := s.foundCell(l)
 		return ok && s.done[c.id]
 	}
-	for _, c := range s.config.cells(batch) {
+	for _, c := range l.cells {
 		if !s.done[c.id] {
 			return false
 		}

@@ -249,7 +249,7 @@ func writeRaw(t *rapid.T, dir string, run runfolder.Run, records []loadgen.Recor
 	requests, err := runfolder.Requests().Create(runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), nil)
 	check(err)
 	for _, r := range records {
-		check(requests.Write(&runfolder.Request{Key: cell.Key(), Record: r}))
+		check(requests.Write(runfolder.Request{Key: cell.Key(), Record: r}))
 	}
 	check(requests.Close())
 	table, err := runfolder.NewReadingsWriter(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), run.Domains, nil)

@@ -130,7 +130,7 @@ func oneRegister(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.WriteAll(joined); err != nil {
+	if err := w.Write(joined...); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"cfubench/results/comparison"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 )
@@ -39,8 +40,9 @@ type document struct {
 	Run               runfolder.Run
 	Title             string
 	Modelled          bool
-	EnergyKind        string // "counter (measured)"
-	Verdict           string // CSS class
+	EnergyKind        string  // "counter (measured)"
+	Verdict           string  // CSS class
+	Choice            *choice // nil with a single load point
 	Columns           []summary.Column
 	Rows              []summary.TableRow
 	IdleColumns       []summary.Column
@@ -52,6 +54,33 @@ type document struct {
 	Settings          []setting
 	Certificate       string
 	HasSLO, HasEnergy bool
+}
+
+// choice is which load point costs least.
+type choice struct {
+	Sentence string
+	Columns  []summary.Column
+	Rows     []choiceRow
+	Batches  bool
+}
+
+type choiceRow struct {
+	Cells    []string
+	Rejected bool
+}
+
+// choose ranks the run's load points by energy per request; nil where there are
+// not two to choose from.
+func choose(run runfolder.Run, s summary.Summary) *choice {
+	c, err := comparison.Choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
+	if err != nil || len(c.Rows) < 2 {
+		return nil
+	}
+	out := &choice{Sentence: c.Sentence(), Columns: c.Columns(), Batches: c.Batches}
+	for i, r := range c.Rows {
+		out.Rows = append(out.Rows, choiceRow{c.Cells(i), r.Rejected != ""})
+	}
+	return out
 }
 
 type section struct {
@@ -109,6 +138,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 	default:
 		d.EnergyKind = s.MeterKind + ": measured"
 	}
+	d.Choice = choose(run, s)
 	d.Columns, d.Rows = summary.TableOf(s)
 	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()

@@ -2,6 +2,7 @@ package summary
 
 import (
 	"cfubench/internal/stats"
+	"strings"
 )
 
 // Names of the metrics that points and comparisons are made of.
@@ -35,6 +36,16 @@ type Metric struct {
 	// Energy: the figure rests on joules and shares their kind.
 	Energy bool
 	value  func(c CellSummary, m Measures) Figure
+}
+
+// Short is the metric's name in a column: what its unit leaves to say.
+func (m Metric) Short() string {
+	for _, cut := range []string{" per request", " per output token", ", mean"} {
+		if before, _, ok := strings.Cut(m.Title, cut); ok {
+			return before
+		}
+	}
+	return m.Title
 }
 
 // Metrics lists the metrics in the order of tables.

@@ -104,7 +104,7 @@ func contains(all []Domain, a, b Domain) bool {
 	if a.Name == b.Name || a.Host != b.Host {
 		return false
 	}
-	child := b
+	child, another := b, false
 	for range all {
 		if child.Parent == "" {
 			break
@@ -117,11 +117,14 @@ func contains(all []Domain, a, b Domain) bool {
 			break
 		}
 		if parent.Scope == a.Scope {
-			return samePart(a, parent)
+			if samePart(a, parent) {
+				return true
+			}
+			another = true // which may yet be within a
 		}
 		child = parent
 	}
-	return covers(a.Scope, b.Scope) && !disjoint(a, b)
+	return !another && covers(a.Scope, b.Scope) && !disjoint(a, b)
 }
 
 func named(all []Domain, name string) (Domain, bool) {

@@ -62,6 +62,11 @@ func TestAntichain(t *testing.T) {
 			}, []string{"package-0", "package-1"}},
 		{"a GPU's memory is within the GPU",
 			[]meter.Domain{domain("gpu0", meter.ScopeGPU), domain("gpu0-hbm", meter.ScopeHBM, parent("gpu0"))}, []string{"gpu0"}},
+		{"a slice of a GPU is within the GPU, and so is what is within the slice",
+			[]meter.Domain{
+				domain("gpu0", meter.ScopeGPU, device("0000:01:00.0")), domain("slice0", meter.ScopeGPU, parent("gpu0"), device("0000:02:00.0")),
+				domain("slice0-hbm", meter.ScopeHBM, parent("slice0"), device("0000:02:00.0")),
+			}, []string{"gpu0"}},
 		{"GPU and Grace are within the superchip's module",
 			[]meter.Domain{
 				domain("gpu0", meter.ScopeGPU, source("nvml"), parent("module0")), domain("module0", meter.ScopeModule, source("nvml")),

@@ -77,7 +77,7 @@ func writeCell(t *testing.T, dir string, run runfolder.Run, records []loadgen.Re
 		t.Fatal(err)
 	}
 	for _, r := range records {
-		if err := requests.Write(&runfolder.Request{Key: cell.Key(), Record: r}); err != nil {
+		if err := requests.Write(runfolder.Request{Key: cell.Key(), Record: r}); err != nil {
 			t.Fatal(err)
 		}
 	}

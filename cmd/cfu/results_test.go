@@ -93,8 +93,8 @@ func TestCompareCommand(t *testing.T) {
 func TestExportCommand(t *testing.T) {
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
-	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+4*2*62 {
-		t.Errorf("exit %d, %d lines, want a heading and 62 rows of two conventions in four cells", code, rows)
+	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+4*2*4*62 {
+		t.Errorf("exit %d, %d lines, want a heading and 62 rows of two conventions and four domains in four cells", code, rows)
 	}
 	dir := filepath.Join(t.TempDir(), "csv")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--dir", dir)

@@ -148,6 +148,9 @@ func TestTraceArrivalKeepsTheTracesTimes(t *testing.T) {
 			if c := run.Cells[0]; c.Rate != 0 || c.Concurrency != 0 {
 				t.Errorf("got cell %+v, want neither a rate nor a concurrency", c)
 			}
+			if sum, err := readSummary(out); err != nil || len(sum.Points) != 1 || sum.Points[0].Name != "b0-trace" || sum.Cells[0].Cell != "b0-trace-r1" {
+				t.Errorf("got points %+v and %v, want b0-trace of b0-trace-r1", sum.Points, err)
+			}
 		})
 	}
 	t.Run("a trace without times is refused", func(t *testing.T) {

@@ -38,6 +38,13 @@ func TestInterruptResumeAndResumeAgain(t *testing.T) {
 	if len(run.Cells) != 2 {
 		t.Errorf("got %d cells, want 2", len(run.Cells))
 	}
+	if len(run.Engine) != 1 {
+		t.Errorf("got engines %+v after --resume, want the one endpoint once", run.Engine)
+	}
+	// --max-tokens lowers targets, and both runs say so.
+	if n := strings.Count(strings.Join(run.Warnings, "\n"), "output targets were lowered"); n != 1 {
+		t.Errorf("got warnings %q after --resume, want that targets were lowered once", run.Warnings)
+	}
 	sent := len(e.sent())
 	tables := []string{runfolder.RunFile, "cells/b0-c1-r1/requests.arrow", "cells/b0-c1-r1/energy.arrow", "cells/b0-c2-r1/energy.arrow"}
 	read := func() [][]byte {

@@ -106,6 +106,12 @@ func (e CellEnergy) describe(meta map[string]string) error {
 		if d.Missing == "" {
 			meta[runfolder.MetaEnergy+d.Name] = strconv.FormatInt(int64(d.Energy), 10)
 		}
+		if d.HasLoaded {
+			meta["idle_uw."+d.Name] = strconv.FormatInt(int64(d.Loaded), 10)
+		}
+		if d.HasBare {
+			meta["bare_idle_uw."+d.Name] = strconv.FormatInt(int64(d.Bare), 10)
+		}
 	}
 	return nil
 }

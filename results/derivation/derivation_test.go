@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -106,5 +107,52 @@ func TestWhatCannotBeAmortizedIsLeftOut(t *testing.T) {
 	list, err := derivation.NewAmortization("olmo2-7b").Run(dir)
 	if err != nil || len(list) != 1 || list[0].Usage.Cell != "b4-c1-r1" || !strings.Contains(strings.Join(list[0].Warnings, "\n"), "b4-c4-r1 has no energy") {
 		t.Errorf("got %d assessments and %v, want that of b4-c1-r1 with a warning of the other", len(list), err)
+	}
+}
+
+// TestTheDocumentedMetadataIsThere: docs/attribution.md lists what the metadata of
+// energy.arrow hold beside the constants of the raw tables.
+func TestTheDocumentedMetadataIsThere(t *testing.T) {
+	dir, run := raw(t)
+	attributed(t, dir, run)
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "attribution.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "| key | what |\n")
+	part, _, _ = strings.Cut(part, "\n\n")
+	var documented []string
+	for line := range strings.Lines(part) {
+		head, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(head, -1) {
+			documented = append(documented, m[1])
+		}
+	}
+	cell := run.Cells[0].ID
+	meta, err := runfolder.Energies().Meta(runfolder.CellFile(dir, cell, runfolder.EnergyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants, err := runfolder.Requests().Meta(runfolder.CellFile(dir, cell, runfolder.RequestsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, key := range documented {
+		conditional := strings.Contains(key, "CONVENTION") || strings.HasPrefix(key, "bare_") // attributed has no bare window
+		for _, d := range run.Domains {
+			for _, convention := range []string{"token", "phase"} {
+				name := strings.NewReplacer("DOMAIN", d.Name, "CONVENTION", convention).Replace(key)
+				known[name] = true
+				if _, ok := meta[name]; !ok && !conditional {
+					t.Errorf("energy.arrow has no %s, which docs/attribution.md lists as %s", name, key)
+				}
+			}
+		}
+	}
+	for key := range meta {
+		if _, constant := constants[key]; !constant && !known[key] {
+			t.Errorf("docs/attribution.md does not list %s of energy.arrow", key)
+		}
 	}
 }

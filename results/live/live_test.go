@@ -2,7 +2,10 @@ package live_test
 
 import (
 	"io"
+	"math"
 	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +17,8 @@ import (
 	"cfubench/meter"
 	"cfubench/results/live"
 	"cfubench/results/runfolder"
+	"cfubench/results/simulated"
+	"cfubench/results/summary"
 )
 
 func scrape(t *testing.T, l *live.Live) string {
@@ -162,6 +167,55 @@ func TestManyAtOnce(t *testing.T) {
 	for _, want := range []string{`cfu_requests_total{outcome="completed"} 800`, `cfu_requests_in_flight 0`} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("scrape lacks %q", want)
+		}
+	}
+}
+
+// TestWattsAreTheTables: under a constant load the status line, whoever adds up
+// the scraped domains that are summed, and the table say the same power.
+func TestWattsAreTheTables(t *testing.T) {
+	for name, parts := range map[string][]simulated.Part{"a processor's registers": simulated.RAPL(), "two superchips": simulated.Superchips()} {
+		dir := t.TempDir()
+		spec := simulated.Spec{
+			Seed: 1, Model: "m", Batches: []int{2}, Concurrencies: []int{2}, Requests: 20, Parts: parts,
+			Server: simulated.DefaultServer(), Conventions: "equal",
+		}
+		spec.Server.First, spec.Server.Further = 0, 0 // it draws what it draws idle
+		run, err := spec.Write(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := summary.Summarize(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := live.New()
+		var domains []runfolder.DomainInfo
+		path := runfolder.CellFile(dir, run.Cells[0].ID, runfolder.ReadingsFile)
+		for r, err := range runfolder.ScanReadings(path, func(d []runfolder.DomainInfo, _ map[string]string) { domains = d }) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.ObserveReadings(domains, []meter.Reading{r})
+		}
+		watts, _, known := l.Watts()
+		table := float64(s.Cells[0].Whole.Energy.MeanWatts)
+		// The table's energy is what the registers advanced by between two reads, one
+		// about the window's start and one about its end.
+		late := 2 * simulated.Poll.Seconds() / run.Cells[0].Window.Length().Seconds()
+		if !known || math.Abs(watts/table-1) > late || math.Abs(watts/spec.Server.Idle.Watts()-1) > 1e-4 {
+			t.Errorf("%s: the status line says %v W (known: %v), the table %v W", name, watts, known, table)
+		}
+		scraped := 0.0
+		for _, m := range regexp.MustCompile(`cfu_power_watts\{.*summed="true"\} (\S+)`).FindAllStringSubmatch(scrape(t, l), -1) {
+			w, err := strconv.ParseFloat(m[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			scraped += w
+		}
+		if math.Abs(scraped-watts) > 1e-9*watts {
+			t.Errorf("%s: the scraped power is %v W, the status line's %v W", name, scraped, watts)
 		}
 	}
 }

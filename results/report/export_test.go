@@ -17,6 +17,8 @@ type View struct {
 	Columns, IdleColumns       []string
 	Rows, IdleRows             []string
 	IdleNote                   string
+	Choice                     string // with the columns and rows of the ranking below
+	ChoiceRows                 []string
 	Sections                   []ViewSection
 	Findings, Sensors          []string
 	Settings                   []string
@@ -57,6 +59,17 @@ func ViewOf(run runfolder.Run, s summary.Summary) View {
 	}
 	v.Columns, v.Rows = columns(d.Columns), rows(d.Rows)
 	v.IdleColumns, v.IdleRows = columns(d.IdleColumns), rows(d.IdleRows)
+	if d.Choice != nil {
+		v.Choice = d.Choice.Sentence
+		v.ChoiceRows = []string{strings.Join(columns(d.Choice.Columns), " | ")}
+		for _, r := range d.Choice.Rows {
+			line := strings.Join(r.Cells, " | ")
+			if r.Rejected {
+				line += " (rejected)"
+			}
+			v.ChoiceRows = append(v.ChoiceRows, line)
+		}
+	}
 	for _, one := range d.Sections {
 		section := ViewSection{Title: one.Title, Text: one.Text}
 		for _, c := range one.Charts {

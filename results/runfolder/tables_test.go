@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -301,7 +302,11 @@ func TestColumns(t *testing.T) {
 			"idle_j float64, method utf8, flags utf8",
 		"footprint": "cell utf8, label utf8, functional_unit utf8, category utf8, unit utf8, stage utf8, kind utf8, value float64, lo float64, hi float64, boundary utf8, source utf8",
 	}
+	documented := documentedColumns(t)
 	for table, columns := range want {
+		if documented[table] != columns {
+			t.Errorf("docs/results.md has for %s the columns\n%s\nwant\n%s", table, documented[table], columns)
+		}
 		paths, _, err := runfolder.TablePaths(dir, run, table)
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("table %s: paths %v, error %v", table, paths, err)
@@ -329,6 +334,54 @@ func TestColumns(t *testing.T) {
 			t.Errorf("%s has the columns\n%s\nwant\n%s", table, s, columns)
 		}
 	}
+}
+
+// TestEngineColumnsAreDocumented: a run without a server's metrics has no
+// engine.arrow to look at.
+func TestEngineColumnsAreDocumented(t *testing.T) {
+	names, _ := runfolder.EngineSamples().Columns()
+	var got []string
+	for c := range strings.SplitSeq(documentedColumns(t)["engine"], ", ") {
+		name, _, _ := strings.Cut(c, " ")
+		got = append(got, name)
+	}
+	if diff := cmp.Diff(names, got); diff != "" {
+		t.Errorf("docs/results.md against engine.arrow (-table +documentation):\n%s", diff)
+	}
+}
+
+// documentedColumns are the columns of docs/results.md by table, each with its
+// type: "request int64, conversation utf8, …".
+func documentedColumns(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "results.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "cell utf8, batch int32, load utf8, repeat int32, label utf8"
+	tables := map[string]string{}
+	_, part, _ := strings.Cut(string(text), "## Columns")
+	part, _, _ = strings.Cut(part, "\n## ")
+	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z]+) \| (.*) \|$`).FindAllStringSubmatch(part, -1) {
+		list, _, _ := strings.Cut(m[2], "; schema metadata")
+		list = regexp.MustCompile(` \([^)]*\)`).ReplaceAllString(list, "")
+		var columns []string
+		for group := range strings.SplitSeq(list, " · ") {
+			if group == "cell, batch, load, repeat, label" {
+				columns = append(columns, key)
+				continue
+			}
+			names, kind, _ := strings.Cut(strings.ReplaceAll(group, ", ", ","), " ")
+			if of, ok := strings.CutPrefix(kind, "list of "); ok {
+				kind = "list<" + of + ">"
+			}
+			for name := range strings.SplitSeq(names, ",") {
+				columns = append(columns, name+" "+kind)
+			}
+		}
+		tables[m[1]] = strings.Join(columns, ", ")
+	}
+	return tables
 }
 
 func TestWrongTableIsRefused(t *testing.T) {

@@ -12,8 +12,8 @@ import pyarrow.dataset as ds
 import pyarrow.ipc
 
 run = json.load(open("out/run.json"))
-energy = ds.dataset(glob.glob("out/cells/*/energy.arrow"), format="ipc", partitioning=["cell"], partition_base_dir="out/cells")
-requests = ds.dataset(glob.glob("out/cells/*/requests.arrow"), format="ipc", partitioning=["cell"], partition_base_dir="out/cells")
+energy = ds.dataset(glob.glob("out/cells/*/energy.arrow"), format="ipc")
+requests = ds.dataset(glob.glob("out/cells/*/requests.arrow"), format="ipc")
 lazy = pl.scan_ipc("out/cells/*/requests.arrow", include_file_paths="file")
 agreed = 0
 for cell in run["cells"]:

@@ -129,10 +129,11 @@ func decode(resp *http.Response) error {
 // of a wrong address, JSON from a server that ignored "stream". Some servers
 // give a stream another type: then its first line decides.
 func stream(resp *http.Response) (io.Reader, error) {
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if kind == "text/event-stream" || kind == "" {
+	kind := resp.Header.Get("Content-Type")
+	if strings.HasPrefix(kind, "text/event-stream") || kind == "" { // in the load's path
 		return resp.Body, nil
 	}
+	kind, _, _ = mime.ParseMediaType(kind)
 	head := bufio.NewReaderSize(resp.Body, 512)
 	first, _ := head.Peek(1)
 	for len(first) > 0 && len(first) < len("event:") && first[0] != '<' && first[0] != '{' {

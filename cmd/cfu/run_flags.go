@@ -31,12 +31,13 @@ flags:
 // parse for it.
 type runFlags struct {
 	sweep.Config
-	derivation                                derivationFlags
-	set                                       *pflag.FlagSet
-	bodyText, shardText, startText, apiKeyEnv string
-	sweepFile                                 string
-	params                                    []string
-	dryRun                                    bool
+	derivation                     derivationFlags
+	set                            *pflag.FlagSet
+	bodyText, shardText, startText string
+	access                         accessFlags
+	sweepFile                      string
+	params                         []string
+	dryRun                         bool
 }
 
 // bindRun is `cfu run`.
@@ -64,7 +65,10 @@ func (f *runFlags) complete(env environment) error {
 		return err
 	}
 	f.Getenv = env.getenv
-	f.APIKey = env.getenv(f.apiKeyEnv)
+	var err error
+	if f.APIKey, f.Headers, err = f.access.complete(f.set, env.getenv); err != nil {
+		return err
+	}
 	f.Convention, f.Weights, f.Calibration, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.calibration, f.derivation.inventory
 	if f.bodyText != "" {
 		if err := json.Unmarshal([]byte(f.bodyText), &f.ExtraBody); err != nil {
@@ -158,11 +162,12 @@ func (f *runFlags) bindServer(fs *pflag.FlagSet) {
 	fs.StringVar(&f.sweepFile, "sweep", "", "Take flags and configurations from the YAML `FILE` (docs/sweep.md); flags on the command line go before its.")
 	fs.DurationVar(&f.ReadyTimeout, "ready-timeout", 5*time.Minute, "Give an engine `D` to become healthy.")
 	fs.StringVar(&f.Model, "model", "", "Ask for the model `NAME` (default: the endpoint's only one).")
-	fs.StringVar(&f.API, "api", "chat", "Use the `API` chat or completions.")
+	fs.StringVar(&f.API, "api", "chat", "Use the `API` chat, completions, responses or embeddings.")
+	fs.StringVar(&f.TokensField, "tokens-field", "max_tokens", "Send the length of an answer as `NAME`: max_tokens or max_completion_tokens.")
 	fs.StringVar(&f.bodyText, "extra-body", "", "Merge the object `JSON` into every request's body.")
 	fs.BoolVar(&f.IgnoreEOS, "ignore-eos", false, "Make every answer exactly as long as the trace says.")
 	fs.BoolVar(&f.MinTokens, "min-tokens", false, "Ask for no fewer tokens than the trace says, where a server knows min_tokens and not ignore_eos.")
-	fs.StringVar(&f.apiKeyEnv, "api-key-env", "OPENAI_API_KEY", "Take the bearer key from the environment variable `NAME`.")
+	f.access.bind(fs)
 	fs.StringVar(&f.CAFile, "ca-file", "", "Trust the certificate authorities in `FILE` (PEM) for the endpoint.")
 }
 

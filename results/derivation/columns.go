@@ -29,16 +29,9 @@ func ReadColumns(path string) (attribution.Columns, map[string]string, error) {
 
 // AttributionRequest is what attribution needs of a record.
 func AttributionRequest(r loadgen.Record) attribution.Request {
-	out := attribution.Request{
+	return attribution.Request{
 		ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
-		PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens, CachedTokens: r.CachedTokens,
+		PromptTokens: r.PromptTokens, OutputTokens: max(0, r.Tokens()), CachedTokens: r.CachedTokens,
 		ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(),
 	}
-	if r.OutputTokens < 0 {
-		out.OutputTokens = 0
-		for _, n := range r.TokenCount {
-			out.OutputTokens += int(n)
-		}
-	}
-	return out
 }

@@ -147,9 +147,9 @@ func count(u *lca.Usage, path string, batch int) error {
 		}
 		u.Requests++
 		conversations[r.Conversation] = true
-		if r.OutputTokens > 0 {
-			u.OutputTokens += int64(r.OutputTokens)
-			u.TotalTokens += int64(r.OutputTokens)
+		if n := r.Tokens(); n > 0 {
+			u.OutputTokens += int64(n)
+			u.TotalTokens += int64(n)
 		}
 		if r.PromptTokens > 0 {
 			u.TotalTokens += int64(r.PromptTokens)
@@ -169,13 +169,7 @@ func count(u *lca.Usage, path string, batch int) error {
 // which it was due, so that a late client does not flatter the server. What
 // cannot be told is not met.
 func meets(r loadgen.Record, slo lca.SLO) bool {
-	if r.FirstToken < 0 || slo.TTFT > 0 && r.FirstToken-r.Due > slo.TTFT {
-		return false
-	}
-	if slo.TPOT == 0 || r.OutputTokens == 1 {
-		return true
-	}
-	return r.OutputTokens > 1 && (r.LastToken-r.FirstToken)/time.Duration(r.OutputTokens-1) <= slo.TPOT
+	return r.FirstToken != loadgen.Never && loadgen.SLO{TTFT: slo.TTFT, TPOT: slo.TPOT}.Met(r)
 }
 
 // requestsOnly replaces the cell's energy by that of its requests, without the

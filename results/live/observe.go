@@ -43,7 +43,7 @@ func (l *Live) ObserveRequest(r loadgen.Record) {
 	}
 	l.requests.WithLabelValues(outcome).Inc()
 	l.promptTokens.Add(float64(max(0, r.PromptTokens)))
-	l.outputTokens.Add(float64(max(0, r.OutputTokens)))
+	l.outputTokens.Add(float64(max(0, r.Tokens())))
 	l.cachedTokens.Add(float64(max(0, r.CachedTokens)))
 	if late := r.Lateness(); late != loadgen.Never {
 		l.lateness.Observe(late.Seconds())

@@ -20,7 +20,11 @@ type Config struct {
 	Endpoint  string `json:"endpoint"`
 	EngineCmd string `json:"engine_cmd"`
 	Model     string `json:"model"`
-	API       string `json:"api"` // "chat" or "completions"
+	API       string `json:"api"` // one of loadgen.APIs
+	// TokensField is the name under which the server takes the length of an
+	// answer; Header are the names, never the values, of further header fields.
+	TokensField string   `json:"tokens_field"`
+	Header      []string `json:"header,omitempty"`
 
 	Dataset         string `json:"dataset"`
 	Select          string `json:"select"`

@@ -46,6 +46,7 @@ func Requests() Table[Request] {
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("request", unitCount, nil, func(r *R) *int { return &r.Record.Request }),
+			text("kind", false, func(r *R) *string { return &r.Kind }),
 			text("conversation", false, func(r *R) *string { return &r.Conversation }),
 			count("turn", unitCount, false, 0, func(r *R) *int { return &r.Turn }),
 			moment("due_ns", func(r *R) *time.Duration { return &r.Due }),
@@ -55,6 +56,7 @@ func Requests() Table[Request] {
 			moment("done_ns", func(r *R) *time.Duration { return &r.Done }),
 			tokens("prompt_tokens", func(r *R) *int { return &r.PromptTokens }),
 			tokens("output_tokens", func(r *R) *int { return &r.OutputTokens }),
+			tokens("reasoning_tokens", func(r *R) *int { return &r.ReasoningTokens }),
 			tokens("cached_tokens", func(r *R) *int { return &r.CachedTokens }),
 			tokens("target_output_tokens", func(r *R) *int { return &r.TargetOutputTokens }),
 			moments("token_ns", func(r *R) *[]time.Duration { return &r.TokenAt }),

@@ -173,7 +173,7 @@ func (t *requestTable) batchMeans(w meter.Window, meters *derivation.Meters) map
 			if t.first[i] >= 0 {
 				ttft += float64(t.first[i]-t.sent[i]) * 1e-9
 				firsts++
-				if t.output[i] >= 2 {
+				if t.output[i] >= 2 && t.last[i] > t.first[i] {
 					tpot += float64(t.last[i]-t.first[i]) * 1e-9 / float64(t.output[i]-1)
 					tpots++
 				}
@@ -252,7 +252,7 @@ func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *reques
 		Requests: c.Requests, Errors: c.Errors, Complete: cell.Complete, Interrupted: cell.Interrupted,
 		LatenessP99: Unknown(), LatencyP50: c.Whole.Latency.P50, CachedShare: c.CachedShare, OutputShare: Unknown(),
 		LatencyTrend: t.trend(window), SteadyRefused: c.SteadyRefused, UncountedRequests: t.uneven, Batch: cell.Batch,
-		MinForP99: stats.MinSamples(0.99, stats.BoundConfidence), Measured: c.Whole.Completed, Sensors: health, Reasons: cell.Reasons,
+		MinForP99: stats.MinSamples(0.99, stats.BoundConfidence), Measured: c.Whole.Completed, Sensors: health, Reasons: cell.Reasons, Client: cell.Client,
 	}
 	if cell.Concurrency == 0 {
 		e.LatenessP99 = c.Whole.Lateness.P99

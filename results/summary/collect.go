@@ -52,7 +52,7 @@ func (t *requestTable) add(r *runfolder.Request) {
 	t.due, t.sent = append(t.due, int64(r.Due)), append(t.sent, int64(r.Sent))
 	t.first, t.last = append(t.first, int64(r.FirstToken)), append(t.last, int64(r.LastToken))
 	t.done = append(t.done, int64(r.Done))
-	t.prompt, t.output = append(t.prompt, int32(r.PromptTokens)), append(t.output, int32(r.OutputTokens))
+	t.prompt, t.output = append(t.prompt, int32(r.PromptTokens)), append(t.output, int32(r.Tokens()))
 	t.cached, t.target = append(t.cached, int32(r.CachedTokens)), append(t.target, int32(r.TargetOutputTokens))
 	t.ok = append(t.ok, r.OK())
 	held := false
@@ -71,22 +71,23 @@ func (t *requestTable) add(r *runfolder.Request) {
 // the first event have no gap before them.
 func (t *requestTable) addGaps(r *runfolder.Request) {
 	at := r.TokenAt
+	apart := r.FirstToken != r.LastToken // else their times mean nothing
 	var sum int64
 	for j, n := range r.TokenCount {
 		sum += int64(n)
 		if n > 1 {
 			t.multiple++
 		}
-		if j == 0 || n <= 0 || j >= len(at) {
+		if j == 0 || n <= 0 || j >= len(at) || !apart {
 			continue
 		}
 		gap := int64(max(0, at[j]-at[j-1])) / int64(n)
+		if t.overflow != nil || int64(n) > int64(keptGaps-len(t.gaps)) {
+			t.spill(gap, int64(n))
+			continue
+		}
 		for range n {
-			if t.overflow == nil && len(t.gaps) < keptGaps {
-				t.gaps = append(t.gaps, gap)
-				continue
-			}
-			t.spill(gap)
+			t.gaps = append(t.gaps, gap)
 		}
 	}
 	if r.OutputTokens >= 0 && sum != int64(r.OutputTokens) {
@@ -94,15 +95,15 @@ func (t *requestTable) addGaps(r *runfolder.Request) {
 	}
 }
 
-// spill puts a gap into the histogram, after all those that were kept.
-func (t *requestTable) spill(gap int64) {
+// spill puts n gaps into the histogram, after all those that were kept.
+func (t *requestTable) spill(gap, n int64) {
 	if t.overflow == nil {
 		t.overflow = hdrhistogram.New(1, int64(time.Hour), 3)
 		for _, g := range t.gaps {
 			t.overflow.RecordValue(g)
 		}
 	}
-	t.overflow.RecordValue(min(gap, int64(time.Hour)))
+	t.overflow.RecordValues(min(gap, int64(time.Hour)), n)
 }
 
 // in yields the completed requests that ended within w, in the order of rows.
@@ -127,7 +128,7 @@ func (t *requestTable) latenciesIn(w meter.Window) latencies {
 		if t.first[i] >= 0 {
 			ttft = append(ttft, max(0, t.first[i]-t.sent[i]))
 			ttftDue = append(ttftDue, max(0, t.first[i]-t.due[i]))
-			if t.output[i] >= 2 && t.last[i] >= 0 {
+			if t.output[i] >= 2 && t.last[i] > t.first[i] {
 				tpot = append(tpot, (t.last[i]-t.first[i])/int64(t.output[i]-1))
 			}
 		}
@@ -165,11 +166,17 @@ func approximate(h *hdrhistogram.Histogram) Distribution {
 }
 
 // tokensIn counts tokens within w. A request that straddles an edge counts in
-// proportion to the time: prompts between send and first token, outputs between
-// first and last token.
+// proportion to the time: prompts between send and first token, or the end where
+// an answer has no tokens, outputs between first and last token.
 func (t *requestTable) tokensIn(w meter.Window) (prompt, output float64) {
 	for i := range t.id {
-		if t.sent[i] < 0 || t.first[i] < 0 {
+		if t.sent[i] < 0 {
+			continue
+		}
+		if t.first[i] < 0 {
+			if t.ok[i] { // an embedding
+				prompt += float64(max(0, t.prompt[i])) * overlap(w, t.sent[i], t.done[i])
+			}
 			continue
 		}
 		prompt += float64(max(0, t.prompt[i])) * overlap(w, t.sent[i], t.first[i])
@@ -195,11 +202,7 @@ func overlap(w meter.Window, from, to int64) float64 {
 func (t *requestTable) slo(slo loadgen.SLO, w meter.Window) int {
 	n := 0
 	t.in(w, func(i int) {
-		r := loadgen.Record{
-			Due: time.Duration(t.due[i]), Sent: time.Duration(t.sent[i]), FirstToken: time.Duration(t.first[i]),
-			LastToken: time.Duration(t.last[i]), Done: time.Duration(t.done[i]), OutputTokens: int(t.output[i]),
-		}
-		if slo.Met(r) {
+		if slo.Kept(time.Duration(t.due[i]), time.Duration(t.first[i]), time.Duration(t.last[i]), time.Duration(t.done[i]), int(t.output[i])) {
 			n++
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
@@ -128,8 +129,9 @@ type Evidence struct {
 	Batch, Effective    int // asked for and read back from the server, 0 if unknown
 	MinForP99, Measured int
 	Sensors             []derivation.SensorHealth
-	// Reasons are codes found while running.
+	// Reasons are codes found while running; Client has the words for its own.
 	Reasons []string
+	Client  *loadgen.Stats
 }
 
 // Verdict judges a cell by its evidence. It is a pure function: the same
@@ -170,7 +172,7 @@ func Verdict(e Evidence, l Limits) Validity {
 		add(ReasonNoSteadyState, false, "%s: whole-run figures only", e.SteadyRefused)
 	}
 	for _, code := range e.Reasons {
-		if r, ok := reasonOf(code); ok && !slices.Contains(v.Codes(), r.Code) {
+		if r, ok := reasonOf(code, e.Client); ok && !slices.Contains(v.Codes(), r.Code) {
 			v.Reasons = append(v.Reasons, r)
 		}
 	}
@@ -251,7 +253,7 @@ func serverReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 
 // reasonOf is the reason for a code that was found while the cell ran. Codes of
 // the client's own (loadgen.Stats) keep their names.
-func reasonOf(code string) (Reason, bool) {
+func reasonOf(code string, client *loadgen.Stats) (Reason, bool) {
 	switch code {
 	case "":
 		return Reason{}, false
@@ -265,12 +267,15 @@ func reasonOf(code string) (Reason, bool) {
 		return Reason{code, false, "the client waited for a processor while requests were in flight"}, true
 	case "max_in_flight":
 		return Reason{code, false, "requests waited in the client for room under its limit in flight"}, true
-	case "no_usage":
-		return Reason{code, false, "some answers came without usage: token counts are of events"}, true
 	case ReasonForeign:
 		return Reason{code, false, "other processes used the metered hardware during the run"}, true
 	case ReasonIncomplete, ReasonSensorLost, ReasonSensorReset, ReasonNotAdvanced, ReasonNotCovered, ReasonNoRequests:
 		return Reason{code, true, "found while the cell ran"}, true
+	}
+	if client != nil {
+		if i := slices.Index(client.Reasons, code); i >= 0 && i < len(client.Warnings) {
+			return Reason{code, false, client.Warnings[i]}, true
+		}
 	}
 	return Reason{code, false, "found while the cell ran"}, true
 }

@@ -236,6 +236,9 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		return err
 	}
 	cell.Reasons = append(cell.Reasons, stats.Reasons...)
+	for _, f := range stats.Failures {
+		s.warn("cell %s: %d of %d requests failed: %s", cell.ID, f.Requests, stats.Requests, f.Error)
+	}
 	// Whoever meters does so until the last shard's last request is done.
 	if _, err := s.meet(ctx, cell.ID, meetEnd); err != nil {
 		return err

@@ -3,12 +3,13 @@ package sweep
 import (
 	"fmt"
 	"math"
-	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"cfubench/loadgen"
+	"cfubench/loadgen/endpoint"
 	"cfubench/meter/host"
 )
 
@@ -53,9 +54,8 @@ func (c *Config) checkServer() error {
 		return usagef("--out /: give a folder of its own")
 	}
 	if c.Endpoint != "" {
-		u, err := url.Parse(c.Endpoint)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return usagef("--endpoint %q: want http://HOST:PORT or https://…", c.Endpoint)
+		if _, err := endpoint.Parse(c.Endpoint); err != nil {
+			return usagef("--endpoint: %w", err)
 		}
 		return nil
 	}
@@ -179,8 +179,15 @@ func (c *Config) checkLoad() error {
 
 // checkRequests checks what the requests are and how they are sent.
 func (c *Config) checkRequests() error {
-	if c.API != "chat" && c.API != "completions" {
-		return usagef("--api %q: want chat or completions", c.API)
+	switch {
+	case !slices.Contains(loadgen.APIs(), c.API):
+		return usagef("--api %q: want %s", c.API, strings.Join(loadgen.APIs(), ", "))
+	case c.TokensField != "" && c.TokensField != "max_tokens" && c.TokensField != "max_completion_tokens":
+		return usagef("--tokens-field %q: want max_tokens or max_completion_tokens", c.TokensField)
+	case c.TokensField == "max_completion_tokens" && c.API != loadgen.APIChat && c.API != loadgen.APICompletions:
+		return usagef("--tokens-field is for --api chat and completions")
+	case c.API == loadgen.APIEmbeddings && (c.IgnoreEOS || c.MinTokens || c.MultiTurn):
+		return usagef("--api embeddings has no answers: leave out --ignore-eos, --min-tokens and --multi-turn")
 	}
 	if h := loadgen.History(c.History); h != loadgen.HistoryAnswers && h != loadgen.HistoryTrace {
 		return usagef("--history %q: want %s or %s", c.History, loadgen.HistoryAnswers, loadgen.HistoryTrace)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/loadgen/endpoint"
 	"cfubench/results/runfolder"
 )
 
@@ -21,6 +22,9 @@ type Config struct {
 	ReadyTimeout, Drain time.Duration
 	// APIKey is the endpoint's bearer key, CAFile the authorities to trust for it.
 	APIKey, CAFile string
+	// Headers are further fields of every request. Their values are recorded
+	// nowhere, as the key's is not.
+	Headers []endpoint.Header
 	// Certify measures the client's own error after the sweep.
 	Certify bool
 	// Listen is where live metrics are exposed, "" for nowhere.
@@ -46,6 +50,10 @@ func (c Config) recorded() runfolder.Config {
 	r := c.Config
 	r.Endpoint = redactURL(c.Endpoint)
 	r.Meter = redactURLs(c.Meter)
+	r.Header = nil
+	for _, h := range c.Headers {
+		r.Header = append(r.Header, h.Name)
+	}
 	return r
 }
 

@@ -30,8 +30,8 @@ type target struct {
 // serve starts or finds the server of a launch, measures its cells, and leaves no
 // process behind.
 func (s *sweep) serve(ctx context.Context, l launch) (err error) {
-	t := target{url: strings.TrimSuffix(strings.TrimSuffix(s.config.Endpoint, "/"), "/v1"), apiKey: s.config.APIKey}
-	if t.http, err = engine.NewClient(s.config.CAFile); err != nil {
+	t := target{url: s.config.Endpoint, apiKey: s.config.APIKey}
+	if t.http, err = engine.NewClient(s.config.CAFile, s.config.Headers...); err != nil {
 		return err
 	}
 	pid := 0
@@ -104,12 +104,29 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	return nil
 }
 
-// awaitEndpoint waits for a server that is said to run already: not for long.
+// awaitEndpoint waits for a server that is said to run already: not for long, but
+// as long as an engine may take where it answers that it is not ready yet.
 func (s *sweep) awaitEndpoint(ctx context.Context, t target) error {
-	limit := min(s.config.ReadyTimeout, 3*time.Second)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not ready within %v", limit))
-	defer cancel()
-	return engine.WaitReady(ctx, t.http, t.url, s.config.APIKey)
+	within := func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not ready within %v", limit))
+		defer cancel()
+		return s.awaitModel(ctx, t)
+	}
+	err := within(min(s.config.ReadyTimeout, 3*time.Second))
+	if err != nil && ctx.Err() == nil && engine.NotReady(err) {
+		s.say("the endpoint is not ready yet: waiting up to %v", s.config.ReadyTimeout)
+		err = within(s.config.ReadyTimeout)
+	}
+	return err
+}
+
+// awaitModel waits until the server is ready and, where no model is named, lists
+// one.
+func (s *sweep) awaitModel(ctx context.Context, t target) error {
+	if err := engine.WaitReady(ctx, t.http, t.url, s.config.APIKey); err != nil || s.config.Model != "" {
+		return err
+	}
+	return engine.WaitModel(ctx, t.http, t.url, s.config.APIKey)
 }
 
 // chooseModel settles which model is asked for: the flag's, or the endpoint's
@@ -122,8 +139,8 @@ func (s *sweep) chooseModel(id *engine.Identity) error {
 				return nil
 			}
 		}
-		if len(id.Models) > 0 {
-			return fmt.Errorf("model %q: the endpoint does not serve it: it has %s", s.config.Model, strings.Join(id.Models, ", "))
+		if len(id.Models) > 0 { // a gateway's list need not have all that it takes
+			s.warn("model %q is not among those that the endpoint lists, and asked for all the same: it lists %s", s.config.Model, strings.Join(id.Models, ", "))
 		}
 		id.Model = s.config.Model
 		return nil
@@ -132,7 +149,7 @@ func (s *sweep) chooseModel(id *engine.Identity) error {
 		return fmt.Errorf("the endpoint serves %d models: give --model with one of %s", len(id.Models), strings.Join(id.Models, ", "))
 	}
 	if id.Model == "" {
-		return errors.New("the endpoint does not list its model: give --model NAME")
+		return fmt.Errorf("the endpoint does not list its model (%s): give --model NAME", id.NoModel)
 	}
 	return nil
 }

@@ -51,13 +51,14 @@ func (r *tokenRates) observe(rec loadgen.Record) {
 	r.requests++
 	r.cell.requests++
 	r.cell.busy += rec.Done - rec.Sent
-	if rec.OutputTokens > 0 {
-		r.tokens += rec.OutputTokens
-		r.cell.tokens += rec.OutputTokens
+	tokens := rec.Tokens()
+	if tokens > 0 {
+		r.tokens += tokens
+		r.cell.tokens += tokens
 	}
-	if rec.OutputTokens > 1 && rec.LastToken > rec.FirstToken {
+	if tokens > 1 && rec.LastToken > rec.FirstToken {
 		r.gaps += rec.LastToken - rec.FirstToken
-		r.gapCount += rec.OutputTokens - 1
+		r.gapCount += tokens - 1
 	}
 }
 

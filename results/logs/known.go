@@ -97,6 +97,9 @@ func knownColumns(format string, names []string, named bool, row [][]byte) (Colu
 		return c, nil
 	case "rocm-smi":
 		i := slices.IndexFunc(names, rocmPower)
+		if i < 0 {
+			return nil, errors.New("rocm-smi's table has no power: say which column is it with --column power=NAME:W")
+		}
 		if !slices.Contains(names, "timestamp") {
 			return nil, errors.New("rocm-smi's table has no time: log with the time of each call and name its column with --column time=NAME")
 		}

@@ -3,6 +3,7 @@ package logs
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +41,8 @@ type Quality struct {
 	Bracketed bool
 	// Constant reports a gauge that never changed.
 	Constant bool
-	// Lowest and Highest are the gauge's in the window, Mean the plain mean.
+	// Lowest and Highest are the gauge's over the whole log, Mean the plain mean
+	// in the window.
 	Lowest, Highest, Mean meter.Power
 }
 
@@ -113,11 +115,11 @@ func (x *Inspector) Take(s Sample) {
 		d.lastChange, d.changed = s.UnixNS, true
 	}
 	d.lastValue, d.value = s.Power, true
+	if d.q.Lowest == 0 || s.Power < d.q.Lowest {
+		d.q.Lowest = s.Power
+	}
+	d.q.Highest = max(d.q.Highest, s.Power)
 	if x.window == (Window{}) || s.UnixNS >= x.window.Begin && s.UnixNS <= x.window.End {
-		if d.inside == 0 || s.Power < d.q.Lowest {
-			d.q.Lowest = s.Power
-		}
-		d.q.Highest = max(d.q.Highest, s.Power)
 		d.sum += float64(s.Power)
 		d.inside++
 	}
@@ -247,11 +249,13 @@ func (n Needs) Refuse(p *Power, qualities []Quality) []error {
 	}
 	var all []error
 	gpus := 0
-	var busiest meter.Power
+	var busiest Quality
 	for _, i := range chosen {
 		if p.Devices[i].Scope == meter.ScopeGPU {
 			gpus++
-			busiest = max(busiest, swing(qualities, i))
+			if i < len(qualities) && qualities[i].Mean > busiest.Mean {
+				busiest = qualities[i]
+			}
 		}
 	}
 	if n.Count > 0 && gpus > 0 && gpus < n.Count {
@@ -279,11 +283,11 @@ func (n Needs) Refuse(p *Power, qualities []Quality) []error {
 			all = append(all, fmt.Errorf("%s never changed in %d readings: a sensor that is stuck or an estimate; leave it out with --gpus", q.Device, q.Samples))
 		}
 	}
-	if n.GPUs == nil && n.Count == 0 && gpus > 1 && busiest > 0 {
+	if n.GPUs == nil && n.Count == 0 && gpus > 1 {
 		for _, i := range chosen {
-			if p.Devices[i].Scope == meter.ScopeGPU && swing(qualities, i)*idleSwing < busiest {
-				all = append(all, fmt.Errorf("%s does not follow the load as others of the host do (%v at most): name the server's GPUs with --gpus, of %s",
-					p.Devices[i].Name, qualities[i].Highest, deviceList(p)))
+			if i < len(qualities) && p.Devices[i].Scope == meter.ScopeGPU && qualities[i].idles(busiest) {
+				all = append(all, fmt.Errorf("%s does not follow the load as others of the host do (%v on the mean): name the server's GPUs with --gpus, of %s",
+					p.Devices[i].Name, qualities[i].Mean, deviceList(p)))
 				break
 			}
 		}
@@ -291,51 +295,64 @@ func (n Needs) Refuse(p *Power, qualities []Quality) []error {
 	return all
 }
 
-// idleSwing is by how much less a GPU's power may move than the most moving
-// one's before it is taken for idle.
-const idleSwing = 8
+// idles reports a GPU that draws clearly less than the busiest one and, over
+// the whole log, hardly moves while that one does. Seven idle MI300X beside one
+// in use drew 0.6 of its power and moved by 8 % (docs/import.md).
+func (q Quality) idles(busiest Quality) bool {
+	return q.Mean*4 < busiest.Mean*3 && q.swing() < 0.1 && busiest.swing() > 0.25
+}
 
-func swing(q []Quality, i int) meter.Power {
-	if i >= len(q) {
+// swing is the range of the gauge over its highest value.
+func (q Quality) swing() float64 {
+	if q.Highest == 0 {
 		return 0
 	}
-	return q[i].Highest - q[i].Lowest
+	return float64(q.Highest-q.Lowest) / float64(q.Highest)
 }
 
 func unix(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05Z") }
 
-// histogram counts durations in bins of about 1 %.
+// histogram counts durations in bins of 1/64 of a power of two: within 0.8 %.
 type histogram struct {
-	bins  map[int]int64
+	bins  []int64
 	count int64
 }
 
-const binsPerE = 100
+// binOf is the bin of a positive duration; small ones have bins of their own.
+func binOf(ns int64) int {
+	n := bits.Len64(uint64(ns))
+	if n <= 7 {
+		return int(ns)
+	}
+	return (n-7)<<6 + int(uint64(ns)>>(n-7))
+}
+
+// binValue is the middle of a bin.
+func binValue(bin int) int64 {
+	if bin < 128 {
+		return int64(bin)
+	}
+	shift := bin>>6 - 1
+	return int64(bin&63+64)<<shift + int64(1)<<shift/2
+}
 
 func (h *histogram) add(ns int64) {
 	if ns <= 0 {
 		return
 	}
-	if h.bins == nil {
-		h.bins = map[int]int64{}
+	bin := binOf(ns)
+	if bin >= len(h.bins) {
+		h.bins = append(h.bins, make([]int64, bin+1-len(h.bins))...)
 	}
-	h.bins[int(math.Round(math.Log(float64(ns))*binsPerE))]++
+	h.bins[bin]++
 	h.count++
 }
 
 func (h *histogram) median() int64 {
-	if h.count == 0 {
-		return 0
-	}
-	keys := make([]int, 0, len(h.bins))
-	for k := range h.bins {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
 	seen := int64(0)
-	for _, k := range keys {
-		if seen += h.bins[k]; 2*seen >= h.count {
-			return int64(math.Exp(float64(k) / binsPerE))
+	for bin, n := range h.bins {
+		if seen += n; n > 0 && 2*seen >= h.count {
+			return binValue(bin)
 		}
 	}
 	return 0

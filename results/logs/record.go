@@ -72,7 +72,7 @@ func (t *records) read() error {
 			}
 			quotes = bytes.Count(line, []byte{'"'})
 		}
-		if len(bytes.TrimSpace(line)) == 0 {
+		if len(trim(line)) == 0 {
 			continue
 		}
 		t.raw = line
@@ -123,7 +123,10 @@ func (t *records) lineUpTo(limit int) ([]byte, error) {
 func (t *records) split(line []byte) {
 	t.fields = t.fields[:0]
 	for {
-		start := bytes.TrimLeft(line, " \t")
+		start := line
+		for len(start) > 0 && (start[0] == ' ' || start[0] == '\t') {
+			start = start[1:]
+		}
 		if len(start) > 0 && start[0] == '"' {
 			field, rest, more := t.quoted(start[1:])
 			t.fields = append(t.fields, field)

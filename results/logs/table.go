@@ -69,6 +69,7 @@ type powerTable struct {
 	lastHost []byte
 	last     int // device of lastID
 	ids      map[string]int
+	key      []byte // into ids
 	blind    *blind // of logs without the GPU's identity
 	defaults Device
 }
@@ -185,6 +186,9 @@ func (x *powerTable) roles(names []string, named bool) error {
 				x.defaults.Gauge = names[i]
 			}
 		}
+	}
+	if len(x.values) == 0 {
+		return errors.New("no power and no energy: say which column has it with --column power=NAME:W")
 	}
 	return nil
 }
@@ -325,8 +329,8 @@ func (x *powerTable) identify(fields [][]byte) (int, error) {
 	if x.lastID != nil && bytes.Equal(id, x.lastID) && bytes.Equal(host, x.lastHost) {
 		return x.last, nil
 	}
-	key := string(host) + "\x00" + string(id)
-	i, known := x.ids[key]
+	x.key = append(append(append(x.key[:0], host...), 0), id...)
+	i, known := x.ids[string(x.key)]
 	if !known {
 		d := x.defaults
 		d.ID, d.Host = string(id), string(host)
@@ -338,7 +342,7 @@ func (x *powerTable) identify(fields [][]byte) (int, error) {
 		if i, err = x.p.device(d); err != nil {
 			return 0, err
 		}
-		x.ids[key] = i
+		x.ids[string(x.key)] = i
 	}
 	x.lastID, x.lastHost, x.last = append(x.lastID[:0], id...), append(x.lastHost[:0], host...), i
 	return i, nil

@@ -21,7 +21,7 @@ var (
 	powerRoles   = []string{"time", "power", "energy", "gpu", "host"}
 	requestRoles = []string{
 		"id", "label", "repeat", "conversation", "start", "first_token", "end", "ttft", "latency",
-		"prompt_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "gpu", "finish_reason", "error",
+		"prompt_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "served_by", "finish_reason", "error",
 		"cell_begin", "cell_end",
 	}
 )
@@ -115,4 +115,20 @@ func unitInName(role, name string) unit {
 		}
 	}
 	return unit{}
+}
+
+// Power is the part of the map for power logs.
+func (c Columns) Power() Columns { return c.part(powerRoles) }
+
+// Requests is the part of the map for request logs.
+func (c Columns) Requests() Columns { return c.part(requestRoles) }
+
+func (c Columns) part(roles []string) Columns {
+	out := Columns{}
+	for _, role := range roles {
+		if columns, ok := c[role]; ok {
+			out[role] = columns
+		}
+	}
+	return out
 }

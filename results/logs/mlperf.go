@@ -81,11 +81,13 @@ func readLoadGen(f file, q *Requests, o Options, _ func(Request) error) error {
 		return errors.New("power_end is not after power_begin")
 	}
 	s.Seconds = s.Window.Length().Seconds()
-	// A query of the server scenario is a sample. Tokens are stated as a rate over
-	// LoadGen's own duration, samples by rate and count: the ratio carries over.
-	if rates.samples > 0 && s.Requests > 0 {
-		s.OutputTokens = s.Requests * rates.tokens / rates.samples
+	// LoadGen states rates over its own duration, which is some seconds shorter
+	// than the power's window. Energy per query is the mean power over the rate:
+	// the counts are what the rates come to in the window.
+	if rates.samples > 0 {
+		s.Requests = rates.samples * s.Seconds
 	}
+	s.OutputTokens = rates.tokens * s.Seconds
 	q.Span, q.Stated = s.Window, []Stated{s}
 	if s.Window.Length() > 30*24*time.Hour {
 		q.warn("the window is %v long", s.Window.Length())

@@ -357,3 +357,20 @@ func (h *histogram) median() int64 {
 	}
 	return 0
 }
+
+// ParseWindow reads "BEGIN,END" in Unix seconds.
+func ParseWindow(text string) (Window, error) {
+	begin, end, _ := strings.Cut(text, ",")
+	b, err := parseSeconds(begin)
+	if err != nil {
+		return Window{}, err
+	}
+	e, err := parseSeconds(end)
+	if err != nil {
+		return Window{}, err
+	}
+	if e <= b || basisOf(b) != BasisEpoch {
+		return Window{}, fmt.Errorf("%q is no window: want BEGIN,END in Unix seconds", clip(text))
+	}
+	return Window{b, e}, nil
+}

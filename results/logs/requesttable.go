@@ -28,7 +28,7 @@ var requestNames = map[string][]string{
 	"output_tokens":    {"output_tokens", "completion_tokens", "output_length"},
 	"cached_tokens":    {"cached_tokens", "cached_prompt_tokens"},
 	"reasoning_tokens": {"reasoning_tokens"},
-	"gpu":              {"gpu", "physical_gpu", "device"},
+	"served_by":        {"gpu", "physical_gpu", "device"},
 	"finish_reason":    {"finish_reason"},
 	"error":            {"error"},
 	"cell_begin":       {"session_start"},
@@ -60,7 +60,7 @@ func newRequestTable(names []string, q *Requests, o Options, sink func(Request) 
 			if err := x.set(role, i, names[i], c.Unit); err != nil {
 				return nil, err
 			}
-			mapped = mapped || role != "gpu"
+			mapped = true
 		}
 	}
 	if !mapped {
@@ -152,7 +152,7 @@ func (x *requestTable) take(fields [][]byte) error {
 			*to = int32(n)
 		}
 	}
-	row.Label, row.Conversation, row.GPU = string(text("label")), string(text("conversation")), string(text("gpu"))
+	row.Label, row.Conversation, row.GPU = string(text("label")), string(text("conversation")), string(text("served_by"))
 	row.FinishReason, row.Error = clip(string(text("finish_reason"))), clip(string(text("error")))
 	row.complete()
 	return x.sink(row)

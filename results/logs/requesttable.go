@@ -113,7 +113,11 @@ func (x *requestTable) take(fields [][]byte) error {
 		}
 		return nil
 	}
-	for role, to := range map[string]*int64{"start": &row.Sent, "first_token": &row.First, "end": &row.Done, "cell_begin": &row.CellBegin, "cell_end": &row.CellEnd} {
+	for _, moment := range []struct {
+		role string
+		to   *int64
+	}{{"start", &row.Sent}, {"first_token", &row.First}, {"end", &row.Done}, {"cell_begin", &row.CellBegin}, {"cell_end", &row.CellEnd}} {
+		role, to := moment.role, moment.to
 		b := text(role)
 		if b == nil {
 			continue

@@ -175,16 +175,6 @@ func (im Import) survey(out *Imported) (map[cellKey]*importedCell, []cellKey, er
 	return cells, order, nil
 }
 
-// folderName makes a label fit for the name of a folder.
-func folderName(label string) string {
-	return strings.Map(func(r rune) rune {
-		if r <= ' ' || r == '/' || r == '\\' || r == 0x7f {
-			return '_'
-		}
-		return r
-	}, label)
-}
-
 // judge reads the power logs once, for the devices and what they are worth.
 func (im Import) judge(out *Imported, cells map[cellKey]*importedCell, order []cellKey) error {
 	if len(im.Power) == 0 {
@@ -345,7 +335,7 @@ func (im Import) write(out *Imported, cells map[cellKey]*importedCell, order []c
 		k := cellKey{r.Label, r.Repeat}
 		c := cells[k]
 		row = runfolder.Request{Key: c.Key(), Record: record(r, c.origin)}
-		return tables[k].Write(&row)
+		return tables[k].Write(row)
 	}); err != nil {
 		return err
 	}

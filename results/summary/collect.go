@@ -89,7 +89,8 @@ func (t *requestTable) addGaps(r *runfolder.Request) {
 			t.spill(gap)
 		}
 	}
-	if r.OutputTokens >= 0 && sum != int64(r.OutputTokens) {
+	// Rows without stamped tokens have no counts to hold against the usage.
+	if len(r.TokenCount) > 0 && r.OutputTokens >= 0 && sum != int64(r.OutputTokens) {
 		t.uneven++
 	}
 }
@@ -166,9 +167,15 @@ func approximate(h *hdrhistogram.Histogram) Distribution {
 
 // tokensIn counts tokens within w. A request that straddles an edge counts in
 // proportion to the time: prompts between send and first token, outputs between
-// first and last token.
+// first and last token; of a completed one whose tokens nobody stamped, both
+// between send and end.
 func (t *requestTable) tokensIn(w meter.Window) (prompt, output float64) {
 	for i := range t.id {
+		if t.sent[i] >= 0 && t.first[i] < 0 && t.ok[i] && t.done[i] >= 0 {
+			share := overlap(w, t.sent[i], t.done[i])
+			prompt += float64(max(0, t.prompt[i])) * share
+			output += float64(max(0, t.output[i])) * share
+		}
 		if t.sent[i] < 0 || t.first[i] < 0 {
 			continue
 		}

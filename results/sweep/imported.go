@@ -222,6 +222,15 @@ func (im Import) judge(out *Imported, cells map[cellKey]*importedCell, order []c
 				needs.GPUs, needs.Count = present(p, needs.GPUs), 0
 			}
 			judged := c.inspect[n].Result(p)
+			for i := range qualities {
+				// A device that was not read near the cell is judged by all of the log.
+				if i == len(judged) {
+					judged = append(judged, logs.Quality{})
+				}
+				if judged[i].Samples+judged[i].Failed == 0 {
+					judged[i] = qualities[i]
+				}
+			}
 			for _, q := range judged {
 				if !q.Bracketed && q.Samples > 0 && im.EdgeSlack > 0 {
 					p.Warnings = append(p.Warnings, fmt.Sprintf("cell %s: the readings of %s leave %v of the load's begin and %v of its end open: the nearest is held there",

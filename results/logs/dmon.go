@@ -21,7 +21,7 @@ func detectDmon(head []byte) bool {
 func readDmon(r io.Reader, p *Power, o Options, sink func(Sample) error) error {
 	t := newRecords(r)
 	t.comma = 0 // no field holds one
-	x := &powerTable{t: t, p: p, o: o, sink: sink, ids: map[string]int{}, defaults: defaultsOf("dmon"), time: 0, gpu: 1, host: -1, name: -1, field: -1}
+	x := &powerTable{t: t, p: p, o: o, sink: sink, ids: map[string]int{}, defaults: defaultsOf("dmon"), time: 0, gpu: 1, host: -1, name: -1, number: -1, field: -1}
 	x.defaults.Gauge = "pwr"
 	x.stamps.zone = o.Clock.zone
 	x.values = []valueColumn{{index: 2, role: "power", unit: powerUnits["W"], device: -1}}

@@ -24,7 +24,7 @@ func detectJSON(head []byte) bool {
 // or in an array that is a member of one object. They go through the same
 // columns as a CSV table.
 func readJSONTable(r io.Reader, p *Power, o Options, sink func(Sample) error) error {
-	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink, gpu: -1, host: -1, name: -1, field: -1, ids: map[string]int{}}
+	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink, gpu: -1, host: -1, name: -1, number: -1, field: -1, ids: map[string]int{}}
 	x.stamps.zone = o.Clock.zone
 	var names []string
 	found := 0

@@ -149,6 +149,7 @@ func nvidiaColumns(names []string, named bool, row [][]byte) (Columns, error) {
 		return nil, errors.New("nvidia-smi's table has no timestamp: log with --query-gpu=timestamp,uuid,power.draw")
 	}
 	c.prefer(names, "gpu", Column{Name: "uuid"}, Column{Name: "gpu_uuid"}, Column{Name: "pci.bus_id"}, Column{Name: "gpu_bus_id"}, Column{Name: "index"}, Column{Name: "gpu_serial"})
+	c.prefer(names, "index", Column{Name: "index"})
 	c.prefer(names, "product", Column{Name: "name"}, Column{Name: "gpu_name"})
 	for _, gauge := range []string{"power.draw", "power.draw.average", "power.draw.instant"} {
 		for _, name := range names {

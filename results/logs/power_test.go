@@ -40,7 +40,7 @@ func TestPowerFormats(t *testing.T) {
 		joules       []float64 // of the busy window, 0 for a counter
 		warning      string
 	}{
-		{"nvidia-smi", "nvidia-smi", utc, []string{"GPU-00000000", "GPU-00000001"}, []float64{570, 380}, ""},
+		{"nvidia-smi", "nvidia-smi", utc, []string{"gpu0", "gpu1"}, []float64{570, 380}, ""},
 		{"nvidia-smi nounits", "nvidia-smi", utc, []string{"gpu0", "gpu1"}, []float64{570, 380}, ""},
 		{"nvidia-smi noheader", "nvidia-smi", utc, []string{"GPU-00000000", "GPU-00000001"}, []float64{570, 380}, ""},
 		{"nvidia-smi noheader nounits", "csv", Options{Clock: clock(t, "local:UTC"), Columns: mapped(t, "time=1", "gpu=2", "power=3:W")}, []string{"gpu0", "gpu1"}, []float64{570, 380}, ""},
@@ -131,7 +131,7 @@ func TestFilesThatWereCut(t *testing.T) {
 	whole := powerFiles()["nvidia-smi"]
 	for _, cut := range []int{1, 5, 20, 60} {
 		p, s := readSeries(t, scratch(t, whole[:len(whole)-cut]), "", Options{Clock: clock(t, "local:UTC")})
-		if got := len(s["GPU-00000001"]); !p.Cut || got != synthSamples-1 {
+		if got := len(s["gpu1"]); !p.Cut || got != synthSamples-1 {
 			t.Errorf("%d bytes short: got %d samples and cut %v, want %d and cut", cut, got, p.Cut, synthSamples-1)
 		}
 	}

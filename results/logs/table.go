@@ -61,6 +61,7 @@ type powerTable struct {
 	gpu      int // −1 for none
 	host     int
 	name     int // product
+	number   int // index of a GPU that has a better identity too
 	field    int // of a table with the name of the quantity in one column and its value in another
 	values   []valueColumn
 	stamps   stamps
@@ -77,7 +78,7 @@ type powerTable struct {
 // readTable reads a CSV table: of a known format by its header, of others by
 // the columns that the user names.
 func readTable(r io.Reader, p *Power, o Options, sink func(Sample) error) error {
-	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink, gpu: -1, host: -1, name: -1, field: -1, ids: map[string]int{}}
+	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink, gpu: -1, host: -1, name: -1, number: -1, field: -1, ids: map[string]int{}}
 	x.stamps.zone = o.Clock.zone
 	if err := x.t.read(); err != nil {
 		if err == io.EOF {
@@ -154,7 +155,7 @@ func (x *powerTable) roles(names []string, named bool) error {
 	if !x.stamps.unit.known() {
 		x.stamps.unit = unitInName("time", names[x.time])
 	}
-	for role, at := range map[string]*int{"gpu": &x.gpu, "host": &x.host, "product": &x.name, "field": &x.field} {
+	for role, at := range map[string]*int{"gpu": &x.gpu, "host": &x.host, "product": &x.name, "field": &x.field, "index": &x.number} {
 		if len(c[role]) > 0 {
 			if *at, err = find(c[role][0]); err != nil {
 				return err
@@ -335,6 +336,9 @@ func (x *powerTable) identify(fields [][]byte) (int, error) {
 		d := x.defaults
 		d.ID, d.Host = string(id), string(host)
 		d.Name = deviceName(d.Scope, d.ID, d.Host)
+		if x.number >= 0 && x.number < len(fields) {
+			d.Name = deviceName(d.Scope, string(fields[x.number]), d.Host)
+		}
 		if x.name >= 0 && x.name < len(fields) {
 			d.Product = string(fields[x.name])
 		}

@@ -27,10 +27,11 @@ const datasetsHelp = `usage: cfu datasets stat SPEC [flags]       how many reque
 
 SPEC names a trace:
   sample           the bundled one: generated text, lengths like real conversations
-  sharegpt:FILE    a JSON array of conversations
+  sharegpt:FILE    conversations, a JSON array of them or one a line
   azure:FILE       Azure LLM inference traces 2023 and 2024 (CSV)
   burstgpt:FILE    BurstGPT (CSV)
-  mooncake:FILE    Mooncake (JSON lines, with prefix hashes)
+  mooncake:FILE    Mooncake (JSON lines, with prefix hashes), Alibaba
+  openai:FILE      whole requests: OpenAI bodies, one a line, bare or as in batch files
   jsonl:FILE       one request a line: prompt or prompt_tokens, output_tokens, at_ns, conversation, turn, completion
 
 Azure, BurstGPT and Mooncake traces hold lengths and no text: their prompts are

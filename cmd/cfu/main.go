@@ -27,6 +27,7 @@ func commands() []command {
 		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runHelp, noOperand, bindRun},
 		{"attribute", "divide the measured energy again, by other conventions", attributeHelp, oneRun, bindAttribute},
 		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateHelp, noOperand, bindCalibrate},
+		{"import", "a run folder from logs that exist already", importHelp, noOperand, bindImport},
 		{"merge", "join the shards of one run", mergeHelp, anyOperands, bindMerge},
 		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersHelp, noOperand, bindMeters},
 		{"agent", "serve this host's meters to runs on other hosts", agentHelp, noOperand, bindAgent},

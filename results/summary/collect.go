@@ -90,7 +90,8 @@ func (t *requestTable) addGaps(r *runfolder.Request) {
 			t.gaps = append(t.gaps, gap)
 		}
 	}
-	if r.OutputTokens >= 0 && sum != int64(r.OutputTokens) {
+	// Rows without stamped tokens have no counts to hold against the usage.
+	if len(r.TokenCount) > 0 && r.OutputTokens >= 0 && sum != int64(r.OutputTokens) {
 		t.uneven++
 	}
 }
@@ -166,16 +167,19 @@ func approximate(h *hdrhistogram.Histogram) Distribution {
 }
 
 // tokensIn counts tokens within w. A request that straddles an edge counts in
-// proportion to the time: prompts between send and first token, or the end where
-// an answer has no tokens, outputs between first and last token.
+// proportion to the time: prompts between send and first token, outputs between
+// first and last token; of a completed one whose tokens nobody stamped, such as an
+// embedding, both between send and end.
 func (t *requestTable) tokensIn(w meter.Window) (prompt, output float64) {
 	for i := range t.id {
 		if t.sent[i] < 0 {
 			continue
 		}
 		if t.first[i] < 0 {
-			if t.ok[i] { // an embedding
-				prompt += float64(max(0, t.prompt[i])) * overlap(w, t.sent[i], t.done[i])
+			if t.ok[i] && t.done[i] >= 0 {
+				share := overlap(w, t.sent[i], t.done[i])
+				prompt += float64(max(0, t.prompt[i])) * share
+				output += float64(max(0, t.output[i])) * share
 			}
 			continue
 		}

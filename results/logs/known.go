@@ -30,7 +30,7 @@ func detectNvidiaSMI(head []byte) bool {
 	fields, named := firstRecord(head)
 	if named {
 		return slices.ContainsFunc(fields, func(f string) bool {
-			return strings.HasPrefix(f, "power.draw") || strings.HasPrefix(f, "total_energy_consumption")
+			return strings.HasPrefix(f, "power.draw")
 		})
 	}
 	return len(fields) > 1 && isDate([]byte(fields[0])) && slices.ContainsFunc(fields[1:], func(f string) bool {
@@ -178,7 +178,7 @@ func namedColumns(names []string) (Columns, error) {
 		switch {
 		case slices.Contains([]string{"timestamp", "time", "epoch", "unix_time", "ts"}, small), unitInName("time", name).known() && (strings.HasPrefix(small, "epoch") || strings.HasPrefix(small, "time") || strings.HasPrefix(small, "unix")):
 			c["time"] = append(c["time"], Column{Name: name})
-		case slices.Contains([]string{"gpu", "gpu_id", "gpu_index", "gpuid", "uuid", "gpu_uuid", "device", "card", "index"}, small):
+		case slices.Contains([]string{"gpu", "gpu_id", "gpu_index", "gpuid", "uuid", "gpu_uuid", "device", "card"}, small):
 			c["gpu"] = append(c["gpu"], Column{Name: name})
 		case slices.Contains([]string{"host", "hostname", "node"}, small):
 			c["host"] = append(c["host"], Column{Name: name})

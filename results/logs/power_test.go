@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"cfubench/meter"
 )
 
 // scratch writes text to a temporary file and returns its path.
@@ -82,6 +84,21 @@ func TestPowerFormats(t *testing.T) {
 		if all := strings.Join(p.Warnings, "\n"); !strings.Contains(all, tt.warning) {
 			t.Errorf("%s: got warnings %q, want %q", tt.file, all, tt.warning)
 		}
+	}
+}
+
+// A counter is one, with its energy in µJ, and a gauge beside it is another
+// sensor.
+func TestCounters(t *testing.T) {
+	p, s := readSeries(t, scratch(t, powerFiles()["csv of a counter"]), "", Options{})
+	last := s["gpu0"][len(s["gpu0"])-1]
+	if p.Devices[0].Kind != meter.KindCounter || last.HasPower || last.Energy != 400*meter.Joule {
+		t.Errorf("got a %s of %v at the end, want a counter of 400 J", p.Devices[0].Kind, last.Energy)
+	}
+	line := `{"timestamp_ns":1772366400000000000,"gpu_uuid":"GPU-1","telemetry_data":{"nvidia_energy_consumption":0.00125}}` + "\n"
+	p, s = readSeries(t, scratch(t, line), "", Options{})
+	if got := s["GPU-1"][0]; p.Devices[0].Kind != meter.KindCounter || got.Energy != 1250*meter.Joule {
+		t.Errorf("AIPerf's megajoules: got a %s of %v, want a counter of 1250 J", p.Devices[0].Kind, got.Energy)
 	}
 }
 

@@ -312,11 +312,14 @@ func (q Quality) swing() float64 {
 
 func unix(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05Z") }
 
-// histogram counts durations in bins of 1/64 of a power of two: within 0.8 %.
+// histogram counts durations in bins of 1/64 of a power of two, and keeps the
+// mean of each: steps that are all alike come out as they are.
 type histogram struct {
-	bins  []int64
+	bins  []bin
 	count int64
 }
+
+type bin struct{ n, sum int64 }
 
 // binOf is the bin of a positive duration; small ones have bins of their own.
 func binOf(ns int64) int {
@@ -327,32 +330,25 @@ func binOf(ns int64) int {
 	return (n-7)<<6 + int(uint64(ns)>>(n-7))
 }
 
-// binValue is the middle of a bin.
-func binValue(bin int) int64 {
-	if bin < 128 {
-		return int64(bin)
-	}
-	shift := bin>>6 - 1
-	return int64(bin&63+64)<<shift + int64(1)<<shift/2
-}
-
 func (h *histogram) add(ns int64) {
 	if ns <= 0 {
 		return
 	}
-	bin := binOf(ns)
-	if bin >= len(h.bins) {
-		h.bins = append(h.bins, make([]int64, bin+1-len(h.bins))...)
+	i := binOf(ns)
+	if i >= len(h.bins) {
+		h.bins = append(h.bins, make([]bin, i+1-len(h.bins))...)
 	}
-	h.bins[bin]++
+	h.bins[i].n++
+	h.bins[i].sum += ns
 	h.count++
 }
 
+// median is the mean of the bin that the median lies in.
 func (h *histogram) median() int64 {
 	seen := int64(0)
-	for bin, n := range h.bins {
-		if seen += n; n > 0 && 2*seen >= h.count {
-			return binValue(bin)
+	for _, b := range h.bins {
+		if seen += b.n; b.n > 0 && 2*seen >= h.count {
+			return b.sum / b.n
 		}
 	}
 	return 0

@@ -163,6 +163,9 @@ func (x *powerTable) roles(names []string, named bool) error {
 		}
 	}
 	x.defaults = defaultsOf(x.p.Format)
+	if len(c["power"]) == 0 {
+		x.defaults.Kind = meter.KindCounter
+	}
 	for _, role := range []string{"power", "energy"} {
 		wide := len(c[role]) > 1
 		for _, col := range c[role] {
@@ -175,7 +178,7 @@ func (x *powerTable) roles(names []string, named bool) error {
 				u = unitInName(role, names[i])
 			}
 			v := valueColumn{index: i, role: role, unit: u, device: -1}
-			if wide || x.gpu < 0 && len(c["energy"])+len(c["power"]) > 1 && role == "power" {
+			if wide {
 				d := x.defaults
 				d.Name, d.ID, d.Gauge = names[i], names[i], names[i]
 				if v.device, err = x.p.device(d); err != nil {

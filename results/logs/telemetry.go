@@ -50,6 +50,9 @@ func readTelemetry(r io.Reader, p *Power, o Options, sink func(Sample) error) er
 			return fmt.Errorf("it has no timestamp_ns or no gpu_uuid")
 		}
 		d := Device{ID: l.UUID, Host: l.Host, Product: l.Model, Scope: meter.ScopeGPU, Kind: meter.KindPower, Gauge: "DCGM power_usage"}
+		if l.Data.Power == nil && l.Data.NvidiaPower == nil {
+			d.Kind, d.Gauge = meter.KindCounter, "DCGM energy_consumption"
+		}
 		if d.ID == "" {
 			d.ID = fmt.Sprint(*l.Index)
 		}

@@ -1,0 +1,122 @@
+package attribution
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// partTimeError is the standard uncertainty, relative to the mean power,
+	// of 1 s seen by a sensor that samples 25 ms in every 100 ms, for phases
+	// of 0.05–0.6 s (a simulation: docs/estimator.md); it grows with the root
+	// of the window, of the blind part and of the period.
+	partTimeError = 12.0 / 410
+	partTimeBlind = 0.75
+	partTimeCycle = 100 * time.Millisecond
+	// hiddenSwing is the amplitude, relative to the mean power, that the steps
+	// of an engine are taken to have where a sensor in step with them cannot
+	// show it.
+	hiddenSwing = 0.25
+	// harmonics of a step that are looked at.
+	harmonics = 8
+	// aliasingWarned is the part of a step's swing left in the mean from which on
+	// it is warned of.
+	aliasingWarned = 0.3
+)
+
+// look is the part of the time that the sensor sees. One of which nothing is
+// known is taken for the worst that is.
+func (c *Curve) look() float64 {
+	if c.gauge.Look == 0 {
+		return 1 - partTimeBlind
+	}
+	return c.gauge.Look
+}
+
+// period is the time between two looks.
+func (c *Curve) period() time.Duration {
+	switch {
+	case c.domain.UpdatePeriod > 0:
+		return c.domain.UpdatePeriod
+	case c.gauge.Period > 0:
+		return c.gauge.Period
+	}
+	return partTimeCycle
+}
+
+// sampling is the standard uncertainty, in µJ, of what a part-time sensor did
+// not see of energy over w, and the part of a step's swing that looking once a
+// period leaves in the mean. swing is the standard deviation of idle power from
+// look to look, in µJ/ns: idle power is steady, so what swings is the looking.
+func (c *Curve) sampling(energy float64, w Window, step time.Duration, swing float64) (u, aliased float64) {
+	blind := 1 - c.look()
+	if blind <= 0 || w.Length() <= 0 {
+		return 0, 0
+	}
+	length := w.Length().Seconds()
+	cycle := float64(c.period()) / float64(partTimeCycle)
+	u = energy * partTimeError / math.Sqrt(length) * math.Sqrt(blind/partTimeBlind*cycle)
+	u = math.Hypot(u, swing*float64(w.Length())*math.Sqrt(blind))
+	if step <= 0 {
+		return u, 0
+	}
+	mean := energy / float64(w.Length())
+	seen := math.Sqrt2 * c.scatter(w)
+	looks := max(float64(w.Length())/float64(c.period()), 1)
+	ratio := float64(c.period()) / float64(step)
+	sum := 0.0
+	for m := 1.0; m <= harmonics; m++ {
+		// The looks step through a harmonic's phase by this part of a turn; the
+		// mean over them keeps at most this part of its amplitude.
+		turn := m*ratio - math.Round(m*ratio)
+		left := 1.0
+		if s := math.Abs(math.Sin(math.Pi * turn)); s*looks > 1 {
+			left = 1 / (s * looks)
+		}
+		// Within a look a fast harmonic averages out.
+		blur := sinc(m * float64(c.period()) * c.look() / float64(step))
+		amplitude := max(seen, hiddenSwing*mean*blur) / m
+		sum += amplitude * amplitude * left * left / 2
+		aliased = max(aliased, left*blur/m)
+	}
+	return math.Hypot(u, math.Sqrt(sum)*float64(w.Length())), aliased
+}
+
+func sinc(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	return math.Abs(math.Sin(math.Pi*x) / (math.Pi * x))
+}
+
+// scatterReach is how far beside a window its looks are compared: a slow beat is
+// not seen within a short window.
+const scatterReach = 5 * time.Second
+
+// scatter is the standard deviation of the power from update to update about w,
+// in µJ/ns, weighted by time.
+func (c *Curve) scatter(w Window) float64 {
+	e, flag := c.cover(w)
+	if flag != "" {
+		return 0
+	}
+	from := max(after(c.knot, e, -1, w.Start-scatterReach), e.first+1)
+	to := after(c.knot, e, -1, w.End+scatterReach)
+	var sum, square, time float64
+	for k := from; k+1 < to; {
+		// A fine register is looked at in stretches of a period of the sensor.
+		j := k + 1
+		for j+1 < to && c.knot[j]-c.knot[k] < c.period()/2 {
+			j++
+		}
+		length := float64(c.knot[j] - c.knot[k])
+		p := float64(c.value[j]-c.value[k]) / length
+		sum, square, time = sum+p*length, square+p*p*length, time+length
+		k = j
+	}
+	if time == 0 {
+		return 0
+	}
+	mean := sum / time
+	return math.Sqrt(max(square/time-mean*mean, 0))
+}

@@ -131,7 +131,7 @@ func (c *Curve) Estimate(w Window, s Surroundings) Estimate {
 	} else {
 		out.Energy = meter.Energy(math.Round(energy))
 	}
-	out.doubt(c, energy, ends, s.Step)
+	out.doubt(c, energy, ends, s)
 	slices.Sort(out.Flags)
 	return out
 }
@@ -169,19 +169,19 @@ func (e *Estimate) take(ends [2]end) {
 }
 
 // doubt fills in the uncertainty.
-func (e *Estimate) doubt(c *Curve, energy float64, ends [2]end, step time.Duration) {
+func (e *Estimate) doubt(c *Curve, energy float64, ends [2]end, s Surroundings) {
 	g := c.gauge
 	u := &e.Uncertainty
 	u.Boundary = roundUp(math.Hypot(ends[0].boundary, ends[1].boundary))
 	u.Lag = roundUp(math.Hypot(ends[0].lagError, ends[1].lagError))
 	u.Gain = roundUp(energy * g.Gain)
 	u.Offset = roundUp(rate(g.Offset) * float64(e.Window.Length()))
-	sampling, aliased := c.sampling(energy, e.Window, step, max(rate(e.Before.Swing), rate(e.After.Swing)))
+	sampling, aliased := c.sampling(energy, e.Window, s.load(e.Window), s.Step, max(rate(e.Before.Swing), rate(e.After.Swing)))
 	u.Sampling = roundUp(sampling)
 	if aliased > aliasingWarned && energy > 0 {
 		e.Warnings = append(e.Warnings, Warning{"aliasing", e.Domain.Name, e.Window.Start,
 			fmt.Sprintf("the sensor looks %.0f %% of each %v and the work repeats every %v: they beat against each other, and up to %.0f %% of the power may be missed or counted twice",
-				100*c.look(), c.period().Round(time.Millisecond), step.Round(100*time.Microsecond), 100*sampling/energy)})
+				100*c.look(), c.period().Round(time.Millisecond), s.Step.Round(100*time.Microsecond), 100*sampling/energy)})
 	}
 }
 

@@ -133,11 +133,12 @@ func (c *Curve) timing(i int) float64 {
 
 // idleByGauge is the mean of a gauge's figures over quiet.
 func (c *Curve) idleByGauge(w, quiet Window) (IdlePower, Interval) {
-	from := quiet
-	if s := c.shift(); quiet.Length() > 2*s {
-		// A figure counts by when it was published, which the curve has moved.
-		from = Window{quiet.Start - s, quiet.End - s}
+	// A figure counts by when it was published, which the curve has moved. The
+	// last update within reaches to the first beyond, which may hold load.
+	if quiet.Length() > 2*c.period() {
+		quiet.End -= c.period()
 	}
+	from := Window{quiet.Start - c.shift(), quiet.End - c.shift()}
 	p, e := c.MeanPower(from)
 	if !e.HasEnergy {
 		from = w

@@ -92,7 +92,7 @@ func (c *Curve) systematic(energy float64, w Window) (sampling, scale meter.Ener
 	if c.domain.Kind == meter.KindModel {
 		return 0, 0
 	}
-	unseen, _ := c.sampling(energy, w, 0, 0)
+	unseen, _ := c.sampling(energy, w, w, 0, 0)
 	return roundUp(unseen), roundUp(math.Hypot(energy*c.gauge.Gain, rate(c.gauge.Offset)*float64(w.Length())))
 }
 

@@ -142,11 +142,14 @@ func publications(samples []sample, period time.Duration) (at []time.Duration, w
 			last = s
 			continue
 		}
-		if t := last.at() - period/2; flat && t > at[len(at)-1]+period {
+		from := max(last.before, s.before-period)
+		published := from + (s.after-from)/2
+		// The figure before was published a period before this one, and is known
+		// to have been so until it was last read.
+		if t := min(last.at(), published-period); flat && t > at[len(at)-1]+period/2 {
 			add(t, last.power)
 		}
-		from := max(last.before, s.before-period)
-		add(from+(s.after-from)/2, s.power)
+		add(published, s.power)
 		last, flat = s, false
 	}
 	if t := last.at(); flat && t > at[len(at)-1]+period {

@@ -3,6 +3,8 @@ package attribution
 import (
 	"math"
 	"time"
+
+	"cfubench/meter"
 )
 
 const (
@@ -17,6 +19,10 @@ const (
 	// of an engine are taken to have where a sensor in step with them cannot
 	// show it.
 	hiddenSwing = 0.25
+	// slowestBeat is the time that a beat against a step of which nothing is known
+	// is taken to need to average out: a step within 3 % of the period of 100 ms
+	// beats every 3.3 s, and the mean over w keeps 3.3 s/(π w) of it.
+	slowestBeat = time.Second
 	// harmonics of a step that are looked at.
 	harmonics = 8
 	// aliasingWarned is the part of a step's swing left in the mean from which on
@@ -44,11 +50,34 @@ func (c *Curve) period() time.Duration {
 	return partTimeCycle
 }
 
+// refresh is the time between two publications in ns as the readings show it in
+// the mean, finer than any one of them: against the work's step it is the small
+// difference that counts.
+func (c *Curve) refresh() float64 {
+	nominal := float64(c.period())
+	at := c.published
+	if c.domain.Kind != meter.KindPower {
+		at = c.knot
+	}
+	var time, periods float64
+	for i := 2; i < len(at); i++ {
+		gap := float64(at[i] - at[i-1])
+		if n := math.Round(gap / nominal); n >= 1 && n <= 3 {
+			time, periods = time+gap, periods+n
+		}
+	}
+	if mean := time / periods; periods >= 10 && math.Abs(mean/nominal-1) < 0.1 {
+		return mean
+	}
+	return nominal
+}
+
 // sampling is the standard uncertainty, in µJ, of what a part-time sensor did
 // not see of energy over w, and the part of a step's swing that looking once a
-// period leaves in the mean. swing is the standard deviation of idle power from
+// period leaves in the mean. load is the time about w in which the same load may
+// have run: how its looks scatter is what a look may miss. swing is the standard deviation of idle power from
 // look to look, in µJ/ns: idle power is steady, so what swings is the looking.
-func (c *Curve) sampling(energy float64, w Window, step time.Duration, swing float64) (u, aliased float64) {
+func (c *Curve) sampling(energy float64, w, load Window, step time.Duration, swing float64) (u, aliased float64) {
 	blind := 1 - c.look()
 	if blind <= 0 || w.Length() <= 0 {
 		return 0, 0
@@ -58,12 +87,18 @@ func (c *Curve) sampling(energy float64, w Window, step time.Duration, swing flo
 	u = energy * partTimeError / math.Sqrt(length) * math.Sqrt(blind/partTimeBlind*cycle)
 	u = math.Hypot(u, swing*float64(w.Length())*math.Sqrt(blind))
 	if step <= 0 {
+		if c.domain.Kind == meter.KindPower {
+			// Nothing says that work of an unknown step does not beat against the
+			// gauge; what then is seen of it swings as the figures do.
+			u = math.Hypot(u, c.scatter(load)*float64(min(w.Length(), slowestBeat)))
+		}
 		return u, 0
 	}
 	mean := energy / float64(w.Length())
-	seen := math.Sqrt2 * c.scatter(w)
-	looks := max(float64(w.Length())/float64(c.period()), 1)
-	ratio := float64(c.period()) / float64(step)
+	seen := math.Sqrt2 * c.scatter(load)
+	period := c.refresh()
+	looks := max(float64(w.Length())/period, 1)
+	ratio := period / float64(step)
 	sum := 0.0
 	for m := 1.0; m <= harmonics; m++ {
 		// The looks step through a harmonic's phase by this part of a turn; the
@@ -74,7 +109,7 @@ func (c *Curve) sampling(energy float64, w Window, step time.Duration, swing flo
 			left = 1 / (s * looks)
 		}
 		// Within a look a fast harmonic averages out.
-		blur := sinc(m * float64(c.period()) * c.look() / float64(step))
+		blur := sinc(m * period * c.look() / float64(step))
 		amplitude := max(seen, hiddenSwing*mean*blur) / m
 		sum += amplitude * amplitude * left * left / 2
 		aliased = max(aliased, left*blur/m)
@@ -93,15 +128,28 @@ func sinc(x float64) float64 {
 // not seen within a short window.
 const scatterReach = 5 * time.Second
 
-// scatter is the standard deviation of the power from update to update about w,
+// load is the time about w that may hold the load of w: not its idle windows.
+func (s Surroundings) load(w Window) Window {
+	out := Window{w.Start - scatterReach, w.End + scatterReach}
+	if s.IdleBefore.Length() > 0 && s.IdleBefore.End <= w.Start {
+		out.Start = max(out.Start, s.IdleBefore.End)
+	}
+	if s.IdleAfter.Length() > 0 && s.IdleAfter.Start >= w.End {
+		out.End = min(out.End, s.IdleAfter.Start)
+	}
+	return out
+}
+
+// scatter is the standard deviation of the power from update to update within w,
 // in µJ/ns, weighted by time.
 func (c *Curve) scatter(w Window) float64 {
-	e, flag := c.cover(w)
+	span := c.Span()
+	e, flag := c.cover(Window{max(w.Start, span.Start), min(w.End, span.End)})
 	if flag != "" {
 		return 0
 	}
-	from := max(after(c.knot, e, -1, w.Start-scatterReach), e.first+1)
-	to := after(c.knot, e, -1, w.End+scatterReach)
+	from := max(after(c.knot, e, -1, w.Start), e.first+1)
+	to := after(c.knot, e, -1, w.End)
 	var sum, square, time float64
 	for k := from; k+1 < to; {
 		// A fine register is looked at in stretches of a period of the sensor.

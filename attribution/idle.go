@@ -18,7 +18,8 @@ type Idle struct {
 	// Known: Loaded was measured. HasBare: Bare was, or needs no measuring.
 	Known, HasBare bool
 	// Drift is the loaded idle power after the run over that before it, less
-	// one; zero if only one was measured.
+	// one; zero if only one was measured, and if the two differ by no more than
+	// what the readings leave open.
 	Drift float64
 	// Uncertainty is Loaded's standard uncertainty as far as the readings show
 	// it: without the sensor's gain and offset.
@@ -43,6 +44,9 @@ type IdlePower struct {
 const (
 	// maxDrift is the idle drift beyond which before and after disagree.
 	maxDrift = 0.03
+	// driftCoverage is how many standard uncertainties two idle powers are apart
+	// that differ: a run has many cells and devices to be wrong about.
+	driftCoverage = 3
 	// leastTail is how long an idle window's beginning is left out: what a load
 	// leaves behind in clocks, thermal filters and averages. A gauge of which
 	// nothing is known may average over a second, and is given longer.
@@ -92,8 +96,9 @@ func (c *Curve) idleAcross(w Window) (IdlePower, Interval) {
 	return out, e
 }
 
-// idleBetween is the mean power between the first and the last edge that were
-// surely published within w.
+// idleBetween is the power between the first and the last edge that were surely
+// published within w, by least squares over all of them: the moment of each is
+// known to some milliseconds only.
 func (c *Curve) idleBetween(w Window) (IdlePower, bool) {
 	e, flag := c.cover(w)
 	if flag != "" {
@@ -105,23 +110,33 @@ func (c *Curve) idleBetween(w Window) (IdlePower, bool) {
 		return IdlePower{}, false
 	}
 	p := IdlePower{Between: Window{c.knot[i], c.knot[j]}, Inner: true, Known: true}
-	length := float64(p.Between.Length())
-	mean := float64(c.value[j]-c.value[i]) / length
+	var at, energy, n float64 // means, from knot i on
+	for k := i; k <= j; k++ {
+		at, energy, n = at+float64(c.knot[k]-c.knot[i]), energy+float64(c.value[k]-c.value[i]), n+1
+	}
+	at, energy = at/n, energy/n
+	var tt, te, timing float64
+	for k := i; k <= j; k++ {
+		t := float64(c.knot[k]-c.knot[i]) - at
+		tt, te = tt+t*t, te+t*(float64(c.value[k]-c.value[i])-energy)
+		timing += c.timing(k) * c.timing(k)
+	}
+	mean := te / tt
 	p.Power = meter.Power(math.Round(mean * 1e9))
-	timing := math.Hypot(c.timing(i), c.timing(j)) * mean
-	p.Uncertainty = powerOf(math.Hypot(timing, c.quantum), p.Between)
+	off := math.Hypot(math.Sqrt(timing/n)*mean, c.quantum) / math.Sqrt(tt)
+	p.Uncertainty = meter.Power(math.Round(off * 1e9))
 	// Power from update to update, on stretches of at least a period.
-	var sum, n float64
+	var sum, stretches float64
 	for k, from := i+1, i; k <= j; k++ {
 		if stretch := c.knot[k] - c.knot[from]; stretch >= max(c.domain.UpdatePeriod/2, 20*time.Millisecond) {
 			d := float64(c.value[k]-c.value[from])/float64(stretch) - mean
 			// What the times of the two edges leave open is no swing.
 			d = max(math.Abs(d)-math.Hypot(c.timing(k), c.timing(from))*mean/float64(stretch), 0)
-			sum, n, from = sum+d*d, n+1, k
+			sum, stretches, from = sum+d*d, stretches+1, k
 		}
 	}
-	if n > 1 {
-		p.Swing = meter.Power(math.Round(math.Sqrt(sum/(n-1)) * 1e9))
+	if stretches > 1 {
+		p.Swing = meter.Power(math.Round(math.Sqrt(sum/(stretches-1)) * 1e9))
 	}
 	return p, true
 }
@@ -204,13 +219,12 @@ func MeasureIdle(c *Curve, before, after Window) (Idle, []Warning) {
 		idle.Loaded = (a.Power + b.Power) / 2
 		u := math.Hypot(float64(a.Uncertainty), float64(b.Uncertainty))
 		idle.Uncertainty = meter.Power(math.Round(u / 2))
-		if a.Power > 0 {
+		if apart := math.Abs(float64(b.Power - a.Power)); a.Power > 0 && apart > driftCoverage*u {
 			idle.Drift = float64(b.Power)/float64(a.Power) - 1
 		}
 		// A model of processor time has no temperature that could drift: near
 		// zero, its idle power is noise.
-		apart := math.Abs(float64(b.Power - a.Power))
-		if math.Abs(idle.Drift) > maxDrift && apart > 2*u && c.domain.Kind != meter.KindModel {
+		if math.Abs(idle.Drift) > maxDrift && c.domain.Kind != meter.KindModel {
 			warnings = append(warnings, Warning{"idle_drift", c.domain.Name, after.Start,
 				fmt.Sprintf("idle power went from %v to %v (%+.1f %%): the machine was not in a steady state", a.Power, b.Power, 100*idle.Drift)})
 		}

@@ -52,9 +52,9 @@ const (
 // mean µJ/ns, "" if it can.
 func (p IdlePower) useless(mean float64) string {
 	switch {
-	case !p.Known:
+	case p.Between.Length() <= 0:
 		return "no idle window beside it"
-	case !p.Inner:
+	case !p.Known || !p.Inner:
 		return "its idle window holds no two updates"
 	case rate(p.Swing) > unsteady*max(mean-rate(p.Power), 0):
 		return fmt.Sprintf("the idle power %v swings by %v", p.Power, p.Swing)

@@ -121,7 +121,8 @@ func (c *Curve) Estimate(w Window, s Surroundings) Estimate {
 	from, to := out.Curve.at(f, w.Start), out.Curve.at(f, w.End)
 	energy := max(to.energy-from.energy, 0)
 	lo, hi := c.windowBracket(w, c.at(e, w.Start), c.at(e, w.End))
-	out.Lo, out.Hi = roundDown(min(lo, energy)), roundUp(max(hi+out.Curve.lift.energy, energy))
+	// Its two ends are rounded each.
+	out.Lo, out.Hi = roundDown(min(lo, energy-1)), roundUp(max(hi+out.Curve.lift.energy, energy+1))
 	if out.Hi == Unbounded {
 		out.Flags = append(out.Flags, FlagUnbounded)
 	}
@@ -129,7 +130,7 @@ func (c *Curve) Estimate(w Window, s Surroundings) Estimate {
 	if !out.HasEnergy {
 		out.Flags = append(out.Flags, FlagBelowResolution)
 	} else {
-		out.Energy = meter.Energy(math.Round(energy))
+		out.Energy = max(out.Curve.Total(w), 0) // as its rows will sum
 	}
 	out.doubt(c, energy, ends, s)
 	slices.Sort(out.Flags)

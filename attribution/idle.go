@@ -158,7 +158,7 @@ func (c *Curve) idleByGauge(w, quiet Window) (IdlePower, Interval) {
 	if !e.HasEnergy {
 		from = w
 		if p, e = c.MeanPower(w); !e.HasEnergy {
-			return IdlePower{}, e
+			return IdlePower{Between: w}, e
 		}
 	}
 	out := IdlePower{Power: p, Between: from, Inner: from != w, Known: true}

@@ -177,7 +177,7 @@ func (e *Estimate) doubt(c *Curve, energy float64, ends [2]end, s Surroundings) 
 	u.Lag = roundUp(math.Hypot(ends[0].lagError, ends[1].lagError))
 	u.Gain = roundUp(energy * g.Gain)
 	u.Offset = roundUp(rate(g.Offset) * float64(e.Window.Length()))
-	sampling, aliased := c.sampling(energy, e.Window, s.load(e.Window), s.Step, max(rate(e.Before.Swing), rate(e.After.Swing)))
+	sampling, aliased := c.sampling(energy, e.Window, s.load(e.Window), s.Step, c.unrest(e.Window, e.Before, e.After))
 	u.Sampling = roundUp(sampling)
 	if aliased > aliasingWarned && energy > 0 {
 		e.Warnings = append(e.Warnings, Warning{"aliasing", e.Domain.Name, e.Window.Start,

@@ -30,9 +30,12 @@ type Idle struct {
 type IdlePower struct {
 	Power meter.Power
 	// Uncertainty is its standard uncertainty from the times of the edges and,
-	// of a gauge, from its scatter; Swing the standard deviation of the power
-	// from one update to the next.
-	Uncertainty, Swing meter.Power
+	// of a gauge, from its scatter.
+	Uncertainty meter.Power
+	// Swing is the standard deviation of the power over the updates; Wander the
+	// part of it that stays from one update to the next, and so does not average
+	// out over many.
+	Swing, Wander meter.Power
 	// Between is the part of the window that was used: from its first to its
 	// last edge, after the tail of the load before it.
 	Between Window
@@ -126,10 +129,11 @@ func (c *Curve) idleBetween(w Window) (IdlePower, bool) {
 	off := math.Hypot(math.Sqrt(timing/n)*mean, c.quantum) / math.Sqrt(tt)
 	p.Uncertainty = meter.Power(math.Round(off * 1e9))
 	// Power from update to update, on stretches of at least a period.
-	var sum, stretches float64
+	var sum, stretches, together, last float64
 	for k, from := i+1, i; k <= j; k++ {
 		if stretch := c.knot[k] - c.knot[from]; stretch >= max(c.domain.UpdatePeriod/2, 20*time.Millisecond) {
 			d := float64(c.value[k]-c.value[from])/float64(stretch) - mean
+			together, last = together+d*last, d
 			// What the times of the two edges leave open is no swing.
 			d = max(math.Abs(d)-math.Hypot(c.timing(k), c.timing(from))*mean/float64(stretch), 0)
 			sum, stretches, from = sum+d*d, stretches+1, k
@@ -137,6 +141,7 @@ func (c *Curve) idleBetween(w Window) (IdlePower, bool) {
 	}
 	if stretches > 1 {
 		p.Swing = meter.Power(math.Round(math.Sqrt(sum/(stretches-1)) * 1e9))
+		p.Wander = min(p.Swing, meter.Power(math.Round(math.Sqrt(max(together, 0)/(stretches-1))*1e9)))
 	}
 	return p, true
 }
@@ -163,14 +168,15 @@ func (c *Curve) idleByGauge(w, quiet Window) (IdlePower, Interval) {
 	}
 	out := IdlePower{Power: p, Between: from, Inner: from != w, Known: true}
 	mean := rate(p)
-	var sum, n float64
+	var sum, n, together, last float64
 	for k, t := range c.published {
 		if t >= quiet.Start && t < quiet.End {
 			d := c.watts[k] - mean
-			sum, n = sum+d*d, n+1
+			sum, n, together, last = sum+d*d, n+1, together+d*last, d
 		}
 	}
 	if n > 1 {
+		out.Wander = meter.Power(math.Round(math.Sqrt(max(together, 0)/(n-1)) * 1e9))
 		out.Swing = meter.Power(math.Round(math.Sqrt(sum/(n-1)) * 1e9))
 		out.Uncertainty = meter.Power(math.Round(math.Sqrt(sum/(n-1)/n) * 1e9))
 	}

@@ -75,9 +75,10 @@ func (c *Curve) refresh() float64 {
 // sampling is the standard uncertainty, in µJ, of what a part-time sensor did
 // not see of energy over w, and the part of a step's swing that looking once a
 // period leaves in the mean. load is the time about w in which the same load may
-// have run: how its looks scatter is what a look may miss. swing is the standard deviation of idle power from
-// look to look, in µJ/ns: idle power is steady, so what swings is the looking.
-func (c *Curve) sampling(energy float64, w, load Window, step time.Duration, swing float64) (u, aliased float64) {
+// have run: how its looks scatter is what a look may miss. unrest is the
+// standard deviation of the mean of as many looks at idle power, in µJ/ns: idle
+// power is steady, so what moves it is the looking.
+func (c *Curve) sampling(energy float64, w, load Window, step time.Duration, unrest float64) (u, aliased float64) {
 	blind := 1 - c.look()
 	if blind <= 0 || w.Length() <= 0 {
 		return 0, 0
@@ -85,7 +86,7 @@ func (c *Curve) sampling(energy float64, w, load Window, step time.Duration, swi
 	length := w.Length().Seconds()
 	cycle := float64(c.period()) / float64(partTimeCycle)
 	u = energy * partTimeError / math.Sqrt(length) * math.Sqrt(blind/partTimeBlind*cycle)
-	u = math.Hypot(u, swing*float64(w.Length())*math.Sqrt(blind))
+	u = math.Hypot(u, unrest*float64(w.Length())*math.Sqrt(blind))
 	if step <= 0 {
 		if c.domain.Kind == meter.KindPower {
 			// Nothing says that work of an unknown step does not beat against the
@@ -115,6 +116,18 @@ func (c *Curve) sampling(energy float64, w, load Window, step time.Duration, swi
 		aliased = max(aliased, left*blur/m)
 	}
 	return math.Hypot(u, math.Sqrt(sum)*float64(w.Length())), aliased
+}
+
+// unrest is how far the mean power of idle looks over a time like w's may be off:
+// what swings from look to look averages out, what wanders does not, nor what
+// differs between the two idle windows.
+func (c *Curve) unrest(w Window, before, after IdlePower) float64 {
+	looks := math.Max(float64(w.Length())/float64(c.period()), 1)
+	out := math.Hypot(max(rate(before.Swing), rate(after.Swing))/math.Sqrt(looks), max(rate(before.Wander), rate(after.Wander)))
+	if before.Known && after.Known {
+		out = math.Hypot(out, rate(before.Power-after.Power)/2)
+	}
+	return out
 }
 
 func sinc(x float64) float64 {

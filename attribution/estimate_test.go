@@ -188,3 +188,47 @@ func TestEstimateAgainstTheTruth(t *testing.T) {
 	}
 	t.Logf("cells of 0.9 to 15 s:\n%s", b.String())
 }
+
+// TestEndsOfCells prints what else can be made of the same cells, whose load
+// begins and ends at the window's edges.
+func TestEndsOfCells(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| window | mean over 1 s, integrated | counter, two reads | edges, interpolated | edges, anchored | mean over 1 s, anchored |\n|---|---|---|---|---|---|\n")
+	second := always()
+	second.Average, second.Period = time.Second, 100*ms
+	for _, length := range []time.Duration{900 * ms, 1300 * ms, 2500 * ms, 6 * time.Second, 12 * time.Second} {
+		const n = 200
+		var square, mean [5]float64
+		for i := range n {
+			rng := rand.New(rand.NewPCG(21, uint64(i)))
+			cell := simulated.NewCell(rng, 100*meter.Watt, 2*time.Second, length)
+			around := attribution.Surroundings{IdleBefore: cell.Before, IdleAfter: cell.After, Gauge: always()}
+			trace := register(20*ms, nil)(rng, cell.Truth)
+			c, _ := attribution.NewCurve(trace.Domain, trace.Readings)
+			trace = dial(simulated.Dial{Period: 100 * ms, Average: time.Second, Poll: 100 * ms})(rng, cell.Truth)
+			g, _ := attribution.NewCurve(trace.Domain, trace.Readings)
+			want := cell.Truth.Over(cell.Window).Joules()
+			got := []meter.Energy{g.Energy(cell.Window).Energy, c.Counter(cell.Window).Energy, c.Energy(cell.Window).Energy, c.Estimate(cell.Window, around).Energy, 0}
+			around.Gauge = second
+			got[4] = g.Estimate(cell.Window, around).Energy
+			for k, e := range got {
+				off := e.Joules()/want - 1
+				square[k], mean[k] = square[k]+off*off/n, mean[k]+off/n
+			}
+		}
+		fmt.Fprintf(&b, "| %v |", length)
+		for k := range square {
+			fmt.Fprintf(&b, " %+.2f, %.2f %% |", 100*mean[k], 100*math.Sqrt(square[k]))
+		}
+		b.WriteString("\n")
+		for _, k := range []int{3, 4} {
+			if rms := math.Sqrt(square[k]); rms > 0.005 {
+				t.Errorf("%v: rms %.2f %% of the anchored estimate, want at most 0.5 %%", length, 100*rms)
+			}
+		}
+		if math.Sqrt(square[2]) < 2*math.Sqrt(square[3]) {
+			t.Errorf("%v: interpolated %.2f %%, anchored %.2f %%, want half of it at most", length, 100*math.Sqrt(square[2]), 100*math.Sqrt(square[3]))
+		}
+	}
+	t.Logf("mean and rms error:\n%s", b.String())
+}

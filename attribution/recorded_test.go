@@ -176,8 +176,9 @@ func TestGaugesAgainstAnExternalMeter(t *testing.T) {
 		{"Transient_Response_3090_TR", "NVIDIA GeForce RTX 3090"},
 	} {
 		r := readRecording(t, row.name)
-		for column, register := range map[string]gauge.Register{"power.draw [W]": gauge.Usage, "power.draw.instant [W]": gauge.Instant} {
-			readings := r.gauges[column]
+		for _, register := range []gauge.Register{gauge.Usage, gauge.Instant} {
+			column := map[gauge.Register]string{gauge.Usage: "power.draw", gauge.Instant: "power.draw.instant"}[register]
+			readings := r.gauges[column+" [W]"]
 			d := meter.Domain{Name: "gpu0", Kind: meter.KindPower, Source: "nvml", Scope: meter.ScopeGPU, UpdatePeriod: updatePeriod(readings)}
 			curve, _ := attribution.NewCurve(d, readings)
 			card := gauge.Of(gauge.Card{Product: row.product, Driver: "535.54.03"}, register)

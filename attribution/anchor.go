@@ -34,7 +34,8 @@ func (l lift) at(t time.Duration) float64 {
 
 // Limits of anchoring.
 const (
-	// anchorReach is how far beyond two updates the nearest one may be.
+	// anchorReach is how far beyond two updates the nearest one may be, where the
+	// time until it was not said to be idle.
 	anchorReach = 500 * time.Millisecond
 	// unsteady is the swing of idle power, relative to what the window used above
 	// it, beyond which idle power says nothing of the ends.
@@ -71,6 +72,17 @@ func (c *Curve) apart(p IdlePower, length time.Duration, timing float64) float64
 	return math.Hypot(math.Hypot(rate(p.Uncertainty)*t, rate(p.Power)*timing), swing)
 }
 
+// near reports whether idle power can be trusted from a window's end until an
+// update: over a short time, or where an idle window holds nearly all of it.
+func (c *Curve) near(end, update time.Duration, idle Window) bool {
+	reach := 2*c.domain.UpdatePeriod + anchorReach
+	if (update - end).Abs() <= reach {
+		return true
+	}
+	from, to := min(end, update), max(end, update)
+	return idle.Start-from <= reach && to-idle.End <= reach && min(idle.End, to) > max(idle.Start, from)
+}
+
 // anchorStart finds the energy at w's start from the last update that was surely
 // before it.
 func (c *Curve) anchorStart(e epoch, w Window, p IdlePower, mean float64) end {
@@ -79,7 +91,7 @@ func (c *Curve) anchorStart(e epoch, w Window, p IdlePower, mean float64) end {
 		return c.asIs(e, w.Start, reason)
 	}
 	i := after(c.floorAt, e, -1, w.Start) - 1
-	if i <= e.first || w.Start-c.knot[i] > 2*c.domain.UpdatePeriod+anchorReach {
+	if i <= e.first || !c.near(w.Start, c.knot[i], p.Window) {
 		return c.asIs(e, w.Start, "no update shortly before it")
 	}
 	power, value := rate(p.Power), float64(c.value[i])
@@ -104,7 +116,7 @@ func (c *Curve) anchorEnd(e epoch, w Window, p IdlePower, mean float64) end {
 		return c.asIs(e, w.End, reason)
 	}
 	j := after(c.ceilAt, e, -1, w.End-1)
-	if j >= e.last || c.knot[j]-w.End > 2*c.domain.UpdatePeriod+anchorReach {
+	if j >= e.last || !c.near(w.End, c.knot[j], p.Window) {
 		return c.asIs(e, w.End, "no update shortly after it")
 	}
 	power, value := rate(p.Power), float64(c.value[j])

@@ -79,6 +79,22 @@ func TestWhereAWindowIsAnchored(t *testing.T) {
 	}
 }
 
+// A driver that blocks for seconds leaves no update near the window's end, but
+// what it shows then less idle power is the window's all the same.
+func TestAnchoredAcrossABlockedRead(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 8))
+	cell := simulated.NewCell(rng, 100*meter.Watt, 3*time.Second, 2*time.Second)
+	trace := simulated.Accelerator(20*ms).Read(rng, cell.Truth, simLimit, 0)
+	blocked := attribution.Window{Start: cell.Window.End - time.Second, End: cell.Window.End + 1200*ms}
+	readings := slices.DeleteFunc(trace.Readings, func(r meter.Reading) bool { return r.After > blocked.Start && r.Before < blocked.End })
+	curve, _ := attribution.NewCurve(trace.Domain, readings)
+	e := curve.Estimate(cell.Window, attribution.Surroundings{IdleBefore: cell.Before, IdleAfter: cell.After})
+	want := cell.Truth.Over(cell.Window)
+	if off := float64(e.Energy-want) / float64(want); e.Method != attribution.Anchored || off > 0.005 || off < -0.005 {
+		t.Errorf("got %v, %s (%s), want %v anchored", e.Energy, e.Method, e.Reason, want)
+	}
+}
+
 // What a sensor shows after the end is lag or work that went on: half of it is
 // counted and the other half stays open. A lag that was measured is all counted.
 func TestLagIsSaid(t *testing.T) {

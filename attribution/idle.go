@@ -28,7 +28,9 @@ type Idle struct {
 
 // IdlePower is the power of one idle window.
 type IdlePower struct {
-	Power meter.Power
+	// Window is what was said to be idle.
+	Window Window
+	Power  meter.Power
 	// Uncertainty is its standard uncertainty from the times of the edges and,
 	// of a gauge, from its scatter.
 	Uncertainty meter.Power
@@ -73,6 +75,12 @@ func (c *Curve) tail() time.Duration {
 // window may hold the load beside it: it is used only where the window holds
 // fewer than two.
 func (c *Curve) IdlePower(w Window) (IdlePower, Interval) {
+	p, e := c.idlePower(w)
+	p.Window = w
+	return p, e
+}
+
+func (c *Curve) idlePower(w Window) (IdlePower, Interval) {
 	if c.domain.Kind == meter.KindModel || w.Length() <= 0 {
 		return c.idleAcross(w)
 	}

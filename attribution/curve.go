@@ -147,7 +147,7 @@ func (c *Curve) cover(w Window) (epoch, string) {
 
 // checkSpans are the numbers of edges over which limits are checked: one edge
 // shows a short excess, several show one that is small.
-var checkSpans = [...]int{1, 5, 50}
+var checkSpans = [...]int{1, 5, 15, 50}
 
 // checkLimits drops a power limit or floor that the register itself
 // contradicts, because a bracket made with it would not hold.

@@ -80,6 +80,9 @@ func sensings() []sensing {
 			c.Truth, c.Idle = simulated.Sum(c.Truth, constant(c.Truth.End(), 80*meter.Watt)), c.Idle+80*meter.Watt
 			return c
 		}},
+		{name: "a limit that the load passes", gauge: always(), clean: true, exact: true, rms: 0.005, idle: 0.005, read: func(rng *rand.Rand, truth *simulated.Truth) simulated.Trace {
+			return simulated.Accelerator(20*ms).Read(rng, truth, 400*meter.Watt, 0)
+		}},
 		{name: "gain +5 %", gauge: nvidia, read: register(20*ms, func(s *simulated.Sensor) { s.Error.Gain = 0.05 })},
 		{name: "gain −5 %", gauge: nvidia, read: register(20*ms, func(s *simulated.Sensor) { s.Error.Gain = -0.05 })},
 		{name: "offset −8 W", gauge: nvidia, read: register(20*ms, func(s *simulated.Sensor) { s.Error.Offset = -8 * meter.Watt })},

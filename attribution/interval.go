@@ -62,15 +62,18 @@ func (c *Curve) Energy(w Window) Interval {
 // whole window.
 func (c *Curve) windowBracket(w Window, s, t point) (lo, hi float64) {
 	length := float64(w.Length())
+	estimate := max(t.energy-s.energy, 0)
+	lo, hi = min(c.floor*length, estimate), c.most(length)
 	if c.domain.Kind == meter.KindPower {
-		lo, hi = c.floor*length, c.most(length)
-		estimate := t.energy - s.energy
-		return min(lo, max(estimate, 0)), max(hi, estimate)
+		// A gauge at its limit may read too much or too little by its gain.
+		return lo, max(hi, limitTolerance*estimate)
 	}
-	lo = max(t.lo-s.hi, c.floor*length, 0)
-	hi = t.hi - s.lo
-	hi = min(hi, c.most(length))
-	return lo, max(hi, lo)
+	lo = max(t.lo-s.hi, lo, 0)
+	if hi < limitTolerance*estimate {
+		// The limit all but cuts off the estimate: it is not what bounds this part.
+		hi = math.Inf(1)
+	}
+	return lo, max(min(t.hi-s.lo, hi), lo)
 }
 
 // boundary is the standard uncertainty of both ends: of a register from their

@@ -74,6 +74,11 @@ func (e Estimate) Interval() Interval {
 		Boundary: quadrature(e.Uncertainty.Boundary, e.Uncertainty.Lag), Sampling: e.Uncertainty.Sampling, Scale: e.Uncertainty.Common()}
 }
 
+// endsMatter is the uncertainty of a window's ends, relative to its energy, from
+// which on it is warned of ends that are interpolated: a register of a
+// millisecond loses nothing by it.
+const endsMatter = 0.002
+
 // end is one end of a window: how it was found, what it leaves open in µJ, and
 // what the sensor shows too late.
 type end struct {
@@ -159,10 +164,6 @@ func (e *Estimate) take(ends [2]end) {
 	}
 	e.Method = []Method{Interpolated, PartAnchored, Anchored}[n]
 	e.Reason = strings.Join(reasons, "; ")
-	if e.Reason != "" {
-		e.Warnings = append(e.Warnings, Warning{"not_anchored", e.Domain.Name, e.Window.Start,
-			"the window's ends are interpolated, which may put load into the idle time beside it: " + e.Reason})
-	}
 	if ends[1].lag > 0 && ends[1].lagError > 0 {
 		e.Warnings = append(e.Warnings, Warning{"sensor_lag", e.Domain.Name, e.Window.End,
 			fmt.Sprintf("%.2f J more than idle were shown after the window's end: the sensor is late, or the work went on; half of it is counted", 2e-6*ends[1].lag)})
@@ -175,6 +176,10 @@ func (e *Estimate) doubt(c *Curve, energy float64, ends [2]end, s Surroundings) 
 	u := &e.Uncertainty
 	u.Boundary = roundUp(math.Hypot(ends[0].boundary, ends[1].boundary))
 	u.Lag = roundUp(math.Hypot(ends[0].lagError, ends[1].lagError))
+	if e.Reason != "" && float64(u.Boundary) > endsMatter*energy {
+		e.Warnings = append(e.Warnings, Warning{"not_anchored", e.Domain.Name, e.Window.Start,
+			"the window's ends are interpolated, which may put load into the idle time beside it: " + e.Reason})
+	}
 	u.Gain = roundUp(energy * g.Gain)
 	u.Offset = roundUp(rate(g.Offset) * float64(e.Window.Length()))
 	sampling, aliased := c.sampling(energy, e.Window, s.load(e.Window), s.Step, c.unrest(e.Window, e.Before, e.After))

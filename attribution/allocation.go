@@ -22,7 +22,10 @@ type Allocation struct {
 	// there is one.
 	Warnings []Warning
 	Refused  string
+	// Costs are what the convention found of the engine's steps, nil for none.
+	Costs *StepCosts
 
+	fit      func(i int) float64
 	requests Columns
 	common   []string // flags of all rows
 	timeline *Timeline
@@ -45,6 +48,7 @@ type Allocation struct {
 type Row struct {
 	Energy, Lo, Hi        meter.Energy
 	Prefill, Decode, Idle meter.Energy
+	Fit                   meter.Energy
 }
 
 // Len is the number of requests.
@@ -72,6 +76,9 @@ func (a *Allocation) Request(i int) Row {
 	}
 	if a.idlePower.Known {
 		r.Idle = min(meter.Energy(math.Round(rate(a.idlePower.Loaded)*t.time)), r.Energy)
+	}
+	if a.fit != nil {
+		r.Fit = roundUp(a.fit(i) * t.energy)
 	}
 	return r
 }
@@ -125,8 +132,11 @@ func (a *Allocation) Flags(i int) []string {
 		flags = append(flags, FlagFailed)
 	}
 	start, end, ok := c.span(i, a.Window)
-	if c.Sent[i] < 0 {
+	switch {
+	case c.Sent[i] < 0:
 		return append(flags, FlagNotSent)
+	case c.refused(i):
+		return append(flags, FlagRefused)
 	}
 	if !ok {
 		return flags

@@ -19,6 +19,7 @@ type Divider struct {
 	ordered   *Timeline
 	timelines map[timelineKey]*Timeline
 	unknown   Server // of which nothing is known
+	worked    *work  // nil: not yet asked for
 	last      Allocation
 }
 
@@ -55,6 +56,18 @@ func (d *Divider) timeline(w Window, server *Server) *Timeline {
 	return t
 }
 
+// stepWork works through the requests' stamps, once.
+func (d *Divider) stepWork() (*work, error) {
+	if d.worked == nil {
+		w, err := workOf(d.requests, d.window)
+		if err != nil {
+			return nil, fmt.Errorf("read token arrivals: %w", err)
+		}
+		d.worked = w
+	}
+	return d.worked, nil
+}
+
 // Divide divides the energy of curve by convention c, in O((R + N) log F) for R
 // requests, N readings and F requests in flight at once. The allocation is
 // valid until the next call. A convention that does not apply, or a curve that
@@ -70,7 +83,9 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 	if err != nil {
 		return nil, fmt.Errorf("attribute energy of %s by %s: %w", curve.domain.Name, c.Name(), err)
 	}
-	a.Notes = weights.Notes
+	a.Notes, a.Costs, a.fit = weights.Notes, weights.Costs, weights.Fit
+	a.common = append(a.common, weights.Flags...)
+	a.Warnings = append(a.Warnings, weights.Warnings...)
 	if a.Refused = weights.Refused; a.Refused != "" {
 		return a, nil
 	}

@@ -132,7 +132,7 @@ type pilot struct {
 // pilotTokens is how many tokens are looked at, pilotRounds how many times at most.
 const (
 	pilotTokens = 20_000
-	pilotRounds = 8
+	pilotRounds = 30
 )
 
 // pilotOf looks at the first requests twice: for the time between tokens, and
@@ -183,7 +183,7 @@ func pilotOf(c Columns, w Window) (pilot, error) {
 			return p, err
 		}
 		before := p.timing.prompt
-		if p.timing, p.noise = s.fit(); math.Abs(p.timing.prompt-before) <= 0.01*before {
+		if p.timing, p.noise = s.fit(); math.Abs(p.timing.prompt-before) <= 0.002*before {
 			break
 		}
 	}

@@ -47,6 +47,20 @@ func (s Scene) work() (*work, error) {
 	return s.divider.stepWork()
 }
 
+// stepCosts fits the costs of the engine's steps; see fitSteps.
+func (s Scene) stepCosts(w *work, role Role) (*StepCosts, string) {
+	if s.divider == nil {
+		return fitSteps(role.only(w), s.Curve, s.Window, s.Idle)
+	}
+	key := fitKey{s.Curve, s.Window, s.Idle, role}
+	fit, ok := s.divider.fits[key]
+	if !ok {
+		fit.costs, fit.why = fitSteps(role.only(w), s.Curve, s.Window, s.Idle)
+		s.divider.fits[key] = fit
+	}
+	return fit.costs, fit.why
+}
+
 // Basis is the stretch of energy that weights divide.
 type Basis int
 

@@ -20,6 +20,7 @@ type Divider struct {
 	timelines map[timelineKey]*Timeline
 	unknown   Server // of which nothing is known
 	worked    *work  // nil: not yet asked for
+	fits      map[fitKey]stepFit
 	last      Allocation
 }
 
@@ -32,7 +33,7 @@ func NewDivider(reqs Columns, w Window) (*Divider, error) {
 	if reqs.Len() >= maxRequests {
 		return nil, fmt.Errorf("attribute energy: %d requests are more than %d", reqs.Len(), maxRequests-1)
 	}
-	return &Divider{requests: reqs, window: w, timelines: make(map[timelineKey]*Timeline)}, nil
+	return &Divider{requests: reqs, window: w, timelines: make(map[timelineKey]*Timeline), fits: make(map[fitKey]stepFit)}, nil
 }
 
 // timelineKey tells timelines of the same requests apart. A nil server is one
@@ -66,6 +67,20 @@ func (d *Divider) stepWork() (*work, error) {
 		d.worked = w
 	}
 	return d.worked, nil
+}
+
+// fitKey tells the fits of a run's step costs apart.
+type fitKey struct {
+	curve  *Curve
+	window Window
+	idle   Idle
+	role   Role
+}
+
+// stepFit is what fitting came to.
+type stepFit struct {
+	costs *StepCosts
+	why   string
 }
 
 // Divide divides the energy of curve by convention c, in O((R + N) log F) for R

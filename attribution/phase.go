@@ -87,7 +87,7 @@ func fitPhases(s Scene, t *Timeline) (phaseFit, error) {
 	if err != nil {
 		return phaseFit{}, err
 	}
-	if costs, why := fitSteps(w, s.Curve, s.Window, s.Idle); why == "" && costs.Doubt == "" {
+	if costs, why := s.stepCosts(w, RoleBoth); why == "" {
 		all := w.by(s.Window.End)
 		from := w.by(s.Window.Start)
 		for k := range terms {

@@ -35,6 +35,9 @@ type Steps struct {
 	// costs that were given, by domain or for any ("").
 	Cells []*StepCosts
 	Prior []*StepCosts
+	// Given uses Prior even where the run tells its own costs: to hold several
+	// runs to one price.
+	Given bool
 	// Server helps Phase where steps are not known.
 	Server *Server
 	// Roles say which domains only prefill or only decode; see Role.
@@ -104,7 +107,10 @@ func (p Steps) costs(s Scene, w *work, role Role) (*StepCosts, string) {
 		return nil, w.unknown
 	}
 	name := s.Curve.domain.Name
-	fit, why := fitSteps(role.only(w), s.Curve, s.Window, s.Idle)
+	if given := p.prior(name, w); given != nil && p.Given {
+		return given, ""
+	}
+	fit, why := s.stepCosts(w, role)
 	if fit != nil && why == "" && fit.theta != [terms]float64{} {
 		return fit, ""
 	}
@@ -114,21 +120,31 @@ func (p Steps) costs(s Scene, w *work, role Role) (*StepCosts, string) {
 	if pooled := pool(name, fit, p.Cells); pooled != nil {
 		return pooled, why
 	}
-	for _, any := range []string{name, ""} {
-		for _, prior := range p.Prior {
-			if prior.Domain == any {
-				given := *prior
-				given.Domain, given.Source = name, SourcePrior
+	if given := p.prior(name, w); given != nil {
+		return given, why
+	}
+	if fit != nil && fit.Intervals > terms && fit.theta != [terms]float64{} {
+		doubted := *fit // a few intervals tell the costs badly, but better than none
+		doubted.Doubt = why
+		return &doubted, ""
+	}
+	return nil, why
+}
+
+// prior returns the costs that were given for the domain, else for any; nil if
+// there are none.
+func (p Steps) prior(domain string, w *work) *StepCosts {
+	for _, name := range []string{domain, ""} {
+		for _, f := range p.Prior {
+			if f.Domain == name {
+				given := *f
+				given.Domain, given.Source = domain, SourcePrior
 				given.restore(w)
-				return &given, why
+				return &given
 			}
 		}
 	}
-	if fit != nil && fit.Intervals > terms && fit.theta != [terms]float64{} {
-		fit.Doubt = why // a few intervals tell the costs badly, but better than none
-		return fit, ""
-	}
-	return nil, why
+	return nil
 }
 
 // part keeps what a device of the role does.

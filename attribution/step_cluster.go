@@ -51,17 +51,26 @@ type step struct {
 	woken      time.Duration
 	start, end time.Duration
 	spare      float64 // ns beyond a decode step that no prompt has taken yet
-	members    []member
-	prompts    []promptPart
+	// decoded and context are the work of all members.
+	decoded, context float64
+	members          []member
+	firsts           []firstToken // in the order of members
+	prompts          []promptPart
 }
 
 // member is a request that had a token of the step.
 type member struct {
-	row             uint32
-	first, cut      bool
-	decoded, ktoken float32 // ktoken: thousands of tokens of context times decoded
-	sent, begin     time.Duration
-	done            time.Duration
+	row        uint32
+	first, cut bool
+	decoded    float32
+}
+
+// firstToken is what places a request's prompt.
+type firstToken struct {
+	row         uint32
+	cut         bool
+	sent, begin time.Duration
+	at          time.Duration
 }
 
 // promptPart is what a step computed of a request's prompt.
@@ -116,11 +125,15 @@ func (s *stepper) event(at time.Duration, r *runner) {
 	}
 	x := s.at(k)
 	n := r.count[r.next]
-	m := member{row: r.row, first: r.next == 0, cut: r.cut, sent: r.sent, begin: r.begin, done: at, decoded: n}
+	m := member{row: r.row, first: r.next == 0, cut: r.cut, decoded: n}
 	if m.first {
 		m.decoded = max(n-1, 0) // the prompt's last token makes the answer's first
+		x.firsts = append(x.firsts, firstToken{row: r.row, cut: r.cut, sent: r.sent, begin: r.begin, at: at})
 	}
-	m.ktoken = float32((s.columns.context(int(r.row)) + r.made) / 1000 * float64(m.decoded))
+	if !m.cut {
+		x.decoded += float64(m.decoded)
+		x.context += (r.context + r.made) / 1000 * float64(m.decoded)
+	}
 	r.made += float64(n)
 	x.members = append(x.members, m)
 	x.mean += (float64(at-x.first) - x.mean) / float64(len(x.members))
@@ -153,7 +166,7 @@ func (s *stepper) begin(at time.Duration) int64 {
 	}
 	s.latest++
 	x := s.at(s.latest)
-	*x = step{first: at, woken: s.woken, members: x.members[:0], prompts: x.prompts[:0]}
+	*x = step{first: at, woken: s.woken, members: x.members[:0], firsts: x.firsts[:0], prompts: x.prompts[:0]}
 	s.woken = -1
 	return s.latest
 }
@@ -178,11 +191,11 @@ func (s *stepper) settle() {
 			x.spare = spare
 		}
 	}
-	for _, m := range x.members {
-		if m.first && m.begin < 0 {
-			s.place(s.settled, m)
-		} else if m.first {
-			s.placeIn(s.settled, m)
+	for _, f := range x.firsts {
+		if f.begin < 0 {
+			s.place(s.settled, f)
+		} else {
+			s.placeIn(s.settled, f)
 		}
 	}
 	s.settled++
@@ -190,7 +203,7 @@ func (s *stepper) settle() {
 
 // place puts the prompt of m, whose first token came with step k, where the time
 // for it was.
-func (s *stepper) place(k int64, m member) {
+func (s *stepper) place(k int64, m firstToken) {
 	prompt := s.columns.computed(int(m.row))
 	need := prompt * s.pilot.timing.prompt
 	found := 0.0
@@ -223,13 +236,13 @@ func (s *stepper) place(k int64, m member) {
 }
 
 // placeIn puts the prompt of m where the server's own time says that it was.
-func (s *stepper) placeIn(k int64, m member) {
+func (s *stepper) placeIn(k int64, m firstToken) {
 	prompt := s.columns.computed(int(m.row))
-	if m.done <= m.begin {
+	if m.at <= m.begin {
 		s.at(k).prompts = append(s.at(k).prompts, promptPart{m.row, float32(prompt)})
 		return
 	}
-	within := Window{m.begin, m.done}
+	within := Window{m.begin, m.at}
 	back, whole := k, 0.0
 	for ; back >= s.oldest && s.at(back).end > m.begin; back-- {
 		whole += overlap(s.at(back).start, s.at(back).end, within)
@@ -269,10 +282,10 @@ func (s *stepper) flush() {
 	takes := func(row uint32) bool { // a part of a prompt beside no token of the same step
 		return !slices.ContainsFunc(x.members, func(m member) bool { return m.row == row && !m.cut })
 	}
-	n := 0
-	for _, m := range x.members {
-		if !m.cut {
-			n++
+	n := len(x.members)
+	for _, f := range x.firsts {
+		if f.cut {
+			n--
 		}
 	}
 	for _, p := range x.prompts {
@@ -295,9 +308,8 @@ func (s *stepper) flush() {
 			r.decodeSteps += each
 		}
 		r.decoded += m.decoded * float32(inside)
-		done[termDecode] += float64(m.decoded)
-		done[termContext] += float64(m.ktoken)
 	}
+	done[termDecode], done[termContext] = x.decoded, x.context
 	for _, p := range x.prompts {
 		r := &s.out.byRequest[p.row]
 		if takes(p.row) {
@@ -318,10 +330,11 @@ func (s *stepper) flush() {
 // fit returns what a step takes beside its parts, and what a prompt token and a
 // request in it add, in ns, by least squares of the flushed steps' times, and
 // the typical size of what that leaves: twice its lower quartile, which is the
-// median of normal errors and stays small while most prompts are misplaced.
-func (s *stepper) fit() (t timing, noise float64) {
+// median of normal errors and stays small while most prompts are misplaced;
+// squares sums up what it leaves, relative to the steps.
+func (s *stepper) fit() (t timing, noise, squares float64) {
 	if len(s.timings) == 0 {
-		return t, 0
+		return t, 0, 0
 	}
 	left := make([]float64, len(s.timings))
 	for k, x := range s.timings {
@@ -346,7 +359,35 @@ func (s *stepper) fit() (t timing, noise float64) {
 	x := leastsquares.NonNegative(gram, moment)
 	for k, y := range s.timings {
 		left[k] = math.Abs(y.took - x[0] - x[1]*y.prompt - x[2]*y.members)
+		relative := left[k] / (middle + y.took)
+		squares += relative * relative
 	}
 	slices.Sort(left)
-	return timing{x[0], x[1], x[2]}, 2 * left[len(left)/4]
+	return timing{x[0], x[1], x[2]}, 2 * left[len(left)/4], squares
+}
+
+// longest takes all of the time beyond that of a short step (the fifth part of
+// them are no longer) for prompts'.
+func (s *stepper) longest() (t timing, noise float64) {
+	if len(s.timings) == 0 {
+		return t, 0
+	}
+	took := make([]float64, len(s.timings))
+	prompts := 0.0
+	for k, x := range s.timings {
+		took[k] = x.took
+		prompts += x.prompt
+	}
+	slices.Sort(took)
+	short := took[len(took)/5]
+	beyond := 0.0
+	for _, x := range took {
+		if x > 1.25*short {
+			beyond += x - short
+		}
+	}
+	if prompts == 0 {
+		return t, 0
+	}
+	return timing{took: short, prompt: beyond / prompts}, short / 10
 }

@@ -62,6 +62,8 @@ type StepCosts struct {
 	theta      [terms]float64
 	covariance [terms][terms]float64
 	normal     normal
+	// shiftDoubt is what the costs change by if the register was shifted otherwise.
+	shiftDoubt [terms]float64
 }
 
 // Sources of step costs.
@@ -84,13 +86,15 @@ type normal struct {
 // Limits of a fit that can be believed.
 const (
 	minFitIntervals = 8
-	// minContextIntervals and contextSigma are the data and the evidence that
-	// the context's term needs.
+	// minContextIntervals are the data that the context's term needs.
 	minContextIntervals = 30
-	contextSigma        = 3
 	// maxCurvature is the share of energy that a quadratic term may move.
 	maxCurvature = 0.05
 	significance = 0.01
+	// modelDoubt is the standard uncertainty of every cost, relative to it, for
+	// what no interval shows: in which of two steps a token or a part of a prompt
+	// was. It is the scatter on simulated engines beyond the fit's own.
+	modelDoubt = 0.003
 	// A fit that explains less than minR2 of the variation and leaves more than
 	// maxResidual of the mean describes something else.
 	minR2       = 0.3
@@ -118,7 +122,7 @@ func intervalsOf(w *work, c *Curve, in Window, idle Idle, shift time.Duration) [
 	if idle.Known {
 		floor = rate(idle.Loaded)
 	}
-	width := max(c.domain.UpdatePeriod*7/10, 2*w.period, in.Length()/200_000, 2*time.Millisecond)
+	width := fitWidth(w, c, in)
 	var out []stretch
 	cursor := newCursor(c, e)
 	var before [terms]float64
@@ -144,31 +148,58 @@ func intervalsOf(w *work, c *Curve, in Window, idle Idle, shift time.Duration) [
 	return out
 }
 
-// maxShifts bounds the shifts that are tried to either side.
-const maxShifts = 10
+// fitWidth is the least length of an interval: a publication, two steps, and no
+// more than two hundred thousand of them.
+func fitWidth(w *work, c *Curve, in Window) time.Duration {
+	return max(c.domain.UpdatePeriod*7/10, 2*w.period, in.Length()/200_000, 2*time.Millisecond)
+}
+
+// maxShifts bounds the shifts that are tried to either side, on at most so many
+// intervals.
+const (
+	maxShifts            = 10
+	alignedIntervalsMost = 5000
+)
 
 // alignedIntervals returns the intervals with the work shifted to where it
 // explains the energy best: reads at a fixed distance after the publications
 // put all of them too late or too early by as much, and tokens arrive a little
 // after their step ended. The shift is at most what the reads leave open, and a
 // step.
-func alignedIntervals(w *work, c *Curve, in Window, idle Idle) ([]stretch, time.Duration) {
+func alignedIntervals(w *work, c *Curve, in Window, idle Idle) aligned {
 	most := min(c.doubtOf(in)/2, c.domain.UpdatePeriod/2) + min(w.period/2, 5*time.Millisecond)
-	var best []stretch
-	var at time.Duration
+	var thetas [2*maxShifts + 1][terms]float64
+	var best int
+	var out aligned
 	least := math.Inf(1)
-	for k := -maxShifts; k <= maxShifts; k++ {
-		shift := most * time.Duration(k) / maxShifts
-		intervals := intervalsOf(w, c, in, idle, shift)
+	part := in
+	part.End = min(part.End, part.Start+alignedIntervalsMost*fitWidth(w, c, in))
+	for k := range thetas {
+		shift := most * time.Duration(k-maxShifts) / maxShifts
+		intervals := intervalsOf(w, c, part, idle, shift)
 		n := normalOf(intervals, 1, 0, nil)
 		gram, moment := n.matrices(termContext)
-		var theta [terms]float64
-		copy(theta[:], leastsquares.NonNegative(gram, moment))
-		if left, _ := autocovariance(intervals, theta); left < least {
-			best, at, least = intervals, shift, left
+		copy(thetas[k][:], leastsquares.NonNegative(gram, moment))
+		if left, _ := autocovariance(intervals, thetas[k]); left < least {
+			out, best, least = aligned{intervals: intervals, shift: shift}, k, left
 		}
 	}
-	return best, at
+	if part != in {
+		out.intervals = intervalsOf(w, c, in, idle, out.shift)
+	}
+	before, after := thetas[max(best-1, 0)], thetas[min(best+1, 2*maxShifts)]
+	for t := range terms {
+		out.doubt[t] = (after[t] - before[t]) / 2
+	}
+	return out
+}
+
+// aligned are intervals whose work is where the register showed it.
+type aligned struct {
+	intervals []stretch
+	shift     time.Duration
+	// doubt is what the costs change by if the shift is one of those next to it.
+	doubt [terms]float64
 }
 
 // doubtOf is the typical time within which the curve knows a publication.
@@ -203,8 +234,9 @@ func fitSteps(w *work, c *Curve, in Window, idle Idle) (*StepCosts, string) {
 	if w.unknown != "" {
 		return nil, w.unknown
 	}
-	intervals, shift := alignedIntervals(w, c, in, idle)
-	f := &StepCosts{Domain: c.domain.Name, Source: SourceFit, Intervals: len(intervals), Steps: w.steps, StepTime: w.period, Shift: shift}
+	at := alignedIntervals(w, c, in, idle)
+	intervals := at.intervals
+	f := &StepCosts{Domain: c.domain.Name, Source: SourceFit, Intervals: len(intervals), Steps: w.steps, StepTime: w.period, Shift: at.shift, shiftDoubt: at.doubt}
 	f.measure(intervals)
 	if len(intervals) == 0 {
 		return nil, "no interval with work lies between two publications"
@@ -358,30 +390,16 @@ func (n *normal) matrices(count int) (gram [][]float64, moment []float64) {
 	return gram, n.moment[:count]
 }
 
-// solve sets theta: with the context's term if there is evidence for one.
+// solve sets theta: with the context's term if there is enough to tell it from
+// the decodes' own.
 func (f *StepCosts) solve() {
 	f.theta = [terms]float64{}
 	count := termContext
 	if f.normal.n >= minContextIntervals {
-		gram, moment := f.normal.matrices(terms)
-		if x, ok := leastsquares.Solve(gram, moment); ok {
-			if inverse, ok := leastsquares.Inverse(gram); ok && f.contextShows(x, inverse) {
-				count = terms
-			}
-		}
+		count = terms
 	}
 	gram, moment := f.normal.matrices(count)
 	copy(f.theta[:], leastsquares.NonNegative(gram, moment))
-}
-
-// contextShows reports whether the context's coefficient is beyond doubt: the
-// residuals of the whitened problem have a variance of about one.
-func (f *StepCosts) contextShows(x []float64, inverse [][]float64) bool {
-	spread := 1.0
-	if f.normal.squares > 0 {
-		spread = f.normal.squares / float64(f.normal.n)
-	}
-	return x[termContext] > contextSigma*math.Sqrt(spread*inverse[termContext][termContext])
 }
 
 // finish works out the covariance and the intervals of the costs.
@@ -422,6 +440,12 @@ func (f *StepCosts) finish() {
 					f.covariance[j][i] *= ratio
 				}
 			}
+		}
+	}
+	for _, i := range index {
+		f.covariance[i][i] += modelDoubt * modelDoubt * f.theta[i] * f.theta[i]
+		for _, j := range index {
+			f.covariance[i][j] += f.shiftDoubt[i] * f.shiftDoubt[j] / 3 // evenly between its neighbours
 		}
 	}
 	f.estimates(distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(0.975))

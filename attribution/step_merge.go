@@ -15,7 +15,8 @@ type runner struct {
 	sent, done time.Duration
 	begin      time.Duration // of prefill by the server's word, negative if unknown
 	made       float64
-	last       int64 // the latest step that it took part in, -1 for none
+	context    float64 // tokens of the prompt
+	last       int64   // the latest step that it took part in, -1 for none
 	// cut: it ended without any token, so its prompt may not have been computed.
 	cut bool
 }
@@ -126,7 +127,7 @@ func (m *merge) add(i int, at []time.Duration, count []int32) {
 		return // sixteen million in flight: no server's
 	}
 	r := &m.slots[slot]
-	*r = runner{row: uint32(i), at: r.at[:0], count: r.count[:0], next: -1, sent: sent, done: done, begin: -1, last: -1}
+	*r = runner{row: uint32(i), at: r.at[:0], count: r.count[:0], next: -1, sent: sent, done: done, begin: -1, last: -1, context: c.context(i)}
 	m.stamp(r, i, at, count)
 	if c.Prefill != nil && c.Prefill[i] >= 0 && len(r.at) > 0 {
 		r.begin = max(sent, r.at[0]-c.Prefill[i])

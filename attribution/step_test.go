@@ -172,7 +172,7 @@ func TestWhatClientsSee(t *testing.T) {
 		{with(mixed, "tokens in bursts of 4", func(l *batchsim.Load) { l.Engine.Delivery.Burst = 4 }), 0.10},
 		{with(chat, "preempted for want of cache", func(l *batchsim.Load) {
 			l.Engine.Scheduler.Policy, l.Engine.Scheduler.Cache = batchsim.Preempting, 3000
-		}), 0.10},
+		}), 0.15},
 		{with(mixed, "half of every prompt cached", func(l *batchsim.Load) {
 			for i := range l.Jobs {
 				l.Jobs[i].Cached = l.Jobs[i].Prompt / 2

@@ -132,7 +132,7 @@ type pilot struct {
 // pilotTokens is how many tokens are looked at, pilotRounds how many times at most.
 const (
 	pilotTokens = 20_000
-	pilotRounds = 30
+	pilotRounds = 20
 )
 
 // pilotOf looks at the first requests twice: for the time between tokens, and
@@ -174,20 +174,39 @@ func pilotOf(c Columns, w Window) (pilot, error) {
 		return p, nil
 	}
 	p.period = typical(gaps)
-	// At first every prompt is taken to be computed in the step that ends with
-	// its first token. What that says of a prompt token's time places them
-	// better, which says more.
-	for range pilotRounds {
-		s := newStepper(c, newWork(c.Len(), w), p)
-		if err := s.run(pilotTokens); err != nil {
-			return p, err
+	return p, p.time(c, w)
+}
+
+// time finds out what steps take, by rounds: where prompts are placed says what
+// a prompt token's time is, and that places them better. The rounds begin once
+// with every prompt in the step that ends with its first token, as whole prompts
+// are computed, and once with all of the time beyond short steps given to
+// prompts, as chunks are; the end that leaves less is right.
+func (p *pilot) time(c Columns, w Window) error {
+	least := math.Inf(1)
+	best, start := *p, *p
+	for range 2 {
+		trial := start
+		var left float64
+		for range pilotRounds {
+			s := newStepper(c, newWork(c.Len(), w), trial)
+			if err := s.run(pilotTokens); err != nil {
+				return err
+			}
+			if start.timing.prompt == 0 {
+				start.timing, start.noise = s.longest()
+			}
+			before := trial.timing.prompt
+			if trial.timing, trial.noise, left = s.fit(); math.Abs(trial.timing.prompt-before) <= 0.003*before {
+				break
+			}
 		}
-		before := p.timing.prompt
-		if p.timing, p.noise = s.fit(); math.Abs(p.timing.prompt-before) <= 0.002*before {
-			break
+		if left < least {
+			best, least = trial, left
 		}
 	}
-	return p, nil
+	*p = best
+	return nil
 }
 
 // typical is the median of the gaps that are not those within a burst, a

@@ -169,7 +169,7 @@ func (f *StepCosts) charge(x [terms]float64) float64 {
 
 // spread returns the half width of each share's 95 % interval relative to the
 // energy that is divided: the costs' covariance carried through share = charge /
-// sum of charges.
+// sum of charges, and what the stamps leave open of who was in which step.
 func (p Steps) spread(s Scene, w *work, costs *StepCosts, role Role) func(i int) float64 {
 	var all [terms]float64
 	for i := range s.Requests.Len() {
@@ -194,7 +194,7 @@ func (p Steps) spread(s Scene, w *work, costs *StepCosts, role Role) func(i int)
 		if share <= 0 {
 			return 0
 		}
-		return 1.96 * math.Sqrt(max(variance, 0)) / total / share
+		return 1.96 * math.Hypot(math.Sqrt(max(variance, 0))/total/share, modelDoubt)
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 // the time to a step that prompts add on average.
 type stepper struct {
 	merge
-	out   *work
+	out   *work // nil: the steps' times are kept instead
 	pilot pilot
 	reach float64 // ns
 
@@ -35,7 +35,7 @@ type stepper struct {
 	inFlight        int
 	woken           time.Duration // when something came into flight after nothing was, -1: not since the latest step
 	tokens, limit   int
-	timings         []timing  // of flushed steps, while there is a limit
+	timings         []timing  // of flushed steps, without out
 	took            []float64 // scratch of place
 }
 
@@ -262,12 +262,13 @@ func (s *stepper) placeIn(k int64, m firstToken) {
 func (s *stepper) flush() {
 	x := s.at(s.oldest)
 	s.oldest++
-	if s.limit < math.MaxInt {
+	if s.out == nil {
 		t := timing{took: float64(x.end - x.start), members: float64(len(x.members))}
 		for _, p := range x.prompts {
 			t.prompt += float64(p.tokens)
 		}
 		s.timings = append(s.timings, t)
+		return
 	}
 	inside := 1.0
 	if w := s.out.window; x.end > x.start {

@@ -104,7 +104,7 @@ func (w *work) of(c *Columns, i int) [terms]float64 {
 // unknown.
 func workOf(c Columns, w Window) (*work, error) {
 	out := newWork(c.Len(), w)
-	pilot, err := pilotOf(c, w)
+	pilot, err := pilotOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ const (
 
 // pilotOf looks at the first requests twice: for the time between tokens, and
 // for what prompts add to a step.
-func pilotOf(c Columns, w Window) (pilot, error) {
+func pilotOf(c Columns) (pilot, error) {
 	var gaps []time.Duration
 	var single, streamed, seen float64
 	near := 0
@@ -174,7 +174,7 @@ func pilotOf(c Columns, w Window) (pilot, error) {
 		return p, nil
 	}
 	p.period = typical(gaps)
-	return p, p.time(c, w)
+	return p, p.time(c)
 }
 
 // time finds out what steps take, by rounds: where prompts are placed says what
@@ -182,14 +182,14 @@ func pilotOf(c Columns, w Window) (pilot, error) {
 // with every prompt in the step that ends with its first token, as whole prompts
 // are computed, and once with all of the time beyond short steps given to
 // prompts, as chunks are; the end that leaves less is right.
-func (p *pilot) time(c Columns, w Window) error {
+func (p *pilot) time(c Columns) error {
 	least := math.Inf(1)
 	best, start := *p, *p
 	for range 2 {
 		trial := start
 		var left float64
 		for range pilotRounds {
-			s := newStepper(c, newWork(c.Len(), w), trial)
+			s := newStepper(c, nil, trial)
 			if err := s.run(pilotTokens); err != nil {
 				return err
 			}

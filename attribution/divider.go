@@ -171,7 +171,9 @@ func (c *Curve) boundedUntil() time.Duration {
 func (a *Allocation) divide(curve *Curve, weights Weights, order []uint32) {
 	e, _ := curve.cover(a.Window)
 	s := sweep{Allocation: a, weights: weights, cursor: newCursor(curve, e)}
-	s.unit, s.least = scaleOf(weights, a.Len())
+	if a.basis == ByInstant {
+		s.unit, s.least = scaleOf(weights, a.Len())
+	}
 	s.run(order, a.Window)
 	total := a.busy.energy
 	switch a.basis {

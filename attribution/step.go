@@ -182,17 +182,27 @@ func (p Steps) spread(s Scene, w *work, costs *StepCosts, role Role) func(i int)
 	if total <= 0 {
 		return nil
 	}
+	// (x − share·all)' C (x − share·all), with C·all worked out once.
+	var toAll [terms]float64
+	allToAll := 0.0
+	for a := range terms {
+		for b := range terms {
+			toAll[a] += costs.covariance[a][b] * all[b]
+		}
+		allToAll += all[a] * toAll[a]
+	}
 	return func(i int) float64 {
 		x := role.part(w.of(&s.Requests, i), &w.byRequest[i])
 		share := costs.charge(x) / total
-		variance := 0.0
-		for a := range terms {
-			for b := range terms {
-				variance += (x[a] - share*all[a]) * costs.covariance[a][b] * (x[b] - share*all[b])
-			}
-		}
 		if share <= 0 {
 			return 0
+		}
+		variance := share * share * allToAll
+		for a := range terms {
+			variance += x[a] * (costs.covariance[a][a]*x[a] - 2*share*toAll[a])
+			for b := range a {
+				variance += 2 * x[a] * costs.covariance[a][b] * x[b]
+			}
 		}
 		return 1.96 * math.Hypot(math.Sqrt(max(variance, 0))/total/share, modelDoubt)
 	}

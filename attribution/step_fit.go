@@ -123,12 +123,13 @@ func intervalsOf(w *work, c *Curve, in Window, idle Idle, shift time.Duration) [
 		floor = rate(idle.Loaded)
 	}
 	width := fitWidth(w, c, in)
-	var out []stretch
+	first := after(c.knot, e, -1, in.Start)
+	out := make([]stretch, 0, min(e.last-first, int(in.Length()/width)+1))
 	cursor := newCursor(c, e)
 	var before [terms]float64
 	var from time.Duration
 	energy, joined, open := 0.0, false, false
-	for k := after(c.knot, e, -1, in.Start); k < e.last && c.knot[k] <= in.End; k++ {
+	for k := first; k < e.last && c.knot[k] <= in.End; k++ {
 		at := c.knot[k]
 		if open && at-from < width {
 			continue

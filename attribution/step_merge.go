@@ -49,6 +49,7 @@ type merge struct {
 	fresh  int      // stamps since the last flush
 	keys   []uint64
 	spare  []uint64
+	counts []uint32
 }
 
 // Bits of a key: the slot is below, the time since the chunk's start above.
@@ -239,7 +240,10 @@ func (m *merge) sort() {
 	for largest>>shift >= uint64(2*n) {
 		shift++
 	}
-	counts := make([]uint32, largest>>shift+2)
+	buckets := int(largest>>shift) + 2
+	m.counts = slices.Grow(m.counts[:0], buckets)[:buckets]
+	counts := m.counts
+	clear(counts)
 	for _, k := range m.keys {
 		counts[k>>shift+1]++
 	}

@@ -31,9 +31,11 @@ type Allocation struct {
 	timeline *Timeline
 	split    bool
 	// tally holds each request's energy with its bracket and the time that
-	// goes with it, by which idle power is divided; prefill the part of it.
+	// goes with it, by which idle power is divided; prefill the part of it that
+	// goes with prefill, in µJ, under ByInstant. Else of says it.
 	tally                   []integral
-	prefill                 []float64 // µJ
+	prefill                 []float64
+	of                      func(i int) (prefill, decode float64)
 	idle, busy              part
 	idlePower               Idle
 	floor, limit            float64
@@ -71,7 +73,7 @@ func (a *Allocation) Request(i int) Row {
 	}
 	r.Lo, r.Hi = min(roundDown(lo), r.Energy), max(roundUp(hi), r.Energy)
 	if a.split {
-		r.Prefill = min(meter.Energy(math.Round(a.prefill[i])), r.Energy)
+		r.Prefill = min(meter.Energy(math.Round(a.prefillOf(i))), r.Energy)
 		r.Decode = r.Energy - r.Prefill
 	}
 	if a.idlePower.Known {
@@ -81,6 +83,18 @@ func (a *Allocation) Request(i int) Row {
 		r.Fit = roundUp(a.fit(i) * t.energy)
 	}
 	return r
+}
+
+// prefillOf is the part of request i's energy that goes with its prefill, in µJ.
+func (a *Allocation) prefillOf(i int) float64 {
+	if a.basis == ByInstant {
+		return a.prefill[i]
+	}
+	prefill, decode := a.of(i)
+	if prefill <= 0 {
+		return 0
+	}
+	return prefill / (prefill + decode) * a.tally[i].energy
 }
 
 // domainUnbounded reports whether request i was in flight when nothing bounds

@@ -104,7 +104,11 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 	if a.Refused = weights.Refused; a.Refused != "" {
 		return a, nil
 	}
-	a.split, a.basis, a.timeline = weights.Split, weights.Basis, weights.Timeline
+	a.split, a.basis, a.timeline, a.of = weights.Split, weights.Basis, weights.Timeline, weights.Of
+	if a.split && a.basis == ByInstant {
+		a.prefill = slices.Grow(a.prefill, a.Len())[:a.Len()]
+		clear(a.prefill)
+	}
 	if a.timeline == nil {
 		a.timeline = d.timeline(w, nil)
 	}
@@ -118,12 +122,11 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 // reset prepares a for another curve or convention.
 func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w Window, idle Idle) {
 	n := reqs.Len()
-	tally, prefill := slices.Grow(a.tally[:0], n)[:n], slices.Grow(a.prefill[:0], n)[:n]
+	tally := slices.Grow(a.tally[:0], n)[:n]
 	clear(tally)
-	clear(prefill)
 	*a = Allocation{
 		Convention: convention, Domain: curve.domain, Window: w, requests: reqs, idlePower: idle,
-		tally: tally, prefill: prefill,
+		tally: tally, prefill: a.prefill[:0],
 		floor: curve.floor, limit: curve.limit, boundedUntil: curve.boundedUntil(),
 	}
 }

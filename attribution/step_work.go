@@ -39,7 +39,7 @@ type requestWork struct{ prefillSteps, decodeSteps, prompt, decoded float32 }
 // finest and mostBins bound the resolution in time.
 const (
 	finest   = time.Millisecond
-	mostBins = 1 << 20
+	mostBins = 1 << 19
 )
 
 func newWork(n int, w Window) *work {

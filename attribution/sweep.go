@@ -333,14 +333,11 @@ func (s *sweep) divide() {
 // one if none of the count weighs anything.
 func (s *sweep) give(i int, p part, total float64, count int) {
 	prefill, decode := s.weights.Of(i)
-	share, first := 1/float64(count), 0.0
+	share := 1 / float64(count)
 	if total > 0 {
-		share, first = (prefill+decode)/total, prefill/total
+		share = (prefill + decode) / total
 	}
 	s.tally[i] = integral{share * p.energy, share * p.time, share * p.above, share * p.below}
-	if s.split {
-		s.prefill[i] = min(first, share) * p.energy
-	}
 }
 
 // whole is the weight of both phases of request i.
@@ -358,7 +355,6 @@ func (s *sweep) charge() float64 {
 		}
 		prefill, decode := s.weights.Of(i)
 		e := prefill + decode
-		s.prefill[i] = prefill
 		s.tally[i] = integral{energy: e, above: e * (s.weights.HiRatio - 1), below: e * (1 - s.weights.LoRatio)}
 		if s.busy.energy > 0 {
 			s.tally[i].time = e / s.busy.energy * s.busy.time

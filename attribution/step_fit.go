@@ -43,7 +43,7 @@ type StepCosts struct {
 	// Shift is how much later than assumed the register showed the work.
 	Shift time.Duration `json:"shift_ns"`
 	// Intervals of mean length Interval were fitted. R2 is how much less they
-	// leave than a constant power would. Residual is the standard deviation of an
+	// leave than a constant power would, zero if not less. Residual is the standard deviation of an
 	// interval's energy about the fit, relative to the mean, beyond what the
 	// uncertain moments of publication explain.
 	Intervals int           `json:"intervals"`
@@ -484,14 +484,14 @@ func (f *StepCosts) judge(intervals []stretch, variance, neighbours float64) {
 	null := normalOf(constant, variance, neighbours, nil)
 	power := [terms]float64{null.moment[0] / null.gram[0][0]}
 	if null = normalOf(constant, variance, neighbours, &power); null.squares > 0 {
-		f.R2 = 1 - f.normal.squares/null.squares
+		f.R2 = max(1-f.normal.squares/null.squares, 0)
 	}
 	f.curvature(intervals, variance, neighbours, mean)
 	switch {
 	case f.theta == [terms]float64{}:
 		f.Doubt = "no cost is above zero"
 	case f.R2 < minR2 && f.Residual > maxResidual:
-		f.Doubt = fmt.Sprintf("the costs explain %.0f %% of the power's variation and leave %.0f %% of its mean", 100*max(f.R2, 0), 100*f.Residual)
+		f.Doubt = fmt.Sprintf("the costs explain %.0f %% of the power's variation and leave %.0f %% of its mean", 100*f.R2, 100*f.Residual)
 	case f.Curvature > maxCurvature && f.CurvaturePValue < significance:
 		f.Doubt = fmt.Sprintf("a quadratic term would move %.0f %% of the energy: steps do not cost a sum of these terms", 100*f.Curvature)
 	}

@@ -72,6 +72,9 @@ func (p Steps) Weigh(s Scene) (Weights, error) {
 		out.Flags = append(out.Flags, FlagStepUnknown)
 		return out, err
 	}
+	if w, err = s.scaledWork(w, costs); err != nil {
+		return Weights{}, err
+	}
 	out := Weights{Basis: ByRun, Split: true, Costs: costs, Notes: []string{costs.String()}}
 	switch costs.Source {
 	case SourceCells:

@@ -64,6 +64,8 @@ type StepCosts struct {
 	normal     normal
 	// shiftDoubt is what the costs change by if the register was shifted otherwise.
 	shiftDoubt [terms]float64
+	// scaling is what the energy was beyond the costs, nil if they are constant.
+	scaling *scaling
 }
 
 // Sources of step costs.
@@ -105,6 +107,7 @@ const (
 type stretch struct {
 	energy float64 // J above idle
 	work   [terms]float64
+	from   time.Duration // of the work
 	length time.Duration
 	joined bool // with the one before: they share a publication
 }
@@ -136,7 +139,7 @@ func intervalsOf(w *work, c *Curve, in Window, idle Idle, shift time.Duration) [
 		}
 		now, value := w.by(at+shift), cursor.at(at).energy
 		if open {
-			x := stretch{energy: (value - energy - floor*float64(at-from)) / 1e6, length: at - from, joined: joined}
+			x := stretch{energy: (value - energy - floor*float64(at-from)) / 1e6, from: from + shift, length: at - from, joined: joined}
 			for t := range terms {
 				x.work[t] = now[t] - before[t]
 			}
@@ -255,7 +258,7 @@ func fitSteps(w *work, c *Curve, in Window, idle Idle) (*StepCosts, string) {
 	if len(intervals) < minFitIntervals {
 		return f, fmt.Sprintf("%d intervals with work are too few", len(intervals))
 	}
-	f.judge(intervals, variance, neighbours)
+	f.judge(w, intervals, variance, neighbours)
 	return f, ""
 }
 
@@ -472,7 +475,7 @@ func (f *StepCosts) estimates(quantile float64) {
 }
 
 // judge holds the fit against its own intervals.
-func (f *StepCosts) judge(intervals []stretch, variance, neighbours float64) {
+func (f *StepCosts) judge(w *work, intervals []stretch, variance, neighbours float64) {
 	mean := 0.0
 	constant := make([]stretch, len(intervals)) // work for time alone
 	for k, x := range intervals {
@@ -480,6 +483,7 @@ func (f *StepCosts) judge(intervals []stretch, variance, neighbours float64) {
 		constant[k] = x
 		constant[k].work = [terms]float64{float64(x.length)}
 	}
+	f.scaling = scalingOf(w, intervals, f.theta, variance, neighbours, mean)
 	f.Residual = math.Sqrt(max(variance+2*neighbours, 0)) / mean
 	null := normalOf(constant, variance, neighbours, nil)
 	power := [terms]float64{null.moment[0] / null.gram[0][0]}

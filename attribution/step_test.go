@@ -41,7 +41,7 @@ func serve(l batchsim.Load, seed uint64, period, jitter time.Duration) served {
 	trace := l.Engine.Run(rng, 2*time.Second, l.Jobs)
 	read := register(period).Read(rng, trace.Power(simIdle), 700*meter.Watt, 0)
 	curve, _ := attribution.NewCurve(read.Domain, read.Readings)
-	return served{l, trace, trace.Requests(), trace.StepShapley(l.Engine.Physics), curve}
+	return served{l, trace, trace.Requests(), trace.StepShapley(), curve}
 }
 
 func (s served) attribute(t interface{ Fatal(...any) }, c attribution.Convention) attribution.Result {
@@ -178,6 +178,8 @@ func TestWhatClientsSee(t *testing.T) {
 				l.Jobs[i].Cached = l.Jobs[i].Prompt / 2
 			}
 		}), 0.05},
+		{with(chat, "steps half as long again, on and off", func(l *batchsim.Load) { l.Engine.Stalls = 0.5 }), 0.10},
+		{with(mixed, "steps half as long again, on and off", func(l *batchsim.Load) { l.Engine.Stalls = 0.5 }), 0.10},
 	} {
 		s := serve(row.load, 1, 100*ms, 0)
 		got := distance(s.attribute(t, attribution.Steps{}), s.fair)

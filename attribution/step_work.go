@@ -29,6 +29,7 @@ type work struct {
 	period time.Duration
 	// unknown says why nothing is known, "" if it is.
 	unknown string
+	pilot   pilot
 }
 
 // requestWork is one request's: the steps that it took part in, each divided by
@@ -108,7 +109,7 @@ func workOf(c Columns, w Window) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.period = pilot.period
+	out.period, out.pilot = pilot.period, pilot
 	if pilot.unknown != "" {
 		out.unknown = pilot.unknown
 		return out, nil

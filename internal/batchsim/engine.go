@@ -13,7 +13,11 @@ type Engine struct {
 	// Concurrency is how many requests a closed loop keeps in flight; 0 sends
 	// each at its own time.
 	Concurrency int
-	Delivery    Delivery
+	// Stalls is how much longer than stated a step lasts on average, drawn
+	// exponentially each quarter of a second: other work on the machine, a lower
+	// clock. It uses its power for as long.
+	Stalls   float64
+	Delivery Delivery
 }
 
 // Delivery is what lies between a token's making and its stamp.
@@ -57,6 +61,8 @@ type run struct {
 	next    int // job of a closed loop
 	now     time.Duration
 	pending []*active // sent in future, by time
+	stall   float64   // until stalled
+	stalled time.Duration
 }
 
 // Run serves jobs from start on.
@@ -131,18 +137,23 @@ func (r *run) step() {
 			r.queue = append([]*active{last}, r.queue...)
 		}
 	}
-	s := Step{Start: r.now, Joules: r.Physics.StepJ}
+	if r.Stalls > 0 && r.now >= r.stalled {
+		r.stall, r.stalled = r.Stalls*r.rng.ExpFloat64(), r.now+250*time.Millisecond
+	}
+	longer := 1 + r.stall
+	s := Step{Start: r.now, Weights: r.Physics.StepJ * longer}
+	s.Joules = s.Weights
 	took := r.Physics.Step
 	parts := r.fill()
 	for i := range parts {
 		p := &parts[i]
 		own, joules := r.Physics.cost(p.Prompt, p.Decode, r.Jobs[p.Job].Prompt+r.madeBy(p.Job))
 		took += own
-		p.Own = joules
-		s.Joules += joules
+		p.Own = joules * longer
+		s.Joules += p.Own
 	}
 	s.Parts = parts
-	r.now += took
+	r.now += time.Duration(longer * float64(took))
 	s.End = r.now
 	r.Steps = append(r.Steps, s)
 	r.joules += s.Joules

@@ -13,11 +13,11 @@ import (
 // StepShapley returns the joules above idle that each job owes, by the exact
 // Shapley value of every step as it was: the weights are read if anyone takes
 // part, so they are shared equally, and all else is somebody's own.
-func (t *Trace) StepShapley(p Physics) []float64 {
+func (t *Trace) StepShapley() []float64 {
 	out := make([]float64, len(t.Jobs))
 	for _, s := range t.Steps {
 		for _, part := range s.Parts {
-			out[part.Job] += p.StepJ/float64(len(s.Parts)) + part.Own
+			out[part.Job] += s.Weights/float64(len(s.Parts)) + part.Own
 		}
 	}
 	return out

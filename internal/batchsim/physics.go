@@ -69,6 +69,7 @@ type Part struct {
 type Step struct {
 	Start, End time.Duration
 	Joules     float64 // above idle
+	Weights    float64 // of them for reading the weights
 	Parts      []Part
 }
 

@@ -61,21 +61,6 @@ func (s Scene) stepCosts(w *work, role Role) (*StepCosts, string) {
 	return fit.costs, fit.why
 }
 
-// scaledWork is the work as the costs' scaling weighs it.
-func (s Scene) scaledWork(w *work, costs *StepCosts) (*work, error) {
-	if costs.scaling == nil {
-		return w, nil
-	}
-	if s.divider != nil && s.divider.scaledBy == costs.scaling {
-		return s.divider.scaled, nil
-	}
-	out, err := w.scaled(s.Requests, costs.scaling)
-	if err == nil && s.divider != nil {
-		s.divider.scaled, s.divider.scaledBy = out, costs.scaling
-	}
-	return out, err
-}
-
 // Basis is the stretch of energy that weights divide.
 type Basis int
 

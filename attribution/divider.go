@@ -21,10 +21,7 @@ type Divider struct {
 	unknown   Server // of which nothing is known
 	worked    *work  // nil: not yet asked for
 	fits      map[fitKey]stepFit
-	// scaled is the work as scaledBy has it; the latest alone is kept.
-	scaled   *work
-	scaledBy *scaling
-	last     Allocation
+	last      Allocation
 }
 
 // NewDivider returns a divider of the energy over w among reqs, whose columns

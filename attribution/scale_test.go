@@ -56,7 +56,7 @@ func stamps(reqs attribution.Columns, events int) attribution.TokenStream {
 	}
 }
 
-// counter makes a curve of n readings over w, at 300 to 700 W, as they come.
+// counter makes a curve of n readings over w, at 480 to 520 W, as they come.
 func counter(n int, w attribution.Window, seed uint64) *attribution.Curve {
 	rng := rand.New(rand.NewPCG(4, seed))
 	step := (w.Length() + time.Second) / time.Duration(n)
@@ -67,7 +67,7 @@ func counter(n int, w attribution.Window, seed uint64) *attribution.Curve {
 	for i := range n {
 		at := time.Duration(i) * step
 		builder.Add(meter.Reading{Before: at, After: at + 100*time.Microsecond, Energy: e, HasEnergy: true, Status: meter.StatusOK})
-		e += meter.Energy((300 + 400*rng.Float64()) * step.Seconds() * 1e6)
+		e += meter.Energy((480 + 40*rng.Float64()) * step.Seconds() * 1e6)
 	}
 	c, _ := builder.Curve()
 	return c

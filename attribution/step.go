@@ -72,8 +72,8 @@ func (p Steps) Weigh(s Scene) (Weights, error) {
 		out.Flags = append(out.Flags, FlagStepUnknown)
 		return out, err
 	}
-	if w, err = s.scaledWork(w, costs); err != nil {
-		return Weights{}, err
+	if err := w.weigh(s.Requests, costs.scaling); err != nil {
+		return Weights{}, fmt.Errorf("read token arrivals: %w", err)
 	}
 	out := Weights{Basis: ByRun, Split: true, Costs: costs, Notes: []string{costs.String()}}
 	switch costs.Source {

@@ -104,17 +104,15 @@ func (s *scaling) by(at time.Duration) float64 {
 	return s.sum[k] + (x-float64(k))*(s.sum[k+1]-s.sum[k])
 }
 
-// scaled works through the stamps once more, every step weighing as much as the
-// meter says of its time.
-func (w *work) scaled(c Columns, by *scaling) (*work, error) {
-	out := *w
-	out.byRequest = make([]requestWork, c.Len())
-	out.cumulative = nil
-	s := newStepper(c, &out, w.pilot)
-	s.scaling = by
-	if err := s.run(math.MaxInt); err != nil {
-		return nil, err
+// weigh works through the stamps once more if the requests' work is not yet
+// weighed by this scaling: every step as much as the meter says of its time.
+func (w *work) weigh(c Columns, by *scaling) error {
+	if w.weighed == by {
+		return nil
 	}
-	out.steps = w.steps
-	return &out, nil
+	clear(w.byRequest)
+	w.weighed = by
+	s := newStepper(c, w, w.pilot)
+	s.again = true
+	return s.run(math.MaxInt)
 }

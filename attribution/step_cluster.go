@@ -28,8 +28,7 @@ type stepper struct {
 	out   *work // nil: the steps' times are kept instead
 	pilot pilot
 	reach float64 // ns
-	// scaling is what steps weigh, nil: all the same.
-	scaling *scaling
+	again bool    // all but the requests' own work is known
 
 	ring            [stepRing]step
 	oldest, settled int64 // first steps that are not flushed, whose tokens are not complete
@@ -281,7 +280,7 @@ func (s *stepper) flush() {
 	if inside == 0 {
 		return
 	}
-	inside *= s.scaling.over(x.start, x.end)
+	inside *= s.out.weighed.over(x.start, x.end)
 	var done [terms]float64
 	takes := func(row uint32) bool { // a part of a prompt beside no token of the same step
 		return !slices.ContainsFunc(x.members, func(m member) bool { return m.row == row && !m.cut })
@@ -323,10 +322,10 @@ func (s *stepper) flush() {
 		done[termPrompt] += float64(p.tokens)
 	}
 	done[termStep] = 1
-	s.out.steps++
-	if s.out.cumulative == nil {
+	if s.again {
 		return
 	}
+	s.out.steps++
 	if x.end > x.start {
 		s.out.spread(x.start, x.end, done)
 	} else {

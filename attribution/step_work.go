@@ -19,6 +19,7 @@ const (
 // stamps tell: by request, and over time.
 type work struct {
 	byRequest []requestWork
+	weighed   *scaling // what byRequest's steps weigh, nil: all the same
 	// cumulative is the work of all requests done by the window's start plus
 	// k widths.
 	cumulative [][terms]float64

@@ -35,9 +35,6 @@ type Steps struct {
 	// costs that were given, by domain or for any ("").
 	Cells []*StepCosts
 	Prior []*StepCosts
-	// Given uses Prior even where the run tells its own costs: to hold several
-	// runs to one price.
-	Given bool
 	// Server helps Phase where steps are not known.
 	Server *Server
 	// Roles say which domains only prefill or only decode; see Role.
@@ -110,9 +107,6 @@ func (p Steps) costs(s Scene, w *work, role Role) (*StepCosts, string) {
 		return nil, w.unknown
 	}
 	name := s.Curve.domain.Name
-	if given := p.prior(name, w); given != nil && p.Given {
-		return given, ""
-	}
 	fit, why := s.stepCosts(w, role)
 	if fit != nil && why == "" && fit.theta != [terms]float64{} {
 		return fit, ""

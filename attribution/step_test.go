@@ -212,12 +212,17 @@ func TestDynamicGame(t *testing.T) {
 }
 
 // TestStepAddsUp: what is charged by costs that are sums is the sum of what is
-// charged by each. The totals by term are known to the simulator.
+// charged by each. The totals by term are known to the simulator; its counter is
+// published every two seconds, which is too rarely for the run's own costs.
 func TestStepAddsUp(t *testing.T) {
-	s := serve(batchsim.Standard()[2], 1, 100*ms, 0)
+	s := serve(batchsim.Standard()[2], 1, 2*time.Second, 0)
 	given := func(step, prompt, decode float64) attribution.Result {
 		one := func(v float64) attribution.Estimate { return attribution.Estimate{Value: v, Lo: v, Hi: v} }
-		return s.attribute(t, priced(&attribution.StepCosts{Step: one(step), Prompt: one(prompt), Decode: one(decode)}))
+		r := s.attribute(t, attribution.Steps{Prior: []*attribution.StepCosts{{Step: one(step), Prompt: one(prompt), Decode: one(decode)}}})
+		if r.Costs == nil || r.Costs.Source != attribution.SourcePrior {
+			t.Fatalf("got notes %q, want the costs that were given", r.Notes)
+		}
+		return r
 	}
 	var prompts, decodes float64
 	for _, q := range s.reqs {
@@ -237,10 +242,4 @@ func TestStepAddsUp(t *testing.T) {
 			t.Errorf("request %d: got %.4f J by the sum of costs, want the %.4f J of each alone", i, got, want)
 		}
 	}
-}
-
-// priced is step with costs that were given: what the run itself tells is out
-// of reach of a single interval.
-func priced(costs *attribution.StepCosts) attribution.Convention {
-	return attribution.Steps{Prior: []*attribution.StepCosts{costs}, Given: true}
 }

@@ -69,6 +69,21 @@ func (d *Divider) stepWork() (*work, error) {
 	return d.worked, nil
 }
 
+// StepCosts fits the costs of the engine's steps in curve's domain, for pooling
+// with those of a run's other cells: also from too few intervals to be used
+// alone, so their Doubt is not judged then. It is nil where no step is known or
+// the curve has no energy over the window.
+func (d *Divider) StepCosts(curve *Curve, idle Idle, role Role) (*StepCosts, error) {
+	w, err := d.stepWork()
+	if err != nil || w.unknown != "" {
+		return nil, err
+	}
+	var in Allocation
+	window := in.clip(curve, d.window)
+	costs, _ := Scene{Requests: d.requests, Curve: curve, Window: window, Idle: idle, divider: d}.stepCosts(w, role)
+	return costs, nil
+}
+
 // fitKey tells the fits of a run's step costs apart.
 type fitKey struct {
 	curve  *Curve

@@ -83,7 +83,7 @@ func BenchmarkScale(b *testing.B) {
 	if os.Getenv("CFU_SCALE") != "" {
 		sizes = append(sizes, 1e7)
 	}
-	for _, convention := range []attribution.Convention{attribution.Steps{}, attribution.Residency{}, attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{PrefillWeight: 0.05}} {
+	for _, convention := range []attribution.Convention{attribution.Steps{}, attribution.Residency{}, attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{}} {
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/requests=%d", convention.Name(), n), func(b *testing.B) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

@@ -154,7 +154,7 @@ func TestStepFallsBackInOrder(t *testing.T) {
 	brief := batchsim.Standard()[5]
 	brief.Jobs = brief.Jobs[:4]
 	for i := range brief.Jobs {
-		brief.Jobs[i].Output = 12
+		brief.Jobs[i].Output = 50
 	}
 	short := serve(brief, 1, 100*ms, 0)
 	given := *costs
@@ -169,6 +169,16 @@ func TestStepFallsBackInOrder(t *testing.T) {
 	for i := range whole.reqs {
 		whole.reqs[i].FirstToken, whole.reqs[i].Tokens, whole.reqs[i].TokenCounts = whole.reqs[i].Done, []time.Duration{whole.reqs[i].Done}, []int32{int32(whole.reqs[i].OutputTokens)}
 	}
+	// Two cells too short by themselves are enough together.
+	other := serve(brief, 2, 100*ms, 0)
+	divider, err := attribution.NewDivider(attribution.ColumnsOf(other.reqs), other.trace.Window())
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := divider.StepCosts(other.curve, attribution.Idle{Loaded: simIdle, Known: true}, attribution.RoleBoth)
+	if err != nil || part == nil || part.Intervals == 0 || part.Intervals >= 8 {
+		t.Fatalf("got costs %v and error %v of a short cell, want those of a few intervals", part, err)
+	}
 	for _, row := range []struct {
 		name       string
 		s          served
@@ -178,6 +188,7 @@ func TestStepFallsBackInOrder(t *testing.T) {
 	}{
 		{"a long run tells its own costs", long, attribution.Steps{}, attribution.SourceFit, "", "fitted over"},
 		{"a short one has those of the run's other cells", short, attribution.Steps{Cells: []*attribution.StepCosts{costs}, Prior: []*attribution.StepCosts{&given}}, attribution.SourceCells, attribution.FlagStepCells, "this run's cells"},
+		{"also where none of them is long enough alone", short, attribution.Steps{Cells: []*attribution.StepCosts{part, part, part, part}}, attribution.SourceCells, attribution.FlagStepCells, "this run's cells"},
 		{"then those that were given", short, attribution.Steps{Prior: []*attribution.StepCosts{&given}}, attribution.SourcePrior, attribution.FlagStepPrior, "as given"},
 		{"then phase", short, attribution.Steps{}, "", attribution.FlagStepUnknown, "too few"},
 		{"without stamps, phase", unstamped, attribution.Steps{Prior: []*attribution.StepCosts{&given}}, "", attribution.FlagStepUnknown, "not known"},

@@ -105,16 +105,15 @@ func (w *work) of(c *Columns, i int) [terms]float64 {
 // workOf works through the stamps of the requests. What cannot be told is in
 // unknown.
 func workOf(c Columns, w Window) (*work, error) {
-	out := newWork(c.Len(), w)
 	pilot, err := pilotOf(c)
 	if err != nil {
 		return nil, err
 	}
-	out.period, out.pilot = pilot.period, pilot
 	if pilot.unknown != "" {
-		out.unknown = pilot.unknown
-		return out, nil
+		return &work{window: w, unknown: pilot.unknown}, nil
 	}
+	out := newWork(c.Len(), w)
+	out.period, out.pilot = pilot.period, pilot
 	s := newStepper(c, out, pilot)
 	if err := s.run(math.MaxInt); err != nil {
 		return nil, err

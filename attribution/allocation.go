@@ -22,15 +22,20 @@ type Allocation struct {
 	// there is one.
 	Warnings []Warning
 	Refused  string
+	// Costs are what the convention found of the engine's steps, nil for none.
+	Costs *StepCosts
 
+	fit      func(i int) float64
 	requests Columns
 	common   []string // flags of all rows
 	timeline *Timeline
 	split    bool
 	// tally holds each request's energy with its bracket and the time that
-	// goes with it, by which idle power is divided; prefill the part of it.
+	// goes with it, by which idle power is divided; prefill the part of it that
+	// goes with prefill, in µJ, under ByInstant. Else of says it.
 	tally                   []integral
-	prefill                 []float64 // µJ
+	prefill                 []float64
+	of                      func(i int) (prefill, decode float64)
 	idle, busy              part
 	idlePower               Idle
 	floor, limit            float64
@@ -45,6 +50,7 @@ type Allocation struct {
 type Row struct {
 	Energy, Lo, Hi        meter.Energy
 	Prefill, Decode, Idle meter.Energy
+	Fit                   meter.Energy
 }
 
 // Len is the number of requests.
@@ -67,13 +73,28 @@ func (a *Allocation) Request(i int) Row {
 	}
 	r.Lo, r.Hi = min(roundDown(lo), r.Energy), max(roundUp(hi), r.Energy)
 	if a.split {
-		r.Prefill = min(meter.Energy(math.Round(a.prefill[i])), r.Energy)
+		r.Prefill = min(meter.Energy(math.Round(a.prefillOf(i))), r.Energy)
 		r.Decode = r.Energy - r.Prefill
 	}
 	if a.idlePower.Known {
 		r.Idle = min(meter.Energy(math.Round(rate(a.idlePower.Loaded)*t.time)), r.Energy)
 	}
+	if a.fit != nil {
+		r.Fit = roundUp(a.fit(i) * t.energy)
+	}
 	return r
+}
+
+// prefillOf is the part of request i's energy that goes with its prefill, in µJ.
+func (a *Allocation) prefillOf(i int) float64 {
+	if a.basis == ByInstant {
+		return a.prefill[i]
+	}
+	prefill, decode := a.of(i)
+	if prefill <= 0 {
+		return 0
+	}
+	return prefill / (prefill + decode) * a.tally[i].energy
 }
 
 // domainUnbounded reports whether request i was in flight when nothing bounds
@@ -125,8 +146,11 @@ func (a *Allocation) Flags(i int) []string {
 		flags = append(flags, FlagFailed)
 	}
 	start, end, ok := c.span(i, a.Window)
-	if c.Sent[i] < 0 {
+	switch {
+	case c.Sent[i] < 0:
 		return append(flags, FlagNotSent)
+	case c.refused(i):
+		return append(flags, FlagRefused)
 	}
 	if !ok {
 		return flags

@@ -18,6 +18,7 @@ type Result struct {
 	Reading  Difference // where Counter can be found in the raw readings
 	Notes    []string
 	Warnings []Warning
+	Costs    *StepCosts // what the convention found of the engine's steps
 	// Refused says why there are no shares, "" if there are.
 	Refused string
 }
@@ -40,7 +41,7 @@ func Attribute(c Convention, reqs []Request, curve *Curve, w Window, idle Idle) 
 
 // result writes the allocation out row by row.
 func (a *Allocation) result() Result {
-	r := Result{Convention: a.Convention, Domain: a.Domain.Name, Method: a.Domain.Kind, Counter: a.Counter.Energy, Reading: a.Counter, Notes: a.Notes, Warnings: a.Warnings, Refused: a.Refused}
+	r := Result{Convention: a.Convention, Domain: a.Domain.Name, Method: a.Domain.Kind, Counter: a.Counter.Energy, Reading: a.Counter, Notes: a.Notes, Warnings: a.Warnings, Costs: a.Costs, Refused: a.Refused}
 	if a.Refused == "" {
 		r.Shares = a.Shares(make([]Share, 0, a.Len()+2), 0, a.Len()+2)
 	}
@@ -71,7 +72,7 @@ func (a *Allocation) share(id int64, row Row, flags []string) Share {
 	slices.Sort(flags)
 	return Share{
 		Request: id, Convention: a.Convention, Domain: a.Domain.Name,
-		Energy: row.Energy, Lo: row.Lo, Hi: row.Hi, Prefill: row.Prefill, Decode: row.Decode, Idle: row.Idle,
+		Energy: row.Energy, Lo: row.Lo, Hi: row.Hi, Prefill: row.Prefill, Decode: row.Decode, Idle: row.Idle, Fit: row.Fit,
 		Method: a.Domain.Kind, Flags: slices.Compact(flags),
 	}
 }

@@ -18,11 +18,19 @@ type Request struct {
 	ID                                int64
 	Sent, FirstToken, LastToken, Done time.Duration
 	PromptTokens, OutputTokens        int
-	CachedTokens                      int
+	// CachedTokens of the prompt were not computed; none if negative.
+	CachedTokens int
+	// Tokens are the arrivals of the answer's parts and TokenCounts the tokens
+	// in each, nil for one each; nil where they were not recorded.
+	Tokens      []time.Duration
+	TokenCounts []int32
 	// ServerPrefill and ServerDecode are the server's own times, negative if
 	// it gave none.
 	ServerPrefill, ServerDecode time.Duration
 	Failed                      bool
+	// Refused: the server answered at once with an error, or there was none to
+	// answer, and computed nothing.
+	Refused bool
 }
 
 // The pseudo requests that close every convention's sum.
@@ -41,6 +49,9 @@ type Share struct {
 	// Prefill and Decode split Energy where the convention can; Idle is the
 	// part of Energy that loaded idle power would have used anyway.
 	Prefill, Decode, Idle meter.Energy
-	Method                meter.Kind
-	Flags                 []string
+	// Fit is the half width of the 95 % interval that the convention's own fit
+	// leaves open, beside the meter's bracket; zero where nothing was fitted.
+	Fit    meter.Energy
+	Method meter.Kind
+	Flags  []string
 }

@@ -39,6 +39,28 @@ func (s Scene) Timeline(server *Server) *Timeline {
 	return s.divider.timeline(s.Window, server)
 }
 
+// work returns what the requests had done step by step.
+func (s Scene) work() (*work, error) {
+	if s.divider == nil {
+		return workOf(s.Requests, s.Window)
+	}
+	return s.divider.stepWork()
+}
+
+// stepCosts fits the costs of the engine's steps; see fitSteps.
+func (s Scene) stepCosts(w *work, role Role) (*StepCosts, string) {
+	if s.divider == nil {
+		return fitSteps(role.only(w), s.Curve, s.Window, s.Idle)
+	}
+	key := fitKey{s.Curve, s.Window, s.Idle, role}
+	fit, ok := s.divider.fits[key]
+	if !ok {
+		fit.costs, fit.why = fitSteps(role.only(w), s.Curve, s.Window, s.Idle)
+		s.divider.fits[key] = fit
+	}
+	return fit.costs, fit.why
+}
+
 // Basis is the stretch of energy that weights divide.
 type Basis int
 
@@ -65,32 +87,49 @@ type Weights struct {
 	// Of returns the weights of request i in prefill and in decode, zero or
 	// more. Under ByInstant each holds during its own phase, and a phase of
 	// weight zero gets something only while all phases weigh zero. Else they
-	// add, and a sum of zero counts as the smallest weight that can be told
-	// from none. So a request alone gets everything.
+	// add, and a sum of zero gets nothing, unless all that share the stretch
+	// weigh zero, which then weigh the same. So a request alone gets everything.
 	Of func(i int) (prefill, decode float64)
 	// Split says that the two weights mean the two phases.
 	Split bool
 	// LoRatio and HiRatio are the bracket of Fixed energies, relative to them.
 	LoRatio, HiRatio float64
-	// Notes say what was fitted, Refused why the convention does not apply.
-	Notes   []string
-	Refused string
+	// Fit returns the half width of the 95 % interval that the fit leaves request
+	// i's share, relative to it; nil where nothing was fitted.
+	Fit func(i int) float64
+	// Costs are what a fit found of the engine's steps, nil for none.
+	Costs *StepCosts
+	// Flags go to all rows. Notes say what was fitted, Warnings what is doubtful
+	// about it, Refused why the convention does not apply.
+	Flags    []string
+	Notes    []string
+	Warnings []Warning
+	Refused  string
 }
 
 // Params are the parameters of conventions.
 type Params struct {
 	// PromptWeight and OutputWeight are token's price of a prompt token and of
-	// an output token; both zero means one each.
+	// an output token; both zero means as the run's own energy has it.
 	PromptWeight, OutputWeight float64
 	// Server is what is known of the server's queue, nil for nothing. steady
 	// needs its batch limit.
 	Server *Server
 	// Calibration is shapley's fitted model.
 	Calibration *Calibration
+	// StepCells and StepPrior are where step's costs come from if a cell is too
+	// short to tell: see Step.
+	StepCells, StepPrior []*StepCosts
+	// Roles are those of domains whose devices only prefill or only decode.
+	Roles map[string]Role
 }
 
+// Defaults are the conventions that a run is divided by unless told otherwise;
+// the first is the one to quote.
+const Defaults = "step,phase,residency,equal"
+
 // names lists the conventions in the order of the documentation.
-var names = []string{"token", "phase", "equal", "residency", "steady", "shapley"}
+var names = []string{"step", "token", "phase", "equal", "residency", "steady", "shapley"}
 
 // Parse returns the conventions of a comma-separated list. An unknown or
 // repeated name and a missing parameter are errors.
@@ -120,13 +159,12 @@ func Parse(list string, p Params) ([]Convention, error) {
 
 func newConvention(name string, p Params) (Convention, error) {
 	switch name {
+	case "step":
+		return Steps{Cells: p.StepCells, Prior: p.StepPrior, Server: p.Server, Roles: p.Roles}, nil
 	case "equal":
 		return Equal{}, nil
 	case "token":
-		t := Token{p.PromptWeight, p.OutputWeight}
-		if t.Prompt == 0 && t.Output == 0 {
-			t = Token{1, 1}
-		}
+		t := Token{Prompt: p.PromptWeight, Output: p.OutputWeight, Server: p.Server}
 		if t.Prompt < 0 || t.Output < 0 {
 			return nil, fmt.Errorf("convention token: weights %g:%g are negative", t.Prompt, t.Output)
 		}

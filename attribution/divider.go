@@ -19,6 +19,8 @@ type Divider struct {
 	ordered   *Timeline
 	timelines map[timelineKey]*Timeline
 	unknown   Server // of which nothing is known
+	worked    *work  // nil: not yet asked for
+	fits      map[fitKey]stepFit
 	last      Allocation
 }
 
@@ -31,7 +33,7 @@ func NewDivider(reqs Columns, w Window) (*Divider, error) {
 	if reqs.Len() >= maxRequests {
 		return nil, fmt.Errorf("attribute energy: %d requests are more than %d", reqs.Len(), maxRequests-1)
 	}
-	return &Divider{requests: reqs, window: w, timelines: make(map[timelineKey]*Timeline)}, nil
+	return &Divider{requests: reqs, window: w, timelines: make(map[timelineKey]*Timeline), fits: make(map[fitKey]stepFit)}, nil
 }
 
 // timelineKey tells timelines of the same requests apart. A nil server is one
@@ -55,6 +57,47 @@ func (d *Divider) timeline(w Window, server *Server) *Timeline {
 	return t
 }
 
+// stepWork works through the requests' stamps, once.
+func (d *Divider) stepWork() (*work, error) {
+	if d.worked == nil {
+		w, err := workOf(d.requests, d.window)
+		if err != nil {
+			return nil, fmt.Errorf("read token arrivals: %w", err)
+		}
+		d.worked = w
+	}
+	return d.worked, nil
+}
+
+// StepCosts fits the costs of the engine's steps in curve's domain, for pooling
+// with those of a run's other cells: also from too few intervals to be used
+// alone, so their Doubt is not judged then. It is nil where no step is known or
+// the curve has no energy over the window.
+func (d *Divider) StepCosts(curve *Curve, idle Idle, role Role) (*StepCosts, error) {
+	w, err := d.stepWork()
+	if err != nil || w.unknown != "" {
+		return nil, err
+	}
+	var in Allocation
+	window := in.clip(curve, d.window)
+	costs, _ := Scene{Requests: d.requests, Curve: curve, Window: window, Idle: idle, divider: d}.stepCosts(w, role)
+	return costs, nil
+}
+
+// fitKey tells the fits of a run's step costs apart.
+type fitKey struct {
+	curve  *Curve
+	window Window
+	idle   Idle
+	role   Role
+}
+
+// stepFit is what fitting came to.
+type stepFit struct {
+	costs *StepCosts
+	why   string
+}
+
 // Divide divides the energy of curve by convention c, in O((R + N) log F) for R
 // requests, N readings and F requests in flight at once. The allocation is
 // valid until the next call. A convention that does not apply, or a curve that
@@ -70,11 +113,17 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 	if err != nil {
 		return nil, fmt.Errorf("attribute energy of %s by %s: %w", curve.domain.Name, c.Name(), err)
 	}
-	a.Notes = weights.Notes
+	a.Notes, a.Costs, a.fit = weights.Notes, weights.Costs, weights.Fit
+	a.common = append(a.common, weights.Flags...)
+	a.Warnings = append(a.Warnings, weights.Warnings...)
 	if a.Refused = weights.Refused; a.Refused != "" {
 		return a, nil
 	}
-	a.split, a.basis, a.timeline = weights.Split, weights.Basis, weights.Timeline
+	a.split, a.basis, a.timeline, a.of = weights.Split, weights.Basis, weights.Timeline, weights.Of
+	if a.split && a.basis == ByInstant {
+		a.prefill = slices.Grow(a.prefill, a.Len())[:a.Len()]
+		clear(a.prefill)
+	}
 	if a.timeline == nil {
 		a.timeline = d.timeline(w, nil)
 	}
@@ -88,12 +137,11 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 // reset prepares a for another curve or convention.
 func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w Window, idle Idle) {
 	n := reqs.Len()
-	tally, prefill := slices.Grow(a.tally[:0], n)[:n], slices.Grow(a.prefill[:0], n)[:n]
+	tally := slices.Grow(a.tally[:0], n)[:n]
 	clear(tally)
-	clear(prefill)
 	*a = Allocation{
 		Convention: convention, Domain: curve.domain, Window: w, requests: reqs, idlePower: idle,
-		tally: tally, prefill: prefill,
+		tally: tally, prefill: a.prefill[:0],
 		floor: curve.floor, limit: curve.limit, boundedUntil: curve.boundedUntil(),
 	}
 }
@@ -141,7 +189,9 @@ func (c *Curve) boundedUntil() time.Duration {
 func (a *Allocation) divide(curve *Curve, weights Weights, order []uint32) {
 	e, _ := curve.cover(a.Window)
 	s := sweep{Allocation: a, weights: weights, cursor: newCursor(curve, e)}
-	s.unit, s.least = scaleOf(weights, a.Len())
+	if a.basis == ByInstant {
+		s.unit, s.least = scaleOf(weights, a.Len())
+	}
 	s.run(order, a.Window)
 	total := a.busy.energy
 	switch a.basis {

@@ -35,13 +35,17 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 	w := Weights{Basis: ByInstant, Split: true, Timeline: t}
 	weight := p.PrefillWeight
 	if weight == 0 {
-		fit := fitPhases(t, s.Curve, s.Idle)
-		w.Notes = append(w.Notes, fit.note)
+		fit, err := fitPhases(s, t)
+		if err != nil {
+			return w, err
+		}
 		if !fit.ok {
+			w.Notes = append(w.Notes, "prefill weight not fitted ("+fit.note+"): requests in prefill and in decode weigh the same")
 			w.Of = func(int) (float64, float64) { return 1, 1 }
 			return w, nil
 		}
 		weight = fit.weight
+		w.Notes = append(w.Notes, "prefill weight "+fit.note)
 	}
 	w.Of = func(i int) (float64, float64) {
 		prompt, output := t.workRates(i)
@@ -68,26 +72,49 @@ func (t *Timeline) workRates(i int) (prompt, output float64) {
 	return prompt, output
 }
 
-// phaseFit is the outcome of the regression.
+// phaseFit is a prefill weight, with how it came about, or why there is none.
 type phaseFit struct {
 	weight float64
 	ok     bool
 	note   string
 }
 
+// fitPhases takes the prefill weight from the costs of the engine's steps where
+// the tokens' stamps show them, a decoded token having its part of the weights'
+// reading; else from tokens that are spread evenly over their phases.
+func fitPhases(s Scene, t *Timeline) (phaseFit, error) {
+	w, err := s.work()
+	if err != nil {
+		return phaseFit{}, err
+	}
+	if costs, why := s.stepCosts(w, RoleBoth); why == "" {
+		all := w.by(s.Window.End)
+		from := w.by(s.Window.Start)
+		for k := range terms {
+			all[k] -= from[k]
+		}
+		prompt := costs.theta[termPrompt]
+		all[termPrompt] = 0
+		if output := costs.charge(all) / all[termDecode]; prompt > 0 && output > 0 && !math.IsInf(output, 0) {
+			return phaseFit{prompt / output, true, fmt.Sprintf("%.4g output tokens a prompt token, from the steps (%v)", prompt/output, costs)}, nil
+		}
+	}
+	return fitEvenly(t, s.Curve, s.Idle), nil
+}
+
 // Limits of a fit that can be believed.
 const (
-	minFitIntervals = 20
 	// maxFitCorrelation is the cosine between prompt and output work beyond
 	// which the run does not tell them apart.
 	maxFitCorrelation = 0.98
 )
 
-func fitPhases(t *Timeline, c *Curve, idle Idle) phaseFit {
+// fitEvenly fits the weight to tokens that are spread evenly over their phases.
+func fitEvenly(t *Timeline, c *Curve, idle Idle) phaseFit {
 	fallback := func(format string, args ...any) phaseFit {
-		return phaseFit{note: "prefill weight not fitted (" + fmt.Sprintf(format, args...) + "): requests in prefill and in decode weigh the same"}
+		return phaseFit{note: fmt.Sprintf(format, args...)}
 	}
-	bins := workBins(t, fitInterval(c, t.Window))
+	bins := workBins(t, phaseInterval(c, t.Window))
 	e, flag := c.cover(t.Window)
 	if flag != "" {
 		return fallback("%s", flag)
@@ -129,12 +156,12 @@ func fitPhases(t *Timeline, c *Curve, idle Idle) phaseFit {
 	}
 	r2 := 1 - (ee-a*xe-b*ye)/ee
 	return phaseFit{weight: a / b, ok: true,
-		note: fmt.Sprintf("prefill weight %.4g output tokens a prompt token, fitted over %d intervals of %v (R² about zero %.3f)", a/b, n, bins.width, r2)}
+		note: fmt.Sprintf("%.4g output tokens a prompt token, fitted over %d intervals of %v (R² about zero %.3f)", a/b, n, bins.width, r2)}
 }
 
-// fitInterval is long enough for the register and short enough to tell phases
+// phaseInterval is long enough for the register and short enough to tell phases
 // apart, and keeps the number of intervals in bounds.
-func fitInterval(c *Curve, w Window) time.Duration {
+func phaseInterval(c *Curve, w Window) time.Duration {
 	return max(2*c.domain.UpdatePeriod, 4*c.spacing(), w.Length()/20000, time.Millisecond)
 }
 

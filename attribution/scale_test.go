@@ -35,7 +35,28 @@ func load(n int) (attribution.Columns, attribution.Window) {
 	return c, attribution.Window{Start: 0, End: now + 10*time.Second}
 }
 
-// counter makes a curve of n readings over w, at 300 to 700 W, as they come.
+// stamps streams tokens for reqs as they ended, so many events each, in step
+// with all others: the engine's steps are 15 ms apart.
+func stamps(reqs attribution.Columns, events int) attribution.TokenStream {
+	const period = 15 * time.Millisecond
+	at := make([]time.Duration, 0, events)
+	return func(yield func(int64, []time.Duration, []int32) bool) error {
+		for i := range reqs.Len() {
+			at = at[:0]
+			first, length := reqs.First[i], reqs.Done[i]-reqs.First[i]
+			for k := range events {
+				t := first + length*time.Duration(k)/time.Duration(events)
+				at = append(at, max(first, t-t%period))
+			}
+			if !yield(int64(i), at, nil) {
+				return nil
+			}
+		}
+		return nil
+	}
+}
+
+// counter makes a curve of n readings over w, at 480 to 520 W, as they come.
 func counter(n int, w attribution.Window, seed uint64) *attribution.Curve {
 	rng := rand.New(rand.NewPCG(4, seed))
 	step := (w.Length() + time.Second) / time.Duration(n)
@@ -46,14 +67,14 @@ func counter(n int, w attribution.Window, seed uint64) *attribution.Curve {
 	for i := range n {
 		at := time.Duration(i) * step
 		builder.Add(meter.Reading{Before: at, After: at + 100*time.Microsecond, Energy: e, HasEnergy: true, Status: meter.StatusOK})
-		e += meter.Energy((300 + 400*rng.Float64()) * step.Seconds() * 1e6)
+		e += meter.Energy((480 + 40*rng.Float64()) * step.Seconds() * 1e6)
 	}
 	c, _ := builder.Curve()
 	return c
 }
 
-// BenchmarkScale attributes a run of N requests under three domains of a tenth
-// as many readings each by one convention, on one core, and reports the time, the
+// BenchmarkScale attributes a run of N requests under three domains (step: one)
+// of a tenth as many readings each by one convention, on one core, and reports the time, the
 // processor time (which other processes disturb less), and the most memory that
 // the heap held. Tables are not read or written. The largest size needs
 // CFU_SCALE=1.
@@ -62,14 +83,18 @@ func BenchmarkScale(b *testing.B) {
 	if os.Getenv("CFU_SCALE") != "" {
 		sizes = append(sizes, 1e7)
 	}
-	for _, convention := range []attribution.Convention{attribution.Residency{}, attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{}} {
+	for _, convention := range []attribution.Convention{attribution.Steps{}, attribution.Residency{}, attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{}} {
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/requests=%d", convention.Name(), n), func(b *testing.B) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 				reqs, w := load(n)
+				domains := 3
+				if convention.Name() == "step" {
+					reqs.Tokens, domains = stamps(reqs, eventsEach), 1
+				}
 				before := cpuTime(b)
 				for b.Loop() {
-					b.ReportMetric(float64(peakOf(b, func() { attributeAll(b, convention, reqs, w, max(n/10, 1000)) }))/(1<<20), "peak-MiB")
+					b.ReportMetric(float64(peakOf(b, func() { attributeAll(b, convention, reqs, w, domains, max(n/10, 1000)) }))/(1<<20), "peak-MiB")
 				}
 				b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N), "cpu-s/op")
 				runtime.KeepAlive(reqs)
@@ -77,6 +102,9 @@ func BenchmarkScale(b *testing.B) {
 		}
 	}
 }
+
+// eventsEach is how many token stamps a request has in the benchmark of step.
+const eventsEach = 8
 
 // cpuTime is what the process has used of the processors.
 func cpuTime(b *testing.B) time.Duration {
@@ -87,14 +115,14 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// attributeAll goes over three domains with one allocation, and visits every
+// attributeAll goes over so many domains with one allocation, and visits every
 // row as a writer would.
-func attributeAll(b *testing.B, c attribution.Convention, reqs attribution.Columns, w attribution.Window, readings int) {
+func attributeAll(b *testing.B, c attribution.Convention, reqs attribution.Columns, w attribution.Window, domains, readings int) {
 	divider, err := attribution.NewDivider(reqs, w)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for domain := range 3 {
+	for domain := range domains {
 		curve := counter(readings, w, uint64(domain))
 		a, err := divider.Divide(c, curve, attribution.Idle{Loaded: 100 * meter.Watt, Known: true})
 		if err != nil {

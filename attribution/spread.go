@@ -19,7 +19,7 @@ type RequestSpread struct {
 type DomainSpread struct {
 	Domain      string
 	Conventions []string
-	// Median and Max are over requests, of Hi−Lo relative to their middle.
+	// Median and Max are over requests, of RelativeSpread.
 	Median, Max float64
 	// Pairs is the number of pairs of requests; Decided that of pairs which
 	// every convention ranks the same way, with brackets that do not overlap;
@@ -27,6 +27,15 @@ type DomainSpread struct {
 	// cannot be told apart in some convention. Of more than a thousand requests
 	// evenly spaced ones stand for all.
 	Pairs, Decided, Convention int64
+}
+
+// RelativeSpread is how far the least and the most energy that conventions give
+// a request lie apart, relative to their middle: 0 where they agree, 2 at most.
+func RelativeSpread[T meter.Energy | float64](lo, hi T) float64 {
+	if lo+hi == 0 {
+		return 0
+	}
+	return 2 * float64(hi-lo) / float64(hi+lo)
 }
 
 // Spread compares results of different conventions, domain by domain. Refused
@@ -109,9 +118,14 @@ func (s *Spreader) add(convention string, n int, row func(i int) (int64, Row)) {
 func (s *Spreader) Requests() []RequestSpread {
 	out := make([]RequestSpread, len(s.ids))
 	for i := range out {
-		out[i] = RequestSpread{s.ids[i], s.lo[i], s.hi[i], s.conventions[s.byLo[i]], s.conventions[s.byHi[i]]}
+		out[i] = s.Request(i)
 	}
 	return out
+}
+
+// Request returns the spread of request i of the columns.
+func (s *Spreader) Request(i int) RequestSpread {
+	return RequestSpread{s.ids[i], s.lo[i], s.hi[i], s.conventions[s.byLo[i]], s.conventions[s.byHi[i]]}
 }
 
 // Domain sums up the domain.
@@ -120,7 +134,7 @@ func (s *Spreader) Domain() DomainSpread {
 	var relative []float64
 	for i := range s.lo {
 		if s.hi[i] > 0 {
-			relative = append(relative, float64(s.hi[i]-s.lo[i])/(float64(s.hi[i]+s.lo[i])/2))
+			relative = append(relative, RelativeSpread(s.lo[i], s.hi[i]))
 		}
 	}
 	if len(relative) > 0 {

@@ -305,7 +305,7 @@ func (s *sweep) settle() {
 			total += s.whole(int(i))
 		}
 		for _, i := range s.member {
-			s.give(int(i), s.period, total)
+			s.give(int(i), s.period, total, len(s.member))
 		}
 		s.member = s.member[:0]
 	}
@@ -315,33 +315,35 @@ func (s *sweep) settle() {
 
 // divide gives the energy of all busy periods by weight.
 func (s *sweep) divide() {
-	total := 0.0
+	total, count := 0.0, 0
 	for i := range s.requests.Len() {
 		if _, _, ok := s.requests.span(i, s.Window); ok {
 			total += s.whole(i)
+			count++
 		}
 	}
 	for i := range s.requests.Len() {
 		if _, _, ok := s.requests.span(i, s.Window); ok {
-			s.give(i, s.busy, total)
+			s.give(i, s.busy, total, count)
 		}
 	}
 }
 
-// give sets request i's share of p by its part of the total weight.
-func (s *sweep) give(i int, p part, total float64) {
-	prefill, _ := s.weights.Of(i)
-	share := s.whole(i) / total
-	s.tally[i] = integral{share * p.energy, share * p.time, share * p.above, share * p.below}
-	if s.split {
-		s.prefill[i] = min(prefill/total, share) * p.energy
+// give sets request i's share of p by its part of the total weight, or an equal
+// one if none of the count weighs anything.
+func (s *sweep) give(i int, p part, total float64, count int) {
+	prefill, decode := s.weights.Of(i)
+	share := 1 / float64(count)
+	if total > 0 {
+		share = (prefill + decode) / total
 	}
+	s.tally[i] = integral{share * p.energy, share * p.time, share * p.above, share * p.below}
 }
 
-// whole is the weight of both phases of request i, never zero.
+// whole is the weight of both phases of request i.
 func (s *sweep) whole(i int) float64 {
 	prefill, decode := s.weights.Of(i)
-	return max(prefill+decode, s.least)
+	return prefill + decode
 }
 
 // charge takes Fixed weights for energies, and returns their sum.
@@ -353,7 +355,6 @@ func (s *sweep) charge() float64 {
 		}
 		prefill, decode := s.weights.Of(i)
 		e := prefill + decode
-		s.prefill[i] = prefill
 		s.tally[i] = integral{energy: e, above: e * (s.weights.HiRatio - 1), below: e * (1 - s.weights.LoRatio)}
 		if s.busy.energy > 0 {
 			s.tally[i].time = e / s.busy.energy * s.busy.time

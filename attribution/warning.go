@@ -55,6 +55,17 @@ const (
 	FlagFailed = "failed"
 	// FlagNotSent: the request was never sent and used none.
 	FlagNotSent = "not_sent"
+	// FlagRefused: the server refused the request and computed nothing for it:
+	// it used none.
+	FlagRefused = "refused"
+	// FlagStepCells and FlagStepPrior: the costs of the engine's steps are not
+	// the cell's own, but those of all of the run's cells, or given.
+	FlagStepCells = "step_costs_of_cells"
+	FlagStepPrior = "step_costs_given"
+	// FlagStepDoubt: the costs of the engine's steps describe the run badly.
+	FlagStepDoubt = "step_costs_doubtful"
+	// FlagStepUnknown: steps are not known; phase stands in for step.
+	FlagStepUnknown = "steps_unknown"
 	// FlagQueueOrPrefill: client stamps cannot tell the wait for a slot from
 	// the prefill.
 	FlagQueueOrPrefill = "queue_or_prefill"

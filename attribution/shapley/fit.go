@@ -2,10 +2,10 @@ package shapley
 
 import (
 	"fmt"
-	"math"
 	"sort"
 
 	"cfubench/attribution"
+	"cfubench/internal/leastsquares"
 )
 
 // ridge is the penalty on a coefficient, relative to the mean square of its
@@ -51,32 +51,7 @@ func Fit(groups []Group) ([]float64, error) {
 	for k := range n {
 		gram[k][k] *= 1 + ridge
 	}
-	return nonNegative(gram, moment), nil
-}
-
-// nonNegative minimises x'Gx/2 − m'x over x ≥ 0 by coordinate descent, which
-// converges for a positive definite G.
-func nonNegative(g [][]float64, m []float64) []float64 {
-	x := make([]float64, len(m))
-	for range 20000 {
-		moved := 0.0
-		for k := range x {
-			if g[k][k] == 0 {
-				continue
-			}
-			gradient := -m[k]
-			for j := range x {
-				gradient += g[k][j] * x[j]
-			}
-			next := max(x[k]-gradient/g[k][k], 0)
-			moved = max(moved, math.Abs(next-x[k])*math.Sqrt(g[k][k]))
-			x[k] = next
-		}
-		if moved < 1e-13 {
-			break
-		}
-	}
-	return x
+	return leastsquares.NonNegative(gram, moment), nil
 }
 
 // Predicted returns the shares, relative to their sum, that coefficients give

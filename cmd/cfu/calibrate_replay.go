@@ -119,7 +119,7 @@ func (f *calibrateFlags) measure(ctx context.Context, env environment, kinds []s
 	}
 	defer source.Close()
 	r := &replayer{client: client, source: source, clock: clock}
-	r.conventions, err = attribution.Parse("equal,token,residency,phase", attribution.Params{Server: &attribution.Server{BatchLimit: f.size}})
+	r.conventions, err = attribution.Parse("equal,token,residency,phase", attribution.Params{PromptWeight: 1, OutputWeight: 1, Server: &attribution.Server{BatchLimit: f.size}})
 	if err != nil {
 		return nil, err
 	}

@@ -26,24 +26,6 @@ func readingFields() []arrow.Field {
 	}
 }
 
-// domainJSON is a meter.Domain in readings.arrow's schema metadata.
-type domainJSON struct {
-	Name         string        `json:"domain"`
-	Device       string        `json:"device"`
-	Host         string        `json:"host,omitempty"`
-	Source       string        `json:"source"`
-	Kind         meter.Kind    `json:"kind"`
-	Scope        meter.Scope   `json:"scope"`
-	Parent       string        `json:"parent,omitempty"`
-	Range        meter.Energy  `json:"range_uj,omitempty"`
-	Quantum      meter.Energy  `json:"quantum_uj,omitempty"`
-	UpdatePeriod time.Duration `json:"update_period_ns,omitempty"`
-	Limit        meter.Power   `json:"limit_uw,omitempty"`
-	Floor        meter.Power   `json:"floor_uw,omitempty"`
-	Coarse       bool          `json:"coarse,omitempty"`
-	Note         string        `json:"note,omitempty"`
-}
-
 // ReadingsWriter writes readings.arrow.
 type ReadingsWriter struct {
 	tableWriter
@@ -57,11 +39,7 @@ type ReadingsWriter struct {
 // readings' Domain is the index, go into the schema metadata beside the run
 // constants meta.
 func NewReadingsWriter(path string, domains []meter.Domain, meta map[string]string) (*ReadingsWriter, error) {
-	kept := make([]domainJSON, len(domains))
-	for i, d := range domains {
-		kept[i] = domainJSON(d)
-	}
-	text, err := json.Marshal(kept)
+	text, err := json.Marshal(domains)
 	if err != nil {
 		return nil, fmt.Errorf("write the domains of %s: %w", path, err)
 	}
@@ -125,15 +103,13 @@ func ReadReadings(path string) (Readings, error) {
 	index := map[string]int{}
 	opened := func(r *arrowfile.Reader) error {
 		out.Meta = r.Metadata()
-		var kept []domainJSON
-		if err := json.Unmarshal([]byte(out.Meta[metaDomains]), &kept); err != nil {
+		if err := json.Unmarshal([]byte(out.Meta[metaDomains]), &out.Domains); err != nil {
 			return fmt.Errorf("schema metadata %q: %w", metaDomains, err)
 		}
-		for i, d := range kept {
-			out.Domains = append(out.Domains, meter.Domain(d))
+		for i, d := range out.Domains {
 			index[d.Name] = i
 		}
-		out.ByDomain = make([][]meter.Reading, len(kept))
+		out.ByDomain = make([][]meter.Reading, len(out.Domains))
 		return nil
 	}
 	for batch, err := range batches(path, "readings", opened) {

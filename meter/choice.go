@@ -50,11 +50,18 @@ func (c Choice) String() string {
 // Use is what the process list of one GPU showed.
 type Use struct {
 	Device string // as in the GPU's domains
+	Host   string // likewise
 	// Engine are the processes of the engine that compute on it, Others those
 	// that are not the engine's.
 	Engine, Others []int
 	// Told is whether the engine's processes can be told from others here.
 	Told bool
+}
+
+// of reports whether u is of the GPU of domain d.
+func (u Use) of(d Domain) bool {
+	same, _ := compare(d, Domain{Device: u.Device, Host: u.Host})
+	return same || d.Device == u.Device && d.Host == u.Host
 }
 
 // Chosen is the outcome of a choice.
@@ -84,7 +91,7 @@ func (c Choice) Of(domains []Domain, uses []Use) (Chosen, error) {
 	use := make([]Use, len(groups))
 	for i, g := range groups {
 		for _, u := range uses {
-			if slices.ContainsFunc(g, func(k int) bool { return SameDevice(domains[k].Device, u.Device) }) {
+			if slices.ContainsFunc(g, func(k int) bool { return u.of(domains[k]) }) {
 				use[i] = u
 			}
 		}

@@ -11,7 +11,7 @@ import (
 // other.
 const twinValues = 4
 
-// Twins finds counters that are one register shown twice, as by the two GPUs of a
+// Twins finds counters of accelerators that are one register shown twice, as by the two GPUs of a
 // superchip that both show their module's: their values are bit for bit the same.
 // Modules need no more; two plain GPUs are believed to be one only where their power
 // varies, since simulated ones may count the same constant. calibrations are those
@@ -24,7 +24,7 @@ func Twins(domains []Domain, calibrations []Calibration) []int {
 		for j := range i {
 			e := domains[j]
 			if first[j] == j && d.Kind == KindCounter && e.Kind == KindCounter && d.Scope == e.Scope && d.Host == e.Host &&
-				(d.Scope == ScopeModule || varies(calibrations[i].values)) && twins(calibrations[i].values, calibrations[j].values) {
+				(d.Scope == ScopeModule || d.Scope == ScopeGPU && varies(calibrations[i].values)) && twins(calibrations[i].values, calibrations[j].values) {
 				first[i] = j
 				break
 			}

@@ -188,8 +188,12 @@ func calibration(d Domain, t trace) Calibration {
 	case missing > 0:
 		c.warn("%d of %d reads gave no value", missing, len(trace))
 	}
-	if c.Updates == 0 && d.Kind == KindCounter && !d.Coarse { // a steady gauge is no fault
+	switch { // a steady gauge is no fault
+	case c.Updates > 0 || d.Kind != KindCounter:
+	case !d.Coarse:
 		c.stand(d, trace)
+	case refreshes(trace) >= 2:
+		c.Refused = fmt.Sprintf("the counter stood still while its exporter refreshed the power gauge %d times", refreshes(trace))
 	}
 	if fell && d.Range == 0 {
 		c.warn("the counter fell: a reset or a glitch")
@@ -282,6 +286,20 @@ func (c *Calibration) stand(d Domain, trace []Reading) {
 		return
 	}
 	c.warn("the counter did not advance in %v", over.Round(time.Millisecond))
+}
+
+// refreshes counts the changes of a gauge.
+func refreshes(trace []Reading) (n int) {
+	var last Reading
+	for _, r := range trace {
+		if r.HasPower && last.HasPower && r.Power != last.Power {
+			n++
+		}
+		if r.HasPower {
+			last = r
+		}
+	}
+	return n
 }
 
 // standing is the least time that tells a counter that does not count.

@@ -77,13 +77,17 @@ func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
 
 // Domains lists the domains of several sources as a sampler of them does: in
 // their order, each with a name of its own. A repeated name gets its source in
-// front, then a number, and the parents that the same source names follow.
+// front, then a number, and the parents that the same source names follow. Their
+// texts are fit to print.
 func Domains(sources []Source) []Domain {
 	var all []Domain
 	taken := map[string]bool{}
 	for _, src := range sources {
 		renamed := map[string]string{}
 		own := slices.Clone(src.Domains())
+		for i := range own {
+			own[i] = own[i].printable()
+		}
 		for i, d := range own {
 			name := d.Name
 			if taken[name] {

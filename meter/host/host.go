@@ -122,6 +122,9 @@ func Open(ctx context.Context, o Options) (Set, error) {
 			return Set{}, errors.Join(err, set.Close())
 		}
 	}
+	for i, r := range set.LeftOut {
+		set.LeftOut[i] = r.Printable()
+	}
 	return set, nil
 }
 
@@ -188,7 +191,7 @@ func (s *Set) named(ctx context.Context, o Options, spec string) error {
 	}
 	s.LeftOut = append(s.LeftOut, left...)
 	if len(sources) == 0 {
-		return fmt.Errorf("meter %q: %s", shown(spec), reasons(left))
+		return fmt.Errorf("meter %q: %s", shown(spec), meter.Printable(reasons(left)))
 	}
 	s.Sources = append(s.Sources, sources...)
 	return nil

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"cfubench/meter"
 )
 
 // FS is the root of a procfs: "/proc".
@@ -179,12 +181,7 @@ func (fs FS) Command(pid int) string {
 			}
 		}
 	}
-	line := []rune(strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || !strconv.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(strings.Join(words, " "), "?")))
+	line := []rune(meter.Printable(strings.Join(words, " ")))
 	if len(line) > longestCommand {
 		line = append(line[:longestCommand-1], '…')
 	}

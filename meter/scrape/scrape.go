@@ -34,6 +34,9 @@ const source = "scrape"
 const (
 	// patience is how long an exporter may take to answer.
 	patience = 10 * time.Second
+	// leastPeriod is the time between two questions at least: an answer is some
+	// hundred kilobytes of an exporter that others ask too.
+	leastPeriod = 500 * time.Millisecond
 	// largest is the most that is read of an answer.
 	largest = 64 << 20
 )
@@ -77,7 +80,7 @@ func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Sourc
 	for i, s := range series {
 		domains[i] = s.domain
 	}
-	return []meter.Source{polled.New(ctx, clock, domains, meter.PollPeriod(domains), patience, e.fetch, nil)}, left
+	return []meter.Source{polled.New(ctx, clock, domains, max(meter.PollPeriod(domains), leastPeriod), patience, e.fetch, nil)}, left
 }
 
 // redacted is address without a password, for messages.

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"cfubench/meter"
 )
 
 // Register is one file kept open: reading it at offset 0 makes the kernel form
@@ -100,13 +102,13 @@ func Number(path string) (int64, error) {
 	return v, nil
 }
 
-// Text reads the file at path without the white space around its text.
+// Text reads the file at path as a line that is fit to print.
 func Text(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(string(b)), nil
+	return meter.Printable(string(b)), nil
 }
 
 // Word is Text, "" if the file cannot be read.

@@ -117,7 +117,9 @@ func collect(ctx context.Context, clock Clock, src Source, d time.Duration) ([]t
 		}
 		before := clock()
 		raw = src.Read(raw[:0])
-		timer.Reset(max(spacing, calibrationDuty*(clock()-before)))
+		// The time that is left bounds the pause: a read that lost the processor for
+		// long would otherwise be taken for one that does not return.
+		timer.Reset(min(max(spacing, calibrationDuty*(clock()-before)), max(start+d-clock(), 0)))
 		for _, r := range raw {
 			traces[r.Domain].readings = append(traces[r.Domain].readings, r)
 		}

@@ -345,7 +345,8 @@ func TestTwins(t *testing.T) {
 			return calibrate(t, clock, g, 3*time.Second)
 		}
 		module := meter.Domain{Kind: meter.KindCounter, Scope: meter.ScopeModule}
-		gpu := meter.Domain{Kind: meter.KindCounter, Scope: meter.ScopeGPU}
+		gpu := meter.Domain{Kind: meter.KindCounter, Scope: meter.ScopeGPU, Product: "NVIDIA H100 80GB HBM3"}
+		superchip := meter.Domain{Kind: meter.KindCounter, Scope: meter.ScopeGPU, Product: "NVIDIA GB200"}
 		for _, tt := range []struct {
 			does string
 			d    meter.Domain
@@ -354,8 +355,8 @@ func TestTwins(t *testing.T) {
 		}{
 			{"two views of a module, one after the other", module, read(5000, 0), read(5000, 0), true},
 			{"two modules that started at other times", module, read(5000, 0), read(7_001_000, 0), false},
-			{"two GPUs whose power varies in the same way to the bit", gpu, read(5000, 7*meter.Joule), read(5000, 7*meter.Joule), true},
-			{"two simulated GPUs at one constant power", gpu, read(5000, 0), read(5000, 0), false},
+			{"two GPUs of a superchip without a module's gauge", superchip, read(5000, 7*meter.Joule), read(5000, 7*meter.Joule), true},
+			{"two simulated boards that count the same", gpu, read(5000, 0), read(5000, 0), false},
 			{"a counter that stands", module, meter.Calibration{}, meter.Calibration{}, false},
 		} {
 			got := meter.Twins([]meter.Domain{tt.d, tt.d}, []meter.Calibration{tt.a, tt.b})

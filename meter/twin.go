@@ -2,6 +2,7 @@ package meter
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,12 +12,16 @@ import (
 // other.
 const twinValues = 4
 
-// Twins finds counters of accelerators that are one register shown twice, as by the two GPUs of a
-// superchip that both show their module's: their values are bit for bit the same.
-// Modules need no more; two plain GPUs are believed to be one only where their power
-// varies, since simulated ones may count the same constant. calibrations are those
-// of domains. It returns for each domain the index of the
-// first one that shows the same counter, its own where it is the first.
+// superchip tells the products of which several GPUs may show their module's
+// counter.
+var superchip = regexp.MustCompile(`\bG[BH]\d{3}\b`)
+
+// Twins finds counters of accelerators that are one register shown twice, as by the
+// two GPUs of a GB200 that both show their module's: their values are bit for bit
+// the same. Only modules and superchips by their names are looked at: simulated
+// boards may well count the same, real ones of other kinds do not. calibrations are
+// those of domains. It returns for each domain the index of the first one that shows
+// the same counter, its own where it is the first.
 func Twins(domains []Domain, calibrations []Calibration) []int {
 	first := make([]int, len(domains))
 	for i, d := range domains {
@@ -24,7 +29,7 @@ func Twins(domains []Domain, calibrations []Calibration) []int {
 		for j := range i {
 			e := domains[j]
 			if first[j] == j && d.Kind == KindCounter && e.Kind == KindCounter && d.Scope == e.Scope && d.Host == e.Host &&
-				(d.Scope == ScopeModule || d.Scope == ScopeGPU && varies(calibrations[i].values)) && twins(calibrations[i].values, calibrations[j].values) {
+				(d.Scope == ScopeModule || d.Scope == ScopeGPU && superchip.MatchString(d.Product)) && twins(calibrations[i].values, calibrations[j].values) {
 				first[i] = j
 				break
 			}
@@ -58,23 +63,6 @@ func twins(a, b []Energy) bool {
 		}
 	}
 	return common >= twinValues && 10*common >= 9*min(ours, theirs)
-}
-
-// varies reports whether the steps of a counter differ by more than a twentieth: the
-// first and the last, which are cut, apart.
-func varies(values []Energy) bool {
-	if len(values) < twinValues+2 {
-		return false
-	}
-	low, high := Energy(0), Energy(0)
-	for i := 2; i < len(values)-1; i++ {
-		step := values[i] - values[i-1]
-		if i == 2 || step < low {
-			low = step
-		}
-		high = max(high, step)
-	}
-	return low >= 0 && 20*(high-low) > high
 }
 
 // Joined returns src with each domain's device as devices says: those of twins are

@@ -140,6 +140,9 @@ func (o *Observer) noteProcesses(i int, listed []meter.Process, err error) {
 	}
 	o.processes[i] = make([]meter.Process, 0, len(listed))
 	sum.Listed, sum.EngineTold = true, o.owns != nil
+	if o.owns == nil {
+		sum.unknown("foreign processes: which are the engine's is not known")
+	}
 	for _, p := range listed {
 		p = o.whose(p)
 		o.processes[i] = append(o.processes[i], p)

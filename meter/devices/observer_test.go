@@ -87,8 +87,8 @@ func TestFailedLookIsUnknown(t *testing.T) {
 		if doubts := got.Doubts(); len(doubts) != 0 {
 			t.Errorf("got doubts %q, want none", doubts)
 		}
-		if len(got.Unknown) != 1 || len(states) != 5 || states[1].Limit != nil || states[1].Throttled != nil {
-			t.Errorf("got unknown %q and states %+v, want the limit unknown in the second of five", got.Unknown, states)
+		if len(got.Unknown) != 2 || len(states) != 5 || states[1].Limit != nil || states[1].Throttled != nil {
+			t.Errorf("got unknown %q and states %+v, want the limit unknown in the second of five, and whose the process is", got.Unknown, states)
 		}
 		if got.EngineTold || len(got.OtherProcesses) != 1 || len(got.ForeignProcesses) != 0 {
 			t.Errorf("got %+v, want a process of whom nobody says whose it is", got)

@@ -113,7 +113,7 @@ func (f *calibrateFlags) measure(ctx context.Context, env environment, kinds []s
 	}
 	defer client.Close()
 	clock := meter.NewClock(time.Now())
-	source, err := cputime.Open(clock, server.PID(), 1) // 1 W: its µJ are CPU µs
+	source, err := cputime.Open(clock, cputime.Options{PID: server.PID(), Watts: 1}) // 1 W: its µJ are CPU µs
 	if err != nil {
 		return nil, err
 	}

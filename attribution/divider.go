@@ -157,7 +157,7 @@ func (a *Allocation) clip(curve *Curve, w Window) Window {
 			fmt.Sprintf("readings cover all of the window but %v: what was used then is in no row", missing)})
 		w = in
 	}
-	a.Counter = curve.Counter(w)
+	a.Counter = curve.Closing(w)
 	switch a.Counter.Flag {
 	case FlagInvalidReset:
 		a.Refused = "the register was reset inside the window"

@@ -28,41 +28,52 @@ examples:
   cfu attribute out/ --convention phase,shapley --calibration calibration.json
 
 conventions:
-  equal      the run's energy per request
-  token      by tokens, weighted with --weights
-  residency  each instant split equally among the requests in flight
+  step       each engine step's fixed cost shared by who takes part, its tokens by
+             whose they are, the costs fitted from the run: the one to quote
   phase      each instant split by work in prefill and decode, the weight fitted
+  residency  each instant split equally among the requests in flight
+  equal      the run's energy per request
+  token      by tokens, weighted as the run's energy has it or with --weights
   steady     joules per output token of the saturated window, as ML.ENERGY does
   shapley    by a model fitted on Shapley values that 'cfu calibrate' measured
 
 flags:
 `
 
-// defaultConventions are what a run is attributed by unless told otherwise.
-const defaultConventions = "token,phase,equal,residency"
-
 // attributionFlags are the flags of attribution, which cfu run shares.
 type attributionFlags struct {
-	conventions, weights, calibration string
+	conventions, weights, calibration, stepPrior string
 }
 
 // bind declares the flags on fs.
 func (f *attributionFlags) bind(fs *pflag.FlagSet) {
-	fs.StringVar(&f.conventions, "convention", defaultConventions, "Divide by each of these `NAMES`, with commas between.")
-	fs.StringVar(&f.weights, "weights", "1:1", "Weigh a prompt token and an output token `IN:OUT` in the token convention.")
+	fs.StringVar(&f.conventions, "convention", attribution.Defaults, "Divide by each of these `NAMES`, with commas between.")
+	fs.StringVar(&f.weights, "weights", "", "Weigh a prompt token and an output token `IN:OUT` in the token convention (default: as the run's own energy has it).")
+	fs.StringVar(&f.stepPrior, "step-prior", "", "Take the step convention's costs from `FILE` (JSON, as a summary holds them) where a run is too short to tell them.")
 	fs.StringVar(&f.calibration, "calibration", "", "Take the shapley convention's model from `FILE`.")
 }
 
 // options checks the flags and reads the calibration file.
 func (f attributionFlags) options() (derivation.Attribution, error) {
 	o := derivation.Attribution{Conventions: f.conventions, Weights: f.weights}
-	in, out, ok := strings.Cut(f.weights, ":")
-	var err1, err2 error
-	o.Params.PromptWeight, err1 = strconv.ParseFloat(in, 64)
-	o.Params.OutputWeight, err2 = strconv.ParseFloat(out, 64)
-	sum := o.Params.PromptWeight + o.Params.OutputWeight
-	if !ok || err1 != nil || err2 != nil || o.Params.PromptWeight < 0 || o.Params.OutputWeight < 0 || !(sum > 0 && sum < 1e12) {
-		return o, usagef("--weights %q: want two numbers of zero or more, not both zero, such as 1:4", f.weights)
+	if f.stepPrior != "" {
+		text, err := os.ReadFile(f.stepPrior)
+		if err != nil {
+			return o, fmt.Errorf("read step costs: %w", err)
+		}
+		if o.Params.StepPrior, err = attribution.ParsePrior(text); err != nil {
+			return o, fmt.Errorf("read step costs %s: %w", f.stepPrior, err)
+		}
+	}
+	if f.weights != "" {
+		in, out, ok := strings.Cut(f.weights, ":")
+		var err1, err2 error
+		o.Params.PromptWeight, err1 = strconv.ParseFloat(in, 64)
+		o.Params.OutputWeight, err2 = strconv.ParseFloat(out, 64)
+		sum := o.Params.PromptWeight + o.Params.OutputWeight
+		if !ok || err1 != nil || err2 != nil || o.Params.PromptWeight < 0 || o.Params.OutputWeight < 0 || !(sum > 0 && sum < 1e12) {
+			return o, usagef("--weights %q: want two numbers of zero or more, not both zero, such as 1:4", f.weights)
+		}
 	}
 	if f.calibration != "" {
 		text, err := os.ReadFile(f.calibration)
@@ -104,19 +115,14 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 	if o.Bare, err = derivation.ReadBare(dir, run); err != nil {
 		return err
 	}
-	var cells []derivation.Attributed
-	for _, cell := range run.Cells {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("interrupted before cell %s: %w", cell.ID, err)
-		}
-		e, err := o.Cell(dir, run, cell)
-		if err != nil {
-			return err
-		}
+	cells, err := o.Run(ctx, dir, run)
+	if err != nil {
+		return err
+	}
+	for _, e := range cells {
 		for _, w := range e.Warnings {
-			fmt.Fprintf(env.stderr, "cfu attribute: %s: %s\n", cell.ID, w)
+			fmt.Fprintf(env.stderr, "cfu attribute: %s: %s\n", e.Cell, w)
 		}
-		cells = append(cells, e)
 	}
 	return printEnergy(env.stdout, cells)
 }
@@ -140,6 +146,9 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 	for _, c := range cells {
 		for _, e := range c.Windows {
 			fmt.Fprintf(w, "%s %v\n", c.Cell, e)
+		}
+		for _, costs := range c.Costs {
+			fmt.Fprintf(w, "%s %s step costs: %v\n", c.Cell, costs.Domain, costs)
 		}
 		for _, check := range c.CrossChecks {
 			fmt.Fprintf(w, "%s cross-check %v\n", c.Cell, check)

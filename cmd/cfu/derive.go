@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
@@ -43,7 +44,7 @@ func (f derivationFlags) check() error {
 // derive is the second half of a run, which can be run again without the
 // engine: joules to requests, C_FU, summary and report, from the raw tables.
 // It prints the summary and returns it.
-func (f derivationFlags) derive(env environment, out string) (summary summary.Summary, err error) {
+func (f derivationFlags) derive(ctx context.Context, env environment, out string) (summary summary.Summary, err error) {
 	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		return summary, err
@@ -56,13 +57,13 @@ func (f derivationFlags) derive(env environment, out string) (summary summary.Su
 		return summary, err
 	}
 	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
-	for _, cell := range run.Cells {
-		energy, err := options.Cell(out, run, cell)
-		if err != nil {
-			return summary, err
-		}
-		for _, w := range energy.Warnings {
-			warn("cell %s: %s", cell.ID, w)
+	cells, err := options.Run(ctx, out, run)
+	if err != nil {
+		return summary, err
+	}
+	for _, c := range cells {
+		for _, w := range c.Warnings {
+			warn("cell %s: %s", c.Cell, w)
 		}
 	}
 	assessments, err := derivation.NewAmortization(f.inventory).Run(out)

@@ -67,7 +67,7 @@ func bindImport(fs *pflag.FlagSet) action {
 	fs.StringVar(&f.im.Model, "model", "", "The model was `NAME`.")
 	fs.StringVar(&f.im.Engine, "engine", "", "The engine was `NAME`.")
 	f.derivation.bind(fs)
-	return func(_ context.Context, env environment, _ []string) error {
+	return func(ctx context.Context, env environment, _ []string) error {
 		if err := f.check(); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func bindImport(fs *pflag.FlagSet) action {
 		for _, w := range got.Run.Warnings {
 			fmt.Fprintf(env.stderr, "warning: %s\n", w)
 		}
-		summary, err := f.derivation.derive(env, f.im.Out)
+		summary, err := f.derivation.derive(ctx, env, f.im.Out)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func bindMerge(fs *pflag.FlagSet) action {
 	out := fs.String("out", "", "Write the folder `DIR`, which must not hold a run yet.")
 	var derivation derivationFlags
 	derivation.bind(fs)
-	return func(_ context.Context, env environment, operands []string) error {
+	return func(ctx context.Context, env environment, operands []string) error {
 		if *out == "" || len(operands) == 0 {
 			return usagef("give --out DIR and the shards' folders")
 		}
@@ -37,7 +37,7 @@ func bindMerge(fs *pflag.FlagSet) action {
 		for _, w := range merged.Warnings {
 			fmt.Fprintf(env.stderr, "warning: %s\n", w)
 		}
-		summary, err := derivation.derive(env, *out)
+		summary, err := derivation.derive(ctx, env, *out)
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,12 @@ func (f *runFlags) run(ctx context.Context, env environment) error {
 		return runErr
 	}
 	// What was measured is derived and shown even if the run ended early. Then
-	// the verdict, which is in the table, is no reason of its own.
-	summary, err := f.derivation.derive(env, f.Out)
+	// the verdict, which is in the table, is no reason of its own. An interrupt ends
+	// the measuring; a second one ends the process.
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	summary, err := f.derivation.derive(ctx, env, f.Out)
 	if err = failure.Join(runErr, err); err != nil {
 		return err
 	}

@@ -210,6 +210,8 @@ func (f *runFlags) bindMeters(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Meter idle baselines of `D` before and after each cell, and of the bare one before the first engine is launched (0: none).")
 	fs.DurationVar(&f.Poll, "poll", 0, "Read every `D` (default: from the measured update period).")
 	fs.Float64Var(&f.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in the cputime model.")
+	fs.Float64Var(&f.CPUIdleWatts, "cpu-idle-watts", 0, "Add `W` watts of the idle host over time in that model.")
+	fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that its processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
 	fs.IntVar(&f.ExpectDevices, "expect-devices", 0, "Fail unless `N` GPUs are metered (0: not checked).")
 	fs.StringVar(&f.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
 	fs.StringVar(&f.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the driver's own).")

@@ -24,8 +24,11 @@ type CellEnergy struct {
 	Energy    meter.Energy `json:"energy_uj"`
 	Lo        meter.Energy `json:"lo_uj"`
 	// Hi is meter.Unbounded where nothing bounds it.
-	Hi      meter.Energy   `json:"hi_uj"`
-	Domains []DomainEnergy `json:"domains"`
+	Hi meter.Energy `json:"hi_uj"`
+	// Uncertainty of the sum: what differs from window to window adds in
+	// quadrature, gains and offsets as they are.
+	Uncertainty attribution.Uncertainty `json:"uncertainty"`
+	Domains     []DomainEnergy          `json:"domains"`
 }
 
 // DomainEnergy is the energy of one domain over the cell's window.
@@ -37,11 +40,14 @@ type DomainEnergy struct {
 	Energy  meter.Energy `json:"energy_uj"`
 	Lo      meter.Energy `json:"lo_uj"`
 	Hi      meter.Energy `json:"hi_uj"`
-	// Boundary, Sampling and Scale are standard uncertainties: of the window's
-	// ends, of a sensor that looks only part of the time, and of its gain.
-	Boundary meter.Energy `json:"boundary_uj"`
-	Sampling meter.Energy `json:"sampling_uj"`
-	Scale    meter.Energy `json:"scale_uj"`
+	// Uncertainty is what the bracket cannot hold as well.
+	Uncertainty attribution.Uncertainty `json:"uncertainty"`
+	// Method says how the window's ends were found, Reason why they are not
+	// anchored in the idle time beside them.
+	Method attribution.Method `json:"method"`
+	Reason string             `json:"reason,omitempty"`
+	// Counter is the register's own difference over the window.
+	Counter meter.Energy `json:"counter_uj"`
 	// Loaded and Bare are idle powers, with the server up and before there was
 	// one.
 	Loaded    meter.Power `json:"idle_uw"`
@@ -55,7 +61,7 @@ const metaCell = "cell_energy"
 
 // domainEnergy is the energy of one domain over the window that its rows were
 // made for, to which they sum.
-func domainEnergy(d runfolder.DomainInfo, c *attribution.Curve, idle attribution.Idle, rows domainRows) DomainEnergy {
+func domainEnergy(d runfolder.DomainInfo, e attribution.Estimate, idle attribution.Idle, rows domainRows) DomainEnergy {
 	out := DomainEnergy{
 		Domain: d.Domain, Summed: d.Summed(), Missing: rows.missing,
 		Loaded: idle.Loaded, HasLoaded: idle.Known, Bare: idle.Bare, HasBare: idle.HasBare,
@@ -63,17 +69,14 @@ func domainEnergy(d runfolder.DomainInfo, c *attribution.Curve, idle attribution
 	if out.Missing != "" {
 		return out
 	}
-	bracket := c.Energy(rows.window)
-	out.Energy = rows.energy
-	out.Lo, out.Hi = min(rows.energy, bracket.Lo), max(rows.energy, bracket.Hi)
-	out.Boundary, out.Sampling, out.Scale = bracket.Boundary, bracket.Sampling, bracket.Scale
+	out.Energy, out.Lo, out.Hi = rows.energy, min(rows.energy, e.Lo), max(rows.energy, e.Hi)
+	out.Uncertainty, out.Method, out.Reason, out.Counter = e.Uncertainty, e.Method, e.Reason, e.Counter.Energy
 	return out
 }
 
 // domainRows is what the rows of one domain sum to, the same by every
-// convention, and over which window.
+// convention.
 type domainRows struct {
-	window  meter.Window
 	energy  meter.Energy
 	missing string // why there are none, "" where there are
 }
@@ -85,6 +88,7 @@ func sumOf(domains []runfolder.DomainInfo, energies []DomainEnergy) CellEnergy {
 	for _, e := range energies {
 		if e.Summed {
 			sum = sum.plus(Estimate{Known: e.Missing == "", Energy: e.Energy, Lo: e.Lo, Hi: e.Hi})
+			out.Uncertainty = out.Uncertainty.Plus(e.Uncertainty)
 			metered = true
 		}
 	}

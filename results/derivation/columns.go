@@ -4,12 +4,14 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/results/runfolder"
+	"time"
 )
 
 // ReadColumns reads what attribution needs of requests.arrow, in the order of
 // the requests' numbers, with the table's schema metadata. It keeps no token
-// times, so a long table costs 60 bytes a request. A request without a count
-// from the server has the tokens that arrived.
+// times, so a long table costs 60 bytes a request: they are streamed from the
+// table when they are needed. A request without a count from the server has the
+// tokens that arrived.
 func ReadColumns(path string) (attribution.Columns, map[string]string, error) {
 	var out attribution.Columns
 	table := runfolder.Requests()
@@ -24,6 +26,17 @@ func ReadColumns(path string) (attribution.Columns, map[string]string, error) {
 		out.Append(AttributionRequest(r.Record))
 	}
 	out.SortByID()
+	out.Tokens = func(yield func(id int64, at []time.Duration, count []int32) bool) error {
+		for r, err := range table.Scan(path) {
+			if err != nil {
+				return err
+			}
+			if !yield(int64(r.Record.Request), r.TokenAt, r.TokenCount) {
+				return nil
+			}
+		}
+		return nil
+	}
 	return out, meta, nil
 }
 
@@ -32,6 +45,12 @@ func AttributionRequest(r loadgen.Record) attribution.Request {
 	return attribution.Request{
 		ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
 		PromptTokens: r.PromptTokens, OutputTokens: max(0, r.Tokens()), CachedTokens: r.CachedTokens,
-		ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(),
+		ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(), Refused: refused(r),
 	}
+}
+
+// refused reports whether the server computed nothing for a request: it answered
+// with an error status instead of a stream, or there was no answer to compute.
+func refused(r loadgen.Record) bool {
+	return !r.OK() && (r.Status >= 400 || r.Sent == loadgen.Never)
 }

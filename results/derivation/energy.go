@@ -9,6 +9,7 @@
 package derivation
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,8 +44,51 @@ type Attributed struct {
 	Windows   []DomainWindow // one a domain
 	// CrossChecks hold what covers other domains against their sum.
 	CrossChecks []CrossCheck
+	// Costs are what an engine step, a prompt token and an output token cost in
+	// each summed domain, as far as the step convention could tell.
+	Costs []*attribution.StepCosts
 	// Warnings are doubts in one line each.
 	Warnings []string
+}
+
+// Run attributes every cell of the run folder dir. Cells whose own steps are too
+// few to tell what they cost are divided once more, with the costs of the others.
+func (o Attribution) Run(ctx context.Context, dir string, run runfolder.Run) ([]Attributed, error) {
+	out := make([]Attributed, len(run.Cells))
+	var costs []*attribution.StepCosts
+	var again []int
+	for i, cell := range run.Cells {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("interrupted before cell %s: %w", cell.ID, err)
+		}
+		var err error
+		if out[i], err = o.Cell(dir, run, cell); err != nil {
+			return nil, err
+		}
+		own := false
+		for _, c := range out[i].Costs {
+			if c.Source == attribution.SourceFit && c.Doubt == "" {
+				costs, own = append(costs, c), true
+			}
+		}
+		if !own && out[i].Energy.HasEnergy {
+			again = append(again, i)
+		}
+	}
+	if len(costs) == 0 {
+		return out, nil
+	}
+	o.Params.StepCells = costs
+	for _, i := range again {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("interrupted before cell %s: %w", run.Cells[i].ID, err)
+		}
+		var err error
+		if out[i], err = o.Cell(dir, run, run.Cells[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // Cell reads the raw tables of one cell of the run folder dir and writes its
@@ -59,7 +103,7 @@ func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (A
 	if err != nil {
 		return out, err
 	}
-	meters, err := ReadMeters(dir, cell, o.Bare)
+	meters, err := ReadMeters(dir, cell, o.Bare, tokenTime(reqs))
 	if err != nil {
 		return out, err
 	}
@@ -90,9 +134,9 @@ func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (A
 	meta[runfolder.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
 	meta["token_weights"] = o.Weights
 	for i, d := range meters.Domains {
-		curve, idle := meters.Curves[i], meters.Idle[i]
-		describeDomain(meta, curve, cell.Window)
-		used := curve.Energy(cell.Window)
+		estimate, idle := meters.Estimates[i], meters.Idle[i]
+		describeDomain(meta, estimate)
+		used := estimate.Interval()
 		out.Windows = append(out.Windows, DomainWindow{d.Name, used, idle.Figures(used.Energy, cell.Window), meters.NotBare})
 	}
 	out.CrossChecks = crossChecks(meters.Domains, out.Windows)
@@ -127,15 +171,19 @@ func (e *Attributed) survey(meta map[string]string, divider *attribution.Divider
 			}
 			switch {
 			case a.Refused == "":
-				rows = domainRows{window: a.Window, energy: a.Counter.Energy}
+				rows = domainRows{energy: a.Counter.Energy}
 			case k == 0:
 				rows.missing = a.Refused
 			}
 			describeAllocation(meta, a)
 			spreader.Add(a)
 			e.add(a)
+			if a.Costs != nil && d.Summed() {
+				costs := *a.Costs // the allocation's are its own until the next
+				e.Costs = append(e.Costs, &costs)
+			}
 		}
-		energies = append(energies, domainEnergy(d, curve, idle, rows))
+		energies = append(energies, domainEnergy(d, meters.Estimates[i], idle, rows))
 		if s := spreader.Domain(); len(s.Conventions) > 1 {
 			e.Spread = append(e.Spread, s)
 		}
@@ -166,7 +214,7 @@ func write(dir string, cell runfolder.Cell, meta map[string]string, divider *att
 				for _, s := range shares {
 					row.Request, row.Convention, row.Domain, row.Summed = s.Request, s.Convention, s.Domain, d.Summed()
 					row.Energy, row.Lo, row.Hi = s.Energy, s.Lo, s.Hi
-					row.Prefill, row.Decode, row.Idle = s.Prefill, s.Decode, s.Idle
+					row.Prefill, row.Decode, row.Idle, row.Fit = s.Prefill, s.Decode, s.Idle, s.Fit
 					row.Method, row.Flags = string(s.Method), s.Flags
 					if err := w.Write(&row); err != nil {
 						return errors.Join(err, w.Abort())
@@ -260,6 +308,22 @@ func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.
 	}
 }
 
+// tokenTime is the median time per output token, 0 where no request tells one: the
+// period of the engine's steps.
+func tokenTime(c attribution.Columns) time.Duration {
+	var times []time.Duration
+	for i := range c.Len() {
+		if c.Output != nil && c.Output[i] > 1 && c.First[i] >= 0 && c.Done[i] > c.First[i] {
+			times = append(times, (c.Done[i]-c.First[i])/time.Duration(c.Output[i]-1))
+		}
+	}
+	if len(times) == 0 {
+		return 0
+	}
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
 // serverOf is what the run knows of the cell's server: its batch limit, as it
 // said itself or as it was told, and the totals of its own metrics.
 func serverOf(dir string, run runfolder.Run, cell runfolder.Cell) (*attribution.Server, error) {
@@ -285,18 +349,18 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // describeDomain puts into the table's metadata where one domain stands in the
 // raw readings.
-func describeDomain(meta map[string]string, c *attribution.Curve, w meter.Window) {
-	name := c.Domain().Name
-	difference := c.Counter(w)
-	if difference.Flag == "" {
-		meta[runfolder.MetaCounter+name] = strconv.FormatInt(int64(difference.Energy), 10)
-		meta["counter_from_ns."+name] = strconv.FormatInt(int64(difference.From.At), 10)
-		meta["counter_to_ns."+name] = strconv.FormatInt(int64(difference.To.At), 10)
+func describeDomain(meta map[string]string, e attribution.Estimate) {
+	name := e.Domain.Name
+	if e.Counter.Flag == "" {
+		meta[runfolder.MetaCounter+name] = strconv.FormatInt(int64(e.Counter.Energy), 10)
+		meta["counter_from_ns."+name] = strconv.FormatInt(int64(e.Counter.From.At), 10)
+		meta["counter_to_ns."+name] = strconv.FormatInt(int64(e.Counter.To.At), 10)
 	}
-	e := c.Energy(w)
+	interval := e.Interval()
 	bounds, _ := json.Marshal(map[string]any{
 		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": orNull(e.Hi),
-		"boundary_uj": orNull(e.Boundary), "sampling_uj": e.Sampling, "scale_uj": e.Scale, "flags": e.Flags,
+		"boundary_uj": orNull(interval.Boundary), "sampling_uj": interval.Sampling, "scale_uj": interval.Scale, "flags": e.Flags,
+		"uncertainty": e.Uncertainty, "u95_uj": orNull(e.Uncertainty.U95()), "method": e.Method, "reason": e.Reason,
 	}) // numbers and strings always marshal, and maps in the order of their keys
 	meta["window."+name] = string(bounds)
 }

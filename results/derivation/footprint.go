@@ -227,7 +227,7 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 	for i, d := range domains {
 		scopes[i] = d.Scope
 	}
-	gpus := meter.Devices(domains)
+	gpus := len(meter.Devices(domains))
 	u.Metered = lca.BoundaryOf(scopes...)
 	u.Devices = max(gpus, 1)
 	if m.Devices > 0 {

@@ -12,9 +12,11 @@ import (
 // SensorHealth is what the readings of one domain show over a cell's window.
 // Ratios are NaN where they are not known.
 type SensorHealth struct {
-	Domain   string
-	Kind     meter.Kind
-	Coarse   bool
+	Domain string
+	Kind   meter.Kind
+	Coarse bool
+	// PartTime: the gauge beside the counter looks part of the time only.
+	PartTime bool
 	Readings int
 	Gaps     int
 	GapShare float64 // of the window that lies in gaps
@@ -30,9 +32,9 @@ type SensorHealth struct {
 }
 
 // health looks at the readings of one domain over the cell's window.
-func health(d runfolder.DomainInfo, readings []meter.Reading, curve *attribution.Curve, idle attribution.Idle, cell runfolder.Cell) SensorHealth {
-	w := cell.Window
-	h := SensorHealth{Domain: d.Name, Kind: d.Kind, Coarse: d.Coarse, CounterToPower: math.NaN(), IdleDrift: math.NaN(), Bracket: math.NaN()}
+func health(d runfolder.DomainInfo, readings []meter.Reading, estimate attribution.Estimate, cell runfolder.Cell) SensorHealth {
+	w, curve, idle := cell.Window, estimate.Curve, estimate.Idle
+	h := SensorHealth{Domain: d.Name, Kind: d.Kind, Coarse: d.Coarse, PartTime: d.PartTime, CounterToPower: math.NaN(), IdleDrift: math.NaN(), Bracket: math.NaN()}
 	if idle.Known && cell.IdleBefore.Length() > 0 && cell.IdleAfter.Length() > 0 {
 		h.IdleDrift = idle.Drift
 	}
@@ -65,7 +67,7 @@ func health(d runfolder.DomainInfo, readings []meter.Reading, curve *attribution
 	}
 	span := curve.Span()
 	h.Covered = span.Start <= w.Start && span.End >= w.End
-	difference, bracket := curve.Counter(w), curve.Energy(w)
+	difference, bracket := estimate.Counter, estimate.Interval()
 	h.Advanced = difference.Flag == "" && difference.Energy > 0
 	if bracket.HasEnergy && bracket.Energy > 0 && bracket.Hi != meter.Unbounded {
 		h.Bracket = float64(bracket.Hi-bracket.Lo) / float64(bracket.Energy)

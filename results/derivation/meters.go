@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"cfubench/attribution"
 	"cfubench/meter"
@@ -15,11 +16,13 @@ import (
 // cumulative energy for each domain, and its idle power. Every energy of a cell
 // over some window is one of these curves'.
 type Meters struct {
-	// Domains, and Curves and Idle in their order. Those that count in a cell's
-	// energy say so (DomainInfo.Summed).
-	Domains []runfolder.DomainInfo
-	Curves  []*attribution.Curve
-	Idle    []attribution.Idle
+	// Domains, and in their order what each used over the cell's window, and the
+	// curve and idle power by which every window in it is measured. Domains that
+	// count in a cell's energy say so (DomainInfo.Summed).
+	Domains   []runfolder.DomainInfo
+	Estimates []attribution.Estimate
+	Curves    []*attribution.Curve
+	Idle      []attribution.Idle
 	// Sensors say how well each summed domain was read.
 	Sensors []SensorHealth
 	// NotBare says why bare idle was not measured, "" where it was.
@@ -28,9 +31,10 @@ type Meters struct {
 	Warnings []string
 }
 
-// ReadMeters reads the readings of a cell of the run folder dir. A cell without
-// any has no domains.
-func ReadMeters(dir string, cell runfolder.Cell, bare Bare) (*Meters, error) {
+// ReadMeters reads the readings of a cell of the run folder dir. step is the time
+// between two steps of the engine's work, by which a sensor that looks part of the
+// time may be fooled, 0 if it is not known. A cell without readings has no domains.
+func ReadMeters(dir string, cell runfolder.Cell, bare Bare, step time.Duration) (*Meters, error) {
 	m := &Meters{NotBare: bare.NotMeasured}
 	readings, err := runfolder.ReadReadings(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,17 +46,19 @@ func ReadMeters(dir string, cell runfolder.Cell, bare Bare) (*Meters, error) {
 	m.Domains = readings.Domains
 	for i, d := range m.Domains {
 		curve, warnings := attribution.NewCurve(d.Domain, readings.ByDomain[i])
-		idle, more := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
+		estimate := curve.Estimate(cell.Window, attribution.Surroundings{IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step})
+		idle, more := estimate.Idle, estimate.Warnings
 		more = append(more, bare.measure(d.Domain, &idle)...)
 		if d.Summed() { // the idle power of the others is in no sum
 			warnings = append(warnings, more...)
-			m.Sensors = append(m.Sensors, health(d, readings.ByDomain[i], curve, idle, cell))
+			m.Sensors = append(m.Sensors, health(d, readings.ByDomain[i], estimate, cell))
 		}
 		for _, w := range warnings {
 			m.Warnings = append(m.Warnings, w.String())
 		}
 		readings.ByDomain[i] = nil // the curve is small beside the readings
-		m.Curves = append(m.Curves, curve)
+		m.Estimates = append(m.Estimates, estimate)
+		m.Curves = append(m.Curves, estimate.Curve)
 		m.Idle = append(m.Idle, idle)
 	}
 	return m, nil

@@ -61,6 +61,8 @@ type Config struct {
 
 	Meter         []string      `json:"meter"`
 	CPUWatts      float64       `json:"cpu_watts"`
+	CPUIdleWatts  float64       `json:"cpu_idle_watts"`
+	GPUs          string        `json:"gpus"`
 	ExpectDevices int           `json:"expect_devices"`
 	Idle          time.Duration `json:"idle_ns"`
 	Sysfs         string        `json:"sysfs"`

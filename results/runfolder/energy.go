@@ -28,6 +28,9 @@ type Energy struct {
 	// Prefill and Decode split Energy where the convention can; Idle is the
 	// part of Energy that loaded idle power would have used anyway.
 	Prefill, Decode, Idle meter.Energy
+	// Fit is the half width of the 95 % interval that the convention's own fit
+	// leaves open, beside the meter's bracket; zero where nothing was fitted.
+	Fit    meter.Energy
 	Method                string // "counter", "power", "model"
 	Flags                 []string
 }
@@ -48,6 +51,7 @@ func Energies() Table[Energy] {
 			joules("prefill_j", false, func(r *R) *meter.Energy { return &r.Prefill }),
 			joules("decode_j", false, func(r *R) *meter.Energy { return &r.Decode }),
 			joules("idle_j", false, func(r *R) *meter.Energy { return &r.Idle }),
+			joules("fit_j", false, func(r *R) *meter.Energy { return &r.Fit }),
 			text("method", false, func(r *R) *string { return &r.Method }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
 		}), nil, nil}

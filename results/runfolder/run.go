@@ -119,9 +119,10 @@ func (d DomainInfo) Summed() bool { return d.NotSummed == "" }
 
 // Describe gives domains as a run keeps them: those that others contain, or that
 // stand beside what is summed, with the reason why they are in no sum.
-func Describe(domains []meter.Domain) []DomainInfo {
+// Those that are excluded were left out by somebody with a reason of his own.
+func Describe(domains []meter.Domain, excluded ...meter.Excluded) []DomainInfo {
 	out := make([]DomainInfo, len(domains))
-	_, contained := meter.Antichain(domains)
+	_, contained := meter.Antichain(domains, excluded...)
 	for i, d := range domains {
 		out[i].Domain = d
 		for _, r := range contained {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"cfubench/attribution"
 	"cfubench/attribution/lca"
 	"cfubench/internal/stats"
 	"cfubench/loadgen"
@@ -26,7 +27,7 @@ func summarizeCell(dir string, run runfolder.Run, cell runfolder.Cell, bare deri
 	if err != nil {
 		return c, err
 	}
-	meters, err := derivation.ReadMeters(dir, cell, bare)
+	meters, err := derivation.ReadMeters(dir, cell, bare, t.tokenTime())
 	if err != nil {
 		return c, err
 	}
@@ -54,6 +55,7 @@ func summarizeCell(dir string, run runfolder.Run, cell runfolder.Cell, bare deri
 
 	c.Whole = t.measure(cell.Window, steps, slo)
 	c.Whole.Energy = energyMeasures(energy.Kind, c.Whole, estimateOf(energy.Estimate()), idle)
+	c.Whole.Energy.uncertain(energy, c.Whole.Completed)
 	window := cell.Window
 	if refused == "" {
 		m := t.measure(steady, steps, slo)
@@ -107,7 +109,7 @@ func energyMeasures(kind string, m Measures, e estimate, idle idleWatts) *Energy
 		MeanWatts:      per(float64(e.value), m.Seconds),
 		PerRequest:     per(float64(e.value), float64(m.Completed)),
 		PerOutputToken: per(float64(e.value), m.OutputTokens), PerToken: per(float64(e.value), m.PromptTokens+m.OutputTokens),
-		TokensPerJoule: per(m.OutputTokens, float64(e.value)), PerSLORequest: Unknown(),
+		TokensPerJoule: per(m.OutputTokens, float64(e.value)), PerSLORequest: Unknown(), PerRequestU95: Unknown(), PerRequestCommonU95: Unknown(),
 		WindowUncertainty: per(float64(e.hi-e.lo), float64(e.value)),
 		PerRequestMean:    intervalOf(stats.Interval{Center: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}),
 	}
@@ -118,6 +120,23 @@ func energyMeasures(kind string, m Measures, e estimate, idle idleWatts) *Energy
 	out.AboveLoadedIdle = per(float64(e.value)-float64(idle.loaded)*m.Seconds, float64(m.Completed))
 	out.AboveBareIdle = per(float64(e.value)-float64(idle.bare)*m.Seconds, float64(m.Completed))
 	return out
+}
+
+// uncertain puts what is known of the energy's error into the measures of the
+// cell's window.
+func (e *EnergyMeasures) uncertain(cell derivation.CellEnergy, completed int) {
+	if e == nil || !cell.HasEnergy {
+		return
+	}
+	of := func(u meter.Energy) Figure {
+		if u == meter.Unbounded {
+			return Unknown()
+		}
+		return per(u.Joules(), float64(completed))
+	}
+	u := cell.Uncertainty
+	e.PerRequestU95, e.PerRequestCommonU95 = of(u.U95()), of(2*u.Common())
+	e.Uncertainty = &u
 }
 
 // intervals puts the intervals from batch means into the measures of the window
@@ -232,12 +251,12 @@ func spreadOf(all []*shares, t *requestTable) *SpreadSummary {
 	}
 	var ratios []float64
 	for i, ok := range t.ok {
-		lo, hi, sum := math.Inf(1), math.Inf(-1), 0.0
+		lo, hi := math.Inf(1), math.Inf(-1)
 		for _, s := range all {
-			lo, hi, sum = min(lo, s.energy[i]), max(hi, s.energy[i]), sum+s.energy[i]
+			lo, hi = min(lo, s.energy[i]), max(hi, s.energy[i])
 		}
-		if ok && sum > 0 && !math.IsNaN(sum) {
-			ratios = append(ratios, (hi-lo)/(sum/float64(len(all))))
+		if ok && lo+hi > 0 && !math.IsNaN(lo+hi) {
+			ratios = append(ratios, attribution.RelativeSpread(lo, hi))
 		}
 	}
 	slices.Sort(ratios)

@@ -116,6 +116,16 @@ func (t *requestTable) in(w meter.Window, do func(i int)) {
 	}
 }
 
+// tokenTime is the median time between tokens, 0 where there is none.
+func (t *requestTable) tokenTime() time.Duration {
+	if len(t.gaps) == 0 {
+		return 0
+	}
+	gaps := slices.Clone(t.gaps)
+	slices.Sort(gaps)
+	return time.Duration(gaps[len(gaps)/2])
+}
+
 // latencies are the distributions of one window.
 type latencies struct {
 	ttft, ttftIntended, tpot, itl, e2e, e2eIntended Distribution

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"cfubench/attribution"
 	"cfubench/internal/atomicfile"
 	"cfubench/loadgen"
 	"cfubench/meter"
@@ -123,6 +124,12 @@ type EnergyMeasures struct {
 	AboveLoadedIdle   Figure `json:"above_loaded_idle_per_request_j"`
 	AboveBareIdle     Figure `json:"above_bare_idle_per_request_j"`
 	WindowUncertainty Figure `json:"bracket_ratio"` // (hi−lo)/energy
+	// PerRequestU95 is the half width of PerRequest's 95 % interval by all that is
+	// known of the meters' error, PerRequestCommonU95 of the part that all cells of
+	// a run share: the sensors' gain and offset. Only of a cell's whole window.
+	PerRequestU95       Figure                   `json:"per_request_u95_j"`
+	PerRequestCommonU95 Figure                   `json:"per_request_common_u95_j"`
+	Uncertainty         *attribution.Uncertainty `json:"uncertainty,omitempty"`
 }
 
 // ConventionSummary is how one convention divides a cell's energy.
@@ -138,7 +145,7 @@ type ConventionSummary struct {
 }
 
 // SpreadSummary is how far conventions disagree on single requests: the largest
-// less the smallest share of a request over their mean.
+// less the smallest share of a request over their middle.
 type SpreadSummary struct {
 	Conventions []string `json:"conventions"`
 	Median      Figure   `json:"median_ratio"`

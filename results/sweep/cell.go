@@ -109,7 +109,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 	m.metered = session.New(session.Options{
 		Meters: s.server.meters, Clock: s.clock, Poll: s.config.Poll, Own: host.Own(s.server.pid, s.server.url),
 	})
-	domains := runfolder.Describe(m.metered.Domains())
+	domains := runfolder.Describe(m.metered.Domains(), s.server.chosen.Excluded...)
 	meta := map[string]string{
 		"cell": cell.ID, "batch": strconv.Itoa(cell.Batch), "repeat": strconv.Itoa(cell.Repeat), "model": s.server.identity.Model,
 		"engine": s.server.identity.Kind, "config_hash": s.record.ConfigHash, "trace_hash": s.record.TraceHash,
@@ -238,6 +238,10 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 	cell.Reasons = append(cell.Reasons, stats.Reasons...)
 	for _, f := range stats.Failures {
 		s.warn("cell %s: %d of %d requests failed: %s", cell.ID, f.Requests, stats.Requests, f.Error)
+	}
+	// What the engine uses under load may be more than what it did when warm.
+	if used, err := s.usedGPUs(ctx); err == nil && used.Line != s.server.chosen.Line {
+		s.warn("cell %s: under load it is %s, and this cell's sum is of the others: name them with --gpus", cell.ID, used.Line)
 	}
 	// Whoever meters does so until the last shard's last request is done.
 	if _, err := s.meet(ctx, cell.ID, meetEnd); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"cfubench/loadgen"
 	"cfubench/loadgen/endpoint"
+	"cfubench/meter"
 	"cfubench/meter/host"
 )
 
@@ -126,6 +127,12 @@ func (c *Config) checkNumbers() error {
 		if !(v.x > 0) || math.IsInf(v.x, 0) {
 			return usagef("--%s %v: want a number above 0", v.flag, v.x)
 		}
+	}
+	if !(c.CPUIdleWatts >= 0) || math.IsInf(c.CPUIdleWatts, 0) {
+		return usagef("--cpu-idle-watts %v: want a number of 0 or more", c.CPUIdleWatts)
+	}
+	if _, err := meter.ParseChoice(c.GPUs); err != nil {
+		return usagef("--gpus: %w", err)
 	}
 	if !(c.SLOShare > 0 && c.SLOShare < 1) {
 		return usagef("--slo-share %v: want a share between 0 and 1, as in 0.99", c.SLOShare)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cfubench/loadgen/engine"
+	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/results/runfolder"
 )
@@ -22,6 +23,7 @@ type target struct {
 	identity engine.Identity
 	profile  engine.Profile
 	meters   host.Set
+	chosen   meter.Chosen    // the GPUs of the meters that are summed
 	pid      int             // the engine's process, 0 if unknown
 	exited   <-chan struct{} // nil for --endpoint
 	exitErr  func() error
@@ -84,6 +86,9 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	s.server = t
 	if err := s.warmUp(ctx); err != nil {
 		return fmt.Errorf("warm up: %w", err)
+	}
+	if err := s.chooseGPUs(ctx); err != nil {
+		return err
 	}
 	s.loaded = s.clock()
 	if s.config.FindRate {

@@ -30,7 +30,7 @@ func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, 
 	}
 	set, err := host.Open(ctx, host.Options{
 		Specs: s.config.Meter, Sysfs: s.config.Sysfs, NVMLLibrary: s.config.NVMLLibrary,
-		CPUWatts: s.config.CPUWatts, PID: pid, EndpointURL: url, Clock: s.clock, Getenv: s.config.Getenv,
+		CPUWatts: s.config.CPUWatts, CPUIdleWatts: s.config.CPUIdleWatts, PID: pid, EndpointURL: url, Clock: s.clock, Getenv: s.config.Getenv,
 	})
 	if err != nil {
 		return set, err
@@ -53,6 +53,12 @@ func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, 
 		return set, errors.Join(err, set.Close())
 	}
 	set = calibrated
+	// A GPU that is not there is an error now and not after the warm-up.
+	if choice, err := meter.ParseChoice(s.config.GPUs); err == nil {
+		if _, err := choice.Of(meter.Domains(set.Sources), nil); err != nil {
+			return set, errors.Join(err, set.Close())
+		}
+	}
 	if err := s.describeMeters(set, found); err != nil {
 		return set, errors.Join(err, set.Close())
 	}
@@ -66,7 +72,7 @@ func (s *sweep) checkDevices(set host.Set) error {
 	if want == 0 {
 		return nil
 	}
-	if gpus := meter.Devices(meter.Domains(set.Sources)); gpus != want {
+	if gpus := len(meter.Devices(meter.Domains(set.Sources))); gpus != want {
 		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", want, gpus)
 	}
 	return nil
@@ -102,6 +108,39 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 		return errors.New("nothing can be metered on this host: cfu meters says what each meter needs")
 	}
 	return nil
+}
+
+// chooseGPUs settles which GPUs are summed, by the processes that use them once the
+// server is warm, and says so where it has not said the same before.
+func (s *sweep) chooseGPUs(ctx context.Context) error {
+	chosen, err := s.usedGPUs(ctx)
+	if err != nil || chosen.Line == "" {
+		return err
+	}
+	if chosen.Line != s.server.chosen.Line {
+		s.say("%s", chosen.Line)
+		for _, w := range chosen.Warnings {
+			s.warn("%s", w)
+		}
+	}
+	s.server.chosen = chosen
+	for i, d := range runfolder.Describe(meter.Domains(s.server.meters.Sources), chosen.Excluded...) {
+		s.record.Domains[i].NotSummed = d.NotSummed
+	}
+	return nil
+}
+
+// usedGPUs are the GPUs that --gpus asks for, as the processes on them are now.
+func (s *sweep) usedGPUs(ctx context.Context) (meter.Chosen, error) {
+	choice, err := meter.ParseChoice(s.config.GPUs)
+	if err != nil {
+		return meter.Chosen{}, err
+	}
+	server, err := host.FindEngine(s.server.pid, s.server.url)
+	if forwarder := (*host.ForwarderError)(nil); errors.As(err, &forwarder) {
+		s.warn("%v", err)
+	}
+	return s.server.meters.Choose(ctx, choice, server)
 }
 
 // sayMeters says what is read, what of it is summed, and what is not read.

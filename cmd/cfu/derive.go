@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
@@ -35,7 +36,7 @@ func (f derivationFlags) check() error {
 	if _, err := f.options(); err != nil {
 		return err
 	}
-	_, err := lca.Load(f.inventory)
+	_, err := lca.Load(f.inventory, derivation.Files{})
 	return err
 }
 
@@ -64,7 +65,7 @@ func (f derivationFlags) derive(env environment, out string) (summary results.Su
 			warn("cell %s: %s", cell.ID, w)
 		}
 	}
-	assessments, err := derivation.NewAmortization(f.inventory).Run(out)
+	assessments, err := derivation.NewAmortization(f.inventory).Run(context.Background(), out)
 	if err != nil {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)

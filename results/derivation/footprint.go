@@ -2,6 +2,7 @@ package derivation
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,7 +25,7 @@ import (
 type Amortization struct {
 	Inventory string // a preset or a file
 	Options   lca.Options
-	SLO       lca.SLO // of functional unit slo_request
+	SLO       loadgen.SLO // of functional unit slo_request
 	// Convention is whose rows are summed, "" for the narrowest bracket.
 	Convention string
 	// RequestsOnly leaves out the window's idle and unattributed energy.
@@ -43,8 +44,8 @@ func NewAmortization(inventory string) Amortization {
 // writes footprint.arrow, and returns the assessments. A cell without a
 // completed request or without a readable meter is left out with a warning on
 // the first assessment; a run with none is an error.
-func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
-	inv, err := lca.Load(m.Inventory)
+func (m Amortization) Run(ctx context.Context, dir string) ([]lca.Assessment, error) {
+	inv, err := lca.Load(m.Inventory, Files{})
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,11 @@ func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
 		if err != nil {
 			return nil, err
 		}
-		a, err := lca.Assess(inv, u, m.Options)
+		a, err := lca.AssessContext(ctx, inv, u, m.Options)
+		if errors.Is(err, lca.ErrNothingDelivered) {
+			leftOut = append(leftOut, err.Error())
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -84,8 +89,8 @@ var errNotAssessable = errors.New("left out of the footprint")
 // usage sums up one cell from its tables, in one pass over each.
 func (m Amortization) usage(dir string, run results.Run, cell results.Cell) (lca.Usage, error) {
 	folder := results.CellDir(dir, cell.ID)
-	u := lca.Usage{Cell: cell.ID, SLO: m.SLO, Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
-	err := count(&u, results.ScanRequests(filepath.Join(folder, results.RequestsFile)), together(run, cell))
+	u := lca.Usage{Cell: cell.ID, SLO: m.SLO.String(), Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
+	err := count(&u, results.ScanRequests(filepath.Join(folder, results.RequestsFile)), together(run, cell), m.SLO)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
 	}
@@ -135,7 +140,7 @@ func together(run results.Run, cell results.Cell) int {
 }
 
 // count counts what the cell delivered.
-func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int) error {
+func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int, slo loadgen.SLO) error {
 	conversations := map[string]bool{}
 	for r, err := range records {
 		if err != nil {
@@ -153,7 +158,7 @@ func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int) er
 		if r.PromptTokens > 0 {
 			u.TotalTokens += int64(r.PromptTokens)
 		}
-		if u.SLO != (lca.SLO{}) && meets(r, u.SLO) {
+		if slo != (loadgen.SLO{}) && slo.Met(r) {
 			u.SLORequests++
 		}
 	}
@@ -162,19 +167,6 @@ func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int) er
 		u.Batches = (u.Requests + int64(batch) - 1) / int64(batch)
 	}
 	return nil
-}
-
-// meets reports whether the request kept the limits, counted from the time at
-// which it was due, so that a late client does not flatter the server. What
-// cannot be told is not met.
-func meets(r loadgen.Record, slo lca.SLO) bool {
-	if r.FirstToken < 0 || slo.TTFT > 0 && r.FirstToken-r.Due > slo.TTFT {
-		return false
-	}
-	if slo.TPOT == 0 || r.OutputTokens == 1 {
-		return true
-	}
-	return r.OutputTokens > 1 && (r.LastToken-r.FirstToken)/time.Duration(r.OutputTokens-1) <= slo.TPOT
 }
 
 // energy sums the cell's energy over its domains, which are an antichain. Every
@@ -260,7 +252,11 @@ func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string
 		}
 	}
 	u.Metered = lca.BoundaryOf(scopes...)
-	u.Devices = max(gpus, 1)
+	u.Devices, u.Counts = max(gpus, 1), lca.Accelerators
+	if gpus == 0 {
+		// The one host, all of whose energy is that of processors.
+		u.Counts, u.Cores, u.ProcessorEnergy = lca.Hosts, run.Host.Cores, u.Energy
+	}
 	if m.Devices > 0 {
 		u.Devices = m.Devices
 	}

@@ -100,7 +100,7 @@ func (s Spec) Write(dir string) (results.Run, error) {
 	var inventory lca.Inventory
 	if s.Inventory != "" {
 		var err error
-		if inventory, err = lca.Load(s.Inventory); err != nil {
+		if inventory, err = lca.Load(s.Inventory, nil); err != nil {
 			return run, err
 		}
 	}

@@ -37,5 +37,5 @@ func HTML(w io.Writer, list []lca.Assessment, now time.Time) error {
 		Stages []string
 		// The drawing is ours and escapes its labels.
 		Figure template.HTML
-	}{v, stageNames(), template.HTML(svg.String())})
+	}{v, titles(v.Kinds), template.HTML(svg.String())})
 }

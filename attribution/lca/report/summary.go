@@ -26,16 +26,17 @@ func Summary(w io.Writer, list []lca.Assessment) error {
 	} else {
 		fmt.Fprintf(w, "training spread over %s requests (%s)\n\n", lca.Count(lifetime.Canonical()), lifetime.Quality)
 	}
+	kinds := kindsOf(list)
 	asked := len(first.Options.FunctionalUnits)+len(first.Options.Custom) > 0
 	interval := "bracket"
 	if first.Options.Draws > 0 {
 		interval = "95 % interval"
 	}
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", strings.Join(stageNames(), "\t"), interval)
+	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", strings.Join(titles(kinds), "\t"), interval)
 	for i := range list {
 		a := &list[i]
-		for _, t := range impacts(a) {
+		for _, t := range impacts(a, kinds) {
 			if !asked && t.Unit != string(lca.PerRequest) {
 				continue
 			}
@@ -108,7 +109,7 @@ func summarizeBreakEven(w io.Writer, list []lca.Assessment) error {
 
 // outside reports whether the inventory has nothing to spread over requests.
 func outside(inv *lca.Inventory) bool {
-	return inv.Model.Training == nil && inv.Model.Experimentation == nil
+	return len(inv.Upfront) == 0
 }
 
 // kind is how the energy is known.
@@ -119,10 +120,10 @@ func kind(a *lca.Assessment) meter.Kind {
 	return a.Usage.EnergyKind
 }
 
-func stageNames() []string {
+func titles(kinds []lca.Stage) []string {
 	var names []string
-	for _, s := range lca.Stages() {
-		names = append(names, string(s))
+	for _, kind := range kinds {
+		names = append(names, strings.ReplaceAll(string(kind), "_", " "))
 	}
 	return names
 }

@@ -39,7 +39,7 @@ func Text(w io.Writer, list []lca.Assessment, now time.Time) error {
 	heading(&b, "3. Life cycle impact assessment")
 	for _, t := range v.Impacts {
 		fmt.Fprintf(&b, "\n%s, per %s\n", t.Cell, t.Unit)
-		table(&b, "category\t"+strings.Join(stageNames(), "\t")+"\tC_FU\tinterval", func(row func(...string)) {
+		table(&b, "category\t"+strings.Join(titles(v.Kinds), "\t")+"\tC_FU\tinterval", func(row func(...string)) {
 			for _, r := range t.Rows {
 				row(append(append([]string{r.Category}, r.Stages...), r.Total, r.Interval)...)
 			}

@@ -21,6 +21,7 @@ type view struct {
 	Scope                    []item
 	Cells                    []cellLine
 	Figures                  []figureLine
+	Kinds                    []lca.Stage // the columns of Impacts
 	Impacts                  []impactTable
 	BreakEven                []breakEvenLine
 	Issues                   []issueLine
@@ -42,7 +43,7 @@ type impactTable struct {
 
 type impactRow struct {
 	Category string
-	Stages   []string // as lca.Stages, "–" where there is no figure
+	Stages   []string // as the view's Kinds, "–" where there is no figure
 	Total    string
 	Interval string
 	Boundary string
@@ -75,11 +76,12 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 		Figures:     figureLines(list),
 		Warnings:    lca.Warnings(list),
 		Limits:      limits(),
+		Kinds:       kindsOf(list),
 	}
 	for i := range list {
 		a := &list[i]
 		v.Cells = append(v.Cells, cellOf(a))
-		v.Impacts = append(v.Impacts, impacts(a)...)
+		v.Impacts = append(v.Impacts, impacts(a, v.Kinds)...)
 		v.BreakEven = append(v.BreakEven, breakEvens(a)...)
 		v.Issues = append(v.Issues, issues(a)...)
 		if sci, err := a.SCI(); err != nil {
@@ -106,7 +108,7 @@ func scope(list []lca.Assessment) []item {
 	}
 	slo := ""
 	if slices.Contains(units, string(lca.PerSLORequest)) {
-		slo = " (slo_request: " + a.Usage.SLO.String() + ")"
+		slo = " (slo_request: " + a.Usage.SLO + ")"
 	}
 	intervals := "the meter's bracket of the energy; no other input is varied"
 	if a.Options.Draws > 0 {
@@ -114,7 +116,7 @@ func scope(list []lca.Assessment) []item {
 	}
 	var categories []string
 	for _, c := range a.Assessed() {
-		categories = append(categories, c.Title()+" in "+c.Unit())
+		categories = append(categories, c.Title()+" in "+a.Unit(c))
 	}
 	lifetime := a.Inventory.LifetimeInferences
 	boundary := "cradle to use: making of the hardware (by time share), experimentation, training, inference"
@@ -182,9 +184,13 @@ func figureLines(list []lca.Assessment) []figureLine {
 				continue
 			}
 			seen[d.Place()] = true
-			spread := lca.DefaultSpread(d.Quality).String() + " (default)"
-			if d.Spread != nil {
-				spread = d.Spread.String()
+			spread := d.SpreadOf().String()
+			switch {
+			case d.Spread != nil:
+			case d.Pedigree != nil:
+				spread += " (pedigree)"
+			default:
+				spread += " (default)"
 			}
 			note := d.Note
 			if d.Reason != "" {
@@ -199,24 +205,40 @@ func figureLines(list []lca.Assessment) []figureLine {
 	return lines
 }
 
+// kindsOf lists the kinds of stages that any assessment has, and the formula's
+// own four in any case.
+func kindsOf(list []lca.Assessment) []lca.Stage {
+	return slices.DeleteFunc(lca.Stages(), func(kind lca.Stage) bool {
+		if slices.Contains([]lca.Stage{lca.Inference, lca.Embodied, lca.Training, lca.Experimentation}, kind) {
+			return false
+		}
+		return !slices.ContainsFunc(list, func(a lca.Assessment) bool {
+			return slices.ContainsFunc(a.Kinds, func(o lca.Outcome) bool { return o.Kind == kind })
+		})
+	})
+}
+
 // impacts is the third phase of one cell: a table a functional unit.
-func impacts(a *lca.Assessment) []impactTable {
+func impacts(a *lca.Assessment, kinds []lca.Stage) []impactTable {
 	var tables []impactTable
+	sums := map[lca.Stage]float64{}
 	for _, r := range a.Rows {
 		if len(tables) == 0 || tables[len(tables)-1].Unit != r.FunctionalUnit {
 			tables = append(tables, impactTable{Cell: a.Usage.Cell, Unit: r.FunctionalUnit})
 		}
 		t := &tables[len(tables)-1]
 		if len(t.Rows) == 0 || t.Rows[len(t.Rows)-1].Category != r.Category.Title() {
-			t.Rows = append(t.Rows, impactRow{Category: r.Category.Title(), Stages: slices.Repeat([]string{"–"}, len(lca.Stages()))})
+			clear(sums)
+			t.Rows = append(t.Rows, impactRow{Category: r.Category.Title(), Stages: slices.Repeat([]string{"–"}, len(kinds))})
 		}
 		row := &t.Rows[len(t.Rows)-1]
-		readable := func(v float64) string { return lca.Impact{Category: r.Category, Value: v}.Readable() }
+		readable := func(v float64) string { return a.Impact(r.Category, v).Readable() }
 		if r.Stage == lca.Total {
 			row.Total, row.Boundary = readable(r.Value), r.Boundary
 			row.Interval = readable(r.Lo) + " to " + readable(r.Hi)
 		} else {
-			row.Stages[slices.Index(lca.Stages(), r.Stage)] = readable(r.Value)
+			sums[r.Kind] += r.Value
+			row.Stages[slices.Index(kinds, r.Kind)] = readable(sums[r.Kind])
 		}
 		row.Trace = append(row.Trace, item{string(r.Stage), r.Source + " [" + r.Boundary + "]"})
 	}
@@ -263,7 +285,7 @@ func swings(a *lca.Assessment) []swingLine {
 			continue
 		}
 		readable := func(v float64) string {
-			return lca.Impact{Category: w.Category, Value: v / float64(a.Usage.Requests)}.Readable()
+			return a.Impact(w.Category, v/float64(a.Usage.Requests)).Readable()
 		}
 		lines = append(lines, swingLine{w.Category.Title(), w.Input, w.Place.String(), readable(w.Low), readable(w.Base), readable(w.High)})
 	}

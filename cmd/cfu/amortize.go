@@ -31,6 +31,7 @@ Writes footprint.arrow into OUT.
 
 usage: cfu amortize OUT [flags]
        cfu amortize --published [flags]
+       cfu amortize --crossover DESIGN DESIGN [DESIGN …] [flags]
        cfu amortize --list-presets | --print-preset NAME
 
 examples:
@@ -38,6 +39,7 @@ examples:
   cfu amortize out/ --inventory mine.json --lifetime-inferences 1e9 --report lca.html
   cfu amortize --published --csv            the published OLMo 2 batching findings
   cfu amortize --published --model 'OLMo 2 7B' --figure figure2.svg
+  cfu amortize --crossover 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf'
 
 flags:
 `
@@ -50,7 +52,8 @@ type amortizeFlags struct {
 	gwp, water, basis, embodied string
 	reports                     []string
 	figure, disclosure, beside  string
-	print, share                string
+	print, share, draws         string
+	crossover                   bool
 }
 
 // bind declares the flags on fs.
@@ -84,6 +87,8 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
+	fs.BoolVar(&f.crossover, "crossover", false, "Compare two or more designs over their usage: OUT[#CELL] or 'MODEL@RATE' of the published table, each with =INVENTORY behind it if it has another.")
+	fs.StringVar(&f.draws, "draws", "", "With --crossover, write every draw of every design to `FILE` (CSV).")
 	fs.StringVar(&f.disclosure, "disclosure", "", "Write the disclosure block to `FILE` (JSON).")
 	fs.StringVar(&f.print, "print-preset", "", "Print the preset `NAME`, to start an inventory of your own from.")
 	fs.BoolVar(&f.list, "list-presets", false, "List the inventory presets and their parts.")
@@ -102,6 +107,9 @@ func bindAmortize(fs *pflag.FlagSet) action {
 		}
 		if err := f.check(fs); err != nil {
 			return err
+		}
+		if f.crossover {
+			return f.runCrossover(ctx, env, fs.Args())
 		}
 		return f.run(ctx, env, fs.Arg(0))
 	}
@@ -163,6 +171,13 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	switch {
 	case f.published && fs.NArg() > 0:
 		return usagef("--published takes no OUT, got %q", fs.Arg(0))
+	case f.crossover && (f.published || fs.NArg() < 2):
+		return usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
+	case f.crossover && (len(f.reports) > 0 || f.disclosure != "" || f.beside != ""):
+		return usagef("--crossover makes no report, disclosure or published rows beside it")
+	case !f.crossover && f.draws != "":
+		return usagef("--draws is for --crossover")
+	case f.crossover:
 	case !f.published && fs.NArg() != 1:
 		return usagef("want one OUT or --published, got %d arguments", fs.NArg())
 	case !f.published && len(f.models) > 0:

@@ -45,6 +45,15 @@ func NewAmortization(inventory string) Amortization {
 // completed request or without a readable meter is left out with a warning on
 // the first assessment; a run with none is an error.
 func (m Amortization) Run(ctx context.Context, dir string) ([]lca.Assessment, error) {
+	assessments, err := m.Assess(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return assessments, writeFootprint(dir, assessments)
+}
+
+// Assess is Run without writing anything.
+func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment, error) {
 	inv, err := lca.Load(m.Inventory, Files{})
 	if err != nil {
 		return nil, err
@@ -80,7 +89,7 @@ func (m Amortization) Run(ctx context.Context, dir string) ([]lca.Assessment, er
 		return nil, fmt.Errorf("%s: no cell can be amortized: %s", dir, strings.Join(append(leftOut, "the run has "+strconv.Itoa(len(run.Cells))+" cells"), "; "))
 	}
 	assessments[0].Warnings = append(leftOut, assessments[0].Warnings...)
-	return assessments, writeFootprint(dir, assessments)
+	return assessments, nil
 }
 
 // errNotAssessable marks a cell that is left out.

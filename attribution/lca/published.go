@@ -41,6 +41,10 @@ func PublishedModels() ([]Model, error) {
 // WithModel is the inventory with another model's making and lifetime left as
 // they are: the published table serves every model under one set of factors.
 func (inv Inventory) WithModel(m Model) Inventory {
+	if m.Title != inv.Model.Title {
+		inv.Title = m.Title + " with the factors of inventory " + inv.Name
+		inv.Description = "The making of " + m.Title + " with the hardware, place and lifetime of inventory " + inv.Name + "."
+	}
 	inv.Model, inv.Upfront = m, m.Stages
 	return inv
 }

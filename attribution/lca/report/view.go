@@ -27,6 +27,11 @@ type view struct {
 	Issues                   []issueLine
 	Swings                   []swingLine
 	SCI                      []item
+	Completeness             []checkLine
+	Consistency              []item
+	Scenarios                []scenarioLine
+	Variances                []varianceLine
+	Conclusions              []string
 	Warnings, Limits         []string
 }
 
@@ -69,7 +74,7 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 	}
 	first := list[0]
 	v := view{
-		Title:       first.Inventory.Title,
+		Title:       title(list),
 		Description: first.Inventory.Description,
 		Date:        now.UTC().Format("2006-01-02"),
 		Scope:       scope(list),
@@ -92,7 +97,30 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 		}
 	}
 	v.Swings = swings(&list[0])
+	v.Completeness, v.Consistency = completeness(&list[0], v.Kinds), consistency(list)
+	v.Conclusions = conclusions(list)
+	for i := range list {
+		v.Variances = append(v.Variances, variances(&list[i])...)
+	}
+	v.Scenarios = scenarios(&list[0])
+	if last := len(list) - 1; last > 0 {
+		v.Scenarios = append(v.Scenarios, scenarios(&list[last])...)
+	}
 	return v, nil
+}
+
+// title names the inventory, or the models if there are several.
+func title(list []lca.Assessment) string {
+	var models []string
+	for i := range list {
+		if m := list[i].Inventory.Model.Title; !slices.Contains(models, m) {
+			models = append(models, m)
+		}
+	}
+	if len(models) > 1 {
+		return strings.Join(models, ", ") + " with the factors of inventory " + list[0].Inventory.Name
+	}
+	return list[0].Inventory.Title
 }
 
 func gwp(kg float64) string { return lca.Impact{Category: lca.GWP, Value: kg}.Readable() }
@@ -125,7 +153,8 @@ func scope(list []lca.Assessment) []item {
 		spread = "not used: nothing is spread over them"
 		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
 	}
-	return []item{
+	items := study(&a.Inventory)
+	return append(items, []item{
 		{"goal", "C_FU, the life cycle cost of a functional unit of inference with " + a.Inventory.Model.Title + ", by stage, to see which stage matters and from how many requests on"},
 		{"functional units", strings.Join(units, ", ") + slo},
 		{"system boundary", boundary + "; end of life, networks and user devices are outside"},
@@ -137,7 +166,8 @@ func scope(list []lca.Assessment) []item {
 		{"lifetime inferences", spread},
 		{"intervals", intervals},
 		{"inventory", a.Inventory.Name + " (" + a.Inventory.File + ")"},
-	}
+		{"product system", flow(&a.Inventory, units[0])},
+	}...)
 }
 
 // cellOf is a cell's line of the inventory phase.
@@ -179,6 +209,18 @@ func figureLines(list []lca.Assessment) []figureLine {
 	var lines []figureLine
 	seen := map[lca.Place]bool{}
 	for i := range list {
+		devices := map[*lca.Datum]string{}
+		for k := range list[i].Inventory.Hardware {
+			h := &list[i].Inventory.Hardware[k]
+			for _, d := range h.Figures() {
+				devices[d] = fmt.Sprintf("for %d %s", h.Devices, cmp.Or(string(h.Counts), "devices"))
+			}
+		}
+		for k := range list[i].Inventory.Upfront {
+			if p := &list[i].Inventory.Upfront[k]; p.Energy != nil && p.OverheadIncluded {
+				devices[p.Energy] = "the facility's overhead is in it"
+			}
+		}
 		for _, d := range list[i].Inventory.Figures() {
 			if seen[d.Place()] {
 				continue
@@ -192,7 +234,8 @@ func figureLines(list []lca.Assessment) []figureLine {
 			default:
 				spread += " (default)"
 			}
-			note := d.Note
+			note := strings.TrimSuffix(strings.Join([]string{devices[d], d.Note}, "; "), "; ")
+			note = strings.TrimPrefix(note, "; ")
 			if d.Reason != "" {
 				note = strings.TrimPrefix(note+"; "+d.Reason, "; ")
 			}
@@ -294,12 +337,12 @@ func swings(a *lca.Assessment) []swingLine {
 
 // limits are what no inventory changes.
 func limits() []string {
-	return []string{
+	return append(mandatory(), []string{
 		"The time share of embodied costs is a convention; which allocation is right is an open research question (arXiv 2606.07632, §3.5).",
 		"Lifetime inferences are rarely published; C_FU of training is inversely proportional to them.",
 		"Default spreads follow the quality tag of a figure and are conventions, not estimates of its error.",
-		"Figures of one source share their errors; the Monte Carlo draws each figure independently.",
-		"End of life, networks, storage of weights and user devices are not counted.",
-		"The report has not had the critical review that ISO 14044 requires for comparative assertions disclosed to the public.",
-	}
+		"Figures of one source share their errors; the Monte Carlo ties only what has one cause: one place of the inventory, one machine's life, one run's meter.",
+		"Networks, storage of weights, user devices and, where no stage says it, end of life are not counted.",
+		"ISO 14044 requires a critical review for comparative assertions disclosed to the public; what there was of one is under goal and scope.",
+	}...)
 }

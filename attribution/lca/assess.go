@@ -3,6 +3,7 @@ package lca
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -141,7 +142,7 @@ func (a *Assessment) rows(units []counted) []Row {
 		for i, o := range a.Outcomes {
 			row := Row{
 				Cell: a.Usage.Cell, FunctionalUnit: unit.name, Category: o.Category, Unit: a.Unit(o.Category), Stage: o.Stage, Kind: o.Kind,
-				Value: o.Value / unit.count, Lo: o.Lo / unit.count, Hi: o.Hi / unit.count,
+				Value: o.Value / unit.count, Lo: o.Lo / unit.hi, Hi: perUnit(o.Hi, unit.lo),
 				Boundary: boundaries[i], Source: sources[i],
 			}
 			if o.Stage == Total {
@@ -153,6 +154,14 @@ func (a *Assessment) rows(units []counted) []Row {
 		}
 	}
 	return rows
+}
+
+// perUnit is the cost of a unit of which there may be none.
+func perUnit(cost, count float64) float64 {
+	if count <= 0 {
+		return math.Inf(1)
+	}
+	return cost / count
 }
 
 // Unit is the unit of a category: of cost, the currency.

@@ -3,7 +3,6 @@ package lca
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -91,7 +90,7 @@ func gridPreset(name string) (Electricity, error) {
 	}
 	found, ok := lib.electricity[name]
 	if !ok {
-		return Electricity{}, fmt.Errorf("grid %q is no electricity preset: use one of %v", name, slices.Sorted(maps.Keys(lib.electricity)))
+		return Electricity{}, fmt.Errorf("grid %q is no electricity preset: see cfu amortize --list-presets", name)
 	}
 	c := &checker{}
 	c.electricity(&found.value, found.at)

@@ -97,8 +97,8 @@ func (u Usage) count(unit FunctionalUnit) int64 {
 
 // counted is a unit and how many were delivered.
 type counted struct {
-	name  string
-	count float64
+	name          string
+	count, lo, hi float64
 }
 
 // ErrNothingDelivered marks a cell that delivered none of the functional units
@@ -120,7 +120,7 @@ func (u Usage) counts(o Options) (list []counted, warnings []string, err error) 
 	for _, unit := range units {
 		switch n := u.count(unit); {
 		case n > 0:
-			list = append(list, counted{string(unit), float64(n)})
+			list = append(list, counted{string(unit), float64(n), float64(n), float64(n)})
 		case unit == PerSLORequest:
 			warnings = append(warnings, fmt.Sprintf("cell %q: no request met the SLO (%s): C_FU per %s has no bound and is left out", u.Cell, cmp.Or(u.SLO, "none given"), unit))
 		default:
@@ -128,7 +128,14 @@ func (u Usage) counts(o Options) (list []counted, warnings []string, err error) 
 		}
 	}
 	for _, c := range o.Custom {
-		list = append(list, counted{c.Name, c.Count})
+		list = append(list, counted{c.Name, c.Count, c.Count, c.Count})
+	}
+	for _, c := range u.Outcomes {
+		if c.Count > 0 {
+			list = append(list, counted{c.Name, c.Count, c.Lo, c.Hi})
+			continue
+		}
+		warnings = append(warnings, fmt.Sprintf("cell %q: no %s: C_FU per %[2]s has no bound and is left out", u.Cell, c.Name))
 	}
 	if len(list) == 0 {
 		return nil, nil, fmt.Errorf("%s: %w", strings.Join(warnings, "; "), ErrNothingDelivered)

@@ -19,6 +19,8 @@ type Usage struct {
 	// SLORequests is how many of Requests met the objective that SLO describes.
 	SLORequests int64
 	SLO         string
+	// Outcomes are units that an evaluation counted: correct answers, scores.
+	Outcomes []OutcomeCount
 	// Energy of the whole cell, with the meter's bracket. EnergyLo and EnergyHi
 	// both zero mean that no bracket is known.
 	Energy, EnergyLo, EnergyHi meter.Energy
@@ -50,6 +52,13 @@ type Usage struct {
 	Model string
 	// Source says where these numbers stand: a raw table or a publication.
 	Source string
+}
+
+// OutcomeCount is a functional unit that was counted after the run, with the
+// 95 % interval of the count: a binomial one of successes.
+type OutcomeCount struct {
+	Name          string
+	Count, Lo, Hi float64
 }
 
 // MeterError is a meter's own error, each part with its half-width at 95 % (two

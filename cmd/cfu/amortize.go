@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/figure"
+	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
 	"cfubench/loadgen"
 	"cfubench/results"
@@ -54,6 +56,8 @@ type amortizeFlags struct {
 	figure, disclosure, beside  string
 	print, share, draws         string
 	crossover                   bool
+	yearly                      yearly
+	outcomes                    string
 }
 
 // bind declares the flags on fs.
@@ -71,6 +75,11 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.basis, "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
 	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
 	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Take `U` as the busy share of the hardware's life where the inventory has none.")
+	fs.Float64Var(&f.yearly.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
+	fs.Float64Var(&f.yearly.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
+	fs.Float64Var(&f.yearly.Rebound, "rebound", 0, "Elasticity `E` of demand: a design that costs a tenth less than --rebound-from is used E tenths more.")
+	fs.Float64Var(&f.yearly.Baseline, "rebound-from", 0, "Cost `C` per request before, without its making, in the unit of the first category.")
+	fs.IntVar(&f.yearly.years, "years", 1, "Years `Y` of the yearly view.")
 	fs.StringVar(&f.share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).")
 	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
 	fs.StringVar(&o.Grid, "grid", "", "Take the electricity preset `NAME` instead of the inventory's, for a quick look.")
@@ -84,6 +93,8 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&f.Devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
 	fs.DurationVar(&f.SLO.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
 	fs.DurationVar(&f.SLO.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
+	fs.StringVar(&f.outcomes, "outcomes", "", "Join what requests or conversations were worth from `FILE`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness.")
+	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
 	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
@@ -106,6 +117,9 @@ func bindAmortize(fs *pflag.FlagSet) action {
 			return printPreset(env.stdout, f.print)
 		}
 		if err := f.check(fs); err != nil {
+			return err
+		}
+		if err := f.readOutcomes(); err != nil {
 			return err
 		}
 		if f.crossover {
@@ -140,10 +154,43 @@ func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) er
 			return findingsCSV(env.stdout, list, true)
 		}
 		return findingsTable(env.stdout, list)
-	case f.csv:
+	}
+	if f.yearly.RequestsPerMonth > 0 {
+		all, err := f.yearly.yearlyOf(assessments)
+		if err != nil {
+			return usageError{err}
+		}
+		if f.csv {
+			return yearlyCSV(env.stdout, assessments, all)
+		}
+		if err := report.Summary(env.stdout, assessments); err != nil {
+			return err
+		}
+		return yearlyTable(env.stdout, assessments, all)
+	}
+	if f.csv {
 		return footprintCSV(env.stdout, assessments)
 	}
 	return report.Summary(env.stdout, assessments)
+}
+
+// readOutcomes reads the file of outcomes if there is one.
+func (f *amortizeFlags) readOutcomes() error {
+	if f.outcomes == "" {
+		return nil
+	}
+	in, err := os.Open(f.outcomes)
+	if err != nil {
+		return fmt.Errorf("read outcomes: %w", err)
+	}
+	defer in.Close()
+	list, err := outcomes.Read(f.outcomes, in)
+	if err != nil {
+		return err
+	}
+	index, err := outcomes.NewIndex(list)
+	f.Outcomes = &index
+	return err
 }
 
 // categoryNames lists the impact categories for the help.
@@ -187,6 +234,17 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	case f.Devices < 0:
 		return usagef("--devices %d: want a number above 0", f.Devices)
 	}
+	for _, flag := range []string{"growth", "rebound", "rebound-from", "years"} {
+		if fs.Changed(flag) && f.yearly.RequestsPerMonth == 0 {
+			return usagef("--%s is for a yearly view: add --requests-per-month", flag)
+		}
+	}
+	if n := f.yearly.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
+		return usagef("--requests-per-month %g: want a number above 0", n)
+	}
+	if (f.yearly.Rebound > 0) != (f.yearly.Baseline > 0) {
+		return usagef("--rebound and --rebound-from belong together")
+	}
 	for _, path := range f.reports {
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".html", ".htm", ".txt":
@@ -194,7 +252,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 			return usagef("--report %s: want a name that ends in .html or .txt", path)
 		}
 	}
-	for _, flag := range []string{"lifetime-inferences", "utilisation", "pue", "price"} {
+	for _, flag := range []string{"lifetime-inferences", "utilisation", "pue", "price", "requests-per-month"} {
 		if v := fs.Lookup(flag); fs.Changed(flag) && v.Value.String() == "0" {
 			return usagef("--%s 0: want a number above 0", flag)
 		}
@@ -205,7 +263,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		}
 	}
 	if f.published {
-		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot"} {
+		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot", "outcomes"} {
 			if fs.Changed(flag) {
 				return usagef("--%s is for a run: it means nothing with --published", flag)
 			}

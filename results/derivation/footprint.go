@@ -16,6 +16,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/attribution/lca"
+	"cfubench/attribution/lca/outcomes"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results"
@@ -30,7 +31,11 @@ type Amortization struct {
 	Convention string
 	// RequestsOnly leaves out the window's idle and unattributed energy.
 	RequestsOnly bool
-	Devices      int // that wall time counts on; 0 for the metered GPUs, or 1
+	// Outcomes are joined to requests as functional unit OutcomeUnit, if there
+	// are any.
+	Outcomes    *outcomes.Index
+	OutcomeUnit string
+	Devices     int // that wall time counts on; 0 for the metered GPUs, or 1
 }
 
 // NewAmortization amortizes with the inventory and the defaults of cfu
@@ -99,7 +104,8 @@ var errNotAssessable = errors.New("left out of the footprint")
 func (m Amortization) usage(dir string, run results.Run, cell results.Cell) (lca.Usage, error) {
 	folder := results.CellDir(dir, cell.ID)
 	u := lca.Usage{Cell: cell.ID, SLO: m.SLO.String(), Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
-	err := count(&u, results.ScanRequests(filepath.Join(folder, results.RequestsFile)), together(run, cell), m.SLO)
+	counter := m.counter(cell.ID)
+	err := count(&u, results.ScanRequests(filepath.Join(folder, results.RequestsFile)), together(run, cell), m.SLO, counter)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
 	}
@@ -108,6 +114,11 @@ func (m Amortization) usage(dir string, run results.Run, cell results.Cell) (lca
 	}
 	if u.Requests == 0 {
 		return lca.Usage{}, fmt.Errorf("cell %s completed no request: %w", cell.ID, errNotAssessable)
+	}
+	if counter != nil {
+		t := counter.Tally()
+		lo, hi := t.Interval()
+		u.Outcomes = []lca.OutcomeCount{{Name: m.OutcomeUnit, Count: t.Value, Lo: lo, Hi: hi}}
 	}
 	path := filepath.Join(folder, results.EnergyFile)
 	metered, err := m.energy(&u, results.ScanEnergy(path), path)
@@ -123,6 +134,14 @@ func (m Amortization) usage(dir string, run results.Run, cell results.Cell) (lca
 		u.Model = e.Model
 	}
 	return u, nil
+}
+
+// counter counts the outcomes of a cell, nil if there are none to join.
+func (m Amortization) counter(cell string) *outcomes.Counter {
+	if m.Outcomes == nil {
+		return nil
+	}
+	return m.Outcomes.Cell(cell)
 }
 
 // engineOf is the engine that served the cell, nil if it is not known.
@@ -149,7 +168,7 @@ func together(run results.Run, cell results.Cell) int {
 }
 
 // count counts what the cell delivered.
-func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int, slo loadgen.SLO) error {
+func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
 	conversations := map[string]bool{}
 	for r, err := range records {
 		if err != nil {
@@ -159,6 +178,9 @@ func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int, sl
 			continue
 		}
 		u.Requests++
+		if counter != nil {
+			counter.Add(int64(r.Request), r.Conversation)
+		}
 		conversations[r.Conversation] = true
 		if r.OutputTokens > 0 {
 			u.OutputTokens += int64(r.OutputTokens)

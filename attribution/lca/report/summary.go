@@ -26,7 +26,7 @@ func Summary(w io.Writer, list []lca.Assessment) error {
 	} else {
 		fmt.Fprintf(w, "training spread over %s requests (%s)\n\n", lca.Count(lifetime.Canonical()), lifetime.Quality)
 	}
-	kinds := kindsOf(list)
+	kinds, hidden := kindsOf(list), false
 	asked := len(first.Options.FunctionalUnits)+len(first.Options.Custom) > 0
 	interval := "bracket"
 	if first.Options.Draws > 0 {
@@ -36,17 +36,28 @@ func Summary(w io.Writer, list []lca.Assessment) error {
 	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", strings.Join(titles(kinds), "\t"), interval)
 	for i := range list {
 		a := &list[i]
+		// Cost without the hardware's price would be a headline two orders of
+		// magnitude too low.
+		_, priced := a.Outcome(lca.Cost, lca.Embodied)
+		partial := !priced && len(a.Options.Categories) == 0
 		for _, t := range impacts(a, kinds) {
 			if !asked && t.Unit != string(lca.PerRequest) {
 				continue
 			}
 			for _, r := range t.Rows {
+				if partial && r.Category == lca.Cost.Title() {
+					hidden = true
+					continue
+				}
 				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Usage.Cell, t.Unit, r.Category, strings.Join(r.Stages, "\t"), r.Total, r.Interval, kind(a))
 			}
 		}
 	}
 	if err := tw.Flush(); err != nil {
 		return err
+	}
+	if hidden {
+		fmt.Fprintln(w, "\ncost is that of electricity alone, for the hardware has no price: --category cost prints it")
 	}
 	if err := summarizeBreakEven(w, list); err != nil {
 		return err

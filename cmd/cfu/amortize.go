@@ -58,6 +58,7 @@ type amortizeFlags struct {
 	crossover                   bool
 	yearly                      yearly
 	outcomes                    string
+	forms                       []string
 }
 
 // bind declares the flags on fs.
@@ -97,6 +98,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
 	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
+	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): sci, sci-ai, eu-ai-act, model-card, ai-energy-score or ghg-product.")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
 	fs.BoolVar(&f.crossover, "crossover", false, "Compare two or more designs over their usage: OUT[#CELL] or 'MODEL@RATE' of the published table, each with =INVENTORY behind it if it has another.")
 	fs.StringVar(&f.draws, "draws", "", "With --crossover, write every draw of every design to `FILE` (CSV).")
@@ -245,6 +247,12 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if (f.yearly.Rebound > 0) != (f.yearly.Baseline > 0) {
 		return usagef("--rebound and --rebound-from belong together")
 	}
+	for _, form := range f.forms {
+		name, path, _ := strings.Cut(form, "=")
+		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
+			return usagef("--form %s: want NAME=FILE with one of sci, sci-ai, eu-ai-act, model-card, ai-energy-score, ghg-product", form)
+		}
+	}
 	for _, path := range f.reports {
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".html", ".htm", ".txt":
@@ -353,6 +361,12 @@ func (f *amortizeFlags) write(assessments []lca.Assessment, run *results.Run) er
 			render = report.Text
 		}
 		if err := writeFile(path, func(w io.Writer) error { return render(w, assessments, time.Now()) }); err != nil {
+			return err
+		}
+	}
+	for _, form := range f.forms {
+		name, path, _ := strings.Cut(form, "=")
+		if err := writeFile(path, func(w io.Writer) error { return report.WriteShape(w, name, assessments) }); err != nil {
 			return err
 		}
 	}

@@ -2,9 +2,9 @@ package lca
 
 import "math"
 
-// histogram counts draws in bins as fine as the leading 12 bits of a float's
-// fraction, so that a quantile of any number of draws is right to 0.02 % in
-// bounded memory: 16 KiB for each factor of two that the draws span. The zero
+// histogram counts draws in bins as fine as the leading 10 bits of a float's
+// fraction, so that a quantile of any number of draws is right to 0.1 % in
+// bounded memory: 4 KiB for each factor of two that the draws span. The zero
 // value is empty.
 type histogram struct {
 	negative, positive bins
@@ -14,7 +14,7 @@ type histogram struct {
 }
 
 const (
-	fine     = 12             // bits of the fraction that choose a bin
+	fine     = 10             // bits of the fraction that choose a bin
 	fraction = 52 - fine      // bits that a bin leaves out
 	perPage  = 1 << fine      // bins of one power of two
 	pages    = 1 << (63 - 52) // powers of two of a float

@@ -141,7 +141,7 @@ func TestBracketWithoutMonteCarlo(t *testing.T) {
 	}
 }
 
-// A histogram's quantile is that of the sorted draws to 0.03 %, whatever their
+// A histogram's quantile is that of the sorted draws to 0.1 %, whatever their
 // sign and size.
 func TestHistogramQuantiles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -154,7 +154,7 @@ func TestHistogramQuantiles(t *testing.T) {
 		for _, p := range []float64{0.025, 0.5, 0.975} {
 			k := int(math.Ceil(p*float64(len(values)))) - 1
 			lo, hi := values[max(k-1, 0)], values[min(k+1, len(values)-1)]
-			if got, slack := h.quantile(p), 3e-4*math.Max(math.Abs(lo), math.Abs(hi)); got < lo-slack || got > hi+slack {
+			if got, slack := h.quantile(p), 1.2e-3*math.Max(math.Abs(lo), math.Abs(hi)); got < lo-slack || got > hi+slack {
 				t.Errorf("quantile %g is %g, between %g and %g of the sorted draws", p, got, lo, hi)
 			}
 		}

@@ -1,7 +1,9 @@
 package lca
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,7 +16,9 @@ type Row struct {
 	FunctionalUnit string
 	Category       Category
 	Unit           string
-	Stage          Stage
+	// Stage is a stage of the product system, Kind what it is to the formula:
+	// the rows of one kind sum to a term of it, all but Total to Total.
+	Stage, Kind Stage
 	// Value is per functional unit, in Unit; Lo and Hi bound it: the meter's
 	// bracket, or the 95 % interval of the Monte Carlo.
 	Value, Lo, Hi float64
@@ -33,15 +37,18 @@ type Assessment struct {
 	Run  *PublishedRun
 	Rows []Row
 	// Outcomes are the impacts of the whole cell, by category and stage, from
-	// which Rows are scaled.
-	Outcomes []Outcome
+	// which Rows are scaled; Kinds the same by kind of stage.
+	Outcomes, Kinds []Outcome
 	// BreakEven says when inference overtakes what was spent before it.
 	BreakEven []BreakEven
 	// Contributions are the terms of each category's total, largest first.
 	Contributions []Contribution
 	// Sensitivity is the tornado: each input moved alone, widest swing first.
 	Sensitivity []Swing
-	Warnings    []string
+	// Variance ranks the inputs by their part of the variance of each category's
+	// total over the draws, empty without a Monte Carlo.
+	Variance []Variance
+	Warnings []string
 
 	system *system
 }
@@ -49,14 +56,38 @@ type Assessment struct {
 // Outcome is an impact of the whole cell.
 type Outcome struct {
 	Category      Category
-	Stage         Stage
+	Stage, Kind   Stage
 	Value, Lo, Hi float64
-	// Mean of the Monte Carlo, equal to Value without one.
-	Mean float64
+	// Mean and Median of the Monte Carlo, equal to Value without one. Where
+	// inputs are skewed neither is Value.
+	Mean, Median float64
 }
 
 // Assess computes C_FU of the usage under the inventory.
 func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
+	return AssessContext(context.Background(), inv, u, o)
+}
+
+// AssessContext is Assess, given up with ctx while it draws.
+func AssessContext(ctx context.Context, inv Inventory, u Usage, o Options) (Assessment, error) {
+	a, err := prepare(inv, u, o)
+	if err != nil {
+		return a, err
+	}
+	if err := a.simulate(ctx); err != nil {
+		return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
+	}
+	a.Sensitivity = a.system.tornado()
+	units, _, err := u.counts(a.Options)
+	if err != nil {
+		return Assessment{}, fmt.Errorf("assess: %w", err)
+	}
+	a.Rows = a.rows(units)
+	return a, nil
+}
+
+// prepare is an assessment's point values, without intervals and rows.
+func prepare(inv Inventory, u Usage, o Options) (Assessment, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return Assessment{}, err
@@ -67,11 +98,8 @@ func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
 	if len(inv.Hardware) == 0 || inv.LifetimeInferences.canonical <= 0 {
 		return Assessment{}, fmt.Errorf("assess cell %q: the inventory was not loaded: use Load or Decode", u.Cell)
 	}
-	if o.LifetimeInferences > 0 {
-		inv.LifetimeInferences = chosenLifetime(o.LifetimeInferences)
-	}
-	if o.Utilisation > 0 {
-		inv.Hardware = withUtilisation(inv.Hardware, o.Utilisation)
+	if inv, err = o.chosen(inv); err != nil {
+		return Assessment{}, err
 	}
 	mixes := inv.mixes(u)
 	if len(mixes) > 0 && !inv.BoundaryMix.Allow && !o.MixBoundaries {
@@ -88,41 +116,17 @@ func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
 		}
 		s.warn("boundaries are mixed: %s (%s)", m, reason)
 	}
-	units, warnings, err := u.counts(o)
+	_, warnings, err := u.counts(o)
 	if err != nil {
 		return Assessment{}, fmt.Errorf("assess: %w", err)
 	}
 	s.warnings = append(s.warnings, warnings...)
 	a := Assessment{Inventory: inv, Usage: u, Options: o, system: s, Warnings: s.warnings}
-	a.Outcomes, a.BreakEven = s.outcomes(u)
+	point := s.at(s.values)
+	a.Outcomes, a.Kinds = s.outcomes(point, s.stages(), true), s.outcomes(point, s.kinds(), false)
+	a.BreakEven = s.breakEven(point)
 	a.Contributions = s.contributions()
-	a.Sensitivity = s.tornado()
-	a.Rows = a.rows(units)
 	return a, nil
-}
-
-// chosenLifetime is a lifetime that the user chose for this assessment.
-func chosenLifetime(requests float64) Datum {
-	return Datum{
-		Value: requests, Unit: "requests", Source: "chosen for this assessment", Boundary: None,
-		Quality: Assumption, Reason: "chosen by the user", Spread: &Spread{Shape: Fixed},
-		canonical: requests, dimension: "count", place: Place{File: "option", Field: "lifetime_inferences"},
-	}
-}
-
-// withUtilisation gives every part without a utilisation the chosen one.
-func withUtilisation(parts []Hardware, share float64) []Hardware {
-	parts = slices.Clone(parts)
-	for i := range parts {
-		if parts[i].Utilisation == nil {
-			parts[i].Utilisation = &Datum{
-				Value: share, Unit: "1", Source: "chosen for this assessment", Boundary: None,
-				Quality: Assumption, Reason: "chosen by the user", Spread: &Spread{Shape: Fixed},
-				canonical: share, dimension: "ratio", place: Place{File: "option", Field: "utilisation"},
-			}
-		}
-	}
-	return parts
 }
 
 // rows scales the outcomes to each functional unit. The total is the sum of
@@ -137,8 +141,8 @@ func (a *Assessment) rows(units []counted) []Row {
 		total := 0.0
 		for i, o := range a.Outcomes {
 			row := Row{
-				Cell: a.Usage.Cell, FunctionalUnit: unit.name, Category: o.Category, Unit: o.Category.Unit(), Stage: o.Stage,
-				Value: o.Value / unit.count, Lo: o.Lo / unit.count, Hi: o.Hi / unit.count,
+				Cell: a.Usage.Cell, FunctionalUnit: unit.name, Category: o.Category, Unit: a.Unit(o.Category), Stage: o.Stage, Kind: o.Kind,
+				Value: o.Value / unit.count, Lo: o.Lo / unit.hi, Hi: perUnit(o.Hi, unit.lo),
 				Boundary: boundaries[i], Source: sources[i],
 			}
 			if o.Stage == Total {
@@ -152,88 +156,99 @@ func (a *Assessment) rows(units []counted) []Row {
 	return rows
 }
 
-// outcomes computes the point values and their intervals.
-func (s *system) outcomes(u Usage) ([]Outcome, []BreakEven) {
-	var point costs
-	s.evaluate(s.values, &point)
+// perUnit is the cost of a unit of which there may be none.
+func perUnit(cost, count float64) float64 {
+	if count <= 0 {
+		return math.Inf(1)
+	}
+	return cost / count
+}
+
+// Unit is the unit of a category: of cost, the currency.
+func (a *Assessment) Unit(c Category) string {
+	if c == Cost {
+		return a.system.currency
+	}
+	return c.Unit()
+}
+
+// Impact is an amount of the assessment, with its currency.
+func (a *Assessment) Impact(c Category, value float64) Impact {
+	return Impact{c, value, a.system.currency}
+}
+
+// outcomes are the point values of the stages, and of their total if it is not
+// among them.
+func (s *system) outcomes(point *costs, stages []stageTerms, withTotal bool) []Outcome {
 	var list []Outcome
+	add := func(c int, stage, kind Stage, v float64) {
+		list = append(list, Outcome{categoryTable[c].name, stage, kind, v, v, v, v, v})
+	}
 	for _, category := range s.categories() {
 		c := index(category)
-		for _, stage := range append(Stages(), Total) {
-			if s.hasStage(c, stage) {
-				v := point.stage(c, stage)
-				list = append(list, Outcome{category, stage, v, v, v, v})
+		some := false
+		for _, st := range stages {
+			if !s.hasAny(c, st.terms) {
+				continue
+			}
+			some = true
+			v := point.sumOf(c, st.terms)
+			if st.kind == Total {
+				v = s.total(point, c)
+			}
+			add(c, st.stage, st.kind, v)
+		}
+		if withTotal && some {
+			add(c, Total, Total, s.total(point, c))
+		}
+	}
+	return list
+}
+
+// bracket sets the intervals from the meter's bracket and error alone.
+func (a *Assessment) bracket() {
+	s, u := a.system, a.Usage
+	x := append([]float64(nil), s.values...)
+	ends := [2]*costs{}
+	for i, sign := range []float64{-1, 1} {
+		x[energyInput] = s.values[energyInput]
+		if u.EnergyLo < u.EnergyHi {
+			x[energyInput] = kilowattHours([]meter.Energy{u.EnergyLo, u.EnergyHi}[i])
+		}
+		x[gainInput] = (1 + sign*u.Meter.Gain) * (1 + sign*u.Meter.Sampling)
+		x[offsetInput] = sign * kilowattHours(u.Meter.Offset)
+		ends[i] = s.at(x)
+	}
+	set := func(list []Outcome, stages []stageTerms) {
+		terms := map[Stage][]int{}
+		for _, st := range stages {
+			terms[st.stage] = st.terms
+		}
+		for i := range list {
+			o, c := &list[i], index(list[i].Category)
+			if o.Stage == Total {
+				o.Lo, o.Hi = s.total(ends[0], c), s.total(ends[1], c)
+			} else {
+				o.Lo, o.Hi = ends[0].sumOf(c, terms[o.Stage]), ends[1].sumOf(c, terms[o.Stage])
 			}
 		}
 	}
-	even := s.breakEven(&point)
-	if s.options.Draws > 0 {
-		s.simulate(list, even)
-	} else {
-		s.bracket(u, list)
-	}
-	return list, even
-}
-
-// bracket sets the intervals from the meter's bracket alone.
-func (s *system) bracket(u Usage, list []Outcome) {
-	if u.EnergyLo >= u.EnergyHi {
-		return
-	}
-	x := append([]float64(nil), s.values...)
-	var lo, hi costs
-	x[energyInput] = kilowattHours(u.EnergyLo)
-	s.evaluate(x, &lo)
-	x[energyInput] = kilowattHours(u.EnergyHi)
-	s.evaluate(x, &hi)
-	for i := range list {
-		c := index(list[i].Category)
-		list[i].Lo, list[i].Hi = lo.stage(c, list[i].Stage), hi.stage(c, list[i].Stage)
-	}
-}
-
-// hasStage reports whether any term of the stage has a figure. Embodied
-// electricity is never a stage: it is in primary energy.
-func (s *system) hasStage(c int, stage Stage) bool {
-	for t, has := range s.has[c] {
-		if has && (stage == Total || term(t).stage() == stage) {
-			return true
-		}
-	}
-	return false
-}
-
-// stage is a category's cost of one stage, Total being their sum in order.
-func (x *costs) stage(c int, stage Stage) float64 {
-	switch stage {
-	case Inference:
-		return x[c][inferenceOperation]
-	case Embodied:
-		return x[c][inferenceHardware]
-	case Training:
-		return x[c][trainingOperation] + x[c][trainingHardware]
-	case Experimentation:
-		return x[c][experimentationOperation] + x[c][experimentationHardware]
-	}
-	sum := 0.0
-	for _, s := range Stages() {
-		sum += x.stage(c, s)
-	}
-	return sum
+	set(a.Outcomes, s.stages())
+	set(a.Kinds, s.kinds())
 }
 
 // boundary describes what a row covers.
 func (a *Assessment) boundary(c Category, stage Stage) string {
 	inv, u := &a.Inventory, a.Usage
 	energy := string(u.Metered)
+	if a.system.lifted > 0 {
+		energy += " × host factor"
+	}
 	switch {
 	case u.OverheadIncluded || u.Metered == Facility:
 		energy += ", facility overhead included"
 	default:
-		if a.system.lifted {
-			energy += " × host factor"
-		}
-		if a.system.pue != absent {
+		if a.system.serving.pue != absent {
 			energy += " × PUE"
 		}
 	}
@@ -243,6 +258,9 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 	operation := energy
 	if c == GWP {
 		operation += ", " + string(a.Options.Basis) + "-based"
+		if scope := inv.Electricity.Scope; scope != "" {
+			operation += ", " + strings.ReplaceAll(string(scope), "_", " ")
+		}
 	}
 	if c == Water {
 		operation += ", " + string(a.Options.Water)
@@ -253,19 +271,22 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 		return operation
 	case Embodied:
 		return hardware
-	case Training:
-		return upfrontBoundary(inv.Model.Training, c, a.system.has[index(c)][trainingHardware])
-	case Experimentation:
-		return upfrontBoundary(inv.Model.Experimentation, c, a.system.has[index(c)][experimentationHardware])
+	case Idle:
+		return "provisioned machines that wait; " + hardware
+	}
+	for i := range a.system.upfront {
+		if p := a.system.upfront[i].process; Stage(p.Name) == stage {
+			return p.boundary(c, a.system.upfront[i].printed[index(c)] != absent, a.system.has[index(c)][upfrontTerm+2*i+1])
+		}
 	}
 	text := "cradle to use; energy: " + operation
-	if a.system.has[index(c)][inferenceHardware] {
+	if a.system.has[index(c)][inferenceTerm+1] {
 		text += "; embodied: " + hardware
 	}
 	var missing []string
-	for _, s := range Stages() {
-		if !a.system.hasStage(index(c), s) {
-			missing = append(missing, string(s))
+	for _, k := range []Stage{Inference, Embodied, Training, Experimentation} {
+		if !slices.ContainsFunc(a.Kinds, func(o Outcome) bool { return o.Category == c && o.Kind == k }) {
+			missing = append(missing, string(k))
 		}
 	}
 	if len(missing) > 0 {
@@ -274,28 +295,21 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 	return text
 }
 
-func upfrontBoundary(u *Upfront, c Category, hardware bool) string {
-	d := u.basis(c)
+// boundary describes what a stage's row covers.
+func (p *Process) boundary(c Category, printed, hardware bool) string {
+	d := p.Energy
+	if printed {
+		d = p.Printed[c.row().printedKey()]
+	}
 	if d == nil {
 		return "embodied hardware only"
 	}
 	text := string(d.Boundary)
-	if u.OverheadIncluded {
+	if p.OverheadIncluded {
 		text += ", facility overhead included"
 	}
 	if hardware {
 		text += ", own hardware included"
 	}
 	return text
-}
-
-// basis is the figure from which the operation's impact in c is taken.
-func (u *Upfront) basis(c Category) *Datum {
-	switch {
-	case c == GWP && u.Carbon != nil:
-		return u.Carbon
-	case c == Water && u.Water != nil:
-		return u.Water
-	}
-	return u.Energy
 }

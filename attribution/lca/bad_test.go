@@ -1,6 +1,7 @@
 package lca
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,7 @@ import (
 // good is a small inventory that loads; every bad one is good with one line
 // changed.
 const good = `{
-  "schema": 1,
+  "schema": 2,
   "name": "mine",
   "hardware": [{
     "title": "my board", "devices": 1, "covers": "device",
@@ -28,17 +29,17 @@ const good = `{
   },
   "model": {
     "title": "my model",
-    "training": {
+    "stages": [{"name": "training", "kind": "training",
       "energy": {"value": 10, "unit": "MWh", "source": "log", "year": 2025, "boundary": "device", "quality": "measured"},
       "device_time": {"value": 20000, "unit": "h", "source": "log", "year": 2025, "boundary": "device", "quality": "measured"}
-    }
+    }]
   },
   "lifetime_inferences": {"value": 1, "unit": "billion requests", "source": "log", "year": 2025, "boundary": "none", "quality": "measured"}
 }
 `
 
 func TestBadInventories(t *testing.T) {
-	if _, err := Decode("mine.json", []byte(good)); err != nil {
+	if _, err := Decode("mine.json", []byte(good), nil); err != nil {
 		t.Fatalf("the inventory from which the bad ones are made: %v", err)
 	}
 	tests := []struct {
@@ -48,7 +49,7 @@ func TestBadInventories(t *testing.T) {
 		{"an unknown unit", `"unit": "kg CO2e", "source": "vendor"`, `"unit": "stone CO2e", "source": "vendor"`,
 			`mine.json:6: hardware[0].carbon.unit: "stone CO2e" is not a unit of carbon: give one of g CO2e, kg CO2e, kt CO2e, mg CO2e, t CO2e`},
 		{"a unit of another dimension", `"unit": "MWh"`, `"unit": "kg CO2e"`,
-			`mine.json:21: model.training.energy.unit: "kg CO2e" is not a unit of energy: give one of GWh, J, MJ, MWh, Wh, kJ, kWh`},
+			`mine.json:21: model.stages[0].energy.unit: "kg CO2e" is not a unit of energy: give one of GWh, J, MJ, MWh, Wh, kJ, kWh`},
 		{"a missing source", `"source": "vendor", `, ``,
 			`mine.json:6: hardware[0].carbon.source: missing: say where the figure was read`},
 		{"an empty source", `"source": "hall"`, `"source": ""`,
@@ -64,7 +65,7 @@ func TestBadInventories(t *testing.T) {
 		{"a percentage without its sign", `"value": 0.5, "unit": "1"`, `"value": 50, "unit": "1"`,
 			`mine.json:8: hardware[0].utilisation.value: 50 must be above 0 and at most 1 (100 %)`},
 		{"a PUE below 1", `"value": 1.2`, `"value": 0.2`,
-			`mine.json:16: facility.pue.value: 0.2 must be at least 1`},
+			`mine.json:16: facility.pue.value: 0.2 must be at least 1 and at most 20`},
 		{"a boundary that differs from the part's", `"year": 2025, "boundary": "device", "quality": "vendor"`, `"year": 2025, "boundary": "host", "quality": "vendor"`,
 			`mine.json:6: hardware[0].carbon.boundary: "host" in a part that covers the device: boundaries are mixed: split the part, correct the boundary, or say why in mixed_boundaries`},
 		{"an unknown boundary", `"boundary": "facility"`, `"boundary": "campus"`,
@@ -76,7 +77,7 @@ func TestBadInventories(t *testing.T) {
 		{"a missing year", `"source": "grid", "year": 2025, `, `"source": "grid", `,
 			`mine.json:12: electricity.carbon.year: is 0: give the year of the source`},
 		{"a missing value", `"value": 10, "unit": "MWh"`, `"unit": "MWh"`,
-			`mine.json:21: model.training.energy.value: missing: a figure without a value is left out, not zero`},
+			`mine.json:21: model.stages[0].energy.value: missing: a figure without a value is left out, not zero`},
 		{"no lifetime inferences", `,
   "lifetime_inferences": {"value": 1, "unit": "billion requests", "source": "log", "year": 2025, "boundary": "none", "quality": "measured"}`, ``,
 			`mine.json:1: lifetime_inferences: missing: give value, unit, source, year, boundary and quality`},
@@ -97,12 +98,14 @@ func TestBadInventories(t *testing.T) {
 		{"an increment without what it adds to", `"hardware": [{`, `"hardware": ["p5-host-ecologits", {`,
 			`mine.json:4: hardware[0]: AWS p5.48xlarge host around 8 GPUs (without them) only adds to a baseboard: list what it adds to first
 mine.json:4: hardware[1]: my board covers the device by itself: counted twice with the part before it`},
-		{"a gas without a figure", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "gases": {"CO2": null},`,
-			`mine.json:11: electricity.gases.CO2: is null: give a figure, or leave the gas out`},
-		{"a gas without a known GWP", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "gases": {"steam": {"value": 1, "unit": "g/kWh", "source": "x", "year": 2025, "boundary": "grid", "quality": "measured"}},`,
-			`mine.json:11: electricity.gases.steam: is not a gas with a known GWP: give one of [CO2 CH4 N2O SF6 NF3 CF4 C2F6 HFC-23 HFC-134a]`},
-		{"another version of the format", `"schema": 1`, `"schema": 2`,
-			`mine.json:2: schema: is 2: this version reads schema 1`},
+		{"a gas without a figure", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "emissions": {"CO2": null},`,
+			`mine.json:11: electricity.emissions.CO2: is null: give a figure, or leave the substance out`},
+		{"a gas without a known GWP", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "emissions": {"steam": {"value": 1, "unit": "g/kWh", "source": "x", "year": 2025, "boundary": "grid", "quality": "measured"}},`,
+			`mine.json:11: electricity.emissions.steam: is not a substance that is characterised: give one of [CO2 CH4 N2O SF6 NF3 CF4 C2F6 HFC-23 HFC-134a SO2 NOx PM2.5 NH3 VOC Hg]`},
+		{"another version of the format", `"schema": 2`, `"schema": 3`,
+			`mine.json:2: schema: is 3: this version reads schema 2`},
+		{"the version before this one", `"schema": 2`, `"schema": 1`,
+			`mine.json:2: schema: is 1: this version reads schema 2: write 2, turn model.training and model.experimentation into entries of model.stages with a name and a kind, and electricity.gases into electricity.emissions (docs/lca.md, "From schema 1")`},
 		{"a spread that does not hold the value", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "uniform", "low": 1, "high": 2}`,
 			`mine.json:6: hardware[0].carbon.spread: uniform from 1 to 2 does not hold the value 100`},
 		{"an unknown shape", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "bell"}`,
@@ -113,7 +116,7 @@ mine.json:4: hardware[1]: my board covers the device by itself: counted twice wi
 			if strings.Count(good, test.old) == 0 {
 				t.Fatalf("the good inventory does not have %q", test.old)
 			}
-			_, err := Decode("mine.json", []byte(strings.Replace(good, test.old, test.new, 1)))
+			_, err := Decode("mine.json", []byte(strings.Replace(good, test.old, test.new, 1)), nil)
 			if err == nil {
 				t.Fatalf("got no error, want %q", test.want)
 			}
@@ -125,8 +128,8 @@ mine.json:4: hardware[1]: my board covers the device by itself: counted twice wi
 }
 
 func TestFileThatBreaksOff(t *testing.T) {
-	_, err := Decode("mine.json", []byte(good[:strings.Index(good, `"MWh"`)]))
-	want := "mine.json:21: model.training.energy.unit: the file ends in the middle of a value: not complete JSON"
+	_, err := Decode("mine.json", []byte(good[:strings.Index(good, `"MWh"`)]), nil)
+	want := "mine.json:21: model.stages[0].energy.unit: the file ends in the middle of a value: not complete JSON"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -135,8 +138,8 @@ func TestFileThatBreaksOff(t *testing.T) {
 // All problems of a file are reported at once, in the order of its lines.
 func TestEveryProblemIsReported(t *testing.T) {
 	text := strings.NewReplacer(`"value": 1.2`, `"value": 0.2`, `"value": 4`, `"value": 0`).Replace(good)
-	_, err := Decode("mine.json", []byte(text))
-	want := "mine.json:7: hardware[0].lifespan.value: 0 year must be above 0\nmine.json:16: facility.pue.value: 0.2 must be at least 1"
+	_, err := Decode("mine.json", []byte(text), nil)
+	want := "mine.json:7: hardware[0].lifespan.value: 0 year must be above 0\nmine.json:16: facility.pue.value: 0.2 must be at least 1 and at most 20"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -149,7 +152,7 @@ func TestBoundaryMix(t *testing.T) {
 	u := hour() // metered at the host; the board is a device
 	_, err := Assess(inv, u, Options{})
 	want := "boundaries are mixed: the energy of inference covers the host and the embodied hardware the device"
-	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "test.json:21: model.training.energy: training covers the device") {
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "test.json:21: model.stages[0].energy: training covers the device") {
 		t.Fatalf("got %v, want a refusal that names both places", err)
 	}
 	a, err := Assess(inv, u, Options{MixBoundaries: true})
@@ -169,19 +172,51 @@ func TestBoundaryMix(t *testing.T) {
 	}
 }
 
+// folder finds inventories on disk, footprints and records in memory.
+type folder struct {
+	texts   map[string]string
+	rows    map[string][]Row
+	records map[string]Record
+}
+
+func (f folder) Inventory(from, ref string) (string, []byte, error) {
+	if text, ok := f.texts[ref]; ok {
+		return ref, []byte(text), nil
+	}
+	data, err := os.ReadFile(ref)
+	if err != nil {
+		return "", nil, fmt.Errorf("inventory %q is neither a preset nor a file: see cfu amortize --list-presets", ref)
+	}
+	return ref, data, nil
+}
+
+func (f folder) Footprint(from, ref string) ([]Row, error) {
+	if rows, ok := f.rows[ref]; ok {
+		return rows, nil
+	}
+	return nil, fmt.Errorf("run %s has no footprint: amortize it first", ref)
+}
+
+func (f folder) Record(from, ref string) (Record, error) {
+	if r, ok := f.records[ref]; ok {
+		return r, nil
+	}
+	return Record{}, fmt.Errorf("record %s cannot be found: make it with cfu record", ref)
+}
+
 func TestLoadNamesWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Load("olmo3-7b"); err == nil || !strings.Contains(err.Error(), "--list-presets") {
+	if _, err := Load("olmo3-7b", folder{}); err == nil || !strings.Contains(err.Error(), "--list-presets") {
 		t.Errorf("unknown preset: got %v, want where the presets are listed", err)
 	}
-	if _, err := Load(filepath.Join(dir, "none.json")); err == nil || !strings.Contains(err.Error(), "none.json") {
+	if _, err := Load(filepath.Join(dir, "none.json"), folder{}); err == nil || !strings.Contains(err.Error(), "none.json") {
 		t.Errorf("missing file: got %v, want its name", err)
 	}
 	path := filepath.Join(dir, "mine.json")
 	if err := os.WriteFile(path, []byte(good), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	inv, err := Load(path)
+	inv, err := Load(path, folder{})
 	if err != nil || inv.Name != "mine" {
 		t.Errorf("got %q, %v, want the inventory mine", inv.Name, err)
 	}
@@ -189,12 +224,12 @@ func TestLoadNamesWhatIsMissing(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(good))
-	f.Add([]byte(`{"schema":1,"hardware":["h100-boavizta"]}`))
-	f.Add([]byte(`{"hardware":[{"carbon":null}],"electricity":{"gases":{"CO2":null}}}`))
+	f.Add([]byte(`{"schema":2,"hardware":["h100-boavizta"]}`))
+	f.Add([]byte(`{"hardware":[{"carbon":null}],"electricity":{"emissions":{"CO2":null}}}`))
 	f.Add([]byte(`[]`))
-	f.Add([]byte(strings.Replace(good, `"title": "my grid",`, `"title": "my grid", "gases": {"CO2": null},`, 1)))
+	f.Add([]byte(strings.Replace(good, `"title": "my grid",`, `"title": "my grid", "emissions": {"CO2": null},`, 1)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		inv, err := Decode("fuzz.json", data)
+		inv, err := Decode("fuzz.json", data, nil)
 		if err != nil {
 			if !strings.Contains(err.Error(), ":") {
 				t.Errorf("error %q names no place", err)
@@ -202,7 +237,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		u := hour()
-		if _, err := Assess(inv, u, Options{MixBoundaries: true, Draws: 2}); err != nil {
+		if _, err := Assess(inv, u, Options{MixBoundaries: true, Draws: MinDraws}); err != nil {
 			t.Errorf("an inventory that loads cannot be assessed: %v", err)
 		}
 	})

@@ -1,6 +1,9 @@
 package lca
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // BreakEven is the number of requests at which what inference has cost equals
 // what was spent before the first one.
@@ -13,54 +16,59 @@ type BreakEven struct {
 	// Lo and Hi are its 95 % interval, equal to it without a Monte Carlo.
 	Requests, Lo, Hi float64
 
-	upfront, request []term
+	upfront, request []int
 }
 
 // breakEven lists the comparisons that have figures on both sides: training
 // alone (the published convention of Morrison et al. 2025, Table 3), training
 // with experimentation, and everything, hardware included.
 func (s *system) breakEven(point *costs) []BreakEven {
-	variants := []BreakEven{
-		{UpfrontTerms: "training", RequestTerms: "inference",
-			upfront: []term{trainingOperation}, request: []term{inferenceOperation}},
-		{UpfrontTerms: "training and experimentation", RequestTerms: "inference",
-			upfront: []term{trainingOperation, experimentationOperation}, request: []term{inferenceOperation}},
-		{UpfrontTerms: "training and experimentation with their hardware", RequestTerms: "inference and its hardware",
-			upfront: []term{trainingOperation, trainingHardware, experimentationOperation, experimentationHardware},
-			request: []term{inferenceOperation, inferenceHardware}},
+	var training, experimentation, all, hardware []int
+	for i, u := range s.upfront {
+		t := upfrontTerm + 2*i
+		all, hardware = append(all, t, t+1), append(hardware, t+1)
+		switch u.process.Kind {
+		case Training, Data:
+			training = append(training, t)
+		case Experimentation, Evaluation:
+			experimentation = append(experimentation, t)
+		}
 	}
+	both := slices.Concat(training, experimentation)
 	var list []BreakEven
+	share := s.amortized(s.values)
+	if len(s.upfront) == 0 {
+		return nil
+	}
 	for _, category := range s.categories() {
 		c := index(category)
-		for _, b := range variants {
-			if !s.compares(c, b) {
-				continue
-			}
-			up, per := s.sides(point, c, b, s.values[s.lifetime])
-			b.Category, b.Upfront, b.PerRequest = category, Impact{category, up}, Impact{category, per}
+		add := func(upfrontTerms, requestTerms string, upfront, request []int) {
+			b := BreakEven{Category: category, UpfrontTerms: upfrontTerms, RequestTerms: requestTerms, upfront: upfront, request: request}
+			up, per := s.sides(point, b, share)
+			b.Upfront, b.PerRequest = Impact{category, up, s.currency}, Impact{category, per, s.currency}
 			b.Requests = requestsFor(up, per)
 			b.Lo, b.Hi = b.Requests, b.Requests
 			list = append(list, b)
 		}
-	}
-	return list
-}
-
-// compares reports whether both sides have the figures that their names
-// promise: every operation, and some hardware where hardware is named.
-func (s *system) compares(c int, b BreakEven) bool {
-	hardware, someHardware := false, false
-	for _, t := range append(b.upfront, b.request...) {
-		switch t {
-		case trainingHardware, experimentationHardware, inferenceHardware:
-			hardware, someHardware = true, someHardware || s.has[c][t]
-		default:
-			if !s.has[c][t] {
-				return false
+		// Both sides have the figures that their names promise: every operation,
+		// and some hardware where hardware is named.
+		complete := func(terms []int) bool {
+			return len(terms) > 0 && !slices.ContainsFunc(terms, func(t int) bool { return !s.has[c][t] })
+		}
+		if !s.has[c][inferenceTerm] {
+			continue
+		}
+		if complete(training) {
+			add("training", "inference", training, []int{inferenceTerm})
+		}
+		if complete(training) && complete(experimentation) {
+			add("training and experimentation", "inference", both, []int{inferenceTerm})
+			if s.hasAny(c, append(hardware, inferenceTerm+1)) {
+				add("training and experimentation with their hardware", "inference and its hardware", all, []int{inferenceTerm, inferenceTerm + 1, idleTerm, idleTerm + 1})
 			}
 		}
 	}
-	return !hardware || someHardware
+	return list
 }
 
 // requestsFor is the number of requests that cost as much as upfront, +Inf if
@@ -73,12 +81,7 @@ func requestsFor(upfront, perRequest float64) float64 {
 }
 
 // sides are the upfront cost and the cost of a request.
-func (s *system) sides(x *costs, c int, b BreakEven, lifetime float64) (upfront, perRequest float64) {
-	for _, t := range b.upfront {
-		upfront += x[c][t]
-	}
-	for _, t := range b.request {
-		perRequest += x[c][t]
-	}
-	return upfront * lifetime / s.requests, perRequest / s.requests
+func (s *system) sides(x *costs, b BreakEven, amortized float64) (upfront, perRequest float64) {
+	c := index(b.Category)
+	return x.sumOf(c, b.upfront) / amortized, x.sumOf(c, b.request) / s.requests
 }

@@ -24,37 +24,6 @@ func (a at) place() Place {
 	return Place{a.doc.file, a.doc.line(a.pointer), fieldName(a.pointer)}
 }
 
-// limits are what a figure's value must satisfy.
-type limits func(value float64) string
-
-func positive(v float64) string {
-	if v <= 0 {
-		return "must be above 0"
-	}
-	return ""
-}
-
-func notNegative(v float64) string {
-	if v < 0 {
-		return "must not be negative"
-	}
-	return ""
-}
-
-func share(v float64) string {
-	if v <= 0 || v > 1 {
-		return "must be above 0 and at most 1 (100 %)"
-	}
-	return ""
-}
-
-func atLeastOne(v float64) string {
-	if v < 1 {
-		return "must be at least 1"
-	}
-	return ""
-}
-
 // checker collects everything that is wrong with an inventory.
 type checker struct{ found []*FieldError }
 
@@ -78,11 +47,11 @@ func (c *checker) err() error {
 }
 
 // datum checks one figure and completes it with its canonical value and place.
-func (c *checker) datum(d *Datum, where at, dim string, within limits) {
+func (c *checker) datum(d *Datum, where at, dim string, within domain) {
 	if where.doc == nil {
 		return
 	}
-	d.place, d.dimension = where.place(), dim
+	d.place, d.dimension, d.limits = where.place(), dim, within
 	if !where.doc.has(where.pointer) {
 		c.add(where, "missing: give value, unit, source, year, boundary and quality")
 		return
@@ -101,7 +70,7 @@ func (c *checker) datum(d *Datum, where at, dim string, within limits) {
 		c.add(where.field("value"), "is not a finite number")
 	default:
 		d.canonical = value
-		if problem := within(value); problem != "" {
+		if problem := within.check(value); problem != "" {
 			c.add(where.field("value"), "%s %s", d.String(), problem)
 		}
 	}
@@ -121,14 +90,41 @@ func (c *checker) datum(d *Datum, where at, dim string, within limits) {
 		c.add(where.field("reason"), "missing: an assumption gives its reason")
 	}
 	if d.Spread != nil {
-		if err := d.Spread.check(d.Value); err != nil {
+		err := d.Spread.check(d.Value)
+		if factor, ok := kind.units[d.Unit]; ok && err == nil {
+			err = within.bounds(*d.Spread, factor)
+		}
+		if err != nil {
 			c.add(where.field("spread"), "%v", err)
+		}
+		if d.Pedigree != nil {
+			c.add(where.field("pedigree"), "given beside a spread: keep one")
+		}
+	}
+	if d.Pedigree != nil {
+		if err := d.Pedigree.check(); err != nil {
+			c.add(where.field("pedigree"), "%v", err)
+		}
+	}
+}
+
+// plain refuses the variant of a printed figure where none is printed.
+func (c *checker) plain(d *Datum, where at) {
+	if d == nil {
+		return
+	}
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{{"basis", d.Basis != ""}, {"characterized_by", d.CharacterizedBy != ""}, {"water_variant", d.WaterVariant != ""}} {
+		if f.given {
+			c.add(where.field(f.name), "is for the printed carbon and water of a stage: leave it out here")
 		}
 	}
 }
 
 // optional checks a figure that may be absent.
-func (c *checker) optional(d *Datum, where at, dim string, within limits) {
+func (c *checker) optional(d *Datum, where at, dim string, within domain) {
 	if d != nil {
 		c.datum(d, where, dim, within)
 	}
@@ -154,23 +150,32 @@ func (c *checker) hardware(h *Hardware, where at) {
 	if h.AddsTo != "" && (!h.AddsTo.isEquipment() || slices.Index(Boundaries(), h.AddsTo) >= slices.Index(Boundaries(), h.Covers)) {
 		c.add(where.field("adds_to"), "%q is not inside %q", h.AddsTo, h.Covers)
 	}
-	figures := []struct {
-		name, dim string
-		d         *Datum
-	}{
-		{"carbon", "carbon", h.Carbon}, {"water", "water", h.Water}, {"adpe", "depletion", h.ADPe},
-		{"primary_energy", "primary energy", h.PrimaryEnergy}, {"price", "money", h.Price},
+	switch h.Counts {
+	case "", Accelerators, Processors, Hosts:
+	default:
+		c.add(where.field("counts"), "%q: give accelerators, processors or hosts", h.Counts)
 	}
-	some := false
-	for _, f := range figures {
-		c.optional(f.d, where.field(f.name), f.dim, notNegative)
-		if h.MixedBoundaries == "" {
-			c.covering(f.d, where.field(f.name), h.Covers)
+	some := len(h.Emissions) > 0
+	for key, d := range h.Impacts {
+		row := rowOf(key)
+		if row == nil {
+			c.add(where.field(key), "no such field: see docs/lca.md for the format")
+			continue
 		}
-		some = some || f.d != nil
+		if d == nil {
+			c.add(where.field(key), "is null: give a figure, or leave it out")
+			continue
+		}
+		c.datum(d, where.field(key), row.amount, notNegative)
+		c.plain(d, where.field(key))
+		if h.MixedBoundaries == "" {
+			c.covering(d, where.field(key), h.Covers)
+		}
+		some = true
 	}
+	c.emissions(h.Emissions, where.field("emissions"), "emission")
 	if !some {
-		c.add(where, "has no embodied figure: give carbon, water, adpe, primary_energy or price")
+		c.add(where, "has no embodied figure: give carbon, water, adpe, primary_energy, price or another category's")
 	}
 	c.datum(&h.Lifespan, where.field("lifespan"), "time", positive)
 	c.optional(h.Utilisation, where.field("utilisation"), "ratio", share)
@@ -180,25 +185,30 @@ func (c *checker) electricity(e *Electricity, where at) {
 	if where.doc == nil {
 		return
 	}
-	c.optional(e.Carbon, where.field("carbon"), "carbon intensity", notNegative)
-	c.optional(e.CarbonMarket, where.field("carbon_market"), "carbon intensity", notNegative)
-	c.optional(e.Water, where.field("water"), "water intensity", notNegative)
-	c.optional(e.ADPe, where.field("adpe"), "depletion intensity", notNegative)
-	c.optional(e.PrimaryEnergy, where.field("primary_energy"), "primary energy intensity", notNegative)
-	for gas, d := range e.Gases {
-		if _, ok := AR6.factor(gas); !ok {
-			c.add(where.field("gases").field(gas), "is not a gas with a known GWP: give one of %v", gases())
-		}
-		if d == nil {
-			c.add(where.field("gases").field(gas), "is null: give a figure, or leave the gas out")
+	for key, d := range e.Impacts {
+		row := rowOf(key)
+		if row == nil || row.rate == "" {
+			c.add(where.field(key), "no such field: see docs/lca.md for the format")
 			continue
 		}
-		c.datum(d, where.field("gases").field(gas), "gas intensity", notNegative)
+		if d == nil {
+			c.add(where.field(key), "is null: give a figure, or leave it out")
+			continue
+		}
+		c.datum(d, where.field(key), row.rate, notNegative)
+		c.plain(d, where.field(key))
+	}
+	c.optional(e.CarbonMarket, where.field("carbon_market"), "carbon intensity", notNegative)
+	c.emissions(e.Emissions, where.field("emissions"), "gas intensity")
+	switch e.Scope {
+	case "", Direct, LifeCycle:
+	default:
+		c.add(where.field("scope"), "%q: give direct or life_cycle", e.Scope)
 	}
 	switch e.CharacterizedBy {
 	case "ar4", "ar5", "ar6", "unknown":
 	case "":
-		if e.Carbon != nil {
+		if e.Impacts["carbon"] != nil {
 			c.add(where.field("characterized_by"), `missing: give "ar4", "ar5", "ar6" or "unknown" for the carbon figure`)
 		}
 	default:
@@ -210,9 +220,53 @@ func (c *checker) facility(f *Site, where at) {
 	if where.doc == nil {
 		return
 	}
-	c.optional(f.PUE, where.field("pue"), "ratio", atLeastOne)
+	c.optional(f.PUE, where.field("pue"), "ratio", overhead)
 	c.optional(f.WUE, where.field("wue"), "water intensity", notNegative)
-	c.optional(f.HostFactor, where.field("host_factor"), "ratio", atLeastOne)
+	c.optional(f.HostFactor, where.field("host_factor"), "ratio", hostFactor)
+	for _, figure := range []struct {
+		name string
+		d    *Datum
+	}{{"pue", f.PUE}, {"wue", f.WUE}, {"host_factor", f.HostFactor}} {
+		if figure.d != nil && figure.d.Boundary.Valid() && !figure.d.Boundary.isEquipment() {
+			c.add(where.field(figure.name).field("boundary"), "%q is no equipment: give facility, or host for a host factor", figure.d.Boundary)
+		}
+	}
+}
+
+// emissions checks substances emitted to air.
+func (c *checker) emissions(list map[string]*Datum, where at, dim string) {
+	for substance, d := range list {
+		here := where.field(substance)
+		if !slices.Contains(substances(), substance) {
+			c.add(here, "is not a substance that is characterised: give one of %v", substances())
+			continue
+		}
+		if d == nil {
+			c.add(here, "is null: give a figure, or leave the substance out")
+			continue
+		}
+		c.datum(d, here, dim, notNegative)
+	}
+}
+
+// rowOf is the category whose figures in hardware and electricity have the key.
+func rowOf(key string) *categoryRow {
+	for i := range categoryTable {
+		if row := &categoryTable[i]; row.key != "" && row.key == key {
+			return row
+		}
+	}
+	return nil
+}
+
+// printedRow is the category whose printed figure in a stage has the key.
+func printedRow(key string) *categoryRow {
+	for i := range categoryTable {
+		if row := &categoryTable[i]; row.printedKey() != "" && row.printedKey() == key {
+			return row
+		}
+	}
+	return nil
 }
 
 func (c *checker) price(p *Price, where at) {
@@ -221,12 +275,12 @@ func (c *checker) price(p *Price, where at) {
 	}
 }
 
-func (c *checker) model(m *Model, where at) {
+func (l *loader) model(m *Model, where at) {
 	if where.doc == nil {
 		return
 	}
-	c.upfront(m.Training, where.field("training"))
-	c.upfront(m.Experimentation, where.field("experimentation"))
+	c := l.checker
+	l.stages(m.Stages, where.field("stages"))
 	for i := range m.Runs {
 		r, here := &m.Runs[i], where.field("runs").index(i)
 		if r.Rate == "" {
@@ -234,6 +288,9 @@ func (c *checker) model(m *Model, where at) {
 		}
 		if r.Requests <= 0 {
 			c.add(here.field("requests"), "is %d: give the number of requests that the figures are for", r.Requests)
+		}
+		if r.OutputTokens < 0 {
+			c.add(here.field("output_tokens"), "is %d: give the tokens of all requests, or leave it out", r.OutputTokens)
 		}
 		if r.Devices <= 0 {
 			c.add(here.field("devices"), "is %d: give the number of devices", r.Devices)
@@ -246,15 +303,113 @@ func (c *checker) model(m *Model, where at) {
 	}
 }
 
-func (c *checker) upfront(u *Upfront, where at) {
-	if u == nil {
+// process checks one stage and resolves its parts.
+func (l *loader) process(p *Process, where at) {
+	c := l.checker
+	if where.doc == nil {
 		return
 	}
-	c.optional(u.Energy, where.field("energy"), "energy", notNegative)
-	c.optional(u.Carbon, where.field("carbon"), "carbon", notNegative)
-	c.optional(u.Water, where.field("water"), "water", notNegative)
-	c.optional(u.DeviceTime, where.field("device_time"), "time", notNegative)
-	if u.Energy == nil && u.Carbon == nil && u.Water == nil && u.DeviceTime == nil {
-		c.add(where, "has no figure: give energy, carbon, water or device_time, or leave it out")
+	if p.Name == "" {
+		c.add(where.field("name"), "missing: name the stage")
+	}
+	if slices.Contains([]string{string(Inference), string(Idle), string(Embodied), string(Total)}, p.Name) {
+		c.add(where.field("name"), "%q is what this program calls a part of serving: give another name", p.Name)
+	}
+	if !slices.Contains(UpfrontKinds(), p.Kind) {
+		c.add(where.field("kind"), "%q is not a kind of stage: give one of %v", p.Kind, UpfrontKinds())
+	}
+	c.optional(p.Energy, where.field("energy"), "energy", notNegative)
+	c.plain(p.Energy, where.field("energy"))
+	c.optional(p.DeviceTime, where.field("device_time"), "time", notNegative)
+	figures := 0
+	for key, d := range p.Printed {
+		row := printedRow(key)
+		if row == nil {
+			c.add(where.field(key), "no such field: see docs/lca.md for the format")
+			continue
+		}
+		if d == nil {
+			c.add(where.field(key), "is null: give a figure, or leave it out")
+			continue
+		}
+		figures++
+		c.datum(d, where.field(key), row.amount, notNegative)
+		c.variant(d, row.name, where.field(key))
+	}
+	if p.Hardware != nil {
+		l.stack(p.Hardware, where.field("hardware"))
+	}
+	if p.Electricity != nil {
+		l.electricityPart(p.Electricity, where.field("electricity"))
+	}
+	if p.Facility != nil {
+		l.facilityPart(p.Facility, where.field("facility"))
+	}
+	if p.Price != nil {
+		l.pricePart(p.Price, where.field("price"))
+	}
+	if p.Year != 0 && (p.Year < 1950 || p.Year > 2100) {
+		c.add(where.field("year"), "is %d: give the year in which the stage ran", p.Year)
+	}
+	c.optional(p.Share, where.field("share"), "ratio", share)
+	if p.Share != nil && p.Share.Reason == "" {
+		c.add(where.field("share").field("reason"), "missing: say why this product carries that part of the stage")
+	}
+	own := figures > 0 || p.Energy != nil || p.DeviceTime != nil
+	switch {
+	case p.Record != "" && p.Assessment != nil:
+		c.add(where.field("record"), "given beside an assessment: a stage is one of them")
+	case (p.Record != "" || p.Assessment != nil) && own:
+		c.add(where, "has figures of its own beside a record or an assessment: keep one")
+	case p.Record == "" && p.Assessment == nil && !own:
+		c.add(where, "has no figure: give energy, device_time, a printed impact, a record or an assessment, or leave it out")
+	}
+	if p.Assessment != nil {
+		l.upstream(p.Assessment, where.field("assessment"))
+	}
+}
+
+// variant checks what a printed figure says of itself.
+func (c *checker) variant(d *Datum, category Category, where at) {
+	if d.Basis != "" && (category != GWP || d.Basis != LocationBased && d.Basis != MarketBased) {
+		c.add(where.field("basis"), "%q: give location or market, of a carbon figure", d.Basis)
+	}
+	switch d.CharacterizedBy {
+	case "", "ar4", "ar5", "ar6", "unknown":
+		if d.CharacterizedBy != "" && category != GWP {
+			c.add(where.field("characterized_by"), "is for carbon: leave it out")
+		}
+	default:
+		c.add(where.field("characterized_by"), `%q: give "ar4", "ar5", "ar6" or "unknown"`, d.CharacterizedBy)
+	}
+	if d.WaterVariant != "" {
+		if _, err := ParseWaterVariant(string(d.WaterVariant)); err != nil || category != Water {
+			c.add(where.field("water_variant"), "%q: give one of %v, of a water figure", d.WaterVariant, WaterVariants())
+		}
+	}
+}
+
+// upstream checks how a stage names another assessment.
+func (l *loader) upstream(u *Upstream, where at) {
+	c := l.checker
+	if (u.Inventory == "") == (u.Run == "") {
+		c.add(where, "give either an inventory or a run folder")
+		return
+	}
+	if u.Making {
+		if u.Run != "" || u.Count != nil || u.FunctionalUnit != "" || u.Rate != "" {
+			c.add(where.field("making"), "takes the stages of an inventory's model as they are: leave out run, rate, functional_unit and count")
+		}
+		return
+	}
+	if u.FunctionalUnit == "" {
+		c.add(where.field("functional_unit"), "missing: say what is counted, such as output_token")
+	}
+	if u.Count == nil {
+		c.add(where.field("count"), "missing: say how many functional units were taken")
+	}
+	c.optional(u.Count, where.field("count"), "amount", notNegative)
+	if u.Inventory != "" && u.Rate == "" {
+		c.add(where.field("rate"), "missing: name the published run of the inventory's model, or ask for its making")
 	}
 }

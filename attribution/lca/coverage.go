@@ -9,60 +9,72 @@ import (
 	"cfubench/meter"
 )
 
-// operationFactor reports whether the inventory can turn energy into the
-// category.
-func (s *system) operationFactor(c Category) bool {
-	switch c {
+// factor reports whether the place can turn energy into the category.
+func (p place) factor(s *system, c int) bool {
+	switch categoryTable[c].name {
 	case Energy:
 		return true
-	case GWP:
-		return s.carbon != absent || len(s.gases) > 0
 	case Water:
-		return (s.water != absent || !s.options.Water.usesOffSite()) && (s.wue != absent || !s.options.Water.usesOnSite())
-	case ADPe:
-		return s.adpe != absent
-	case PrimaryEnergy:
-		return s.primary != absent
+		return (p.rates[c] != absent || !s.options.Water.usesOffSite()) && (p.wue != absent || !s.options.Water.usesOnSite())
 	case Cost:
-		return s.price != absent
+		return p.price != absent
 	}
-	return false
+	return p.rates[c] != absent || p.emissions[c] != nil
+}
+
+// embodies reports whether the machine has a figure in the category.
+func (m machineInputs) embodies(c int) bool {
+	return slices.ContainsFunc(m.parts, func(p partInputs) bool { return p.impact[c] != absent || p.emissions[c] != nil })
 }
 
 // findTerms marks the terms that have figures, and refuses a category that was
 // asked for and cannot be assessed.
 func (s *system) findTerms() error {
-	for c, category := range Categories() {
-		factor := s.operationFactor(category)
-		if !factor && slices.Contains(s.options.Categories, category) {
-			return fmt.Errorf("category %s: the inventory has no factor for it: add one to electricity, facility or price", category)
+	s.has = make([][]bool, len(categoryTable))
+	for c := range categoryTable {
+		row, has := &categoryTable[c], make([]bool, upfrontTerm+2*len(s.upfront))
+		s.has[c] = has
+		factor := s.serving.factor(s, c)
+		if !factor && slices.Contains(s.options.Categories, row.name) {
+			return fmt.Errorf("category %s: the inventory has no factor for it: add one to electricity, facility or price", row.name)
 		}
-		embodied := slices.ContainsFunc(s.parts, func(p partInputs) bool { return p.impact[c] != absent })
-		s.has[c][inferenceOperation] = factor
-		s.has[c][inferenceHardware] = embodied
-		s.has[c][trainingOperation] = s.hasUpfront(&s.training, category, factor)
-		s.has[c][trainingHardware] = embodied && s.training.time != absent
-		s.has[c][experimentationOperation] = s.hasUpfront(&s.experimentation, category, factor)
-		s.has[c][experimentationHardware] = embodied && s.experimentation.time != absent
+		has[inferenceTerm] = factor
+		has[inferenceTerm+1] = slices.ContainsFunc(s.machines, func(m machineInputs) bool { return m.embodies(c) })
+		has[idleTerm] = factor && s.idlePower != absent
+		has[idleTerm+1] = s.machines[0].embodies(c) && s.idleTime != absent && s.options.Embodied == Calendar
+		for i, u := range s.upfront {
+			has[upfrontTerm+2*i] = u.printed[c] != absent || u.energy != absent && u.place.factor(s, c)
+			has[upfrontTerm+2*i+1] = u.machine.embodies(c) && u.time != absent
+		}
+		if row.key == "" {
+			for t := 1; t < len(has); t += 2 {
+				has[t] = false // electricity of making machines is primary energy
+			}
+		}
+		if s.assesses(row.name, factor) {
+			s.active = append(s.active, c)
+		}
 	}
 	return nil
 }
 
-func (s *system) hasUpfront(u *upfrontInputs, c Category, factor bool) bool {
-	return c == GWP && u.carbon != absent || c == Water && u.water != absent || u.energy != absent && factor
+// assesses reports whether the category is assessed: it was asked for, or none
+// was and its operation has a factor.
+func (s *system) assesses(c Category, factor bool) bool {
+	if len(s.options.Categories) > 0 {
+		return slices.Contains(s.options.Categories, c)
+	}
+	return factor
 }
 
-// categories lists what is assessed: what was asked for, else every category
-// whose operation has a factor.
+// categories lists what is assessed, in the order that was asked for.
 func (s *system) categories() []Category {
 	if len(s.options.Categories) > 0 {
 		return s.options.Categories
 	}
 	var list []Category
-	for c, category := range Categories() {
-		if s.has[c][inferenceOperation] {
-			list = append(list, category)
-		}
+	for _, c := range s.active {
+		list = append(list, categoryTable[c].name)
 	}
 	return list
 }
@@ -75,58 +87,131 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	if u.EnergyLo == 0 && u.EnergyHi == 0 && u.EnergyKind != meter.KindModel {
 		s.warn("the energy has no bracket: its own uncertainty is not in the intervals")
 	}
-	if !s.overheadIncluded && s.pue == absent {
+	if !s.overheadIncluded && s.serving.pue == absent {
 		s.warn("the inventory has no PUE: the facility's overhead is not counted")
+	}
+	if s.serving.hostFactor != absent && u.ProcessorEnergy > 0 {
+		if s.lifted == 0 {
+			s.warn("the host factor is over the energy of accelerators and none was metered: it is not applied")
+		} else {
+			s.warn("the host factor is over the energy of accelerators: %v of processors were metered beside them and are in it", u.ProcessorEnergy)
+		}
 	}
 	if u.BusyTime == 0 {
 		s.warn("the hardware utilisation time is unknown: no embodied hardware is counted for inference")
 	}
-	upfront := map[Stage]*Upfront{Training: inv.Model.Training, Experimentation: inv.Model.Experimentation}
-	for _, stage := range Stages() {
-		if up, ok := upfront[stage]; ok && up == nil {
-			s.warn("the inventory has no figures of %s: it is outside the boundary, not zero", stage)
+	for _, kind := range []Stage{Training, Experimentation} {
+		if !slices.ContainsFunc(inv.Upfront, func(p Process) bool { return p.Kind == kind }) {
+			s.warn("the inventory has no figures of %s: it is outside the boundary, not zero", kind)
 		}
 	}
-	if d := inv.LifetimeInferences; d.Quality == Assumption && inv.hasUpfront() {
-		s.warn("lifetime inferences are an assumption, %.3g: %s", d.canonical, d.Reason)
+	if l := inv.LifetimeInferences; len(inv.Upfront) > 0 && l.Quality == Assumption {
+		s.warn("lifetime inferences are an assumption, %g%s: %s", l.canonical, l.unitNote(), l.Reason)
 	}
 	for _, h := range inv.Hardware {
 		if h.MixedBoundaries != "" {
 			s.warn("hardware %q mixes boundaries: %s", h.Title, h.MixedBoundaries)
 		}
 	}
+	s.doubtHardware(inv, u)
+	s.doubtGrid(inv)
+	if m := inv.Model; u.Model != "" && len(inv.Upfront) > 0 && !NamesModel(u.Model, m.Title) {
+		s.warn("the run served %s, but training and experimentation are those of %s: give an inventory of your own", u.Model, m.Title)
+	}
+	s.doubtGaps()
+}
+
+// unitNote names what a lifetime counts where it is not requests.
+func (d Datum) unitNote() string {
+	if thing := thing(d.Unit); thing != "requests" {
+		return " " + thing
+	}
+	return ""
+}
+
+// doubtHardware warns where the hardware that is charged is hardly the one that
+// served.
+func (s *system) doubtHardware(inv *Inventory, u Usage) {
 	var matches, titles []string
 	for _, h := range inv.Hardware {
 		matches, titles = append(matches, h.Matches...), append(titles, h.Title)
 	}
-	if u.Hardware != "" && len(matches) > 0 && !slices.ContainsFunc(matches, func(m string) bool {
-		return strings.Contains(strings.ToLower(u.Hardware), strings.ToLower(m))
-	}) {
+	if u.Hardware != "" && len(matches) > 0 && !names(matches, u.Hardware) {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))
 	}
-	if m := inv.Model; u.Model != "" && inv.hasUpfront() && !NamesModel(u.Model, m.Title) {
-		s.warn("the run served %s, but training and experimentation are those of %s: give an inventory of your own", u.Model, m.Title)
+	first := inv.Hardware[0]
+	switch {
+	case u.Counts == Hosts && first.Counts == Accelerators:
+		s.warn("the run counted hosts and %q is for %d accelerators: an accelerator is charged for a host", first.Title, first.Devices)
+	case u.Counts != Hosts && u.Hardware != "" && first.Counts == Hosts && u.Devices > 0:
+		s.warn("the run counted accelerators and %q is for whole hosts: a host is charged for each", first.Title)
 	}
-	for _, c := range s.categories() {
-		var missing []string
-		for t, has := range s.has[index(c)] {
-			// Electricity embodied in hardware is reported as primary energy,
-			// never as kWh; a stage without any figure has its own warning.
-			hardware := term(t) == inferenceHardware || term(t) == trainingHardware || term(t) == experimentationHardware
-			up, isUpfront := upfront[term(t).stage()]
-			if !has && !(c == Energy && hardware) && !(isUpfront && up == nil) {
-				missing = append(missing, term(t).String())
-			}
-		}
-		if len(missing) > 0 {
-			s.warn("%s: no figure for %s; left out, not zero", c, strings.Join(missing, ", "))
+	if u.Counts == Hosts && u.Cores > 0 && u.Cores <= 16 && inv.Serving.Share == nil {
+		s.warn("the run saw %d cores and carries a whole server: if it is a part of one, say so with a share, such as %d/128", u.Cores, u.Cores)
+	}
+	for i := range inv.Upfront {
+		if p := &inv.Upfront[i]; p.DeviceTime != nil && p.Hardware == nil {
+			s.noteBorrowed(p.Name, "hardware")
+		} else if p.Energy != nil && !p.closed && (p.Electricity == nil || p.Facility == nil) {
+			s.noteBorrowed(p.Name, "electricity or facility")
 		}
 	}
 }
 
-// hasUpfront reports whether anything is spread over the lifetime inferences.
-func (inv *Inventory) hasUpfront() bool {
-	return inv.Model.Training != nil || inv.Model.Experimentation != nil
+// names reports whether any of the words is in the name.
+func names(words []string, name string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(name), strings.ToLower(w)) })
+}
+
+// noteBorrowed says that a stage is assessed with what serves.
+func (s *system) noteBorrowed(stage, what string) {
+	s.warn("stage %q has no %s of its own: those of the serving are used", stage, what)
+}
+
+// doubtGrid warns where intensities of grids count different things.
+func (s *system) doubtGrid(inv *Inventory) {
+	home := inv.Electricity.Scope
+	for _, p := range inv.Upfront {
+		if p.Electricity == nil {
+			continue
+		}
+		if other := p.Electricity.value.Scope; home != "" && other != "" && other != home {
+			s.warn("stage %q: its grid's carbon is %s and the serving's %s: they are not of one scope", p.Name, words(other), words(home))
+		}
+	}
+	if home == Direct && s.has[index(GWP)][inferenceTerm] && s.has[index(GWP)][inferenceTerm+1] {
+		s.warn("carbon of electricity %q is that of generation alone, without fuels, plants and losses, beside hardware from the cradle", inv.Electricity.Title)
+	}
+}
+
+func words(s Scope) string { return strings.ReplaceAll(string(s), "_", " ") }
+
+// doubtGaps names the terms that a category lacks, and the categories that only
+// hardware has.
+func (s *system) doubtGaps() {
+	for _, category := range s.categories() {
+		c := index(category)
+		var missing []string
+		for t, has := range s.has[c] {
+			// Electricity embodied in hardware is reported as primary energy,
+			// never as kWh; a stage without any figure has its own warning.
+			if has || categoryTable[c].key == "" && t%2 == 1 || (t == idleTerm || t == idleTerm+1) && s.idleTime == absent {
+				continue
+			}
+			missing = append(missing, s.termName(t))
+		}
+		if len(missing) > 0 {
+			s.warn("%s: no figure for %s; left out, not zero", category, strings.Join(missing, ", "))
+		}
+	}
+	if len(s.options.Categories) > 0 {
+		return
+	}
+	for c := range categoryTable {
+		if categoryTable[c].name != Cost && !s.has[c][inferenceTerm] && s.has[c][inferenceTerm+1] {
+			s.warn("%s: the hardware has a figure and electricity has no factor: the category is left out", categoryTable[c].name)
+		}
+	}
 }
 
 // NamesModel reports whether every word of title, parentheses apart, is a word of
@@ -145,13 +230,12 @@ func NamesModel(served, title string) bool {
 	return true
 }
 
-// checkStack refuses hardware parts that count the same equipment twice: the
-// first part stands alone, and each further one must add to what is covered.
-func checkStack(inv Inventory, root at) error {
-	c := &checker{}
+// once refuses hardware parts that count the same equipment twice: the first
+// part stands alone, and each further one must add to what is covered.
+func (c *checker) once(parts []Hardware, where at) {
 	var covered Boundary
-	for i, h := range inv.Hardware {
-		where := root.field("hardware").index(i)
+	for i, h := range parts {
+		where := where.index(i)
 		switch {
 		case i == 0 && h.AddsTo != "":
 			c.add(where, "%s only adds to a %s: list what it adds to first", h.Title, h.AddsTo)
@@ -162,7 +246,6 @@ func checkStack(inv Inventory, root at) error {
 		}
 		covered = h.Covers
 	}
-	return c.err()
 }
 
 // coverage is the equipment that the hardware parts cover together.
@@ -187,7 +270,7 @@ func (inv *Inventory) coverageIn(c Category) Boundary {
 func (inv *Inventory) mixes(u Usage) []string {
 	embodied := inv.coverage()
 	lift := func(b Boundary) Boundary {
-		if inv.Facility.HostFactor != nil {
+		if inv.Facility.HostFactor != nil && (u.ProcessorEnergy == 0 || u.ProcessorEnergy < u.Energy) {
 			return Host
 		}
 		return b.equipment()
@@ -196,21 +279,19 @@ func (inv *Inventory) mixes(u Usage) []string {
 	if b := lift(u.Metered); b != embodied {
 		list = append(list, fmt.Sprintf("the energy of inference covers the %s and the embodied hardware the %s", b, embodied))
 	}
-	for _, up := range []struct {
-		name string
-		u    *Upfront
-	}{{"training", inv.Model.Training}, {"experimentation", inv.Model.Experimentation}} {
-		if up.u == nil {
+	for i := range inv.Upfront {
+		p := &inv.Upfront[i]
+		if p.closed {
 			continue
 		}
-		for _, d := range present(up.u.Energy, up.u.Carbon) {
+		for _, d := range present(p.Energy, p.Printed["carbon"]) {
 			b := d.Boundary.equipment()
-			if d == up.u.Energy && !up.u.OverheadIncluded {
-				b = lift(d.Boundary)
+			if d == p.Energy && (p.Facility == nil && inv.Facility.HostFactor != nil || p.Facility != nil && p.Facility.value.HostFactor != nil) {
+				b = Host
 			}
 			if b != lift(u.Metered) {
 				list = append(list, fmt.Sprintf("%s: %s: %s covers the %s and the energy of inference the %s",
-					d.place, d.place.Field, up.name, b, lift(u.Metered)))
+					d.place, d.place.Field, p.Name, b, lift(u.Metered)))
 			}
 		}
 	}

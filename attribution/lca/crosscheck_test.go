@@ -11,7 +11,7 @@ import (
 // inventoryOf decodes an inventory written in a test.
 func inventoryOf(t *testing.T, text string) Inventory {
 	t.Helper()
-	inv, err := Decode("test.json", []byte(text))
+	inv, err := Decode("test.json", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestEmbodiedPerDeviceHour(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
-			inv := inventoryOf(t, `{"schema": 1, "name": "test", "hardware": [`+test.hardware+`],
+			inv := inventoryOf(t, `{"schema": 2, "name": "test", "hardware": [`+test.hardware+`],
 				"electricity": "us-egrid2023", "facility": "google", "model": {"title": "none"},
 				"lifetime_inferences": {"value": 1, "unit": "requests", "source": "test", "year": 2026, "boundary": "none", "quality": "published"}}`)
 			u := hour()
@@ -61,7 +61,7 @@ func TestEmbodiedPerDeviceHour(t *testing.T) {
 // checked: its market-based intensity is not published.
 func TestGooglePromptStack(t *testing.T) {
 	const accelerators, host, idle, overhead = 0.14, 0.06, 0.02, 0.02
-	inv := inventoryOf(t, `{"schema": 1, "name": "google", "hardware": ["server-ademe"],
+	inv := inventoryOf(t, `{"schema": 2, "name": "google", "hardware": ["server-ademe"],
 		"electricity": {"title": "Google's mix, not published", "region": "Google"},
 		"facility": {"title": "Google, 2025",
 			"host_factor": {"value": 1.5714, "unit": "1", "source": "0.22 Wh over 0.14 Wh of accelerators", "year": 2025, "boundary": "host", "quality": "derived"},
@@ -109,8 +109,12 @@ func TestEcoLogitsFormula(t *testing.T) {
 	latency := tokens * (0.0006785088094353663*parameters + 0.0003119310311688259*batch + 0.019473717579473387)
 	serverKWh := latency / 3600 * serverKW * gpus / perServer / batch
 	it := gpuWh/1000*gpus + serverKWh
-	inv := inventoryOf(t, `{"schema": 1, "name": "ecologits", "hardware": ["h100-ecologits", "p5-host-ecologits"],
-		"electricity": "ecologits-usa",
+	inv := inventoryOf(t, `{"schema": 2, "name": "ecologits", "hardware": ["h100-ecologits", "p5-host-ecologits"],
+		"electricity": {"title": "USA of EcoLogits 0.9.1", "region": "US", "characterized_by": "unknown",
+			"carbon": {"value": 0.38355, "unit": "kg CO2e/kWh", "source": "EcoLogits 0.9.1", "year": 2025, "boundary": "grid", "quality": "secondary"},
+			"water": {"value": 3.1321, "unit": "L/kWh", "source": "EcoLogits 0.9.1", "year": 2025, "boundary": "grid", "quality": "secondary"},
+			"adpe": {"value": 9.855e-08, "unit": "kg Sb eq/kWh", "source": "EcoLogits 0.9.1", "year": 2025, "boundary": "grid", "quality": "secondary"},
+			"primary_energy": {"value": 9.6884, "unit": "MJ/kWh", "source": "EcoLogits 0.9.1", "year": 2025, "boundary": "grid", "quality": "secondary"}},
 		"facility": {"title": "PUE of the check",
 			"pue": {"value": 1.2, "unit": "1", "source": "EcoLogits 0.9.1", "year": 2025, "boundary": "facility", "quality": "published"},
 			"wue": {"value": 0.569, "unit": "L/kWh", "source": "EcoLogits 0.9.1", "year": 2025, "boundary": "facility", "quality": "published"}},

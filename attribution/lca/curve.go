@@ -6,14 +6,17 @@ import "math"
 // and what each request adds.
 type Balance struct {
 	Category Category
-	// Training, Experimentation and their hardware are paid once.
-	Training, Experimentation, UpfrontHardware float64
-	// Operation and Hardware are per request.
+	// Training (with data), Experimentation (with evaluation), EndOfLife and the
+	// hardware of all of them are paid once.
+	Training, Experimentation, EndOfLife, UpfrontHardware float64
+	// Operation (idle machines included) and Hardware are per request.
 	Operation, Hardware float64
 }
 
-// Upfront is all that is paid before the first request.
-func (b Balance) Upfront() float64 { return b.Training + b.Experimentation + b.UpfrontHardware }
+// Upfront is all that is paid apart from the requests.
+func (b Balance) Upfront() float64 {
+	return b.Training + b.Experimentation + b.EndOfLife + b.UpfrontHardware
+}
 
 // Marginal is what C_FU falls to as lifetime inferences grow.
 func (b Balance) Marginal() float64 { return b.Operation + b.Hardware }
@@ -36,24 +39,34 @@ func (b Balance) BreakEven() float64 {
 
 // Balance gives the two sides in a category.
 func (a *Assessment) Balance(c Category) Balance {
-	s := a.system
-	var point costs
-	s.evaluate(s.values, &point)
-	x, i := point[index(c)], index(c)
-	once := s.values[s.lifetime] / s.requests
-	for t, has := range s.has[i] {
-		if !has {
-			x[t] = 0
+	return a.system.balance(a.system.at(a.system.values), a.system.values, index(c))
+}
+
+// balance is Balance of evaluated costs.
+func (s *system) balance(costs *costs, x []float64, c int) Balance {
+	row := costs.row(c)
+	b := Balance{
+		Category:  categoryTable[c].name,
+		Operation: (row[inferenceTerm] + row[idleTerm]) / s.requests,
+		Hardware:  (row[inferenceTerm+1] + row[idleTerm+1]) / s.requests,
+	}
+	if len(s.upfront) == 0 {
+		return b
+	}
+	once := 1 / s.amortized(x)
+	for i, u := range s.upfront {
+		operation, hardware := row[upfrontTerm+2*i]*once, row[upfrontTerm+2*i+1]*once
+		b.UpfrontHardware += hardware
+		switch u.process.Kind {
+		case Training, Data:
+			b.Training += operation
+		case EndOfLife:
+			b.EndOfLife += operation
+		default:
+			b.Experimentation += operation
 		}
 	}
-	return Balance{
-		Category:        c,
-		Training:        x[trainingOperation] * once,
-		Experimentation: x[experimentationOperation] * once,
-		UpfrontHardware: (x[trainingHardware] + x[experimentationHardware]) * once,
-		Operation:       x[inferenceOperation] / s.requests,
-		Hardware:        x[inferenceHardware] / s.requests,
-	}
+	return b
 }
 
 // Assessed lists the categories of the assessment.

@@ -16,12 +16,21 @@ type Datum struct {
 	// Spread is the figure's own distribution; without it the default of its
 	// quality is used.
 	Spread *Spread `json:"spread,omitzero"`
+	// Pedigree scores the figure; it gives the spread where none is written.
+	Pedigree *Pedigree `json:"pedigree,omitzero"`
+	// Basis, CharacterizedBy and WaterVariant are the variant of a carbon or
+	// water figure that a publication printed: another is computed anew where
+	// the energy behind it is known, and warned of where it is not.
+	Basis           Basis        `json:"basis,omitzero"`
+	CharacterizedBy string       `json:"characterized_by,omitzero"`
+	WaterVariant    WaterVariant `json:"water_variant,omitzero"`
 
 	// Set on loading: the value in its dimension's canonical unit, and where
 	// the figure stands.
 	canonical float64
 	dimension string
 	place     Place
+	limits    domain
 }
 
 // Place is where a figure stands in an inventory; Line is 0 for one that was

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -39,12 +42,18 @@ func parse(file string, data []byte, out any) (*document, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
 	line, counted := 1, int64(0)
 	for {
-		_, err := dec.ReadToken()
+		tok, err := dec.ReadToken()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return nil, doc.locate(data, err)
+		}
+		if tok.Kind() == '"' {
+			if err := plainText(tok.String()); err != nil {
+				end := dec.InputOffset()
+				return nil, &FieldError{Place{file, 1 + bytes.Count(data[:end], []byte("\n")), fieldName(dec.StackPointer())}, err.Error()}
+			}
 		}
 		end := dec.InputOffset()
 		line += bytes.Count(data[counted:end], []byte("\n"))
@@ -57,6 +66,16 @@ func parse(file string, data []byte, out any) (*document, error) {
 		return nil, doc.locate(data, err)
 	}
 	return doc, nil
+}
+
+// plainText refuses characters that steer a terminal.
+func plainText(text string) error {
+	for _, r := range text {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return fmt.Errorf("holds the control character %U: remove it", r)
+		}
+	}
+	return nil
 }
 
 // locate turns an error of the JSON library into a FieldError.
@@ -72,7 +91,7 @@ func (d *document) locate(data []byte, err error) error {
 	case errors.As(err, &semantic):
 		pointer, offset = semantic.JSONPointer, semantic.ByteOffset
 		switch {
-		case errors.Is(err, json.ErrUnknownName):
+		case errors.Is(err, json.ErrUnknownName), semantic.GoType == reflect.TypeFor[Datum]() && !knownKey(pointer.LastToken()):
 			problem = "no such field: see docs/lca.md for the format"
 		case semantic.JSONKind == '0' && errors.Is(err, strconv.ErrRange):
 			problem = fmt.Sprintf("%s is not a number that can be held: give a smaller one", semantic.JSONValue)
@@ -96,6 +115,16 @@ func (d *document) locate(data []byte, err error) error {
 		line = at
 	}
 	return &FieldError{Place{d.file, line, fieldName(pointer)}, problem}
+}
+
+// knownKey reports whether a figure may be called so.
+func knownKey(key string) bool {
+	switch key {
+	case "lifespan", "utilisation", "carbon_market", "pue", "wue", "host_factor", "electricity", "energy", "device_time", "share",
+		"count", "wall_time", "break_even", "lifetime_inferences", "lifetime_rate", "per_request", "per_device", "idle_time", "idle_power":
+		return true
+	}
+	return rowOf(key) != nil || printedRow(key) != nil || slices.Contains(substances(), key)
 }
 
 func kindName(k jsontext.Kind) string {

@@ -1,25 +1,51 @@
 package lca
 
+import "math"
+
 // evaluate computes C_FU's terms for the whole cell, in every category, from
 // one set of input values:
 //
-//	inference       = E × factor                        (C_PerInference)
-//	embodied        = device-hours × C_Embodied / lifespan
-//	training        = (operation + own device-hours × C_Embodied / lifespan)
-//	                  × requests of the cell / lifetime inferences
-//	experimentation = the same of the development runs
+//	inference = E × factor                              (C_PerInference)
+//	idle      = idle device-hours × power × factor, and their embodied share
+//	embodied  = device-hours × C_Embodied / lifespan × share of the machine
+//	upfront   = (operation + own device-hours × C_Embodied / lifespan)
+//	            × this product's share × delivered by the cell / lifetime
 //
 // Terms without figures stay 0 and are marked absent in has.
 func (s *system) evaluate(x []float64, out *costs) {
-	s.operation(x, x[energyInput], s.lifted, s.overheadIncluded, inferenceOperation, out)
-	s.embodied(x, s.hours, inferenceHardware, out)
-	s.upfront(x, &s.training, trainingOperation, trainingHardware, out)
-	s.upfront(x, &s.experimentation, experimentationOperation, experimentationHardware, out)
-
-	share := s.requests / x[s.lifetime]
-	for c := range out {
-		for t := trainingOperation; t < terms; t++ {
-			out[c][t] *= share
+	clear(out.v)
+	kwh := math.Max(0, x[energyInput]*x[gainInput]*x[samplingInput]+x[offsetInput])
+	s.operation(x, &s.serving, kwh, s.lifted, s.alone, s.overheadIncluded, inferenceTerm, 1, out)
+	for i := range s.machines {
+		m := &s.machines[i]
+		s.embodied(x, m, s.hours*s.value(x, m.perDevice, 1), inferenceTerm+1, out)
+	}
+	if s.idleTime != absent {
+		idle := s.hours * x[s.idleTime]
+		if s.idlePower != absent {
+			lifted, alone := 0.0, 1.0
+			if s.idleLifted {
+				lifted, alone = 1, 0
+			}
+			s.operation(x, &s.serving, idle*x[s.idlePower]*s.value(x, s.machines[0].share, 1), lifted, alone, false, idleTerm, 1, out)
+		}
+		if s.options.Embodied == Calendar { // busy hours pay for the idle ones already
+			s.embodied(x, &s.machines[0], idle, idleTerm+1, out)
+		}
+	}
+	if len(s.upfront) == 0 {
+		return
+	}
+	cell := s.amortized(x)
+	for i := range s.upfront {
+		u := &s.upfront[i]
+		share, t := cell*s.value(x, u.share, 1), upfrontTerm+2*i
+		s.operation(x, &u.place, s.value(x, u.energy, 0), u.lifted, u.alone, u.overheadIncluded, t, share, out)
+		s.embodied(x, &u.machine, s.value(x, u.time, 0)*share, t+1, out)
+		for _, c := range s.active {
+			if input := u.printed[c]; input != absent {
+				out.row(c)[t] = x[input] * share
+			}
 		}
 	}
 }
@@ -32,60 +58,71 @@ func (s *system) value(x []float64, input int, fallback float64) float64 {
 	return x[input]
 }
 
-// operation is the impact of using kwh as metered: lifted from devices to the
-// host by the host factor, and from the host to the facility by the PUE unless
-// the facility's overhead is in it already.
-func (s *system) operation(x []float64, kwh float64, lifted, overheadIncluded bool, t term, out *costs) {
-	pue := s.value(x, s.pue, 1)
-	if lifted && !overheadIncluded {
-		kwh *= x[s.hostFactor]
-	}
+// operation is the impact of using kwh as metered: its lifted share brought
+// from devices to the host by the host factor, and from the host to the
+// facility by the PUE unless the facility's overhead is in it already. share
+// scales it all.
+func (s *system) operation(x []float64, p *place, kwh, lifted, alone float64, overheadIncluded bool, t int, share float64, out *costs) {
+	pue := s.value(x, p.pue, 1)
+	kwh *= alone + lifted*s.value(x, p.hostFactor, 1)
 	it, facility := kwh, kwh*pue
 	if overheadIncluded {
 		it, facility = kwh/pue, kwh
 	}
-	intensity := s.value(x, s.carbon, 0)
-	for _, g := range s.gases {
-		intensity += x[g.input] * g.factor
+	for _, c := range s.active {
+		v := 0.0
+		switch categoryTable[c].name {
+		case Energy:
+			v = facility
+		case Cost:
+			v = facility * s.value(x, p.price, 0)
+		case Water:
+			v = s.options.Water.litres(it, facility, pue, s.value(x, p.wue, 0), s.value(x, p.rates[c], 0))
+		default:
+			v = facility * (s.value(x, p.rates[c], 0) + sum(x, p.emissions[c]))
+		}
+		out.row(c)[t] = v * share
 	}
-	out[energyAt][t] = facility
-	out[gwpAt][t] = facility * intensity
-	out[waterAt][t] = s.options.Water.litres(it, facility, pue, s.value(x, s.wue, 0), s.value(x, s.water, 0))
-	out[adpeAt][t] = facility * s.value(x, s.adpe, 0)
-	out[primaryAt][t] = facility * s.value(x, s.primary, 0)
-	out[costAt][t] = facility * s.value(x, s.price, 0)
 }
 
-// embodied is the time share of the hardware's making: device-hours over the
-// hours of its life, or over its busy hours.
-func (s *system) embodied(x []float64, hours float64, t term, out *costs) {
-	for c := range out {
-		out[c][t] = 0
+// sum characterises substances.
+func sum(x []float64, list []weighted) float64 {
+	total := 0.0
+	for _, w := range list {
+		total += x[w.input] * w.factor
 	}
-	for i := range s.parts {
-		p := &s.parts[i]
+	return total
+}
+
+// embodied adds the time share of a machine's making: device-hours over the
+// hours of its life, or over its busy hours.
+func (s *system) embodied(x []float64, m *machineInputs, hours float64, t int, out *costs) {
+	hours *= s.value(x, m.share, 1)
+	for i := range m.parts {
+		p := &m.parts[i]
 		life := x[p.lifespan]
 		if s.options.Embodied == BusyHours {
 			life *= x[p.utilisation]
 		}
 		perDevice := hours / (life * p.devices)
-		for c, input := range p.impact {
-			if input != absent {
-				out[c][t] += x[input] * perDevice
+		for _, c := range s.active {
+			if p.impact[c] != absent {
+				out.row(c)[t] += x[p.impact[c]] * perDevice
+			} else if p.emissions[c] != nil {
+				out.row(c)[t] += sum(x, p.emissions[c]) * perDevice
 			}
 		}
 	}
 }
 
-// upfront is what training or experimentation cost in all, not yet divided by
-// the lifetime inferences. Published carbon and water are used as printed.
-func (s *system) upfront(x []float64, u *upfrontInputs, operation, hardware term, out *costs) {
-	s.operation(x, s.value(x, u.energy, 0), u.lifted, u.overheadIncluded, operation, out)
-	if u.carbon != absent {
-		out[gwpAt][operation] = x[u.carbon]
-	}
-	if u.water != absent {
-		out[waterAt][operation] = x[u.water]
-	}
-	s.embodied(x, s.value(x, u.time, 0), hardware, out)
+// at evaluates into new costs.
+func (s *system) at(x []float64) *costs {
+	out := s.newCosts()
+	s.evaluate(x, out)
+	return out
+}
+
+func (s *system) newCosts() *costs {
+	terms := upfrontTerm + 2*len(s.upfront)
+	return &costs{terms, make([]float64, terms*len(categoryTable))}
 }

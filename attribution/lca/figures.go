@@ -1,6 +1,7 @@
 package lca
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -11,42 +12,79 @@ import (
 func (inv *Inventory) Figures() []*Datum {
 	var all []*Datum
 	for i := range inv.Hardware {
-		all = append(all, inv.Hardware[i].figures()...)
+		all = append(all, inv.Hardware[i].Figures()...)
 	}
-	all = append(all, inv.Electricity.figures()...)
-	all = append(all, inv.Facility.figures()...)
-	for _, u := range []*Upfront{inv.Model.Training, inv.Model.Experimentation} {
-		all = append(all, u.figures()...)
-	}
+	all = append(all, inv.Electricity.Figures()...)
+	all = append(all, inv.Facility.Figures()...)
 	if inv.Price != nil {
 		all = append(all, &inv.Price.Electricity)
 	}
-	return append(all, &inv.LifetimeInferences)
-}
-
-func (h *Hardware) figures() []*Datum {
-	return present(h.Carbon, h.Water, h.ADPe, h.PrimaryEnergy, h.Price, &h.Lifespan, h.Utilisation)
-}
-
-func (e *Electricity) figures() []*Datum {
-	all := present(e.Carbon)
-	for _, gas := range slices.Sorted(maps.Keys(e.Gases)) {
-		all = append(all, present(e.Gases[gas])...)
+	all = append(all, present(inv.Serving.Share, inv.Serving.IdleTime, inv.Serving.IdlePower)...)
+	for i := range inv.Serving.Machines {
+		m := &inv.Serving.Machines[i]
+		all = append(all, present(&m.PerDevice, m.Share)...)
+		for k := range m.Hardware {
+			all = append(all, m.Hardware[k].value.Figures()...)
+		}
 	}
-	return append(all, present(e.CarbonMarket, e.Water, e.ADPe, e.PrimaryEnergy)...)
+	for i := range inv.Upfront {
+		all = append(all, inv.Upfront[i].Figures()...)
+	}
+	return append(all, present(&inv.LifetimeInferences, inv.LifetimeRate, inv.Allocation.PerRequest)...)
 }
 
-func (f *Site) figures() []*Datum { return present(f.PUE, f.WUE, f.HostFactor) }
+// Figures lists the part's figures.
+func (h *Hardware) Figures() []*Datum {
+	return append(append(byKey(h.Impacts), byKey(h.Emissions)...), present(&h.Lifespan, h.Utilisation)...)
+}
 
-func (u *Upfront) figures() []*Datum {
-	if u == nil {
-		return nil
+// Figures lists the grid's figures.
+func (e *Electricity) Figures() []*Datum {
+	return append(append(byKey(e.Impacts), byKey(e.Emissions)...), present(e.CarbonMarket)...)
+}
+
+// byKey lists figures in the order of the categories, then of their names.
+func byKey(figures map[string]*Datum) []*Datum {
+	var all []*Datum
+	for _, key := range slices.SortedFunc(maps.Keys(figures), func(a, b string) int {
+		return cmp.Or(cmp.Compare(keyOrder(a), keyOrder(b)), cmp.Compare(a, b))
+	}) {
+		all = append(all, present(figures[key])...)
 	}
-	return present(u.Energy, u.Carbon, u.Water, u.DeviceTime)
+	return all
+}
+
+func keyOrder(key string) int {
+	return slices.IndexFunc(categoryTable, func(row categoryRow) bool { return row.key == key || row.printedKey() == key })
+}
+
+// Figures lists the place's figures.
+func (f *Site) Figures() []*Datum { return present(f.PUE, f.WUE, f.HostFactor) }
+
+// Figures lists the stage's figures and those of what it has of its own.
+func (p *Process) Figures() []*Datum {
+	all := append(present(p.Energy), byKey(p.Printed)...)
+	all = append(all, present(p.DeviceTime, p.Share)...)
+	for i := range p.Hardware {
+		all = append(all, p.Hardware[i].value.Figures()...)
+	}
+	if p.Electricity != nil {
+		all = append(all, p.Electricity.value.Figures()...)
+	}
+	if p.Facility != nil {
+		all = append(all, p.Facility.value.Figures()...)
+	}
+	if p.Price != nil {
+		all = append(all, &p.Price.value.Electricity)
+	}
+	return all
 }
 
 func (m *Model) figures() []*Datum {
-	all := append(m.Training.figures(), m.Experimentation.figures()...)
+	var all []*Datum
+	for i := range m.Stages {
+		all = append(all, m.Stages[i].Figures()...)
+	}
 	for i := range m.Runs {
 		r := &m.Runs[i]
 		all = append(all, present(&r.Energy, r.Carbon, r.Water, r.WallTime, r.BreakEven)...)

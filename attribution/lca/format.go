@@ -1,6 +1,7 @@
 package lca
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -9,22 +10,14 @@ import (
 // Readable formats the impact for people, three significant digits with a unit
 // of fitting size: "2.49 mg CO2e", "157 MWh".
 func (i Impact) Readable() string {
-	switch i.Category {
-	case Energy:
-		return prefixed(i.Value*1e3, "Wh")
-	case GWP:
-		if math.Abs(i.Value) >= 1e3 {
-			return prefixed(i.Value/1e3, "t CO2e")
-		}
-		return prefixed(i.Value*1e3, "g CO2e")
-	case Water:
-		return prefixed(i.Value, "L")
-	case ADPe:
-		return prefixed(i.Value*1e3, "g Sb eq")
-	case PrimaryEnergy:
-		return prefixed(i.Value*1e6, "J")
-	case Cost:
-		return "USD " + digits(i.Value)
+	row := i.Category.row()
+	switch {
+	case i.Category == Cost:
+		return cmp.Or(i.Currency, "USD") + " " + digits(i.Value)
+	case i.Category == GWP && math.Abs(i.Value) >= 1e3:
+		return prefixed(i.Value/1e3, "t CO2e")
+	case row.symbol != "":
+		return prefixed(i.Value*row.scale, row.symbol)
 	}
 	return digits(i.Value) + " " + i.Category.Unit()
 }
@@ -58,7 +51,7 @@ func digits(v float64) string {
 // Count writes a number of requests as people say it: "20.9 billion".
 func Count(n float64) string {
 	switch {
-	case math.IsInf(n, 0):
+	case math.IsInf(n, 0) || n < 0:
 		return "never"
 	case n >= 1e12:
 		return digits(n/1e12) + " trillion"

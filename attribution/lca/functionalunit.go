@@ -1,8 +1,10 @@
 package lca
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +39,7 @@ type CustomUnit struct {
 func ParseCustomUnit(text string) (CustomUnit, error) {
 	name, number, ok := strings.Cut(text, "=")
 	count, err := strconv.ParseFloat(number, 64)
-	if !ok || name == "" || err != nil || !(count > 0) {
+	if !ok || name == "" || err != nil || !(count > 0) || math.IsInf(count, 0) {
 		return CustomUnit{}, fmt.Errorf("functional unit %q is neither one of %v nor NAME=COUNT with COUNT above 0", text, FunctionalUnits())
 	}
 	return CustomUnit{name, count}, nil
@@ -66,6 +68,9 @@ next:
 		if slices.Contains(FunctionalUnits(), FunctionalUnit(c.Name)) {
 			return nil, nil, fmt.Errorf("functional unit %q: %s is counted by the run; give another name to a count of your own", text, c.Name)
 		}
+		if slices.ContainsFunc(custom, func(x CustomUnit) bool { return x.Name == c.Name }) {
+			return nil, nil, fmt.Errorf("functional unit %s is given twice: keep one", c.Name)
+		}
 		custom = append(custom, c)
 	}
 	return units, custom, nil
@@ -92,9 +97,13 @@ func (u Usage) count(unit FunctionalUnit) int64 {
 
 // counted is a unit and how many were delivered.
 type counted struct {
-	name  string
-	count float64
+	name          string
+	count, lo, hi float64
 }
+
+// ErrNothingDelivered marks a cell that delivered none of the functional units
+// that were asked for: it has no cost per unit, which is no fault of the others.
+var ErrNothingDelivered = errors.New("none of the functional units was delivered")
 
 // counts gives the units to report: those asked for, else all that the cell
 // counted. A unit that was asked for and did not occur is left out with a
@@ -111,18 +120,25 @@ func (u Usage) counts(o Options) (list []counted, warnings []string, err error) 
 	for _, unit := range units {
 		switch n := u.count(unit); {
 		case n > 0:
-			list = append(list, counted{string(unit), float64(n)})
+			list = append(list, counted{string(unit), float64(n), float64(n), float64(n)})
 		case unit == PerSLORequest:
-			warnings = append(warnings, fmt.Sprintf("cell %q: no request met the SLO (%s): C_FU per %s has no bound and is left out", u.Cell, u.SLO, unit))
+			warnings = append(warnings, fmt.Sprintf("cell %q: no request met the SLO (%s): C_FU per %s has no bound and is left out", u.Cell, cmp.Or(u.SLO, "none given"), unit))
 		default:
 			warnings = append(warnings, fmt.Sprintf("cell %q has no count of functional unit %s: left out", u.Cell, unit))
 		}
 	}
 	for _, c := range o.Custom {
-		list = append(list, counted{c.Name, c.Count})
+		list = append(list, counted{c.Name, c.Count, c.Count, c.Count})
+	}
+	for _, c := range u.Outcomes {
+		if c.Count > 0 {
+			list = append(list, counted{c.Name, c.Count, c.Lo, c.Hi})
+			continue
+		}
+		warnings = append(warnings, fmt.Sprintf("cell %q: no %s: C_FU per %[2]s has no bound and is left out", u.Cell, c.Name))
 	}
 	if len(list) == 0 {
-		return nil, nil, errors.New(strings.Join(warnings, "; "))
+		return nil, nil, fmt.Errorf("%s: %w", strings.Join(warnings, "; "), ErrNothingDelivered)
 	}
 	return list, warnings, nil
 }

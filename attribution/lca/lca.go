@@ -10,98 +10,53 @@
 // figures of different boundaries are added only when that is asked for by
 // name; a stage for which there is no figure is left out with a warning and
 // never counted as zero; and every output can be traced to its inventory line.
+// What happens before the first request is a list of stages, each with its own
+// hardware, site and price; the formula's terms are sums over their kinds.
 // It knows nothing of sampling, requests on the wire, or how results are kept.
 package lca
 
 import "fmt"
 
-// Category is an impact category.
-type Category string
-
-// Impact categories.
-const (
-	Energy        Category = "energy"         // electricity at the facility's meter
-	GWP           Category = "gwp"            // global warming potential, 100 years
-	Water         Category = "water"          // water consumption
-	ADPe          Category = "adpe"           // abiotic depletion, elements
-	PrimaryEnergy Category = "primary_energy" // primary energy
-	Cost          Category = "cost"           // money
-)
-
-// Categories lists every category in the order of the tables.
-func Categories() []Category {
-	return []Category{Energy, GWP, Water, ADPe, PrimaryEnergy, Cost}
-}
-
-// Unit is the unit in which every value of the category is given.
-func (c Category) Unit() string {
-	switch c {
-	case Energy:
-		return "kWh"
-	case GWP:
-		return "kg CO2e"
-	case Water:
-		return "L"
-	case ADPe:
-		return "kg Sb eq"
-	case PrimaryEnergy:
-		return "MJ"
-	case Cost:
-		return "USD"
-	}
-	return ""
-}
-
-// Title is the category in words.
-func (c Category) Title() string {
-	switch c {
-	case Energy:
-		return "electricity"
-	case GWP:
-		return "global warming (GWP100)"
-	case Water:
-		return "water consumption"
-	case ADPe:
-		return "abiotic depletion, elements"
-	case PrimaryEnergy:
-		return "primary energy"
-	case Cost:
-		return "cost"
-	}
-	return string(c)
-}
-
-// ParseCategory reads a category's name.
-func ParseCategory(name string) (Category, error) {
-	for _, c := range Categories() {
-		if string(c) == name {
-			return c, nil
-		}
-	}
-	return "", fmt.Errorf("impact category %q is unknown: use one of %v", name, Categories())
-}
-
-// Stage is a stage of the life cycle.
+// Stage is a stage of the life cycle, or the kind of one.
 type Stage string
 
-// Stages. Total is the sum of the others.
+// Kinds of stages. Total is the sum of the others.
 const (
 	Inference       Stage = "inference"       // operation of the serving hardware
+	Idle            Stage = "idle"            // machines that are provisioned and wait
 	Embodied        Stage = "embodied"        // making of the serving hardware, by time share
-	Training        Stage = "training"        // the final training run, its own hardware included
-	Experimentation Stage = "experimentation" // development runs, their own hardware included
+	Training        Stage = "training"        // training runs, their own hardware included
+	Data            Stage = "data"            // making of training data
+	Experimentation Stage = "experimentation" // development, failed and exploratory runs
+	Evaluation      Stage = "evaluation"      // evaluation and red-teaming
+	EndOfLife       Stage = "end_of_life"     // what is done with it all afterwards
 	Total           Stage = "total"
 )
 
-// Stages lists the stages whose values sum to Total, in the order in which
-// they are summed.
-func Stages() []Stage { return []Stage{Inference, Embodied, Training, Experimentation} }
+// Stages lists the kinds whose values sum to Total, in the order in which they
+// are summed.
+func Stages() []Stage {
+	return append([]Stage{Inference, Idle, Embodied}, UpfrontKinds()...)
+}
+
+// UpfrontKinds lists the kinds of what is spread over the lifetime: Training
+// and Data make up C_Training of the formula, the others C_Experimentation,
+// and end of life stands beside them.
+func UpfrontKinds() []Stage { return []Stage{Training, Data, Experimentation, Evaluation, EndOfLife} }
 
 // Impact is an amount in one category, in the category's unit.
 type Impact struct {
 	Category Category `json:"category"`
 	Value    float64  `json:"value"`
+	// Currency is that of Cost, USD if empty.
+	Currency string `json:"currency,omitzero"`
 }
 
 // String formats the impact with its unit, for instance "52000 kg CO2e".
-func (i Impact) String() string { return fmt.Sprintf("%.4g %s", i.Value, i.Category.Unit()) }
+func (i Impact) String() string {
+	unit := i.Category.Unit()
+	if i.Category == Cost && i.Currency != "" {
+		unit = i.Currency
+	}
+	return fmt.Sprintf("%.4g %s", i.Value, unit)
+}

@@ -1,9 +1,9 @@
 package lca
 
 import (
-	"errors"
 	"fmt"
-	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -11,7 +11,7 @@ import (
 )
 
 // schemaVersion is the version of the inventory format.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // part is a part of an inventory: written inline, or named from the presets.
 type part[T any] struct {
@@ -27,6 +27,68 @@ func (p *part[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return json.UnmarshalDecode(dec, &p.value)
 }
 
+// values are the resolved parts.
+func values[T any](parts []part[T]) []T {
+	list := make([]T, len(parts))
+	for i, p := range parts {
+		list[i] = p.value
+	}
+	return list
+}
+
+// Parts are the machine's hardware.
+func (m *Machine) Parts() []Hardware { return values(m.Hardware) }
+
+// Parts are the stage's own hardware, none if it runs on the serving's.
+func (p *Process) Parts() []Hardware { return values(p.Hardware) }
+
+// ratioText is a share as people write it: "2/128", 0.25, or a whole figure.
+type ratioText struct{ datum Datum }
+
+// UnmarshalJSONFrom reads any of the three.
+func (r *ratioText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	switch dec.PeekKind() {
+	case '"':
+		var text string
+		if err := json.UnmarshalDecode(dec, &text); err != nil {
+			return err
+		}
+		v, err := ParseShare(text)
+		if err != nil {
+			return err
+		}
+		r.datum = statedShare(v, "the inventory")
+		return nil
+	case '0':
+		var v float64
+		if err := json.UnmarshalDecode(dec, &v); err != nil {
+			return err
+		}
+		r.datum = statedShare(v, "the inventory")
+		return nil
+	}
+	return json.UnmarshalDecode(dec, &r.datum)
+}
+
+// ParseShare reads a share of a machine: "2/128" or "0.25".
+func ParseShare(text string) (float64, error) {
+	over, under, isFraction := strings.Cut(text, "/")
+	a, err := strconv.ParseFloat(strings.TrimSpace(over), 64)
+	b := 1.0
+	if err == nil && isFraction {
+		b, err = strconv.ParseFloat(strings.TrimSpace(under), 64)
+	}
+	if v := a / b; err == nil && v > 0 && v <= 1 {
+		return v, nil
+	}
+	return 0, fmt.Errorf("share %q: give a number above 0 and at most 1, or a fraction such as 2/128", text)
+}
+
+// statedShare is a share that somebody stated: it is what it is.
+func statedShare(v float64, by string) Datum {
+	return Datum{Value: v, Unit: "1", Source: "stated in " + by, Year: 2026, Boundary: None, Quality: Measured, Spread: &Spread{Shape: Fixed}}
+}
+
 // inventoryFile is an inventory as written.
 type inventoryFile struct {
 	SchemaURL          string            `json:"$schema,omitzero"`
@@ -34,109 +96,314 @@ type inventoryFile struct {
 	Name               string            `json:"name"`
 	Title              string            `json:"title"`
 	Description        string            `json:"description"`
+	Study              *Study            `json:"study"`
 	Hardware           []part[Hardware]  `json:"hardware"`
 	Electricity        part[Electricity] `json:"electricity"`
 	Facility           part[Site]        `json:"facility"`
-	Model              part[Model]       `json:"model"`
 	Price              *part[Price]      `json:"price"`
+	Serving            servingFile       `json:"serving"`
+	Model              part[Model]       `json:"model"`
+	Stages             []Process         `json:"stages"`
 	LifetimeInferences Datum             `json:"lifetime_inferences"`
+	LifetimeRate       *Datum            `json:"lifetime_rate"`
+	Allocation         Allocation        `json:"allocation"`
 	BoundaryMix        BoundaryMix       `json:"boundary_mix"`
 }
 
-// Load reads the inventory preset of that name, or the JSON file. Every
-// problem of a file is one line of the error, "FILE:LINE: field: what is
-// wrong: what to do".
-func Load(nameOrFile string) (Inventory, error) {
+// servingFile is Serving as written, its shares as people write them.
+type servingFile struct {
+	Share     *ratioText    `json:"share"`
+	IdleTime  *Datum        `json:"idle_time"`
+	IdlePower *Datum        `json:"idle_power"`
+	Machines  []machineFile `json:"machines"`
+}
+
+type machineFile struct {
+	Name      string           `json:"name"`
+	PerDevice ratioText        `json:"per_device"`
+	Share     *ratioText       `json:"share"`
+	Hardware  []part[Hardware] `json:"hardware"`
+}
+
+// Load reads the inventory preset of that name, or what from has under it; with
+// a nil from there are presets only. Every problem of a file is one line of the
+// error, "FILE:LINE: field: what is wrong: what to do".
+func Load(nameOrFile string, from Sources) (Inventory, error) {
 	if isPreset(nameOrFile) {
 		data, err := presetFiles.ReadFile("presets/inventories/" + nameOrFile + ".json")
 		if err != nil {
 			return Inventory{}, fmt.Errorf("read preset %s: %w", nameOrFile, err)
 		}
-		return decode("preset:"+nameOrFile, data)
+		return Decode("preset:"+nameOrFile, data, from)
 	}
-	data, err := os.ReadFile(nameOrFile)
-	if errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(nameOrFile, "/.") {
-		return Inventory{}, fmt.Errorf("inventory %q is neither a preset nor a file: see cfu amortize --list-presets", nameOrFile)
+	if from == nil {
+		return Inventory{}, fmt.Errorf("inventory %q is not a preset: see cfu amortize --list-presets", nameOrFile)
 	}
+	file, data, err := from.Inventory("", nameOrFile)
 	if err != nil {
-		return Inventory{}, fmt.Errorf("read inventory: %w", err)
+		return Inventory{}, err
 	}
-	return decode(nameOrFile, data)
+	return Decode(file, data, from)
 }
 
-// Decode reads an inventory from JSON; file names it in errors.
-func Decode(file string, data []byte) (Inventory, error) { return decode(file, data) }
+// Decode reads an inventory from JSON; file names it in errors, from finds what
+// its stages refer to.
+func Decode(file string, data []byte, from Sources) (Inventory, error) {
+	return decode(file, data, from, nil)
+}
 
-func decode(file string, data []byte) (Inventory, error) {
+// decode is Decode within the inventories that led here.
+func decode(file string, data []byte, from Sources, within []string) (Inventory, error) {
+	if err := checkVersion(file, data); err != nil {
+		return Inventory{}, err
+	}
 	var raw inventoryFile
 	doc, err := parse(file, data, &raw)
 	if err != nil {
 		return Inventory{}, err
 	}
-	parts, err := loadLibrary()
+	lib, err := loadLibrary()
 	if err != nil {
 		return Inventory{}, err
 	}
-	c := &checker{}
+	l := &loader{checker: &checker{}, lib: lib, from: from, file: file, within: append(slices.Clone(within), file)}
 	root := at{doc, ""}
 	if raw.Schema != schemaVersion {
-		c.add(root.field("schema"), "is %d: this version reads schema %d", raw.Schema, schemaVersion)
+		l.add(root.field("schema"), "is %d: this version reads schema %d", raw.Schema, schemaVersion)
 	}
 	if raw.Name == "" {
-		c.add(root.field("name"), "missing: name the inventory")
+		l.add(root.field("name"), "missing: name the inventory")
 	}
 	inv := Inventory{
-		Schema: raw.Schema, Name: raw.Name, Title: raw.Title, Description: raw.Description,
-		LifetimeInferences: raw.LifetimeInferences, BoundaryMix: raw.BoundaryMix, File: file,
+		Schema: raw.Schema, Name: raw.Name, Title: raw.Title, Description: raw.Description, Study: raw.Study,
+		LifetimeInferences: raw.LifetimeInferences, LifetimeRate: raw.LifetimeRate, Allocation: raw.Allocation,
+		BoundaryMix: raw.BoundaryMix, File: file,
 	}
 	if inv.Title == "" {
 		inv.Title = inv.Name
 	}
 	if len(raw.Hardware) == 0 {
-		c.add(root.field("hardware"), "missing: name a preset or describe the hardware")
+		l.add(root.field("hardware"), "missing: name a preset or describe the hardware")
 	}
-	for i, p := range raw.Hardware {
-		h, where := resolve(c, p, parts.hardware, root.field("hardware").index(i), "hardware")
-		c.hardware(&h, where)
-		inv.Hardware = append(inv.Hardware, h)
-	}
-	var where at
-	inv.Electricity, where = resolve(c, raw.Electricity, parts.electricity, root.field("electricity"), "electricity")
-	c.electricity(&inv.Electricity, where)
-	inv.Facility, where = resolve(c, raw.Facility, parts.facility, root.field("facility"), "facility")
-	c.facility(&inv.Facility, where)
-	inv.Model, where = resolve(c, raw.Model, parts.model, root.field("model"), "model")
-	c.model(&inv.Model, where)
+	l.stack(raw.Hardware, root.field("hardware"))
+	inv.Hardware = values(raw.Hardware)
+	l.electricityPart(&raw.Electricity, root.field("electricity"))
+	inv.Electricity = raw.Electricity.value
+	l.facilityPart(&raw.Facility, root.field("facility"))
+	inv.Facility = raw.Facility.value
 	if raw.Price != nil {
-		price, where := resolve(c, *raw.Price, parts.price, root.field("price"), "price")
-		c.price(&price, where)
-		inv.Price = &price
+		l.pricePart(raw.Price, root.field("price"))
+		inv.Price = &raw.Price.value
 	}
-	c.datum(&inv.LifetimeInferences, root.field("lifetime_inferences"), "count", positive)
+	inv.Serving = l.serving(raw.Serving, root.field("serving"))
+	where := resolve(l.checker, &raw.Model, lib.model, root.field("model"), "model")
+	inv.Model = raw.Model.value
+	l.model(&inv.Model, where)
+	l.stages(raw.Stages, root.field("stages"))
+	l.lifetime(&inv, root)
 	if inv.BoundaryMix.Allow && inv.BoundaryMix.Reason == "" {
-		c.add(root.field("boundary_mix").field("reason"), "missing: say why figures of different boundaries may be added here")
+		l.add(root.field("boundary_mix").field("reason"), "missing: say why figures of different boundaries may be added here")
 	}
-	if err := c.err(); err != nil {
+	if err := l.err(); err != nil {
 		return Inventory{}, err
 	}
-	if err := checkStack(inv, root); err != nil {
+	inv.Upfront = slices.Concat(inv.Model.Stages, raw.Stages)
+	if inv.Upfront, err = l.upstreams(inv.Upfront, slices.Concat(places(where.field("stages"), len(inv.Model.Stages)), places(root.field("stages"), len(raw.Stages)))); err != nil {
 		return Inventory{}, err
 	}
-	return inv, nil
+	l.names(inv.Upfront, root)
+	return inv, l.err()
 }
 
-// resolve gives the part and where its figures stand.
-func resolve[T any](c *checker, p part[T], from map[string]located[T], here at, kind string) (T, at) {
+// places are the fields of a list.
+func places(list at, n int) []at {
+	all := make([]at, n)
+	for i := range all {
+		all[i] = list.index(i)
+	}
+	return all
+}
+
+// checkVersion says what to change in a file of an older version, whose fields
+// this one would call unknown.
+func checkVersion(file string, data []byte) error {
+	var version struct {
+		Schema any `json:"schema"`
+	}
+	if json.Unmarshal(data, &version) != nil || version.Schema != float64(1) {
+		return nil
+	}
+	var nothing any
+	doc, err := parse(file, data, &nothing)
+	if err != nil {
+		return err
+	}
+	where := at{doc, ""}.field("schema")
+	return &FieldError{where.place(), `is 1: this version reads schema 2: write 2, turn model.training and model.experimentation into entries of model.stages with a name and a kind, and electricity.gases into electricity.emissions (docs/lca.md, "From schema 1")`}
+}
+
+// loader resolves and checks the parts of one file.
+type loader struct {
+	*checker
+	lib    library
+	from   Sources
+	file   string
+	within []string // the files that led here, this one last
+}
+
+// stack resolves and checks the parts of a machine.
+func (l *loader) stack(parts []part[Hardware], where at) {
+	ok := true
+	before := len(l.found)
+	for i := range parts {
+		here := resolve(l.checker, &parts[i], l.lib.hardware, where.index(i), "hardware")
+		l.hardware(&parts[i].value, here)
+		ok = ok && here.doc != nil
+	}
+	if ok && len(l.found) == before {
+		l.once(values(parts), where)
+	}
+}
+
+func (l *loader) electricityPart(p *part[Electricity], where at) {
+	l.electricity(&p.value, resolve(l.checker, p, l.lib.electricity, where, "electricity"))
+}
+
+func (l *loader) facilityPart(p *part[Site], where at) {
+	l.facility(&p.value, resolve(l.checker, p, l.lib.facility, where, "facility"))
+}
+
+func (l *loader) pricePart(p *part[Price], where at) {
+	l.price(&p.value, resolve(l.checker, p, l.lib.price, where, "price"))
+}
+
+// serving checks how the hardware serves.
+func (l *loader) serving(raw servingFile, where at) Serving {
+	s := Serving{IdleTime: raw.IdleTime, IdlePower: raw.IdlePower}
+	s.Share = l.ratio(raw.Share, where.field("share"), share)
+	l.optional(s.IdleTime, where.field("idle_time"), "ratio", notNegative)
+	l.optional(s.IdlePower, where.field("idle_power"), "power", notNegative)
+	if s.IdlePower != nil && s.IdleTime == nil {
+		l.add(where.field("idle_time"), "missing: say how much idle device time the power is for")
+	}
+	for i := range raw.Machines {
+		m, here := &raw.Machines[i], where.field("machines").index(i)
+		if m.Name == "" {
+			l.add(here.field("name"), "missing: name the machine")
+		}
+		if len(m.Hardware) == 0 {
+			l.add(here.field("hardware"), "missing: name a preset or describe the hardware")
+		}
+		l.stack(m.Hardware, here.field("hardware"))
+		if !here.doc.has(here.field("per_device").pointer) {
+			l.add(here.field("per_device"), "missing: give this machine's device time per device time of the run, such as 1/8")
+		} else {
+			l.ratio(&m.PerDevice, here.field("per_device"), positive)
+		}
+		s.Machines = append(s.Machines, Machine{m.Name, m.PerDevice.datum, l.ratio(m.Share, here.field("share"), share), m.Hardware})
+	}
+	return s
+}
+
+// ratio checks a share that may be written as a fraction.
+func (l *loader) ratio(r *ratioText, where at, within domain) *Datum {
+	if r == nil {
+		return nil
+	}
+	d := &r.datum
+	if where.doc.has(where.field("value").pointer) || where.doc.has(where.field("unit").pointer) {
+		l.datum(d, where, "ratio", within)
+		return d
+	}
+	d.place, d.dimension, d.limits, d.canonical = where.place(), "ratio", within, d.Value
+	if problem := within.check(d.Value); problem != "" {
+		l.add(where, "%g %s", d.Value, problem)
+	}
+	return d
+}
+
+// stages checks a list of stages.
+func (l *loader) stages(list []Process, where at) {
+	for i := range list {
+		l.process(&list[i], where.index(i))
+	}
+}
+
+// names refuses two stages of one name, which could not be told apart.
+func (l *loader) names(list []Process, root at) {
+	seen := map[string]bool{}
+	for _, p := range list {
+		if seen[p.Name] {
+			l.add(root.field("stages"), "two stages are called %q: give each its own name", p.Name)
+		}
+		seen[p.Name] = true
+	}
+}
+
+// lifetime checks what the upfront stages are spread over.
+func (l *loader) lifetime(inv *Inventory, root at) {
+	d, where := &inv.LifetimeInferences, root.field("lifetime_inferences")
+	l.datum(d, where, "lifetime", positive)
+	l.optional(inv.LifetimeRate, root.field("lifetime_rate"), "rate", positive)
+	months := d.Unit == "month" || d.Unit == "year"
+	switch {
+	case months && inv.LifetimeRate == nil:
+		l.add(root.field("lifetime_rate"), "missing: a lifetime in %ss needs the rate at which it serves, such as 2000000 requests/month", d.Unit)
+	case !months && inv.LifetimeRate != nil:
+		l.add(root.field("lifetime_rate"), "means nothing to a lifetime in %s: leave it out", d.Unit)
+	}
+	a, here := &inv.Allocation, root.field("allocation")
+	switch a.By {
+	case "", PerRequest, PerOutputToken, PerConversation:
+	default:
+		l.add(here.field("by"), "%q: give request, output_token or conversation", a.By)
+		return
+	}
+	l.optional(a.PerRequest, here.field("per_request"), "ratio", positive)
+	counted := lifetimeUnit(d.Unit)
+	switch {
+	case a.By != "" && a.Reason == "":
+		l.add(here.field("reason"), "missing: say why the making is shared by %s", a.By)
+	case a.By != "" && a.By != counted && a.PerRequest == nil:
+		l.add(here.field("per_request"), "missing: the lifetime counts %ss: give how many %ss a mean request has", counted, cmpOr(a.By, counted))
+	case a.By != "" && a.By != counted && a.By != PerRequest && counted != PerRequest:
+		l.add(here.field("by"), "%q of a lifetime in %ss: give the lifetime in requests or in %ss", a.By, counted, a.By)
+	}
+}
+
+// cmpOr is the unit whose mean per request is asked for: of the two, the one
+// that is not the request.
+func cmpOr(by, counted FunctionalUnit) FunctionalUnit {
+	if by == PerRequest {
+		return counted
+	}
+	return by
+}
+
+// lifetimeUnit is what a lifetime in this unit counts.
+func lifetimeUnit(unit string) FunctionalUnit {
+	switch thing(unit) {
+	case "output tokens":
+		return PerOutputToken
+	case "conversations":
+		return PerConversation
+	}
+	return PerRequest
+}
+
+// resolve fills a named part from the presets and gives where its figures stand.
+func resolve[T any](c *checker, p *part[T], from map[string]located[T], here at, kind string) at {
 	if p.ref == "" {
 		if !here.doc.has(here.pointer) {
 			c.add(here, "missing: name a preset or write it out")
 		}
-		return p.value, here
+		return here
 	}
 	found, ok := from[p.ref]
 	if !ok {
 		c.add(here, "no %s preset is called %q: see cfu amortize --list-presets", kind, p.ref)
-		return p.value, at{}
+		return at{}
 	}
-	return found.value, found.at
+	p.value = found.value
+	return found.at
 }

@@ -28,20 +28,20 @@ func TestMonteCarloMeanIsAnalytic(t *testing.T) {
 	const draws = 200_000
 	for _, shape := range shapes {
 		t.Run(string(shape.Shape), func(t *testing.T) {
-			inv.Hardware[0].Carbon.Spread = &shape
+			inv.Hardware[0].Impacts["carbon"].Spread = &shape
 			a, err := Assess(inv, u, Options{Draws: draws, Seed: 7})
 			if err != nil {
 				t.Fatal(err)
 			}
 			o, _ := a.Outcome(GWP, Embodied)
-			want := distributionOf(inv.Hardware[0].Carbon).mean() / 35040
+			want := meanOf(distributionOf(inv.Hardware[0].Impacts["carbon"])) / 35040
 			// Five standard errors of the widest shape (relative SD below 1.2).
 			if math.Abs(o.Mean/want-1) > 5*1.2/math.Sqrt(draws) {
 				t.Errorf("embodied: mean %g, want %g", o.Mean, want)
 			}
 			op, _ := a.Outcome(GWP, Inference)
 			mean := (3000 + 5000) / 2 / 3.6e6 // of the metered bracket, kWh
-			want = mean * distributionOf(inv.Facility.PUE).mean() * distributionOf(inv.Electricity.Carbon).mean()
+			want = mean * meanOf(distributionOf(inv.Facility.PUE)) * meanOf(distributionOf(inv.Electricity.Impacts["carbon"]))
 			if math.Abs(op.Mean/want-1) > 5*0.3/math.Sqrt(draws) {
 				t.Errorf("operation: mean %g, want %g", op.Mean, want)
 			}
@@ -49,11 +49,21 @@ func TestMonteCarloMeanIsAnalytic(t *testing.T) {
 	}
 }
 
+// meanOf is a distribution's mean, by its quantiles.
+func meanOf(d distribution) float64 {
+	const n = 200_000
+	sum := 0.0
+	for i := range n {
+		sum += d.quantile((float64(i) + 0.5) / n)
+	}
+	return sum / n
+}
+
 // The interval is the central 95 %: of a lone lognormal, value·GSD^±1.96.
 func TestIntervalIsCentral95Percent(t *testing.T) {
 	inv := inventoryOf(t, good)
 	inv.Hardware[0].Lifespan.Spread = &Spread{Shape: Fixed}
-	inv.Hardware[0].Carbon.Spread = &Spread{Shape: Lognormal, GSD: 1.5}
+	inv.Hardware[0].Impacts["carbon"].Spread = &Spread{Shape: Lognormal, GSD: 1.5}
 	u := Usage{Cell: "c", Requests: 1, Energy: meter.Joule, Metered: Device, BusyTime: time.Hour, Devices: 1}
 	a, err := Assess(inv, u, Options{Draws: 200_000, Seed: 3})
 	if err != nil {
@@ -72,7 +82,7 @@ func TestIntervalIsCentral95Percent(t *testing.T) {
 
 // The same seed gives the same table; another seed another.
 func TestMonteCarloIsSeeded(t *testing.T) {
-	inv, err := Load(DefaultPreset)
+	inv, err := Load(DefaultPreset, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +109,7 @@ func TestSharedInputsAreCorrelated(t *testing.T) {
 	for _, d := range inv.Figures() {
 		d.Spread = &Spread{Shape: Fixed}
 	}
-	inv.Hardware[0].Carbon.Spread = &Spread{Shape: Lognormal, GSD: 1.5}
+	inv.Hardware[0].Impacts["carbon"].Spread = &Spread{Shape: Lognormal, GSD: 1.5}
 	u := Usage{Cell: "c", Requests: 1000, Energy: meter.Joule, Metered: Device, BusyTime: 20 * time.Hour, Devices: 1}
 	a, err := Assess(inv, u, Options{Draws: 20_000, LifetimeInferences: 1e6})
 	if err != nil {
@@ -109,7 +119,7 @@ func TestSharedInputsAreCorrelated(t *testing.T) {
 	training, _ := a.Outcome(GWP, Training)
 	total, _ := a.Outcome(GWP, Total)
 	got, want := total.Hi-total.Lo, (embodied.Hi-embodied.Lo)+(training.Hi-training.Lo)
-	if math.Abs(got/want-1) > 1e-9 {
+	if math.Abs(got/want-1) > 2e-3 {
 		t.Errorf("total is %g wide, its stages together %g", got, want)
 	}
 }
@@ -131,13 +141,22 @@ func TestBracketWithoutMonteCarlo(t *testing.T) {
 	}
 }
 
-func TestSelectNthIsSorting(t *testing.T) {
+// A histogram's quantile is that of the sorted draws to 0.1 %, whatever their
+// sign and size.
+func TestHistogramQuantiles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(rapid.Float64Range(-10, 10), 1, 200).Draw(t, "values")
-		k := rapid.IntRange(0, len(values)-1).Draw(t, "k")
-		want := slices.Sorted(slices.Values(values))[k]
-		if got := selectNth(values, k); got != want {
-			t.Errorf("got %g, want %g", got, want)
+		values := rapid.SliceOfN(rapid.Float64Range(-1e6, 1e9), 60, 80).Draw(t, "values")
+		var h histogram
+		for _, v := range values {
+			h.add(v)
+		}
+		slices.Sort(values)
+		for _, p := range []float64{0.025, 0.5, 0.975} {
+			k := int(math.Ceil(p*float64(len(values)))) - 1
+			lo, hi := values[max(k-1, 0)], values[min(k+1, len(values)-1)]
+			if got, slack := h.quantile(p), 1.2e-3*math.Max(math.Abs(lo), math.Abs(hi)); got < lo-slack || got > hi+slack {
+				t.Errorf("quantile %g is %g, between %g and %g of the sorted draws", p, got, lo, hi)
+			}
 		}
 	})
 }
@@ -152,7 +171,7 @@ func TestQuantilesMatchSamples(t *testing.T) {
 			q, below := d.quantile(p), 0
 			const n = 40_000
 			for range n {
-				if d.sample(rng) < q {
+				if d.at(rng.NormFloat64()) < q {
 					below++
 				}
 			}
@@ -170,7 +189,7 @@ func TestQuantilesMatchSamples(t *testing.T) {
 func BenchmarkMonteCarlo100k(b *testing.B) {
 	for _, name := range []string{DefaultPreset, "olmo2-7b-us"} {
 		b.Run(name, func(b *testing.B) {
-			inv, err := Load(name)
+			inv, err := Load(name, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,6 +1,10 @@
 package lca
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // Basis says whose carbon intensity counts.
 type Basis string
@@ -40,6 +44,14 @@ type Options struct {
 	Utilisation float64
 	// LifetimeInferences replaces the inventory's figure if above 0.
 	LifetimeInferences float64
+	// Share of the machine that serves replaces the inventory's if above 0.
+	Share float64
+	// PUE and Price (of electricity, in Currency per kWh) replace the
+	// inventory's if above 0: a quick look, tagged an assumption.
+	PUE, Price float64
+	Currency   string
+	// Grid replaces the inventory's electricity by that preset's.
+	Grid string
 	// MixBoundaries allows figures of different boundaries to be added, beside
 	// the inventory's own permission.
 	MixBoundaries bool
@@ -47,6 +59,13 @@ type Options struct {
 	Draws int
 	Seed  uint64
 }
+
+// MinDraws is the least number of draws that has a 95 % interval to speak of,
+// MaxDraws the number beyond which nothing is learnt.
+const (
+	MinDraws = 100
+	MaxDraws = 100_000_000
+)
 
 // Check says what is wrong with the options; the zero value is fine.
 func (o Options) Check() error {
@@ -79,12 +98,35 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("basis %q is unknown: use location or market", o.Basis)
 	case o.Embodied != Calendar && o.Embodied != BusyHours:
 		return o, fmt.Errorf("embodied convention %q is unknown: use calendar or busy", o.Embodied)
-	case o.Utilisation < 0 || o.Utilisation > 1:
+	case !(o.Utilisation >= 0 && o.Utilisation <= 1):
 		return o, fmt.Errorf("utilisation %g: give a share above 0 and at most 1", o.Utilisation)
-	case o.LifetimeInferences < 0:
-		return o, fmt.Errorf("lifetime inferences %g: give a number above 0", o.LifetimeInferences)
-	case o.Draws < 0:
-		return o, fmt.Errorf("%d Monte Carlo draws: give 0 or more", o.Draws)
+	case !(o.LifetimeInferences >= 0) || math.IsInf(o.LifetimeInferences, 0):
+		return o, fmt.Errorf("lifetime inferences %g: give a finite number above 0", o.LifetimeInferences)
+	case !(o.Share >= 0 && o.Share <= 1):
+		return o, fmt.Errorf("share %g: give a number above 0 and at most 1", o.Share)
+	case o.PUE != 0 && (math.IsNaN(o.PUE) || overhead.check(o.PUE) != ""):
+		return o, fmt.Errorf("PUE %g %s", o.PUE, overhead.problem)
+	case !(o.Price >= 0) || math.IsInf(o.Price, 0):
+		return o, fmt.Errorf("price %g: give money per kWh, 0 or more", o.Price)
+	case o.Currency != "" && !slices.Contains(currencies(), o.Currency):
+		return o, fmt.Errorf("currency %q is unknown: use one of %v", o.Currency, currencies())
+	case o.Draws != 0 && (o.Draws < MinDraws || o.Draws > MaxDraws):
+		return o, fmt.Errorf("%d Monte Carlo draws: give 0 for none, or %d to %d: fewer have no 95 %% interval", o.Draws, MinDraws, MaxDraws)
+	}
+	names := map[string]bool{}
+	for _, c := range o.Custom {
+		if !(c.Count > 0) || math.IsInf(c.Count, 0) {
+			return o, fmt.Errorf("functional unit %s=%g: give a finite count above 0", c.Name, c.Count)
+		}
+		if names[c.Name] {
+			return o, fmt.Errorf("functional unit %s is given twice: keep one", c.Name)
+		}
+		names[c.Name] = true
+	}
+	if o.Grid != "" {
+		if _, err := gridPreset(o.Grid); err != nil {
+			return o, err
+		}
 	}
 	for _, c := range o.Categories {
 		if _, err := ParseCategory(string(c)); err != nil {

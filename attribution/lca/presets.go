@@ -7,6 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // DefaultPreset is the inventory used where none is named: the case study of
@@ -83,7 +86,7 @@ func loadLibrary() (library, error) {
 			lib.price[name] = located[Price]{p, root.field("price").field(name)}
 		}
 	}
-	return lib, nil
+	return lib, loadZones(lib)
 }
 
 // isPreset reports whether an inventory preset has that name.
@@ -117,7 +120,7 @@ type PresetInfo struct {
 func Presets() []PresetInfo {
 	var list []PresetInfo
 	for _, name := range inventoryNames() {
-		inv, err := Load(name)
+		inv, err := Load(name, nil)
 		if err != nil {
 			continue
 		}
@@ -129,15 +132,15 @@ func Presets() []PresetInfo {
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib.hardware)) {
 		h := lib.hardware[name].value
-		list = append(list, PresetInfo{"hardware", name, h.Title, len(h.figures())})
+		list = append(list, PresetInfo{"hardware", name, h.Title, len(h.Figures())})
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib.electricity)) {
 		e := lib.electricity[name].value
-		list = append(list, PresetInfo{"electricity", name, e.Title, len(e.figures())})
+		list = append(list, PresetInfo{"electricity", name, e.Title, len(e.Figures())})
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib.facility)) {
 		f := lib.facility[name].value
-		list = append(list, PresetInfo{"facility", name, f.Title, len(f.figures())})
+		list = append(list, PresetInfo{"facility", name, f.Title, len(f.Figures())})
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib.model)) {
 		m := lib.model[name].value
@@ -148,4 +151,39 @@ func Presets() []PresetInfo {
 		list = append(list, PresetInfo{"price", name, p.Title, 1})
 	}
 	return list
+}
+
+// PresetText is a preset as it can be written into an inventory: a whole one,
+// or a part.
+func PresetText(name string) ([]byte, error) {
+	if isPreset(name) {
+		return presetFiles.ReadFile("presets/inventories/" + name + ".json")
+	}
+	entries, err := presetFiles.ReadDir("presets/parts")
+	if err != nil {
+		return nil, fmt.Errorf("read presets: %w", err)
+	}
+	for _, entry := range entries {
+		data, err := presetFiles.ReadFile("presets/parts/" + entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read presets: %w", err)
+		}
+		var kinds map[string]jsontext.Value
+		if err := json.Unmarshal(data, &kinds); err != nil {
+			return nil, fmt.Errorf("read presets: %w", err)
+		}
+		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+			var parts map[string]jsontext.Value
+			if kind != "schema" && json.Unmarshal(kinds[kind], &parts) == nil && parts[name] != nil {
+				part := parts[name]
+				err := part.Indent()
+				return append(part, '\n'), err
+			}
+		}
+	}
+	if e, err := gridPreset(name); err == nil {
+		text, err := json.Marshal(e, jsontext.WithIndent("  "))
+		return append(text, '\n'), err
+	}
+	return nil, fmt.Errorf("no preset is called %q: see cfu amortize --list-presets", name)
 }

@@ -2,6 +2,7 @@ package lca
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 )
@@ -18,7 +19,7 @@ func PublishedModels() ([]Model, error) {
 		line  int
 	}
 	var found []entry
-	c := &checker{}
+	c := &loader{checker: &checker{}, lib: lib}
 	for _, l := range lib.model {
 		m := l.value
 		c.model(&m, l.at)
@@ -40,17 +41,21 @@ func PublishedModels() ([]Model, error) {
 // WithModel is the inventory with another model's making and lifetime left as
 // they are: the published table serves every model under one set of factors.
 func (inv Inventory) WithModel(m Model) Inventory {
-	inv.Model = m
+	if m.Title != inv.Model.Title {
+		inv.Title = m.Title + " with the factors of inventory " + inv.Name
+		inv.Description = "The making of " + m.Title + " with the hardware, place and lifetime of inventory " + inv.Name + "."
+	}
+	inv.Model, inv.Upfront = m, m.Stages
 	return inv
 }
 
 // AssessPublished assesses every published run of the models under one
 // inventory. Each assessment carries its Run.
-func AssessPublished(inv Inventory, models []Model, o Options) ([]Assessment, error) {
+func AssessPublished(ctx context.Context, inv Inventory, models []Model, o Options) ([]Assessment, error) {
 	var list []Assessment
 	for _, m := range models {
 		for i := range m.Runs {
-			a, err := Assess(inv.WithModel(m), m.Usage(m.Runs[i]), o)
+			a, err := AssessContext(ctx, inv.WithModel(m), m.Usage(m.Runs[i]), o)
 			if err != nil {
 				return nil, fmt.Errorf("published run: %w", err)
 			}
@@ -73,9 +78,10 @@ func (a *Assessment) TrainingBreakEven() (BreakEven, bool) {
 	return BreakEven{}, false
 }
 
-// Outcome is the whole cell's impact; false if the stage has no figure.
+// Outcome is the whole cell's impact of a kind of stage, or Total; false if
+// there is no figure.
 func (a *Assessment) Outcome(c Category, s Stage) (Outcome, bool) {
-	for _, o := range a.Outcomes {
+	for _, o := range a.Kinds {
 		if o.Category == c && o.Stage == s {
 			return o, true
 		}

@@ -17,7 +17,7 @@ import (
 //   - water is kWh × 1.49 L/kWh, though the caption says 1.29.
 func publishedTable(t *testing.T, inventory string) []Assessment {
 	t.Helper()
-	inv, err := Load(inventory)
+	inv, err := Load(inventory, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func publishedTable(t *testing.T, inventory string) []Assessment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := AssessPublished(inv, models, Options{})
+	rows, err := AssessPublished(t.Context(), inv, models, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestPublishedBreakEven(t *testing.T) {
 			t.Errorf("%s: no break-even, want %g", name(r), r.Run.BreakEven.Canonical())
 			continue
 		}
-		kwh, tonnes := r.Run.Energy.Value, r.Inventory.Model.Training.Carbon.Value
+		kwh, tonnes := r.Run.Energy.Value, r.Inventory.Upfront[0].Printed["carbon"].Value
 		const halfKWh, halfTonne = 0.0005, 0.5
 		lo := b.Requests * (tonnes - halfTonne) / tonnes * kwh / (kwh + halfKWh)
 		hi := b.Requests * (tonnes + halfTonne) / tonnes * kwh / (kwh - halfKWh)
@@ -89,7 +89,7 @@ func TestPublishedColumns(t *testing.T) {
 	}
 	for _, col := range columns {
 		t.Run(col.what, func(t *testing.T) {
-			inv, err := Load("olmo2-7b")
+			inv, err := Load("olmo2-7b", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +106,7 @@ func TestPublishedColumns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows, err := AssessPublished(inv, models, Options{})
+			rows, err := AssessPublished(t.Context(), inv, models, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,11 @@ package lca
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"flag"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +51,7 @@ func TestPresetsSatisfyTheSchema(t *testing.T) {
 		if err := whole.Validate(jsonValue(t, data)); err != nil {
 			t.Errorf("inventory %s: %v", name, err)
 		}
-		inv, err := Load(name)
+		inv, err := Load(name, nil)
 		if err != nil {
 			t.Errorf("load %s: %v", name, err)
 		}
@@ -82,7 +86,17 @@ func TestPresetsSatisfyTheSchema(t *testing.T) {
 			}
 		}
 	}
-	if want := len(Presets()) - len(inventoryNames()); checked != want {
+	lib, err := loadLibrary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	zones := 0
+	for name := range lib.electricity {
+		if strings.HasPrefix(name, "ecologits-") {
+			zones++ // rows of a table, not JSON
+		}
+	}
+	if want := len(Presets()) - len(inventoryNames()) - zones; checked != want {
 		t.Errorf("checked %d parts, --list-presets has %d", checked, want)
 	}
 }
@@ -94,7 +108,7 @@ func TestEveryPartPasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &checker{}
+	c := &loader{checker: &checker{}, lib: lib}
 	for _, l := range lib.hardware {
 		c.hardware(&l.value, l.at)
 	}
@@ -130,5 +144,43 @@ func TestSchemaAndLoaderAgreeOnUnits(t *testing.T) {
 		if s.Validate(datum) == nil {
 			t.Errorf("%s: the schema accepts furlongs", name)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/inventory.schema.json")
+
+// The published schema is the one that the tables make.
+func TestSchemaIsGenerated(t *testing.T) {
+	want, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(schemaFile, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("docs/inventory.schema.json is not what the tables make: go test ./attribution/lca -run SchemaIsGenerated -update")
+	}
+}
+
+// Nobody has edited the grid zones by hand, and every one can be used.
+func TestZonesAreThoseOfTheScript(t *testing.T) {
+	data, err := presetFiles.ReadFile(zonesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	rows := text[strings.Index(text, "zone,"):]
+	if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(rows))); !strings.Contains(text, "rows sha256 "+sum) {
+		t.Errorf("%s: its rows hash to %s, which its second line does not say: run scripts/presets --write", zonesFile, sum)
+	}
+	if n := strings.Count(rows, "\n") - 1; n < 200 {
+		t.Errorf("%d zones, want more than 200", n)
 	}
 }

@@ -22,19 +22,18 @@ func (a *Assessment) SCI() (SCI, error) {
 	switch {
 	case a.Options.Basis != LocationBased:
 		return SCI{}, errors.New("SCI wants location-based carbon: assess with that basis")
-	case !s.has[g][inferenceOperation]:
+	case !s.has[g][inferenceTerm]:
 		return SCI{}, errors.New("the inventory has no carbon intensity")
 	}
 	s.options.Embodied = Calendar
-	var point costs
-	s.evaluate(s.values, &point)
+	point := s.at(s.values)
 	sci := SCI{
-		Energy:   point[index(Energy)][inferenceOperation] / s.requests,
-		Embodied: point[g][inferenceHardware] / s.requests,
+		Energy:   point.row(index(Energy))[inferenceTerm] / s.requests,
+		Embodied: point.row(g)[inferenceTerm+1] / s.requests,
 		Unit:     string(PerRequest),
 		Boundary: a.boundary(GWP, Inference) + "; embodied: " + string(a.Inventory.coverageIn(GWP)) + ", calendar share",
 	}
-	operation := point[g][inferenceOperation] / s.requests
+	operation := point.row(g)[inferenceTerm] / s.requests
 	if sci.Energy > 0 {
 		sci.Intensity = operation / sci.Energy
 	}

@@ -20,25 +20,32 @@ func (c Contribution) Significant() bool { return c.Share >= 0.10 }
 
 // contributions ranks the terms of each category.
 func (s *system) contributions() []Contribution {
-	var point costs
-	s.evaluate(s.values, &point)
+	point := s.at(s.values)
 	var list []Contribution
 	for _, category := range s.categories() {
 		c := index(category)
-		total := point.stage(c, Total)
+		total := s.total(point, c)
 		start := len(list)
-		for t := range terms {
-			if s.has[c][t] {
+		for t, has := range s.has[c] {
+			if has {
 				share := 0.0
 				if total > 0 {
-					share = point[c][t] / total
+					share = point.row(c)[t] / total
 				}
-				list = append(list, Contribution{category, t.String(), point[c][t], share})
+				list = append(list, Contribution{category, s.termName(t), point.row(c)[t], share})
 			}
 		}
 		slices.SortStableFunc(list[start:], func(a, b Contribution) int { return cmp.Compare(b.Value, a.Value) })
 	}
 	return list
+}
+
+// inputName is an input in words and where it stands.
+func (s *system) inputName(i int) (string, Place) {
+	if i < meterInputs {
+		return []string{"metered energy", "gain of the meter", "sampling of the meter", "offset of the meter"}[i], Place{}
+	}
+	return s.data[i].place.Field, s.data[i].place
 }
 
 // Swing is what one input does to a category's total when it alone moves over
@@ -59,28 +66,22 @@ func (w Swing) Width() float64 { return math.Abs(w.High - w.Low) }
 // tornado moves each input alone. Inputs that do not move the total are left
 // out.
 func (s *system) tornado() []Swing {
-	var point, moved costs
-	s.evaluate(s.values, &point)
+	point, ends := s.at(s.values), [2]*costs{s.newCosts(), s.newCosts()}
 	x := slices.Clone(s.values)
 	byCategory := map[Category][]Swing{}
 	for i, d := range s.spread {
 		if d.shape == Fixed {
 			continue
 		}
-		name, place := "metered energy", Place{}
-		if s.data[i] != nil {
-			name, place = s.data[i].place.Field, s.data[i].place
-		}
-		var ends [2]costs
+		name, place := s.inputName(i)
 		for e, p := range []float64{0.025, 0.975} {
 			x[i] = d.quantile(p)
-			s.evaluate(x, &moved)
-			ends[e] = moved
+			s.evaluate(x, ends[e])
 		}
 		x[i] = s.values[i]
 		for _, category := range s.categories() {
 			c := index(category)
-			w := Swing{category, name, place, ends[0].stage(c, Total), point.stage(c, Total), ends[1].stage(c, Total)}
+			w := Swing{category, name, place, s.total(ends[0], c), s.total(point, c), s.total(ends[1], c)}
 			if w.Width() > 0 {
 				byCategory[category] = append(byCategory[category], w)
 			}

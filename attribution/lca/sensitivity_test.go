@@ -14,10 +14,10 @@ import (
 // An hour of one device with no training: what moves the total, by how much.
 func TestTornado(t *testing.T) {
 	inv := inventoryOf(t, good)
-	inv.Model = Model{Title: "none"}
+	inv.Model, inv.Upfront = Model{Title: "none"}, nil
 	inv.Hardware[0].Lifespan.Spread = &Spread{Shape: Fixed}
-	inv.Hardware[0].Carbon.Spread = &Spread{Shape: Uniform, Low: 50, High: 150}
-	inv.Electricity.Carbon.Spread = &Spread{Shape: Fixed}
+	inv.Hardware[0].Impacts["carbon"].Spread = &Spread{Shape: Uniform, Low: 50, High: 150}
+	inv.Electricity.Impacts["carbon"].Spread = &Spread{Shape: Fixed}
 	inv.Facility.PUE.Spread = &Spread{Shape: Uniform, Low: 1.1, High: 1.3}
 	u := Usage{Cell: "c", Requests: 1, Energy: 3_600_000 * meter.Joule, Metered: Device, BusyTime: time.Hour, Devices: 1}
 	a, err := Assess(inv, u, Options{Categories: []Category{GWP}})
@@ -111,7 +111,7 @@ func TestSCI(t *testing.T) {
 
 func TestSCIWantsLocationBasedCarbon(t *testing.T) {
 	inv := inventoryOf(t, good)
-	inv.Electricity.CarbonMarket = inv.Electricity.Carbon
+	inv.Electricity.CarbonMarket = inv.Electricity.Impacts["carbon"]
 	u := hour()
 	u.Metered = Device
 	a, err := Assess(inv, u, Options{Basis: MarketBased})
@@ -166,7 +166,7 @@ func TestEnergyIsLiftedOnce(t *testing.T) {
 		{"a baseboard", Baseboard, false, 1.5 * 1.2},
 		{"a host", Host, false, 1.2},
 		{"a facility", Facility, false, 1},
-		{"a device whose figure has the overhead in it", Device, true, 1},
+		{"a device whose figure has the overhead in it", Device, true, 1.5},
 	}
 	for _, test := range tests {
 		u := Usage{Cell: "c", Requests: 1, Energy: 3_600_000 * meter.Joule, Metered: test.metered, OverheadIncluded: test.included}
@@ -198,7 +198,7 @@ func TestWaterVariants(t *testing.T) {
 
 // eGRID's gases, characterised: AR5 gives the total that the EPA prints.
 func TestGWPSets(t *testing.T) {
-	inv, err := Load("olmo2-7b-us")
+	inv, err := Load("olmo2-7b-us", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

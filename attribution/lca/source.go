@@ -33,17 +33,27 @@ func (a *Assessment) source(c Category, stage Stage) string {
 // of the inventory: those whose change would change it.
 func (s *system) figuresOf(c Category, stage Stage) []*Datum {
 	var list []*Datum
-	var base, moved costs
-	s.evaluate(s.values, &base)
+	base, moved := s.at(s.values), s.newCosts()
+	terms := s.termsOf(stage)
 	x := append([]float64(nil), s.values...)
-	for i := 1; i < len(x); i++ {
+	for i := meterInputs; i < len(x); i++ {
 		old := x[i]
 		x[i] = old*1.5 + 1
-		s.evaluate(x, &moved)
-		if moved.stage(index(c), stage) != base.stage(index(c), stage) {
+		s.evaluate(x, moved)
+		if moved.sumOf(index(c), terms) != base.sumOf(index(c), terms) {
 			list = append(list, s.data[i])
 		}
 		x[i] = old
 	}
 	return list
+}
+
+// termsOf are the terms of a stage.
+func (s *system) termsOf(stage Stage) []int {
+	for _, st := range s.stages() {
+		if st.stage == stage {
+			return st.terms
+		}
+	}
+	return nil
 }

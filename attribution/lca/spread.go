@@ -18,8 +18,11 @@ const (
 	Fixed      Shape = "fixed"      // no spread, for definitions
 )
 
-// Spread is the distribution of one figure around its value. SD, Low and High
-// are in the figure's own unit.
+// Spread is the distribution of one figure around its value: the median of a
+// lognormal, the mean of a normal. SD, Low and High are in the figure's own
+// unit. A figure that has a least or a largest value keeps to it in every draw:
+// what exceeds 1 in a PUE or a host factor is lognormal, not the whole; the odds
+// of a share are; a normal is cut off.
 type Spread struct {
 	Shape Shape   `json:"shape"`
 	GSD   float64 `json:"gsd,omitzero"`
@@ -54,8 +57,39 @@ func DefaultSpread(q Quality) Spread {
 	return Spread{Shape: Lognormal, GSD: gsd}
 }
 
+// SpreadOf is the figure's own spread, else that of its pedigree, else its
+// quality's.
+func (d *Datum) SpreadOf() Spread {
+	switch {
+	case d.Spread != nil:
+		return *d.Spread
+	case d.Pedigree != nil:
+		return Spread{Shape: Lognormal, GSD: d.Pedigree.GSD()}
+	}
+	return DefaultSpread(d.Quality)
+}
+
 // check says what is wrong with the spread of a figure of this value.
 func (s Spread) check(value float64) error {
+	for _, extra := range []struct {
+		name   string
+		given  bool
+		shapes []Shape
+	}{
+		{"gsd", s.GSD != 0, []Shape{Lognormal}}, {"sd", s.SD != 0, []Shape{Normal}},
+		{"low", s.Low != 0, []Shape{Uniform, LogUniform, Triangular}}, {"high", s.High != 0, []Shape{Uniform, LogUniform, Triangular}},
+	} {
+		known, used := false, false
+		for _, shape := range []Shape{Lognormal, Normal, Uniform, LogUniform, Triangular, Fixed} {
+			known = known || s.Shape == shape
+		}
+		for _, shape := range extra.shapes {
+			used = used || s.Shape == shape
+		}
+		if known && extra.given && !used {
+			return fmt.Errorf("%s means nothing to a %s spread: leave it out", extra.name, s.Shape)
+		}
+	}
 	switch s.Shape {
 	case Fixed:
 		return nil
@@ -91,7 +125,7 @@ func (s Spread) check(value float64) error {
 func (s Spread) String() string {
 	switch s.Shape {
 	case Lognormal:
-		return fmt.Sprintf("lognormal, GSD %g", s.GSD)
+		return fmt.Sprintf("lognormal, GSD %.4g", s.GSD)
 	case Normal:
 		return fmt.Sprintf("normal, SD %g", s.SD)
 	case Fixed:
@@ -100,50 +134,86 @@ func (s Spread) String() string {
 	return fmt.Sprintf("%s, %g to %g", s.Shape, s.Low, s.High)
 }
 
-// distribution is a Spread around a canonical value.
+// distribution is a Spread around a canonical value, within its domain.
 type distribution struct {
 	shape     Shape
 	value     float64
 	sigma     float64 // of the logarithm (lognormal) or of the value (normal)
 	low, high float64
+	within    domain
+	// below and between are the share of an uncut normal that lies below the
+	// domain, and inside it.
+	below, between float64
 }
 
-// distributionOf is the figure's own spread or its quality's default, in
-// canonical units.
+// distributionOf is the figure's spread in canonical units.
 func distributionOf(d *Datum) distribution {
-	s := DefaultSpread(d.Quality)
-	if d.Spread != nil {
-		s = *d.Spread
-	}
-	factor := 1.0
+	s := d.SpreadOf()
+	perUnit := 1.0
 	if d.Value != 0 {
-		factor = d.canonical / d.Value
+		perUnit = d.canonical / d.Value
 	} else if dim := dimensionOf(d.dimension); dim.units[d.Unit] != 0 {
-		factor = dim.units[d.Unit]
+		perUnit = dim.units[d.Unit]
 	}
-	out := distribution{shape: s.Shape, value: d.canonical, low: s.Low * factor, high: s.High * factor}
-	switch {
-	case s.Shape == Lognormal && d.canonical > 0:
+	within := d.limits
+	if within == (domain{}) {
+		within = domain{low: math.Inf(-1), high: math.Inf(1)}
+	}
+	return newDistribution(s, d.canonical, perUnit, within)
+}
+
+// newDistribution puts the spread around a value; its ends and SD are in units
+// of perUnit.
+func newDistribution(s Spread, value, perUnit float64, within domain) distribution {
+	out := distribution{shape: s.Shape, value: value, low: s.Low * perUnit, high: s.High * perUnit, within: within, between: 1}
+	switch s.Shape {
+	case Lognormal:
 		out.sigma = math.Log(s.GSD)
-	case s.Shape == Lognormal: // zero stays zero: a share of nothing
-		out.shape = Fixed
-	case s.Shape == Normal:
-		out.sigma = s.SD * factor
+		// Nothing above 1, no share of a whole, nothing at all: no spread.
+		if value <= 0 || value == within.low || value == within.high {
+			out.shape = Fixed
+		}
+	case Normal:
+		out.sigma = s.SD * perUnit
+		out.below = normalShare((within.low - value) / out.sigma)
+		out.between = normalShare((within.high-value)/out.sigma) - out.below
 	}
 	return out
+}
+
+// at is the value at z standard deviations of a standard normal: the one way to
+// draw, so that inputs that share z are one.
+func (d distribution) at(z float64) float64 {
+	switch d.shape {
+	case Fixed:
+		return d.value
+	case Lognormal:
+		switch {
+		case !math.IsInf(d.within.high, 0) && d.within.low == 0:
+			odds := d.value / (d.within.high - d.value) * math.Exp(d.sigma*z)
+			return d.within.high * (odds / (1 + odds))
+		case d.within.low > 0:
+			return math.Min(d.within.low+(d.value-d.within.low)*math.Exp(d.sigma*z), d.within.high)
+		}
+		return d.value * math.Exp(d.sigma*z)
+	case Normal:
+		if d.between == 1 {
+			return d.value + d.sigma*z
+		}
+	}
+	return d.quantile(normalShare(z))
 }
 
 // quantile is the value below which the fraction p lies.
 func (d distribution) quantile(p float64) float64 {
 	switch d.shape {
-	case Lognormal:
-		return d.value * math.Exp(d.sigma*normalQuantile(p))
 	case Normal:
-		return d.value + d.sigma*normalQuantile(p)
+		v := d.value + d.sigma*normalQuantile(d.below+p*d.between)
+		return math.Min(math.Max(v, d.within.low), d.within.high)
 	case Uniform:
 		return d.low + p*(d.high-d.low)
 	case LogUniform:
-		return d.low * math.Exp(p*math.Log(d.high/d.low))
+		return math.Min(d.low*math.Exp(p*math.Log(d.high/d.low)), d.high)
 	case Triangular:
 		rise := (d.value - d.low) / (d.high - d.low)
 		if p < rise {
@@ -151,23 +221,11 @@ func (d distribution) quantile(p float64) float64 {
 		}
 		return d.high - math.Sqrt((1-p)*(d.high-d.low)*(d.high-d.value))
 	}
-	return d.value
-}
-
-// mean is the distribution's mean, the target of the Monte Carlo test.
-func (d distribution) mean() float64 {
-	switch d.shape {
-	case Lognormal:
-		return d.value * math.Exp(d.sigma*d.sigma/2)
-	case Uniform:
-		return (d.low + d.high) / 2
-	case LogUniform:
-		return (d.high - d.low) / math.Log(d.high/d.low)
-	case Triangular:
-		return (d.low + d.value + d.high) / 3
-	}
-	return d.value
+	return d.at(normalQuantile(p))
 }
 
 // normalQuantile is the inverse of the standard normal distribution function.
 func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
+
+// normalShare is the standard normal distribution function.
+func normalShare(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }

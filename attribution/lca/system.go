@@ -12,67 +12,31 @@ import (
 // absent is the index of an input that the inventory does not have.
 const absent = -1
 
-// energyInput is the index of the cell's metered energy among the inputs.
-const energyInput = 0
-
-// term is one addend of C_FU: a stage, split where a stage has both operation
-// and hardware of its own.
-type term int
-
+// Indices of the inputs that are no figure of the inventory: the metered energy
+// within its bracket, and the meter's own error.
 const (
-	inferenceOperation term = iota
-	inferenceHardware
-	trainingOperation
-	trainingHardware
-	experimentationOperation
-	experimentationHardware
-	terms
+	energyInput = iota
+	gainInput
+	samplingInput
+	offsetInput
+	meterInputs
 )
 
-func (t term) stage() Stage {
-	switch t {
-	case inferenceOperation:
-		return Inference
-	case inferenceHardware:
-		return Embodied
-	case trainingOperation, trainingHardware:
-		return Training
-	}
-	return Experimentation
-}
-
-func (t term) String() string {
-	switch t {
-	case inferenceOperation:
-		return "inference: operation"
-	case inferenceHardware:
-		return "inference: embodied hardware"
-	case trainingOperation:
-		return "training: operation"
-	case trainingHardware:
-		return "training: embodied hardware"
-	case experimentationOperation:
-		return "experimentation: operation"
-	}
-	return "experimentation: embodied hardware"
-}
-
-// Places of the categories in Categories.
+// Terms come in pairs, operation and hardware: those of serving, of idle
+// machines, then of every upfront stage.
 const (
-	energyAt = iota
-	gwpAt
-	waterAt
-	adpeAt
-	primaryAt
-	costAt
-	categories
+	inferenceTerm = 0
+	idleTerm      = 2
+	upfrontTerm   = 4
 )
-
-// index is the place of c in Categories.
-func index(c Category) int { return slices.Index(Categories(), c) }
 
 // costs holds one cell's impacts, by category and term, in canonical units.
-type costs [categories][terms]float64
+type costs struct {
+	terms int
+	v     []float64
+}
+
+func (x *costs) row(c int) []float64 { return x.v[c*x.terms : (c+1)*x.terms] }
 
 // system is an inventory and a usage compiled to a function of its uncertain
 // inputs: the point value, the interval, the tornado and the Monte Carlo all
@@ -80,43 +44,80 @@ type costs [categories][terms]float64
 type system struct {
 	options Options
 	// inputs: values at the point, their distributions and their figures. The
-	// first is the metered energy, which has no Datum.
+	// first ones, of the meter, have no Datum. Inputs of one group are drawn
+	// together, 0 is none.
 	values []float64
 	spread []distribution
 	data   []*Datum
+	group  []int
+	keys   map[inputKey]int
+	groups int
 
-	requests         float64
-	hours            float64 // device-hours of the cell
-	overheadIncluded bool
-	lifted           bool // the host factor applies to the metered energy
+	requests, delivered float64 // delivered is what the lifetime counts
+	hours               float64 // device-hours of the cell
+	meter               string  // names the meter of the energy
+	overheadIncluded    bool
+	lifted              float64 // share of the metered energy that the host factor applies to
+	alone               float64 // share that it does not apply to and that is kept
 
-	hostFactor, pue, wue         int
-	carbon, water, adpe, primary int
-	price                        int
-	gases                        []weighted
-	parts                        []partInputs
-	training, experimentation    upfrontInputs
-	lifetime                     int
+	serving             place
+	machines            []machineInputs
+	idleTime, idlePower int
+	idleLifted          bool
+	upfront             []upfrontInputs
+	lifetime            int
+	lifetimeRate        int
+	perLifetime         int // a factor on delivered: units of the lifetime per request
+	currency            string
+	active              []int // places of the assessed categories
 	// has says which terms have figures, per category.
-	has      [categories][terms]bool
+	has      [][]bool
 	warnings []string
+	// stageList is what stages lists, made once.
+	stageList []stageTerms
 }
 
-// weighted is a gas and its GWP.
+// inputKey makes figures one input that stand at one place.
+type inputKey struct {
+	place Place
+	value float64
+	datum *Datum
+}
+
+// weighted is a substance and its characterisation factor.
 type weighted struct {
 	input  int
 	factor float64
 }
 
+// place is where electricity is used: its factors as inputs.
+type place struct {
+	hostFactor, pue, wue, price int
+	rates                       []int // per category
+	emissions                   [][]weighted
+}
+
+type machineInputs struct {
+	parts            []partInputs
+	perDevice, share int
+}
+
 type partInputs struct {
-	impact                [categories]int
+	impact                []int
+	emissions             [][]weighted
 	lifespan, utilisation int
 	devices               float64
 }
 
 type upfrontInputs struct {
-	energy, carbon, water, time int
-	overheadIncluded, lifted    bool
+	process          *Process
+	place            place
+	machine          machineInputs
+	energy, time     int
+	printed          []int
+	share            int
+	overheadIncluded bool
+	lifted, alone    float64
 }
 
 // use makes the figure an input and gives its index.
@@ -124,13 +125,30 @@ func (s *system) use(d *Datum) int {
 	if d == nil {
 		return absent
 	}
-	if i := slices.Index(s.data, d); i > 0 {
+	key := inputKey{place: d.place, value: d.canonical}
+	if d.place == (Place{}) {
+		key.datum = d
+	}
+	if i, ok := s.keys[key]; ok {
 		return i
 	}
-	s.values = append(s.values, d.canonical)
-	s.spread = append(s.spread, distributionOf(d))
-	s.data = append(s.data, d)
+	s.keys[key] = s.input(d.canonical, distributionOf(d), d)
+	return s.keys[key]
+}
+
+func (s *system) input(value float64, spread distribution, d *Datum) int {
+	s.values, s.spread, s.data, s.group = append(s.values, value), append(s.spread, spread), append(s.data, d), append(s.group, 0)
 	return len(s.values) - 1
+}
+
+// tie draws the inputs together from now on: they have one cause.
+func (s *system) tie(inputs ...int) {
+	s.groups++
+	for _, i := range inputs {
+		if i != absent && s.group[i] == 0 {
+			s.group[i] = s.groups
+		}
+	}
 }
 
 func (s *system) warn(format string, args ...any) {
@@ -141,31 +159,46 @@ func (s *system) warn(format string, args ...any) {
 // assessed as asked and warns of what is left out.
 func compile(inv *Inventory, u Usage, o Options) (*system, error) {
 	s := &system{
-		options:          o,
-		values:           []float64{kilowattHours(u.Energy)},
-		spread:           []distribution{energyDistribution(u)},
-		data:             []*Datum{nil},
-		requests:         float64(u.Requests),
-		hours:            u.BusyTime.Hours(),
+		options: o, keys: map[inputKey]int{},
+		meter: u.Meter.Meter, requests: float64(u.Requests), hours: u.BusyTime.Hours(),
 		overheadIncluded: u.OverheadIncluded || u.Metered == Facility,
 	}
-	s.pue, s.wue, s.hostFactor = s.use(inv.Facility.PUE), s.use(inv.Facility.WUE), s.use(inv.Facility.HostFactor)
-	s.lifted = s.hostFactor != absent && u.Metered.equipment() != Host
-	if err := s.compileElectricity(&inv.Electricity); err != nil {
+	s.compileMeter(u)
+	s.currency = currencyOfPrice(inv.Price)
+	var err error
+	if s.serving, err = s.compilePlace(&inv.Electricity, &inv.Facility, inv.Price); err != nil {
 		return nil, err
 	}
-	s.price = absent
-	if inv.Price != nil {
-		s.price = s.use(&inv.Price.Electricity)
+	s.lifted, s.alone = s.lift(s.serving.hostFactor, u.Metered, ratioOf(u.ProcessorEnergy, u.Energy))
+	home, err := s.compileMachine(inv.Hardware, u.Counts)
+	if err != nil {
+		return nil, err
 	}
-	for i := range inv.Hardware {
-		if err := s.compileHardware(&inv.Hardware[i]); err != nil {
+	home.share = s.use(inv.Serving.Share)
+	s.machines = append(s.machines, home)
+	for i := range inv.Serving.Machines {
+		m := &inv.Serving.Machines[i]
+		c, err := s.compileMachine(m.Parts(), "")
+		if err != nil {
 			return nil, err
 		}
+		c.perDevice, c.share = s.use(&m.PerDevice), s.use(m.Share)
+		s.machines = append(s.machines, c)
 	}
-	s.training = s.compileUpfront(inv.Model.Training)
-	s.experimentation = s.compileUpfront(inv.Model.Experimentation)
-	s.lifetime = s.use(&inv.LifetimeInferences)
+	s.idleTime, s.idlePower = s.use(inv.Serving.IdleTime), s.use(inv.Serving.IdlePower)
+	if p := inv.Serving.IdlePower; p != nil {
+		s.idleLifted = s.serving.hostFactor != absent && p.Boundary.equipment() != Host
+	}
+	for i := range inv.Upfront {
+		p, err := s.compileUpfront(&inv.Upfront[i], inv, home)
+		if err != nil {
+			return nil, err
+		}
+		s.upfront = append(s.upfront, p)
+	}
+	if err := s.compileLifetime(inv, u); err != nil {
+		return nil, err
+	}
 	if err := s.findTerms(); err != nil {
 		return nil, err
 	}
@@ -173,67 +206,295 @@ func compile(inv *Inventory, u Usage, o Options) (*system, error) {
 	return s, nil
 }
 
-// energyDistribution is the spread of the metered energy: its bracket, within
-// which a meter says nothing, or the default of its kind.
-func energyDistribution(u Usage) distribution {
+func ratioOf(a, b meter.Energy) float64 {
+	if b == 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}
+
+// compileMeter sets the inputs of the metered energy: its bracket, within which
+// a meter says nothing, or the default of its kind, then the meter's gain,
+// sampling and offset.
+func (s *system) compileMeter(u Usage) {
 	kwh := kilowattHours(u.Energy)
-	d := distribution{shape: Fixed, value: kwh}
+	anything := domain{low: math.Inf(-1), high: math.Inf(1)}
+	d := distribution{shape: Fixed, value: kwh, within: notNegative}
 	if u.EnergyLo < u.EnergyHi {
-		d = distribution{shape: Uniform, value: kwh, low: kilowattHours(u.EnergyLo), high: kilowattHours(u.EnergyHi)}
+		d = distribution{shape: Uniform, value: kwh, low: kilowattHours(u.EnergyLo), high: kilowattHours(u.EnergyHi), within: notNegative}
 	}
 	if u.EnergyKind == meter.KindModel && kwh > 0 {
 		// The bracket of a model is that of its input; the model's own error
 		// is wider.
-		d = distribution{shape: Lognormal, value: kwh, sigma: math.Log(DefaultSpread(Modelled).GSD)}
+		d = newDistribution(DefaultSpread(Modelled), kwh, 1, notNegative)
 	}
-	return d
+	s.input(kwh, d, nil)
+	error95 := func(value, half float64, within domain) {
+		d := distribution{shape: Fixed, value: value, within: within}
+		if half > 0 {
+			d = newDistribution(Spread{Shape: Normal, SD: half / 2}, value, 1, within)
+		}
+		s.input(value, d, nil)
+	}
+	error95(1, u.Meter.Gain, positive)
+	error95(1, u.Meter.Sampling, positive)
+	error95(0, kilowattHours(u.Meter.Offset), anything)
 }
 
-func (s *system) compileElectricity(e *Electricity) error {
-	s.carbon = absent
+// lift says which share of an energy the host factor multiplies, and which is
+// kept beside it. Without a factor all of it is kept; with one, processors are
+// part of the host that the factor adds, unless there is nothing else.
+func (s *system) lift(factor int, metered Boundary, processors float64) (lifted, alone float64) {
 	switch {
-	case s.options.Basis == MarketBased && e.CarbonMarket == nil:
-		return fmt.Errorf("electricity %q has no market-based carbon intensity: give carbon_market or use the location basis", e.Title)
-	case s.options.Basis == MarketBased:
-		s.carbon = s.use(e.CarbonMarket)
-	case len(e.Gases) > 0:
-		for _, gas := range slices.Sorted(maps.Keys(e.Gases)) {
-			factor, _ := s.options.GWP.factor(gas)
-			s.gases = append(s.gases, weighted{s.use(e.Gases[gas]), factor})
-		}
+	case factor == absent || metered.equipment() == Host || processors >= 1:
+		return 0, 1
 	default:
-		s.carbon = s.use(e.Carbon)
-		if s.carbon != absent && e.CharacterizedBy != string(s.options.GWP) {
+		return 1 - processors, 0
+	}
+}
+
+// currencyOfPrice is the currency in which cost is counted, USD without a price.
+func currencyOfPrice(p *Price) string {
+	if p == nil {
+		return "USD"
+	}
+	return currencyOf(p.Electricity.Unit)
+}
+
+// useMoney leaves out a figure in another currency: they are never added.
+func (s *system) useMoney(d *Datum, what string) int {
+	if d == nil {
+		return absent
+	}
+	if c := currencyOf(d.Unit); c != s.currency {
+		s.warn("cost: %s of %s is in %s and the serving's electricity in %s: left out, for currencies are never added", what, d.place, c, s.currency)
+		return absent
+	}
+	return s.use(d)
+}
+
+// compilePlace makes inputs of a place's factors.
+func (s *system) compilePlace(e *Electricity, f *Site, price *Price) (place, error) {
+	p := place{
+		hostFactor: s.use(f.HostFactor), pue: s.use(f.PUE), wue: s.use(f.WUE), price: absent,
+		rates: make([]int, len(categoryTable)), emissions: make([][]weighted, len(categoryTable)),
+	}
+	if price != nil {
+		p.price = s.useMoney(&price.Electricity, "the price of electricity")
+	}
+	for c := range categoryTable {
+		row := &categoryTable[c]
+		p.rates[c] = absent
+		if row.rate == "" {
+			continue
+		}
+		if row.name == GWP && s.options.Basis == MarketBased {
+			if e.CarbonMarket == nil {
+				return p, fmt.Errorf("electricity %q has no market-based carbon intensity: give carbon_market or use the location basis", e.Title)
+			}
+			p.rates[c] = s.use(e.CarbonMarket)
+			continue
+		}
+		if p.emissions[c] = s.characterise(row, e.Emissions); p.emissions[c] != nil {
+			continue
+		}
+		p.rates[c] = s.use(e.Impacts[row.key])
+		if row.name == GWP && p.rates[c] != absent && e.CharacterizedBy != string(s.options.GWP) {
 			s.warn("carbon intensity %q was characterised by its source (GWP set: %s): choosing %s does not change it", e.Title, e.CharacterizedBy, s.options.GWP)
 		}
 	}
-	s.water, s.adpe, s.primary = s.use(e.Water), s.use(e.ADPe), s.use(e.PrimaryEnergy)
-	return nil
+	return p, nil
 }
 
-func (s *system) compileHardware(h *Hardware) error {
-	p := partInputs{lifespan: s.use(&h.Lifespan), utilisation: s.use(h.Utilisation), devices: float64(h.Devices)}
-	for i, c := range Categories() {
-		p.impact[i] = s.use(h.impact(c))
+// characterise weighs the substances that count in the category, nil where they
+// are not whole.
+func (s *system) characterise(row *categoryRow, emissions map[string]*Datum) []weighted {
+	if row.factor == nil || emissions[row.whole] == nil {
+		return nil
 	}
-	if s.options.Embodied == BusyHours && h.Utilisation == nil {
-		return fmt.Errorf("hardware %q has no utilisation: give the busy share of its life, or use the calendar convention", h.Title)
+	var list []weighted
+	for _, substance := range slices.Sorted(maps.Keys(emissions)) {
+		if factor, ok := row.factor(s.options.GWP, substance); ok {
+			list = append(list, weighted{s.use(emissions[substance]), factor})
+		}
 	}
-	s.parts = append(s.parts, p)
-	return nil
+	return list
 }
 
-func (s *system) compileUpfront(u *Upfront) upfrontInputs {
-	if u == nil {
-		return upfrontInputs{absent, absent, absent, absent, false, false}
+// compileMachine makes inputs of the parts of one machine. Its parts live and
+// die together. A run that counts hosts has one host for all the processors in
+// it.
+func (s *system) compileMachine(parts []Hardware, counts Counts) (machineInputs, error) {
+	m := machineInputs{perDevice: absent, share: absent}
+	var lives []int
+	for i := range parts {
+		h := &parts[i]
+		p := partInputs{
+			lifespan: s.use(&h.Lifespan), utilisation: s.use(h.Utilisation), devices: float64(h.Devices),
+			impact: make([]int, len(categoryTable)), emissions: make([][]weighted, len(categoryTable)),
+		}
+		if counts == Hosts && h.Counts == Processors {
+			p.devices = 1
+		}
+		for c := range categoryTable {
+			row := &categoryTable[c]
+			p.impact[c] = absent
+			switch d := h.impact(row.name); {
+			case row.name == Cost:
+				p.impact[c] = s.useMoney(d, "the price of hardware")
+			case d != nil:
+				p.impact[c] = s.use(d)
+			default:
+				p.emissions[c] = s.characterise(row, h.Emissions)
+			}
+		}
+		if s.options.Embodied == BusyHours && h.Utilisation == nil {
+			return m, fmt.Errorf("hardware %q has no utilisation: give the busy share of its life, or use the calendar convention", h.Title)
+		}
+		lives = append(lives, p.lifespan)
+		m.parts = append(m.parts, p)
 	}
+	if len(lives) > 1 {
+		s.tie(lives...)
+	}
+	return m, nil
+}
+
+// compileUpfront makes inputs of a stage. What it has not of its own it takes
+// from the serving.
+func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) (upfrontInputs, error) {
 	in := upfrontInputs{
-		energy: s.use(u.Energy), carbon: s.use(u.Carbon), water: s.use(u.Water), time: s.use(u.DeviceTime),
-		overheadIncluded: u.OverheadIncluded,
+		process: p, energy: s.use(p.Energy), time: s.use(p.DeviceTime), share: s.use(p.Share), overheadIncluded: p.OverheadIncluded,
+		printed: slices.Repeat([]int{absent}, len(categoryTable)), machine: machineInputs{perDevice: absent, share: absent, parts: home.parts},
 	}
-	if u.Energy != nil {
-		in.overheadIncluded = in.overheadIncluded || u.Energy.Boundary == Facility
-		in.lifted = s.hostFactor != absent && !in.overheadIncluded && u.Energy.Boundary.equipment() != Host
+	grid, site, price := &inv.Electricity, &inv.Facility, inv.Price
+	if p.Electricity != nil {
+		grid = &p.Electricity.value
 	}
-	return in
+	if p.Facility != nil {
+		site = &p.Facility.value
+	}
+	if p.Price != nil {
+		price = &p.Price.value
+	}
+	var err error
+	if p.closed {
+		in.place = nowhere()
+	} else if in.place, err = s.compilePlace(grid, site, price); err != nil {
+		return in, fmt.Errorf("stage %q: %w", p.Name, err)
+	}
+	if p.Hardware != nil {
+		share := in.machine.share
+		if in.machine, err = s.compileMachine(p.Parts(), ""); err != nil {
+			return in, fmt.Errorf("stage %q: %w", p.Name, err)
+		}
+		in.machine.share = share
+	}
+	in.lifted, in.alone = 0, 1
+	if p.Energy != nil {
+		in.overheadIncluded = in.overheadIncluded || p.Energy.Boundary == Facility
+		in.lifted, in.alone = s.lift(in.place.hostFactor, p.Energy.Boundary, p.processors)
+	}
+	tied := []int{in.energy}
+	for c := range categoryTable {
+		row := &categoryTable[c]
+		d := p.Printed[row.printedKey()]
+		if d == nil || row.printedKey() == "" {
+			continue
+		}
+		if row.name == Cost {
+			in.printed[c] = s.useMoney(d, "the printed cost")
+			continue
+		}
+		if s.asPrinted(p, d, row.name, &in) {
+			in.printed[c] = s.use(d)
+			tied = append(tied, in.printed[c])
+		}
+	}
+	if len(tied) > 1 {
+		s.tie(tied...) // one meter stands behind all that was printed of a run
+	}
+	return in, nil
+}
+
+// nowhere is a place without any factor.
+func nowhere() place {
+	return place{
+		hostFactor: absent, pue: absent, wue: absent, price: absent,
+		rates: slices.Repeat([]int{absent}, len(categoryTable)), emissions: make([][]weighted, len(categoryTable)),
+	}
+}
+
+// asPrinted reports whether a printed figure is used: it is of the variant that
+// was asked for, or no other can be computed, which is warned of.
+func (s *system) asPrinted(p *Process, d *Datum, c Category, in *upfrontInputs) bool {
+	asked, printed := "", ""
+	switch c {
+	case GWP:
+		if d.Basis != "" && d.Basis != s.options.Basis {
+			asked, printed = string(s.options.Basis)+"-based", string(d.Basis)+"-based"
+		}
+		if set := d.CharacterizedBy; asked == "" && set != "" && set != "unknown" && set != string(s.options.GWP) {
+			s.warn("stage %q: its carbon was printed with the GWPs of %s: choosing %s does not change it (%s)", p.Name, set, s.options.GWP, d.place)
+		}
+	case Water:
+		if d.WaterVariant != "" && !s.sameWater(d.WaterVariant, s.options.Water, in.place) {
+			asked, printed = "by "+string(s.options.Water), "by "+string(d.WaterVariant)
+		}
+	}
+	if asked == "" {
+		return true
+	}
+	if in.energy != absent && in.place.factor(s, index(c)) {
+		s.warn("stage %q: its %s was printed %s (%s): computed %s from its energy", p.Name, d.place.Field, printed, d.place, asked)
+		return false
+	}
+	s.warn("stage %q: its %s was printed %s (%s) and there is no energy to compute it %s: used as printed", p.Name, d.place.Field, printed, d.place, asked)
+	return true
+}
+
+// sameWater reports whether two variants give the same at a place: where no
+// water is used on site they differ in nothing but the PUE.
+func (s *system) sameWater(a, b WaterVariant, at place) bool {
+	if a == b {
+		return true
+	}
+	dry := at.wue != absent && s.values[at.wue] == 0
+	plain := func(v WaterVariant) bool { return v == WaterLi || v == WaterMorrison || v == WaterOffSite }
+	return dry && plain(a) && plain(b)
+}
+
+// compileLifetime makes inputs of what the upfront stages are spread over.
+func (s *system) compileLifetime(inv *Inventory, u Usage) error {
+	s.lifetime, s.lifetimeRate, s.perLifetime = s.use(&inv.LifetimeInferences), s.use(inv.LifetimeRate), absent
+	counted, by := lifetimeUnit(inv.LifetimeInferences.Unit), inv.Allocation.By
+	if by == "" {
+		by = counted
+	}
+	s.delivered = float64(u.count(by))
+	if len(inv.Upfront) > 0 && s.delivered == 0 {
+		return fmt.Errorf("the making is shared by %s, of which the cell has no count: share it by request", by)
+	}
+	if by != counted {
+		s.perLifetime = s.use(inv.Allocation.PerRequest)
+	}
+	return nil
+}
+
+// amortized is the share of the upfront stages that the cell carries.
+func (s *system) amortized(x []float64) float64 {
+	life := x[s.lifetime]
+	if s.lifetimeRate != absent {
+		life *= x[s.lifetimeRate]
+	}
+	if s.perLifetime != absent {
+		// The lifetime counts requests and the cell's tokens are shared over all
+		// the tokens of the lifetime, or the other way round.
+		if s.delivered == s.requests {
+			life /= x[s.perLifetime]
+		} else {
+			life *= x[s.perLifetime]
+		}
+	}
+	return s.delivered / life
 }

@@ -16,7 +16,7 @@ type dimension struct {
 
 // Exact by definition: the international pound, the hour, the US gallon, and
 // the Julian-free convention of LCA that a year has 365 days (35,040 h in four
-// years, as in Morrison et al. 2025).
+// years, as in Morrison et al. 2025) and a month a twelfth of it.
 const (
 	kgPerPound      = 0.45359237
 	litresPerGallon = 3.785411784
@@ -24,60 +24,141 @@ const (
 	mjPerKWh        = 3.6
 )
 
-// dimensions holds every dimension of an inventory by name.
+// currencies are typed: amounts in one are never added to those in another.
+func currencies() []string {
+	return []string{"USD", "EUR", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CAD", "AUD", "JPY", "CNY", "INR", "KRW", "BRL", "SGD"}
+}
+
+// massOf is a dimension of kilograms of a reference substance.
+func massOf(name, substance string) dimension {
+	return dimension{name, "kg " + substance, map[string]float64{
+		"mg " + substance: 1e-6, "g " + substance: 1e-3, "kg " + substance: 1, "t " + substance: 1e3, "kt " + substance: 1e6}}
+}
+
+// massRateOf is the same per kWh.
+func massRateOf(name, substance string) dimension {
+	return dimension{name, "kg " + substance + "/kWh", map[string]float64{
+		"mg " + substance + "/kWh": 1e-6, "g " + substance + "/kWh": 1e-3, "kg " + substance + "/kWh": 1,
+		"kg " + substance + "/MWh": 1e-3, "t " + substance + "/MWh": 1,
+		"lb " + substance + "/MWh": kgPerPound / 1e3, "lb " + substance + "/kWh": kgPerPound}}
+}
+
+// money and price accept every currency; the currency of a figure is its unit's.
+func money(name, per string, scales map[string]float64) dimension {
+	d := dimension{name, "USD" + per, map[string]float64{}}
+	for _, currency := range currencies() {
+		for unit, factor := range scales {
+			d.units[strings.ReplaceAll(unit, "¤", currency)] = factor
+		}
+	}
+	return d
+}
+
+// masses are the reference substances of the dimensions that are masses.
+var masses = map[string]string{
+	"carbon": "CO2e", "depletion": "Sb eq", "acidification": "SO2 eq", "particulate matter": "PM2.5 eq",
+	"smog": "O3 eq", "eutrophication": "N eq",
+}
+
+// dimensionOf gives the dimension of that name.
 func dimensionOf(name string) dimension {
+	if substance := masses[name]; substance != "" {
+		return massOf(name, substance)
+	}
+	if of, ok := strings.CutSuffix(name, " intensity"); ok && masses[of] != "" {
+		return massRateOf(name, masses[of])
+	}
 	switch name {
 	case "energy":
 		return dimension{name, "kWh", map[string]float64{
 			"J": 1 / 3.6e6, "kJ": 1 / 3.6e3, "MJ": 1 / mjPerKWh, "Wh": 1e-3, "kWh": 1, "MWh": 1e3, "GWh": 1e6}}
-	case "carbon":
-		return dimension{name, "kg CO2e", map[string]float64{
-			"mg CO2e": 1e-6, "g CO2e": 1e-3, "kg CO2e": 1, "t CO2e": 1e3, "kt CO2e": 1e6}}
-	case "carbon intensity":
-		return dimension{name, "kg CO2e/kWh", map[string]float64{
-			"g CO2e/kWh": 1e-3, "kg CO2e/kWh": 1, "kg CO2e/MWh": 1e-3, "t CO2e/MWh": 1,
-			"lb CO2e/MWh": kgPerPound / 1e3, "lb CO2e/kWh": kgPerPound}}
+	case "power":
+		return dimension{name, "kW", map[string]float64{"W": 1e-3, "kW": 1, "MW": 1e3}}
+	case "emission":
+		return dimension{name, "kg", map[string]float64{"mg": 1e-6, "g": 1e-3, "kg": 1, "t": 1e3}}
 	case "gas intensity":
 		return dimension{name, "kg/kWh", map[string]float64{
-			"g/kWh": 1e-3, "kg/kWh": 1, "kg/MWh": 1e-3, "lb/MWh": kgPerPound / 1e3}}
+			"mg/kWh": 1e-6, "g/kWh": 1e-3, "kg/kWh": 1, "kg/MWh": 1e-3, "lb/MWh": kgPerPound / 1e3}}
 	case "water":
 		return dimension{name, "L", map[string]float64{
 			"mL": 1e-3, "L": 1, "kL": 1e3, "ML": 1e6, "m3": 1e3, "gal": litresPerGallon}}
 	case "water intensity":
 		return dimension{name, "L/kWh", map[string]float64{
 			"mL/kWh": 1e-3, "L/kWh": 1, "m3/MWh": 1, "gal/kWh": litresPerGallon}}
-	case "depletion":
-		return dimension{name, "kg Sb eq", map[string]float64{
-			"mg Sb eq": 1e-6, "g Sb eq": 1e-3, "kg Sb eq": 1}}
-	case "depletion intensity":
-		return dimension{name, "kg Sb eq/kWh", map[string]float64{
-			"mg Sb eq/kWh": 1e-6, "g Sb eq/kWh": 1e-3, "kg Sb eq/kWh": 1}}
 	case "primary energy":
 		return dimension{name, "MJ", map[string]float64{
-			"MJ": 1, "GJ": 1e3, "kWh": mjPerKWh, "MWh": mjPerKWh * 1e3}}
+			"MJ": 1, "GJ": 1e3, "TJ": 1e6, "kWh": mjPerKWh, "MWh": mjPerKWh * 1e3}}
 	case "primary energy intensity":
 		return dimension{name, "MJ/kWh", map[string]float64{"MJ/kWh": 1, "kWh/kWh": mjPerKWh}}
 	case "money":
-		return dimension{name, "USD", map[string]float64{"USD": 1, "cent": 0.01, "kUSD": 1e3}}
+		d := money(name, "", map[string]float64{"¤": 1, "k¤": 1e3, "M¤": 1e6})
+		d.units["cent"] = 0.01 // of a US dollar, as before there were others
+		return d
 	case "price":
-		return dimension{name, "USD/kWh", map[string]float64{
-			"USD/kWh": 1, "cent/kWh": 0.01, "USD/MWh": 1e-3}}
+		d := money(name, "/kWh", map[string]float64{"¤/kWh": 1, "¤/MWh": 1e-3})
+		d.units["cent/kWh"] = 0.01
+		return d
 	case "time":
 		return dimension{name, "h", map[string]float64{
-			"s": 1.0 / 3600, "h": 1, "day": 24, "year": hoursPerYear}}
+			"s": 1.0 / 3600, "min": 1.0 / 60, "h": 1, "day": 24, "month": hoursPerYear / 12.0, "year": hoursPerYear}}
 	case "ratio":
 		return dimension{name, "1", map[string]float64{"1": 1, "%": 0.01}}
 	case "count":
-		return dimension{name, "requests", map[string]float64{"requests": 1, "million requests": 1e6, "billion requests": 1e9}}
+		return counts(name, "requests")
+	case "lifetime":
+		d := counts(name, "requests", "output tokens", "conversations")
+		d.units["month"], d.units["year"] = 1, 12
+		return d
+	case "rate":
+		return dimension{name, "requests/month", map[string]float64{
+			"requests/month": 1, "requests/year": 1.0 / 12, "requests/day": 365.0 / 12, "requests/s": 3600 * hoursPerYear / 12.0}}
+	case "amount":
+		return counts(name, "requests", "output tokens", "total tokens", "conversations", "units")
 	}
 	return dimension{name: name}
 }
 
+// counts is a dimension of counted things, with millions and billions of each.
+func counts(name string, things ...string) dimension {
+	d := dimension{name, things[0], map[string]float64{}}
+	for _, thing := range things {
+		d.units[thing], d.units["million "+thing], d.units["billion "+thing], d.units["trillion "+thing] = 1, 1e6, 1e9, 1e12
+	}
+	return d
+}
+
+// thing is what a count's unit counts: "tokens" of "billion tokens".
+func thing(unit string) string {
+	for _, scale := range []string{"million ", "billion ", "trillion "} {
+		if rest, ok := strings.CutPrefix(unit, scale); ok {
+			return rest
+		}
+	}
+	return unit
+}
+
+// currencyOf is the currency of a unit of money, "" of any other unit.
+func currencyOf(unit string) string {
+	if unit == "cent" || unit == "cent/kWh" {
+		return "USD"
+	}
+	base, _, _ := strings.Cut(unit, "/")
+	for _, currency := range currencies() {
+		if base == currency || base == "k"+currency || base == "M"+currency {
+			return currency
+		}
+	}
+	return ""
+}
+
 // dimensionNames lists the names that dimensionOf knows.
 func dimensionNames() []string {
-	return []string{"energy", "carbon", "carbon intensity", "gas intensity", "water", "water intensity",
-		"depletion", "depletion intensity", "primary energy", "primary energy intensity",
-		"money", "price", "time", "ratio", "count"}
+	list := []string{"energy", "power", "emission", "gas intensity", "water", "water intensity",
+		"primary energy", "primary energy intensity", "money", "price", "time", "ratio", "count", "lifetime", "rate", "amount"}
+	for _, name := range slices.Sorted(maps.Keys(masses)) {
+		list = append(list, name, name+" intensity")
+	}
+	return list
 }
 
 // convert gives value in the canonical unit; false if the unit is not one of
@@ -87,7 +168,16 @@ func (d dimension) convert(value float64, unit string) (float64, bool) {
 	return value * factor, ok
 }
 
-// list names the accepted units, for error messages.
+// list names the accepted units, for error messages; of money, those in two
+// currencies and what the others are.
 func (d dimension) list() string {
-	return strings.Join(slices.Sorted(maps.Keys(d.units)), ", ")
+	units := slices.Sorted(maps.Keys(d.units))
+	if d.name == "money" || d.name == "price" {
+		units = slices.DeleteFunc(units, func(u string) bool {
+			c := currencyOf(u)
+			return c != "USD" && c != "EUR"
+		})
+		return strings.Join(units, ", ") + ", or the same in another of " + strings.Join(currencies()[2:], " ")
+	}
+	return strings.Join(units, ", ")
 }

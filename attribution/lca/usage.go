@@ -16,14 +16,21 @@ type Usage struct {
 	// requests are not counted, their energy is.
 	Requests, OutputTokens, TotalTokens int64
 	Conversations, Batches              int64
-	// SLORequests is how many of Requests met the limits of SLO.
+	// SLORequests is how many of Requests met the objective that SLO describes.
 	SLORequests int64
-	SLO         SLO
+	SLO         string
+	// Outcomes are units that an evaluation counted: correct answers, scores.
+	Outcomes []OutcomeCount
 	// Energy of the whole cell, with the meter's bracket. EnergyLo and EnergyHi
 	// both zero mean that no bracket is known.
 	Energy, EnergyLo, EnergyHi meter.Energy
 	// EnergyKind is the register's; "" for a published figure.
 	EnergyKind meter.Kind
+	// ProcessorEnergy is the part of Energy that was metered at processors and
+	// their memory beside accelerators: all of it on a host without any.
+	ProcessorEnergy meter.Energy
+	// Meter is what the bracket does not hold: the meter's own error.
+	Meter MeterError
 	// Metered is what Energy covers. OverheadIncluded says that the facility's
 	// overhead is in it already, so that no PUE is to be applied.
 	Metered          Boundary
@@ -31,10 +38,15 @@ type Usage struct {
 	// BusyTime is the hardware utilisation time of the formula: wall time of
 	// the cell × devices.
 	BusyTime time.Duration
-	Devices  int
-	// Hardware names what was metered, to compare with the inventory's; "" if
-	// unknown.
+	// Devices is a number of Counts, accelerators if that is "".
+	Devices int
+	Counts  Counts
+	// Hardware names what was metered (product names), to compare with the
+	// inventory's; "" if unknown.
 	Hardware string
+	// Cores of the machine that the run saw, 0 if unknown: few of them are
+	// hardly a whole server.
+	Cores int
 	// Model is what the server said it runs, to compare with the inventory's;
 	// "" if unknown.
 	Model string
@@ -42,25 +54,22 @@ type Usage struct {
 	Source string
 }
 
-// SLO is the latency limits of a functional unit "request within an SLO".
-type SLO struct {
-	// TTFT limits the time to the first token, TPOT the mean time per output
-	// token after it; 0 is no limit.
-	TTFT time.Duration `json:"ttft_ns,omitzero"`
-	TPOT time.Duration `json:"tpot_ns,omitzero"`
+// OutcomeCount is a functional unit that was counted after the run, with the
+// 95 % interval of the count: a binomial one of successes.
+type OutcomeCount struct {
+	Name          string
+	Count, Lo, Hi float64
 }
 
-// String says the limits in words.
-func (s SLO) String() string {
-	switch {
-	case s.TTFT > 0 && s.TPOT > 0:
-		return fmt.Sprintf("TTFT ≤ %v, TPOT ≤ %v", s.TTFT, s.TPOT)
-	case s.TTFT > 0:
-		return fmt.Sprintf("TTFT ≤ %v", s.TTFT)
-	case s.TPOT > 0:
-		return fmt.Sprintf("TPOT ≤ %v", s.TPOT)
-	}
-	return "no limit"
+// MeterError is a meter's own error, each part with its half-width at 95 % (two
+// standard deviations). The zero value is unknown.
+type MeterError struct {
+	// Gain is relative to the energy, Offset is of the cell's whole energy,
+	// Sampling is relative and independent from cell to cell.
+	Gain, Sampling float64
+	Offset         meter.Energy
+	// Meter names the meter: cells of one meter share its gain.
+	Meter string
 }
 
 // check says what is wrong with the usage.
@@ -78,6 +87,10 @@ func (u Usage) check() error {
 		return fmt.Errorf("cell %q: energy %v is outside its bracket %v to %v", u.Cell, u.Energy, u.EnergyLo, u.EnergyHi)
 	case !u.Metered.isEquipment():
 		return fmt.Errorf("cell %q: metered boundary %q is none of device, baseboard, host, facility", u.Cell, u.Metered)
+	case u.ProcessorEnergy < 0 || u.ProcessorEnergy > u.Energy:
+		return fmt.Errorf("cell %q has a processor energy of %v in %v", u.Cell, u.ProcessorEnergy, u.Energy)
+	case !(u.Meter.Gain >= 0 && u.Meter.Gain < 1 && u.Meter.Sampling >= 0 && u.Meter.Sampling < 1 && u.Meter.Offset >= 0):
+		return fmt.Errorf("cell %q has a meter whose error is no share below 1: gain %g, sampling %g, offset %v", u.Cell, u.Meter.Gain, u.Meter.Sampling, u.Meter.Offset)
 	case u.BusyTime < 0:
 		return fmt.Errorf("cell %q has a negative utilisation time, %v", u.Cell, u.BusyTime)
 	}
@@ -89,7 +102,7 @@ func (u Usage) check() error {
 func (m Model) Usage(run PublishedRun) Usage {
 	u := Usage{
 		Cell:     m.Title + " @ " + run.Rate,
-		Requests: run.Requests,
+		Requests: run.Requests, OutputTokens: run.OutputTokens,
 		// No EnergyKind: the register behind a printed figure is not known.
 		Energy:           microjoules(run.Energy.Canonical()),
 		Metered:          run.Energy.Boundary,

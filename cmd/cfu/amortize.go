@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,9 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/figure"
+	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
+	"cfubench/loadgen"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 )
@@ -30,13 +33,15 @@ Writes footprint.arrow into OUT.
 
 usage: cfu amortize OUT [flags]
        cfu amortize --published [flags]
-       cfu amortize --list-presets
+       cfu amortize --crossover DESIGN DESIGN [DESIGN …] [flags]
+       cfu amortize --list-presets | --print-preset NAME
 
 examples:
   cfu amortize out/ --inventory olmo2-7b
   cfu amortize out/ --inventory mine.json --lifetime-inferences 1e9 --report lca.html
   cfu amortize --published --csv            the published OLMo 2 batching findings
   cfu amortize --published --model 'OLMo 2 7B' --figure figure2.svg
+  cfu amortize --crossover 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf'
 
 flags:
 `
@@ -49,6 +54,11 @@ type amortizeFlags struct {
 	gwp, water, basis, embodied string
 	reports                     []string
 	figure, disclosure, beside  string
+	print, share, draws         string
+	crossover                   bool
+	yearly                      yearly
+	outcomes                    string
+	forms                       []string
 }
 
 // bind declares the flags on fs.
@@ -59,13 +69,23 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
 	fs.StringVar(&f.beside, "beside", "", "Set the cells at request rates beside the published rows of `MODEL`.")
 	fs.StringSliceVar(&f.units, "functional-unit", nil, "Report per `UNIT`: request, output_token, total_token, batch, conversation, slo_request or NAME=COUNT (default all counted).")
-	fs.StringSliceVar(&f.categories, "category", nil, "Assess only `CATEGORY`: energy, gwp, water, adpe, primary_energy or cost (default all that the inventory supports).")
+	fs.StringSliceVar(&f.categories, "category", nil, "Assess only `CATEGORY`: "+categoryNames()+" (default all that the inventory supports).")
 	fs.Float64Var(&o.LifetimeInferences, "lifetime-inferences", 0, "Spread training over `N` requests (default the inventory's figure).")
 	fs.StringVar(&f.gwp, "gwp", string(lca.AR6), "Characterise gases with `SET`: ar5 or ar6.")
 	fs.StringVar(&f.water, "water-variant", string(lca.WaterLi), "Compute water by `VARIANT`: li2025, morrison2025, ecologits0.9, onsite or offsite.")
 	fs.StringVar(&f.basis, "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
 	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
 	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Take `U` as the busy share of the hardware's life where the inventory has none.")
+	fs.Float64Var(&f.yearly.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
+	fs.Float64Var(&f.yearly.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
+	fs.Float64Var(&f.yearly.Rebound, "rebound", 0, "Elasticity `E` of demand: a design that costs a tenth less than --rebound-from is used E tenths more.")
+	fs.Float64Var(&f.yearly.Baseline, "rebound-from", 0, "Cost `C` per request before, without its making, in the unit of the first category.")
+	fs.IntVar(&f.yearly.years, "years", 1, "Years `Y` of the yearly view.")
+	fs.StringVar(&f.share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).")
+	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
+	fs.StringVar(&o.Grid, "grid", "", "Take the electricity preset `NAME` instead of the inventory's, for a quick look.")
+	fs.Float64Var(&o.Price, "price", 0, "Take `AMOUNT` per kWh as the price of electricity, for a quick look.")
+	fs.StringVar(&o.Currency, "currency", "", "Currency `CODE` of --price, such as EUR (default the inventory's).")
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries; each mix is warned of.")
 	fs.IntVar(&o.Draws, "monte-carlo", o.Draws, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
 	fs.Uint64Var(&o.Seed, "seed", o.Seed, "Seed `S` of the draws.")
@@ -74,10 +94,16 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&f.Devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
 	fs.DurationVar(&f.SLO.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
 	fs.DurationVar(&f.SLO.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
+	fs.StringVar(&f.outcomes, "outcomes", "", "Join what requests or conversations were worth from `FILE`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness.")
+	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
 	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
+	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): sci, sci-ai, eu-ai-act, model-card, ai-energy-score or ghg-product.")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
+	fs.BoolVar(&f.crossover, "crossover", false, "Compare two or more designs over their usage: OUT[#CELL] or 'MODEL@RATE' of the published table, each with =INVENTORY behind it if it has another.")
+	fs.StringVar(&f.draws, "draws", "", "With --crossover, write every draw of every design to `FILE` (CSV).")
 	fs.StringVar(&f.disclosure, "disclosure", "", "Write the disclosure block to `FILE` (JSON).")
+	fs.StringVar(&f.print, "print-preset", "", "Print the preset `NAME`, to start an inventory of your own from.")
 	fs.BoolVar(&f.list, "list-presets", false, "List the inventory presets and their parts.")
 }
 
@@ -85,21 +111,30 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 func bindAmortize(fs *pflag.FlagSet) action {
 	f := amortizeFlags{Amortization: derivation.NewAmortization(lca.DefaultPreset)}
 	f.bind(fs)
-	return func(_ context.Context, env environment, _ []string) error {
+	return func(ctx context.Context, env environment, _ []string) error {
 		if f.list {
 			return listPresets(env.stdout)
+		}
+		if f.print != "" {
+			return printPreset(env.stdout, f.print)
 		}
 		if err := f.check(fs); err != nil {
 			return err
 		}
-		return f.run(env, fs.Arg(0))
+		if err := f.readOutcomes(); err != nil {
+			return err
+		}
+		if f.crossover {
+			return f.runCrossover(ctx, env, fs.Args())
+		}
+		return f.run(ctx, env, fs.Arg(0))
 	}
 }
 
 // run assesses the run in dir, or the published ones, and prints and writes
 // what was asked for.
-func (f *amortizeFlags) run(env environment, dir string) error {
-	assessments, run, err := f.assess(dir)
+func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) error {
+	assessments, run, err := f.assess(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -113,7 +148,7 @@ func (f *amortizeFlags) run(env environment, dir string) error {
 	case f.published && f.csv:
 		return findingsCSV(env.stdout, publishedFindings(assessments), false)
 	case f.beside != "":
-		list, err := besideFindings(*run, assessments, f.beside, f.Options)
+		list, err := besideFindings(ctx, *run, assessments, f.beside, f.Options)
 		if err != nil {
 			return err
 		}
@@ -121,10 +156,62 @@ func (f *amortizeFlags) run(env environment, dir string) error {
 			return findingsCSV(env.stdout, list, true)
 		}
 		return findingsTable(env.stdout, list)
-	case f.csv:
+	}
+	if f.yearly.RequestsPerMonth > 0 {
+		all, err := f.yearly.yearlyOf(assessments)
+		if err != nil {
+			return usageError{err}
+		}
+		if f.csv {
+			return yearlyCSV(env.stdout, assessments, all)
+		}
+		if err := report.Summary(env.stdout, assessments); err != nil {
+			return err
+		}
+		return yearlyTable(env.stdout, assessments, all)
+	}
+	if f.csv {
 		return footprintCSV(env.stdout, assessments)
 	}
 	return report.Summary(env.stdout, assessments)
+}
+
+// readOutcomes reads the file of outcomes if there is one.
+func (f *amortizeFlags) readOutcomes() error {
+	if f.outcomes == "" {
+		return nil
+	}
+	in, err := os.Open(f.outcomes)
+	if err != nil {
+		return fmt.Errorf("read outcomes: %w", err)
+	}
+	defer in.Close()
+	list, err := outcomes.Read(f.outcomes, in)
+	if err != nil {
+		return err
+	}
+	index, err := outcomes.NewIndex(list)
+	f.Outcomes = &index
+	return err
+}
+
+// categoryNames lists the impact categories for the help.
+func categoryNames() string {
+	var names []string
+	for _, c := range lca.Categories() {
+		names = append(names, string(c))
+	}
+	return strings.Join(names, ", ")
+}
+
+// printPreset prints an inventory preset, or a part, as it can be written.
+func printPreset(w io.Writer, name string) error {
+	text, err := lca.PresetText(name)
+	if err != nil {
+		return usageError{err}
+	}
+	_, err = w.Write(text)
+	return err
 }
 
 // check refuses flags that make no sense together before anything is read, and
@@ -133,6 +220,13 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	switch {
 	case f.published && fs.NArg() > 0:
 		return usagef("--published takes no OUT, got %q", fs.Arg(0))
+	case f.crossover && (f.published || fs.NArg() < 2):
+		return usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
+	case f.crossover && (len(f.reports) > 0 || f.disclosure != "" || f.beside != ""):
+		return usagef("--crossover makes no report, disclosure or published rows beside it")
+	case !f.crossover && f.draws != "":
+		return usagef("--draws is for --crossover")
+	case f.crossover:
 	case !f.published && fs.NArg() != 1:
 		return usagef("want one OUT or --published, got %d arguments", fs.NArg())
 	case !f.published && len(f.models) > 0:
@@ -142,8 +236,42 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	case f.Devices < 0:
 		return usagef("--devices %d: want a number above 0", f.Devices)
 	}
+	for _, flag := range []string{"growth", "rebound", "rebound-from", "years"} {
+		if fs.Changed(flag) && f.yearly.RequestsPerMonth == 0 {
+			return usagef("--%s is for a yearly view: add --requests-per-month", flag)
+		}
+	}
+	if n := f.yearly.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
+		return usagef("--requests-per-month %g: want a number above 0", n)
+	}
+	if (f.yearly.Rebound > 0) != (f.yearly.Baseline > 0) {
+		return usagef("--rebound and --rebound-from belong together")
+	}
+	for _, form := range f.forms {
+		name, path, _ := strings.Cut(form, "=")
+		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
+			return usagef("--form %s: want NAME=FILE with one of sci, sci-ai, eu-ai-act, model-card, ai-energy-score, ghg-product", form)
+		}
+	}
+	for _, path := range f.reports {
+		switch strings.ToLower(filepath.Ext(path)) {
+		case ".html", ".htm", ".txt":
+		default:
+			return usagef("--report %s: want a name that ends in .html or .txt", path)
+		}
+	}
+	for _, flag := range []string{"lifetime-inferences", "utilisation", "pue", "price", "requests-per-month"} {
+		if v := fs.Lookup(flag); fs.Changed(flag) && v.Value.String() == "0" {
+			return usagef("--%s 0: want a number above 0", flag)
+		}
+	}
+	if f.share != "" {
+		if f.Options.Share, err = lca.ParseShare(f.share); err != nil {
+			return usagef("--%v", err)
+		}
+	}
 	if f.published {
-		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot"} {
+		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot", "outcomes"} {
 			if fs.Changed(flag) {
 				return usagef("--%s is for a run: it means nothing with --published", flag)
 			}
@@ -153,7 +281,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if o.FunctionalUnits, o.Custom, err = lca.ParseFunctionalUnits(f.units); err != nil {
 		return usageError{err}
 	}
-	if slices.Contains(o.FunctionalUnits, lca.PerSLORequest) && f.SLO == (lca.SLO{}) {
+	if slices.Contains(o.FunctionalUnits, lca.PerSLORequest) && f.SLO == (loadgen.SLO{}) {
 		return usagef("functional unit slo_request: give --slo-ttft, --slo-tpot or both")
 	}
 	for _, name := range f.categories {
@@ -174,33 +302,44 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 }
 
 // assess assesses OUT, or the published runs. The run is nil for the latter.
-func (f *amortizeFlags) assess(dir string) ([]lca.Assessment, *runfolder.Run, error) {
+func (f *amortizeFlags) assess(ctx context.Context, dir string) ([]lca.Assessment, *runfolder.Run, error) {
 	if !f.published {
 		run, err := runfolder.ReadRun(dir)
 		if err != nil {
 			return nil, nil, err
 		}
-		assessments, err := f.Amortization.Run(dir)
+		assessments, err := f.Amortization.Run(ctx, dir)
 		return assessments, &run, err
 	}
-	inv, err := lca.Load(f.Inventory)
+	inv, err := lca.Load(f.Inventory, derivation.Files{})
 	if err != nil {
 		return nil, nil, err
 	}
-	models, err := publishedModels(f.models)
+	models, err := publishedModels(f.models, inv)
 	if err != nil {
 		return nil, nil, err
 	}
-	assessments, err := lca.AssessPublished(inv, models, f.Options)
+	assessments, err := lca.AssessPublished(ctx, inv, models, f.Options)
 	return assessments, nil, err
 }
 
 // publishedModels are the models of the published table with these names, all
-// if there are none.
-func publishedModels(names []string) ([]lca.Model, error) {
+// if there are none; an inventory of one's own with published runs has its model
+// instead.
+func publishedModels(names []string, inv lca.Inventory) ([]lca.Model, error) {
 	models, err := lca.PublishedModels()
-	if err != nil || len(names) == 0 {
-		return models, err
+	if err != nil {
+		return nil, err
+	}
+	if own := inv.Model; len(own.Runs) > 0 && own.Name == "" {
+		own.Stages = inv.Upfront
+		models = append([]lca.Model{own}, models...)
+		if len(names) == 0 {
+			return models[:1], nil
+		}
+	}
+	if len(names) == 0 {
+		return models, nil
 	}
 	var titles []string
 	for _, m := range models {
@@ -222,6 +361,12 @@ func (f *amortizeFlags) write(assessments []lca.Assessment, run *runfolder.Run) 
 			render = report.Text
 		}
 		if err := writeFile(path, func(w io.Writer) error { return render(w, assessments, time.Now()) }); err != nil {
+			return err
+		}
+	}
+	for _, form := range f.forms {
+		name, path, _ := strings.Cut(form, "=")
+		if err := writeFile(path, func(w io.Writer) error { return report.WriteShape(w, name, assessments) }); err != nil {
 			return err
 		}
 	}
@@ -283,11 +428,11 @@ func writeFile(path string, render func(io.Writer) error) (err error) {
 // footprintCSV prints the footprint table.
 func footprintCSV(w io.Writer, assessments []lca.Assessment) error {
 	out := csv.NewWriter(w)
-	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source"})
+	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source", "kind"})
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	for _, a := range assessments {
 		for _, r := range a.Rows {
-			out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), number(r.Value), number(r.Lo), number(r.Hi), r.Boundary, r.Source})
+			out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), number(r.Value), number(r.Lo), number(r.Hi), r.Boundary, r.Source, string(r.Kind)})
 		}
 	}
 	out.Flush()

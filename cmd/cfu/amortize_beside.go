@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -57,12 +58,12 @@ func publishedFindings(assessments []lca.Assessment) []findings {
 
 // besideFindings sets every open-loop cell of a run beside the published row of
 // the model at the same rate, both under the run's inventory.
-func besideFindings(run runfolder.Run, assessments []lca.Assessment, model string, o lca.Options) ([]findings, error) {
-	models, err := publishedModels([]string{model})
+func besideFindings(ctx context.Context, run runfolder.Run, assessments []lca.Assessment, model string, o lca.Options) ([]findings, error) {
+	models, err := publishedModels([]string{model}, lca.Inventory{})
 	if err != nil {
 		return nil, err
 	}
-	published, err := lca.AssessPublished(assessments[0].Inventory, models, o)
+	published, err := lca.AssessPublished(ctx, assessments[0].Inventory, models, o)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (f derivationFlags) check() error {
 	if _, err := f.options(); err != nil {
 		return err
 	}
-	_, err := lca.Load(f.inventory)
+	_, err := lca.Load(f.inventory, derivation.Files{})
 	return err
 }
 
@@ -66,7 +66,7 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 			warn("cell %s: %s", c.Cell, w)
 		}
 	}
-	assessments, err := derivation.NewAmortization(f.inventory).Run(out)
+	assessments, err := derivation.NewAmortization(f.inventory).Run(context.Background(), out)
 	if err != nil {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)

@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"cfubench/attribution/lca"
+	"cfubench/attribution/lca/outcomes"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/runfolder"
@@ -21,12 +23,16 @@ import (
 type Amortization struct {
 	Inventory string // a preset or a file
 	Options   lca.Options
-	SLO       lca.SLO // of functional unit slo_request
+	SLO       loadgen.SLO // of functional unit slo_request
 	// Convention is whose rows are summed, "" for the narrowest bracket.
 	Convention string
 	// RequestsOnly leaves out the window's idle and unattributed energy.
 	RequestsOnly bool
-	Devices      int // that wall time counts on; 0 for the metered GPUs, or 1
+	// Outcomes are joined to requests as functional unit OutcomeUnit, if there
+	// are any.
+	Outcomes    *outcomes.Index
+	OutcomeUnit string
+	Devices     int // that wall time counts on; 0 for the metered GPUs, or 1
 }
 
 // NewAmortization amortizes with the inventory and the defaults of cfu
@@ -40,8 +46,17 @@ func NewAmortization(inventory string) Amortization {
 // writes footprint.arrow, and returns the assessments. A cell without a
 // completed request or without a readable meter is left out with a warning on
 // the first assessment; a run with none is an error.
-func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
-	inv, err := lca.Load(m.Inventory)
+func (m Amortization) Run(ctx context.Context, dir string) ([]lca.Assessment, error) {
+	assessments, err := m.Assess(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return assessments, writeFootprint(dir, assessments)
+}
+
+// Assess is Run without writing anything.
+func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment, error) {
+	inv, err := lca.Load(m.Inventory, Files{})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +77,11 @@ func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
 		if err != nil {
 			return nil, err
 		}
-		a, err := lca.Assess(inv, u, m.Options)
+		a, err := lca.AssessContext(ctx, inv, u, m.Options)
+		if errors.Is(err, lca.ErrNothingDelivered) {
+			leftOut = append(leftOut, err.Error())
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +91,7 @@ func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
 		return nil, fmt.Errorf("%s: no cell can be amortized: %s", dir, strings.Join(append(leftOut, "the run has "+strconv.Itoa(len(run.Cells))+" cells"), "; "))
 	}
 	assessments[0].Warnings = append(leftOut, assessments[0].Warnings...)
-	return assessments, writeFootprint(dir, assessments)
+	return assessments, nil
 }
 
 // errNotAssessable marks a cell that is left out.
@@ -81,8 +100,9 @@ var errNotAssessable = errors.New("left out of the footprint")
 // usage sums up one cell: its counts, from one pass over the requests, and its
 // one energy, from energy.arrow.
 func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) (lca.Usage, error) {
-	u := lca.Usage{Cell: cell.ID, SLO: m.SLO, Source: filepath.Join(runfolder.CellsDir, cell.ID, runfolder.EnergyFile)}
-	err := count(&u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell))
+	u := lca.Usage{Cell: cell.ID, SLO: m.SLO.String(), Source: filepath.Join(runfolder.CellsDir, cell.ID, runfolder.EnergyFile)}
+	counter := m.counter(cell.ID)
+	err := count(&u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell), m.SLO, counter)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
 	}
@@ -91,6 +111,11 @@ func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) 
 	}
 	if u.Requests == 0 {
 		return lca.Usage{}, fmt.Errorf("cell %s completed no request: %w", cell.ID, errNotAssessable)
+	}
+	if counter != nil {
+		t := counter.Tally()
+		lo, hi := t.Interval()
+		u.Outcomes = []lca.OutcomeCount{{Name: m.OutcomeUnit, Count: t.Value, Lo: lo, Hi: hi}}
 	}
 	energy, err := ReadCellEnergy(dir, cell.ID)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,7 +130,7 @@ func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) 
 	case len(gone) > 0:
 		return lca.Usage{}, fmt.Errorf("cell %s has no energy of %s: %w", cell.ID, strings.Join(gone, ", "), errNotAssessable)
 	}
-	u.Energy, u.EnergyKind = energy.Energy, energy.kind()
+	u.Energy, u.EnergyKind, u.Meter = energy.Energy, energy.kind(), meterError(energy)
 	if energy.Hi != meter.Unbounded {
 		u.EnergyLo, u.EnergyHi = energy.Lo, energy.Hi
 	}
@@ -122,6 +147,34 @@ func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) 
 	return u, nil
 }
 
+// counter counts the outcomes of a cell, nil if there are none to join.
+func (m Amortization) counter(cell string) *outcomes.Counter {
+	if m.Outcomes == nil {
+		return nil
+	}
+	return m.Outcomes.Cell(cell)
+}
+
+// meterError is the meters' own error as the life cycle draws it: half-widths at
+// 95 %. The gain is common to all cells of a run.
+func meterError(e CellEnergy) lca.MeterError {
+	if e.Energy <= 0 {
+		return lca.MeterError{}
+	}
+	relative := func(u meter.Energy) float64 {
+		if u == meter.Unbounded {
+			return 0 // the bracket is unbounded too, and says so
+		}
+		return 2 * float64(u) / float64(e.Energy)
+	}
+	u := e.Uncertainty
+	offset := 2 * u.Offset
+	if u.Offset == meter.Unbounded {
+		offset = 0
+	}
+	return lca.MeterError{Gain: relative(u.Gain), Offset: offset, Sampling: relative(u.Independent()), Meter: "the run's meters"}
+}
+
 // together is how many requests the server ran at once at most: its batch size,
 // or fewer if no more were sent; 0 if neither is known.
 func together(run runfolder.Run, cell runfolder.Cell) int {
@@ -136,7 +189,7 @@ func together(run runfolder.Run, cell runfolder.Cell) int {
 }
 
 // count counts what the requests at path delivered.
-func count(u *lca.Usage, path string, batch int) error {
+func count(u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
 	conversations := map[string]bool{}
 	for r, err := range runfolder.Requests().Scan(path) {
 		if err != nil {
@@ -146,6 +199,9 @@ func count(u *lca.Usage, path string, batch int) error {
 			continue
 		}
 		u.Requests++
+		if counter != nil {
+			counter.Add(int64(r.Record.Request), r.Conversation)
+		}
 		conversations[r.Conversation] = true
 		if n := r.Tokens(); n > 0 {
 			u.OutputTokens += int64(n)
@@ -154,7 +210,7 @@ func count(u *lca.Usage, path string, batch int) error {
 		if r.PromptTokens > 0 {
 			u.TotalTokens += int64(r.PromptTokens)
 		}
-		if u.SLO != (lca.SLO{}) && meets(r.Record, u.SLO) {
+		if slo != (loadgen.SLO{}) && slo.Met(r.Record) {
 			u.SLORequests++
 		}
 	}
@@ -163,13 +219,6 @@ func count(u *lca.Usage, path string, batch int) error {
 		u.Batches = (u.Requests + int64(batch) - 1) / int64(batch)
 	}
 	return nil
-}
-
-// meets reports whether the request kept the limits, counted from the time at
-// which it was due, so that a late client does not flatter the server. What
-// cannot be told is not met.
-func meets(r loadgen.Record, slo lca.SLO) bool {
-	return r.FirstToken != loadgen.Never && loadgen.SLO{TTFT: slo.TTFT, TPOT: slo.TPOT}.Met(r)
 }
 
 // requestsOnly replaces the cell's energy by that of its requests, without the
@@ -229,7 +278,11 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 	}
 	gpus := len(meter.Devices(domains))
 	u.Metered = lca.BoundaryOf(scopes...)
-	u.Devices = max(gpus, 1)
+	u.Devices, u.Counts = max(gpus, 1), lca.Accelerators
+	if gpus == 0 {
+		// The one host, all of whose energy is that of processors.
+		u.Counts, u.Cores, u.ProcessorEnergy = lca.Hosts, run.Host.Cores, u.Energy
+	}
 	if m.Devices > 0 {
 		u.Devices = m.Devices
 	}
@@ -260,7 +313,7 @@ func writeFootprint(dir string, assessments []lca.Assessment) error {
 		for _, r := range a.Rows {
 			row := runfolder.Footprint{
 				Cell: r.Cell, FunctionalUnit: r.FunctionalUnit, Category: string(r.Category), Unit: r.Unit,
-				Stage: string(r.Stage), Kind: string(r.Stage), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
+				Stage: string(r.Stage), Kind: string(r.Kind), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
 			}
 			if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
 				return errors.Join(fmt.Errorf("write table %s: %s %s of cell %q is not a number", runfolder.FootprintFile, r.Stage, r.Category, r.Cell), w.Abort())

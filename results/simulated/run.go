@@ -5,6 +5,7 @@
 package simulated
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -147,7 +148,7 @@ func (s Spec) derive(dir string, run runfolder.Run) error {
 	if s.Inventory == "" {
 		return nil
 	}
-	_, err = derivation.NewAmortization(s.Inventory).Run(dir)
+	_, err = derivation.NewAmortization(s.Inventory).Run(context.Background(), dir)
 	return err
 }
 

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func published(t *testing.T, inventory, model string) []lca.Assessment {
 	t.Helper()
-	inv, err := lca.Load(inventory)
+	inv, err := lca.Load(inventory, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func published(t *testing.T, inventory, model string) []lca.Assessment {
 	}
 	for _, m := range models {
 		if m.Title == model {
-			list, err := lca.AssessPublished(inv, []lca.Model{m}, lca.Options{})
+			list, err := lca.AssessPublished(t.Context(), inv, []lca.Model{m}, lca.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

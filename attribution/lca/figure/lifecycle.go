@@ -16,10 +16,10 @@ const style = `<style>
 .lca{background:#fff;font:13px system-ui,sans-serif}
 .lca .title{font-weight:600;font-size:15px;fill:#1a1a1a}.lca .label{fill:#1a1a1a}.lca .tick{fill:#555;font-size:12px}
 .lca .grid{stroke:#ddd}.lca .curve{fill:none;stroke-width:2}.lca .mark{stroke-width:1;stroke-dasharray:2 3}.lca .dashed{stroke-dasharray:7 4}
-.lca .c0{stroke:#0072b2}.lca .c1{stroke:#d55e00}.lca .c3{stroke:#cc79a7}.lca .c4{stroke:#e69f00}.lca .c6{stroke:#888}
+.lca .c0{stroke:#0072b2}.lca .c1{stroke:#d55e00}.lca .c2{stroke:#1a1a1a}.lca .c5{stroke:#56b4e9}.lca .c3{stroke:#cc79a7}.lca .c4{stroke:#e69f00}.lca .c6{stroke:#888}
 .lca .f0{fill:#0072b2}.lca .f1{fill:#b34a00}
 @media (prefers-color-scheme:dark){.lca{background:#161616}.lca .title,.lca .label{fill:#eee}.lca .tick{fill:#aaa}.lca .grid{stroke:#333}
-.lca .c0{stroke:#4aa8e0}.lca .f0{fill:#4aa8e0}.lca .f1{fill:#ff9050}}
+.lca .c0{stroke:#4aa8e0}.lca .c2{stroke:#eee}.lca .f0{fill:#4aa8e0}.lca .f1{fill:#ff9050}}
 </style>
 `
 
@@ -49,6 +49,11 @@ func LifeCycle(w io.Writer, list []lca.Assessment, c lca.Category) error {
 	worst, best := ends(list, c)
 	if worst == nil {
 		return fmt.Errorf("draw figure: nothing was assessed")
+	}
+	for i := range list {
+		if a, b := list[i].Inventory.Model.Title, list[0].Inventory.Model.Title; a != b {
+			return fmt.Errorf("draw figure: %s and %s are two models with upfront costs of their own: choose one, or compare them with --crossover", b, a)
+		}
 	}
 	if worst.Balance(c).Upfront() <= 0 {
 		return fmt.Errorf("draw figure: the inventory %q has no training or experimentation in %s: there is no upfront cost to amortize", worst.Inventory.Name, c)
@@ -113,6 +118,10 @@ func aggregate(worst, best *lca.Assessment, c lca.Category) panel {
 	}
 	add("experimentation", 3, true, func(float64) float64 { return w.Experimentation })
 	add("training", 4, true, func(float64) float64 { return w.Training })
+	add("upfront, all of it", 2, true, func(float64) float64 { return w.Upfront() })
+	if worst != best {
+		add("embodied: "+label(worst), 5, false, func(n float64) float64 { return w.UpfrontHardware + n*w.Hardware })
+	}
 	add("embodied: "+label(best), 6, false, func(n float64) float64 { return m.UpfrontHardware + n*m.Hardware })
 	add("inference: "+label(worst), 1, false, func(n float64) float64 { return n * w.Operation })
 	if worst != best {

@@ -13,17 +13,58 @@ import (
 // the reason under Unknown.
 type DisclosureBlock struct {
 	Schema int `json:"schema"`
-	// Model is the inventory's; Served what the engines said they run.
-	Model   string           `json:"model"`
-	Served  []string         `json:"served_models"`
-	Serving []Serving        `json:"serving"`
-	System  *System          `json:"system_design"`
-	Cells   []DisclosureCell `json:"cells"`
+	// Inventory names the inventory and its file.
+	Inventory     string `json:"inventory"`
+	InventoryFile string `json:"inventory_file"`
+	// Served is what the engines said they run.
+	Served  []string          `json:"served_models"`
+	Serving []Serving         `json:"serving"`
+	System  *System           `json:"system_design"`
+	Models  []ModelDisclosure `json:"models"`
 	// LifetimeInferences is the number of inferences served, or assumed.
 	LifetimeInferences Figure            `json:"total_inferences"`
-	Development        Development       `json:"development"`
-	Embodied           []Figure          `json:"embodied_hardware"`
-	Unknown            map[string]string `json:"unknown,omitempty"`
+	Conventions        Conventions       `json:"conventions"`
+	Hardware           []HardwareFigures `json:"embodied_hardware"`
+	// Place has the figures of the grid, the facility and the price.
+	Place    []Figure          `json:"place"`
+	Warnings []string          `json:"warnings"`
+	Unknown  map[string]string `json:"unknown,omitempty"`
+}
+
+// ModelDisclosure is one model: its development and its operating points.
+type ModelDisclosure struct {
+	Model       string            `json:"model"`
+	Development []StageDisclosure `json:"development"`
+	Cells       []DisclosureCell  `json:"cells"`
+}
+
+// StageDisclosure is one stage of a model's making.
+type StageDisclosure struct {
+	Stage            string    `json:"stage"`
+	Kind             lca.Stage `json:"kind"`
+	OverheadIncluded bool      `json:"overhead_included"`
+	Year             int       `json:"year,omitempty"`
+	Figures          []Figure  `json:"figures"`
+}
+
+// HardwareFigures are a part's figures and what they are for.
+type HardwareFigures struct {
+	Title   string       `json:"title"`
+	Devices int          `json:"devices"`
+	Counts  lca.Counts   `json:"counts,omitempty"`
+	Covers  lca.Boundary `json:"covers"`
+	AddsTo  lca.Boundary `json:"adds_to,omitempty"`
+	Figures []Figure     `json:"figures"`
+}
+
+// Conventions are the choices of the assessment.
+type Conventions struct {
+	GWP      lca.GWPSet       `json:"gwp"`
+	Water    lca.WaterVariant `json:"water_variant"`
+	Basis    lca.Basis        `json:"basis"`
+	Embodied lca.Convention   `json:"embodied"`
+	Draws    int              `json:"monte_carlo_draws"`
+	Seed     uint64           `json:"monte_carlo_seed"`
 }
 
 // Serving is the configuration of one engine.
@@ -77,46 +118,56 @@ type Figure struct {
 	Reason   string       `json:"reason,omitempty"`
 }
 
-// Development is what making the model took.
-type Development struct {
-	Training        []Figure `json:"training"`
-	Experimentation []Figure `json:"experimentation"`
-}
-
 // Describe fills the block from assessments of one inventory. The caller adds
 // Serving and System if there was a run.
 func Describe(list []lca.Assessment) (DisclosureBlock, error) {
 	if len(list) == 0 {
 		return DisclosureBlock{}, fmt.Errorf("write disclosure: nothing was assessed")
 	}
-	inv := list[0].Inventory
+	inv, o := &list[0].Inventory, list[0].Options
 	d := DisclosureBlock{
-		Schema: 1, Model: inv.Model.Title,
+		Schema: 2, Inventory: inv.Name, InventoryFile: inv.File,
 		LifetimeInferences: figureOf(&inv.LifetimeInferences),
-		Development:        Development{figuresOf(inv.Model.Training), figuresOf(inv.Model.Experimentation)},
-		Unknown:            map[string]string{},
+		Conventions:        Conventions{o.GWP, o.Water, o.Basis, o.Embodied, o.Draws, o.Seed},
+		Warnings:           lca.Warnings(list), Unknown: map[string]string{},
 	}
 	if inv.LifetimeInferences.Quality == lca.Assumption {
 		d.Unknown["total_inferences"] = "assumed, not counted: " + inv.LifetimeInferences.Reason
 	}
-	if inv.Model.Training == nil {
-		d.Unknown["development.training"] = "the inventory has no figure"
-	}
-	if inv.Model.Experimentation == nil {
-		d.Unknown["development.experimentation"] = "the inventory has no figure"
-	}
 	for i := range inv.Hardware {
 		h := &inv.Hardware[i]
-		for _, datum := range []*lca.Datum{h.Carbon, h.Water, h.ADPe, h.PrimaryEnergy, h.Price, &h.Lifespan} {
-			if datum != nil {
-				d.Embodied = append(d.Embodied, figureOf(datum))
-			}
-		}
+		d.Hardware = append(d.Hardware, HardwareFigures{h.Title, h.Devices, h.Counts, h.Covers, h.AddsTo, figuresOf(h.Figures())})
+	}
+	d.Place = append(figuresOf(inv.Electricity.Figures()), figuresOf(inv.Facility.Figures())...)
+	if inv.Price != nil {
+		d.Place = append(d.Place, figureOf(&inv.Price.Electricity))
 	}
 	for i := range list {
-		d.Cells = append(d.Cells, disclose(&list[i]))
+		d.add(&list[i])
 	}
 	return d, nil
+}
+
+// add puts the cell under its model.
+func (d *DisclosureBlock) add(a *lca.Assessment) {
+	title := a.Inventory.Model.Title
+	if n := len(d.Models); n == 0 || d.Models[n-1].Model != title {
+		m := ModelDisclosure{Model: title, Development: []StageDisclosure{}}
+		kinds := map[lca.Stage]bool{}
+		for i := range a.Inventory.Upfront {
+			p := &a.Inventory.Upfront[i]
+			kinds[p.Kind] = true
+			m.Development = append(m.Development, StageDisclosure{p.Name, p.Kind, p.OverheadIncluded, p.Year, figuresOf(p.Figures())})
+		}
+		for _, kind := range []lca.Stage{lca.Training, lca.Experimentation} {
+			if !kinds[kind] {
+				d.Unknown[title+": development."+string(kind)] = "the inventory has no figure"
+			}
+		}
+		d.Models = append(d.Models, m)
+	}
+	m := &d.Models[len(d.Models)-1]
+	m.Cells = append(m.Cells, disclose(a))
 }
 
 func disclose(a *lca.Assessment) DisclosureCell {
@@ -129,7 +180,7 @@ func disclose(a *lca.Assessment) DisclosureCell {
 	}
 	n := float64(u.Requests)
 	for _, o := range a.Outcomes {
-		c.CFU = append(c.CFU, DisclosureFU{o.Category, o.Stage, o.Category.Unit(), o.Value / n, o.Lo / n, o.Hi / n})
+		c.CFU = append(c.CFU, DisclosureFU{o.Category, o.Stage, a.Unit(o.Category), o.Value / n, o.Lo / n, o.Hi / n})
 	}
 	if sci, err := a.SCI(); err == nil {
 		c.SCI = &sci
@@ -141,15 +192,10 @@ func figureOf(d *lca.Datum) Figure {
 	return Figure{d.Place().Field, d.Value, d.Unit, d.Boundary, d.Quality, d.Source, d.Reason}
 }
 
-func figuresOf(u *lca.Upfront) []Figure {
-	if u == nil {
-		return nil
-	}
+func figuresOf(data []*lca.Datum) []Figure {
 	var list []Figure
-	for _, d := range []*lca.Datum{u.Energy, u.Carbon, u.Water, u.DeviceTime} {
-		if d != nil {
-			list = append(list, figureOf(d))
-		}
+	for _, d := range data {
+		list = append(list, figureOf(d))
 	}
 	return list
 }

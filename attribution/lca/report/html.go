@@ -27,15 +27,22 @@ func HTML(w io.Writer, list []lca.Assessment, now time.Time) error {
 		return fmt.Errorf("parse report template: %w", err)
 	}
 	var svg strings.Builder
-	if b := list[0].Balance(lca.GWP); b.Upfront() > 0 && b.Marginal() > 0 {
-		if err := figure.LifeCycle(&svg, list, lca.GWP); err != nil {
-			return err
+	for start := 0; start < len(list); {
+		end := start + 1
+		for end < len(list) && list[end].Inventory.Model.Title == list[start].Inventory.Model.Title {
+			end++
 		}
+		if b := list[start].Balance(lca.GWP); b.Upfront() > 0 && b.Marginal() > 0 {
+			if err := figure.LifeCycle(&svg, list[start:end], lca.GWP); err != nil {
+				return err
+			}
+		}
+		start = end
 	}
 	return t.Execute(w, struct {
 		view
 		Stages []string
 		// The drawing is ours and escapes its labels.
 		Figure template.HTML
-	}{v, stageNames(), template.HTML(svg.String())})
+	}{v, titles(v.Kinds), template.HTML(svg.String())})
 }

@@ -17,7 +17,7 @@ var day = time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 
 func published(t *testing.T, inventory, model string, o lca.Options) []lca.Assessment {
 	t.Helper()
-	inv, err := lca.Load(inventory)
+	inv, err := lca.Load(inventory, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func published(t *testing.T, inventory, model string, o lca.Options) []lca.Asses
 	}
 	for _, m := range models {
 		if m.Title == model {
-			list, err := lca.AssessPublished(inv, []lca.Model{m}, o)
+			list, err := lca.AssessPublished(t.Context(), inv, []lca.Model{m}, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func TestNothingAssessed(t *testing.T) {
 // An inventory without training is reported without a figure or break-even, and
 // the scope says what is outside.
 func TestReportWithoutTraining(t *testing.T) {
-	inv, err := lca.Load("cpu-server")
+	inv, err := lca.Load("cpu-server", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestDisclosure(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"model", "serving", "system_design", "cells", "total_inferences", "development", "embodied_hardware"} {
+	for _, key := range []string{"models", "serving", "system_design", "conventions", "total_inferences", "place", "embodied_hardware"} {
 		if _, ok := got[key]; !ok {
 			t.Errorf("no %q", key)
 		}
@@ -163,8 +163,33 @@ func TestDisclosure(t *testing.T) {
 	if !strings.Contains(d.Unknown["total_inferences"], "assumed, not counted") {
 		t.Errorf("the assumed number of inferences is not marked: %q", d.Unknown)
 	}
-	if len(d.Development.Training) != 4 || len(d.Development.Experimentation) != 4 {
-		t.Errorf("got %d and %d development figures, want energy, carbon, water and device time of both", len(d.Development.Training), len(d.Development.Experimentation))
+	if n := len(d.Models); n != 1 {
+		t.Fatalf("got %d models, want one", n)
+	}
+	for _, stage := range d.Models[0].Development {
+		if len(stage.Figures) != 4 {
+			t.Errorf("%s: got %d figures, want energy, carbon, water and device time", stage.Stage, len(stage.Figures))
+		}
+	}
+	if h := d.Hardware[0]; h.Devices != 8 || len(h.Figures) != 3 {
+		t.Errorf("hardware is for %d devices with %d figures, want 8 and carbon, water, lifespan", h.Devices, len(h.Figures))
+	}
+}
+
+// With two models every cell stands under its own, beside its own development.
+func TestDisclosureKeepsModelsApart(t *testing.T) {
+	list := append(published(t, "olmo2-7b", "Llama 3.1 8B", lca.Options{}), published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{})...)
+	d, err := Describe(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		model  string
+		stages int
+	}{{"Llama 3.1 8B", 1}, {"OLMo 2 7B", 2}} {
+		if m := d.Models[i]; m.Model != want.model || len(m.Development) != want.stages || len(m.Cells) != 3 {
+			t.Errorf("model %d: %s with %d stages and %d cells, want %s with %d and 3", i, m.Model, len(m.Development), len(m.Cells), want.model, want.stages)
+		}
 	}
 }
 

@@ -26,26 +26,38 @@ func Summary(w io.Writer, list []lca.Assessment) error {
 	} else {
 		fmt.Fprintf(w, "training spread over %s requests (%s)\n\n", lca.Count(lifetime.Canonical()), lifetime.Quality)
 	}
+	kinds, hidden := kindsOf(list), false
 	asked := len(first.Options.FunctionalUnits)+len(first.Options.Custom) > 0
 	interval := "bracket"
 	if first.Options.Draws > 0 {
 		interval = "95 % interval"
 	}
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", strings.Join(stageNames(), "\t"), interval)
+	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", strings.Join(titles(kinds), "\t"), interval)
 	for i := range list {
 		a := &list[i]
-		for _, t := range impacts(a) {
+		// Cost without the hardware's price would be a headline two orders of
+		// magnitude too low.
+		_, priced := a.Outcome(lca.Cost, lca.Embodied)
+		partial := !priced && len(a.Options.Categories) == 0
+		for _, t := range impacts(a, kinds) {
 			if !asked && t.Unit != string(lca.PerRequest) {
 				continue
 			}
 			for _, r := range t.Rows {
+				if partial && r.Category == lca.Cost.Title() {
+					hidden = true
+					continue
+				}
 				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Usage.Cell, t.Unit, r.Category, strings.Join(r.Stages, "\t"), r.Total, r.Interval, kind(a))
 			}
 		}
 	}
 	if err := tw.Flush(); err != nil {
 		return err
+	}
+	if hidden {
+		fmt.Fprintln(w, "\ncost is that of electricity alone, for the hardware has no price: --category cost prints it")
 	}
 	if err := summarizeBreakEven(w, list); err != nil {
 		return err
@@ -108,7 +120,7 @@ func summarizeBreakEven(w io.Writer, list []lca.Assessment) error {
 
 // outside reports whether the inventory has nothing to spread over requests.
 func outside(inv *lca.Inventory) bool {
-	return inv.Model.Training == nil && inv.Model.Experimentation == nil
+	return len(inv.Upfront) == 0
 }
 
 // kind is how the energy is known.
@@ -119,10 +131,10 @@ func kind(a *lca.Assessment) meter.Kind {
 	return a.Usage.EnergyKind
 }
 
-func stageNames() []string {
+func titles(kinds []lca.Stage) []string {
 	var names []string
-	for _, s := range lca.Stages() {
-		names = append(names, string(s))
+	for _, kind := range kinds {
+		names = append(names, strings.ReplaceAll(string(kind), "_", " "))
 	}
 	return names
 }

@@ -39,7 +39,7 @@ func Text(w io.Writer, list []lca.Assessment, now time.Time) error {
 	heading(&b, "3. Life cycle impact assessment")
 	for _, t := range v.Impacts {
 		fmt.Fprintf(&b, "\n%s, per %s\n", t.Cell, t.Unit)
-		table(&b, "category\t"+strings.Join(stageNames(), "\t")+"\tC_FU\tinterval", func(row func(...string)) {
+		table(&b, "category\t"+strings.Join(titles(v.Kinds), "\t")+"\tC_FU\tinterval", func(row func(...string)) {
 			for _, r := range t.Rows {
 				row(append(append([]string{r.Category}, r.Stages...), r.Total, r.Interval)...)
 			}
@@ -72,6 +72,32 @@ func Text(w io.Writer, list []lca.Assessment, now time.Time) error {
 			}
 		})
 	}
+	if len(v.Variances) > 0 {
+		fmt.Fprintln(&b, "\nParts of the uncertainty: inputs by their part of the variance of a category's total")
+		table(&b, "cell\tcategory\tinput\tpart\tline", func(row func(...string)) {
+			for _, l := range v.Variances {
+				row(l.Cell, l.Category, l.Input, l.Share, l.Place)
+			}
+		})
+	}
+	fmt.Fprintln(&b, "\nChoices: the total per request under another one (sensitivity check)")
+	table(&b, "cell\tchoice\tcategory\tas assessed\tunder it\tchange", func(row func(...string)) {
+		for _, l := range v.Scenarios {
+			row(l.Cell, l.Choice, l.Category, l.Base, l.Value, l.Change)
+		}
+	})
+	fmt.Fprintln(&b, "\nCompleteness check")
+	table(&b, "category\tstage\tfound", func(row func(...string)) {
+		for _, l := range v.Completeness {
+			row(l.Category, l.Kind, l.Found)
+		}
+	})
+	fmt.Fprintln(&b, "\nConsistency check")
+	for _, i := range v.Consistency {
+		fmt.Fprintf(&b, "%s: %s\n", i.Name, i.Text)
+	}
+	fmt.Fprintln(&b, "\nConclusions")
+	bullets(&b, v.Conclusions)
 	fmt.Fprintln(&b, "\nSoftware Carbon Intensity (ISO/IEC 21031): training and experimentation have no place in it")
 	for _, i := range v.SCI {
 		fmt.Fprintf(&b, "%s: %s\n", i.Name, i.Text)

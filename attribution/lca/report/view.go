@@ -21,11 +21,17 @@ type view struct {
 	Scope                    []item
 	Cells                    []cellLine
 	Figures                  []figureLine
+	Kinds                    []lca.Stage // the columns of Impacts
 	Impacts                  []impactTable
 	BreakEven                []breakEvenLine
 	Issues                   []issueLine
 	Swings                   []swingLine
 	SCI                      []item
+	Completeness             []checkLine
+	Consistency              []item
+	Scenarios                []scenarioLine
+	Variances                []varianceLine
+	Conclusions              []string
 	Warnings, Limits         []string
 }
 
@@ -42,7 +48,7 @@ type impactTable struct {
 
 type impactRow struct {
 	Category string
-	Stages   []string // as lca.Stages, "–" where there is no figure
+	Stages   []string // as the view's Kinds, "–" where there is no figure
 	Total    string
 	Interval string
 	Boundary string
@@ -68,18 +74,19 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 	}
 	first := list[0]
 	v := view{
-		Title:       first.Inventory.Title,
+		Title:       title(list),
 		Description: first.Inventory.Description,
 		Date:        now.UTC().Format("2006-01-02"),
 		Scope:       scope(list),
 		Figures:     figureLines(list),
 		Warnings:    lca.Warnings(list),
 		Limits:      limits(),
+		Kinds:       kindsOf(list),
 	}
 	for i := range list {
 		a := &list[i]
 		v.Cells = append(v.Cells, cellOf(a))
-		v.Impacts = append(v.Impacts, impacts(a)...)
+		v.Impacts = append(v.Impacts, impacts(a, v.Kinds)...)
 		v.BreakEven = append(v.BreakEven, breakEvens(a)...)
 		v.Issues = append(v.Issues, issues(a)...)
 		if sci, err := a.SCI(); err != nil {
@@ -90,7 +97,30 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 		}
 	}
 	v.Swings = swings(&list[0])
+	v.Completeness, v.Consistency = completeness(&list[0], v.Kinds), consistency(list)
+	v.Conclusions = conclusions(list)
+	for i := range list {
+		v.Variances = append(v.Variances, variances(&list[i])...)
+	}
+	v.Scenarios = scenarios(&list[0])
+	if last := len(list) - 1; last > 0 {
+		v.Scenarios = append(v.Scenarios, scenarios(&list[last])...)
+	}
 	return v, nil
+}
+
+// title names the inventory, or the models if there are several.
+func title(list []lca.Assessment) string {
+	var models []string
+	for i := range list {
+		if m := list[i].Inventory.Model.Title; !slices.Contains(models, m) {
+			models = append(models, m)
+		}
+	}
+	if len(models) > 1 {
+		return strings.Join(models, ", ") + " with the factors of inventory " + list[0].Inventory.Name
+	}
+	return list[0].Inventory.Title
 }
 
 func gwp(kg float64) string { return lca.Impact{Category: lca.GWP, Value: kg}.Readable() }
@@ -106,7 +136,7 @@ func scope(list []lca.Assessment) []item {
 	}
 	slo := ""
 	if slices.Contains(units, string(lca.PerSLORequest)) {
-		slo = " (slo_request: " + a.Usage.SLO.String() + ")"
+		slo = " (slo_request: " + a.Usage.SLO + ")"
 	}
 	intervals := "the meter's bracket of the energy; no other input is varied"
 	if a.Options.Draws > 0 {
@@ -114,7 +144,7 @@ func scope(list []lca.Assessment) []item {
 	}
 	var categories []string
 	for _, c := range a.Assessed() {
-		categories = append(categories, c.Title()+" in "+c.Unit())
+		categories = append(categories, c.Title()+" in "+a.Unit(c))
 	}
 	lifetime := a.Inventory.LifetimeInferences
 	boundary := "cradle to use: making of the hardware (by time share), experimentation, training, inference"
@@ -123,7 +153,8 @@ func scope(list []lca.Assessment) []item {
 		spread = "not used: nothing is spread over them"
 		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
 	}
-	return []item{
+	items := study(&a.Inventory)
+	return append(items, []item{
 		{"goal", "C_FU, the life cycle cost of a functional unit of inference with " + a.Inventory.Model.Title + ", by stage, to see which stage matters and from how many requests on"},
 		{"functional units", strings.Join(units, ", ") + slo},
 		{"system boundary", boundary + "; end of life, networks and user devices are outside"},
@@ -135,7 +166,8 @@ func scope(list []lca.Assessment) []item {
 		{"lifetime inferences", spread},
 		{"intervals", intervals},
 		{"inventory", a.Inventory.Name + " (" + a.Inventory.File + ")"},
-	}
+		{"product system", flow(&a.Inventory, units[0])},
+	}...)
 }
 
 // cellOf is a cell's line of the inventory phase.
@@ -177,16 +209,33 @@ func figureLines(list []lca.Assessment) []figureLine {
 	var lines []figureLine
 	seen := map[lca.Place]bool{}
 	for i := range list {
+		devices := map[*lca.Datum]string{}
+		for k := range list[i].Inventory.Hardware {
+			h := &list[i].Inventory.Hardware[k]
+			for _, d := range h.Figures() {
+				devices[d] = fmt.Sprintf("for %d %s", h.Devices, cmp.Or(string(h.Counts), "devices"))
+			}
+		}
+		for k := range list[i].Inventory.Upfront {
+			if p := &list[i].Inventory.Upfront[k]; p.Energy != nil && p.OverheadIncluded {
+				devices[p.Energy] = "the facility's overhead is in it"
+			}
+		}
 		for _, d := range list[i].Inventory.Figures() {
 			if seen[d.Place()] {
 				continue
 			}
 			seen[d.Place()] = true
-			spread := lca.DefaultSpread(d.Quality).String() + " (default)"
-			if d.Spread != nil {
-				spread = d.Spread.String()
+			spread := d.SpreadOf().String()
+			switch {
+			case d.Spread != nil:
+			case d.Pedigree != nil:
+				spread += " (pedigree)"
+			default:
+				spread += " (default)"
 			}
-			note := d.Note
+			note := strings.TrimSuffix(strings.Join([]string{devices[d], d.Note}, "; "), "; ")
+			note = strings.TrimPrefix(note, "; ")
 			if d.Reason != "" {
 				note = strings.TrimPrefix(note+"; "+d.Reason, "; ")
 			}
@@ -199,24 +248,40 @@ func figureLines(list []lca.Assessment) []figureLine {
 	return lines
 }
 
+// kindsOf lists the kinds of stages that any assessment has, and the formula's
+// own four in any case.
+func kindsOf(list []lca.Assessment) []lca.Stage {
+	return slices.DeleteFunc(lca.Stages(), func(kind lca.Stage) bool {
+		if slices.Contains([]lca.Stage{lca.Inference, lca.Embodied, lca.Training, lca.Experimentation}, kind) {
+			return false
+		}
+		return !slices.ContainsFunc(list, func(a lca.Assessment) bool {
+			return slices.ContainsFunc(a.Kinds, func(o lca.Outcome) bool { return o.Kind == kind })
+		})
+	})
+}
+
 // impacts is the third phase of one cell: a table a functional unit.
-func impacts(a *lca.Assessment) []impactTable {
+func impacts(a *lca.Assessment, kinds []lca.Stage) []impactTable {
 	var tables []impactTable
+	sums := map[lca.Stage]float64{}
 	for _, r := range a.Rows {
 		if len(tables) == 0 || tables[len(tables)-1].Unit != r.FunctionalUnit {
 			tables = append(tables, impactTable{Cell: a.Usage.Cell, Unit: r.FunctionalUnit})
 		}
 		t := &tables[len(tables)-1]
 		if len(t.Rows) == 0 || t.Rows[len(t.Rows)-1].Category != r.Category.Title() {
-			t.Rows = append(t.Rows, impactRow{Category: r.Category.Title(), Stages: slices.Repeat([]string{"–"}, len(lca.Stages()))})
+			clear(sums)
+			t.Rows = append(t.Rows, impactRow{Category: r.Category.Title(), Stages: slices.Repeat([]string{"–"}, len(kinds))})
 		}
 		row := &t.Rows[len(t.Rows)-1]
-		readable := func(v float64) string { return lca.Impact{Category: r.Category, Value: v}.Readable() }
+		readable := func(v float64) string { return a.Impact(r.Category, v).Readable() }
 		if r.Stage == lca.Total {
 			row.Total, row.Boundary = readable(r.Value), r.Boundary
 			row.Interval = readable(r.Lo) + " to " + readable(r.Hi)
 		} else {
-			row.Stages[slices.Index(lca.Stages(), r.Stage)] = readable(r.Value)
+			sums[r.Kind] += r.Value
+			row.Stages[slices.Index(kinds, r.Kind)] = readable(sums[r.Kind])
 		}
 		row.Trace = append(row.Trace, item{string(r.Stage), r.Source + " [" + r.Boundary + "]"})
 	}
@@ -263,7 +328,7 @@ func swings(a *lca.Assessment) []swingLine {
 			continue
 		}
 		readable := func(v float64) string {
-			return lca.Impact{Category: w.Category, Value: v / float64(a.Usage.Requests)}.Readable()
+			return a.Impact(w.Category, v/float64(a.Usage.Requests)).Readable()
 		}
 		lines = append(lines, swingLine{w.Category.Title(), w.Input, w.Place.String(), readable(w.Low), readable(w.Base), readable(w.High)})
 	}
@@ -272,12 +337,12 @@ func swings(a *lca.Assessment) []swingLine {
 
 // limits are what no inventory changes.
 func limits() []string {
-	return []string{
+	return append(mandatory(), []string{
 		"The time share of embodied costs is a convention; which allocation is right is an open research question (arXiv 2606.07632, §3.5).",
 		"Lifetime inferences are rarely published; C_FU of training is inversely proportional to them.",
 		"Default spreads follow the quality tag of a figure and are conventions, not estimates of its error.",
-		"Figures of one source share their errors; the Monte Carlo draws each figure independently.",
-		"End of life, networks, storage of weights and user devices are not counted.",
-		"The report has not had the critical review that ISO 14044 requires for comparative assertions disclosed to the public.",
-	}
+		"Figures of one source share their errors; the Monte Carlo ties only what has one cause: one place of the inventory, one machine's life, one run's meter.",
+		"Networks, storage of weights, user devices and, where no stage says it, end of life are not counted.",
+		"ISO 14044 requires a critical review for comparative assertions disclosed to the public; what there was of one is under goal and scope.",
+	}...)
 }

@@ -1,0 +1,107 @@
+package lca
+
+import (
+	"strings"
+	"testing"
+)
+
+// Each field of the second version of the format, in its wrong forms.
+func TestBadStagesAndServing(t *testing.T) {
+	energy := member("energy", figure(1, "MWh", "device"))
+	count := member("count", figure(1, "billion output tokens", "none"))
+	from := folder{
+		texts:   map[string]string{"mine.json": good, "empty.json": good[:strings.Index(good, `"stages": [`)] + `"runs": []` + good[strings.LastIndex(good, "}]\n  },\n")+2:]},
+		records: map[string]Record{"BAD": {Energy: 1, EnergyLo: 2, EnergyHi: 3, Metered: Device}},
+	}
+	stages := []struct {
+		what, stage string
+		want        string // after "mine.json:20: model.stages[0]"
+	}{
+		{"no name", `{"kind": "training", ` + energy + `}`, `.name: missing: name the stage`},
+		{"a name of the program's", stage("total", "training", energy), `.name: "total" is what this program calls a part of serving: give another name`},
+		{"an unknown kind", stage("x", "cooking", energy), `.kind: "cooking" is not a kind of stage: give one of [training data experimentation evaluation end_of_life]`},
+		{"no figure", stage("x", "training", `"year": 2026`), `: has no figure: give energy, device_time, a printed impact, a record or an assessment, or leave it out`},
+		{"an unknown category", stage("x", "training", energy, member("carbn", figure(1, "t CO2e", "device"))), `.carbn: no such field: see docs/lca.md for the format`},
+		{"text for an unknown field", stage("x", "training", energy, `"nmae": "y"`), `.nmae: no such field: see docs/lca.md for the format`},
+		{"a null figure", stage("x", "training", energy, `"carbon": null`), `.carbon: is null: give a figure, or leave it out`},
+		{"an energy in kilograms", stage("x", "training", member("energy", figure(1, "t CO2e", "device"))), `.energy.unit: "t CO2e" is not a unit of energy: give one of GWh, J, MJ, MWh, Wh, kJ, kWh`},
+		{"a negative device time", stage("x", "training", member("device_time", figure(-1, "h", "device"))), `.device_time.value: -1 h must not be negative`},
+		{"a year before computers", stage("x", "training", energy, `"year": 1848`), `.year: is 1848: give the year in which the stage ran`},
+		{"a share above one", stage("x", "training", energy, member("share", strings.Replace(figure(2, "1", "none"), `"quality"`, `"reason": "r", "quality"`, 1))), `.share.value: 2 must be above 0 and at most 1 (100 %)`},
+		{"a share without a reason", stage("x", "training", energy, member("share", figure(0.5, "1", "none"))), `.share.reason: missing: say why this product carries that part of the stage`},
+		{"unknown hardware", stage("x", "training", energy, `"hardware": ["abacus"]`), `.hardware[0]: no hardware preset is called "abacus": see cfu amortize --list-presets`},
+		{"the same hardware twice", stage("x", "training", energy, `"hardware": ["h100-boavizta", "h200-boavizta"]`), `.hardware[1]: NVIDIA H200 SXM 141 GB by the component model of BoaviztAPI 2.5.0 covers the device by itself: counted twice with the part before it`},
+		{"an unknown grid", stage("x", "training", energy, `"electricity": "moon"`), `.electricity: no electricity preset is called "moon": see cfu amortize --list-presets`},
+		{"an unknown facility", stage("x", "training", energy, `"facility": "moon"`), `.facility: no facility preset is called "moon": see cfu amortize --list-presets`},
+		{"an unknown price", stage("x", "training", energy, `"price": "moon"`), `.price: no price preset is called "moon": see cfu amortize --list-presets`},
+		{"a basis of water", stage("x", "training", energy, member("water", strings.Replace(figure(1, "kL", "device"), `"quality"`, `"basis": "market", "quality"`, 1))), `.water.basis: "market": give location or market, of a carbon figure`},
+		{"an unknown water variant", stage("x", "training", energy, member("water", strings.Replace(figure(1, "kL", "device"), `"quality"`, `"water_variant": "rain", "quality"`, 1))), `.water.water_variant: "rain": give one of [li2025 morrison2025 ecologits0.9 onsite offsite], of a water figure`},
+		{"a basis of an energy", stage("x", "training", strings.Replace(energy, `"quality"`, `"basis": "market", "quality"`, 1)), `.energy.basis: is for the printed carbon and water of a stage: leave it out here`},
+		{"figures beside a record", stage("x", "training", energy, `"record": "REC"`), `: has figures of its own beside a record or an assessment: keep one`},
+		{"a record beside an assessment", stage("x", "training", `"record": "REC", "assessment": {"inventory": "olmo2-7b", "making": true}`), `.record: given beside an assessment: a stage is one of them`},
+		{"a record that is not there", stage("x", "training", `"record": "REC"`), `.record: record REC cannot be found: make it with cfu record`},
+		{"a record that cannot be", stage("x", "training", `"record": "BAD"`), `.record: has the energy 1e-06 J outside its bracket`},
+		{"an assessment of nothing", stage("x", "training", `"assessment": {}`), `.assessment: give either an inventory or a run folder`},
+		{"a making that is counted", stage("x", "training", `"assessment": {"inventory": "olmo2-7b", "making": true, `+count+`}`), `.assessment.making: takes the stages of an inventory's model as they are: leave out run, rate, functional_unit and count`},
+		{"a run without a count", stage("x", "training", `"assessment": {"run": "OUT", "functional_unit": "request"}`), `.assessment.count: missing: say how many functional units were taken`},
+		{"a run without a unit", stage("x", "training", `"assessment": {"run": "OUT", `+count+`}`), `.assessment.functional_unit: missing: say what is counted, such as output_token`},
+		{"a run without a footprint", stage("x", "training", `"assessment": {"run": "OUT", "functional_unit": "request", `+count+`}`), `.assessment: run OUT has no footprint: amortize it first`},
+		{"an inventory without a rate", stage("x", "training", `"assessment": {"inventory": "olmo2-7b", "functional_unit": "request", `+count+`}`), `.assessment.rate: missing: name the published run of the inventory's model, or ask for its making`},
+		{"a rate that was not published", stage("x", "training", `"assessment": {"inventory": "olmo2-7b", "rate": "7", "functional_unit": "request", `+count+`}`), `.assessment: the model "OLMo 2 7B" of inventory olmo2-7b has no published run at rate "7"`},
+		{"an inventory that refers to itself", stage("x", "training", `"assessment": {"inventory": "mine.json", "making": true}`), `.assessment: inventory mine.json refers to itself: break the circle`},
+		{"an inventory that makes nothing", stage("x", "training", `"assessment": {"inventory": "cpu-server", "making": true}`), `.assessment: the inventory cpu-server has no stages to take over`},
+	}
+	for _, test := range stages {
+		t.Run(test.what, func(t *testing.T) {
+			_, err := withStage(t, test.stage, from)
+			if want := "mine.json:20: model.stages[0]" + test.want; err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		})
+	}
+	_, err := withStage(t, stage("x", "training", energy)+", "+stage("x", "data", energy), nil)
+	if want := `mine.json:1: stages: two stages are called "x": give each its own name`; err == nil || err.Error() != want {
+		t.Errorf("two stages of one name: got %v, want %s", err, want)
+	}
+
+	figures := func(value float64, unit string) string { return figure(value, unit, "none") }
+	lifetime := `"lifetime_inferences": {"value": 1, "unit": "billion requests"`
+	rest := []struct {
+		what, old, new string
+		want           string
+	}{
+		{"a share of more than the machine", `"model": {`, `"serving": {"share": "128/2"}, "model": {`, `serving.share: `},
+		{"a share that is no number", `"model": {`, `"serving": {"share": "half"}, "model": {`, `share "half": give a number above 0 and at most 1, or a fraction such as 2/128`},
+		{"negative idle time", `"model": {`, `"serving": {"idle_time": ` + figures(-1, "1") + `}, "model": {`, `serving.idle_time.value: -1 must not be negative`},
+		{"idle power without its time", `"model": {`, `"serving": {"idle_power": ` + figures(80, "W") + `}, "model": {`, `serving.idle_time: missing: say how much idle device time the power is for`},
+		{"idle power in joules", `"model": {`, `"serving": {"idle_time": ` + figures(1, "1") + `, "idle_power": ` + figures(80, "J") + `}, "model": {`, `serving.idle_power.unit: "J" is not a unit of power: give one of MW, W, kW`},
+		{"a machine without a name", `"model": {`, `"serving": {"machines": [{"per_device": "1/8", "hardware": ["server-ademe"]}]}, "model": {`, `serving.machines[0].name: missing: name the machine`},
+		{"a machine without its time", `"model": {`, `"serving": {"machines": [{"name": "m", "hardware": ["server-ademe"]}]}, "model": {`, `serving.machines[0].per_device: missing: give this machine's device time per device time of the run, such as 1/8`},
+		{"a machine without hardware", `"model": {`, `"serving": {"machines": [{"name": "m", "per_device": 1}]}, "model": {`, `serving.machines[0].hardware: missing: name a preset or describe the hardware`},
+		{"a lifetime in months without a rate", lifetime, `"lifetime_inferences": {"value": 18, "unit": "month"`, `lifetime_rate: missing: a lifetime in months needs the rate at which it serves, such as 2000000 requests/month`},
+		{"a rate of a lifetime in requests", lifetime, `"lifetime_rate": ` + figures(1, "requests/s") + `, ` + lifetime, `lifetime_rate: means nothing to a lifetime in billion requests: leave it out`},
+		{"an unknown allocation", lifetime, `"allocation": {"by": "weight"}, ` + lifetime, `allocation.by: "weight": give request, output_token or conversation`},
+		{"an allocation without a reason", lifetime, `"allocation": {"by": "request"}, ` + lifetime, `allocation.reason: missing: say why the making is shared by request`},
+		{"an allocation by tokens of a lifetime in requests", lifetime, `"allocation": {"by": "output_token", "reason": "r"}, ` + lifetime, `allocation.per_request: missing: the lifetime counts requests: give how many output_tokens a mean request has`},
+		{"hardware that counts nothing known", `"devices": 1,`, `"devices": 1, "counts": "slots",`, `hardware[0].counts: "slots": give accelerators, processors or hosts`},
+		{"an unknown scope", `"region": "X",`, `"region": "X", "scope": "well to wheel",`, `electricity.scope: "well to wheel": give direct or life_cycle`},
+		{"a facility factor of the grid", `"boundary": "facility"`, `"boundary": "grid"`, `facility.pue.boundary: "grid" is no equipment: give facility, or host for a host factor`},
+		{"a PUE of twenty-five", `"value": 1.2`, `"value": 25`, `facility.pue.value: 25 must be at least 1 and at most 20`},
+		{"a spread that leaves the domain", `"boundary": "facility", "quality": "measured"`, `"boundary": "facility", "quality": "measured", "spread": {"shape": "uniform", "low": 0.2, "high": 2}`, `facility.pue.spread: low 0.2 must be at least 1 and at most 20: give the ends of what it can be`},
+		{"ends of a lognormal", `"boundary": "facility", "quality": "measured"`, `"boundary": "facility", "quality": "measured", "spread": {"shape": "lognormal", "gsd": 1.1, "low": 1, "high": 2}`, `facility.pue.spread: low means nothing to a lognormal spread: leave it out`},
+		{"a pedigree out of range", `"boundary": "facility", "quality": "measured"`, `"boundary": "facility", "quality": "measured", "pedigree": {"reliability": 1, "completeness": 2, "time": 3, "geography": 4, "technology": 6}`, `facility.pue.pedigree: technology is 6: give a score from 1 (best) to 5`},
+		{"a title that steers the terminal", `"title": "my grid"`, `"title": "my \u001b[31mgrid"`, `electricity.title: holds the control character U+001B: remove it`},
+		{"a study that is not one", `"model": {`, `"study": {"auditor": "me"}, "model": {`, `study.auditor: no such field: see docs/lca.md for the format`},
+	}
+	for _, test := range rest {
+		t.Run(test.what, func(t *testing.T) {
+			if !strings.Contains(good, test.old) {
+				t.Fatalf("the good inventory does not have %q", test.old)
+			}
+			_, err := Decode("mine.json", []byte(strings.Replace(good, test.old, test.new, 1)), nil)
+			if err == nil || !strings.HasPrefix(err.Error(), "mine.json:") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}

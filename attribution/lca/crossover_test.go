@@ -1,0 +1,125 @@
+package lca
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// designs are two published models at a rate under one inventory.
+func designs(t *testing.T, o Options, rate string, names ...string) []Assessment {
+	t.Helper()
+	inv, err := Load(DefaultPreset, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	models, err := PublishedModels()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []Assessment
+	for _, name := range names {
+		for _, m := range models {
+			for _, run := range m.Runs {
+				if m.Title == name && run.Rate == rate {
+					a, err := Assess(inv.WithModel(m), m.Usage(run), Options{Categories: o.Categories})
+					if err != nil {
+						t.Fatal(err)
+					}
+					a.Options.Draws, a.Options.Seed = o.Draws, o.Seed
+					list = append(list, a)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// Llama 3.1 8B emits less per request and more before the first one than
+// OLMo 2 7B: it overtakes at 290 billion requests (237 to 355, paired), as
+// computed by hand from the published figures.
+func TestPublishedCrossover(t *testing.T) {
+	list := designs(t, Options{Draws: 20_000, Seed: 1, Categories: []Category{GWP}}, "inf", "Llama 3.1 8B", "OLMo 2 7B")
+	r, err := Compare(t.Context(), list, PerRequest, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := r.Crossings[0]
+	if x.First != "OLMo 2 7B @ inf" || x.Second != "Llama 3.1 8B @ inf" {
+		t.Errorf("%s is said to be cheaper when rarely used, %s when much used", x.First, x.Second)
+	}
+	for what, c := range map[string]struct{ got, want float64 }{"usage": {x.Usage, 290e9}, "low": {x.Lo, 237e9}, "high": {x.Hi, 355e9}} {
+		if math.Abs(c.got/c.want-1) > 0.02 {
+			t.Errorf("%s: got %.4g, want %.4g", what, c.got, c.want)
+		}
+	}
+	if x.Probability < 0.999 {
+		t.Errorf("they cross in %g of the draws, want in all", x.Probability)
+	}
+	best := 0.0
+	for _, b := range r.Best {
+		best += b.Probability
+	}
+	if math.Abs(best-1) > 1e-12 {
+		t.Errorf("the probabilities of being the least sum to %g", best)
+	}
+}
+
+// A model is not compared where it has no figure of its training: it would look
+// free.
+func TestMissingFiguresAreNotCompared(t *testing.T) {
+	r, err := Compare(t.Context(), designs(t, Options{}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), PerRequest, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range r.Crossings {
+		if x.Category != GWP {
+			t.Errorf("compared in %s, in which Llama 3.1 8B has no figure of training", x.Category)
+		}
+	}
+	if len(r.Warnings) < 4 {
+		t.Errorf("warnings %q: want one for each of three categories and one for experimentation", r.Warnings)
+	}
+}
+
+// A crossing is where the curves meet: before it the first is cheaper, after it
+// the second.
+func TestCrossingIsWhereCurvesMeet(t *testing.T) {
+	positive := rapid.Float64Range(1e-3, 1e6)
+	rapid.Check(t, func(t *rapid.T) {
+		a := Curve{positive.Draw(t, "upfront a"), positive.Draw(t, "marginal a")}
+		b := Curve{positive.Draw(t, "upfront b"), positive.Draw(t, "marginal b")}
+		n := crossing(a, b)
+		if math.IsInf(n, 1) {
+			if (a.Upfront < b.Upfront) != (a.Marginal <= b.Marginal) && a.Upfront != b.Upfront && a.Marginal != b.Marginal {
+				t.Errorf("%v and %v never cross", a, b)
+			}
+			return
+		}
+		if got, want := a.at(n), b.at(n); math.Abs(got-want) > 1e-9*want {
+			t.Errorf("at the crossing %g one costs %g, the other %g", n, got, want)
+		}
+		if low, high := a.at(n/2) < b.at(n/2), a.at(n*2) < b.at(n*2); low == high && math.Abs(a.Upfront/b.Upfront-1) > 1e-6 && math.Abs(a.Marginal/b.Marginal-1) > 1e-6 {
+			t.Errorf("%v and %v: the same one is cheaper on both sides of %g", a, b, n)
+		}
+	})
+}
+
+// Draws that are interrupted stop.
+func TestDrawsStopWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	inv, err := Load(DefaultPreset, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := AssessContext(ctx, inv, inv.Model.Usage(inv.Model.Runs[0]), Options{Draws: MaxDraws}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	if _, err := Compare(ctx, designs(t, Options{Draws: MaxDraws}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), PerRequest, 0, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("comparison: got %v, want that it was cancelled", err)
+	}
+}

@@ -1,0 +1,61 @@
+package outcomes
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestRead(t *testing.T) {
+	tests := []struct {
+		what, text string
+		want       Tally // of requests 0 to 3 of conversations a, a, b, c
+		problem    string
+	}{
+		{"successes by request", "request,success\n0,true\n1,false\n2,1\n", Tally{3, 2, true}, ""},
+		{"scores by conversation, which count once", "conversation,score\na,0.5\nb,0.25\n", Tally{2, 0.75, false}, ""},
+		{"counts of another cell are not this one's", "cell,request,count\nother,0,7\nhere,1,2\n", Tally{1, 2, false}, ""},
+		{"samples of lm-evaluation-harness", `{"doc_id": 0, "acc": 1.0, "doc": {"q": "x"}}` + "\n" + `{"doc_id": 3, "acc": 0.0}` + "\n", Tally{2, 1, true}, ""},
+		{"nothing", "", Tally{}, "f is empty"},
+		{"a header alone", "request,success\n", Tally{}, "f has no outcome"},
+		{"no value", "request,note\n0,x\n", Tally{}, "f:2: has none of success"},
+		{"no request", "success\ntrue\n", Tally{}, "f:2: has neither a conversation nor the number of a request"},
+		{"a negative score", "request,score\n0,-1\n", Tally{}, "f:2: score is \"-1\": give true, false or a number of 0 or more"},
+		{"broken JSON", "{\"request\": 0, \"acc\": 1}\n{\n", Tally{}, "f:2: not a JSON object"},
+		{"one request twice", "request,success\n0,1\n0,0\n", Tally{}, "request 0 has two: keep one"},
+	}
+	for _, test := range tests {
+		t.Run(test.what, func(t *testing.T) {
+			list, err := Read("f", strings.NewReader(test.text))
+			var index Index
+			if err == nil {
+				index, err = NewIndex(list)
+			}
+			if test.problem != "" {
+				if err == nil || !strings.Contains(err.Error(), test.problem) {
+					t.Errorf("got %v, want %s", err, test.problem)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := index.Cell("here")
+			for i, conversation := range []string{"a", "a", "b", "c"} {
+				c.Add(int64(i), conversation)
+			}
+			if got := c.Tally(); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// Wilson's interval of 8 successes in 10: 0.490 to 0.943 (Newcombe 1998's
+// method 3, recomputed by hand).
+func TestIntervalOfSuccesses(t *testing.T) {
+	lo, hi := Tally{Joined: 10, Value: 8, Binary: true}.Interval()
+	if math.Abs(lo-4.90) > 0.01 || math.Abs(hi-9.43) > 0.01 {
+		t.Errorf("got %.3f to %.3f successes, want 4.90 to 9.43", lo, hi)
+	}
+}

@@ -1,0 +1,198 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"cfubench/attribution/lca"
+)
+
+// Shape is a published form into which an assessment can be written.
+type Shape struct {
+	Name string
+	// Edition says which text the fields are from.
+	Edition string
+	// fill gives the fields of one cell, and those that the form asks for and
+	// nobody knows.
+	fill func(a *lca.Assessment) (fields map[string]any, unknown map[string]string)
+}
+
+// Shapes lists the forms: one function each.
+func Shapes() []Shape {
+	return []Shape{
+		{"sci", "ISO/IEC 21031:2024, Software Carbon Intensity", sciShape},
+		{"sci-ai", "Green Software Foundation, SCI for AI, by its published abstract: consumer and provider scores", sciAIShape},
+		{"eu-ai-act", "Regulation (EU) 2024/1689, Annex XI, section 1, point 2 (d) and (e)", aiActShape},
+		{"model-card", "Hugging Face Hub model card metadata, co2_eq_emissions", modelCardShape},
+		{"ai-energy-score", "AI Energy Score: accelerator Wh per 1,000 queries", energyScoreShape},
+		{"ghg-product", "GHG Protocol Product Standard totals, with scopes 2 and 3 of who rents the machines", ghgShape},
+	}
+}
+
+// WriteShape writes every cell in the form of that name, as JSON.
+func WriteShape(w io.Writer, name string, list []lca.Assessment) error {
+	var names []string
+	for _, s := range Shapes() {
+		names = append(names, s.Name)
+		if s.Name != name {
+			continue
+		}
+		type cell struct {
+			Cell    string            `json:"cell"`
+			Model   string            `json:"model"`
+			Fields  map[string]any    `json:"fields"`
+			Unknown map[string]string `json:"unknown"`
+		}
+		out := struct {
+			Form, Edition, Inventory string
+			Cells                    []cell
+			Warnings                 []string
+		}{s.Name, s.Edition, list[0].Inventory.Name, nil, lca.Warnings(list)}
+		for i := range list {
+			fields, unknown := s.fill(&list[i])
+			out.Cells = append(out.Cells, cell{list[i].Usage.Cell, list[i].Inventory.Model.Title, fields, unknown})
+		}
+		text, err := json.MarshalIndent(out, "", "  ")
+		if err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		_, err = w.Write(append(text, '\n'))
+		return err
+	}
+	return fmt.Errorf("form %q is unknown: use one of %s", name, strings.Join(names, ", "))
+}
+
+// perRequest is a category's kinds together, per request; false if there are
+// none.
+func perRequest(a *lca.Assessment, c lca.Category, kinds ...lca.Stage) (float64, bool) {
+	sum, some := 0.0, false
+	for _, k := range kinds {
+		if o, ok := a.Outcome(c, k); ok {
+			sum, some = sum+o.Value, true
+		}
+	}
+	return sum / float64(a.Usage.Requests), some
+}
+
+func sciShape(a *lca.Assessment) (map[string]any, map[string]string) {
+	sci, err := a.SCI()
+	if err != nil {
+		return nil, map[string]string{"sci": err.Error()}
+	}
+	share := 1.0
+	if s := a.Inventory.Serving.Share; s != nil {
+		share = s.Canonical()
+	}
+	return map[string]any{"E_kwh": sci.Energy, "I_kgco2e_per_kwh": sci.Intensity, "M_kgco2e": sci.Embodied, "RS": share, "R": sci.Unit,
+		"SCI_kgco2e_per_R": sci.Score, "boundary": sci.Boundary}, map[string]string{}
+}
+
+func sciAIShape(a *lca.Assessment) (map[string]any, map[string]string) {
+	fields, unknown := map[string]any{}, map[string]string{
+		"provider_per_flop":           "the floating-point operations of training are in no field of the inventory",
+		"provider_per_training_token": "the training tokens are in no field of the inventory", "provider_per_parameter": "the parameters are in no field of the inventory",
+	}
+	use, ok := perRequest(a, lca.GWP, lca.Inference, lca.Idle, lca.Embodied)
+	if !ok {
+		unknown["consumer"] = "no carbon factor"
+		return fields, unknown
+	}
+	fields["consumer_kgco2e_per_request"] = use
+	if n := a.Usage.OutputTokens; n > 0 {
+		fields["consumer_kgco2e_per_output_token"] = use * float64(a.Usage.Requests) / float64(n)
+	} else {
+		unknown["consumer_kgco2e_per_output_token"] = "the cell has no count of tokens"
+	}
+	if b := a.Balance(lca.GWP); b.Upfront() > 0 {
+		fields["provider_kgco2e"] = b.Upfront()
+	} else {
+		unknown["provider_kgco2e"] = "the inventory has no making of the model"
+	}
+	return fields, unknown
+}
+
+func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
+	fields, unknown := map[string]any{}, map[string]string{
+		"computational_resources_flop": "not in the inventory", "training_time": "the wall time of training is not in the inventory",
+	}
+	if b := a.Balance(lca.Energy); b.Training > 0 || b.Experimentation > 0 {
+		fields["training_energy_mwh"], fields["development_energy_mwh"] = b.Training/1e3, b.Experimentation/1e3
+		fields["energy_boundary"] = "facility's meter"
+	} else {
+		unknown["training_energy_mwh"] = "the inventory has no energy of training"
+	}
+	hours := map[string]float64{}
+	for i := range a.Inventory.Upfront {
+		p := &a.Inventory.Upfront[i]
+		if p.DeviceTime != nil {
+			hours[p.Name] = p.DeviceTime.Canonical()
+		}
+		if p.Energy != nil {
+			fields["method: "+p.Name] = fmt.Sprintf("%s, %s, within the %s", p.Energy.Quality, p.Energy.Source, p.Energy.Boundary)
+		}
+	}
+	if fields["hardware_hours"] = hours; len(hours) == 0 {
+		delete(fields, "hardware_hours")
+		unknown["hardware_hours"] = "the inventory has no device time"
+	}
+	fields["inference_energy_wh_per_request"] = a.Balance(lca.Energy).Operation * 1e3
+	return fields, unknown
+}
+
+func modelCardShape(a *lca.Assessment) (map[string]any, map[string]string) {
+	fields, unknown := map[string]any{"geographical_location": a.Inventory.Electricity.Region, "source": "cfu, inventory " + a.Inventory.Name}, map[string]string{}
+	if b := a.Balance(lca.GWP); b.Training > 0 {
+		fields["emissions"] = b.Training * 1e3 // grams, of training alone as the field asks
+	} else {
+		unknown["emissions"] = "the inventory has no carbon of training"
+	}
+	kinds := map[string]bool{}
+	var hardware []string
+	for i := range a.Inventory.Upfront {
+		for _, h := range a.Inventory.Upfront[i].Parts() {
+			kinds[h.Title] = true
+		}
+	}
+	if hardware = slices.Sorted(maps.Keys(kinds)); len(hardware) > 0 {
+		fields["hardware_used"] = strings.Join(hardware, ", ")
+	} else {
+		unknown["hardware_used"] = "no stage has hardware of its own"
+	}
+	unknown["training_type"] = "pre-training or fine-tuning is not a field of a stage"
+	return fields, unknown
+}
+
+func energyScoreShape(a *lca.Assessment) (map[string]any, map[string]string) {
+	unknown := map[string]string{"task": "the benchmark's tasks and prompts were not run"}
+	e := a.Usage.Energy - a.Usage.ProcessorEnergy
+	if a.Usage.Metered != lca.Device && a.Usage.Metered != lca.Baseboard || e <= 0 {
+		unknown["gpu_wh_per_1000_queries"] = "the energy is not that of accelerators alone"
+		return nil, unknown
+	}
+	return map[string]any{"gpu_wh_per_1000_queries": e.Joules() / 3600 / float64(a.Usage.Requests) * 1000}, unknown
+}
+
+func ghgShape(a *lca.Assessment) (map[string]any, map[string]string) {
+	unknown := map[string]string{"end_of_life": "no stage says it", "distribution": "networks and user devices are outside"}
+	total, ok := perRequest(a, lca.GWP, lca.Total)
+	if !ok {
+		unknown["total"] = "no carbon factor"
+		return nil, unknown
+	}
+	if _, ok := a.Outcome(lca.GWP, lca.EndOfLife); ok {
+		delete(unknown, "end_of_life")
+	}
+	scope2 := a.Balance(lca.GWP).Operation
+	fields := map[string]any{"kgco2e_per_request": total, "scope2_kgco2e_per_request": scope2, "scope3_kgco2e_per_request": total - scope2,
+		"scope2_basis": string(a.Options.Basis), "gwp": string(a.Options.GWP)}
+	for _, k := range lca.Stages() {
+		if v, ok := perRequest(a, lca.GWP, k); ok {
+			fields["kgco2e_"+string(k)] = v
+		}
+	}
+	return fields, unknown
+}

@@ -1,0 +1,77 @@
+package lca
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Sources finds what an inventory names outside itself: this package reads no
+// file. from is the file of the inventory that names ref.
+type Sources interface {
+	// Inventory gives the text of an inventory and how to call it in errors.
+	Inventory(from, ref string) (file string, text []byte, err error)
+	// Footprint gives the table of a run that has been amortized.
+	Footprint(from, ref string) ([]Row, error)
+	// Record gives what metering a command from start to end found.
+	Record(from, ref string) (Record, error)
+}
+
+// Record is a command that was metered from start to end: a training run, an
+// evaluation, the making of data.
+type Record struct {
+	// Energy of the whole command, with the meter's bracket; both ends zero mean
+	// that none is known.
+	Energy   meter.Energy `json:"energy_uj"`
+	EnergyLo meter.Energy `json:"energy_lo_uj,omitzero"`
+	EnergyHi meter.Energy `json:"energy_hi_uj,omitzero"`
+	// Kind of the registers; KindModel if any of it is modelled.
+	Kind meter.Kind `json:"kind"`
+	// Metered is what Energy covers, ProcessorEnergy what part of it processors
+	// and their memory used beside accelerators.
+	Metered         Boundary     `json:"metered"`
+	ProcessorEnergy meter.Energy `json:"processor_energy_uj,omitzero"`
+	// DeviceTime is wall time × devices.
+	DeviceTime time.Duration `json:"device_time_ns"`
+	// Products are the device names, to recognise the hardware.
+	Products []string `json:"products,omitzero"`
+	Year     int      `json:"year"`
+	Source   string   `json:"source"`
+}
+
+func (r Record) check() error {
+	switch {
+	case r.Energy < 0 || r.DeviceTime < 0 || r.ProcessorEnergy < 0 || r.ProcessorEnergy > r.Energy:
+		return errors.New("has energies or times that cannot be")
+	case (r.EnergyLo != 0 || r.EnergyHi != 0) && (r.EnergyLo > r.Energy || r.Energy > r.EnergyHi):
+		return fmt.Errorf("has the energy %v outside its bracket", r.Energy)
+	case !r.Metered.isEquipment():
+		return fmt.Errorf("does not say what its meters cover: %q", r.Metered)
+	}
+	return nil
+}
+
+// process turns the record into the figures of a stage.
+func (r Record) process(p *Process, where Place) {
+	quality := Measured
+	if r.Kind == meter.KindModel {
+		quality = Modelled
+	}
+	figure := func(value float64, unit, dim string) *Datum {
+		return &Datum{Value: value, Unit: unit, Source: r.Source, Year: r.Year, Boundary: r.Metered, Quality: quality,
+			canonical: value, dimension: dim, place: Place{where.File, where.Line, where.Field}, limits: notNegative}
+	}
+	p.Energy = figure(kilowattHours(r.Energy), "kWh", "energy")
+	if r.EnergyLo < r.EnergyHi {
+		p.Energy.Spread = &Spread{Shape: Uniform, Low: kilowattHours(r.EnergyLo), High: kilowattHours(r.EnergyHi)}
+	}
+	p.DeviceTime = figure(r.DeviceTime.Hours(), "h", "time")
+	p.DeviceTime.Spread = &Spread{Shape: Fixed}
+	p.DeviceTime.place.Field += " (device time)"
+	if r.Energy > 0 {
+		p.processors = math.Min(1, float64(r.ProcessorEnergy)/float64(r.Energy))
+	}
+}

@@ -1,0 +1,84 @@
+package derivation
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"cfubench/attribution/lca"
+	"cfubench/results/runfolder"
+)
+
+// RecordFile is what metering one command leaves in its folder for an inventory.
+const RecordFile = "record.json"
+
+// Files finds on disk what an inventory names: paths are relative to the
+// inventory that names them.
+type Files struct{}
+
+var _ lca.Sources = Files{}
+
+// Inventory reads an inventory file.
+func (Files) Inventory(from, ref string) (string, []byte, error) {
+	path := beside(from, ref)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(ref, "/.") {
+		return "", nil, fmt.Errorf("inventory %q is neither a preset nor a file: see cfu amortize --list-presets", ref)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("read inventory: %w", err)
+	}
+	return path, data, nil
+}
+
+// Footprint reads the table of a run folder that has been amortized.
+func (Files) Footprint(from, ref string) ([]lca.Row, error) {
+	path := filepath.Join(beside(from, ref), runfolder.FootprintFile)
+	var rows []lca.Row
+	for r, err := range runfolder.Footprints().Scan(path) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("run %s has no %s: cfu amortize %s first", ref, runfolder.FootprintFile, ref)
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, lca.Row{
+			Cell: r.Cell, FunctionalUnit: r.FunctionalUnit, Category: lca.Category(r.Category), Unit: r.Unit,
+			Stage: lca.Stage(r.Stage), Kind: lca.Stage(r.Kind), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
+		})
+	}
+	return rows, nil
+}
+
+// Record reads what metering one command found.
+func (Files) Record(from, ref string) (lca.Record, error) {
+	path := filepath.Join(beside(from, ref), RecordFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return lca.Record{}, fmt.Errorf("record %s has no %s: make it with cfu record", ref, RecordFile)
+	}
+	if err != nil {
+		return lca.Record{}, fmt.Errorf("read record: %w", err)
+	}
+	var r lca.Record
+	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
+		return lca.Record{}, fmt.Errorf("read record %s: %w", path, err)
+	}
+	if r.Source == "" {
+		r.Source = path
+	}
+	return r, nil
+}
+
+// beside is ref as seen from the file that names it.
+func beside(from, ref string) string {
+	if filepath.IsAbs(ref) || from == "" || strings.HasPrefix(from, "preset:") {
+		return ref
+	}
+	return filepath.Join(filepath.Dir(from), ref)
+}

@@ -64,7 +64,7 @@ type amortizeFlags struct {
 // bind declares the flags on fs.
 func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	o := &f.Options
-	fs.StringVar(&f.Inventory, "inventory", f.Inventory, "Take the figures from `PRESET|FILE`.")
+	fs.StringVar(&f.Inventory, "inventory", f.Inventory, "Take the figures from `PRESET|FILE` (default: what the run itself allows; olmo2-7b for --published and --crossover).")
 	fs.BoolVar(&f.published, "published", false, "Assess the published inference runs of the presets instead of a run of your own.")
 	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
 	fs.StringVar(&f.beside, "beside", "", "Set the cells at request rates beside the published rows of `MODEL`.")
@@ -109,7 +109,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 
 // bindAmortize is `cfu amortize`.
 func bindAmortize(fs *pflag.FlagSet) action {
-	f := amortizeFlags{Amortization: derivation.NewAmortization(lca.DefaultPreset)}
+	f := amortizeFlags{Amortization: derivation.NewAmortization("")}
 	f.bind(fs)
 	return func(ctx context.Context, env environment, _ []string) error {
 		if f.list {
@@ -310,6 +310,9 @@ func (f *amortizeFlags) assess(ctx context.Context, dir string) ([]lca.Assessmen
 		}
 		assessments, err := f.Amortization.Run(ctx, dir)
 		return assessments, &run, err
+	}
+	if f.Inventory == "" {
+		f.Inventory = lca.DefaultPreset
 	}
 	inv, err := lca.Load(f.Inventory, derivation.Files{})
 	if err != nil {

@@ -100,6 +100,9 @@ func (f *amortizeFlags) design(ctx context.Context, text string) (lca.Assessment
 func publishedDesign(ctx context.Context, m derivation.Amortization, text string) (lca.Assessment, error) {
 	at := strings.LastIndex(text, "@")
 	name, rate := strings.TrimSpace(text[:at]), strings.TrimSpace(text[at+1:])
+	if m.Inventory == "" {
+		m.Inventory = lca.DefaultPreset
+	}
 	inv, err := lca.Load(m.Inventory, derivation.Files{})
 	if err != nil {
 		return lca.Assessment{}, err

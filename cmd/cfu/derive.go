@@ -21,13 +21,9 @@ type derivationFlags struct {
 	report    bool
 }
 
-// defaultInventory is the preset that a run is amortized with unless told
-// otherwise: the founding paper's own case.
-const defaultInventory = "olmo2-7b"
-
 func (f *derivationFlags) bind(fs *pflag.FlagSet) {
 	f.attributionFlags.bind(fs)
-	fs.StringVar(&f.inventory, "inventory", defaultInventory, "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file.")
+	fs.StringVar(&f.inventory, "inventory", "", "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file (default: the use phase, the embodied share of hardware that is recognised, and the making of a model that is a preset's).")
 	fs.BoolVar(&f.report, "report", true, "Write report.html at the end.")
 }
 
@@ -36,6 +32,9 @@ func (f *derivationFlags) bind(fs *pflag.FlagSet) {
 func (f derivationFlags) check() error {
 	if _, err := f.options(); err != nil {
 		return err
+	}
+	if f.inventory == "" {
+		return nil
 	}
 	_, err := lca.Load(f.inventory, derivation.Files{})
 	return err
@@ -66,13 +65,13 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 			warn("cell %s: %s", c.Cell, w)
 		}
 	}
-	assessments, err := derivation.NewAmortization(f.inventory).Run(context.Background(), out)
+	assessments, err := derivation.NewAmortization(f.inventory).Run(ctx, out)
 	if err != nil {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)
 	}
-	if n := len(lca.Warnings(assessments)); n > 0 {
-		fmt.Fprintf(env.stderr, "C_FU by inventory %s: %d notes on its assumptions and gaps; 'cfu amortize %s --inventory %[1]s' prints them\n", f.inventory, n, out)
+	for _, note := range lca.Warnings(assessments) {
+		fmt.Fprintf(env.stderr, "C_FU: %s\n", note)
 	}
 	summary, last, err := f.summarize(out)
 	if err != nil {

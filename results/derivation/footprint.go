@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"encoding/json"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 
 // Amortization says how a run is amortized.
 type Amortization struct {
-	Inventory string // a preset or a file
+	Inventory string // a preset or a file; "" for what the run itself allows
 	Options   lca.Options
 	SLO       loadgen.SLO // of functional unit slo_request
 	// Convention is whose rows are summed, "" for the narrowest bracket.
@@ -51,16 +52,20 @@ func (m Amortization) Run(ctx context.Context, dir string) ([]lca.Assessment, er
 	if err != nil {
 		return nil, err
 	}
-	return assessments, writeFootprint(dir, assessments)
+	run, err := runfolder.ReadRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	return assessments, writeFootprint(dir, run, assessments)
 }
 
 // Assess is Run without writing anything.
 func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment, error) {
-	inv, err := lca.Load(m.Inventory, Files{})
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return nil, err
 	}
-	run, err := runfolder.ReadRun(dir)
+	inv, notes, err := m.inventory(run)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +95,34 @@ func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment,
 	if len(assessments) == 0 {
 		return nil, fmt.Errorf("%s: no cell can be amortized: %s", dir, strings.Join(append(leftOut, "the run has "+strconv.Itoa(len(run.Cells))+" cells"), "; "))
 	}
-	assessments[0].Warnings = append(leftOut, assessments[0].Warnings...)
+	assessments[0].Warnings = append(append(leftOut, notes...), assessments[0].Warnings...)
 	return assessments, nil
+}
+
+// inventory is the one that was named, else what the run itself allows: the use
+// phase, and of the making what was recognised. The notes say what was taken.
+func (m Amortization) inventory(run runfolder.Run) (lca.Inventory, []string, error) {
+	if m.Inventory != "" {
+		inv, err := lca.Load(m.Inventory, Files{})
+		return inv, nil, err
+	}
+	seen := lca.Seen{CPU: run.Host.CPU, Counts: lca.Hosts}
+	var domains []meter.Domain
+	for _, d := range runfolder.Summed(run.Domains) {
+		domains = append(domains, d.Domain)
+	}
+	for _, d := range meter.Devices(domains) {
+		seen.Counts = lca.Accelerators
+		seen.Products = append(seen.Products, d.Product)
+	}
+	for i, e := range run.Engine {
+		if i == 0 {
+			seen.Model = e.Model
+		} else if e.Model != seen.Model {
+			seen.Model = "" // several models have no one making
+		}
+	}
+	return lca.ForRun(seen)
 }
 
 // errNotAssessable marks a cell that is left out.
@@ -292,8 +323,16 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 }
 
 // writeFootprint writes footprint.arrow of the run folder.
-func writeFootprint(dir string, assessments []lca.Assessment) error {
+func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment) error {
 	first := assessments[0]
+	labels := map[string]string{}
+	for _, c := range run.Cells {
+		labels[c.ID] = c.Label
+	}
+	notes, err := json.Marshal(lca.Warnings(assessments))
+	if err != nil {
+		return fmt.Errorf("write table %s: %w", runfolder.FootprintFile, err)
+	}
 	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
@@ -304,6 +343,7 @@ func writeFootprint(dir string, assessments []lca.Assessment) error {
 		"basis":               string(first.Options.Basis),
 		"embodied_convention": string(first.Options.Embodied),
 		"monte_carlo_draws":   strconv.Itoa(first.Options.Draws),
+		runfolder.MetaNotes:   string(notes),
 		"monte_carlo_seed":    strconv.FormatUint(first.Options.Seed, 10),
 	})
 	if err != nil {
@@ -312,7 +352,7 @@ func writeFootprint(dir string, assessments []lca.Assessment) error {
 	for _, a := range assessments {
 		for _, r := range a.Rows {
 			row := runfolder.Footprint{
-				Cell: r.Cell, FunctionalUnit: r.FunctionalUnit, Category: string(r.Category), Unit: r.Unit,
+				Cell: r.Cell, Label: labels[r.Cell], FunctionalUnit: r.FunctionalUnit, Category: string(r.Category), Unit: r.Unit,
 				Stage: string(r.Stage), Kind: string(r.Kind), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
 			}
 			if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {

@@ -206,6 +206,9 @@ func findings(s summary.Summary) []finding {
 	for _, w := range s.Warnings {
 		add(finding{"warning", "", w, "run"})
 	}
+	for _, n := range s.FootprintNotes {
+		add(finding{"note", "C_FU", n, "run"})
+	}
 	for i := range list {
 		if n := strings.Count(list[i].Where, ", ") + 1; n == len(s.Cells) && n > 1 {
 			list[i].Where = "all cells"

@@ -29,6 +29,8 @@ const (
 	// register's own difference over the window.
 	MetaEnergy  = "energy_uj."
 	MetaCounter = "counter_uj."
+	// MetaNotes are what footprint.arrow rests on and lacks, a JSON list of lines.
+	MetaNotes   = "notes"
 	metaDomains = "domains" // readings.arrow: the domains as JSON
 )
 

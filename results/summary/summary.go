@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -37,6 +38,8 @@ type Summary struct {
 	// Inventory and LifetimeInferences are what the footprint was made with.
 	Inventory          string `json:"inventory,omitempty"`
 	LifetimeInferences Figure `json:"lifetime_inferences"`
+	// FootprintNotes say what the footprint assumes and what it lacks.
+	FootprintNotes []string `json:"footprint_notes,omitempty"`
 	// Points are the cells of equal load with their repeats together.
 	Points   []Point  `json:"points"`
 	Warnings []string `json:"warnings,omitempty"`
@@ -226,6 +229,11 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 	s.Inventory, s.LifetimeInferences = made["inventory"], Unknown()
 	if n, err := strconv.ParseFloat(made["lifetime_inferences"], 64); err == nil {
 		s.LifetimeInferences = Figure(n)
+	}
+	if notes := made[runfolder.MetaNotes]; notes != "" {
+		if err := json.Unmarshal([]byte(notes), &s.FootprintNotes); err != nil {
+			return Summary{}, fmt.Errorf("read table %s: schema metadata %q: %w", runfolder.FootprintFile, runfolder.MetaNotes, err)
+		}
 	}
 	bare, err := derivation.ReadBare(dir, run)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"cfubench/internal/outside"
 	"cfubench/meter"
 )
 
@@ -73,6 +74,27 @@ func (e *encoder) close() error {
 	return e.out.Close()
 }
 
+// A batch has 76 bytes a reading, 4096 readings at most.
+const wireMeta, wireBody = 1 << 16, 4 << 20
+
+// bounded allocates no more for a buffer than a batch may have. The Arrow
+// library turns the panic into an error.
+type bounded struct{ memory.Allocator }
+
+func (b bounded) Allocate(size int) []byte {
+	if size > wireBody {
+		panic(fmt.Errorf("a buffer of %d bytes", size))
+	}
+	return b.Allocator.Allocate(size)
+}
+
+func (b bounded) Reallocate(size int, old []byte) []byte {
+	if size > wireBody {
+		panic(fmt.Errorf("a buffer of %d bytes", size))
+	}
+	return b.Allocator.Reallocate(size, old)
+}
+
 // numbered is a reading and its sequence number.
 type numbered struct {
 	sequence int64
@@ -81,10 +103,11 @@ type numbered struct {
 
 // decode reads an Arrow IPC stream of readings and passes each batch on, the
 // empty ones too, until the stream ends or emit fails. The slice is emit's only
-// until it returns. domains bounds the domain numbers. The agent is trusted to
-// send Arrow: a forged length makes the Arrow reader ask for that much memory.
+// until it returns. domains bounds the domain numbers. Nothing that the stream
+// claims is believed: lengths are bounded, columns checked before they are read.
 func decode(r io.Reader, domains int, emit func([]numbered) error) error {
-	stream, err := ipc.NewReader(r)
+	messages := ipc.NewMessageReader(r, ipc.WithMetadataSizeLimit(wireMeta), ipc.WithBodySizeLimit(wireBody))
+	stream, err := ipc.NewReaderFromMessageReader(messages, ipc.WithAllocator(bounded{memory.DefaultAllocator}))
 	if err != nil {
 		return fmt.Errorf("read stream of readings: %w", err)
 	}
@@ -108,7 +131,16 @@ func decode(r io.Reader, domains int, emit func([]numbered) error) error {
 	return io.ErrUnexpectedEOF // an agent ends its stream only when it ends
 }
 
+// rows appends a batch's readings to dst.
 func rows(b arrow.RecordBatch, domains int, dst []numbered) ([]numbered, error) {
+	if err := array.ValidateRecordFull(b); err != nil {
+		return dst, fmt.Errorf("read stream of readings: %w", err)
+	}
+	for i, c := range b.Columns() {
+		if int64(c.Len()) != b.NumRows() || c.NullN() > 0 && !b.Schema().Field(i).Nullable {
+			return dst, fmt.Errorf("read stream of readings: column %q has %d values and %d nulls in %d rows", b.ColumnName(i), c.Len(), c.NullN(), b.NumRows())
+		}
+	}
 	sequence, domain := b.Column(0).(*array.Int64), b.Column(1).(*array.Int32)
 	before, after := b.Column(2).(*array.Int64), b.Column(3).(*array.Int64)
 	energy, power := b.Column(4).(*array.Int64), b.Column(5).(*array.Int64)
@@ -116,7 +148,7 @@ func rows(b arrow.RecordBatch, domains int, dst []numbered) ([]numbered, error) 
 	for i := range int(b.NumRows()) {
 		n := numbered{sequence: sequence.Value(i), Reading: meter.Reading{
 			Domain: int(domain.Value(i)), Before: time.Duration(before.Value(i)), After: time.Duration(after.Value(i)),
-			HasEnergy: energy.IsValid(i), HasPower: power.IsValid(i), Status: meter.Status(status.Value(i)),
+			HasEnergy: energy.IsValid(i), HasPower: power.IsValid(i), Status: meter.Status(outside.Line(status.Value(i), 40)),
 		}}
 		if n.Domain < 0 || n.Domain >= domains || n.Before > n.After {
 			return dst, fmt.Errorf("read stream of readings: reading %d of domain %d of %d makes no sense", n.sequence, n.Domain, domains)

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"cfubench/internal/arrowcheck"
 	"cfubench/internal/outside"
 	"cfubench/meter"
 )
@@ -74,26 +75,8 @@ func (e *encoder) close() error {
 	return e.out.Close()
 }
 
-// A batch has 76 bytes a reading, 4096 readings at most.
-const wireMeta, wireBody = 1 << 16, 4 << 20
-
-// bounded allocates no more for a buffer than a batch may have. The Arrow
-// library turns the panic into an error.
-type bounded struct{ memory.Allocator }
-
-func (b bounded) Allocate(size int) []byte {
-	if size > wireBody {
-		panic(fmt.Errorf("a buffer of %d bytes", size))
-	}
-	return b.Allocator.Allocate(size)
-}
-
-func (b bounded) Reallocate(size int, old []byte) []byte {
-	if size > wireBody {
-		panic(fmt.Errorf("a buffer of %d bytes", size))
-	}
-	return b.Allocator.Reallocate(size, old)
-}
+// wireBody bounds a batch: it has 76 bytes a reading, 4096 readings at most.
+const wireBody = 4 << 20
 
 // numbered is a reading and its sequence number.
 type numbered struct {
@@ -106,8 +89,7 @@ type numbered struct {
 // until it returns. domains bounds the domain numbers. Nothing that the stream
 // claims is believed: lengths are bounded, columns checked before they are read.
 func decode(r io.Reader, domains int, emit func([]numbered) error) error {
-	messages := ipc.NewMessageReader(r, ipc.WithMetadataSizeLimit(wireMeta), ipc.WithBodySizeLimit(wireBody))
-	stream, err := ipc.NewReaderFromMessageReader(messages, ipc.WithAllocator(bounded{memory.DefaultAllocator}))
+	stream, err := ipc.NewReaderFromMessageReader(arrowcheck.NewStream(r, wireBody))
 	if err != nil {
 		return fmt.Errorf("read stream of readings: %w", err)
 	}
@@ -133,13 +115,8 @@ func decode(r io.Reader, domains int, emit func([]numbered) error) error {
 
 // rows appends a batch's readings to dst.
 func rows(b arrow.RecordBatch, domains int, dst []numbered) ([]numbered, error) {
-	if err := array.ValidateRecordFull(b); err != nil {
+	if err := arrowcheck.Columns(b); err != nil {
 		return dst, fmt.Errorf("read stream of readings: %w", err)
-	}
-	for i, c := range b.Columns() {
-		if int64(c.Len()) != b.NumRows() || c.NullN() > 0 && !b.Schema().Field(i).Nullable {
-			return dst, fmt.Errorf("read stream of readings: column %q has %d values and %d nulls in %d rows", b.ColumnName(i), c.Len(), c.NullN(), b.NumRows())
-		}
 	}
 	sequence, domain := b.Column(0).(*array.Int64), b.Column(1).(*array.Int32)
 	before, after := b.Column(2).(*array.Int64), b.Column(3).(*array.Int64)

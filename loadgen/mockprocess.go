@@ -8,12 +8,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
+	"time"
 
+	"cfubench/internal/process"
 	"cfubench/loadgen/mock"
 )
+
+// mockPatience is how long the mock may take for an answer: it has nothing to
+// do but send it.
+const mockPatience = 30 * time.Second
 
 // mockProcess is a running mock server.
 type mockProcess struct {
@@ -21,12 +26,15 @@ type mockProcess struct {
 	apart bool // on processors of its own
 	cmd   *exec.Cmd
 	stdin io.Closer
+	log   *process.Log // what it says on standard error
 }
 
 // startMock starts the mock on the given processors, all if there are none.
 func startMock(ctx context.Context, argv []string, cpus []int) (*mockProcess, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Stderr = os.Stderr
+	log := process.NewLog(nil, nil)
+	cmd.Stderr = log
+	cmd.WaitDelay = time.Second // for who holds its output
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -39,11 +47,11 @@ func startMock(ctx context.Context, argv []string, cpus []int) (*mockProcess, er
 	if err != nil {
 		return nil, err
 	}
-	m := &mockProcess{apart: apart, cmd: cmd, stdin: stdin}
+	m := &mockProcess{apart: apart, cmd: cmd, stdin: stdin, log: log}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		m.stop()
-		return nil, fmt.Errorf("read its address: %w", err)
+		return nil, m.failed(fmt.Errorf("read its address: %w", err))
 	}
 	m.url = strings.TrimSpace(line)
 	return m, nil
@@ -76,14 +84,27 @@ func (m *mockProcess) stamps(ctx context.Context) (map[int]mock.Stamps, error) {
 	return byRequest, nil
 }
 
+// failed adds what the mock said to an error.
+func (m *mockProcess) failed(err error) error {
+	if said := m.log.Last(); said != "" {
+		return fmt.Errorf("%w; its last lines:\n%s", err, said)
+	}
+	return err
+}
+
 func (m *mockProcess) call(ctx context.Context, method, path string, body []byte, out any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, mockPatience, fmt.Errorf("no answer to %s within %v", path, mockPatience))
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, m.url+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the mock server: %w", err)
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return m.failed(fmt.Errorf("ask the mock server: %w", err))
 	}
 	defer resp.Body.Close()
 	if out == nil {

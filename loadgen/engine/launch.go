@@ -7,14 +7,14 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"cfubench/internal/process"
+	"cfubench/internal/secret"
 )
 
 // DefaultReady is how long a server may take to become healthy: vLLM needs
@@ -22,7 +22,7 @@ import (
 const DefaultReady = 10 * time.Minute
 
 // DefaultGrace is how long a server may take to end after SIGTERM.
-const DefaultGrace = 10 * time.Second
+const DefaultGrace = process.DefaultGrace
 
 // Launch says how to start a server.
 type Launch struct {
@@ -37,26 +37,21 @@ type Launch struct {
 	// Ready is the deadline for health, DefaultReady if 0; Grace the time
 	// between SIGTERM and SIGKILL, DefaultGrace if 0.
 	Ready, Grace time.Duration
-	// Log gets what the server prints, nil for nowhere.
+	// Log gets what the server prints, bounded and without secrets and control
+	// characters; nil for nowhere.
 	Log io.Writer
+	// Secrets hides keys in what the server prints. The command's own are made
+	// known to it, so that they are hidden everywhere.
+	Secrets *secret.Redactor
 }
 
-// Server is a launched server. Its processes form one process group, which
-// Stop ends as a whole; should this process die without Stop, even by
-// SIGKILL, the group is ended too.
+// Server is a launched server. Stop ends all its processes; should this process
+// die without Stop, even by SIGKILL, they are ended too (package process says
+// how).
 type Server struct {
-	port     int
-	pid      int // of the group's leader, and so the group's id
-	grace    time.Duration
-	tail     *tail
-	output   *os.File
-	watchdog *watchdog
-	tasks    errgroup.Group
-	exited   chan struct{} // closed when the leader has ended
-	exitErr  error         // valid once exited is closed
-	drained  chan struct{} // closed when nobody can print any more
-	stop     sync.Once
-	stopErr  error
+	*process.Group
+	port int
+	log  *process.Log
 }
 
 // Start launches a server on a free port of 127.0.0.1 and waits until it is
@@ -72,9 +67,21 @@ func Start(ctx context.Context, l Launch) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.spawn(line, port)
+	cpus, err := parseCPUs(l.CPUs)
 	if err != nil {
 		return nil, err
+	}
+	secrets := l.Secrets
+	if secrets == nil {
+		secrets = secret.New()
+	}
+	secrets.AddCommand(line, os.Getenv)
+	s := &Server{port: port, log: process.NewLog(l.Log, secrets)}
+	s.Group, err = process.Start(process.Spec{
+		Args: []string{"sh", "-c", line}, Output: s.log, Bind: cpus.bindThread, Grace: orDefault(l.Grace, DefaultGrace),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start engine: %w", err)
 	}
 	if err := s.awaitReady(ctx, orDefault(l.Ready, DefaultReady)); err != nil {
 		// The caller gets no Server, so nobody else can stop it. Its grace
@@ -127,69 +134,15 @@ func freePort() (int, error) {
 	return ln.Addr().(*net.TCPAddr).Port, nil
 }
 
-// spawn starts the process group and what guards it.
-func (l Launch) spawn(line string, port int) (*Server, error) {
-	cpus, err := parseCPUs(l.CPUs)
+// Stop ends the server and all its processes, as process.Group.Stop does, and
+// completes its log.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.Group.Stop(ctx)
+	s.log.Close()
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("stop engine: %w", err)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("pipe for the engine's output: %w", err)
-	}
-	grace := orDefault(l.Grace, DefaultGrace)
-	guard, err := newWatchdog(grace)
-	if err != nil {
-		r.Close()
-		w.Close()
-		return nil, err
-	}
-	s := &Server{
-		port: port, grace: grace, output: r, watchdog: guard,
-		tail:   newTail(l.Log, secrets(l.Command)),
-		exited: make(chan struct{}), drained: make(chan struct{}),
-	}
-	cmd := exec.Command("sh", "-c", line)
-	cmd.Stdout, cmd.Stderr = w, w
-	cmd.SysProcAttr = ownGroup()
-
-	started := make(chan error)
-	s.tasks.Go(func() error {
-		// The parent-death signal is sent when the forking thread ends, not
-		// the process, and the core mask is inherited from that thread: so one
-		// thread starts the server, stays with it until it ends, and is
-		// thrown away after.
-		runtime.LockOSThread()
-		err := cpus.bindThread()
-		if err == nil {
-			err = cmd.Start()
-		}
-		w.Close()
-		started <- err
-		if err != nil {
-			return nil
-		}
-		err = cmd.Wait()
-		if err == nil {
-			err = errors.New("exit status 0")
-		}
-		s.exitErr = err
-		close(s.exited)
-		return nil
-	})
-	if err := <-started; err != nil {
-		r.Close()
-		return nil, errors.Join(fmt.Errorf("start engine: %w", err), guard.dismiss(), s.tasks.Wait())
-	}
-	s.pid = cmd.Process.Pid
-	guard.guard(s.pid)
-	s.tasks.Go(func() error {
-		io.Copy(s.tail, r) // ends when no process holds the pipe's other end
-		s.tail.flush()
-		close(s.drained)
-		return nil
-	})
-	return s, nil
+	return nil
 }
 
 // awaitReady waits until the server is healthy, ended or late.
@@ -203,8 +156,8 @@ func (s *Server) awaitReady(ctx context.Context, limit time.Duration) error {
 	ready := make(chan struct{})
 	wait.Go(func() error {
 		select {
-		case <-s.exited:
-			died(fmt.Errorf("engine ended before it was healthy: %w", s.exitErr))
+		case <-s.Exited():
+			died(fmt.Errorf("engine ended before it was healthy: %w", s.Err()))
 		case <-ready:
 		}
 		return nil
@@ -214,8 +167,8 @@ func (s *Server) awaitReady(ctx context.Context, limit time.Duration) error {
 	wait.Wait()
 	if err == nil {
 		select {
-		case <-s.exited: // whoever answered, it was not this server
-			err = fmt.Errorf("engine ended, yet port %d answers: another server has taken it: %w", s.port, s.exitErr)
+		case <-s.Exited(): // whoever answered, it was not this server
+			err = fmt.Errorf("engine ended, yet port %d answers: another server has taken it: %w", s.port, s.Err())
 		default:
 			return nil
 		}
@@ -229,10 +182,10 @@ func (s *Server) awaitReady(ctx context.Context, limit time.Duration) error {
 // withTail adds the last lines that the server printed.
 func (s *Server) withTail(err error) error {
 	select {
-	case <-s.drained:
+	case <-s.Drained():
 	case <-time.After(200 * time.Millisecond): // its children still can print
 	}
-	if lines := s.tail.lines(); lines != "" {
+	if lines := s.log.Last(); lines != "" {
 		return fmt.Errorf("%w; its last lines:\n%s", err, lines)
 	}
 	return fmt.Errorf("%w; it printed nothing", err)
@@ -241,20 +194,13 @@ func (s *Server) withTail(err error) error {
 // URL is the server's address, without a trailing slash.
 func (s *Server) URL() string { return "http://127.0.0.1:" + strconv.Itoa(s.port) }
 
-// PID is the id of the first process, which is also the id of the process
-// group; the computing may happen in its children.
-func (s *Server) PID() int { return s.pid }
-
-// Exited is closed when the first process has ended.
-func (s *Server) Exited() <-chan struct{} { return s.exited }
-
 // ExitError says how the server ended, with the last lines that it printed. It
 // is nil while the server runs and never nil afterwards: a server that ends
 // by itself has failed, whatever its exit status.
 func (s *Server) ExitError() error {
 	select {
-	case <-s.exited:
-		return s.withTail(fmt.Errorf("engine ended: %w", s.exitErr))
+	case <-s.Exited():
+		return s.withTail(fmt.Errorf("engine ended: %w", s.Err()))
 	default:
 		return nil
 	}

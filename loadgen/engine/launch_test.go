@@ -16,6 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"cfubench/internal/process"
+	"cfubench/internal/secret"
 )
 
 // log is a writer that several goroutines share.
@@ -72,14 +75,10 @@ func pids(t *testing.T, printed string) []int {
 // running lists which of the processes run.
 func running(t *testing.T, pids []int) []int {
 	t.Helper()
-	all, err := processes()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var live []int
-	for _, p := range all {
-		if slices.Contains(pids, p.pid) && p.state != 'Z' {
-			live = append(live, p.pid)
+	for _, pid := range pids {
+		if p, err := process.ReadStat(process.ProcFS, pid); err == nil && !p.Ended() {
+			live = append(live, pid)
 		}
 	}
 	return live
@@ -234,6 +233,24 @@ func TestStartFails(t *testing.T) {
 				t.Errorf("error %q holds the key", err)
 			}
 		})
+	}
+}
+
+// A key that the command takes from the environment is known to the shell only:
+// neither the log nor anything else that the caller redacts has it.
+func TestKeysOfTheEngineAreKnown(t *testing.T) {
+	t.Setenv("MY_KEY", "sk-from-environment")
+	var out log
+	secrets := secret.New()
+	s := start(t, Launch{Command: `echo "args: api_key=$MY_KEY --api-key '$MY_KEY'"; echo got $MY_KEY; : --api-key "$MY_KEY"; ` + server(t, "plain"), Batch: 1, Log: &out, Secrets: secrets})
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); strings.Contains(got, "from-environment") || !strings.Contains(got, "got ***\n") {
+		t.Errorf("the log is %q", got)
+	}
+	if got := secrets.Text("the server says sk-from-environment"); got != "the server says ***" {
+		t.Errorf("elsewhere it says %q", got)
 	}
 }
 

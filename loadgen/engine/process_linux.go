@@ -2,16 +2,9 @@ package engine
 
 import (
 	"fmt"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// ownGroup starts a process as the leader of a group, to be told to end when
-// the thread that forked it does.
-func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-}
 
 // bindThread binds the calling thread, and so the processes that it starts.
 func (l cpuList) bindThread() error {

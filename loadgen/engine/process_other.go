@@ -4,12 +4,7 @@ package engine
 
 import (
 	"errors"
-	"syscall"
 )
-
-// ownGroup starts a process as the leader of a group. If cfu is killed, only
-// the watchdog ends it here.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // bindThread binds nothing here.
 func (l cpuList) bindThread() error {

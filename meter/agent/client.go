@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"cfubench/internal/outside"
 	"cfubench/meter"
 )
 
@@ -95,7 +96,8 @@ func Dial(ctx context.Context, clock meter.Clock, address string, credentials Cr
 	}
 	left := make([]meter.Refusal, len(h.LeftOut))
 	for i, r := range h.LeftOut {
-		r.Source += "@" + c.base.Host
+		r.Domain, r.Reason, r.Remedy = outside.Line(r.Domain, 0), outside.Line(r.Reason, 0), outside.Line(r.Remedy, 0)
+		r.Source = outside.Line(r.Source, 0) + "@" + c.base.Host
 		left[i] = r
 	}
 	if len(h.Domains) == 0 {
@@ -135,6 +137,9 @@ func newSource(clock meter.Clock, c *connection, h hello) *Source {
 // named puts the agent's address into the names of a domain, so that those of
 // several agents differ.
 func named(d meter.Domain, agent string) meter.Domain {
+	for _, text := range []*string{&d.Name, &d.Device, &d.Host, &d.Source, &d.Parent, &d.Note, (*string)(&d.Kind), (*string)(&d.Scope)} {
+		*text = outside.Line(*text, 0)
+	}
 	d.Name += "@" + agent
 	d.Source += "@" + agent
 	if d.Parent != "" {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	"cfubench/internal/outside"
 	"cfubench/meter"
 )
 
@@ -56,7 +57,12 @@ func newConnection(address string, credentials Credentials) (*connection, error)
 	return &connection{
 		base: base, token: credentials.Token,
 		client: &http.Client{
-			Transport: &http.Transport{TLSClientConfig: config, DisableCompression: true},
+			// No proxy: the token is the agent's. Headers and their time are
+			// bounded; bodies are where they are read.
+			Transport: &http.Transport{
+				TLSClientConfig: config, DisableCompression: true, ResponseHeaderTimeout: patience,
+				TLSHandshakeTimeout: patience, MaxResponseHeaderBytes: headerBytes, IdleConnTimeout: idleLimit / 2,
+			},
 			// A redirect would carry the token to who knows whom.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -86,17 +92,20 @@ func (c *connection) get(ctx context.Context, path string, query url.Values) (*h
 	case http.StatusUnauthorized:
 		err = errors.New("the agent wants another token: set CFU_AGENT_TOKEN as on its host")
 	default:
-		err = fmt.Errorf("status %s", resp.Status)
+		err = fmt.Errorf("status %s", outside.Line(resp.Status, 80))
 	}
 	return nil, errors.Join(err, resp.Body.Close())
 }
 
 // ask gets path's JSON into answer.
 func (c *connection) ask(ctx context.Context, path string, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer to %s within %v", path, patience))
 	defer cancel()
 	resp, err := c.get(ctx, path, nil)
 	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return err
 	}
 	defer resp.Body.Close()

@@ -48,13 +48,17 @@ func (c Credentials) CheckListen(address string) (warning string, err error) {
 	if isLoopback(host) {
 		return "", nil
 	}
+	var warnings []string
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		warnings = append(warnings, "the agent listens on all addresses of this host: give one to serve its network only")
+	}
 	switch {
 	case c.Token == "" && c.CA == "":
 		return "", fmt.Errorf("%s can be reached from other hosts and anybody could read this host's meters: set CFU_AGENT_TOKEN, or CFU_AGENT_CERT, CFU_AGENT_KEY and CFU_AGENT_CA, or listen on 127.0.0.1", address)
 	case c.Certificate == "":
-		return "the token crosses the network in the clear: set CFU_AGENT_CERT and CFU_AGENT_KEY", nil
+		warnings = append(warnings, "the token crosses the network in the clear: set CFU_AGENT_CERT and CFU_AGENT_KEY")
 	}
-	return "", nil
+	return strings.Join(warnings, "; "), nil
 }
 
 func isLoopback(host string) bool {
@@ -101,18 +105,48 @@ func (c Credentials) tls() (*tls.Config, error) {
 	return config, nil
 }
 
-// admit lets a request pass only with the token, where there is one.
-func (c Credentials) admit(next http.Handler) http.Handler {
-	if c.Token == "" {
-		return next
+// admit lets a request pass only with the token, where there is one, to a name
+// of this host, where that matters, and while there is room.
+func (c Credentials) admit(g *guard, ownName func(string) bool, next http.Handler) http.Handler {
+	refuse := func(w http.ResponseWriter, why string, status int) {
+		w.Header().Set("Connection", "close") // a stranger keeps nothing open
+		http.Error(w, why, status)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || subtle.ConstantTimeCompare([]byte(got), []byte(c.Token)) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "the token is missing or another", http.StatusUnauthorized)
+		if c.Token != "" {
+			got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if !ok || subtle.ConstantTimeCompare([]byte(got), []byte(c.Token)) != 1 {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				refuse(w, "the token is missing or another", http.StatusUnauthorized)
+				return
+			}
+		}
+		if !ownName(r.Host) {
+			refuse(w, "this agent answers to its loopback address only", http.StatusMisdirectedRequest)
+			return
+		}
+		if !g.admit(r) {
+			refuse(w, "too many clients", http.StatusServiceUnavailable)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ownHost returns what the Host header of a request may be. Without credentials
+// an agent serves the loopback only, where a page of a browser on this host
+// could reach it under a name of its author's (DNS rebinding).
+func ownHost(listening net.Addr, c Credentials) func(string) bool {
+	if c.Token != "" || c.CA != "" {
+		return func(string) bool { return true }
+	}
+	tcp, ok := listening.(*net.TCPAddr)
+	return func(host string) bool {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.Trim(host, "[]")
+		ip := net.ParseIP(host)
+		return isLoopback(host) || ok && ip != nil && ip.Equal(tcp.IP)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"strconv"
@@ -66,8 +68,13 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	guard := newGuard()
 	server := &http.Server{
-		Handler: s.handler(), TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second,
+		Handler: s.credentials.admit(guard, ownHost(listener.Addr(), s.credentials), s.handler()), TLSConfig: tlsConfig,
+		ReadHeaderTimeout: headerPatience, IdleTimeout: idleLimit, MaxHeaderBytes: headerBytes,
+		ConnState: guard.state, ConnContext: guard.context,
+		// What strangers do to a connection is not worth a line each.
+		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	// Requests end with ctx: a stream would otherwise outlive the sampler.
@@ -117,7 +124,7 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.HandleFunc("GET "+pathReadings, s.stream)
 	mux.HandleFunc("GET "+pathWatch, s.watch)
-	return s.credentials.admit(mux)
+	return mux
 }
 
 func answer(w http.ResponseWriter, v any) {
@@ -146,6 +153,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	for r.Context().Err() == nil {
 		var first int64
 		first, batch = s.ring.after(last, batchLimit, batch[:0])
+		if err := unread(flush); err != nil {
+			return
+		}
 		if err := out.encode(first, batch); err != nil {
 			return
 		}
@@ -159,6 +169,11 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 			s.pause(r.Context(), last)
 		}
 	}
+}
+
+// unread bounds how long what is sent from now on may stay unread.
+func unread(w *http.ResponseController) error {
+	return w.SetWriteDeadline(time.Now().Add(writePatience))
 }
 
 // pause gathers readings for one batch, and waits for the first of them.

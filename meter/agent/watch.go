@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"cfubench/internal/outside"
 	"cfubench/meter"
 	"cfubench/meter/devices"
 )
@@ -36,7 +37,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 		tick := time.NewTicker(watchEvery)
 		defer tick.Stop()
 		for {
-			if err := errors.Join(lines.Encode(observer.Summaries()), flush.Flush()); err != nil {
+			if err := errors.Join(unread(flush), lines.Encode(observer.Summaries()), flush.Flush()); err != nil {
 				return err // which ends the observer
 			}
 			select {
@@ -128,7 +129,7 @@ func (d *Devices) listen(ctx context.Context) error {
 		}
 		seen = slices.DeleteFunc(seen, func(s devices.Summary) bool { return s.Looks == 0 }) // not yet
 		for i := range seen {
-			seen[i].Device += "@" + d.source.connection.base.Host
+			seen[i].Device = outside.Line(seen[i].Device, 0) + "@" + d.source.connection.base.Host
 		}
 		dead.Reset(silence)
 		d.mu.Lock()

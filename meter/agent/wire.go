@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"cfubench/internal/arrowcheck"
+	"cfubench/internal/outside"
 	"cfubench/meter"
 )
 
@@ -73,6 +75,9 @@ func (e *encoder) close() error {
 	return e.out.Close()
 }
 
+// wireBody bounds a batch: it has 76 bytes a reading, 4096 readings at most.
+const wireBody = 4 << 20
+
 // numbered is a reading and its sequence number.
 type numbered struct {
 	sequence int64
@@ -81,10 +86,10 @@ type numbered struct {
 
 // decode reads an Arrow IPC stream of readings and passes each batch on, the
 // empty ones too, until the stream ends or emit fails. The slice is emit's only
-// until it returns. domains bounds the domain numbers. The agent is trusted to
-// send Arrow: a forged length makes the Arrow reader ask for that much memory.
+// until it returns. domains bounds the domain numbers. Nothing that the stream
+// claims is believed: lengths are bounded, columns checked before they are read.
 func decode(r io.Reader, domains int, emit func([]numbered) error) error {
-	stream, err := ipc.NewReader(r)
+	stream, err := ipc.NewReaderFromMessageReader(arrowcheck.NewStream(r, wireBody))
 	if err != nil {
 		return fmt.Errorf("read stream of readings: %w", err)
 	}
@@ -108,7 +113,11 @@ func decode(r io.Reader, domains int, emit func([]numbered) error) error {
 	return io.ErrUnexpectedEOF // an agent ends its stream only when it ends
 }
 
+// rows appends a batch's readings to dst.
 func rows(b arrow.RecordBatch, domains int, dst []numbered) ([]numbered, error) {
+	if err := arrowcheck.Columns(b); err != nil {
+		return dst, fmt.Errorf("read stream of readings: %w", err)
+	}
 	sequence, domain := b.Column(0).(*array.Int64), b.Column(1).(*array.Int32)
 	before, after := b.Column(2).(*array.Int64), b.Column(3).(*array.Int64)
 	energy, power := b.Column(4).(*array.Int64), b.Column(5).(*array.Int64)
@@ -116,7 +125,7 @@ func rows(b arrow.RecordBatch, domains int, dst []numbered) ([]numbered, error) 
 	for i := range int(b.NumRows()) {
 		n := numbered{sequence: sequence.Value(i), Reading: meter.Reading{
 			Domain: int(domain.Value(i)), Before: time.Duration(before.Value(i)), After: time.Duration(after.Value(i)),
-			HasEnergy: energy.IsValid(i), HasPower: power.IsValid(i), Status: meter.Status(status.Value(i)),
+			HasEnergy: energy.IsValid(i), HasPower: power.IsValid(i), Status: meter.Status(outside.Line(status.Value(i), 40)),
 		}}
 		if n.Domain < 0 || n.Domain >= domains || n.Before > n.After {
 			return dst, fmt.Errorf("read stream of readings: reading %d of domain %d of %d makes no sense", n.sequence, n.Domain, domains)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"cfubench/internal/arrowcheck"
 )
 
 // Reader reads the batches of one table, complete or partial.
@@ -95,7 +97,7 @@ func openComplete(file *os.File, path string) (r *Reader, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("damaged or cut short: %w (named …%s its whole batches can still be read)", err, PartialSuffix)
 	}
-	blocks, batches, err := footerBlocks(end.footer, end.stream)
+	blocks, batches, err := arrowcheck.Footer(end.footer, streamOffset, end.stream)
 	if err != nil {
 		return nil, damaged(err)
 	}

@@ -1,4 +1,9 @@
-package arrowfile
+// Package arrowcheck checks Arrow IPC messages before the Arrow library decodes
+// them. The library takes lengths at their word: it would allocate what a damaged
+// or forged byte claims, or follow a schema that contains itself.
+//
+// Names and slots are those of the format's Message.fbs, File.fbs and Schema.fbs.
+package arrowcheck
 
 import (
 	"encoding/binary"
@@ -9,14 +14,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The checks of this file stand in front of the Arrow library, which takes
-// lengths at their word: it would allocate what a damaged byte claims. Names
-// and slots are those of the format's Message.fbs, File.fbs and Schema.fbs.
-
 const (
-	// maxBatch bounds the decoded bytes of one batch. The Writer's batches have
-	// about 16 MiB; other writers' may be larger.
-	maxBatch = 512 << 20
+	// MaxBatch bounds the decoded bytes of one batch. Ours have about 16 MiB;
+	// other writers' may be larger.
+	MaxBatch = 512 << 20
+	// MaxMeta bounds a message's metadata, maxText the names and the metadata of
+	// a schema, which may share one long text.
+	MaxMeta, maxText = 8 << 20, 32 << 20
 	// maxRows bounds the rows of one batch, also of columns without bytes.
 	maxRows = 1 << 27
 	// maxFields and maxDepth bound the columns, those inside of columns too.
@@ -25,15 +29,17 @@ const (
 	maxWindow = 8 << 20
 )
 
+// Headers of messages.
 const (
-	headerSchema, headerDictionary, headerBatch = 1, 2, 3
-	codecLZ4, codecZstd                         = 0, 1
+	Schema, Dictionary, Batch = 1, 2, 3
+	codecLZ4, codecZstd       = 0, 1
 )
 
-// block is where a message lies in a file.
-type block struct{ offset, meta, body int64 }
+// Block is where a message lies in a file.
+type Block struct{ Offset, Meta, Body int64 }
 
-func (b block) end() int64 { return b.offset + b.meta + b.body }
+// End is the byte after the message.
+func (b Block) End() int64 { return b.Offset + b.Meta + b.Body }
 
 // table is a flatbuffer's table. Its reads panic where the bytes point outside.
 type table struct{ flatbuffers.Table }
@@ -86,9 +92,9 @@ func (t table) vector(n, size int) (start, length int, err error) {
 	return start, length, nil
 }
 
-// footerBlocks reads where the messages lie, in their order in the file, which
-// ends at limit. batches are those that hold rows.
-func footerBlocks(footer []byte, limit int64) (all []block, batches int, err error) {
+// Footer reads where a file's messages lie, in their order, from its footer.
+// They begin at from and end at limit; batches are those that hold rows.
+func Footer(footer []byte, from, limit int64) (all []Block, batches int, err error) {
 	defer recovered(&err)
 	t := root(footer)
 	schema, ok := t.child(1)
@@ -105,26 +111,31 @@ func footerBlocks(footer []byte, limit int64) (all []block, batches int, err err
 		}
 		for i := range length {
 			b := footer[start+24*i:]
-			all = append(all, block{
+			all = append(all, Block{
 				int64(binary.LittleEndian.Uint64(b)), int64(int32(binary.LittleEndian.Uint32(b[8:]))), int64(binary.LittleEndian.Uint64(b[16:])),
 			})
 		}
 		batches = length
 	}
-	at := int64(streamOffset)
+	at := from
 	for i, b := range all {
-		if b.offset < at || b.meta < 8 || b.body < 0 || b.offset > limit || b.meta > limit-b.offset || b.body > limit-b.offset-b.meta {
-			return nil, 0, fmt.Errorf("message %d would lie at %d with %d and %d bytes, in a file of %d", i, b.offset, b.meta, b.body, limit)
+		if b.Offset < at || b.Meta < 8 || b.Body < 0 || b.Offset > limit || b.Meta > limit-b.Offset || b.Body > limit-b.Offset-b.Meta {
+			return nil, 0, fmt.Errorf("message %d would lie at %d with %d and %d bytes, in a file of %d", i, b.Offset, b.Meta, b.Body, limit)
 		}
-		at = b.end()
+		at = b.End()
 	}
 	return all, batches, nil
 }
 
+// types are those of Schema.fbs whose values have bytes and whose description
+// has no text of its own: numbers, text, bytes, booleans, dates, lists, structs.
+var types = map[byte]bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true, 12: true, 13: true, 18: true, 19: true, 20: true, 21: true}
+
 // checkSchema bounds a schema's columns. Damaged bytes could make columns
-// share their inner columns, and so ask for more work than they have bytes.
+// share their inner columns, or contain themselves, and so ask for more work
+// than they have bytes.
 func checkSchema(schema table) error {
-	fields := 0
+	fields, text := 0, 0
 	var walk func(t table, slot, depth int) error
 	walk = func(t table, slot, depth int) error {
 		start, length, err := t.vector(slot, 4)
@@ -137,18 +148,66 @@ func checkSchema(schema table) error {
 		for i := range length {
 			at := flatbuffers.UOffsetT(start + 4*i)
 			field := table{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(at)}}
+			if kind := field.byte(2, 0); !types[kind] || field.slot(4) != 0 {
+				return fmt.Errorf("a column of type %d, or with a dictionary, which no table here has", kind)
+			}
+			if err := field.text(0, &text); err != nil {
+				return err
+			}
+			if err := checkPairs(field, 6, &text); err != nil {
+				return err
+			}
 			if err := walk(field, 5, depth+1); err != nil { // Field.children
 				return err
 			}
 		}
 		return nil
 	}
+	if err := checkPairs(schema, 2, &text); err != nil {
+		return err
+	}
 	return walk(schema, 1, 1) // Schema.fields
 }
 
-// checkMessage checks a message's metadata against its body before anything is
-// decoded or allocated. It returns which header it has.
-func checkMessage(meta, body []byte) (header byte, err error) {
+// checkPairs checks metadata: a list of keys and values.
+func checkPairs(t table, slot int, text *int) error {
+	start, length, err := t.vector(slot, 4)
+	if err != nil {
+		return err
+	}
+	for i := range length {
+		pair := table{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(flatbuffers.UOffsetT(start + 4*i))}}
+		for n := range 2 {
+			if err := pair.text(n, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// text adds the length of a text, and something for itself, to what is read.
+func (t table) text(slot int, sum *int) error {
+	_, n, err := t.vector(slot, 1)
+	if err != nil {
+		return err
+	}
+	if *sum += n + 16; *sum > maxText {
+		return fmt.Errorf("names and metadata of more than %d bytes", maxText)
+	}
+	return nil
+}
+
+// BodyLength is the length of the body that a message's metadata announces.
+func BodyLength(meta []byte) (n int64, err error) {
+	defer recovered(&err)
+	return root(meta).int64(3), nil
+}
+
+// Message checks a message's metadata against its body before anything is
+// decoded or allocated. Decoded, a batch has at most limit bytes. It returns which
+// header it has.
+func Message(meta, body []byte, limit int64) (header byte, err error) {
 	defer recovered(&err)
 	t := root(meta)
 	if n := t.int64(3); n != int64(len(body)) {
@@ -158,23 +217,27 @@ func checkMessage(meta, body []byte) (header byte, err error) {
 	if !ok {
 		return 0, errors.New("a message without a header")
 	}
+	text := 0
+	if err := checkPairs(t, 4, &text); err != nil {
+		return 0, err
+	}
 	switch header = t.byte(1, 0); header {
-	case headerSchema:
+	case Schema:
 		return header, checkSchema(inner)
-	case headerDictionary:
+	case Dictionary:
 		if inner, ok = inner.child(1); !ok {
 			return header, errors.New("a dictionary without values")
 		}
-		return header, checkBatch(inner, body)
-	case headerBatch:
-		return header, checkBatch(inner, body)
+		return header, checkBatch(inner, body, limit)
+	case Batch:
+		return header, checkBatch(inner, body, limit)
 	}
 	return header, fmt.Errorf("a message of unknown kind %d", header)
 }
 
 // checkBatch checks a RecordBatch: its rows, and where and how long its buffers
 // say to be, packed and unpacked.
-func checkBatch(t table, body []byte) error {
+func checkBatch(t table, body []byte, limit int64) error {
 	if n := t.int64(0); n < 0 || n > maxRows {
 		return fmt.Errorf("%d rows in one batch", n)
 	}
@@ -184,7 +247,7 @@ func checkBatch(t table, body []byte) error {
 	}
 	for i := range length {
 		n, nulls := pair(t.Bytes[start+16*i:])
-		if n < 0 || n > maxBatch || nulls < 0 || nulls > n {
+		if n < 0 || n > MaxBatch || nulls < 0 || nulls > n {
 			return fmt.Errorf("column %d of %d values, %d of them null", i, n, nulls)
 		}
 	}
@@ -198,7 +261,7 @@ func checkBatch(t table, body []byte) error {
 	if start, length, err = t.vector(2, 16); err != nil { // buffers
 		return err
 	}
-	left := int64(maxBatch)
+	left := limit
 	for i := range length {
 		at, n := pair(t.Bytes[start+16*i:])
 		if at < 0 || n < 0 || at > int64(len(body)) || n > int64(len(body))-at {
@@ -210,7 +273,7 @@ func checkBatch(t table, body []byte) error {
 			}
 		}
 		if n > left {
-			return fmt.Errorf("the batch claims more than %d bytes", int64(maxBatch))
+			return fmt.Errorf("the batch claims more than %d bytes", limit)
 		}
 		left -= n
 	}
@@ -226,7 +289,7 @@ func unpacked(b []byte, codec byte) (int64, error) {
 	if n == -1 {
 		return int64(len(b)) - 8, nil
 	}
-	if n < 0 || n > maxBatch {
+	if n < 0 || n > MaxBatch {
 		return 0, fmt.Errorf("claims %d bytes", n)
 	}
 	if codec == codecZstd && n > 0 {
@@ -246,4 +309,11 @@ func unpacked(b []byte, codec byte) (int64, error) {
 
 func pair(b []byte) (int64, int64) {
 	return int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))
+}
+
+// recovered turns a panic of code that reads damaged bytes into an error.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("bytes that make no sense: %v", p)
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
+	"cfubench/meter/gauge"
 )
 
 // Whatever a register and the verdicts on it say, a curve comes out whose
@@ -57,6 +58,20 @@ func TestAnyReadingsGiveACurve(t *testing.T) {
 		}
 		if w.Length() <= 0 {
 			return
+		}
+		pause := time.Duration(rapid.IntRange(0, 200).Draw(t, "pause")) * ms
+		around := attribution.Surroundings{
+			IdleBefore: attribution.Window{Start: a - pause, End: a}, IdleAfter: attribution.Window{Start: end, End: end + pause},
+			Step:  time.Duration(rapid.IntRange(0, 200).Draw(t, "step")) * ms,
+			Gauge: gauge.Gauge{Average: time.Duration(rapid.IntRange(0, 100).Draw(t, "average")) * ms, Look: rapid.Float64Range(0, 1).Draw(t, "look"), Gain: 0.04},
+		}
+		if estimate := c.Estimate(w, around); estimate.HasEnergy {
+			if estimate.Energy < estimate.Lo || estimate.Energy > estimate.Hi || estimate.Uncertainty.U95() < 0 {
+				t.Fatalf("window %v: got %+v, want lo ≤ energy ≤ hi", w, estimate)
+			}
+			if whole := estimate.Curve.Total(w); whole != estimate.Curve.Total(attribution.Window{Start: a, End: b})+estimate.Curve.Total(attribution.Window{Start: b, End: end}) {
+				t.Fatalf("window %v: the halves do not add up to %d", w, whole)
+			}
 		}
 		reqs := []attribution.Request{req(0, int(a/ms), int(b/ms), int(end/ms)), req(1, int(b/ms), -1, int(end/ms)+1)}
 		for _, convention := range conventions(t) {

@@ -9,14 +9,8 @@ import (
 	"cfubench/meter"
 )
 
-// Window is a span of the run's monotonic clock, [Start, End).
-type Window struct {
-	Start time.Duration `json:"start_ns"`
-	End   time.Duration `json:"end_ns"`
-}
-
-// Length is the window's duration.
-func (w Window) Length() time.Duration { return w.End - w.Start }
+// Window is a span of the run's monotonic clock.
+type Window = meter.Window
 
 // Request is what attribution needs to know of one request. Times are
 // negative where the event did not happen.

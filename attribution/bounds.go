@@ -62,7 +62,14 @@ func (c *cursor) at(t time.Duration) point {
 		c.seek(t)
 	}
 	lo, hi := max(c.lo[0].on(t), c.lo[1].on(t)), min(c.hi[0].on(t), c.hi[1].on(t))
-	return point{energy: min(max(c.estimate.on(t), lo), hi), lo: lo, hi: hi}
+	energy := c.estimate.on(t)
+	if c.domain.Kind == meter.KindPower {
+		// A limit bounds what was used, not what a gauge made of it: it never cuts
+		// off the estimate.
+		return point{energy: energy, lo: min(lo, energy), hi: max(hi, energy)}
+	}
+	up := c.lift.at(t)
+	return point{energy: min(max(energy, lo), hi) + up, lo: lo, hi: hi + up}
 }
 
 // seek sets the lines for the stretch that holds t.
@@ -82,10 +89,16 @@ func (c *cursor) seek(t time.Duration) {
 			c.until = min(c.until, l.ts[l.i])
 		}
 	}
-	c.estimate = c.segment()
+	c.estimate = c.segment(t)
 	below, above := line{value: math.Inf(-1)}, line{value: math.Inf(1)}
 	c.lo, c.hi = [2]line{below, below}, [2]line{above, above}
 	if c.domain.Kind == meter.KindPower {
+		// A gauge has no register to be held to: from any moment on it bounds
+		// what passes by floor and limit alone.
+		c.lo[0] = line{c.e.begin, 0, c.floor}
+		if c.limit > 0 {
+			c.hi[0] = line{c.e.begin, 0, c.limit}
+		}
 		return
 	}
 	// Lower: never less than the last published value plus the floor since,
@@ -106,14 +119,32 @@ func (c *cursor) seek(t time.Duration) {
 	}
 }
 
-// segment is the estimate's line: between the knots about the last time, and
-// beyond the epoch's outer knots on at the power of the outermost segment.
-func (c *cursor) segment() line {
+// segment is the estimate's line at t: between the knots about it, and beyond
+// the epoch's outer knots on at the power of the outermost segment. Where a
+// window was anchored its end takes the place of the knots that it hides.
+func (c *cursor) segment(t time.Duration) line {
 	if c.e.last-c.e.first == 1 {
 		return line{c.knot[c.e.first], float64(c.value[c.e.first]), 0}
 	}
 	i := min(max(c.knotI, c.e.first+1), c.e.last-1)
 	a, b := c.knot[i-1], c.knot[i]
 	va, vb := float64(c.value[i-1]), float64(c.value[i])
+	for _, u := range c.turns {
+		if t >= u.from && t < u.to { // within what the turn hides
+			if t < u.at {
+				a, va, b, vb = u.from, u.fromEnergy, u.at, u.energy
+				c.from, c.until = max(c.from, u.from), min(c.until, u.at)
+			} else {
+				a, va, b, vb = u.at, u.energy, u.to, u.toEnergy
+				c.from, c.until = max(c.from, u.at), min(c.until, u.to)
+			}
+			break
+		}
+		if t < u.from {
+			c.until = min(c.until, u.from)
+		} else {
+			c.from = max(c.from, u.to)
+		}
+	}
 	return line{a, va, (vb - va) / float64(b-a)}
 }

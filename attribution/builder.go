@@ -2,11 +2,11 @@ package attribution
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 
 	"cfubench/meter"
+	"cfubench/meter/gauge"
 )
 
 // Builder makes a curve from readings as they come, so that a long table need
@@ -25,8 +25,8 @@ type Builder struct {
 	// total is the unwrapped value of prev since the epoch's begin, offset
 	// what wraps have added to it less what the register stood at.
 	total, offset meter.Energy
-	// integral is a gauge's energy so far, in µJ.
-	integral float64
+	// samples are a gauge's readings so far.
+	samples []sample
 	// flat is the latest read since prev's edge that showed no change.
 	flat    meter.Reading
 	hasFlat bool
@@ -37,7 +37,10 @@ type Builder struct {
 
 // NewBuilder returns a builder of the curve of domain d.
 func NewBuilder(d meter.Domain) *Builder {
-	c := &Curve{domain: d, floor: rate(d.Floor), limit: rate(d.Limit), quantum: float64(d.Quantum)}
+	c := &Curve{domain: d, floor: rate(d.Floor), limit: excursion * rate(d.Limit), sustained: rate(d.Limit), quantum: float64(d.Quantum), gauge: gauge.OfDomain(d)}
+	if d.Kind == meter.KindModel { // what a model states holds at every instant
+		c.limit = c.sustained
+	}
 	return &Builder{curve: c, period: d.UpdatePeriod, fresh: d.Kind == meter.KindModel}
 }
 
@@ -51,7 +54,7 @@ func (b *Builder) Grow(n int) {
 // Add takes the next reading in time order.
 func (b *Builder) Add(r meter.Reading) {
 	if b.curve.domain.Kind == meter.KindPower {
-		b.integrate(r)
+		b.look(r)
 	} else {
 		b.count(r)
 	}
@@ -62,6 +65,9 @@ func (b *Builder) Add(r meter.Reading) {
 func (b *Builder) Curve() (*Curve, []Warning) {
 	c := b.curve
 	b.closeEpoch()
+	if c.domain.Kind == meter.KindPower {
+		b.publish()
+	}
 	slices.SortStableFunc(c.doubts, func(x, y doubt) int { return cmp.Compare(x.begin, y.begin) })
 	if c.domain.Kind != meter.KindPower {
 		b.warnings = append(b.warnings, c.checkLimits()...)
@@ -136,10 +142,10 @@ func (b *Builder) wrapped(r meter.Reading) bool {
 		return true
 	}
 	step := b.curve.domain.Range + b.curve.domain.Quantum - (b.total - b.offset) + r.Energy
-	if b.curve.limit > 0 {
+	if b.curve.sustained > 0 {
 		// As meter.Classifier has it: half as much again as the limit allows since
 		// the last change, and two periods that may have been published at once.
-		return float64(step) <= 1.5*b.curve.limit*float64(r.After-b.prev.Before+2*b.period)+b.curve.quantum
+		return float64(step) <= 1.5*b.curve.sustained*float64(r.After-b.prev.Before+2*b.period)+b.curve.quantum
 	}
 	return step < b.curve.domain.Range/2
 }
@@ -226,31 +232,4 @@ func (b *Builder) doubt(flag string, begin, end time.Duration) {
 		return
 	}
 	b.curve.doubts = append(b.curve.doubts, doubt{flag, begin, end})
-}
-
-// integrate takes a reading of a power gauge by the trapezoid rule. A gauge has
-// no register to be held to: its bracket is its limits alone.
-func (b *Builder) integrate(r meter.Reading) {
-	if !r.HasPower || r.Status == meter.StatusGlitch || r.Status == meter.StatusTransient || r.Status == meter.StatusLost {
-		return
-	}
-	c := b.curve
-	n := len(c.knot)
-	if n > 0 && r.At() <= c.knot[n-1] {
-		return
-	}
-	if n == 0 {
-		c.epochs = []epoch{{begin: r.At()}}
-	} else {
-		b.integral += (rate(b.prev.Power) + rate(r.Power)) / 2 * float64(r.At()-b.prev.At())
-		if r.Status == meter.StatusGap || r.Status == meter.StatusStalled || r.Status == meter.StatusClockStep {
-			b.doubt(string(r.Status), b.prev.Before, r.After)
-		}
-	}
-	c.knot = append(c.knot, r.At())
-	c.floorAt = append(c.floorAt, r.After)
-	c.ceilAt = append(c.ceilAt, r.Before)
-	c.value = append(c.value, meter.Energy(math.Round(b.integral)))
-	c.epochs[0].last, c.epochs[0].end = n+1, r.At()
-	b.prev = r
 }

@@ -94,7 +94,7 @@ func TestLimitsThatTheRegisterContradictsAreNotUsed(t *testing.T) {
 		limit, floor meter.Power
 		want         string
 	}{
-		{"100 W over a limit of 40", 40 * meter.Watt, 0, "above_limit"},
+		{"100 W over a limit of 20, beyond what a limit lets pass for a moment", 20 * meter.Watt, 0, "above_limit"},
 		{"100 W under a floor of 250", 0, 250 * meter.Watt, "below_floor"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -111,26 +111,93 @@ func TestLimitsThatTheRegisterContradictsAreNotUsed(t *testing.T) {
 	}
 }
 
-// A gauge is integrated by trapezoids, and bounded by its limits alone.
+// looks makes readings of a gauge every 100 ms, of which those that are negative
+// failed.
+func looks(watts ...float64) []meter.Reading {
+	var readings []meter.Reading
+	for i, w := range watts {
+		at := time.Duration(i) * 100 * ms
+		r := meter.Reading{Before: at, After: at, HasPower: true, Power: meter.Power(w * 1e6), Status: meter.StatusOK}
+		if w < 0 {
+			r = meter.Reading{Before: at, After: at, Status: meter.StatusTransient}
+		}
+		readings = append(readings, r)
+	}
+	return readings
+}
+
+// A gauge is integrated by trapezoids between its publications, which are half
+// an update before the reads that show them, and bounded by its limits alone: by
+// the enforced limit over the window, and by an excursion of a tenth of a second.
 func TestPowerGauge(t *testing.T) {
 	d := meter.Domain{Name: "d", Kind: meter.KindPower, UpdatePeriod: 10 * ms, Limit: 400 * meter.Watt, Floor: 50 * meter.Watt}
-	var readings []meter.Reading
-	for i, watts := range []meter.Power{100, 100, 200, 200, 200} {
-		at := time.Duration(i) * 100 * ms
-		readings = append(readings, meter.Reading{Before: at, After: at, HasPower: true, Power: watts * meter.Watt, Status: meter.StatusOK})
-	}
-	c, _ := attribution.NewCurve(d, readings)
+	c, _ := attribution.NewCurve(d, looks(100, 100, 200, 200, 200))
 	w := attribution.Window{Start: 50 * ms, End: 300 * ms}
 	e := c.Energy(w)
-	// 50 ms at 100 W, 100 ms at 150 on average, 100 ms at 200.
-	if want := 40 * meter.Joule; e.Energy != want || c.Counter(w).Energy != want {
+	// 50 ms at 100 W, 95 ms at 150 on average, 105 ms at 200.
+	if want := 40250 * meter.Millijoule; e.Energy != want || c.Counter(w).Energy != want {
 		t.Errorf("got %v and a difference of %v, want %v", e.Energy, c.Counter(w).Energy, want)
 	}
-	if e.Lo != 12500*meter.Millijoule || e.Hi != 100*meter.Joule {
-		t.Errorf("got bracket [%v, %v], want the floor's 12.5 J and the limit's 100 J", e.Lo, e.Hi)
+	if e.Lo != 12500*meter.Millijoule || e.Hi != 160*meter.Joule {
+		t.Errorf("got bracket [%v, %v], want the floor's 12.5 J and 100 J by the limit with 60 J of an excursion", e.Lo, e.Hi)
 	}
-	if p, _ := c.MeanPower(w); p != 160*meter.Watt {
-		t.Errorf("mean power: got %v, want 160 W", p)
+	if p, _ := c.MeanPower(w); p != 161*meter.Watt {
+		t.Errorf("mean power: got %v, want 161 W", p)
+	}
+}
+
+// What a gauge says is held against what can be.
+func TestFiguresThatAreNoPower(t *testing.T) {
+	card := meter.Domain{Name: "gpu0", Kind: meter.KindPower, Scope: meter.ScopeGPU, Source: "nvml", Limit: 700 * meter.Watt}
+	unlimited, rail, small := card, card, card
+	unlimited.Limit = 0
+	rail.Scope, rail.Source, rail.Limit = meter.ScopeCore, "hwmon", 0
+	small.Limit = 100 * meter.Watt
+	steady := func(n int, odd map[int]float64) []float64 {
+		w := make([]float64, n)
+		for i := range w {
+			w[i] = 300
+			if x, ok := odd[i]; ok {
+				w[i] = x
+			}
+		}
+		return w
+	}
+	for _, row := range []struct {
+		name    string
+		domain  meter.Domain
+		watts   []float64
+		want    float64 // J over 0.1 to 2.9 s
+		flag    string  // "" for none of the glitch
+		warning string
+	}{
+		{"steady", card, steady(31, nil), 840, "", ""},
+		{"a failed look is unknown and not zero", card, steady(31, map[int]float64{7: -1, 8: -1}), 840, "", ""},
+		{"nor does a card that answers draw nothing", card, steady(31, map[int]float64{7: 0, 20: 0}), 840, "", ""},
+		{"a rail may be off", rail, steady(31, map[int]float64{7: 0}), 810, "", ""},
+		{"4294967295 mW is no power", card, steady(31, map[int]float64{7: 4294967.295, 27: 4294967.295}), 840, attribution.FlagGlitch, ""},
+		{"whatever the limit", unlimited, steady(31, map[int]float64{7: 4294967.295}), 840, attribution.FlagGlitch, ""},
+		{"far over the enforced limit is none either", card, steady(31, map[int]float64{7: 2000}), 840, attribution.FlagGlitch, "gauge_glitch"},
+		{"a moment's excursion is", card, steady(31, map[int]float64{7: 1400}), 950, "", ""},
+		{"where most are over it, the limit is wrong", small, steady(31, nil), 840, "", "above_limit"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c, warnings := attribution.NewCurve(row.domain, looks(row.watts...))
+			e := c.Energy(attribution.Window{Start: 100 * ms, End: 2900 * ms})
+			if off := e.Energy.Joules() - row.want; off > 1e-3 || off < -1e-3 {
+				t.Errorf("got %v, want %g J", e.Energy, row.want)
+			}
+			if e.Lo > e.Energy || e.Hi < e.Energy {
+				t.Errorf("the bracket [%v, %v] cuts off its own estimate %v", e.Lo, e.Hi, e.Energy)
+			}
+			if got := slices.Contains(e.Flags, attribution.FlagGlitch); got != (row.flag != "") {
+				t.Errorf("got flags %v, want %q", e.Flags, row.flag)
+			}
+			switch {
+			case row.warning == "" && len(warnings) > 0, row.warning != "" && (len(warnings) != 1 || warnings[0].Code != row.warning):
+				t.Errorf("got warnings %v, want %q", warnings, row.warning)
+			}
+		})
 	}
 }
 

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"cfubench/meter"
+	"cfubench/meter/gauge"
 )
 
 // Unbounded is the upper bound of an energy of which no upper bound is known.
-const Unbounded meter.Energy = math.MaxInt64
+const Unbounded = meter.Unbounded
 
 // Curve is the cumulative energy E(t) of one domain, with a hard bracket
 // around it. It is immutable once made.
@@ -31,8 +32,40 @@ type Curve struct {
 	value                 []meter.Energy
 	epochs                []epoch
 	doubts                []doubt
-	floor, limit          float64 // µJ/ns; limit 0 if unknown
-	quantum               float64
+	floor                 float64 // µJ/ns
+	// limit is the highest power at an instant, sustained that over a time well
+	// beyond excursionTime; both in µJ/ns, and 0 if unknown.
+	limit, sustained float64
+	quantum          float64
+	// published are the moments at which a gauge changed, watts its figures from
+	// then on in µJ/ns; nil of a register.
+	published []time.Duration
+	watts     []float64
+	// gauge is what is known of the sensor.
+	gauge gauge.Gauge
+	// turns and lift are what anchoring the ends of a window has added, and
+	// anchored that window; see Estimate.
+	turns    []turn
+	lift     lift
+	anchored Window
+}
+
+// An enforced power limit is a mean that the card keeps to by steering, not a
+// bound of every instant: PCIe CEM 5.0 and ATX 3.0 allow excursions to about
+// twice the sustained power for some 10 ms. Over any time L no more passes than
+// the limit allows over L and the excess of an excursion over excursionTime.
+const (
+	excursion     = 2.5
+	excursionTime = 100 * time.Millisecond
+)
+
+// most is the highest energy that can pass within a time, in µJ; infinite if no
+// limit is known.
+func (c *Curve) most(length float64) float64 {
+	if c.limit <= 0 {
+		return math.Inf(1)
+	}
+	return c.sustained*length + (c.limit-c.sustained)*min(length, float64(excursionTime))
 }
 
 // never stands for an unknown ceilAt.
@@ -68,6 +101,9 @@ func (c *Curve) Span() Window {
 	}
 	return Window{c.epochs[0].begin, c.epochs[len(c.epochs)-1].end}
 }
+
+// Gauge returns what is known of the curve's sensor.
+func (c *Curve) Gauge() gauge.Gauge { return c.gauge }
 
 // NewCurve makes the curve of domain d from its readings, in time order. See
 // Builder for what becomes of each.
@@ -111,7 +147,7 @@ func (c *Curve) cover(w Window) (epoch, string) {
 
 // checkSpans are the numbers of edges over which limits are checked: one edge
 // shows a short excess, several show one that is small.
-var checkSpans = [...]int{1, 5, 50}
+var checkSpans = [...]int{1, 5, 15, 50}
 
 // checkLimits drops a power limit or floor that the register itself
 // contradicts, because a bracket made with it would not hold.
@@ -136,10 +172,10 @@ func (c *Curve) checkBetween(j, k int) []Warning {
 	least := float64(c.value[k]-c.value[j]) - 2*c.quantum
 	most := least + 4*c.quantum
 	longest, shortest := float64(c.floorAt[k]-c.ceilAt[j]), float64(c.ceilAt[k]-c.floorAt[j])
-	if c.limit > 0 && least > c.limit*longest {
+	if c.limit > 0 && least > c.most(longest) {
 		warnings = append(warnings, Warning{"above_limit", c.domain.Name, c.floorAt[k],
 			fmt.Sprintf("mean power of at least %.1f W exceeds the power limit %v: the limit is not used", least/longest*1e3, c.domain.Limit)})
-		c.limit = 0
+		c.limit, c.sustained = 0, 0
 	}
 	if c.floor > 0 && shortest > 0 && most < c.floor*shortest {
 		warnings = append(warnings, Warning{"below_floor", c.domain.Name, c.ceilAt[k],

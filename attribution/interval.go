@@ -23,24 +23,12 @@ type Interval struct {
 	// bracket width over √12, in quadrature.
 	Boundary meter.Energy
 	// Sampling is the standard uncertainty of a sensor that looks only part of
-	// the time; Scale that of its gain (k=1), which no averaging reduces. Both
-	// are apart from the bracket.
+	// the time; Scale that of its gain and offset, which no averaging reduces.
+	// Both are apart from the bracket.
 	Sampling, Scale meter.Energy
 	Method          meter.Kind
 	Flags           []string
 }
-
-// Terms of the uncertainty that readings cannot show; docs/estimator.md gives
-// the sources.
-const (
-	// scaleError is the sensor gain's standard uncertainty: 5 % at k=2, from
-	// GPUs held against an external meter (arXiv 2312.02741).
-	scaleError = 0.025
-	// partTimeError is the standard uncertainty, relative to the mean power,
-	// of 1 s seen by a sensor that samples 25 ms in every 100 ms, for phases
-	// of 0.05–0.6 s; it grows with the root of the window.
-	partTimeError = 12.0 / 410
-)
 
 // Energy returns the energy of window w. A window that crosses a reset or
 // leaves the readings has no energy and no bracket, a window shorter than two
@@ -60,7 +48,7 @@ func (c *Curve) Energy(w Window) Interval {
 	if out.Hi == Unbounded {
 		out.Flags = append(out.Flags, FlagUnbounded)
 	}
-	out.Boundary = c.boundary(s, t)
+	out.Boundary = c.boundary(w, s, t)
 	out.Sampling, out.Scale = c.systematic(estimate, w)
 	if w.Length() < 2*c.domain.UpdatePeriod {
 		out.Flags = append(out.Flags, FlagBelowResolution)
@@ -74,17 +62,31 @@ func (c *Curve) Energy(w Window) Interval {
 // whole window.
 func (c *Curve) windowBracket(w Window, s, t point) (lo, hi float64) {
 	length := float64(w.Length())
-	lo = max(t.lo-s.hi, c.floor*length, 0)
-	hi = t.hi - s.lo
-	if c.limit > 0 {
-		hi = min(hi, c.limit*length)
+	estimate := max(t.energy-s.energy, 0)
+	lo, hi = min(c.floor*length, estimate), c.most(length)
+	if c.domain.Kind == meter.KindPower {
+		// A gauge at its limit may read too much or too little by its gain.
+		return lo, max(hi, limitTolerance*estimate)
 	}
-	return lo, max(hi, lo)
+	lo = max(t.lo-s.hi, lo, 0)
+	if hi < limitTolerance*estimate {
+		// The limit all but cuts off the estimate: it is not what bounds this part.
+		hi = math.Inf(1)
+	}
+	return lo, max(min(t.hi-s.lo, hi), lo)
 }
 
-func (c *Curve) boundary(s, t point) meter.Energy {
-	u := math.Hypot(s.hi-s.lo, t.hi-t.lo) / math.Sqrt(12)
-	return roundUp(u)
+// boundary is the standard uncertainty of both ends: of a register from their
+// brackets, of a gauge from what its averaging leaves open.
+func (c *Curve) boundary(w Window, s, t point) meter.Energy {
+	if c.domain.Kind == meter.KindPower {
+		if w.Length() <= 0 {
+			return 0
+		}
+		mean := (t.energy - s.energy) / float64(w.Length())
+		return roundUp(math.Hypot(c.smeared(w.Start, mean, "").boundary, c.smeared(w.End, mean, "").boundary))
+	}
+	return roundUp(math.Hypot(s.hi-s.lo, t.hi-t.lo) / math.Sqrt(12))
 }
 
 // systematic is the part of the uncertainty that is a property of the sensor.
@@ -93,11 +95,8 @@ func (c *Curve) systematic(energy float64, w Window) (sampling, scale meter.Ener
 	if c.domain.Kind == meter.KindModel {
 		return 0, 0
 	}
-	scale = roundUp(energy * scaleError)
-	if c.domain.Source == "nvml" && w.Length() > 0 {
-		sampling = roundUp(energy * partTimeError / math.Sqrt(w.Length().Seconds()))
-	}
-	return sampling, scale
+	unseen, _ := c.sampling(energy, w, w, 0, 0)
+	return roundUp(unseen), roundUp(math.Hypot(energy*c.gauge.Gain, rate(c.gauge.Offset)*float64(w.Length())))
 }
 
 // Reading is one end of a Difference: the register's unwrapped value, and the
@@ -140,6 +139,27 @@ func (c *Curve) Counter(w Window) Difference {
 func (c *Curve) held(e epoch, t time.Duration) Reading {
 	i := max(after(c.floorAt, e, -1, t)-1, e.first)
 	return Reading{c.floorAt[i], e.base + c.value[i]}
+}
+
+// Total is the curve's own difference over w, which the totals of parts of w add
+// up to: it has no limit of resolution. It is zero where w is not covered.
+func (c *Curve) Total(w Window) meter.Energy {
+	e, flag := c.cover(w)
+	if flag != "" {
+		return 0
+	}
+	return meter.Energy(math.Round(c.at(e, w.End).energy)) - meter.Energy(math.Round(c.at(e, w.Start).energy))
+}
+
+// Closing is the difference that the rows of w close to: the anchored estimate
+// where w is the window whose ends were anchored, else the register's own
+// difference. From and To are the register's in both.
+func (c *Curve) Closing(w Window) Difference {
+	d := c.Counter(w)
+	if d.Flag == "" && c.anchored.Length() > 0 && w == c.anchored {
+		d.Energy = c.Total(w)
+	}
+	return d
 }
 
 // MeanPower returns the mean power over w, and the energy it comes from. The

@@ -207,7 +207,7 @@ func (p Steps) spread(s Scene, w *work, costs *StepCosts, role Role) func(i int)
 
 // String is the finding in one line.
 func (f *StepCosts) String() string {
-	one := func(e Estimate) string { return fmt.Sprintf("%.4g (%.4g to %.4g)", e.Value, e.Lo, e.Hi) }
+	one := func(e Fitted) string { return fmt.Sprintf("%.4g (%.4g to %.4g)", e.Value, e.Lo, e.Hi) }
 	s := fmt.Sprintf("%s J a step, %s J a prompt token, %s J a decoded token", one(f.Step), one(f.Prompt), one(f.Decode))
 	if f.Context.Value > 0 {
 		s += fmt.Sprintf(", %s J per 1000 tokens of context", one(f.Context))

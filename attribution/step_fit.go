@@ -11,8 +11,8 @@ import (
 	"cfubench/internal/leastsquares"
 )
 
-// Estimate is a number with the 95 % interval that its fit leaves it.
-type Estimate struct {
+// Fitted is a number with the 95 % interval that its fit leaves it.
+type Fitted struct {
 	Value float64 `json:"value"`
 	Lo    float64 `json:"lo"`
 	Hi    float64 `json:"hi"`
@@ -30,10 +30,10 @@ type StepCosts struct {
 	// computed; Decode for a decoded token at the run's mean context; Context is
 	// what a thousand tokens of context more add to one, zero if the run does
 	// not tell.
-	Step    Estimate `json:"step_j"`
-	Prompt  Estimate `json:"prompt_token_j"`
-	Decode  Estimate `json:"output_token_j"`
-	Context Estimate `json:"context_ktoken_j"`
+	Step    Fitted `json:"step_j"`
+	Prompt  Fitted `json:"prompt_token_j"`
+	Decode  Fitted `json:"output_token_j"`
+	Context Fitted `json:"context_ktoken_j"`
 	// MeanContext is thousands of tokens a decode, MeanBatch the requests in a
 	// step, Steps their number, StepTime the typical time between two.
 	MeanContext float64       `json:"mean_context_ktokens"`
@@ -457,7 +457,7 @@ func (f *StepCosts) finish() {
 
 // estimates states the costs with intervals of so many standard errors.
 func (f *StepCosts) estimates(quantile float64) {
-	of := func(gradient [terms]float64) Estimate {
+	of := func(gradient [terms]float64) Fitted {
 		value, variance := 0.0, 0.0
 		for a := range terms {
 			value += gradient[a] * f.theta[a]
@@ -466,7 +466,7 @@ func (f *StepCosts) estimates(quantile float64) {
 			}
 		}
 		half := quantile * math.Sqrt(max(variance, 0))
-		return Estimate{value, max(value-half, 0), value + half}
+		return Fitted{value, max(value-half, 0), value + half}
 	}
 	f.Step = of([terms]float64{termStep: 1})
 	f.Prompt = of([terms]float64{termPrompt: 1})

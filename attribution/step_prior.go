@@ -56,7 +56,7 @@ func (f *StepCosts) restore(w *work) {
 	f.theta[termDecode] = max(f.theta[termDecode], 0)
 	f.covariance = [terms][terms]float64{}
 	quantile := distuv.UnitNormal.Quantile(0.975)
-	for t, e := range []Estimate{f.Step, f.Prompt, f.Decode, f.Context} {
+	for t, e := range []Fitted{f.Step, f.Prompt, f.Decode, f.Context} {
 		half := (e.Hi - e.Lo) / 2 / quantile
 		f.covariance[t][t] = half * half
 	}
@@ -85,7 +85,7 @@ func ParsePrior(text []byte) ([]*StepCosts, error) {
 		sum := 0.0
 		for _, x := range []struct {
 			key string
-			e   *Estimate
+			e   *Fitted
 		}{{"step_j", &f.Step}, {"prompt_token_j", &f.Prompt}, {"output_token_j", &f.Decode}, {"context_ktoken_j", &f.Context}} {
 			if !(x.e.Value >= 0) || math.IsInf(x.e.Value, 0) || x.e.Lo > x.e.Hi {
 				return nil, fmt.Errorf("its %s is %g (%g to %g): want joules of zero or more", x.key, x.e.Value, x.e.Lo, x.e.Hi)

@@ -18,9 +18,9 @@ type Roofline struct {
 	Domain string `json:"domain"`
 	// StepByte is the energy of a step per byte of weights, PromptFLOP and
 	// DecodeFLOP those of a token per operation, in pJ.
-	StepByte   Estimate `json:"step_pj_per_byte"`
-	PromptFLOP Estimate `json:"prompt_pj_per_flop"`
-	DecodeFLOP Estimate `json:"output_pj_per_flop"`
+	StepByte   Fitted `json:"step_pj_per_byte"`
+	PromptFLOP Fitted `json:"prompt_pj_per_flop"`
+	DecodeFLOP Fitted `json:"output_pj_per_flop"`
 	// BalanceTokens is how many decoded tokens a step needs before their own
 	// cost is as much as reading the weights; zero if a token costs nothing.
 	BalanceTokens float64 `json:"balance_tokens"`
@@ -39,7 +39,7 @@ func (f *StepCosts) Roofline(m ModelSize) (r Roofline, ok bool) {
 }
 
 // over is an energy in J divided by a count, in pJ.
-func (e Estimate) over(count float64) Estimate {
+func (e Fitted) over(count float64) Fitted {
 	const pico = 1e12
-	return Estimate{e.Value * pico / count, e.Lo * pico / count, e.Hi * pico / count}
+	return Fitted{e.Value * pico / count, e.Lo * pico / count, e.Hi * pico / count}
 }

@@ -134,7 +134,7 @@ func TestStepCostsLieWithinTheirIntervals(t *testing.T) {
 		}
 		p := l.Engine.Physics
 		want := [3]float64{p.StepJ, p.PromptJ, p.DecodeJ + costs.MeanContext*p.ContextJ}
-		for k, got := range []attribution.Estimate{costs.Step, costs.Prompt, costs.Decode} {
+		for k, got := range []attribution.Fitted{costs.Step, costs.Prompt, costs.Decode} {
 			if got.Lo <= want[k] && want[k] <= got.Hi {
 				within[k]++
 			} else {
@@ -217,7 +217,7 @@ func TestDynamicGame(t *testing.T) {
 func TestStepAddsUp(t *testing.T) {
 	s := serve(batchsim.Standard()[2], 1, 2*time.Second, 0)
 	given := func(step, prompt, decode float64) attribution.Result {
-		one := func(v float64) attribution.Estimate { return attribution.Estimate{Value: v, Lo: v, Hi: v} }
+		one := func(v float64) attribution.Fitted { return attribution.Fitted{Value: v, Lo: v, Hi: v} }
 		r := s.attribute(t, attribution.Steps{Prior: []*attribution.StepCosts{{Step: one(step), Prompt: one(prompt), Decode: one(decode)}}})
 		if r.Costs == nil || r.Costs.Source != attribution.SourcePrior {
 			t.Fatalf("got notes %q, want the costs that were given", r.Notes)

@@ -41,6 +41,9 @@ type collector struct {
 	inWords   bool
 	lowered   int
 	cut       int
+	estimated int // prompts held against a context by an estimate
+	worded    int // answers counted in words
+	partial   int // whole requests with parts that nobody can count here
 }
 
 // collect counts candidates in batches, each the requests of one conversation,
@@ -103,15 +106,23 @@ func (c *collector) count(ctx context.Context, pending [][]candidate) error {
 	for _, requests := range pending {
 		for i := range requests {
 			r := &requests[i]
-			if r.PromptTokens == Unknown && r.text == nil {
+			if r.uncounted() {
 				texts, into = append(texts, r.Prompt), append(into, &r.PromptTokens)
 			}
+			if r.System != "" {
+				r.SystemTokens = Unknown
+				texts, into = append(texts, r.System), append(into, &r.SystemTokens)
+			}
 			switch {
+			case r.Kind == KindEmbeddings:
 			case c.o.OutputTokens > 0:
 				r.OutputTokens = c.o.OutputTokens
 			case r.OutputTokens != Unknown:
 			case c.wordTargets:
 				r.OutputTokens = countWords(r.Completion)
+			case r.Completion != "" && c.o.Tokenizer == nil && c.o.WordTargets:
+				r.OutputTokens = max(1, countWords(r.Completion))
+				c.worded++
 			case r.Completion != "" || c.rule != nil:
 				// A rule about lengths counts an empty answer, and rejects it;
 				// elsewhere nobody answered and nothing is known.
@@ -137,32 +148,47 @@ func (c *collector) count(ctx context.Context, pending [][]candidate) error {
 
 // keep hands on the requests of one conversation as far as they pass.
 func (c *collector) keep(requests []candidate) error {
-	history := 0
+	history, fit := 0, 0
 	for i, r := range requests {
 		if c.full() {
 			return nil
 		}
 		if c.rule != nil {
 			if reason := c.rule(r.PromptTokens, r.OutputTokens); reason != "" {
-				c.t.Dropped[reason]++
+				c.t.drop(reason)
 				return nil
 			}
 		}
+		answer := c.answerLength(r.Request)
 		if limit := c.o.MaxPromptTokens; limit > 0 {
-			history += c.promptLength(r.Request)
+			history += c.promptLength(r)
 			if history > limit {
 				if i > 0 {
 					c.cut++
 				} else {
-					c.t.Dropped[fmt.Sprintf("prompt over the limit of %d tokens", limit)]++
+					c.t.drop(fmt.Sprintf("prompt over the limit of %d tokens", limit))
 				}
 				return nil
 			}
-			history += c.answerLength(r.Request)
+			history += answer
 		}
 		if limit := c.o.MaxOutputTokens; limit > 0 && r.OutputTokens > limit {
 			r.OutputTokens = limit
 			c.lowered++
+		}
+		if !c.fits(&fit, r.Request, answer) {
+			if i > 0 {
+				c.cut++
+			} else {
+				c.t.drop(tooLong(c.o.FitContext))
+			}
+			return nil
+		}
+		if r.Body != nil && r.OutputTokens > 0 && (c.o.OutputTokens > 0 || c.o.MaxOutputTokens > 0) {
+			r.Body = withLimit(r.Body, r.Kind, r.OutputTokens)
+		}
+		if r.partial {
+			c.partial++
 		}
 		if r.text != nil && c.prompts != omitted {
 			if c.generated += r.PromptTokens; c.generated > maxGenerated && c.prompts == held {
@@ -179,12 +205,20 @@ func (c *collector) keep(requests []candidate) error {
 }
 
 // promptLength is what the limit applies to: words where nobody counted.
-func (c *collector) promptLength(r Request) int {
-	if r.PromptTokens != Unknown {
+// A system prompt belongs to the first turn.
+func (c *collector) promptLength(r candidate) int {
+	if r.PromptTokens != Unknown && r.SystemTokens != Unknown {
+		if r.Turn == 0 {
+			return r.SystemTokens + r.PromptTokens
+		}
 		return r.PromptTokens
 	}
 	c.inWords = true
-	return countWords(r.Prompt)
+	words := countWords(r.Prompt)
+	if r.Turn == 0 {
+		words += countWords(r.System)
+	}
+	return words
 }
 
 // answerLength is what an answer adds to the history, be it the trace's own or
@@ -202,10 +236,22 @@ func (c *collector) finish() {
 		c.t.warnf("%s lowered to %d tokens", plural(c.lowered, "output target was", "output targets were"), c.o.MaxOutputTokens)
 	}
 	if c.cut > 0 {
-		c.t.warnf("%s early: with the history the next prompt is over %d tokens", plural(c.cut, "conversation ends", "conversations end"), c.o.MaxPromptTokens)
+		c.t.warnf("%s early: with the history the next prompt is over %d tokens", plural(c.cut, "conversation ends", "conversations end"), least(c.o.MaxPromptTokens, c.o.FitContext))
+	}
+	if c.estimated > 0 {
+		c.t.warnf("%s held against the server's context of %d tokens by an estimate: nobody counted the tokens", plural(c.estimated, "request was", "requests were"), c.o.FitContext)
+	}
+	if c.worded > 0 {
+		c.t.warnf("the answers' lengths, which are asked for, are counted in words and not in the model's tokens: no tokenizer counted them")
+	}
+	if c.partial > 0 {
+		c.t.warnf("%s parts that are no text (images, audio): the length of the prompt is not known before the server counts it", plural(c.partial, "request has", "requests have"))
 	}
 	if c.inWords {
 		c.t.warnf("prompts were held against the limit of %d tokens in words: nobody counted their tokens", c.o.MaxPromptTokens)
+	}
+	if c.o.FitContext > 0 && c.rule != nil && c.t.Dropped[tooLong(c.o.FitContext)] > 0 {
+		c.t.warnf("what does not fit the server's context was left out after the rules of %s: this is no longer its selection", c.o.Select)
 	}
 	if c.o.MaxPromptTokens > 0 && c.rule != nil {
 		c.t.warnf("the limit of %d prompt tokens comes on top of the rules of %s: this is no longer its selection", c.o.MaxPromptTokens, c.o.Select)

@@ -7,10 +7,17 @@
 //     Turn counts and lengths follow real ShareGPT conversations (scripts/sample
 //     has the figures and their source). A word of it is a token: SmolLM2 counts
 //     21,477 in the 21,474 words of the first prompts.
-//   - sharegpt:FILE: a JSON array of conversations, read one at a time.
+//   - sharegpt:FILE: conversations, a JSON array of them or one a line, read one
+//     at a time. Turns are found under "conversations", "conversation" or
+//     "messages", as from and value, role and content, or mixtures; a system
+//     prompt inside the turns or beside them.
 //   - azure:FILE, burstgpt:FILE, mooncake:FILE: arrival times and lengths
 //     without text. Their prompts are generated, one word for each token that
-//     the trace states; Mooncake's hash ids make shared prefixes.
+//     the trace states; Mooncake's hash ids make shared prefixes. Alibaba's
+//     lines of the same form are told by their chat_id (blocks of 16, seconds);
+//     other block sizes and units are refused until the user names them.
+//   - openai:FILE: whole requests, one OpenAI body a line, bare or as in a batch
+//     file. The body is sent as it is; its text is only counted.
 //   - jsonl:FILE: one request a line, see Line.
 //
 // # Selections

@@ -15,8 +15,8 @@ const (
 	maxElement = 32 << 20
 )
 
-// elements cuts a JSON array of objects into the bytes of its elements without
-// decoding them: it follows strings and brackets only, so each element must
+// elements cuts a JSON array of objects, or objects one after another (JSON
+// lines), into the bytes of its elements without decoding them: it follows strings and brackets only, so each element must
 // still be checked by whoever decodes it. Its buffer grows to the longest
 // element and no further.
 type elements struct {
@@ -25,7 +25,8 @@ type elements struct {
 	pos   int   // next byte of buf to look at
 	base  int64 // position in the file of buf[0]
 	count int   // elements returned
-	begun bool  // the opening bracket was seen
+	begun bool  // the opening bracket, or the first object, was seen
+	lines bool  // there is no bracket: one object follows the other
 	ended bool  // the closing bracket was seen, and nothing after it
 	err   error // what the reader ended with
 }
@@ -44,13 +45,17 @@ func (e *elements) next() (raw []byte, offset int64, err error) {
 		}
 	}
 	b, err := e.skipSpace()
+	if e.lines && err == io.EOF {
+		e.ended = true
+		return nil, 0, io.EOF
+	}
 	if err != nil {
 		return nil, 0, e.truncated(err)
 	}
-	if b == ']' {
+	if b == ']' && !e.lines {
 		return nil, 0, e.end()
 	}
-	if e.count > 0 {
+	if e.count > 0 && !e.lines {
 		if b != ',' {
 			return nil, 0, e.errorf("want ',' or ']' after element %d, found %s", e.count-1, quoted(b))
 		}
@@ -72,7 +77,7 @@ func (e *elements) next() (raw []byte, offset int64, err error) {
 	return raw, offset, nil
 }
 
-// begin consumes the opening bracket.
+// begin consumes the opening bracket, if there is one.
 func (e *elements) begin() error {
 	for len(e.buf) < len("\ufeff") {
 		if err := e.fill(); err == io.EOF {
@@ -87,13 +92,14 @@ func (e *elements) begin() error {
 	b, err := e.skipSpace()
 	switch {
 	case err == io.EOF:
-		return errors.New("file is empty, want a JSON array of conversations")
+		return errors.New("file is empty, want conversations: a JSON array of them or one a line")
 	case err != nil:
 		return err
 	case b == '{':
-		return e.errorf(`not ShareGPT: want a JSON array of conversations, found an object (for one object a line use jsonl:FILE)`)
+		e.begun, e.lines = true, true
+		return nil
 	case b != '[':
-		return e.errorf("not ShareGPT: want a JSON array of conversations, found %s", quoted(b))
+		return e.errorf("not ShareGPT: want conversations, a JSON array of them or one a line, found %s", quoted(b))
 	}
 	e.pos++
 	e.begun = true
@@ -183,6 +189,9 @@ func (e *elements) truncated(err error) error {
 		return err
 	}
 	e.pos = len(e.buf)
+	if e.lines {
+		return e.errorf("file ends inside an object, after %s: it is cut short", plural(e.count, "whole element", "whole elements"))
+	}
 	return e.errorf("file ends inside the array, after %s: it is cut short", plural(e.count, "whole element", "whole elements"))
 }
 

@@ -1,8 +1,10 @@
 package datasets
 
 import (
+	"fmt"
 	"io"
 	"iter"
+	"strings"
 )
 
 // first yields the requests of each conversation in file order: of its first
@@ -19,7 +21,7 @@ func first(r io.Reader, multiTurn bool, t *Trace, n *oddities) iter.Seq2[[]candi
 			}
 			requests, reason := c.requests(multiTurn, n)
 			if reason != "" {
-				t.Dropped[reason]++
+				t.drop(reason)
 				continue
 			}
 			if !yield(requests, nil) {
@@ -31,7 +33,7 @@ func first(r io.Reader, multiTurn bool, t *Trace, n *oddities) iter.Seq2[[]candi
 
 // oddities counts what was found in conversations that were kept all the same.
 type oddities struct {
-	repaired, system, irregular int
+	repaired, irregular int
 }
 
 // warn puts the counts on the trace.
@@ -40,11 +42,8 @@ func (n oddities) warn(t *Trace) {
 		t.warnf("%s invalid UTF-8, a lone surrogate or a name twice in an object: "+
 			"the text was read as U+FFFD there and the last of the names counts", plural(n.repaired, "element held", "elements held"))
 	}
-	if n.system > 0 {
-		t.warnf("%s a system turn, which is not sent", plural(n.system, "conversation has", "conversations have"))
-	}
 	if n.irregular > 0 {
-		t.warnf("%s cut where human and model turns stop alternating or one is empty", plural(n.irregular, "conversation was", "conversations were"))
+		t.warnf("%s cut where human and model turns stop alternating or one is empty or no text", plural(n.irregular, "conversation was", "conversations were"))
 	}
 }
 
@@ -54,16 +53,20 @@ type role int
 const (
 	human role = iota
 	model
+	system
 	other
 )
 
-// roleOf reads "from"; where a file has none, turns alternate from a human one.
+// roleOf reads who a turn is by; where a file does not say, turns alternate
+// from a human one. position counts from the first turn that is no system's.
 func roleOf(t Turn, position int) role {
-	switch t.From {
-	case "human", "user":
+	switch strings.ToLower(strings.TrimSpace(t.From)) {
+	case "human", "user", "prompter":
 		return human
-	case "gpt", "assistant", "chatgpt", "bing", "bard", "claude", "model":
+	case "gpt", "assistant", "chatgpt", "bing", "bard", "claude", "gemini", "model", "bot", "ai", "llm":
 		return model
+	case "system", "developer":
+		return system
 	case "":
 		return role(position % 2)
 	}
@@ -73,22 +76,31 @@ func roleOf(t Turn, position int) role {
 // requests returns the requests that a conversation makes, or why it makes none.
 func (c Conversation) requests(multiTurn bool, n *oddities) (requests []candidate, reason string) {
 	if len(c.Turns) == 0 {
-		return nil, "no turns"
+		return nil, "no turns under conversations, conversation or messages"
 	}
-	expected, system := human, false
-	for position, turn := range c.Turns {
+	instructions := c.System
+	expected, position := human, 0
+	for _, turn := range c.Turns {
 		r := roleOf(turn, position)
-		if r == other {
-			system = true
+		if r == system && len(requests) == 0 {
+			if turn.Value != instructions { // some files have it in both places
+				instructions = joined(instructions, turn.Value)
+			}
 			continue
 		}
-		if r == model && len(requests) == 0 {
-			continue // a greeting before the first question
+		position++
+		if len(requests) == 0 {
+			if r == model {
+				continue // a greeting before the first question
+			}
+			if reason := turn.unfit(r); reason != "" {
+				return nil, reason
+			}
 		}
 		if !multiTurn && len(requests) > 0 && (r == human || expected == human) {
 			break
 		}
-		if r != expected || r == human && len(requests) > 0 && spaces(turn.Value) {
+		if r != expected || len(requests) > 0 && (len(turn.Parts) > 0 || r == human && spaces(turn.Value) || r == model && turn.Textless) {
 			n.irregular++
 			break
 		}
@@ -103,14 +115,34 @@ func (c Conversation) requests(multiTurn bool, n *oddities) (requests []candidat
 		}})
 		expected = model
 	}
-	if system {
-		n.system++
-	}
 	if len(requests) == 0 {
 		return nil, "no human turn"
 	}
-	if spaces(requests[0].Prompt) {
-		return nil, "empty prompt"
+	for i := range requests {
+		requests[i].System = instructions
 	}
 	return requests, ""
+}
+
+// unfit says why a turn cannot be the first request of a conversation.
+func (t Turn) unfit(r role) string {
+	switch {
+	case r == other:
+		return fmt.Sprintf("a turn by %q, which is neither the user nor the model, before the first question", clip(shorten(t.From), 20))
+	case len(t.Parts) > 0:
+		return fmt.Sprintf("the question has parts that are no text (%q); openai:FILE replays whole requests", clip(shorten(t.Parts[0]), 20))
+	case t.Textless:
+		return "no text in the question: no member " + strings.Join(textNames, ", ")
+	case spaces(t.Value):
+		return "empty prompt"
+	}
+	return ""
+}
+
+// joined puts two system prompts one after the other.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "\n\n" + b
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Hash returns the SHA-256, in hex, of all that decides what is sent, in
-// order: conversation, turn, prompt, output target and arrival time of each
-// request, and the answer where a later turn of the same conversation follows
+// order: conversation, turn, prompt, output target, arrival time, system prompt
+// and whole body of each request, and the answer where a later turn of the same conversation follows
 // (it may be sent as history). Where the trace came from and the prompt counts
 // of a tokenizer do not enter: two traces with one hash ask the same.
 func (t Trace) Hash() string {
@@ -29,6 +29,17 @@ func (t Trace) Hash() string {
 		text(r.Prompt)
 		number(int64(r.OutputTokens))
 		number(int64(r.At))
+		// Numbers that are no lengths of a text, so that a trace without these
+		// keeps its hash.
+		if r.System != "" {
+			number(-1)
+			text(r.System)
+		}
+		if r.Body != nil {
+			number(-2)
+			text(r.Kind)
+			text(string(r.Body))
+		}
 		if i+1 < len(t.Requests) {
 			if next := t.Requests[i+1]; next.Conversation == r.Conversation && next.Turn > r.Turn {
 				text(r.Completion)

@@ -87,13 +87,40 @@ type Line struct {
 	AtNS         *int64  `json:"at_ns,omitzero"` // arrival since the trace began
 	PromptTokens *int    `json:"prompt_tokens,omitzero"`
 	OutputTokens *int    `json:"output_tokens,omitzero"` // tokens to ask for
+	System       string  `json:"system,omitzero"`
 	Prompt       *string `json:"prompt,omitzero"`
 	Completion   string  `json:"completion,omitzero"`
+
+	Kind string         `json:"kind,omitzero"`
+	Body jsontext.Value `json:"body,omitzero"` // a whole request instead of a prompt
+}
+
+// foundLine is a line as it is found: members of other formats are only looked
+// for to say which it is.
+type foundLine struct {
+	Line
+	Conversations jsontext.Value `json:"conversations"`
+	Messages      jsontext.Value `json:"messages"`
+	URL           jsontext.Value `json:"url"`
+}
+
+// looksLike says what a line without a prompt may be instead.
+func (f foundLine) looksLike() string {
+	switch {
+	case f.Conversations != nil:
+		return ": the line is a conversation, which sharegpt:FILE reads"
+	case f.Messages != nil || f.URL != nil:
+		return ": the line is a whole request, which openai:FILE reads (or sharegpt:FILE, for the first question alone)"
+	}
+	return ""
 }
 
 // LineOf returns the JSON line of a request.
 func LineOf(r Request) Line {
-	l := Line{Index: &r.Index, Conversation: &r.Conversation, Turn: r.Turn, Prompt: &r.Prompt, Completion: r.Completion}
+	l := Line{Index: &r.Index, Conversation: &r.Conversation, Turn: r.Turn, System: r.System, Completion: r.Completion, Kind: r.Kind, Body: r.Body}
+	if r.Body == nil {
+		l.Prompt = &r.Prompt
+	}
 	if r.At >= 0 {
 		at := int64(r.At)
 		l.AtNS = &at
@@ -113,7 +140,7 @@ func jsonLines(r io.Reader, o Options, times *arrivals, found *oddities) iter.Se
 	return func(yield func([]candidate, error) bool) {
 		var group []candidate
 		position, allTimed := 0, false
-		for line, res := range objects[Line](r) {
+		for line, res := range objects[foundLine](r) {
 			err := res.err
 			var c candidate
 			if err == nil {
@@ -148,15 +175,25 @@ func jsonLines(r io.Reader, o Options, times *arrivals, found *oddities) iter.Se
 }
 
 // candidate makes the request of a line at position among the lines.
-func (l Line) candidate(line, position int, seed int64, times *arrivals) (candidate, error) {
+func (l foundLine) candidate(line, position int, seed int64, times *arrivals) (candidate, error) {
 	fail := func(format string, args ...any) (candidate, error) {
 		return candidate{}, &lineError{line, fmt.Errorf(format, args...)}
 	}
 	c := candidate{Request: Request{
 		Index: position, Conversation: strconv.Itoa(position), Turn: l.Turn, At: noTime,
-		PromptTokens: Unknown, OutputTokens: Unknown, Completion: l.Completion,
+		PromptTokens: Unknown, OutputTokens: Unknown, System: l.System, Completion: l.Completion,
 	}}
-	if l.Turn < 0 {
+	if l.Body != nil && l.URL == nil {
+		whole, err := wholeRequest(l.Body, l.Kind, "")
+		if err != nil {
+			return fail("%w", err)
+		}
+		whole.Index, whole.Conversation = c.Index, c.Conversation
+		c = whole
+	} else if l.Kind != "" {
+		return fail("a kind without a body: a prompt is sent as the run's --api has it")
+	}
+	if c.Turn = l.Turn; l.Turn < 0 {
 		return fail("turn %d is negative", l.Turn)
 	}
 	if l.Index != nil {
@@ -176,12 +213,13 @@ func (l Line) candidate(line, position int, seed int64, times *arrivals) (candid
 			return fail("prompt_tokens %d is not a number of tokens", c.PromptTokens)
 		}
 	}
-	if l.OutputTokens != nil {
+	if l.OutputTokens != nil && c.Body == nil { // a body states its own
 		if c.OutputTokens = *l.OutputTokens; c.OutputTokens < 1 || c.OutputTokens > maxCount {
 			return fail("output_tokens %d is not a number of tokens to ask for", c.OutputTokens)
 		}
 	}
 	switch {
+	case c.Body != nil:
 	case l.Prompt != nil && !spaces(*l.Prompt):
 		c.Prompt = *l.Prompt
 	case l.Prompt != nil:
@@ -189,7 +227,7 @@ func (l Line) candidate(line, position int, seed int64, times *arrivals) (candid
 	case c.PromptTokens > 0:
 		c.text = func() string { return generated(seed, position, c.PromptTokens) }
 	default:
-		return fail("neither prompt nor prompt_tokens: a line needs the text or its length")
+		return fail("neither prompt nor prompt_tokens: a line needs the text or its length%s", l.looksLike())
 	}
 	return c, nil
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // Open reads the requests of the trace that spec names: "sample",
-// "sharegpt:FILE", "azure:FILE", "burstgpt:FILE", "mooncake:FILE" or
-// "jsonl:FILE". What is kept in memory is the requests taken, and for the exact
+// "sharegpt:FILE", "azure:FILE", "burstgpt:FILE", "mooncake:FILE",
+// "openai:FILE" or "jsonl:FILE". What is kept in memory is the requests taken, and for the exact
 // selections 16 bytes a conversation; never the file.
 //
 // A file that is not what the spec says is an error that names the file, the
@@ -143,6 +143,8 @@ func (c *collector) read(ctx context.Context, format string, r source) error {
 			return err
 		}
 		candidates = exact(r, places, &found.repaired)
+	case "openai":
+		candidates = openAI(r, c.o, &found)
 	case "jsonl":
 		c.t.Seed = c.o.Seed
 		candidates = jsonLines(r, c.o, &times, &found)

@@ -142,7 +142,7 @@ func turns(t *testing.T, said ...string) string {
 	var list []Turn
 	for _, s := range said {
 		from, value, _ := strings.Cut(s, ": ")
-		list = append(list, Turn{from, value})
+		list = append(list, Turn{From: from, Value: value})
 	}
 	b, err := json.Marshal([]map[string]any{{"id": "c", "conversations": list}})
 	if err != nil {
@@ -177,8 +177,14 @@ func TestFirstAndMultiTurn(t *testing.T) {
 			[]string{"a > b"}, []string{"a > b", "c > "}, ""},
 		{"the model speaks first", []string{"gpt: hello", "human: a", "gpt: b"},
 			[]string{"a > b"}, []string{"a > b"}, ""},
-		{"a system turn is not sent", []string{"system: be nice", "human: a", "gpt: b"},
-			[]string{"a > b"}, []string{"a > b"}, "1 conversation has a system turn"},
+		{"a system turn is no question", []string{"system: be nice", "human: a", "gpt: b"},
+			[]string{"a > b"}, []string{"a > b"}, ""},
+		{"a second system turn later on ends it", []string{"human: a", "gpt: b", "system: be rude", "human: c"},
+			[]string{"a > b"}, []string{"a > b"}, "stop alternating"},
+		{"a tool's turn ends it", []string{"human: a", "gpt: b", "tool: c", "gpt: d"},
+			[]string{"a > b"}, []string{"a > b"}, "stop alternating"},
+		{"capitals and space do not matter", []string{" Human: a", "GPT: b", "USER: c", "Assistant: d"},
+			[]string{"a > b"}, []string{"a > b", "c > d"}, ""},
 		{"two questions in a row end it", []string{"human: a", "human: b", "gpt: c", "human: d"},
 			[]string{"a > "}, []string{"a > "}, "stop alternating"},
 		{"two answers in a row end it", []string{"human: a", "gpt: b", "gpt: c", "human: d", "gpt: e"},
@@ -216,7 +222,8 @@ func TestConversationsThatMakeNoRequest(t *testing.T) {
 		said   []string
 		reason string
 	}{
-		{nil, "no turns"},
+		{nil, "no turns under conversations, conversation or messages"},
+		{[]string{"observation: a", "human: b"}, `a turn by "observation", which is neither the user nor the model, before the first question`},
 		{[]string{"gpt: a"}, "no human turn"},
 		{[]string{"system: a"}, "no human turn"},
 		{[]string{"human:  ", "gpt: a"}, "empty prompt"},
@@ -274,6 +281,8 @@ func TestOutputTargets(t *testing.T) {
 	}{
 		{"nobody knows", conversation, Options{}, Unknown},
 		{"the tokenizer counts the answer", conversation, Options{Tokenizer: Words()}, 3},
+		{"words are, where the caller wants a length all the same", conversation, Options{WordTargets: true}, 3},
+		{"but the tokenizer is better", conversation, Options{WordTargets: true, Tokenizer: double{}}, 6},
 		{"the user overrides it", conversation, Options{Tokenizer: Words(), OutputTokens: 5}, 5},
 		{"and without a tokenizer too", conversation, Options{OutputTokens: 5}, 5},
 		{"the limit lowers it", conversation, Options{Tokenizer: Words(), MaxOutputTokens: 2}, 2},
@@ -304,7 +313,7 @@ func TestWrongOptions(t *testing.T) {
 		{"sample:x", Options{}, "sample takes no file"},
 		{"sharegpt", Options{}, "want sharegpt:FILE"},
 		{"sharegpt:", Options{}, "want sharegpt:FILE"},
-		{"parquet:x", Options{}, `unknown format "parquet"; want sample, or FORMAT:FILE with FORMAT one of sharegpt, azure, burstgpt, mooncake, jsonl`},
+		{"parquet:x", Options{}, `unknown format "parquet"; want sample, or FORMAT:FILE with FORMAT one of sharegpt, azure, burstgpt, mooncake, openai, jsonl`},
 		{"sample", Options{Select: "best"}, "want first, vllm or sglang"},
 		{"sample", Options{Select: VLLM}, "needs a tokenizer"},
 		{"azure:x", Options{Select: VLLM, Tokenizer: Words()}, "taken in order"},
@@ -314,6 +323,8 @@ func TestWrongOptions(t *testing.T) {
 		{"sample", Options{NoOversample: true}, "vllm only"},
 		{"sample", Options{Select: SGLang, Tokenizer: Words(), OutputTokens: 3}, "under 4, got 3"},
 		{"sample", Options{NumRequests: -1}, "cannot be negative"},
+		{"sample", Options{HashBlock: 16}, "parts of mooncake traces"},
+		{"sample", Options{Kind: "images"}, "want chat, completions, embeddings or responses"},
 		{"sharegpt:" + os.DevNull + "/none", Options{}, "dataset: open "},
 		{"azure:testdata", Options{}, "is a directory, want a file"},
 		{"sharegpt:" + os.DevNull, Options{Select: VLLM, Tokenizer: Words()}, "needs a regular one"},
@@ -335,4 +346,17 @@ func TestHugeGeneratedTraces(t *testing.T) {
 	if s, err := Stat(t.Context(), spec, Options{}); err != nil || s.Requests != 1 {
 		t.Errorf("stat: got %d requests and %v, want 1", s.Requests, err)
 	}
+}
+
+// double is a tokenizer with two tokens a word.
+type double struct{}
+
+func (double) Name() string { return "double" }
+
+func (double) Count(ctx context.Context, texts []string) ([]int, error) {
+	counts, err := Words().Count(ctx, texts)
+	for i := range counts {
+		counts[i] *= 2
+	}
+	return counts, err
 }

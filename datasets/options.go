@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The selections of ShareGPT conversations.
@@ -48,6 +49,24 @@ type Options struct {
 	// ContextTokens is SGLang's --sharegpt-context-len: skip where prompt and
 	// output together are longer, 0 for no limit. Only SGLang has it.
 	ContextTokens int
+	// FitContext is the context length of the server, 0 where it is not known:
+	// requests of which prompt, history and answer together are longer are left
+	// out. Room is kept for what a chat template adds; where nobody counted the
+	// tokens they are estimated, and the trace carries a warning.
+	FitContext int
+	// Kind is what a whole request with an input alone is, KindEmbeddings or
+	// KindResponses: their bodies may look the same.
+	Kind string
+	// HashBlock is the tokens for which a hash id of a Mooncake trace stands, 0
+	// for what the trace's make has.
+	HashBlock int
+	// TimeUnit is the unit of a Mooncake trace's timestamps, 0 for what the
+	// trace's make has.
+	TimeUnit time.Duration
+	// WordTargets asks for answers as long as the trace's own, counted in words
+	// where neither the file states their length nor a Tokenizer counts them; the
+	// trace carries a warning. Without it their length stays Unknown.
+	WordTargets bool
 	// NoOversample keeps VLLM from repeating requests when fewer than
 	// NumRequests pass its rules.
 	NoOversample bool
@@ -62,7 +81,7 @@ type spec struct{ format, file string }
 
 // fileFormats lists what may stand before a file's name.
 func fileFormats() []string {
-	return []string{"sharegpt", "azure", "burstgpt", "mooncake", "jsonl"}
+	return []string{"sharegpt", "azure", "burstgpt", "mooncake", "openai", "jsonl"}
 }
 
 // parseSpec reads "sample" or "FORMAT:FILE".
@@ -105,7 +124,13 @@ func (o Options) validate(s spec) error {
 		return fmt.Errorf("oversampling is part of selection %s only", VLLM)
 	case o.Select == SGLang && o.OutputTokens != 0 && o.OutputTokens < sglangFixedMin:
 		return fmt.Errorf("selection %s refuses fixed output lengths under %d, got %d", SGLang, sglangFixedMin, o.OutputTokens)
-	case o.NumRequests < 0 || o.OutputTokens < 0 || o.MaxPromptTokens < 0 || o.MaxOutputTokens < 0 || o.ContextTokens < 0:
+	case (o.HashBlock != 0 || o.TimeUnit != 0) && s.format != "mooncake":
+		return fmt.Errorf("a block of hash ids and a unit of times are parts of mooncake traces; this is %s", s.format)
+	case o.Kind != "" && o.Kind != KindChat && o.Kind != KindCompletions && o.Kind != KindEmbeddings && o.Kind != KindResponses:
+		return fmt.Errorf("kind %q: want %s, %s, %s or %s", o.Kind, KindChat, KindCompletions, KindEmbeddings, KindResponses)
+	case o.HashBlock < 0 || o.TimeUnit < 0:
+		return fmt.Errorf("a block of hash ids and a unit of times cannot be negative")
+	case o.NumRequests < 0 || o.FitContext < 0 || o.OutputTokens < 0 || o.MaxPromptTokens < 0 || o.MaxOutputTokens < 0 || o.ContextTokens < 0:
 		return fmt.Errorf("numbers of requests and tokens cannot be negative")
 	}
 	return nil

@@ -35,6 +35,18 @@ func lineAt(r io.ReaderAt, offset int64) (line, column int64) {
 	return line, offset - start + 1
 }
 
+// maxReasons bounds the reasons for a drop that are told apart: some quote the
+// file.
+const maxReasons = 40
+
+// drop counts a conversation or row that makes no request.
+func (t *Trace) drop(reason string) {
+	if _, known := t.Dropped[reason]; !known && len(t.Dropped) >= maxReasons {
+		reason = "other reasons"
+	}
+	t.Dropped[reason]++
+}
+
 // dropList says in one line why conversations were dropped, most frequent
 // reason first.
 func (t *Trace) dropList() string {

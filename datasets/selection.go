@@ -87,7 +87,7 @@ func shuffled(ctx context.Context, t *Trace, r io.Reader, o Options) ([]place, e
 			return nil, err
 		}
 		if turns < 2 {
-			t.Dropped["fewer than two turns"]++
+			t.drop("fewer than two turns")
 			continue
 		}
 		places = append(places, place{offset, int32(len(raw)), int32(index)})

@@ -17,22 +17,18 @@ import (
 type Conversation struct {
 	Index int    // position in the file
 	ID    string // the file's own id, or its position where it has none
-	Turns []Turn
+	// System is a system prompt that stands beside the turns.
+	System string
+	Turns  []Turn
 	// Repaired reports that the text held what strict JSON forbids: invalid
 	// UTF-8, a lone surrogate (both read as U+FFFD) or a name twice in an
 	// object (the last counts, as in Python).
 	Repaired bool
 }
 
-// Turn is what one party said: From is "human", "gpt", "system", …
-type Turn struct {
-	From  string `json:"from"`
-	Value string `json:"value"`
-}
-
-// Conversations reads a ShareGPT file, a JSON array of objects with a member
-// "conversations" (or "conversation"), one element at a time. Its memory is
-// that of the longest element. The sequence ends after the first error.
+// Conversations reads a ShareGPT file, a JSON array of objects or one object
+// after another, with the turns under "conversations", "conversation" or
+// "messages", one element at a time. Its memory is that of the longest element. The sequence ends after the first error.
 func Conversations(r io.Reader) iter.Seq2[Conversation, error] {
 	return func(yield func(Conversation, error) bool) {
 		e := newElements(r)
@@ -54,9 +50,28 @@ func Conversations(r io.Reader) iter.Seq2[Conversation, error] {
 
 // element is the JSON form of a conversation.
 type element struct {
-	ID            identity `json:"id"`
-	Conversations []Turn   `json:"conversations"`
-	Conversation  []Turn   `json:"conversation"`
+	ID             identity   `json:"id"`
+	ConversationID identity   `json:"conversation_id"`
+	System         systemText `json:"system"`
+	SystemPrompt   systemText `json:"system_prompt"`
+	Conversations  []Turn     `json:"conversations"`
+	Conversation   []Turn     `json:"conversation"`
+	Messages       []Turn     `json:"messages"`
+}
+
+// systemText is a system prompt beside the turns. Other things go by the same
+// name in some files, which are none.
+type systemText string
+
+func (s *systemText) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if d.PeekKind() != '"' {
+		return d.SkipValue()
+	}
+	t, err := d.ReadToken()
+	if err == nil {
+		*s = systemText(t.String())
+	}
+	return err
 }
 
 // identity is an id that may be a string or a number.
@@ -95,12 +110,16 @@ func decodeConversation(raw []byte, index int, offset int64) (Conversation, erro
 			return Conversation{}, elementError(err, index, offset)
 		}
 	}
-	c := Conversation{Index: index, ID: string(e.ID), Turns: e.Conversations, Repaired: repaired}
+	c := Conversation{
+		Index: index, Turns: e.Conversations, Repaired: repaired,
+		ID:     string(cmp.Or(e.ID, e.ConversationID, identity(strconv.Itoa(index)))),
+		System: string(cmp.Or(e.System, e.SystemPrompt)),
+	}
 	if c.Turns == nil {
 		c.Turns = e.Conversation
 	}
-	if c.ID == "" {
-		c.ID = strconv.Itoa(index)
+	if c.Turns == nil {
+		c.Turns = e.Messages
 	}
 	return c, nil
 }

@@ -25,7 +25,7 @@ func readAll(r io.Reader) (all []Conversation, err error) {
 }
 
 func TestConversations(t *testing.T) {
-	hi := []Turn{{"human", "hi"}, {"gpt", "hello"}}
+	hi := []Turn{{From: "human", Value: "hi"}, {From: "gpt", Value: "hello"}}
 	for _, tt := range []struct {
 		why, text string
 		want      []Conversation
@@ -44,16 +44,16 @@ func TestConversations(t *testing.T) {
 			[]Conversation{{Index: 0, ID: "a", Turns: hi}}},
 		{"brackets, quotes and backslashes in text",
 			`[{"id":"]","conversations":[{"from":"human","value":"}]\"\\\\\",[{"}]}]`,
-			[]Conversation{{Index: 0, ID: "]", Turns: []Turn{{"human", `}]"\\",[{`}}}}},
+			[]Conversation{{Index: 0, ID: "]", Turns: []Turn{{From: "human", Value: `}]"\\",[{`}}}}},
 		{"escapes and surrogate pairs",
 			`[{"id":"a","conversations":[{"from":"human","value":"caf\u00e9 \ud83d\ude00\n"}]}]`,
-			[]Conversation{{Index: 0, ID: "a", Turns: []Turn{{"human", "café 😀\n"}}}}},
+			[]Conversation{{Index: 0, ID: "a", Turns: []Turn{{From: "human", Value: "café 😀\n"}}}}},
 		{"a lone surrogate, which Python lets pass, is replaced and reported",
 			`[{"id":"a","conversations":[{"from":"human","value":"x\ud83dy"}]}]`,
-			[]Conversation{{Index: 0, ID: "a", Turns: []Turn{{"human", "x\uFFFDy"}}, Repaired: true}}},
+			[]Conversation{{Index: 0, ID: "a", Turns: []Turn{{From: "human", Value: "x\uFFFDy"}}, Repaired: true}}},
 		{"invalid UTF-8 likewise",
 			"[{\"id\":\"a\",\"conversations\":[{\"from\":\"human\",\"value\":\"x\xffy\"}]}]",
-			[]Conversation{{Index: 0, ID: "a", Turns: []Turn{{"human", "x\uFFFDy"}}, Repaired: true}}},
+			[]Conversation{{Index: 0, ID: "a", Turns: []Turn{{From: "human", Value: "x\uFFFDy"}}, Repaired: true}}},
 		{"a name twice: the last counts, as in Python",
 			`[{"id":"a","id":"b","conversations":[{"from":"human","value":"no"}],"conversations":[{"from":"human","value":"hi"},{"from":"gpt","value":"hello"}]}]`,
 			[]Conversation{{Index: 0, ID: "b", Turns: hi, Repaired: true}}},
@@ -83,11 +83,11 @@ func TestConversations(t *testing.T) {
 func TestBadShareGPTFiles(t *testing.T) {
 	const ok = `{"id":"a","conversations":[{"from":"human","value":"a b c d"},{"from":"gpt","value":"a b c d"}]}`
 	for _, tt := range []struct{ why, text, want string }{
-		{"empty", "", "FILE: file is empty, want a JSON array of conversations"},
-		{"only space", " \n\t", "FILE: file is empty, want a JSON array of conversations"},
-		{"an object", `{"a":1}`, "FILE:1:1: not ShareGPT: want a JSON array of conversations, found an object (for one object a line use jsonl:FILE)"},
-		{"text", "hello", `FILE:1:1: not ShareGPT: want a JSON array of conversations, found "h"`},
-		{"a string", ` "x"`, `FILE:1:2: not ShareGPT: want a JSON array of conversations, found a string`},
+		{"empty", "", "FILE: file is empty, want conversations: a JSON array of them or one a line"},
+		{"only space", " \n\t", "FILE: file is empty, want conversations: a JSON array of them or one a line"},
+		{"an object", `{"a":1}`, "FILE: no request can be made of it (dropped: 1 no turns under conversations, conversation or messages)"},
+		{"text", "hello", `FILE:1:1: not ShareGPT: want conversations, a JSON array of them or one a line, found "h"`},
+		{"a string", ` "x"`, `FILE:1:2: not ShareGPT: want conversations, a JSON array of them or one a line, found a string`},
 		{"an empty array", "[]", "FILE: no request can be made of it (it holds none)"},
 		{"numbers in the array", "[\n1]", `FILE:2:1: element 0 starts with "1", want an object`},
 		{"strings in the array", "[" + ok + `,"x"]`, `FILE:1:99: element 1 starts with a string, want an object`},
@@ -103,7 +103,7 @@ func TestBadShareGPTFiles(t *testing.T) {
 		{"turns are no array", "[" + ok + ",\n{\"conversations\":{}}]", `FILE:2:18: element 1: conversations: found an object, want an array`},
 		{"a text is a number", "[" + ok + ",\n{\"conversations\":[{\"from\":\"human\",\"value\":17}]}]", `FILE:2:43: element 1: conversations/0/value: found a number, want a string`},
 		{"an id is an array", "[" + ok + ",\n{\"id\":[],\"conversations\":[]}]", `FILE:2:7: element 1: id: `},
-		{"no turns anywhere", `[{"id":"a"},{"messages":[]}]`, "FILE: no request can be made of it (dropped: 2 no turns)"},
+		{"no turns anywhere", `[{"id":"a"},{"messages":[]}]`, "FILE: no request can be made of it (dropped: 2 no turns under conversations, conversation or messages)"},
 	} {
 		file := scratch(t, "bad.json", tt.text)
 		_, err := Open(t.Context(), "sharegpt:"+file, Options{})
@@ -175,7 +175,7 @@ func TestConversationsAreThoseOfEncodingJSON(t *testing.T) {
 			}
 			for j, u := range c.Turns {
 				if u.From != want[i][j].From || u.Value != want[i][j].Value {
-					t.Fatalf("conversation %d turn %d: got %q, want %q", i, j, u, want[i][j])
+					t.Fatalf("conversation %d turn %d: got %+v, want %q", i, j, u, want[i][j])
 				}
 			}
 		}

@@ -16,8 +16,8 @@ type Summary struct {
 	Conversations int     `json:"conversations"` // distinct, by position in the trace
 	Prompt        Lengths `json:"prompt_tokens"`
 	Output        Lengths `json:"output_tokens"`
-	// Context is what the server has to read: the prompt with the history
-	// before it. Nil where no conversation has a second turn.
+	// Context is what the server has to read: the prompt with the system prompt
+	// and the history before it. Nil where no conversation has either.
 	Context *Lengths `json:"context_tokens,omitempty"`
 	// SpanSeconds is the time from the first arrival to the last, null in a
 	// trace without times.
@@ -49,22 +49,18 @@ func Stat(ctx context.Context, spec string, o Options) (Summary, error) {
 	var s Summary
 	var prompts, outputs, contexts []int
 	var span time.Duration = noTime
-	last, history, turns := "", 0, 0
+	var before history
+	last, turns := "", 0
 	t, err := scan(ctx, spec, o, omitted, func(r Request) error {
 		s.Requests++
 		if r.Turn == 0 || r.Conversation != last {
 			s.Conversations++
-			history = 0
 		}
 		last, turns = r.Conversation, max(turns, r.Turn)
-		context := Unknown
-		if history != Unknown && r.PromptTokens != Unknown {
-			context = history + r.PromptTokens
+		if r.System != "" {
+			turns = max(turns, 1)
 		}
-		if history = Unknown; context != Unknown && r.OutputTokens != Unknown {
-			history = context + r.OutputTokens
-		}
-		contexts = append(contexts, context)
+		contexts = append(contexts, before.add(r))
 		prompts = append(prompts, r.PromptTokens)
 		outputs = append(outputs, r.OutputTokens)
 		span = max(span, r.At)

@@ -23,15 +23,39 @@ func (l *lineError) Unwrap() error { return l.err }
 // whatever order they stand.
 type table struct {
 	r       *csv.Reader
+	bounded *bounded
+	line    int   // where the last record began
 	columns []int // position of each wanted column
 	names   []string
 	row     []string
 }
 
+// maxRecord bounds the bytes of a CSV record. encoding/csv has no bound of its
+// own, and a quote that is never closed makes one record of the rest of a file.
+const maxRecord = 1 << 20
+
+// bounded passes reads through until a record has taken more than maxRecord.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+var errLongRecord = fmt.Errorf("record is longer than %d MiB", maxRecord>>20)
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errLongRecord
+	}
+	n, err := b.r.Read(p)
+	b.left -= n
+	return n, err
+}
+
 // newTable reads the header line, in which all names must be. kind names the
 // format in errors: "an Azure trace".
 func newTable(r io.Reader, kind string, names ...string) (*table, error) {
-	t := &table{r: csv.NewReader(r), names: names}
+	b := &bounded{r, maxRecord}
+	t := &table{r: csv.NewReader(b), bounded: b, names: names}
 	t.r.ReuseRecord = true
 	t.r.FieldsPerRecord = 0 // every row has as many fields as the header
 	header, err := t.r.Read()
@@ -39,8 +63,9 @@ func newTable(r io.Reader, kind string, names ...string) (*table, error) {
 		return nil, fmt.Errorf("file is empty, want %s with columns %s", kind, strings.Join(names, ", "))
 	}
 	if err != nil {
-		return nil, csvError(err)
+		return nil, t.failed(err)
 	}
+	t.line, _ = t.r.FieldPos(0)
 	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	for _, name := range names {
 		position := slices.IndexFunc(header, func(h string) bool { return strings.TrimSpace(h) == name })
@@ -55,12 +80,17 @@ func newTable(r io.Reader, kind string, names ...string) (*table, error) {
 
 // next reads a row; after the last it returns io.EOF.
 func (t *table) next() error {
+	t.bounded.left = maxRecord
 	row, err := t.r.Read()
-	if err != nil && err != io.EOF {
-		return csvError(err)
+	if err == io.EOF {
+		return err
+	}
+	if err != nil {
+		return t.failed(err)
 	}
 	t.row = row
-	return err
+	t.line, _ = t.r.FieldPos(0)
+	return nil
 }
 
 // field returns the text of a wanted column.
@@ -84,10 +114,13 @@ func (t *table) errorf(column int, format string, args ...any) error {
 	return &lineError{line, fmt.Errorf("column %s: %w", t.names[column], fmt.Errorf(format, args...))}
 }
 
-// csvError puts the line of a malformed CSV row first.
-func csvError(err error) error {
+// failed puts the line of a record that could not be read first.
+func (t *table) failed(err error) error {
 	if p := (*csv.ParseError)(nil); errors.As(err, &p) {
 		return &lineError{p.Line, p.Err}
+	}
+	if errors.Is(err, errLongRecord) {
+		return &lineError{t.line + 1, err}
 	}
 	return err
 }
@@ -117,8 +150,13 @@ func shorten(text string) string {
 		}
 		return r
 	}, text)
-	if runes := []rune(text); len(runes) > 80 {
-		return string(runes[:80]) + "…"
+	return clip(text, 80)
+}
+
+// clip keeps the first runes of a text.
+func clip(text string, runes int) string {
+	if all := []rune(text); len(all) > runes {
+		return string(all[:runes]) + "…"
 	}
 	return text
 }

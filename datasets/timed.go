@@ -11,7 +11,23 @@ import (
 type candidate struct {
 	Request
 	text func() string
+	// partial reports a body with parts that are no text: its length is not
+	// that of Prompt.
+	partial bool
 }
+
+// uncounted reports a prompt whose text is for a tokenizer to count.
+func (c candidate) uncounted() bool {
+	return c.PromptTokens == Unknown && c.text == nil && !c.partial
+}
+
+// A trace of at least so many rows that asks for more than so many requests a
+// second is doubted: no public trace of one service comes near it, and a wrong
+// unit of time is a factor of 1,000.
+const (
+	doubtfulRows = 20
+	doubtfulRate = 500
+)
 
 // arrivals turns the times of rows into offsets from the first. A row that is
 // earlier than the one before it is put at the same time and counted: a
@@ -20,9 +36,11 @@ type arrivals struct {
 	begun   bool
 	last    time.Duration
 	clamped int
+	rows    int
 }
 
 func (a *arrivals) at(offset time.Duration) time.Duration {
+	a.rows++
 	if a.begun && offset < a.last {
 		a.clamped++
 		offset = a.last
@@ -34,6 +52,9 @@ func (a *arrivals) at(offset time.Duration) time.Duration {
 func (a *arrivals) warn(t *Trace) {
 	if a.clamped > 0 {
 		t.warnf("%s earlier than the one before and put at the same time", plural(a.clamped, "row is", "rows are"))
+	}
+	if rate := float64(a.rows-1) / a.last.Seconds(); a.last > 0 && a.rows >= doubtfulRows && rate > doubtfulRate {
+		t.warnf("the trace's times make %.0f requests a second: are they in another unit than it is read with?", rate)
 	}
 }
 
@@ -71,7 +92,7 @@ func rows(t *Trace, table *table, yield func([]candidate, error) bool, read func
 			return
 		}
 		if reason != "" {
-			t.Dropped[reason]++
+			t.drop(reason)
 			continue
 		}
 		if !yield([]candidate{c}, nil) {

@@ -64,8 +64,11 @@ func TestTimedTraces(t *testing.T) {
 			[]string{"\ufeffTimestamp,Request tokens,\"Response tokens\"\r", "\"1\",2,3\r"},
 			[]arrival{{0, 0, 2, 3}}, nil, ""},
 		{"Mooncake: milliseconds, from the first row's", "mooncake",
-			[]string{`{"timestamp": 3000, "input_length": 600, "output_length": 5, "hash_ids": [0, 9]}`, "", `{"timestamp":3027.5,"input_length":3,"output_length":7}`},
-			[]arrival{{0, 0, 600, 5}, {1, 27500 * time.Microsecond, 3, 7}}, nil, ""},
+			[]string{`{"timestamp": 3000, "input_length": 600, "output_length": 5, "hash_ids": [0, 9]}`, "", `{"timestamp":3027,"input_length":3,"output_length":7}`},
+			[]arrival{{0, 0, 600, 5}, {1, 27 * time.Millisecond, 3, 7}}, nil, ""},
+		{"Alibaba's lines have a chat_id: seconds, and 16 tokens a hash id", "mooncake",
+			[]string{`{"chat_id":1,"parent_chat_id":-1,"timestamp":0.5,"input_length":33,"output_length":5,"type":"text","turn":1,"hash_ids":[0,1,2]}`, `{"chat_id":2,"timestamp":60.5,"input_length":32,"output_length":7,"hash_ids":[0,9]}`},
+			[]arrival{{0, 0, 33, 5}, {1, time.Minute, 32, 7}}, nil, "a hash id stands for 16 tokens and times are in units of 1s"},
 		{"JSON lines: lengths without text", "jsonl",
 			[]string{`{"at_ns":5,"prompt_tokens":3,"output_tokens":7}`, `{"at_ns":9,"prompt_tokens":2,"output_tokens":1}`},
 			[]arrival{{0, 5, 3, 7}, {1, 9, 2, 1}}, nil, ""},
@@ -116,6 +119,17 @@ func TestBadTraceFiles(t *testing.T) {
 		{"a negative length", "mooncake", `{"timestamp":0,"input_length":-1,"output_length":1}`, "FILE:1: input_length -1 is not a number of tokens"},
 		{"a negative time", "mooncake", `{"timestamp":-5,"input_length":1,"output_length":1}`, "FILE:1: timestamp -5 is not a number of milliseconds"},
 		{"a length that is text", "mooncake", "\n" + `{"timestamp":0,"input_length":"9","output_length":1}`, "FILE:2: input_length: found a string, want a whole number"},
+		{"blocks of 16 taken for blocks of 512", "mooncake", `{"timestamp":0,"input_length":640,"output_length":1,"hash_ids":[` + strings.Repeat("7,", 39) + `8]}`,
+			"FILE:1: 40 hash ids for 640 tokens do not fit Mooncake's blocks of 512: the trace is of another make; if an id stands for 16 tokens say so with --hash-block"},
+		{"fewer hash ids than the length has blocks", "mooncake", `{"timestamp":0,"input_length":2000,"output_length":1,"hash_ids":[1]}`, "FILE:1: 1 hash id for 2000 tokens do not fit"},
+		{"Alibaba's lines with blocks of 512", "mooncake", `{"chat_id":1,"timestamp":0,"input_length":1000,"output_length":1,"hash_ids":[1,2]}`, "FILE:1: 2 hash ids for 1000 tokens do not fit Alibaba's blocks of 16"},
+		{"fractions where Mooncake has whole milliseconds", "mooncake", `{"timestamp":0.25,"input_length":20,"output_length":1}`, "FILE:1: timestamp 0.25 has a fraction and Mooncake's are whole milliseconds"},
+		{"a conversation taken for a request", "jsonl", `{"conversations":[]}`, "FILE:1: neither prompt nor prompt_tokens: a line needs the text or its length: the line is a conversation, which sharegpt:FILE reads"},
+		{"a whole request taken for a prompt", "jsonl", `{"messages":[]}`, "FILE:1: neither prompt nor prompt_tokens: a line needs the text or its length: the line is a whole request, which openai:FILE reads"},
+		{"a kind without a body", "jsonl", `{"prompt":"x","kind":"chat"}`, "FILE:1: a kind without a body"},
+		{"a CSV record without an end", "azure", azureHeader + "\n" + strings.Repeat("x", maxRecord+9000), "FILE:2: record is longer than 1 MiB"},
+		{"a header without an end", "burstgpt", strings.Repeat("\x00", maxRecord+9000), "FILE:1: record is longer than 1 MiB"},
+		{"a quote that is never closed", "azure", azureHeader + "\n\"" + strings.Repeat("x\n", maxRecord), "FILE:2: record is longer than 1 MiB"},
 		{"an empty Mooncake file", "mooncake", "\n\n", "FILE: file is empty, want one JSON object a line"},
 		{"an array taken for lines", "jsonl", "[\n{}]", "FILE:1: line starts with an array, want one JSON object a line"},
 		{"a line cut short", "jsonl", `{"prompt":"x","output_tokens":5}` + "\n" + `{"prompt":"x`, "FILE:2: column 13: unexpected EOF"},
@@ -231,23 +245,33 @@ func FuzzTraces(f *testing.F) {
 		{"mooncake", `{"timestamp":0,"input_length":600,"output_length":5,"hash_ids":[0,9]}`},
 		{"jsonl", `{"prompt":"x","completion":"y","conversation":"c","turn":1,"output_tokens":5,"at_ns":3}`},
 		{"jsonl", `{"prompt_tokens":3}` + "\n" + `{"prompt":"\ud83d"}`},
+		{"mooncake", `{"chat_id":1,"timestamp":0.5,"input_length":33,"output_length":5,"hash_ids":[0,1,2]}`},
+		{"openai", `{"custom_id":"a","url":"/v1/chat/completions","body":{"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"max_tokens":4}}`},
+		{"openai", `{"prompt":[[1,2],[3]],"max_tokens":4}` + "\n" + `{"input":["a","b"]}`},
+		{"openai", `{"input":[{"role":"user","content":"a"}],"max_output_tokens":4}`},
 	} {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, format, text string) {
 		switch format {
-		case "azure", "burstgpt", "mooncake", "jsonl":
+		case "azure", "burstgpt", "mooncake", "openai", "jsonl":
 		default:
 			return
 		}
 		tr := Trace{Dropped: map[string]int{}}
 		last := time.Duration(0)
-		c := collector{t: &tr, o: Options{MaxPromptTokens: 1000}, sink: func(r Request) error {
+		c := collector{t: &tr, o: Options{MaxPromptTokens: 1000, MaxOutputTokens: 3}, sink: func(r Request) error {
+			if r.Body != nil && r.OutputTokens > 0 {
+				again, err := wholeRequest(r.Body, r.Kind, "")
+				if err != nil || again.OutputTokens != r.OutputTokens {
+					t.Fatalf("a body asks for %d tokens (%v), want %d: %s", again.OutputTokens, err, r.OutputTokens, r.Body)
+				}
+			}
 			if r.At >= 0 && r.At < last {
 				t.Fatalf("request %d arrives at %v, before the one before it", r.Index, r.At)
 			}
 			last = max(last, r.At)
-			if format != "jsonl" && len(strings.Fields(r.Prompt)) != r.PromptTokens {
+			if format != "jsonl" && format != "openai" && len(strings.Fields(r.Prompt)) != r.PromptTokens {
 				t.Fatalf("prompt %d has not %d words", r.Index, r.PromptTokens)
 			}
 			return nil

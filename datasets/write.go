@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/go-json-experiment/json"
@@ -31,6 +32,10 @@ type Selected struct {
 	PromptTokens *int   `json:"prompt_tokens"`
 	OutputTokens *int   `json:"output_tokens"`
 	Prompt       string `json:"prompt"`
+
+	System string         `json:"system,omitzero"`
+	Kind   string         `json:"kind,omitzero"`
+	Body   jsontext.Value `json:"body,omitzero"`
 }
 
 // NewSelectionWriter writes one Selected a line.
@@ -40,7 +45,7 @@ type selectionWriter struct{ w io.Writer }
 
 func (s selectionWriter) Write(r Request) error {
 	l := LineOf(r)
-	return writeLine(s.w, Selected{r.Index, r.Conversation, r.Turn, l.PromptTokens, l.OutputTokens, r.Prompt})
+	return writeLine(s.w, Selected{r.Index, r.Conversation, r.Turn, l.PromptTokens, l.OutputTokens, r.Prompt, r.System, r.Kind, r.Body})
 }
 func (s selectionWriter) Close() error { return nil }
 
@@ -83,14 +88,20 @@ func (s *shareGPTWriter) Write(r Request) error {
 			return err
 		}
 	}
+	if r.Body != nil {
+		return fmt.Errorf("request %d is a whole request, which ShareGPT has no place for: convert it to jsonl", r.Index)
+	}
+	if s.element.Conversations == nil && r.System != "" {
+		s.element.Conversations = append(s.element.Conversations, Turn{From: "system", Value: r.System})
+	}
 	answer := r.Completion
 	if answer == "" && r.OutputTokens > 0 {
 		answer = string(appendWords(nil, r.OutputTokens, answerStream, uint64(r.Index)))
 	}
 	s.element.ID, s.turn = r.Conversation, r.Turn
-	s.element.Conversations = append(s.element.Conversations, Turn{"human", r.Prompt})
+	s.element.Conversations = append(s.element.Conversations, Turn{From: "human", Value: r.Prompt})
 	if answer != "" {
-		s.element.Conversations = append(s.element.Conversations, Turn{"gpt", answer})
+		s.element.Conversations = append(s.element.Conversations, Turn{From: "gpt", Value: answer})
 	}
 	return nil
 }

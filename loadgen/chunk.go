@@ -8,20 +8,31 @@ import (
 // chunk is what one event's JSON says that a load generator wants to know.
 // Its slices alias the event.
 type chunk struct {
-	// text is the length in bytes of the answer's text in this event, as
-	// written in the JSON: content, reasoning, refusal, tool arguments.
-	text int
-	// content is the JSON form of the answer's own text, between its quotes.
-	content []byte
-	// finish is the finish_reason, nil while it is null.
+	// text is the length of the answer's text in this event, in bytes as written
+	// in the JSON but with an escaped character for one: content, reasoning,
+	// refusal, tool arguments. reasoning is the part of it that is no answer.
+	text, reasoning int
+	// content are the JSON forms of the first choice's own text, each between its
+	// quotes.
+	content [][]byte
+	// finish is the finish_reason, nil while it is null. Of several choices one
+	// that went wrong counts.
 	finish []byte
-	// prompt, completion and cached are the usage counts, Unknown if absent.
-	prompt, completion, cached int
+	usage  tokenUsage
 	// timings is llama.cpp's object, nil if absent.
 	timings []byte
 	// failure is the JSON value that reports an error in mid-stream, nil if
 	// there is none.
 	failure []byte
+	// message is the first choice's whole message, where it has one in place of a
+	// delta.
+	message []byte
+	// data says that there is a list of embeddings.
+	data bool
+	// choices is how many the event has: a usage without any is the last word.
+	choices int
+	// end says that the event ends the stream, as response.completed does.
+	end bool
 }
 
 // errMalformed says that an event is no JSON object.
@@ -32,7 +43,7 @@ var errMalformed = errors.New("malformed event")
 // structure but not each scalar, and knows field names only when they are
 // written without escapes, as every server does.
 func parseChunk(b []byte, c *chunk) error {
-	*c = chunk{prompt: Unknown, completion: Unknown, cached: Unknown}
+	*c = chunk{usage: unknownUsage(), content: c.content[:0]}
 	w := walker{b: b}
 	for w.peek() != 0 && !w.broken {
 		c.event(&w)
@@ -46,11 +57,13 @@ func parseChunk(b []byte, c *chunk) error {
 // event reads one object from the top.
 func (c *chunk) event(w *walker) {
 	start := w.i
-	isError := false
+	var kind, delta, message, detail, code []byte
+	answers := false
 	w.enter('{')
 	for w.member() {
 		switch string(w.key) {
 		case "choices":
+			answers = true
 			if w.peek() != '[' {
 				w.value()
 				continue
@@ -59,8 +72,16 @@ func (c *chunk) event(w *walker) {
 			for w.element() {
 				c.choice(w)
 			}
-		case "usage":
-			c.usage(w)
+		case "data":
+			c.data = w.peek() == '['
+			w.value()
+		case "usage", "usageMetadata":
+			c.usage.read(w)
+		case "x_groq": // Groq has its usage one level down
+			c.within(w)
+		case "response": // of the Responses API
+			answers = true
+			c.response(w)
 		case "timings":
 			if raw := w.value(); len(raw) > 0 && raw[0] == '{' {
 				c.timings = raw
@@ -69,38 +90,62 @@ func (c *chunk) event(w *walker) {
 			if raw := w.value(); !isNull(raw) {
 				c.failure = raw
 			}
-		case "object":
-			isError = string(w.value()) == `"error"`
-		default:
-			w.value()
-		}
-	}
-	if isError && c.failure == nil && !w.broken {
-		c.failure = w.b[start:w.i]
-	}
-}
-
-// choice reads one element of choices, of the chat and of the completions API.
-func (c *chunk) choice(w *walker) {
-	w.enter('{')
-	for w.member() {
-		switch string(w.key) {
-		case "delta":
-			c.delta(w)
-		case "text":
-			c.add(w.value(), true)
-		case "finish_reason":
-			if raw := w.value(); len(raw) > 2 && raw[0] == '"' {
-				c.finish = raw[1 : len(raw)-1]
+		case "base_resp": // MiniMax, of every event
+			c.status(w)
+		case "object", "type":
+			if raw := w.value(); kind == nil || len(raw) > 0 && string(raw) == `"error"` {
+				kind = raw
 			}
+		case "delta":
+			delta = w.value()
+		case "message":
+			message = w.value()
+		case "detail":
+			detail = w.value()
+		case "code", "status":
+			code = w.value()
 		default:
 			w.value()
 		}
 	}
+	switch {
+	case w.broken || c.failure != nil:
+	case string(kind) == `"error"`,
+		!answers && (len(detail) > 0 && !isNull(detail) || isString(message) && len(code) > 0):
+		// A web framework's error, or one of an event with that name.
+		c.failure = w.b[start:w.i]
+	case isString(kind):
+		c.typed(kind[1:len(kind)-1], delta)
+	}
 }
 
-// delta reads a chat delta: a role alone is no token.
-func (c *chunk) delta(w *walker) {
+// typed reads the delta of an event of the Responses API, which carries its
+// name as its type.
+func (c *chunk) typed(kind, delta []byte) {
+	if !bytes.HasPrefix(kind, []byte("response.")) {
+		return
+	}
+	switch string(kind) {
+	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
+		c.end = true
+		return
+	}
+	if !bytes.HasSuffix(kind, []byte(".delta")) || !isString(delta) || len(delta) == 2 {
+		return
+	}
+	switch string(kind) {
+	case "response.output_text.delta":
+		c.add(delta, false)
+		c.content = append(c.content, delta[1:len(delta)-1])
+	case "response.audio.delta": // the transcript is the text
+	default: // reasoning_text, reasoning_summary_text, refusal, function_call_arguments, …
+		c.add(delta, bytes.HasPrefix(kind, []byte("response.reasoning")))
+	}
+}
+
+// response reads the Responses API's object at the beginning and end of a
+// stream: only its end has a usage.
+func (c *chunk) response(w *walker) {
 	if w.peek() != '{' {
 		w.value()
 		return
@@ -108,63 +153,265 @@ func (c *chunk) delta(w *walker) {
 	w.enter('{')
 	for w.member() {
 		switch string(w.key) {
-		case "content":
-			c.add(w.value(), true)
-		case "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call":
-			c.add(w.value(), false)
+		case "usage":
+			c.usage.read(w)
+		case "error":
+			if raw := w.value(); !isNull(raw) {
+				c.failure = raw
+			}
+		case "status":
+			switch raw := w.value(); string(raw) {
+			case `"completed"`:
+				c.finish = []byte("stop")
+			case `"failed"`, `"cancelled"`:
+				c.finish = raw[1 : len(raw)-1]
+			}
+		case "incomplete_details":
+			c.incomplete(w)
 		default:
 			w.value()
+		}
+	}
+}
+
+// incomplete names why a response was not completed, as the chat API would.
+func (c *chunk) incomplete(w *walker) {
+	if w.peek() != '{' {
+		w.value()
+		return
+	}
+	w.enter('{')
+	for w.member() {
+		raw := w.value()
+		if string(w.key) != "reason" || !isString(raw) {
+			continue
+		}
+		c.finish = raw[1 : len(raw)-1]
+		if string(c.finish) == "max_output_tokens" {
+			c.finish = []byte("length")
+		}
+	}
+}
+
+// status reads MiniMax's report of how a request goes: a code other than 0 is an
+// error.
+func (c *chunk) status(w *walker) {
+	raw := w.value()
+	if len(raw) == 0 || raw[0] != '{' {
+		return
+	}
+	in := walker{b: raw}
+	in.enter('{')
+	for in.member() {
+		if v := in.value(); string(in.key) == "status_code" && count(v) > 0 {
+			c.failure = raw
+		}
+	}
+}
+
+// within reads a usage one level down.
+func (c *chunk) within(w *walker) {
+	if w.peek() != '{' {
+		w.value()
+		return
+	}
+	w.enter('{')
+	for w.member() {
+		switch string(w.key) {
+		case "usage":
+			c.usage.read(w)
+		case "error":
+			if raw := w.value(); !isNull(raw) {
+				c.failure = raw
+			}
+		default:
+			w.value()
+		}
+	}
+}
+
+// choice reads one element of choices, of the chat and of the completions API.
+func (c *chunk) choice(w *walker) {
+	first := c.choices == 0
+	c.choices++
+	before := c.text
+	var text []byte
+	w.enter('{')
+	for w.member() {
+		switch string(w.key) {
+		case "index":
+			first = count(w.value()) == 0
+		case "message":
+			if raw := w.value(); first {
+				c.message = raw
+			}
+		case "delta":
+			c.delta(w, first)
+		case "text":
+			text = w.value()
+		case "finish_reason":
+			c.finished(w)
+		case "usage": // Moonshot
+			c.usage.read(w)
+		case "error": // OpenRouter
+			if raw := w.value(); !isNull(raw) {
+				c.failure = raw
+			}
+		default:
+			w.value()
+		}
+	}
+	if c.text == before { // Together has its text twice
+		c.add(text, false)
+		c.answer(text, first)
+	}
+}
+
+// finished reads a finish_reason: a string, or an object with a type, as
+// SGLang's own API has it.
+func (c *chunk) finished(w *walker) {
+	raw := w.value()
+	if len(raw) > 2 && raw[0] == '{' {
+		in := walker{b: raw}
+		in.enter('{')
+		for in.member() {
+			if v := in.value(); string(in.key) == "type" {
+				raw = v
+			}
+		}
+	}
+	if !isString(raw) || len(raw) == 2 || c.finish != nil && failed(c.finish) {
+		return
+	}
+	c.finish = raw[1 : len(raw)-1]
+}
+
+// failures are parts of the finish reasons of answers that the server did not
+// finish: abort (vLLM, SGLang), error (OpenRouter), insufficient_system_resource
+// (DeepSeek), network_error, cancelled, timeout, …
+var failures = [][]byte{
+	[]byte("abort"), []byte("error"), []byte("cancel"), []byte("fail"), []byte("timeout"), []byte("interrupt"),
+	[]byte("insufficient"), []byte("unavailable"), []byte("killed"), []byte("preempt"), []byte("disconnect"),
+}
+
+// failed reports whether a finish reason is that of an answer that the server
+// did not finish.
+func failed(finish []byte) bool {
+	if len(finish) > longestReason {
+		finish = finish[:longestReason]
+	}
+	lower := bytes.ToLower(finish)
+	for _, f := range failures {
+		if bytes.Contains(lower, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// whole takes the text of a message that came in place of deltas, as from a
+// server that does not really stream.
+func (c *chunk) whole() {
+	if c.text == 0 && len(c.message) > 0 {
+		c.delta(&walker{b: c.message}, true)
+	}
+}
+
+// delta reads a chat delta: a role alone is no token.
+func (c *chunk) delta(w *walker, first bool) {
+	if w.peek() != '{' {
+		w.value()
+		return
+	}
+	w.enter('{')
+	for w.member() {
+		switch string(w.key) {
+		case "content", "text":
+			if w.peek() == '[' || w.peek() == '{' { // Mistral: a list of typed parts
+				c.parts(w, first, false, 0)
+				continue
+			}
+			raw := w.value()
+			c.add(raw, false)
+			c.answer(raw, first)
+		case "reasoning_content", "reasoning", "reasoning_text", "reasoning_details", "thinking", "thinking_blocks", "thought":
+			c.parts(w, first, true, 0)
+		case "refusal", "tool_calls", "function_call", "audio":
+			c.parts(w, false, false, 0)
+		default:
+			w.value()
+		}
+	}
+}
+
+// deepest bounds how far down typed parts are followed; servers nest two.
+const deepest = 8
+
+// parts counts the text in a value of any shape: a string, a list of typed
+// parts, an object with its text under one of the names that servers use. A
+// text of type thinking or reasoning is no answer.
+func (c *chunk) parts(w *walker, first, reasoning bool, depth int) {
+	switch b := w.peek(); {
+	case depth > deepest:
+		w.value()
+	case b == '[':
+		w.enter('[')
+		for w.element() {
+			c.parts(w, first, reasoning, depth+1)
+		}
+	case b == '{':
+		w.enter('{')
+		for w.member() {
+			switch string(w.key) {
+			case "type":
+				raw := w.value()
+				reasoning = reasoning || bytes.Contains(raw, []byte("thinking")) || bytes.Contains(raw, []byte("reasoning"))
+			case "text", "content", "summary", "refusal", "transcript", "arguments", "name", "function", "input":
+				c.parts(w, first, reasoning, depth+1)
+			case "thinking", "reasoning":
+				c.parts(w, false, true, depth+1)
+			default:
+				w.value()
+			}
+		}
+	default:
+		raw := w.value()
+		c.add(raw, reasoning)
+		if !reasoning {
+			c.answer(raw, first)
 		}
 	}
 }
 
 // add counts a text-bearing value. vLLM sends some deltas under both names of
 // reasoning; the size only weighs events against each other, so that is fine.
-func (c *chunk) add(raw []byte, answer bool) {
-	if len(raw) <= 2 { // "", [], {}
+func (c *chunk) add(raw []byte, reasoning bool) {
+	if !isString(raw) || len(raw) == 2 {
 		return
 	}
-	switch raw[0] {
-	case '"', '[', '{':
-	default: // null
-		return
+	n := len(raw) - 2
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		n = max(1, n-5*bytes.Count(raw, []byte(`\u`)))
 	}
-	c.text += len(raw) - 2
-	if answer && raw[0] == '"' {
-		c.content = raw[1 : len(raw)-1]
+	c.text += n
+	if reasoning {
+		c.reasoning += n
 	}
 }
 
-// usage reads the counts; the last usage of an event wins.
-func (c *chunk) usage(w *walker) {
-	if w.peek() != '{' {
-		w.value()
-		return
+// answer keeps a piece of the first choice's own text.
+func (c *chunk) answer(raw []byte, first bool) {
+	if first && isString(raw) && len(raw) > 2 {
+		c.content = append(c.content, raw[1:len(raw)-1])
 	}
-	w.enter('{')
-	for w.member() {
-		switch string(w.key) {
-		case "prompt_tokens":
-			c.prompt = count(w.value())
-		case "completion_tokens":
-			c.completion = count(w.value())
-		case "prompt_tokens_details":
-			if w.peek() != '{' {
-				w.value()
-				continue
-			}
-			w.enter('{')
-			for w.member() {
-				if string(w.key) == "cached_tokens" {
-					c.cached = count(w.value())
-				} else {
-					w.value()
-				}
-			}
-		default:
-			w.value()
-		}
+}
+
+// count reads a non-negative integer, otherwise def.
+func (w *walker) count(def int) int {
+	if n := count(w.value()); n != Unknown {
+		return n
 	}
+	return def
 }
 
 // count reads a non-negative integer, Unknown if raw is none.
@@ -184,157 +431,4 @@ func count(raw []byte) int {
 
 func isNull(raw []byte) bool { return string(raw) == "null" }
 
-// walker moves over JSON text. Broken structure is remembered and ends every
-// loop over members and elements.
-type walker struct {
-	b      []byte
-	i      int
-	key    []byte // of the member that member went to
-	fresh  bool   // nothing yet inside the innermost bracket
-	broken bool
-}
-
-func (w *walker) space() {
-	for w.i < len(w.b) {
-		switch w.b[w.i] {
-		case ' ', '\t', '\n', '\r':
-			w.i++
-		default:
-			return
-		}
-	}
-}
-
-// take consumes b after white space and reports whether it was there.
-func (w *walker) take(b byte) bool {
-	w.space()
-	if w.i < len(w.b) && w.b[w.i] == b {
-		w.i++
-		return true
-	}
-	return false
-}
-
-// peek is the next byte after white space, 0 at the end.
-func (w *walker) peek() byte {
-	w.space()
-	if w.i < len(w.b) {
-		return w.b[w.i]
-	}
-	return 0
-}
-
-// enter consumes an opening bracket.
-func (w *walker) enter(bracket byte) {
-	if !w.take(bracket) {
-		w.broken = true
-	}
-	w.fresh = true
-}
-
-// next goes to what follows inside a bracket, or past its closing.
-func (w *walker) next(closing byte) bool {
-	switch {
-	case w.broken:
-		return false
-	case w.take(closing):
-		w.fresh = false
-		return false
-	case !w.fresh && !w.take(','):
-		w.broken = true
-		return false
-	}
-	w.fresh = false
-	return true
-}
-
-// member goes to the value of an object's next member, or past the object's
-// end: false.
-func (w *walker) member() bool {
-	if !w.next('}') {
-		return false
-	}
-	if w.peek() != '"' {
-		w.broken = true
-		return false
-	}
-	key := w.value()
-	if w.broken || !w.take(':') {
-		w.broken = true
-		return false
-	}
-	w.key = key[1 : len(key)-1]
-	return true
-}
-
-// element goes to an array's next element, or past the array's end: false.
-func (w *walker) element() bool { return w.next(']') }
-
-// value consumes one value of any kind and returns its text.
-func (w *walker) value() []byte {
-	w.space()
-	start := w.i
-	depth := 0
-	for w.i < len(w.b) && !w.broken {
-		switch w.b[w.i] {
-		case '"':
-			w.str()
-		case '{', '[':
-			depth++
-			w.i++
-			continue
-		case '}', ']':
-			depth--
-			w.i++
-			if depth < 0 {
-				w.broken = true
-			}
-		case ',', ':', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				w.broken = true
-			}
-			w.i++
-			continue
-		default:
-			w.scalar()
-		}
-		if depth == 0 {
-			return w.b[start:w.i]
-		}
-	}
-	w.broken = true
-	return nil
-}
-
-// str consumes a string, from its opening quote on.
-func (w *walker) str() {
-	w.i++
-	for {
-		n := bytes.IndexByte(w.b[w.i:], '"')
-		if n < 0 {
-			w.i = len(w.b)
-			w.broken = true
-			return
-		}
-		end := w.i + n
-		escapes := 0
-		for end-1-escapes >= w.i && w.b[end-1-escapes] == '\\' {
-			escapes++
-		}
-		w.i = end + 1
-		if escapes%2 == 0 {
-			return
-		}
-	}
-}
-
-// scalar consumes a number or a literal.
-func (w *walker) scalar() {
-	for w.i < len(w.b) {
-		switch w.b[w.i] {
-		case ',', ':', '}', ']', '{', '[', '"', ' ', '\t', '\n', '\r':
-			return
-		}
-		w.i++
-	}
-}
+func isString(raw []byte) bool { return len(raw) >= 2 && raw[0] == '"' }

@@ -8,7 +8,7 @@ import (
 
 // reference decodes a chunk with encoding/json, by exact field names.
 func reference(b []byte) (chunk, bool) {
-	c := chunk{prompt: Unknown, completion: Unknown, cached: Unknown}
+	c := chunk{usage: unknownUsage()}
 	var top map[string]json.RawMessage
 	if json.Unmarshal(b, &top) != nil || top == nil {
 		return c, false
@@ -30,7 +30,7 @@ func reference(b []byte) (chunk, bool) {
 	}
 	var usage map[string]json.RawMessage
 	json.Unmarshal(top["usage"], &usage)
-	for name, to := range map[string]*int{"prompt_tokens": &c.prompt, "completion_tokens": &c.completion} {
+	for name, to := range map[string]*int{"prompt_tokens": &c.usage.prompt, "completion_tokens": &c.usage.completion} {
 		if json.Unmarshal(usage[name], to) != nil || string(usage[name]) == "null" {
 			*to = Unknown
 		}
@@ -57,7 +57,7 @@ func TestParseChunkAgreesWithJSON(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: reference rejects it", text)
 		}
-		if got.text != want.text || !bytes.Equal(got.finish, want.finish) || got.prompt != want.prompt || got.completion != want.completion {
+		if got.text != want.text || !bytes.Equal(got.finish, want.finish) || got.usage.prompt != want.usage.prompt || got.usage.completion != want.usage.completion {
 			t.Errorf("%s: got %+v, want %+v", text, got, want)
 		}
 	}
@@ -101,8 +101,8 @@ func FuzzParseChunk(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: got %v, want it accepted", b, err)
 		}
-		if got.prompt != want.prompt && want.prompt >= 0 && want.prompt < 1e9 {
-			t.Errorf("%q: prompt tokens: got %d, want %d", b, got.prompt, want.prompt)
+		if got.usage.prompt != want.usage.prompt && want.usage.prompt >= 0 && want.usage.prompt < 1e9 {
+			t.Errorf("%q: prompt tokens: got %d, want %d", b, got.usage.prompt, want.usage.prompt)
 		}
 		if !bytes.Equal(got.finish, want.finish) {
 			t.Errorf("%q: finish reason: got %q, want %q", b, got.finish, want.finish)

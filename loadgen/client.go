@@ -1,39 +1,42 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	openai "github.com/sashabaranov/go-openai"
 	"golang.org/x/sync/errgroup"
 
 	"cfubench/datasets"
+	"cfubench/loadgen/endpoint"
 	"cfubench/loadgen/rxtime"
-)
-
-// The two APIs that a Client speaks.
-const (
-	APIChat        = "chat"        // POST /chat/completions
-	APICompletions = "completions" // POST /completions
 )
 
 // Options configures a Client.
 type Options struct {
-	// BaseURL is the endpoint; where it has no path, /v1 is added.
+	// BaseURL is the endpoint, as endpoint.Parse reads it.
 	BaseURL string
 	Model   string
-	// API is APIChat (the default, "") or APICompletions.
+	// API is one of APIs, the default "" for APIChat.
 	API string
-	// APIKey is sent as a bearer token and appears nowhere else.
-	APIKey string
+	// APIKey is sent as a bearer token and appears nowhere else, nor do the
+	// values of Headers, the fields that each request carries besides.
+	APIKey  string
+	Headers []endpoint.Header
+	// TokensField is the name under which a chat or completions server takes the
+	// length of an answer: max_tokens (the default, "") or
+	// max_completion_tokens.
+	TokensField string
 	// IgnoreEOS asks the server for exactly MaxTokens tokens a request.
 	IgnoreEOS bool
 	// MinTokens asks for no fewer than MaxTokens tokens a request (min_tokens),
@@ -43,7 +46,7 @@ type Options struct {
 	// nothing of an earlier one in the server's prefix cache.
 	Salt string
 	// ExtraBody is merged into each request's JSON body, over the client's own
-	// temperature and stream_options.
+	// temperature and stream_options. A nil leaves such a field out.
 	ExtraBody map[string]any
 	// Connections is the number of idle connections kept (default 512).
 	Connections int
@@ -63,6 +66,11 @@ type Message struct {
 // Call is one request to make.
 type Call struct {
 	Request datasets.Request
+	// API, if set, is another than the client's, and Body the whole request as a
+	// JSON object, to be sent as it is but for what the run sets: the model, the
+	// stream, the length and ExtraBody.
+	API  string
+	Body []byte
 	// MaxTokens caps the answer, 0 for the server's own limit.
 	MaxTokens int
 	// History is what was said before the request's prompt.
@@ -77,49 +85,83 @@ type Call struct {
 // what comes back. It is safe for concurrent use.
 type Client struct {
 	options   Options
-	openai    *openai.Client
+	address   endpoint.Address
+	access    endpoint.Access
+	secrets   endpoint.Secrets
+	calls     map[string]*operating // by API
 	transport *http.Transport
 	origin    time.Time
-	extra     []byte // spliced before the body's closing brace
 	buffers   sync.Pool
 	headStart headStart
 	stamping  io.Closer // the kernel's, until Close
 }
 
+// operating is what all requests of one API have in common.
+type operating struct {
+	format
+	url    *url.URL
+	header http.Header // read only: requests share it
+}
+
 // NewClient checks the options and returns a client that has no connection
 // open yet.
 func NewClient(o Options) (*Client, error) {
-	base, err := baseURL(o.BaseURL)
+	address, err := endpoint.Parse(o.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	o.BaseURL = base
-	switch o.API {
-	case "":
+	if o.API == "" {
 		o.API = APIChat
-	case APIChat, APICompletions:
-	default:
-		return nil, fmt.Errorf("api %q: want %s or %s", o.API, APIChat, APICompletions)
 	}
-	if strings.ContainsAny(o.APIKey, "\r\n\x00") {
-		return nil, errors.New("the API key holds a line break: check the environment variable it comes from")
+	if !slices.Contains(APIs(), o.API) {
+		return nil, fmt.Errorf("api %q: want %s", o.API, strings.Join(APIs(), ", "))
 	}
-	extra, err := extraFields(o)
-	if err != nil {
+	c := &Client{options: o, address: address, origin: time.Now(), calls: map[string]*operating{}}
+	c.access = endpoint.Access{APIKey: o.APIKey, Headers: o.Headers}
+	if err := c.access.Check(); err != nil {
 		return nil, err
 	}
-	c := &Client{options: o, origin: time.Now(), extra: extra}
+	if err := checkTokensField(o.TokensField); err != nil {
+		return nil, err
+	}
+	c.secrets = c.access.Secrets()
+	for _, api := range APIs() {
+		if c.calls[api], err = c.operating(api); err != nil {
+			return nil, err
+		}
+	}
 	c.headStart.set(firstHeadStart)
 	c.buffers.New = func() any { return new(scanner) }
 	if c.transport, err = newTransport(o, c.now, &c.headStart); err != nil {
 		return nil, err
 	}
 	c.stamping = rxtime.Hold()
-	config := openai.DefaultConfig(o.APIKey)
-	config.BaseURL = o.BaseURL
-	config.HTTPClient = doer{c}
-	c.openai = openai.NewClientWithConfig(config)
 	return c, nil
+}
+
+// operating prepares the requests of one API.
+func (c *Client) operating(api string) (*operating, error) {
+	f, err := newFormat(c.options, api)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(c.address.API(operation(api)))
+	if err != nil {
+		return nil, fmt.Errorf("address of the API: %w", err)
+	}
+	accept := "text/event-stream"
+	if api == APIEmbeddings {
+		accept = "application/json"
+	}
+	header := http.Header{
+		"Content-Type": {"application/json"}, "Accept": {accept},
+		// An idle connection that the server closed under the request is worth a
+		// second connection; the nil field tells the transport so and is not sent.
+		// The record is flagged.
+		"Idempotency-Key": nil,
+	}
+	c.access.Set(header)
+	return &operating{format: f, url: u, header: header}, nil
 }
 
 // Close drops the idle connections. The client is of no use after it.
@@ -177,7 +219,7 @@ func (c *Client) Warm(ctx context.Context, n int) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("open %d connections to %s: %s", n, c.options.BaseURL, c.reason(err))
+	return fmt.Errorf("open %d connections to %s: %s", n, c.address, c.reason(err))
 }
 
 // errNoAnswer ends the wait for answers on new connections.
@@ -185,19 +227,17 @@ var errNoAnswer = fmt.Errorf("no answer within %v", warmTime)
 
 // ping sends GET /models and reads whatever comes.
 func (c *Client) ping(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.options.BaseURL+"/models", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.address.API("/models"), nil)
 	if err != nil {
 		return err
 	}
-	if c.options.APIKey != "" {
-		req.Header.Set("Authorization", "Bearer "+c.options.APIKey)
-	}
+	c.access.Set(req.Header)
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	_, err = io.Copy(io.Discard, resp.Body)
+	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, drainLimit))
 	return err
 }
 
@@ -207,13 +247,14 @@ func (c *Client) ping(ctx context.Context) error {
 func (c *Client) Do(ctx context.Context, call Call, due time.Duration, clock func() time.Duration) Record {
 	// One subtraction, so that connections need not know the run's clock.
 	offset := clock() - c.now()
+	call.API = cmp.Or(call.API, c.options.API)
 	x := exchange{
 		client: c,
 		due:    due - offset,
 		record: Record{
-			Request: call.Request.Index, Conversation: call.Request.Conversation, Turn: call.Request.Turn,
+			Request: call.Request.Index, Conversation: call.Request.Conversation, Turn: call.Request.Turn, Kind: call.API,
 			Due: due, Sent: Never, FirstToken: Never, LastToken: Never,
-			PromptTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown,
+			PromptTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown, ReasoningTokens: Unknown,
 			TargetOutputTokens: call.MaxTokens,
 			ServerPrefill:      Never, ServerDecode: Never,
 		},
@@ -236,5 +277,6 @@ func (c *Client) Do(ctx context.Context, call Call, due time.Duration, clock fun
 	if n := len(r.TokenAt); n > 0 {
 		r.FirstToken, r.LastToken = r.TokenAt[0], r.TokenAt[n-1]
 	}
+	r.hold(x.asked, c.options.IgnoreEOS || c.options.MinTokens)
 	return *r
 }

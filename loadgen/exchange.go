@@ -1,19 +1,19 @@
 package loadgen
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptrace"
 	"time"
-
-	openai "github.com/sashabaranov/go-openai"
 )
 
-// exchange is one request on its way: what go-openai built, the connection it
-// went out on and the record it fills. Times in it are on the client's clock.
+// exchange is one request on its way: the connection it went out on and the
+// record it fills. Times in it are on the client's clock.
 type exchange struct {
 	client *Client
 	due    time.Duration
@@ -25,22 +25,29 @@ type exchange struct {
 	ended  time.Duration
 	atEnd  bool // the body was read to its end
 	conns  int  // connections tried: more than one means that it was sent again
+	trace  httptrace.ClientTrace
+	asked  asked
 	record Record
-	// response is set once the status said success: its body is ours to read.
-	response *http.Response
-	// retryAfter is the server's word on a refusal.
-	retryAfter string
-	sentPath   string
 }
-
-type exchangeKey struct{}
 
 // errTimeout is the cause of a context that Options.Timeout ended.
 var errTimeout = errors.New("request timeout")
 
-// run builds the request with go-openai, sends it and reads the stream.
+// run builds the request, sends it and reads the answer.
 func (x *exchange) run(ctx context.Context, call Call) error {
 	c := x.client
+	o := c.calls[call.API]
+	if o == nil {
+		return fmt.Errorf("api %q: no such API", call.API)
+	}
+	body, text, err := o.encode(call)
+	if err != nil {
+		return err
+	}
+	x.asked = asked{body: len(body), text: text, prompt: call.Request.PromptTokens, limit: call.MaxTokens}
+	if x.asked.prompt == 0 { // of a request that nobody counted
+		x.asked.prompt = Unknown
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	x.cancel = cancel
@@ -50,37 +57,58 @@ func (x *exchange) run(ctx context.Context, call Call) error {
 		timer := time.AfterFunc(c.options.Timeout+max(0, x.due-c.now()), func() { cancel(errTimeout) })
 		defer timer.Stop()
 	}
-	ctx = context.WithValue(ctx, exchangeKey{}, x)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.gotConn})
-
-	var err error
-	if c.options.API == APICompletions {
-		_, err = c.openai.CreateCompletionStream(ctx, c.completionRequest(call))
-	} else {
-		_, err = c.openai.CreateChatCompletionStream(ctx, c.chatRequest(call))
-	}
+	x.trace.GotConn = x.gotConn
+	resp, err := x.send(httptrace.WithClientTrace(ctx, &x.trace), o, body)
 	if x.conns > 1 {
 		x.record.Flags = append(x.record.Flags, FlagResent)
 	}
-	if !errors.Is(err, errTaken) {
+	if err != nil {
 		return x.cause(ctx, err)
 	}
+	x.record.Status = resp.StatusCode
+	encoded := resp.Body
 	defer func() {
 		if x.atEnd {
-			x.response.Body.Close()
+			encoded.Close()
 			return
 		}
-		drain(x.response.Body, func() { cancel(nil) })
+		drain(encoded, func() { cancel(nil) })
 	}()
-	if err := checkStream(x.response); err != nil {
+	if err := decode(resp); err != nil {
 		return err
 	}
-	err = x.cause(ctx, x.read(call))
+	if resp.StatusCode/100 != 2 {
+		return refusal(resp, o.url.Path)
+	}
+	err = x.cause(ctx, x.read(resp, call))
 	x.ended = c.now() // the drain is no part of the request
 	if err == nil {
 		x.ended = x.arrived()
 	}
 	return err
+}
+
+// send puts the request on a connection at its due time. It follows no redirect.
+func (x *exchange) send(ctx context.Context, o *operating, body []byte) (*http.Response, error) {
+	c := x.client
+	req := (&http.Request{
+		Method: http.MethodPost, URL: o.url, Host: o.url.Host, Header: o.header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		// net/http knows this for memory, and sends head and body in one write.
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+	}).WithContext(ctx)
+	if wake := x.due - c.headStart.get(); wake > c.now() {
+		x.woken = wake
+	}
+	if err := sleepUntil(ctx, cmp.Or(x.woken, x.due), c.now); err != nil {
+		return nil, err
+	}
+	resp, err := c.transport.RoundTrip(req)
+	if x.conn != nil {
+		x.sent = time.Duration(x.conn.wrote.Load())
+	}
+	return resp, err
 }
 
 // cause puts the reason why a context ended in place of what the transport
@@ -108,24 +136,37 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// read takes the stream apart into the record.
-func (x *exchange) read(call Call) error {
+// read takes the answer apart into the record.
+func (x *exchange) read(resp *http.Response, call Call) error {
 	s := x.client.buffers.Get().(*scanner)
 	defer x.client.buffers.Put(s)
 	s.reset()
+	s.asked, s.limit, s.mask = x.asked, eventLimit(call.MaxTokens), x.client.secrets.Mask
+	if call.API == APIEmbeddings {
+		err := s.readWhole(resp.Body, x.arrived, &x.record)
+		x.atEnd = s.atEnd
+		return err
+	}
+	body, err := stream(resp)
+	if err != nil {
+		return err
+	}
 	if n := call.MaxTokens; n > 0 {
-		n = min(n+1, 4096)
+		n = min(n+1, firstTokens)
 		x.record.TokenAt = make([]time.Duration, 0, n)
 		x.record.TokenCount = make([]int32, 0, n)
 	}
 	s.keepText = call.Answer != nil
-	err := s.read(x.response.Body, x.arrived, &x.record, call.Events)
-	x.atEnd = s.atEnd
+	err = s.read(body, x.arrived, &x.record, call.Events)
+	x.atEnd = s.atEnd && body == resp.Body
 	if err == nil && call.Answer != nil {
 		*call.Answer, err = s.answer()
 	}
 	return err
 }
+
+// firstTokens is for how many tokens a record has room at first.
+const firstTokens = 512
 
 // arrived is the time at which the last bytes reached the connection.
 func (x *exchange) arrived() time.Duration {
@@ -147,58 +188,8 @@ func (x *exchange) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	if x.record.Status >= 300 {
-		return statusError(x.record.Status, x.sentPath, x.retryAfter, err)
-	}
 	return err
 }
 
 // errInterrupted marks requests that were in flight when the run was stopped.
 var errInterrupted = errors.New("interrupted")
-
-// errTaken tells go-openai that there is nothing for it to read: the stream of
-// a success is read from the exchange, without an allocation for each event.
-var errTaken = errors.New("stream taken")
-
-// doer is the HTTPDoer under go-openai: it sends what go-openai built with the
-// extra fields spliced in, at its due time, over the stamped transport, and
-// follows no redirect.
-type doer struct{ client *Client }
-
-var _ openai.HTTPDoer = doer{}
-
-// Do sends one request. A success goes to the exchange and errTaken to
-// go-openai; any other answer is go-openai's to classify.
-func (d doer) Do(req *http.Request) (*http.Response, error) {
-	x, ok := req.Context().Value(exchangeKey{}).(*exchange)
-	if !ok {
-		return nil, errors.New("request without an exchange")
-	}
-	x.sentPath = req.URL.Path
-	// HTTP/1.1 keeps connections and nobody caches a POST: go-openai's words to
-	// that end only cost the client and the server time.
-	delete(req.Header, "Connection")
-	delete(req.Header, "Cache-Control")
-	if err := splice(req, d.client.fieldsFor(x.record.TargetOutputTokens)); err != nil {
-		return nil, err
-	}
-	if wake := x.due - d.client.headStart.get(); wake > d.client.now() {
-		x.woken = wake
-	}
-	if err := sleepUntil(req.Context(), cmp.Or(x.woken, x.due), d.client.now); err != nil {
-		return nil, err
-	}
-	resp, err := d.client.transport.RoundTrip(req)
-	if x.conn != nil {
-		x.sent = time.Duration(x.conn.wrote.Load())
-	}
-	if err != nil {
-		return nil, err
-	}
-	x.record.Status = resp.StatusCode
-	if resp.StatusCode/100 == 2 {
-		x.response = resp
-		return nil, errTaken
-	}
-	return refusal(x, resp), nil
-}

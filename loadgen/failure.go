@@ -1,7 +1,11 @@
 package loadgen
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,10 +14,12 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	openai "github.com/sashabaranov/go-openai"
+
+	"cfubench/loadgen/endpoint"
 )
 
 // failureLimit is the longest error text of a record, in bytes.
@@ -22,36 +28,15 @@ const failureLimit = 300
 // bodyLimit is how much of an error's body is read.
 const bodyLimit = 16 << 10
 
-// reason is an error in one line, without the API key.
+// reason is an error in one line, without secrets.
 func (c *Client) reason(err error) string {
-	text := err.Error()
-	if key := c.options.APIKey; key != "" {
-		text = strings.ReplaceAll(text, key, "[API key]")
-	}
-	return oneLine(text)
+	return endpoint.Line(c.secrets.Mask(err.Error()), failureLimit)
 }
 
-// oneLine makes text fit for a table cell: no control characters, valid UTF-8,
-// bounded.
-func oneLine(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
-	if len(text) <= failureLimit {
-		return text
-	}
-	cut := failureLimit
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
-}
-
-// excerpt quotes the beginning of what a server sent.
+// excerpt quotes what a server sent. It is cut with the whole message, after
+// secrets are masked: half of a key is one, too.
 func excerpt(b []byte) string {
-	if len(b) > 80 {
-		b = append(bytes.Clone(b[:80]), "…"...)
-	}
-	return fmt.Sprintf("%q", b)
+	return strconv.Quote(strings.Join(strings.Fields(string(b[:min(len(b), bodyLimit)])), " "))
 }
 
 // streamError is an error that the server reported inside the stream.
@@ -74,13 +59,14 @@ func serverMessage(raw []byte) string {
 	}
 	var object struct {
 		Message string
+		Status  string `json:"status_msg"` // MiniMax
 		Detail  json.RawMessage
 		Error   json.RawMessage
 	}
 	if json.Unmarshal(raw, &object) == nil {
 		switch {
-		case object.Message != "":
-			return object.Message
+		case object.Message != "" || object.Status != "":
+			return cmp.Or(object.Message, object.Status)
 		case len(object.Error) > 0:
 			return serverMessage(object.Error)
 		case len(object.Detail) > 0:
@@ -96,62 +82,77 @@ func serverMessage(raw []byte) string {
 	return excerpt(raw)
 }
 
-// refusal notes what a non-2xx answer says beside its body, and hands
-// go-openai a bounded body to classify.
-func refusal(x *exchange, resp *http.Response) *http.Response {
-	x.retryAfter = resp.Header.Get("Retry-After")
+// refusal is the error of an answer that is no success: its status and what
+// the server says.
+func refusal(resp *http.Response, path string) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
-	drain(resp.Body, func() { x.cancel(nil) })
-	out := *resp
-	if resp.StatusCode/100 == 3 {
-		// To go-openai a redirect is a success; here it is none, because the
-		// second hop would be part of every latency.
-		out.StatusCode = http.StatusMisdirectedRequest
-		body = []byte(fmt.Sprintf("redirects to %s: give that address as the endpoint", resp.Header.Get("Location")))
-	}
-	out.Body = io.NopCloser(bytes.NewReader(body))
-	return &out
-}
-
-// statusError is the line for an HTTP status that is no success.
-func statusError(status int, path, retryAfter string, err error) error {
 	var message string
-	var api *openai.APIError
-	var request *openai.RequestError
+	var known openai.ErrorResponse
 	switch {
-	case errors.As(err, &api):
-		message = api.Message
-	case errors.As(err, &request):
-		message = serverMessage(request.Body)
-		if status/100 == 3 {
-			message = string(request.Body)
-		}
+	case resp.StatusCode/100 == 3:
+		message = endpoint.Redirected(resp).Error()
+	case json.Unmarshal(body, &known) == nil && known.Error != nil && known.Error.Message != "":
+		message = known.Error.Message
 	default:
-		message = err.Error()
+		message = serverMessage(body)
 	}
-	text := fmt.Sprintf("HTTP %d %s from %s: %s", status, http.StatusText(status), path, message)
-	if retryAfter != "" {
-		text += " (Retry-After: " + retryAfter + ")"
+	text := fmt.Sprintf("HTTP %d %s from %s: %s", resp.StatusCode, http.StatusText(resp.StatusCode), path, message)
+	if after := resp.Header.Get("Retry-After"); after != "" {
+		text += " (Retry-After: " + after + ")"
 	}
 	return errors.New(text)
 }
 
-// checkStream refuses a success that is not an event stream: an HTML page of a
-// wrong address, or JSON from a server that ignored "stream".
-func checkStream(resp *http.Response) error {
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	switch kind {
-	case "text/event-stream", "":
-		return nil
+// decode undoes a content encoding that nobody asked for, as some proxies send.
+func decode(resp *http.Response) error {
+	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		body, err := gzip.NewReader(resp.Body)
+		if err != nil {
+			return fmt.Errorf("HTTP %d with a body that is not the gzip that its Content-Encoding says: %w", resp.StatusCode, err)
+		}
+		resp.Body = body
+	case "deflate":
+		body, err := zlib.NewReader(resp.Body)
+		if err != nil {
+			return fmt.Errorf("HTTP %d with a body that is not the deflate that its Content-Encoding says: %w", resp.StatusCode, err)
+		}
+		resp.Body = body
+	default:
+		return fmt.Errorf("HTTP %d with Content-Encoding %q, which was not asked for: have the server or the proxy before it send plain text", resp.StatusCode, encoding)
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
-	switch {
-	case kind == "text/html" || looksLikeHTML(body):
-		return fmt.Errorf("HTTP %d with %s instead of an event stream: is the endpoint the API's address?", resp.StatusCode, pageSummary(body))
-	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("data:")):
-		return fmt.Errorf("HTTP %d with an event stream of type %q: want text/event-stream", resp.StatusCode, kind)
+	return nil
+}
+
+// stream is the body of a success, or why it is no event stream: an HTML page
+// of a wrong address, JSON from a server that ignored "stream". Some servers
+// give a stream another type: then its first line decides.
+func stream(resp *http.Response) (io.Reader, error) {
+	kind := resp.Header.Get("Content-Type")
+	if strings.HasPrefix(kind, "text/event-stream") || kind == "" { // in the load's path
+		return resp.Body, nil
 	}
-	return fmt.Errorf("HTTP %d with %s instead of an event stream: %s", resp.StatusCode, kind, serverMessage(body))
+	kind, _, _ = mime.ParseMediaType(kind)
+	head := bufio.NewReaderSize(resp.Body, 512)
+	first, _ := head.Peek(1)
+	for len(first) > 0 && len(first) < len("event:") && first[0] != '<' && first[0] != '{' {
+		more, err := head.Peek(len(first) + 1)
+		if err != nil {
+			break
+		}
+		first = more
+	}
+	for _, field := range []string{"data:", "event:", "id:", ":", "retry:"} {
+		if bytes.HasPrefix(first, []byte(field)) {
+			return head, nil
+		}
+	}
+	body, _ := io.ReadAll(io.LimitReader(head, bodyLimit))
+	if kind == "text/html" || looksLikeHTML(body) {
+		return nil, fmt.Errorf("HTTP %d with %s instead of an event stream: is the endpoint the API's address?", resp.StatusCode, pageSummary(body))
+	}
+	return nil, fmt.Errorf("HTTP %d with %s instead of an event stream: %s", resp.StatusCode, kind, serverMessage(body))
 }
 
 var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)

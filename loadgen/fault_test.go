@@ -221,7 +221,7 @@ func TestAPIKeyStaysSecret(t *testing.T) {
 			fmt.Fprintf(w, `{"error":{"message":"bad key %s"}}`, strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "))
 		},
 		"in a redirect": func(w http.ResponseWriter, req *http.Request) {
-			w.Header().Set("Location", "/login?key="+strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "))
+			w.Header().Set("Location", "/login/"+strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "))
 			w.WriteHeader(http.StatusFound)
 		},
 		"in mid-stream": func(w http.ResponseWriter, req *http.Request) {

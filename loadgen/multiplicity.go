@@ -2,26 +2,16 @@ package loadgen
 
 import "slices"
 
-// Flags of a Record.
-const (
-	FlagResent  = "resent"         // sent again: its idle connection had been closed by the server
-	FlagNoUsage = "no_usage"       // the server sent no usage: one token an event is assumed
-	FlagNoText  = "no_text"        // tokens were counted but none had text: stamped at the end
-	FlagNoEnd   = "no_end"         // complete, but the connection broke before [DONE]
-	FlagLate    = "late"           // sent later than the lateness bound after its due time
-	FlagHeld    = "held"           // waited for a place under the in-flight cap
-	FlagStarved = "client_starved" // the client's threads waited for a processor meanwhile
-)
-
 // topUp completes counts that came with the events (continuous_usage_stats) to
 // the final total: what was counted after the last text belongs to it. It
-// reports false, changing nothing, if the counts are already above the total.
+// reports false, changing nothing, if the counts are already above the total, or
+// so far below it that the reports left something out.
 func topUp(counts []int32, total int) bool {
 	sum := 0
 	for _, n := range counts {
 		sum += int(n)
 	}
-	if len(counts) == 0 || sum > total {
+	if len(counts) == 0 || sum > total || total-sum > max(8, total/4) {
 		return false
 	}
 	counts[len(counts)-1] += int32(total - sum)

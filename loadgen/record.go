@@ -16,17 +16,22 @@ type Record struct {
 	Order        int
 	Conversation string
 	Turn         int
+	// Kind is the API that it went to, one of APIs.
+	Kind string
 	// Due is when the schedule wanted it sent, Sent when its bytes were handed
 	// to the connection. In closed loop Due is when its worker became free.
 	Due, Sent, FirstToken, LastToken, Done time.Duration
-	// Counts from the server's usage, Unknown if it sent none.
-	PromptTokens, OutputTokens, CachedTokens int
-	TargetOutputTokens                       int
+	// Counts from the server's usage, Unknown where it sent none or what cannot
+	// be. OutputTokens are all that were decoded, ReasoningTokens those of them
+	// that are no answer; CachedTokens those of PromptTokens not computed.
+	PromptTokens, OutputTokens    int
+	CachedTokens, ReasoningTokens int
+	TargetOutputTokens            int
 	// TokenAt and TokenCount are the arrival of each token-bearing event and
 	// the number of tokens it carried. Σ TokenCount = OutputTokens.
 	TokenAt    []time.Duration
 	TokenCount []int32
-	// FinishReason is the server's: "stop", "length".
+	// FinishReason is the server's: "stop", "length"; bounded, without secrets.
 	FinishReason string
 	// Status is the HTTP status, 0 if there was no response.
 	Status int
@@ -41,9 +46,54 @@ type Record struct {
 	// ServerPrefill and ServerDecode are the server's own truth where it gives
 	// one (llama.cpp's timings object), else Never.
 	ServerPrefill, ServerDecode time.Duration
-	// Flags are doubts about this record: "client_starved", "late", …
+	// Flags are doubts about this record, by the names of the Flag constants.
 	Flags []string
 }
 
 // OK reports whether the request completed.
 func (r Record) OK() bool { return r.Err == "" }
+
+// Tokens is the number of output tokens: the server's count or, where it sent
+// none that counts, one for each event with text; Unknown without either.
+func (r Record) Tokens() int {
+	if r.OutputTokens != Unknown || len(r.TokenCount) == 0 {
+		return r.OutputTokens
+	}
+	n := 0
+	for _, tokens := range r.TokenCount {
+		n += int(tokens)
+	}
+	return n
+}
+
+// promptCut is the share of the trace's count below which the server's says
+// that it did not take the whole prompt. Two tokenizers differ by less.
+const promptCut = 0.6
+
+// A prompt of more than longPrompt bytes is told to be cut without a count, by
+// bytesAToken.
+const longPrompt = 2000
+
+// hold compares what came with what was asked for, and flags what differs.
+func (r *Record) hold(a asked, exact bool) {
+	flag := func(is bool, name string) {
+		if is {
+			r.Flags = append(r.Flags, name)
+		}
+	}
+	flag(r.PromptTokens > 0 && (float64(r.PromptTokens) < promptCut*float64(a.prompt) ||
+		a.text > longPrompt && a.text > bytesAToken*r.PromptTokens), FlagPromptCut)
+	if !r.OK() || r.Kind == APIEmbeddings {
+		return
+	}
+	tokens, target := r.Tokens(), r.TargetOutputTokens
+	flag(r.onePiece(), FlagOnePiece)
+	flag(target > 0 && tokens > target+1, FlagLonger) // one for an end of sequence
+	flag(target > 0 && tokens != Unknown && tokens < target && (exact || r.FinishReason == "length"), FlagShorter)
+}
+
+// onePiece reports whether several tokens have one stamp: then none but the
+// time of them all is known.
+func (r Record) onePiece() bool {
+	return r.FirstToken != Never && r.FirstToken == r.LastToken && r.Tokens() > 1
+}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"cfubench/loadgen/endpoint"
 )
 
 // Sizes of the read buffer: the first holds a few events, the last is what an
@@ -21,6 +23,22 @@ const (
 // errCut is a stream that ended before the answer was complete.
 var errCut = errors.New("stream cut before finish_reason and usage")
 
+// errLarge is an event that is not worth its memory.
+var errLarge = fmt.Errorf("event larger than %d MiB", lastBuffer>>20)
+
+// longestReason bounds the finish reason of a record, in bytes.
+const longestReason = 64
+
+// eventLimit is how many token-bearing events a stream may have whose request
+// asked for so many tokens, 0 for any number. Reasoning may come on top of what
+// was asked for; a stream without an end must not fill the memory.
+func eventLimit(tokens int) int {
+	if tokens <= 0 {
+		return 1 << 20
+	}
+	return 16<<10 + 16*min(tokens, 1<<20)
+}
+
 // scanner takes a server-sent event stream apart (WHATWG HTML, "Server-sent
 // events") and fills a Record. It allocates nothing per event once its buffers
 // have grown. A scanner reads one stream at a time and is reused.
@@ -31,17 +49,26 @@ type scanner struct {
 	skipLF     bool
 	firstLine  bool
 
-	data      []byte // the data of the event so far: in buf, or in joined if saved
-	lines     int    // data lines of the event so far
-	saved     bool
-	joined    []byte // storage for data of several lines or reads
-	done      bool   // [DONE] was seen
-	atEnd     bool   // the body was read to its end
-	continued bool   // usage came with the text, event by event
-	reported  int    // completion tokens reported before the current event
+	data   []byte // the data of the event so far: in buf, or in joined if saved
+	lines  int    // data lines of the event so far
+	failed bool   // the event is named error
+	saved  bool
+	joined []byte // storage for data of several lines or reads
+
+	done      bool       // [DONE] was seen
+	atEnd     bool       // the body was read to its end
+	usage     tokenUsage // as far as it was reported
+	last      bool       // a usage came on its own, after the text
+	continued bool       // usage came with the text, event by event
+	reported  int        // completion tokens reported before the current event
 	evidence  time.Duration
+	after     bool // text came after the finish reason
+	limit     int  // of token-bearing events
+	asked     asked
+	mask      func(string) string // hides what nobody may see
 
 	lengths  []int32 // text bytes of each token-bearing event
+	thinking []bool  // whether it was reasoning alone
 	keepText bool
 	text     []byte // the answer's text in JSON form
 	timings  []byte
@@ -54,9 +81,21 @@ func (s *scanner) reset() {
 	if buf == nil || len(buf) > keptBuffer {
 		buf = make([]byte, firstBuffer)
 	}
+	joined, text := s.joined, s.text
+	if cap(joined) > keptBuffer {
+		joined = nil
+	}
+	if cap(text) > keptBuffer {
+		text = nil
+	}
+	lengths, thinking := s.lengths, s.thinking
+	if cap(lengths) > keptBuffer {
+		lengths, thinking = nil, nil
+	}
 	*s = scanner{
-		buf: buf, firstLine: true, evidence: Never,
-		joined: s.joined[:0], lengths: s.lengths[:0], text: s.text[:0], timings: s.timings[:0],
+		buf: buf, firstLine: true, evidence: Never, usage: unknownUsage(), limit: eventLimit(0), asked: asked{prompt: Unknown},
+		joined: joined[:0], lengths: lengths[:0], thinking: thinking[:0], text: text[:0], timings: s.timings[:0],
+		chunk: chunk{content: s.chunk.content[:0]}, mask: func(text string) string { return text },
 	}
 }
 
@@ -67,7 +106,8 @@ func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, 
 	before := 0
 	for {
 		if s.end == len(s.buf) && !s.grow() {
-			return fmt.Errorf("event larger than %d MiB", lastBuffer>>20)
+			s.settle(r)
+			return errLarge
 		}
 		n, err := body.Read(s.buf[s.end:])
 		s.end += n
@@ -96,25 +136,27 @@ func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, 
 
 // finish decides whether the stream was complete.
 func (s *scanner) finish(err error, at time.Duration, r *Record) error {
-	complete := r.FinishReason != "" || r.OutputTokens != Unknown
 	if !s.done && s.lines > 0 {
 		// A last event without its blank line counts only if it is whole.
 		if e := s.dispatch(at, r); e != nil && !errors.Is(e, errMalformed) {
 			s.settle(r)
 			return e
 		}
-		complete = r.FinishReason != "" || r.OutputTokens != Unknown
 	}
+	finished := r.FinishReason != "" || s.last
 	s.settle(r)
 	switch {
-	case s.done && complete:
+	case failed([]byte(r.FinishReason)):
+		return streamError{"it ended the answer with finish_reason " + r.FinishReason}
+	case s.done && !finished && len(r.TokenAt) > 0:
+		r.Flags = append(r.Flags, FlagNoFinish)
 		return nil
 	case err == nil || errors.Is(err, io.EOF):
-		if complete {
+		if finished {
 			return nil
 		}
 		return errCut
-	case r.OutputTokens != Unknown:
+	case s.last || r.FinishReason != "" && s.usage.completion != Unknown:
 		// Everything had arrived but the end mark.
 		r.Flags = append(r.Flags, FlagNoEnd)
 		return nil
@@ -122,6 +164,56 @@ func (s *scanner) finish(err error, at time.Duration, r *Record) error {
 		return errCut
 	}
 	return err
+}
+
+// wholeLimit is the largest answer that is read whole: 1,000 embeddings of 4,096
+// numbers are below it.
+const wholeLimit = 128 << 20
+
+// readWhole reads an answer that is one JSON object, as an embedding is.
+func (s *scanner) readWhole(body io.Reader, arrived func() time.Duration, r *Record) error {
+	for {
+		if s.end == len(s.buf) {
+			if len(s.buf) >= wholeLimit {
+				return fmt.Errorf("answer larger than %d MiB", wholeLimit>>20)
+			}
+			s.buf = append(s.buf, make([]byte, len(s.buf))...)
+		}
+		n, err := body.Read(s.buf[s.end:])
+		s.end += n
+		if err == nil {
+			continue
+		}
+		s.atEnd = err == io.EOF
+		arrived()
+		if !s.atEnd {
+			return err
+		}
+		break
+	}
+	data := bytes.TrimSpace(s.buf[:s.end])
+	if looksLikeHTML(data) {
+		return fmt.Errorf("%s instead of embeddings: is the endpoint the API's address?", pageSummary(data))
+	}
+	c := &s.chunk
+	if err := parseChunk(data, c); err != nil {
+		return fmt.Errorf("answer is not the JSON it should be: %s", excerpt(data))
+	}
+	if c.failure != nil {
+		return streamError{serverMessage(c.failure)}
+	}
+	if !c.data {
+		return fmt.Errorf("answer without embeddings: %s", excerpt(data))
+	}
+	s.usage = c.usage
+	s.usage.completion, s.usage.total, s.usage.reasoning = 0, Unknown, Unknown // nothing is decoded
+	var doubts []string
+	r.PromptTokens, r.OutputTokens, r.CachedTokens, _, doubts = s.usage.judge(s.asked, came{})
+	r.Flags = append(r.Flags, doubts...)
+	if r.PromptTokens == Unknown {
+		r.Flags = append(r.Flags, FlagNoUsage)
+	}
+	return nil
 }
 
 // grow doubles the buffer, or reports that it may not.
@@ -201,6 +293,7 @@ func (s *scanner) line() ([]byte, bool) {
 func (s *scanner) take(line []byte, at time.Duration, r *Record) error {
 	if len(line) == 0 {
 		if s.lines == 0 {
+			s.failed = false
 			return nil
 		}
 		return s.dispatch(at, r)
@@ -218,27 +311,36 @@ func (s *scanner) take(line []byte, at time.Duration, r *Record) error {
 			s.data = value
 		} else {
 			s.save()
+			if len(s.joined)+len(value) > lastBuffer {
+				return errLarge
+			}
 			s.joined = append(s.joined, '\n')
 			s.joined = append(s.joined, value...)
 			s.data = s.joined
 		}
 		s.lines++
+	case "event":
+		s.failed = string(value) == "error"
 	case "error": // llama.cpp before 2025
 		return streamFailure(value)
 	}
-	return nil // comments (no name), event, id, retry
+	return nil // comments (no name), id, retry
 }
 
 // dispatch handles one whole event.
 func (s *scanner) dispatch(at time.Duration, r *Record) error {
 	data := bytes.TrimSpace(s.data)
-	s.data, s.lines, s.saved = nil, 0, false
+	failure := s.failed
+	s.data, s.lines, s.saved, s.failed = nil, 0, false, false
 	if len(data) == 0 {
 		return nil
 	}
 	if string(data) == "[DONE]" {
 		s.done = true
 		return nil
+	}
+	if failure {
+		return streamFailure(data)
 	}
 	c := &s.chunk
 	if err := parseChunk(data, c); err != nil {
@@ -247,54 +349,96 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 	if c.failure != nil {
 		return streamFailure(c.failure)
 	}
-	if c.finish != nil {
-		r.FinishReason = string(c.finish)
+	if len(r.TokenAt) == 0 {
+		c.whole()
 	}
 	if c.text > 0 {
-		r.TokenAt = append(r.TokenAt, at)
-		s.lengths = append(s.lengths, int32(min(c.text, 1<<30)))
-		tokens := 0
-		if c.completion != Unknown {
-			s.continued = true
-			tokens = max(0, c.completion-s.reported)
-			s.reported = max(s.reported, c.completion)
+		if err := s.token(at, r); err != nil {
+			return err
 		}
-		r.TokenCount = append(r.TokenCount, int32(tokens))
 	}
-	if s.keepText {
-		s.text = append(s.text, c.content...)
+	if c.finish != nil {
+		r.FinishReason = s.reason(c.finish)
 	}
-	if c.completion != Unknown {
-		r.OutputTokens = c.completion
-	}
-	if c.prompt != Unknown {
-		r.PromptTokens = c.prompt
-	}
-	if c.cached != Unknown {
-		r.CachedTokens = c.cached
-	}
+	s.usage.add(c.usage)
+	s.last = s.last || c.usage.completion > 0 && c.choices == 0 && c.text == 0
 	if c.timings != nil {
 		s.timings = append(s.timings[:0], c.timings...)
 	}
-	if c.finish != nil || c.completion > 0 {
-		if s.evidence == Never {
-			s.evidence = at
+	if s.evidence == Never && (c.finish != nil || c.usage.completion > 0) {
+		s.evidence = at
+	}
+	s.done = s.done || c.end
+	return nil
+}
+
+// token notes an event that carries text.
+func (s *scanner) token(at time.Duration, r *Record) error {
+	c := &s.chunk
+	if len(r.TokenAt) >= s.limit {
+		return fmt.Errorf("the server sent more than %d events with text where %s asked for: cut here", s.limit, tokensAsked(r.TargetOutputTokens))
+	}
+	s.after = s.after || r.FinishReason != ""
+	r.TokenAt = append(r.TokenAt, at)
+	s.lengths = append(s.lengths, int32(min(c.text, 1<<30)))
+	s.thinking = append(s.thinking, c.reasoning == c.text)
+	tokens := 0
+	if c.usage.completion != Unknown {
+		s.continued = true
+		tokens = max(0, c.usage.completion-s.reported)
+		s.reported = max(s.reported, c.usage.completion)
+	}
+	r.TokenCount = append(r.TokenCount, int32(tokens))
+	if !s.keepText {
+		return nil
+	}
+	for _, piece := range c.content {
+		if len(s.text)+len(piece) > lastBuffer {
+			return fmt.Errorf("answer larger than %d MiB", lastBuffer>>20)
 		}
+		s.text = append(s.text, piece...)
 	}
 	return nil
 }
 
+func tokensAsked(n int) string {
+	if n <= 0 {
+		return "no number of tokens was"
+	}
+	return fmt.Sprintf("%d tokens were", n)
+}
+
+// reason is a finish reason fit for a record.
+func (s *scanner) reason(raw []byte) string {
+	switch string(raw) {
+	case "stop": // without an allocation
+		return "stop"
+	case "length":
+		return "length"
+	}
+	return endpoint.Line(s.mask(string(raw[:min(len(raw), 4<<10)])), longestReason)
+}
+
 // settle completes the record's counts and the server's own times.
 func (s *scanner) settle(r *Record) {
+	s.readTimings(r)
+	text := came{events: len(r.TokenAt)}
+	for _, n := range s.lengths {
+		text.bytes += int(n)
+	}
+	var doubts []string
+	r.PromptTokens, r.OutputTokens, r.CachedTokens, r.ReasoningTokens, doubts = s.usage.judge(s.asked, text)
+	r.Flags = append(r.Flags, doubts...)
 	if len(r.TokenAt) == 0 && r.OutputTokens > 0 && s.evidence != Never {
 		// Tokens without text (special tokens only): the first sign of them.
 		r.TokenAt = append(r.TokenAt, s.evidence)
 		r.TokenCount = append(r.TokenCount, 0)
 		s.lengths = append(s.lengths, 0)
+		s.thinking = append(s.thinking, false)
 		r.Flags = append(r.Flags, FlagNoText)
 	}
 	if r.OutputTokens == Unknown {
-		if r.FinishReason != "" {
+		if r.FinishReason != "" || s.done {
 			r.Flags = append(r.Flags, FlagNoUsage)
 		}
 		for i := range r.TokenCount {
@@ -303,17 +447,52 @@ func (s *scanner) settle(r *Record) {
 	} else if !s.continued || !topUp(r.TokenCount, r.OutputTokens) {
 		spread(r.TokenCount, s.lengths, r.OutputTokens, r.FinishReason)
 	}
+	if r.ReasoningTokens == Unknown {
+		s.countReasoning(r)
+	}
+	if s.after {
+		r.Flags = append(r.Flags, FlagAfterFinish)
+	}
+	if r.FinishReason == "content_filter" {
+		r.Flags = append(r.Flags, FlagFiltered)
+	}
+}
+
+// countReasoning takes the tokens of the events that were reasoning alone, where
+// the server streams its reasoning and does not count it.
+func (s *scanner) countReasoning(r *Record) {
+	n, some := 0, false
+	for i, thinks := range s.thinking {
+		if thinks {
+			n += int(r.TokenCount[i])
+			some = true
+		}
+	}
+	if some {
+		r.ReasoningTokens = n
+	}
+}
+
+// readTimings reads llama.cpp's own times, and its counts where there is no
+// usage beside them.
+func (s *scanner) readTimings(r *Record) {
 	if len(s.timings) == 0 {
 		return
 	}
 	var t struct {
 		Prompt    *float64 `json:"prompt_ms"`
 		Predicted *float64 `json:"predicted_ms"`
+		Computed  *int     `json:"prompt_n"`
+		Cached    int      `json:"cache_n"`
+		Output    *int     `json:"predicted_n"`
 	}
 	if json.Unmarshal(s.timings, &t) != nil {
 		return
 	}
 	r.ServerPrefill, r.ServerDecode = milliseconds(t.Prompt), milliseconds(t.Predicted)
+	if t.Computed != nil && t.Output != nil && !s.usage.known() && *t.Computed >= 0 && t.Cached >= 0 && *t.Output >= 0 {
+		s.usage.prompt, s.usage.completion, s.usage.cached = *t.Computed+t.Cached, *t.Output, t.Cached
+	}
 }
 
 // milliseconds is a duration reported in ms, Never if it is absent or absurd.

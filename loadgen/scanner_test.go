@@ -17,10 +17,14 @@ import (
 
 // scan reads a stream from memory; the clock ticks once a read.
 func scan(body io.Reader, keepText bool) (Record, string, error) {
+	return scanAsked(body, keepText, asked{prompt: Unknown})
+}
+
+func scanAsked(body io.Reader, keepText bool, a asked) (Record, string, error) {
 	s := new(scanner)
 	s.reset()
-	s.keepText = keepText
-	r := Record{PromptTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown, ServerPrefill: Never, ServerDecode: Never}
+	s.keepText, s.asked = keepText, a
+	r := Record{ReasoningTokens: Unknown, PromptTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown, ServerPrefill: Never, ServerDecode: Never}
 	var tick time.Duration
 	err := s.read(body, func() time.Duration { tick++; return tick }, &r, nil)
 	var text string
@@ -306,10 +310,10 @@ func TestStreamKeepsAnyText(t *testing.T) {
 			fmt.Fprintf(&stream, "data: {\"choices\":[{\"delta\":{\"content\":%s}}]}\n\n", quoted)
 			want.WriteString(text)
 			if text != "" {
-				tokens++
+				tokens += 1 + len(text)/8
 			}
 		}
-		stream.WriteString(finish + usage + done)
+		fmt.Fprintf(&stream, finish+`data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":%d}}`+"\n\n"+done, tokens)
 		size := rapid.IntRange(1, 64).Draw(t, "read size")
 		r, got, err := scan(&pieces{stream.String(), size}, true)
 		if err != nil || got != want.String() {

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"encoding"
 	"fmt"
 	"strings"
 	"time"
@@ -10,15 +11,51 @@ import (
 // first token, time per output token and end-to-end latency, 0 for none. The
 // first and the last count from the due time, so that a queue in the client
 // cannot hide a queue at the server.
-type SLO struct {
-	TTFT time.Duration `json:"ttft_ns,omitempty"`
-	TPOT time.Duration `json:"tpot_ns,omitempty"`
-	E2E  time.Duration `json:"e2e_ns,omitempty"`
-}
+//
+// It is a flag's value and marshals as the text that it is given by.
+type SLO struct{ TTFT, TPOT, E2E time.Duration }
+
+var (
+	_ encoding.TextMarshaler   = SLO{}
+	_ encoding.TextUnmarshaler = (*SLO)(nil)
+)
 
 // ParseSLO reads "ttft=500ms,tpot=50ms,e2e=10s", each at most once, one at
 // least.
 func ParseSLO(s string) (SLO, error) {
+	var slo SLO
+	err := slo.Set(s)
+	return slo, err
+}
+
+// Set implements pflag.Value: it reads what ParseSLO does.
+func (s *SLO) Set(text string) error {
+	parsed, err := parseSLO(text)
+	if err == nil {
+		*s = parsed
+	}
+	return err
+}
+
+// Type implements pflag.Value.
+func (*SLO) Type() string { return "objective" }
+
+// MarshalText is String: "" for none.
+func (s SLO) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *SLO) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*s = SLO{}
+		return nil
+	}
+	return s.Set(string(text))
+}
+
+// IsZero reports whether there is no bound.
+func (s SLO) IsZero() bool { return s == SLO{} }
+
+func parseSLO(s string) (SLO, error) {
 	var slo SLO
 	for part := range strings.SplitSeq(s, ",") {
 		name, value, _ := strings.Cut(part, "=")
@@ -59,25 +96,37 @@ func (s SLO) String() string {
 	return strings.Join(parts, ",")
 }
 
-// Met reports whether a request kept the objective. A failed one did not.
+// Met reports whether a request kept the objective. A failed one did not, nor one
+// of which it cannot be told.
 func (s SLO) Met(r Record) bool {
-	if !r.OK() {
+	return r.OK() && s.Kept(r.Due, r.FirstToken, r.LastToken, r.Done, r.Tokens())
+}
+
+// Kept is Met of a completed request by its times and its number of output
+// tokens, Never and Unknown where there is none.
+func (s SLO) Kept(due, first, last, done time.Duration, tokens int) bool {
+	if s.TTFT > 0 && (first == Never || first-due > s.TTFT) {
 		return false
 	}
-	if s.TTFT > 0 && (r.FirstToken == Never || r.FirstToken-r.Due > s.TTFT) {
-		return false
+	if s.TPOT > 0 && tokens != 1 && tokens != 0 {
+		tpot, ok := timePerToken(first, last, tokens)
+		if !ok || tpot > s.TPOT {
+			return false
+		}
 	}
-	if tpot, ok := r.TPOT(); s.TPOT > 0 && ok && tpot > s.TPOT {
-		return false
-	}
-	return s.E2E == 0 || r.Done-r.Due <= s.E2E
+	return s.E2E == 0 || done != Never && done-due <= s.E2E
 }
 
 // TPOT is the time per output token after the first: last minus first token
-// over the tokens less one. It is undefined for fewer than two tokens.
+// over the tokens less one. It is unknown for fewer than two tokens, and where
+// all of them came at one instant.
 func (r Record) TPOT() (time.Duration, bool) {
-	if r.OutputTokens < 2 || r.FirstToken == Never {
+	return timePerToken(r.FirstToken, r.LastToken, r.Tokens())
+}
+
+func timePerToken(first, last time.Duration, tokens int) (time.Duration, bool) {
+	if tokens < 2 || first == Never || last <= first {
 		return 0, false
 	}
-	return (r.LastToken - r.FirstToken) / time.Duration(r.OutputTokens-1), true
+	return (last - first) / time.Duration(tokens-1), true
 }

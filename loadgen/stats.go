@@ -3,6 +3,8 @@ package loadgen
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -27,7 +29,8 @@ type Stats struct {
 	// Requests were started; Errors of them failed.
 	Requests int `json:"requests"`
 	Errors   int `json:"errors"`
-	// OutputTokens is the sum of the server's counts.
+	// OutputTokens is the sum of the server's counts or, of answers without one
+	// that counts, of their events with text.
 	OutputTokens int64 `json:"output_tokens"`
 	// Stopped is the reason why no more were started.
 	Stopped string `json:"stopped"`
@@ -51,24 +54,44 @@ type Stats struct {
 	NewConnections int `json:"new_connections"`
 	// RunQueue is the wait of the client's threads for a processor.
 	RunQueue RunQueue `json:"run_queue"`
+	// Flagged counts the records of each flag, Failures the errors by their text,
+	// the most frequent first.
+	Flagged  map[string]int `json:"flagged,omitempty"`
+	Failures []Failure      `json:"failures,omitempty"`
 	// Reasons are codes for why the run may not be taken at its word:
 	// "late_p99", "client_starved", "max_in_flight", "max_errors",
-	// "interrupted", "no_usage".
+	// "interrupted", and the flags of doubtful answers.
 	Reasons []string `json:"reasons,omitempty"`
 	// Warnings say the same in words.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// tally counts records as they finish.
-type tally struct {
-	requests, errors, held, starved, fresh, noUsage int
-	stamped                                         int
-	tokens                                          int64
-	lateness, lag                                   durations
-	end                                             time.Duration
+// Failure is an error and how many requests ended with it.
+type Failure struct {
+	Error    string `json:"error"`
+	Requests int    `json:"requests"`
 }
 
-func newTally() tally { return tally{lateness: newDurations(), lag: newDurations()} }
+// mostFailures is how many different errors a run lists, keptFailures how many it
+// tells apart while it goes on: texts may have the number of the request in them.
+const (
+	mostFailures = 5
+	keptFailures = 200
+)
+
+// tally counts records as they finish.
+type tally struct {
+	requests, errors, held, starved, fresh int
+	stamped                                int
+	tokens                                 int64
+	lateness, lag                          durations
+	end                                    time.Duration
+	flagged, failures                      map[string]int
+}
+
+func newTally() tally {
+	return tally{lateness: newDurations(), lag: newDurations(), flagged: map[string]int{}, failures: map[string]int{}}
+}
 
 // durations are kept in a histogram of 3 digits from 1 µs up to an hour: the
 // tables have each request's own.
@@ -94,19 +117,15 @@ func (t *tally) add(r Record, late time.Duration) {
 	t.requests++
 	if !r.OK() {
 		t.errors++
+		t.fail(r.Err)
 	}
-	if r.OutputTokens > 0 {
-		t.tokens += int64(r.OutputTokens)
-	}
-	held := false
+	t.tokens += int64(max(0, r.Tokens()))
 	for _, flag := range r.Flags {
-		switch flag {
-		case FlagHeld:
-			t.held++
-			held = true
-		case FlagNoUsage:
-			t.noUsage++
-		}
+		t.flagged[flag]++
+	}
+	held := slices.Contains(r.Flags, FlagHeld)
+	if held {
+		t.held++
 	}
 	if r.Sent != Never && !r.ConnectionReused {
 		t.fresh++
@@ -123,6 +142,42 @@ func (t *tally) add(r Record, late time.Duration) {
 	t.end = max(t.end, r.Done)
 }
 
+// fail counts an error, beyond keptFailures different ones as the others.
+func (t *tally) fail(text string) {
+	if t.failures[text] == 0 && len(t.failures) >= keptFailures {
+		text = "other errors"
+	}
+	t.failures[text]++
+}
+
+// worst lists the most frequent errors.
+func (t *tally) worst() []Failure {
+	var all []Failure
+	for text, n := range t.failures {
+		all = append(all, Failure{text, n})
+	}
+	slices.SortFunc(all, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(b.Requests, a.Requests), strings.Compare(a.Error, b.Error))
+	})
+	return all[:min(len(all), mostFailures)]
+}
+
+// doubts are the flags that make a run's figures doubtful, with what is doubtful,
+// after the number of answers.
+var doubts = []struct{ flag, text string }{
+	{FlagNoUsage, "came without a usage that counts: each of their events is taken for one token"},
+	{FlagUsageText, "have a usage that counts fewer tokens than their text can have: it is not used"},
+	{FlagUsageTotal, "have a usage whose total is not its prompt and completion together"},
+	{FlagImplausible, "have a usage with a figure that cannot be: it is unknown"},
+	{FlagOnePiece, "came in one piece: their time to first token is their latency, and they have no time per token (does a proxy buffer them?)"},
+	{FlagPromptCut, "were to prompts of which the server counted far fewer tokens than there are: it cut them, or the trace's counts are not its own"},
+	{FlagLonger, "are longer than was asked for"},
+	{FlagShorter, "are shorter than was asked for"},
+	{FlagNoFinish, "ended without a finish reason"},
+	{FlagAfterFinish, "went on after their finish reason"},
+	{FlagFiltered, "were ended by the server's filter"},
+}
+
 // stats sums the run up.
 func (r *run) stats(watch *starvation) Stats {
 	r.mu.Lock()
@@ -134,7 +189,13 @@ func (r *run) stats(watch *starvation) Stats {
 		LatenessP50: t.lateness.quantile(50), LatenessP99: t.lateness.quantile(99), LatenessMax: t.lateness.longest,
 		ReadLagP50: t.lag.quantile(50), ReadLagP99: t.lag.quantile(99), ReadLagMax: t.lag.longest, KernelStamped: t.stamped,
 		Held: t.held, Starved: t.starved, NewConnections: t.fresh,
-		RunQueue: watch.summary(),
+		RunQueue: watch.summary(), Failures: t.worst(),
+	}
+	if t.starved > 0 {
+		t.flagged[FlagStarved] = t.starved
+	}
+	if len(t.flagged) > 0 {
+		s.Flagged = t.flagged
 	}
 	doubt := func(code, format string, args ...any) {
 		s.Reasons = append(s.Reasons, code)
@@ -149,8 +210,10 @@ func (r *run) stats(watch *starvation) Stats {
 	if s.Held > 0 {
 		doubt("max_in_flight", "%d requests waited for room under the limit of %d in flight: the schedule was not kept", s.Held, r.load.MaxInFlight)
 	}
-	if t.noUsage > 0 {
-		doubt(FlagNoUsage, "%d answers came without usage: their token counts are unknown and each event is taken for one token", t.noUsage)
+	for _, d := range doubts {
+		if n := t.flagged[d.flag]; n > 0 {
+			doubt(d.flag, "%d of %d answers %s", n, s.Requests, d.text)
+		}
 	}
 	switch s.Stopped {
 	case StoppedErrors, StoppedInterrupt:

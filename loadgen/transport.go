@@ -3,57 +3,37 @@ package loadgen
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"cfubench/loadgen/endpoint"
 	"cfubench/loadgen/rxtime"
 )
 
-// newTransport is the one HTTP/1.1 transport of a client: no proxy, no
-// compression, no cap on connections (a cap would queue requests inside the
-// client and the queue would show as the server's latency), and idle
+// newTransport is the one HTTP/1.1 transport of a client, by the rules of
+// endpoint.Transport: no cap on connections (a cap would queue requests inside
+// the client and the queue would show as the server's latency), and idle
 // connections kept for as long as the server keeps them.
 func newTransport(o Options, now func() time.Duration, headStart *headStart) (*http.Transport, error) {
-	idle := o.Connections
-	if idle <= 0 {
-		idle = 512
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+	dialer := &net.Dialer{Timeout: endpoint.DialTimeout, KeepAlive: 30 * time.Second}
+	t, err := endpoint.Transport(o.CAFile, func(ctx context.Context, network, address string) (net.Conn, error) {
+		inner, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
-			return nil, fmt.Errorf("read certificate authorities: %w", err)
+			return nil, err
 		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read certificate authorities %s: no PEM certificate in it", o.CAFile)
-		}
+		return &conn{Conn: rxtime.Wrap(inner), now: now, headStart: headStart}, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			inner, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &conn{Conn: rxtime.Wrap(inner), now: now, headStart: headStart}, nil
-		},
-		TLSClientConfig:     config,
-		TLSHandshakeTimeout: 10 * time.Second,
-		Protocols:           protocols,
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: idle,
-	}, nil
+	t.MaxIdleConnsPerHost = o.Connections
+	if o.Connections <= 0 {
+		t.MaxIdleConnsPerHost = 512
+	}
+	return t, nil
 }
 
 // conn stamps its traffic. HTTP/1.1 has one request at a time on it, so the
@@ -122,23 +102,4 @@ func drain(body io.ReadCloser, cancel func()) {
 	io.Copy(io.Discard, io.LimitReader(body, drainLimit))
 	timer.Stop()
 	body.Close()
-}
-
-// baseURL checks an endpoint and adds the /v1 that OpenAI's own has.
-func baseURL(s string) (string, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("endpoint %q: want a URL such as http://127.0.0.1:8080/v1", s)
-	}
-	if u.User != nil {
-		return "", fmt.Errorf("endpoint %s: give credentials as an API key, not in the URL", u.Host)
-	}
-	if u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("endpoint %q: want no query and no fragment", s)
-	}
-	u.Path = strings.TrimRight(u.Path, "/")
-	if u.Path == "" {
-		u.Path = "/v1"
-	}
-	return u.String(), nil
 }

@@ -1,11 +1,6 @@
 package meter
 
-import (
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // containment lists, for each scope, the scopes that its register covers too,
 // transitively. What a node or psys register covers of
@@ -39,15 +34,30 @@ func covers(a, b Scope) bool {
 	return false
 }
 
+// Excluded is a domain that is recorded and in no sum, and why.
+type Excluded struct {
+	Domain string `json:"domain"`
+	Reason string `json:"reason"`
+}
+
 // Antichain picks the domains whose energies may be added: no two of them
-// cover the same part. It says why each of the others is left out.
+// cover the same part, and none is among excluded, the domains that somebody
+// left out for a reason of his own (Choice.Of). left has every other domain with
+// the reason, in the order of the domains.
 //
 // Of two registers for one part it keeps the finer, then the counter before
 // the gauge before the model, then the first. Of a whole and its parts it
 // keeps the whole, except where the whole is a node or platform register (what
 // hangs on it is not known) or is coarser than the parts.
-func Antichain(domains []Domain) (keep []Domain, left []Refusal) {
+func Antichain(domains []Domain, excluded ...Excluded) (keep []Domain, left []Excluded) {
 	out := make([]string, len(domains)) // reason for leaving out, "" if kept
+	for i, d := range domains {
+		for _, e := range excluded {
+			if e.Domain == d.Name {
+				out[i] = e.Reason
+			}
+		}
+	}
 	for i, d := range domains {
 		for j, e := range domains {
 			if i == j || out[i] != "" || out[j] != "" || !samePart(d, e) {
@@ -92,7 +102,7 @@ func Antichain(domains []Domain) (keep []Domain, left []Refusal) {
 			keep = append(keep, d)
 			continue
 		}
-		left = append(left, Refusal{Source: d.Source, Domain: d.Name, Reason: out[i]})
+		left = append(left, Excluded{Domain: d.Name, Reason: out[i]})
 	}
 	return keep, left
 }
@@ -104,7 +114,7 @@ func contains(all []Domain, a, b Domain) bool {
 	if a.Name == b.Name || a.Host != b.Host {
 		return false
 	}
-	child := b
+	child, another := b, false
 	for range all {
 		if child.Parent == "" {
 			break
@@ -117,11 +127,14 @@ func contains(all []Domain, a, b Domain) bool {
 			break
 		}
 		if parent.Scope == a.Scope {
-			return samePart(a, parent)
+			if samePart(a, parent) {
+				return true
+			}
+			another = true // which may yet be within a
 		}
 		child = parent
 	}
-	return covers(a.Scope, b.Scope) && !disjoint(a, b)
+	return !another && covers(a.Scope, b.Scope) && !disjoint(a, b)
 }
 
 func named(all []Domain, name string) (Domain, bool) {
@@ -131,44 +144,6 @@ func named(all []Domain, name string) (Domain, bool) {
 		}
 	}
 	return Domain{}, false
-}
-
-// identity finds the parts of a Device by which two sources mean one board.
-var identity = regexp.MustCompile(`(?i)GPU-[0-9a-f-]{36}|[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]`)
-
-// identities returns the UUIDs in device, or else its PCI addresses, in lower case
-// and with the PCI segment cut to the four digits that sysfs prints.
-func identities(device string, uuids bool) (found []string) {
-	for _, f := range identity.FindAllString(device, -1) {
-		f = strings.ToLower(f)
-		if strings.HasPrefix(f, "gpu-") != uuids {
-			continue
-		}
-		if segment, rest, ok := strings.Cut(f, ":"); ok && len(segment) == 8 {
-			f = segment[4:] + ":" + rest
-		}
-		found = append(found, f)
-	}
-	return found
-}
-
-// compare tells whether a and b are one board by its identities, or two. UUIDs are
-// the world's own: where both have one, it decides. PCI addresses are a host's.
-func compare(a, b Domain) (same, different bool) {
-	ours, theirs := identities(a.Device, true), identities(b.Device, true)
-	if len(ours) == 0 || len(theirs) == 0 {
-		if a.Host != b.Host {
-			return false, false
-		}
-		ours, theirs = identities(a.Device, false), identities(b.Device, false)
-	}
-	same = slices.ContainsFunc(ours, func(id string) bool { return slices.Contains(theirs, id) })
-	return same, !same && len(ours) > 0 && len(theirs) > 0
-}
-
-func disjoint(a, b Domain) bool {
-	_, different := compare(a, b)
-	return different
 }
 
 // samePart reports whether two domains read one part of the machine. Where

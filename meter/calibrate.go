@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"gonum.org/v1/gonum/stat"
@@ -40,9 +41,35 @@ type Calibration struct {
 	// domain's power gauge, 0 if there is no gauge or too little energy.
 	CounterToPower float64
 	// Warnings are doubts about the register; Refused, if not empty, says why
-	// the counter is not to be used.
+	// the counter is not to be used. Gauge is set where the domain's power gauge
+	// can be used in its stead.
 	Warnings []string
 	Refused  string
+	Gauge    bool
+	// Floor is what bounds may take for the least power: half of the lowest mean
+	// between two updates, or of the lowest that a gauge showed; 0 if unknown.
+	Floor Power
+
+	// values are the first counter readings that were seen, to find two domains
+	// that show one counter.
+	values []Energy
+}
+
+// witness is what a source has that knows the mean power of a domain from
+// another gauge than its readings': one that looks all the time where they do not.
+type witness interface {
+	// MeanPower is the power that the domain's other gauge shows now, false if it
+	// has none or does not answer.
+	MeanPower(domain int) (Power, bool)
+}
+
+// witnessPeriod is the time between two looks at the other gauge.
+const witnessPeriod = 100 * time.Millisecond
+
+// trace is what calibration read of one domain.
+type trace struct {
+	readings []Reading
+	mean     []Power // of the witness
 }
 
 // Calibrate reads src for d as fast as it may be and returns, per domain, the
@@ -51,7 +78,7 @@ type Calibration struct {
 // return ends it with a *BlockedError, after which src must not be used.
 func Calibrate(ctx context.Context, clock Clock, src Source, d time.Duration) ([]Calibration, error) {
 	domains := src.Domains()
-	var traces [][]Reading
+	var traces []trace
 	var err error
 	if !Within(d+Patience, func() { traces, err = collect(ctx, clock, src, d) }) {
 		return nil, &BlockedError{Sources: []string{sourceName(domains)}}
@@ -67,15 +94,18 @@ func Calibrate(ctx context.Context, clock Clock, src Source, d time.Duration) ([
 }
 
 // collect reads src for d and returns its readings by domain.
-func collect(ctx context.Context, clock Clock, src Source, d time.Duration) ([][]Reading, error) {
+func collect(ctx context.Context, clock Clock, src Source, d time.Duration) ([]trace, error) {
 	domains := src.Domains()
-	traces := make([][]Reading, len(domains))
+	traces := make([]trace, len(domains))
 	spacing := calibrationSpacing
 	for _, dom := range domains {
 		if dom.Coarse {
 			spacing = coarseSpacing
 		}
 	}
+	other, hasOther := As[witness](src)
+	// An average over a second still holds what was before.
+	ask := clock() + d/5
 	var raw []Reading
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -87,9 +117,23 @@ func collect(ctx context.Context, clock Clock, src Source, d time.Duration) ([][
 		}
 		before := clock()
 		raw = src.Read(raw[:0])
-		timer.Reset(max(spacing, calibrationDuty*(clock()-before)))
+		// The time that is left bounds the pause: a read that lost the processor for
+		// long would otherwise be taken for one that does not return.
+		timer.Reset(min(max(spacing, calibrationDuty*(clock()-before)), max(start+d-clock(), 0)))
 		for _, r := range raw {
-			traces[r.Domain] = append(traces[r.Domain], r)
+			traces[r.Domain].readings = append(traces[r.Domain].readings, r)
+		}
+		if !hasOther || before < ask {
+			continue
+		}
+		ask = before + witnessPeriod
+		for i, dom := range domains {
+			if !dom.PartTime {
+				continue
+			}
+			if p, ok := other.MeanPower(i); ok {
+				traces[i].mean = append(traces[i].mean, p)
+			}
 		}
 	}
 	return traces, nil
@@ -103,8 +147,12 @@ func sourceName(domains []Domain) string {
 }
 
 // calibration is the pure part: what the readings of one domain show.
-func calibration(d Domain, trace []Reading) Calibration {
-	c := Calibration{Domain: d.Name, Reads: len(trace)}
+func calibration(d Domain, t trace) Calibration {
+	c := Calibration{Domain: d.Name, Reads: len(t.readings)}
+	trace, strange := plausible(d, t.readings)
+	if strange > 0 {
+		c.warn("%d of %d reads of its power showed more than twice what the part can draw: they are dropped", strange, len(trace))
+	}
 	var calls, gaps, periods []float64
 	var edge time.Duration
 	var last Reading
@@ -115,6 +163,7 @@ func calibration(d Domain, trace []Reading) Calibration {
 			missing++
 			continue
 		}
+		c.gauge(r)
 		if seen {
 			gaps = append(gaps, float64(r.Before-last.Before))
 			if r.HasEnergy && r.Energy < last.Energy {
@@ -141,17 +190,89 @@ func calibration(d Domain, trace []Reading) Calibration {
 	case missing > 0:
 		c.warn("%d of %d reads gave no value", missing, len(trace))
 	}
-	if c.Updates == 0 && d.Kind == KindCounter && !d.Coarse { // a steady gauge is no fault
+	switch { // a steady gauge is no fault
+	case c.Updates > 0 || d.Kind != KindCounter:
+	case !d.Coarse:
 		c.stand(d, trace)
+	case refreshes(trace) >= 2:
+		c.Refused = fmt.Sprintf("the counter stood still while its exporter refreshed the power gauge %d times", refreshes(trace))
 	}
 	if fell && d.Range == 0 {
 		c.warn("the counter fell: a reset or a glitch")
 	}
 	if !fell {
-		c.hold(trace)
+		c.hold(d, trace, t.mean)
+		c.Floor = floor(d, trace)
 	}
 	return c
 }
+
+// gauge notes what a reading has.
+func (c *Calibration) gauge(r Reading) {
+	c.Gauge = c.Gauge || r.HasPower && r.Power > 0
+	if r.HasEnergy && len(c.values) < valuesKept && (len(c.values) == 0 || c.values[len(c.values)-1] != r.Energy) {
+		c.values = append(c.values, r.Energy)
+	}
+}
+
+// valuesKept is enough to tell two counters apart: five seconds of one that is
+// updated every 20 ms.
+const valuesKept = 256
+
+// plausible is the readings without the powers that the part cannot draw, and how
+// many those were.
+func plausible(d Domain, all []Reading) (kept []Reading, strange int) {
+	judge := NewClassifier(d, 0)
+	kept = slices.Clone(all)
+	for i := range kept {
+		if r := &kept[i]; r.HasPower && !judge.Plausible(r.Power) {
+			r.Power, r.HasPower = 0, false
+			strange++
+		}
+	}
+	return kept, strange
+}
+
+// floor is half of the lowest power that the readings show: of a counter between
+// two of its updates, of a gauge at once. A model, which rests, has none, nor has
+// a register of whose updates too few were seen.
+func floor(d Domain, trace []Reading) Power {
+	if d.Kind == KindModel || d.Coarse {
+		return 0
+	}
+	lowest, found := 0.0, 0
+	note := func(watts float64) {
+		if found++; found == 1 || watts < lowest {
+			lowest = watts
+		}
+	}
+	var edge Reading
+	edges := 0
+	for _, r := range trace {
+		switch {
+		case d.Kind == KindPower && r.HasPower:
+			note(r.Power.Watts())
+		case d.Kind == KindCounter && r.HasEnergy && edges == 0:
+			edge, edges = r, 1
+		case d.Kind == KindCounter && r.HasEnergy && r.Energy > edge.Energy && r.At()-edge.At() >= floorOver:
+			if edges++; edges > 2 { // the first interval does not begin at an update
+				note((r.Energy - edge.Energy).Joules() / (r.At() - edge.At()).Seconds())
+			}
+			edge = r
+		}
+	}
+	if found < floorLooks {
+		return 0
+	}
+	return Power(lowest / 2 * float64(Watt))
+}
+
+// floorOver is the least time over which a counter's mean power is taken: shorter
+// ones are made of the times of the reads. floorLooks of them make a floor.
+const (
+	floorOver  = 50 * time.Millisecond
+	floorLooks = 10
+)
 
 func (c *Calibration) warn(format string, args ...any) {
 	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
@@ -167,6 +288,20 @@ func (c *Calibration) stand(d Domain, trace []Reading) {
 		return
 	}
 	c.warn("the counter did not advance in %v", over.Round(time.Millisecond))
+}
+
+// refreshes counts the changes of a gauge.
+func refreshes(trace []Reading) (n int) {
+	var last Reading
+	for _, r := range trace {
+		if r.HasPower && last.HasPower && r.Power != last.Power {
+			n++
+		}
+		if r.HasPower {
+			last = r
+		}
+	}
+	return n
 }
 
 // standing is the least time that tells a counter that does not count.
@@ -188,8 +323,9 @@ func integral(trace []Reading) (joules float64) {
 }
 
 // hold holds the counter against the integral of the gauge (trapezoids) from
-// the counter's first update to its last, so that both cover whole updates.
-func (c *Calibration) hold(trace []Reading) {
+// the counter's first update to its last, so that both cover whole updates. mean is
+// what another gauge showed meanwhile.
+func (c *Calibration) hold(d Domain, trace []Reading, mean []Power) {
 	both := slices.DeleteFunc(slices.Clone(trace), func(r Reading) bool { return !r.HasEnergy || !r.HasPower })
 	first, last := -1, -1
 	for i := 1; i < len(both); i++ {
@@ -222,12 +358,37 @@ func (c *Calibration) hold(trace []Reading) {
 	slack := (open(first) + open(last)).Seconds() / (both[last].At() - both[first].At()).Seconds()
 	off := math.Abs(c.CounterToPower - 1)
 	switch beyond := off - slack; {
+	case beyond > refuseRatio && d.PartTime:
+		c.hear(counted/(both[last].At()-both[first].At()).Seconds(), off, mean)
 	case beyond > refuseRatio:
 		c.Refused = fmt.Sprintf("counter and power gauge disagree: %.3g J counted, %.3g J integrated", counted, seen)
 	case beyond > warnRatio:
 		c.warn("counter and power gauge differ by %.0f %%: %.3g J counted, %.3g J integrated", 100*off, counted, seen)
 	}
 }
+
+// hear settles what a counter of so many watts and a gauge that looks at a part of
+// the time disagree about: such a gauge may show one level of a load that has two.
+// The counter is refused only if the other gauge contradicts it too.
+func (c *Calibration) hear(watts, off float64, mean []Power) {
+	if len(mean) < meansNeeded {
+		c.warn("counter and power gauge differ by %.0f %%: the gauge looks at a part of the time, and no other is there to settle it", 100*off)
+		return
+	}
+	var sum float64
+	for _, p := range mean {
+		sum += p.Watts()
+	}
+	other := sum / float64(len(mean))
+	if math.Abs(watts/other-1) > refuseRatio/2 {
+		c.Refused = fmt.Sprintf("counter and power gauges disagree: %.3g W counted, %.3g W by the average gauge, and %.0f %% from the instantaneous one", watts, other, 100*off)
+		return
+	}
+	c.warn("the instantaneous power gauge is %.0f %% off the counter, the average gauge %.0f %%: the first looks at a part of the time", 100*off, 100*math.Abs(watts/other-1))
+}
+
+// meansNeeded is how many looks at the other gauge are worth hearing.
+const meansNeeded = 5
 
 // quantile is the p-quantile of x in nanoseconds, 0 of nothing. It sorts x.
 func quantile(x []float64, p float64) time.Duration {
@@ -238,28 +399,47 @@ func quantile(x []float64, p float64) time.Duration {
 	return time.Duration(stat.Quantile(p, stat.Empirical, x, nil))
 }
 
-// Calibrated returns src with the update periods that calibration measured and
-// without the domains that it refused, and the refusals. The source is nil if
-// no domain is left. A model keeps its stated period, which says how old its
-// value may be and not how often it changes.
+// Drops reports whether domain d is not to be used at all: it was refused, and has
+// no live gauge that could stand in for its counter.
+func (c Calibration) Drops(d Domain) bool {
+	return c.Refused != "" && !(c.Gauge && d.Kind == KindCounter)
+}
+
+// Calibrated returns src with what calibration measured (update periods, floors)
+// and without the counters that it refused, and the refusals. A domain whose
+// counter is refused and whose power gauge is live goes on as a gauge. The source
+// is nil if no domain is left. A model keeps its stated period, which says how old
+// its value may be and not how often it changes.
 func Calibrated(src Source, calibrations []Calibration) (Source, []Refusal) {
 	c := &calibrated{source: src}
 	var left []Refusal
 	for i, d := range src.Domains() {
 		cal := calibrations[i]
+		demoted := cal.Refused != "" && !cal.Drops(d)
 		if cal.Refused != "" {
-			c.index = append(c.index, -1)
 			left = append(left, Refusal{
 				Source: d.Source, Domain: d.Name, Reason: cal.Refused,
 				Remedy: "compare both with a meter at the wall before using either",
 			})
+		}
+		if cal.Drops(d) {
+			c.index = append(c.index, -1)
 			continue
 		}
-		if cal.UpdatePeriod > 0 && d.Kind != KindModel {
+		switch {
+		case demoted:
+			d.Kind, d.Quantum, d.Range, d.UpdatePeriod = KindPower, 0, 0, max(d.UpdatePeriod, gaugePeriod)
+			d.Note = "power gauge in place of the counter, which is refused; " + d.Note
+			d.Note = strings.TrimSuffix(d.Note, "; ")
+		case cal.UpdatePeriod > 0 && d.Kind != KindModel:
 			d.UpdatePeriod = cal.UpdatePeriod
+		}
+		if d.Floor == 0 && !demoted {
+			d.Floor = cal.Floor
 		}
 		c.index = append(c.index, len(c.domains))
 		c.domains = append(c.domains, d)
+		c.demoted = append(c.demoted, demoted)
 	}
 	if len(c.domains) == 0 {
 		return nil, left
@@ -267,11 +447,16 @@ func Calibrated(src Source, calibrations []Calibration) (Source, []Refusal) {
 	return c, left
 }
 
+// gaugePeriod is the update period that a gauge in place of a counter is taken to
+// have at least.
+const gaugePeriod = 100 * time.Millisecond
+
 // calibrated passes on the readings of the domains that are left.
 type calibrated struct {
 	source  Source
 	domains []Domain
-	index   []int // new index of each of the source's domains, −1 if refused
+	index   []int  // new index of each of the source's domains, −1 if refused
+	demoted []bool // by domain: its gauge is read and its counter is not
 }
 
 func (c *calibrated) Domains() []Domain { return slices.Clone(c.domains) }
@@ -282,7 +467,12 @@ func (c *calibrated) Read(dst []Reading) []Reading {
 	kept := dst[:from]
 	for _, r := range dst[from:] {
 		if i := c.index[r.Domain]; i >= 0 {
-			r.Domain = i
+			if r.Domain = i; c.demoted[i] {
+				r.Energy, r.HasEnergy = 0, false
+				if !r.HasPower && r.Status == StatusOK {
+					continue // the gauge is read less often than the counter
+				}
+			}
 			kept = append(kept, r)
 		}
 	}

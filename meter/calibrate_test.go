@@ -240,3 +240,129 @@ func (p *pausingSource) Read(dst []meter.Reading) []meter.Reading {
 	defer p.pause()
 	return p.gpu.Read(dst)
 }
+
+// partTime is a GPU whose gauge looks at a part of the time, and that may have
+// another gauge, which looks all the time.
+type partTime struct {
+	gpu
+	mean meter.Power // 0 for none
+}
+
+func (p *partTime) Domains() []meter.Domain {
+	d := p.gpu.Domains()
+	d[0].PartTime = true
+	return d
+}
+
+func (p *partTime) MeanPower(int) (meter.Power, bool) { return p.mean, p.mean > 0 }
+
+func TestPartTimeGaugeDoesNotRefuseACounter(t *testing.T) {
+	for _, tt := range []struct {
+		does    string
+		mean    meter.Power
+		warning string
+		refused string
+	}{
+		{"the average gauge agrees with the counter", 405 * meter.Watt, "the average gauge 1 %", ""},
+		{"there is no other gauge", 0, "no other is there to settle it", ""},
+		{"the average gauge contradicts the counter too: it counts something else", 900 * meter.Watt, "", "counter and power gauges disagree"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			clock := meter.NewClock(time.Now())
+			g := &partTime{gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 400 * meter.Watt}, tt.mean}
+			g.fault = func(r *meter.Reading) { r.Power = 100 * meter.Watt } // one level of two
+			c := calibrate(t, clock, g, 5*time.Second)
+			if got := strings.Join(c.Warnings, "; "); !strings.Contains(got, tt.warning) || tt.warning == "" && got != "" {
+				t.Errorf("%s: warnings %q, want %q", tt.does, got, tt.warning)
+			}
+			if !strings.Contains(c.Refused, tt.refused) || tt.refused == "" && c.Refused != "" {
+				t.Errorf("%s: refused %q, want %q", tt.does, c.Refused, tt.refused)
+			}
+		})
+	}
+}
+
+// A counter that is refused beside a live gauge leaves the gauge to measure with.
+func TestRefusedCounterLeavesItsGauge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		g := &gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 300 * meter.Watt}
+		g.fault = func(r *meter.Reading) { r.Energy = 7 * meter.Joule }
+		src, left := meter.Calibrated(g, []meter.Calibration{calibrate(t, clock, g, 5*time.Second)})
+		if src == nil || len(left) != 1 {
+			t.Fatalf("got source %v and refusals %v, want the gauge and one refusal", src, left)
+		}
+		if d := src.Domains()[0]; d.Kind != meter.KindPower || !strings.Contains(d.Note, "in place of the counter") {
+			t.Errorf("got %+v, want a power gauge that says why", d)
+		}
+		if r := src.Read(nil); len(r) != 1 || r[0].HasEnergy || r[0].Power != 300*meter.Watt {
+			t.Errorf("got reading %+v, want 300 W and no energy", r)
+		}
+	})
+}
+
+// What a gauge shows beyond twice the limit is no evidence against the counter.
+func TestCalibrationDropsSpikesOfAGauge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		g := &gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 400 * meter.Watt}
+		n := 0
+		g.fault = func(r *meter.Reading) {
+			if n++; n%20 == 7 {
+				r.Power = 4_294_967 * meter.Watt
+			}
+		}
+		c := calibrate(t, clock, g, 5*time.Second)
+		if c.Refused != "" || math.Abs(c.CounterToPower-1) > 0.02 || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "twice what the part can draw") {
+			t.Errorf("got refusal %q, ratio %.3f, warnings %q; want none, 1 and one warning of the spikes", c.Refused, c.CounterToPower, c.Warnings)
+		}
+	})
+}
+
+func TestFloorIsHalfOfTheLowestSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		g := &gpu{clock: clock, name: "gpu0", update: 100 * time.Millisecond, power: 400 * meter.Watt}
+		c := calibrate(t, clock, g, 5*time.Second)
+		if got := c.Floor.Watts(); math.Abs(got-200) > 10 {
+			t.Errorf("got a floor of %.0f W for a constant 400 W, want 200", got)
+		}
+	})
+}
+
+// Two GPUs of a superchip that show one register are one; counters of two GPUs
+// that use the same power are not.
+func TestTwins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := meter.NewClock(time.Now())
+		read := func(base, wave meter.Energy) meter.Calibration {
+			began := clock()
+			g := &gpu{clock: clock, name: "x", update: 100 * time.Millisecond, power: 400 * meter.Watt}
+			g.fault = func(r *meter.Reading) {
+				k := meter.Energy((r.Before - began) / (100 * time.Millisecond))
+				r.Energy = base + k*40*meter.Joule + k%3*wave
+			}
+			return calibrate(t, clock, g, 3*time.Second)
+		}
+		module := meter.Domain{Kind: meter.KindCounter, Scope: meter.ScopeModule}
+		gpu := meter.Domain{Kind: meter.KindCounter, Scope: meter.ScopeGPU, Product: "NVIDIA H100 80GB HBM3"}
+		superchip := meter.Domain{Kind: meter.KindCounter, Scope: meter.ScopeGPU, Product: "NVIDIA GB200"}
+		for _, tt := range []struct {
+			does string
+			d    meter.Domain
+			a, b meter.Calibration
+			want bool
+		}{
+			{"two views of a module, one after the other", module, read(5000, 0), read(5000, 0), true},
+			{"two modules that started at other times", module, read(5000, 0), read(7_001_000, 0), false},
+			{"two GPUs of a superchip without a module's gauge", superchip, read(5000, 7*meter.Joule), read(5000, 7*meter.Joule), true},
+			{"two simulated boards that count the same", gpu, read(5000, 0), read(5000, 0), false},
+			{"a counter that stands", module, meter.Calibration{}, meter.Calibration{}, false},
+		} {
+			got := meter.Twins([]meter.Domain{tt.d, tt.d}, []meter.Calibration{tt.a, tt.b})
+			if one := got[1] == 0; one != tt.want {
+				t.Errorf("%s: one is %v, want %v", tt.does, one, tt.want)
+			}
+		}
+	})
+}

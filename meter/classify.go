@@ -98,13 +98,16 @@ func (c Classifier) Next(s State, r Reading) (State, Verdict) {
 	return c.judge(s, r, now)
 }
 
-// gauge judges a reading that has a power and no energy. For a gauge only its
-// time counts; in a counter it is a sample of the energy that is missing.
+// gauge judges a reading that has a power and no energy: by its time and by what
+// the part can draw. In a counter it is a sample of the energy that is missing.
 func (c Classifier) gauge(s State, r Reading) (State, Verdict) {
 	v := Verdict{Status: StatusOK, Before: s.settle()}
 	switch {
 	case s.started:
 		v.Status = StatusTransient
+	case !c.Plausible(r.Power):
+		v.Status = StatusGlitch
+		return s, v
 	case s.gauged && c.late(s.powered, r):
 		v.Status = StatusGap
 	}
@@ -210,6 +213,13 @@ func (c Classifier) step(a point, since time.Duration, b point) (d Energy, wrapp
 // register publishes whole periods at once, two update periods more.
 func (c Classifier) most(apart time.Duration) Energy {
 	return EnergyOf(c.highest()+c.highest()/2, apart+2*c.UpdatePeriod) + c.Quantum
+}
+
+// Plausible reports whether a gauge may show p: no negative power, and at most
+// twice the limit, which boards pass for some milliseconds (PCIe CEM 5.0 and ATX
+// 3.0 allow up to 1.8 times for 10 ms) and no average over a gauge's window does.
+func (c Classifier) Plausible(p Power) bool {
+	return p >= 0 && (p <= c.highest() || p/2 <= c.highest())
 }
 
 // highest is the power limit, or what stands in for it.

@@ -124,8 +124,10 @@ func TestClassifier(t *testing.T) {
 			[]meter.Reading{at(0, 50_000), at(20, 3), missing, at(60, 4), at(80, 5)}, []meter.Status{ok, reset, transient, reset, ok}},
 		{"a lost device stays lost", counter,
 			[]meter.Reading{at(0, 5), lost, at(40, 9)}, []meter.Status{ok, gone, gone}},
-		{"a gauge is judged by its times only, and by its own period where that is longer than the poll", counter,
-			[]meter.Reading{gauge(0, 5), gauge(20, 500_000_000), gauge(200, 1), gauge(800, 1)}, []meter.Status{ok, ok, ok, gap}},
+		{"a gauge is judged by its times, by its own period where that is longer than the poll", counter,
+			[]meter.Reading{gauge(0, 5), gauge(20, 500), gauge(200, 1), gauge(800, 1)}, []meter.Status{ok, ok, ok, gap}},
+		{"a gauge that shows over twice what the part can draw is not believed, whatever it shows next", counter,
+			[]meter.Reading{gauge(0, 5), gauge(20, 500_000_000), gauge(40, 500_000_000), gauge(60, 5)}, []meter.Status{ok, glitch, glitch, ok}},
 	} {
 		got := judge(tt.c, tt.readings)
 		for i := range tt.want {

@@ -39,36 +39,47 @@ const (
 	ScopeProcess Scope = "process" // CPU time of a process tree (model)
 )
 
-// Domain is one register: what it covers, what it counts and how it wraps.
+// Domain is one register: what it covers, what it counts and how it wraps. Its
+// JSON is what run.json, the readings' table and an agent's hello say of it: an
+// attribute added here is in all of them.
 type Domain struct {
-	Name   string // unique within a run: "gpu0", "package-0"
-	Device string // stable identity: UUID and PCI address, sysfs path, URL
+	Name   string `json:"domain"` // unique within a run: "gpu0", "package-0"
+	Device string `json:"device"` // stable identity: UUID and PCI address, sysfs path, URL
+	// Product is the device's product name and Driver the version of its driver,
+	// "" where they are not told.
+	Product string `json:"product,omitempty"`
+	Driver  string `json:"driver,omitempty"`
 	// Host is the machine that the register is in, where it is not the one that
 	// reads: registers of different hosts never cover the same part, but for a GPU
 	// that its UUID shows to be one.
-	Host   string
-	Source string // "nvml", "rapl", "cputime", …
-	Kind   Kind
-	Scope  Scope
+	Host   string `json:"host,omitempty"`
+	Source string `json:"source"` // "nvml", "rapl", "cputime", …
+	Kind   Kind   `json:"kind"`
+	Scope  Scope  `json:"scope"`
 	// Parent is the Name of the domain that contains this one, "" if none is
 	// known to.
-	Parent string
+	Parent string `json:"parent,omitempty"`
 	// Range is the value at which the counter wraps to zero, 0 if it never does.
-	Range Energy
+	Range Energy `json:"range_uj,omitempty"`
 	// Quantum is the counter's smallest step.
-	Quantum Energy
+	Quantum Energy `json:"quantum_uj,omitempty"`
 	// UpdatePeriod is the time between two publications of the register: a
 	// documented prior until calibration has measured it.
-	UpdatePeriod time.Duration
+	UpdatePeriod time.Duration `json:"update_period_ns"`
 	// Limit is the highest power that the part can draw (the enforced power
-	// limit), 0 if unknown; Floor the lowest observed.
-	Limit, Floor Power
+	// limit), 0 if unknown; Floor the least power that bounds may rest on: what
+	// calibration concludes from the lowest that it saw, 0 without one.
+	Limit Power `json:"limit_uw,omitempty"`
+	Floor Power `json:"floor_uw,omitempty"`
+	// PartTime marks a domain whose power gauge looks at a part of the time only:
+	// such a gauge says nothing against a counter.
+	PartTime bool `json:"part_time_gauge,omitempty"`
 	// Coarse marks registers that are refreshed too rarely for single requests
 	// (exporters, BMCs): good for a run, not for a window of seconds.
-	Coarse bool
+	Coarse bool `json:"coarse,omitempty"`
 	// Note is shown wherever the domain is listed: the model's statement, a
 	// virtualised host, an unresolved scope.
-	Note string
+	Note string `json:"note,omitempty"`
 }
 
 // Status is the verdict on one reading, from the reading before it and the

@@ -10,7 +10,7 @@ const (
 	// every read is an edge: RAPL's error at 10 ms is that of faster polling,
 	// which costs more.
 	unresolvedPoll = 10 * time.Millisecond
-	minCoarsePoll  = 500 * time.Millisecond
+	minCoarsePoll  = 100 * time.Millisecond
 	maxCoarsePoll  = 5 * time.Second
 )
 
@@ -24,7 +24,7 @@ const (
 
 // PollPeriod is the time between two reads of a source with these domains: a
 // fifth of the shortest update period, between 5 and 50 ms; 10 ms where the
-// register is faster than can be followed; 0.5 to 5 s for coarse sources. It is
+// register is faster than can be followed; 0.1 to 5 s for coarse sources. It is
 // 100 ms where no domain states a period. A model
 // has no register whose edges are worth finding: 10 ms.
 func PollPeriod(domains []Domain) time.Duration {

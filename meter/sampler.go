@@ -13,7 +13,7 @@ import (
 
 const (
 	// watchPeriod is how often the watchdog looks at the calls under way.
-	watchPeriod = 100 * time.Millisecond
+	watchPeriod = 200 * time.Millisecond
 	// blockedAfter is how long a call may take before its domains are reported
 	// stalled.
 	blockedAfter = time.Second
@@ -77,13 +77,17 @@ func NewSampler(clock Clock, sources []Source, poll time.Duration) *Sampler {
 
 // Domains lists the domains of several sources as a sampler of them does: in
 // their order, each with a name of its own. A repeated name gets its source in
-// front, then a number, and the parents that the same source names follow.
+// front, then a number, and the parents that the same source names follow. Their
+// texts are fit to print.
 func Domains(sources []Source) []Domain {
 	var all []Domain
 	taken := map[string]bool{}
 	for _, src := range sources {
 		renamed := map[string]string{}
 		own := slices.Clone(src.Domains())
+		for i := range own {
+			own[i] = own[i].printable()
+		}
 		for i, d := range own {
 			name := d.Name
 			if taken[name] {
@@ -164,7 +168,7 @@ func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
 		}
 		return err
 	})
-	s.watch(ctx, done, out)
+	s.watch(ctx, start, done, out)
 
 	grace := time.NewTimer(Patience)
 	defer grace.Stop()
@@ -178,8 +182,10 @@ func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
 
 // watch looks, until ctx ends or all readers have, for calls that do not
 // return and for steps of the clocks.
-func (s *Sampler) watch(ctx context.Context, done <-chan struct{}, out *outlet) {
-	tick := time.NewTicker(watchPeriod)
+func (s *Sampler) watch(ctx context.Context, start time.Duration, done <-chan struct{}, out *outlet) {
+	// On the grid of the polls, so that one waking of the processor serves both.
+	due := start
+	tick := time.NewTimer(watchPeriod)
 	defer tick.Stop()
 	last, compared := s.clocks(), s.clock()
 	for {
@@ -191,6 +197,8 @@ func (s *Sampler) watch(ctx context.Context, done <-chan struct{}, out *outlet) 
 		case <-tick.C:
 		}
 		now := s.clock()
+		due, _ = nextDue(due, watchPeriod, now)
+		tick.Reset(max(due-now, 0))
 		for _, w := range s.workers {
 			w.watch(now, out)
 		}

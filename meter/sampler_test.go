@@ -108,7 +108,7 @@ func TestSamplerChoosesItsRate(t *testing.T) {
 		{"the fastest domain of a source sets the rate", append(updates(time.Second), updates(50*time.Millisecond)...), 10 * time.Millisecond},
 		{"a model has no edges to find", updates(10*time.Millisecond, kind(meter.KindModel)), 10 * time.Millisecond},
 		{"an exporter that collects every 30 s", updates(30*time.Second, coarse), 5 * time.Second},
-		{"an exporter that collects every second", updates(time.Second, coarse), 500 * time.Millisecond},
+		{"a guest's register that is filled every second", updates(time.Second, coarse), 200 * time.Millisecond},
 		{"no period stated", updates(0), 100 * time.Millisecond},
 	} {
 		if got := meter.PollPeriod(tt.domains); got != tt.want {

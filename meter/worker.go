@@ -136,6 +136,9 @@ func (w *worker) poll(due time.Duration) (before, after time.Duration) {
 		if i < 0 || i >= len(w.states) {
 			continue
 		}
+		if r.HasEnergy && r.HasPower && !w.judges[i].Plausible(r.Power) {
+			r.Power, r.HasPower = 0, false // the counter stands without it
+		}
 		if !r.HasEnergy && !r.HasPower {
 			transient++
 		}

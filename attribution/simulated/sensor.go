@@ -20,8 +20,42 @@ type Sensor struct {
 	Poll, Late, Call time.Duration
 	Quantum, Range   meter.Energy
 	// Start is the register's value at time zero.
-	Start  meter.Energy
+	Start meter.Energy
+	// Error is how the sensor differs from the power that it stands for.
+	Error Error
+	// Look is the end of each period that a part-time sensor sees and takes for
+	// all of it; 0: it sees everything.
+	Look   time.Duration
 	Faults Faults
+}
+
+// Error is how a sensor differs from the truth. The zero value is none.
+type Error struct {
+	// Gain is relative: 0.05 shows 5 % too much.
+	Gain   float64
+	Offset meter.Power
+	// Lag is the time constant of a first-order filter, Delay the age of every
+	// figure beside it.
+	Lag, Delay time.Duration
+}
+
+// lagSteps is into how many delays of equal weight a filter is divided.
+const lagSteps = 40
+
+// energy is what a sensor with the error has counted by at, in µJ.
+func (e Error) energy(truth *Truth, at time.Duration) float64 {
+	at -= e.Delay
+	passed := truth.Energy(max(at, 0))
+	if e.Lag > 0 {
+		passed = 0
+		for k := range lagSteps {
+			late := -math.Log(1-(float64(k)+0.5)/lagSteps) * float64(e.Lag)
+			t := at - time.Duration(late)
+			// Before time zero the power was what it was at zero.
+			passed += (truth.Energy(max(t, 0)) + float64(truth.Power(0))*float64(min(t, 0))/1e9) / lagSteps
+		}
+	}
+	return passed*(1+e.Gain) + float64(e.Offset)*float64(at)/1e9
 }
 
 // Faults are injected at random, each at its rate per second.
@@ -113,24 +147,28 @@ type register struct {
 	truth  *Truth
 	rng    *rand.Rand
 	// base is the true energy at which the register stood at zero.
-	base         float64
-	next, shown  time.Duration // next publication, and the one on show
-	phase        time.Duration
-	cycle        int
-	stalledUntil time.Duration
+	base float64
+	// next is the next publication; counted is what the sensor has counted by the
+	// one before it, shown what is on show.
+	next, last     time.Duration
+	counted, shown float64
+	phase          time.Duration
+	cycle          int
+	stalledUntil   time.Duration
 }
 
 // read returns the register at a moment.
 func (r *register) read(at time.Duration) meter.Energy {
 	for r.next <= at {
+		r.count(r.next)
 		if r.next >= r.stalledUntil {
-			r.shown = max(r.shown, r.next)
+			r.shown = r.counted
 		}
 		r.cycle++
 		jitter := time.Duration(r.rng.NormFloat64() * float64(r.sensor.Jitter))
 		r.next = max(r.next+1, r.phase+time.Duration(r.cycle)*r.sensor.Period+jitter)
 	}
-	v := meter.Energy(math.Floor(r.truth.Energy(r.shown) - r.base))
+	v := meter.Energy(math.Floor(r.shown - r.base))
 	v -= v % max(r.sensor.Quantum, 1)
 	if r.sensor.Range > 0 {
 		v %= r.sensor.Range + r.sensor.Quantum
@@ -138,25 +176,51 @@ func (r *register) read(at time.Duration) meter.Energy {
 	return max(v, 0)
 }
 
+// count brings what the sensor has counted up to now.
+func (r *register) count(now time.Duration) {
+	e := r.sensor.Error
+	if look := r.sensor.Look; look > 0 && now > look {
+		seen := e.energy(r.truth, now) - e.energy(r.truth, now-look)
+		r.counted += seen * float64(now-r.last) / float64(look)
+	} else {
+		r.counted = e.energy(r.truth, now)
+	}
+	r.last = now
+}
+
 // reset makes the register start again from zero.
 func (r *register) reset(at time.Duration) {
 	r.read(at)
-	r.shown = at
-	r.base = r.truth.Energy(at)
+	r.count(at)
+	r.shown, r.base = r.counted, r.counted
 }
 
 // Gauge polls a power gauge of truth that shows the mean power of the last
 // average, refreshed every period.
 func Gauge(rng *rand.Rand, truth *Truth, period, average, poll time.Duration) Trace {
-	out := Trace{Domain: meter.Domain{Name: "sim0", Device: "simulated", Source: "simulated", Kind: meter.KindPower, Scope: meter.ScopeGPU, UpdatePeriod: period}}
-	for at := time.Duration(rng.Int64N(int64(poll))); at < truth.End(); at += poll {
-		end := at - at%period
-		begin := max(end-average, 0)
+	return Dial{Period: period, Average: average, Poll: poll}.Read(rng, truth)
+}
+
+// Dial is a power gauge and the way in which it is read: at each publication it
+// shows the mean power of the last Average.
+type Dial struct {
+	Period, Average, Poll time.Duration
+	// Phase is when after time zero it is refreshed first.
+	Phase time.Duration
+	Error Error
+}
+
+// Read polls the gauge over all of truth.
+func (d Dial) Read(rng *rand.Rand, truth *Truth) Trace {
+	out := Trace{Domain: meter.Domain{Name: "sim0", Device: "simulated", Source: "simulated", Kind: meter.KindPower, Scope: meter.ScopeGPU, UpdatePeriod: d.Period}}
+	for at := time.Duration(rng.Int64N(int64(d.Poll))); at < truth.End(); at += d.Poll {
+		end := max(at-(at-d.Phase)%d.Period, 0)
+		begin := max(end-d.Average, 0)
 		p := truth.Power(end)
 		if end > begin {
-			p = meter.Power((truth.Energy(end) - truth.Energy(begin)) / (end - begin).Seconds())
+			p = meter.Power((d.Error.energy(truth, end) - d.Error.energy(truth, begin)) / (end - begin).Seconds())
 		}
-		out.Readings = append(out.Readings, meter.Reading{Before: at, After: at, HasPower: true, Power: p, Status: meter.StatusOK})
+		out.Readings = append(out.Readings, meter.Reading{Before: at, After: at, HasPower: true, Power: max(p, 0), Status: meter.StatusOK})
 	}
 	return out
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 const usage = `cfu-parquet converts Arrow tables of a cfu run to Parquet (zstd; times delta
@@ -79,7 +79,7 @@ func plan(argument, dir string) ([]job, error) {
 		}
 		return []job{{argument, to}}, nil
 	}
-	record, err := results.ReadRun(argument)
+	record, err := runfolder.ReadRun(argument)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +87,8 @@ func plan(argument, dir string) ([]job, error) {
 		dir = argument
 	}
 	var jobs []job
-	for _, table := range results.Tables() {
-		paths, _, err := results.TablePaths(argument, record, table)
+	for _, table := range runfolder.Tables() {
+		paths, _, err := runfolder.TablePaths(argument, record, table)
 		if err != nil {
 			return nil, err
 		}

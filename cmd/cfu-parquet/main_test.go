@@ -10,7 +10,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 
-	"cfubench/attribution"
 	"cfubench/results/simulated"
 )
 
@@ -23,7 +22,7 @@ func folder(t *testing.T) string {
 	}
 	spec := simulated.Spec{
 		Seed: 1, Model: "m", Batches: []int{2}, Concurrencies: []int{2, 4}, Requests: 50,
-		Server: simulated.DefaultServer(), Conventions: []attribution.Convention{attribution.Equal{}},
+		Server: simulated.DefaultServer(), Conventions: "equal",
 	}
 	if _, err := spec.Write(dir); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func (f *agentFlags) serve(ctx context.Context, env environment, credentials age
 	if err != nil {
 		return err
 	}
-	defer func() { err = closeMeters(set, err) }()
+	defer func() { err = set.CloseAfter(err) }()
 	for _, r := range set.LeftOut {
 		fmt.Fprintf(env.stderr, "cfu agent: not served: %s\n", refusalLine(r))
 	}

@@ -16,11 +16,12 @@ import (
 	"cfubench/meter/agent/agenttest"
 	"cfubench/meter/host"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // devices is what a cell's record says of GPUs and agents.
-func devices(t *testing.T, c results.Cell) (seen host.Seen) {
+func devices(t *testing.T, c runfolder.Cell) (seen host.Seen) {
 	t.Helper()
 	if err := json.Unmarshal(c.Devices, &seen); err != nil {
 		t.Fatalf("%s: devices %s: %v", c.ID, c.Devices, err)
@@ -127,9 +128,9 @@ func TestRunOverABadNetwork(t *testing.T) {
 		address string
 		delay   time.Duration
 		cut     float64
-		check   func(t *testing.T, run results.Run, seen host.Seen)
+		check   func(t *testing.T, run runfolder.Run, seen host.Seen)
 	}{
-		{"200 ms of added delay, each way", ordinary, 200 * time.Millisecond, 0, func(t *testing.T, run results.Run, seen host.Seen) {
+		{"200 ms of added delay, each way", ordinary, 200 * time.Millisecond, 0, func(t *testing.T, run runfolder.Run, seen host.Seen) {
 			if u := seen.Agents[0].Uncertainty; u < 100*time.Millisecond {
 				t.Errorf("the clock is said to be known to ± %v, want at least half of the delay", u)
 			}
@@ -137,12 +138,12 @@ func TestRunOverABadNetwork(t *testing.T) {
 				t.Errorf("got warnings %q, want one of the vague clock", run.Warnings)
 			}
 		}},
-		{"connections break: all at once, and then one chunk in ten", ordinary, 0, 0.1, func(t *testing.T, run results.Run, seen host.Seen) {
+		{"connections break: all at once, and then one chunk in ten", ordinary, 0, 0.1, func(t *testing.T, run runfolder.Run, seen host.Seen) {
 			if l := seen.Agents[0]; l.Reconnects == 0 || l.Lost != 0 || l.Restarts != 0 {
 				t.Errorf("link: got %+v, want connections made again and nothing lost", l)
 			}
 		}},
-		{"a monotonic clock an hour ahead", wrong, 0, 0, func(t *testing.T, run results.Run, seen host.Seen) {
+		{"a monotonic clock an hour ahead", wrong, 0, 0, func(t *testing.T, run runfolder.Run, seen host.Seen) {
 			if l := seen.Agents[0]; l.ClockSteps != 0 || l.Restarts != 0 || l.Exchanges == 0 {
 				t.Errorf("link: got %+v, want exchanges that agree", l)
 			}
@@ -182,13 +183,13 @@ func TestRunOverABadNetwork(t *testing.T) {
 }
 
 // bracket sums the bounds of the window's energy in joules.
-func bracket(t *testing.T, out string, c results.Cell) (lo, hi float64) {
+func bracket(t *testing.T, out string, c runfolder.Cell) (lo, hi float64) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(out, results.SummaryFile))
+	b, err := os.ReadFile(filepath.Join(out, runfolder.SummaryFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var summary results.Summary
+	var summary summary.Summary
 	if err := json.Unmarshal(b, &summary); err != nil {
 		t.Fatal(err)
 	}
@@ -260,10 +261,10 @@ func TestForeignProcessesAreSeen(t *testing.T) {
 			}
 			doubtful := false
 			for _, r := range run.Cells[0].Reasons {
-				doubtful = doubtful || r == results.ReasonForeign
+				doubtful = doubtful || r == runfolder.ReasonForeign
 			}
 			if doubtful == row.unknown {
-				t.Errorf("got reasons %q, want %s among them: %v", run.Cells[0].Reasons, results.ReasonForeign, !row.unknown)
+				t.Errorf("got reasons %q, want %s among them: %v", run.Cells[0].Reasons, runfolder.ReasonForeign, !row.unknown)
 			}
 		})
 	}
@@ -303,7 +304,7 @@ func TestReplicaOverTwoHosts(t *testing.T) {
 		t.Fatalf("got counters %v, want eight", counters)
 	}
 	// Each has its own rows, and the summary their sum.
-	shares, _, err := results.ReadEnergy(filepath.Join(results.CellDir(out, c.ID), results.EnergyFile))
+	shares, _, err := runfolder.Energies().Read(filepath.Join(runfolder.CellDir(out, c.ID), runfolder.EnergyFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // startAgent starts cfu agent on the loopback and returns its address.
@@ -76,7 +76,7 @@ func TestRunWithTwoAgents(t *testing.T) {
 		t.Errorf("counters come from %v, want %v", from, want)
 	}
 	for _, c := range run.Cells {
-		readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, c.ID), results.ReadingsFile))
+		readings, err := runfolder.ReadReadings(filepath.Join(runfolder.CellDir(out, c.ID), runfolder.ReadingsFile))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestRunOutlivesItsAgent(t *testing.T) {
 	}
 	t.Logf("%s", &p.stderr)
 	run := closed(t, out)
-	readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, run.Cells[0].ID), results.ReadingsFile))
+	readings, err := runfolder.ReadReadings(filepath.Join(runfolder.CellDir(out, run.Cells[0].ID), runfolder.ReadingsFile))
 	if err != nil {
 		t.Fatal(err)
 	}

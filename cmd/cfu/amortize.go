@@ -19,8 +19,8 @@ import (
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/figure"
 	"cfubench/attribution/lca/report"
-	"cfubench/results"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 )
 
 const amortizeHelp = `Computes C_FU, the life cycle cost of a functional unit, from a run and an
@@ -174,9 +174,9 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 }
 
 // assess assesses OUT, or the published runs. The run is nil for the latter.
-func (f *amortizeFlags) assess(dir string) ([]lca.Assessment, *results.Run, error) {
+func (f *amortizeFlags) assess(dir string) ([]lca.Assessment, *runfolder.Run, error) {
 	if !f.published {
-		run, err := results.ReadRun(dir)
+		run, err := runfolder.ReadRun(dir)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -215,7 +215,7 @@ func publishedModels(names []string) ([]lca.Model, error) {
 }
 
 // write makes the files that were asked for.
-func (f *amortizeFlags) write(assessments []lca.Assessment, run *results.Run) error {
+func (f *amortizeFlags) write(assessments []lca.Assessment, run *runfolder.Run) error {
 	for _, path := range f.reports {
 		render := report.HTML
 		if strings.EqualFold(filepath.Ext(path), ".txt") {
@@ -250,7 +250,7 @@ func (f *amortizeFlags) drawn() lca.Category {
 }
 
 // describeRun adds what only a run knows: how the model was served, on what.
-func describeRun(block *report.DisclosureBlock, run *results.Run) {
+func describeRun(block *report.DisclosureBlock, run *runfolder.Run) {
 	if run == nil {
 		block.Unknown["serving"] = "published figures: see their source"
 		block.Unknown["system_design"] = "published figures: see their source"

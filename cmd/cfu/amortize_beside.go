@@ -11,7 +11,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // publishedPer is the number of requests that the published kWh are for.
@@ -57,7 +57,7 @@ func publishedFindings(assessments []lca.Assessment) []findings {
 
 // besideFindings sets every open-loop cell of a run beside the published row of
 // the model at the same rate, both under the run's inventory.
-func besideFindings(run results.Run, assessments []lca.Assessment, model string, o lca.Options) ([]findings, error) {
+func besideFindings(run runfolder.Run, assessments []lca.Assessment, model string, o lca.Options) ([]findings, error) {
 	models, err := publishedModels([]string{model})
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func besideFindings(run results.Run, assessments []lca.Assessment, model string,
 }
 
 // rateOf is a cell's rate as the published table writes it, "" in closed loop.
-func rateOf(run results.Run, cell string) string {
+func rateOf(run runfolder.Run, cell string) string {
 	for _, c := range run.Cells {
 		switch {
 		case c.ID != cell:

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,10 +13,10 @@ import (
 	"time"
 
 	"cfubench/attribution"
-	"cfubench/attribution/lca"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 )
 
 // amortizedRun writes a run folder of one cell: 4 requests, one of them failed,
@@ -23,27 +24,26 @@ import (
 func amortizedRun(t *testing.T, kind meter.Kind) string {
 	t.Helper()
 	dir := t.TempDir()
-	cell := results.Cell{
-		ID: "b2-c2-r1", Batch: 2, Concurrency: 2, Repeat: 1, Complete: true,
-		Window: attribution.Window{Start: time.Second, End: 11 * time.Second}, Requests: 4, Errors: 1,
+	cell := runfolder.Cell{
+		ID: "b2-c2-r1", Point: runfolder.Point{Batch: 2, Load: runfolder.Load{Concurrency: 2}}, Repeat: 1, Complete: true,
+		Window: meter.Window{Start: time.Second, End: 11 * time.Second}, Requests: 4, Errors: 1,
 	}
-	run := results.Run{
-		Cells:  []results.Cell{cell},
-		Engine: []results.EngineInfo{{Batch: 2, Kind: "vllm", Model: "allenai/OLMo-2-1124-7B-Instruct"}},
-		Domains: []results.DomainInfo{
-			{Name: "gpu0", Kind: kind, Scope: meter.ScopeGPU}, {Name: "gpu1", Kind: kind, Scope: meter.ScopeGPU},
-		},
+	var domains []meter.Domain
+	var readings []meter.Reading
+	for i := range 2 {
+		domains = append(domains, meter.Domain{
+			Name: fmt.Sprint("gpu", i), Device: fmt.Sprint("GPU-", i), Kind: kind, Scope: meter.ScopeGPU, Quantum: 1, UpdatePeriod: 10 * time.Millisecond, Limit: 700 * meter.Watt,
+		})
 	}
-	folder := results.CellDir(dir, cell.ID)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
+	for at := time.Duration(0); at <= 12*time.Second; at += 10 * time.Millisecond {
+		for i := range domains {
+			readings = append(readings, meter.Reading{Domain: i, Before: at, After: at, Energy: meter.EnergyOf(18*meter.Watt, at), HasEnergy: true, Status: meter.StatusOK})
+		}
 	}
-	if err := results.WriteRun(dir, run); err != nil {
-		t.Fatal(err)
-	}
-	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
-	if err != nil {
-		t.Fatal(err)
+	run := runfolder.Run{
+		Cells:   []runfolder.Cell{cell},
+		Engine:  []runfolder.EngineInfo{{Batch: 2, Kind: "vllm", Model: "allenai/OLMo-2-1124-7B-Instruct"}},
+		Domains: runfolder.Describe(domains),
 	}
 	record := func(id int, conversation string, ttft time.Duration) loadgen.Record {
 		return loadgen.Record{
@@ -54,31 +54,46 @@ func amortizedRun(t *testing.T, kind meter.Kind) string {
 	}
 	failed := record(3, "c", loadgen.Never)
 	failed.Err = "stream cut"
-	if err := requests.Write([]loadgen.Record{record(0, "a", 100*time.Millisecond), record(1, "a", time.Second), record(2, "b", time.Millisecond), failed}); err != nil {
+	writeCell(t, dir, run, []loadgen.Record{record(0, "a", 100*time.Millisecond), record(1, "a", time.Second), record(2, "b", time.Millisecond), failed}, readings)
+	by := derivation.Attribution{Conventions: "equal,token", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
+	if _, err := by.Cell(dir, run, cell); err != nil {
 		t.Fatal(err)
+	}
+	return dir
+}
+
+// writeCell writes a run of one cell with the raw tables of that cell.
+func writeCell(t *testing.T, dir string, run runfolder.Run, records []loadgen.Record, readings []meter.Reading) {
+	t.Helper()
+	cell := run.Cells[0]
+	if err := os.MkdirAll(runfolder.CellDir(dir, cell.ID), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := runfolder.WriteRun(dir, run); err != nil {
+		t.Fatal(err)
+	}
+	requests, err := runfolder.Requests().Create(runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), map[string]string{"model": "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if err := requests.Write(runfolder.Request{Key: cell.Key(), Record: r}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := requests.Close(); err != nil {
 		t.Fatal(err)
 	}
-	energy, err := results.NewEnergyWriter(filepath.Join(folder, results.EnergyFile), nil)
+	table, err := runfolder.NewReadingsWriter(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), run.Domains, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, convention := range []string{"equal", "token"} {
-		for _, domain := range []string{"gpu0", "gpu1"} {
-			share := func(request int64, joules int) attribution.Share {
-				e := meter.Energy(joules) * meter.Joule
-				return attribution.Share{Request: request, Convention: convention, Domain: domain, Energy: e, Lo: e - meter.Joule, Hi: e + meter.Joule, Method: kind}
-			}
-			if err := energy.Write([]attribution.Share{share(0, 40), share(1, 40), share(2, 40), share(3, 30), share(-1, 20), share(-2, 10)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := energy.Close(); err != nil {
+	if err := table.Write(readings); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	if err := table.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // The run's numbers reach the footprint: energy of every domain once and of
@@ -126,7 +141,7 @@ func TestAmortizeRun(t *testing.T) {
 		t.Errorf("doubts about a counter and the inventory's own model: %s", stderr)
 	}
 
-	footprint, meta, err := results.ReadFootprint(filepath.Join(dir, results.FootprintFile))
+	footprint, meta, err := runfolder.Footprints().Read(filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +177,7 @@ func TestFootprintIsReproducible(t *testing.T) {
 			t.Fatalf("exit %d: %s", code, stderr)
 		}
 		var err error
-		if files[i], err = os.ReadFile(filepath.Join(dir, results.FootprintFile)); err != nil {
+		if files[i], err = os.ReadFile(filepath.Join(dir, runfolder.FootprintFile)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,12 +204,12 @@ func TestModelledEnergyShowsEverywhere(t *testing.T) {
 	if !strings.Contains(stderr, "the energy is a model") {
 		t.Errorf("stderr does not say model: %s", stderr)
 	}
-	rows, _, err := results.ReadFootprint(filepath.Join(dir, results.FootprintFile))
+	rows, _, err := runfolder.Footprints().Read(filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
-		if (r.Stage == lca.Inference || r.Stage == lca.Total) && (!strings.Contains(r.Boundary, "(model)") || !strings.Contains(r.Source, "(model)")) {
+		if (r.Stage == "inference" || r.Stage == "total") && (!strings.Contains(r.Boundary, "(model)") || !strings.Contains(r.Source, "(model)")) {
 			t.Errorf("%s %s does not say model: %s; %s", r.Category, r.Stage, r.Boundary, r.Source)
 		}
 	}
@@ -215,12 +230,12 @@ func TestBesidePublished(t *testing.T) {
 	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--beside", "OLMo 2 7B"); code != 1 || !strings.Contains(stderr, "no cell at a request rate") {
 		t.Errorf("closed loop only: exit %d, %s; want a refusal", code, stderr)
 	}
-	run, err := results.ReadRun(dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run.Cells[0].Concurrency, run.Cells[0].Rate = 0, 8
-	if err := results.WriteRun(dir, run); err != nil {
+	if err := runfolder.WriteRun(dir, run); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--beside", "OLMo 2 7B", "--csv")
@@ -238,7 +253,7 @@ func TestBesidePublished(t *testing.T) {
 // A run without anything to amortize is an error that says why.
 func TestAmortizeNothing(t *testing.T) {
 	dir := amortizedRun(t, meter.KindCounter)
-	if err := os.Remove(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile)); err != nil {
+	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)); err != nil {
 		t.Fatal(err)
 	}
 	code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir)

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution"
-	"cfubench/results"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 )
 
 const attributeHelp = `Divides the measured energy among requests again, with other conventions: reads
@@ -94,17 +94,17 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 	if err != nil {
 		return err
 	}
-	run, err := results.ReadRun(dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return err
 	}
 	if len(run.Cells) == 0 {
 		return fmt.Errorf("%s has no cell: nothing was measured", dir)
 	}
-	if o.Bare, err = results.ReadBareIdle(dir, run); err != nil {
+	if o.Bare, err = derivation.ReadBare(dir, run); err != nil {
 		return err
 	}
-	var cells []derivation.CellEnergy
+	var cells []derivation.Attributed
 	for _, cell := range run.Cells {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("interrupted before cell %s: %w", cell.ID, err)
@@ -122,11 +122,11 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 }
 
 // printEnergy prints the closed sums and what the conventions disagree on.
-func printEnergy(w io.Writer, cells []derivation.CellEnergy) error {
+func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "cell\tdomain\tconvention\tmethod\trequests J\tidle J\tunattributed J\tcounter J\tmedian J/request")
 	for _, c := range cells {
-		for _, e := range c.Energies {
+		for _, e := range c.Divisions {
 			if e.Refused != "" {
 				continue
 			}

@@ -16,7 +16,7 @@ import (
 	"cfubench/attribution/shapley"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // writeRun writes the raw tables of a run of one cell: eight requests over a
@@ -25,17 +25,9 @@ func writeRun(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	const ms = time.Millisecond
-	cell := results.Cell{ID: "b2-c2-r1", Batch: 2, Concurrency: 2, Repeat: 1, Requests: 8, Complete: true,
-		IdleBefore: attribution.Window{Start: 0, End: 900 * ms}, Window: attribution.Window{Start: 1000 * ms, End: 3000 * ms},
-		IdleAfter: attribution.Window{Start: 3100 * ms, End: 3900 * ms}}
-	run := results.Run{Cfu: "test", Cells: []results.Cell{cell}, Engine: []results.EngineInfo{{Batch: 2, EffectiveBatch: 2, Kind: "test", Model: "m"}}}
-	if err := results.WriteRun(dir, run); err != nil {
-		t.Fatal(err)
-	}
-	folder := results.CellDir(dir, cell.ID)
-	if err := os.MkdirAll(folder, 0o777); err != nil {
-		t.Fatal(err)
-	}
+	cell := runfolder.Cell{ID: "b2-c2-r1", Point: runfolder.Point{Batch: 2, Load: runfolder.Load{Concurrency: 2}}, Repeat: 1, Requests: 8, Complete: true,
+		IdleBefore: meter.Window{Start: 0, End: 900 * ms}, Window: meter.Window{Start: 1000 * ms, End: 3000 * ms},
+		IdleAfter: meter.Window{Start: 3100 * ms, End: 3900 * ms}}
 	var records []loadgen.Record
 	for i := range 8 {
 		sent := time.Duration(1050+220*i) * ms
@@ -47,23 +39,9 @@ func writeRun(t *testing.T) string {
 		}
 		records = append(records, r)
 	}
-	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), map[string]string{"model": "m"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := requests.Write(records); err != nil {
-		t.Fatal(err)
-	}
-	if err := requests.Close(); err != nil {
-		t.Fatal(err)
-	}
 	domains := []meter.Domain{
 		{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindCounter, Scope: meter.ScopeGPU, UpdatePeriod: 20 * ms, Quantum: meter.Millijoule, Limit: 300 * meter.Watt},
 		{Name: "grace0", Device: "hwmon1", Source: "hwmon", Kind: meter.KindPower, Scope: meter.ScopeGrace, UpdatePeriod: 50 * ms},
-	}
-	table, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), domains, nil)
-	if err != nil {
-		t.Fatal(err)
 	}
 	var readings []meter.Reading
 	for at := time.Duration(0); at < 4*time.Second; at += 5 * ms {
@@ -72,12 +50,10 @@ func writeRun(t *testing.T) string {
 			meter.Reading{Domain: 0, Before: at, After: at + 100*time.Microsecond, HasEnergy: true, Energy: meter.Joule + meter.EnergyOf(200*meter.Watt, published), Status: meter.StatusOK},
 			meter.Reading{Domain: 1, Before: at, After: at + 100*time.Microsecond, HasPower: true, Power: 200 * meter.Watt, Status: meter.StatusOK})
 	}
-	if err := table.Write(readings); err != nil {
-		t.Fatal(err)
-	}
-	if err := table.Close(); err != nil {
-		t.Fatal(err)
-	}
+	writeCell(t, dir, runfolder.Run{
+		Cfu: "test", Cells: []runfolder.Cell{cell}, Engine: []runfolder.EngineInfo{{Batch: 2, EffectiveBatch: 2, Kind: "test", Model: "m"}},
+		Domains: runfolder.Describe(domains),
+	}, records, readings)
 	return dir
 }
 
@@ -86,7 +62,7 @@ func writeRun(t *testing.T) string {
 // difference in the metadata, find that in the raw readings, and run it again.
 func TestAttributeClosesAndRepeats(t *testing.T) {
 	dir := writeRun(t)
-	table := filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile)
+	table := filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)
 	model := shapley.File{Schema: 1, Engine: "test", Model: "other", Features: attribution.Features, Coefficients: []float64{0.01, 4, 3, 8, 0}}
 	text, err := model.Encode()
 	if err != nil {
@@ -111,7 +87,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	if want := "the calibration was measured on other"; !strings.Contains(stderr, want) {
 		t.Errorf("got stderr %q, want a warning that says %q", stderr, want)
 	}
-	shares, meta, err := results.ReadEnergy(table)
+	shares, meta, err := runfolder.Energies().Read(table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +104,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	}
 	for key, sum := range sums {
 		_, domain, _ := strings.Cut(key, ".")
-		want, err := strconv.ParseInt(meta[results.MetaCounter+domain], 10, 64)
+		want, err := strconv.ParseInt(meta[runfolder.MetaCounter+domain], 10, 64)
 		if err != nil {
 			t.Fatalf("metadata of %s: %v", domain, err)
 		}
@@ -136,7 +112,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 			t.Errorf("%s: rows sum to %d µJ, want the counter's difference of %d", key, sum, want)
 		}
 	}
-	readings, err := results.ReadReadings(filepath.Join(filepath.Dir(table), results.ReadingsFile))
+	readings, err := runfolder.ReadReadings(filepath.Join(filepath.Dir(table), runfolder.ReadingsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +124,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 		}
 		return v
 	}
-	if got, want := meta[results.MetaCounter+"gpu0"], strconv.FormatInt(int64(held(3*time.Second)-held(time.Second)), 10); got != want {
+	if got, want := meta[runfolder.MetaCounter+"gpu0"], strconv.FormatInt(int64(held(3*time.Second)-held(time.Second)), 10); got != want {
 		t.Errorf("counter difference in the metadata: got %s µJ, want the raw readings' %s", got, want)
 	}
 	if got := meta["model"]; got != "m" {
@@ -186,7 +162,7 @@ func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 	if code, _, stderr := cfuCommand(t, "attribute", dir, "--convention", "equal"); code != 0 {
 		t.Fatalf("got exit %d, want 0: %s", code, stderr)
 	}
-	shares, _, err := results.ReadEnergy(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.EnergyFile))
+	shares, _, err := runfolder.Energies().Read(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +170,7 @@ func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 		if s.Request < 0 {
 			continue
 		}
-		if bounded := s.Hi != attribution.Unbounded; bounded != (s.Domain == "gpu0") {
+		if bounded := s.Hi != meter.Unbounded; bounded != (s.Domain == "gpu0") {
 			t.Errorf("request %d in %s: upper bound %v, want one for the counter only", s.Request, s.Domain, s.Hi)
 		}
 		if wantFailed := s.Request == 7; strings.Contains(strings.Join(s.Flags, " "), attribution.FlagFailed) != wantFailed {
@@ -222,7 +198,7 @@ func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 		if row.scope == meter.ScopeHBM {
 			domains[1].Parent, domains[1].Device = "gpu0", "GPU-1"
 		}
-		table, err := results.NewReadingsWriter(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.ReadingsFile), domains, nil)
+		table, err := runfolder.NewReadingsWriter(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.ReadingsFile), runfolder.Describe(domains), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +237,7 @@ func TestAttributePrintsCrossChecks(t *testing.T) {
 		{500 * meter.Watt, "b2-c2-r1 cross-check node: 1000.000 J, of which gpu0 + gpu1 800.000 J (80 %)", false},
 		{300 * meter.Watt, "b2-c2-r1 cross-check node: 600.000 J, of which gpu0 + gpu1 800.000 J (133 %)", true},
 	} {
-		table, err := results.NewReadingsWriter(filepath.Join(results.CellDir(dir, "b2-c2-r1"), results.ReadingsFile), domains, nil)
+		table, err := runfolder.NewReadingsWriter(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.ReadingsFile), runfolder.Describe(domains), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

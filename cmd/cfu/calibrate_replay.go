@@ -19,7 +19,7 @@ import (
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/meter/cputime"
-	"cfubench/results"
+	"cfubench/results/derivation"
 )
 
 // Kinds of arrivals of a group.
@@ -113,7 +113,7 @@ func (f *calibrateFlags) measure(ctx context.Context, env environment, kinds []s
 	}
 	defer client.Close()
 	clock := meter.NewClock(time.Now())
-	source, err := cputime.Open(clock, server.PID(), 1) // 1 W: its µJ are CPU µs
+	source, err := cputime.Open(clock, cputime.Options{PID: server.PID(), Watts: 1}) // 1 W: its µJ are CPU µs
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (r *replayer) keepWhole(group *shapley.Group, run replayed, repeats int) er
 	curve, _ := attribution.NewCurve(r.source.Domains()[0], run.readings)
 	reqs := make([]attribution.Request, len(run.records))
 	for i, rec := range run.records {
-		reqs[i] = results.AttributionRequest(rec)
+		reqs[i] = derivation.AttributionRequest(rec)
 	}
 	for _, c := range r.conventions {
 		result, err := attribution.Attribute(c, reqs, curve, attribution.Window{Start: run.start, End: run.end}, attribution.Idle{})

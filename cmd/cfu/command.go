@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cfubench/results/sweep"
 	"context"
 	"errors"
 	"fmt"
@@ -117,4 +118,11 @@ func (e usageError) Unwrap() error { return e.err }
 // usagef makes a usageError.
 func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
+}
+
+// isUsage reports whether an error is wrong usage.
+func isUsage(err error) bool {
+	var own usageError
+	var sweeps sweep.UsageError
+	return errors.As(err, &own) || errors.As(err, &sweeps)
 }

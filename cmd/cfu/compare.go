@@ -2,21 +2,25 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/stats"
 	"cfubench/loadgen"
-	"cfubench/results"
 	"cfubench/results/comparison"
-	"cfubench/results/stats"
+	"cfubench/results/summary"
 )
 
-const compareHelp = `Compares two or more runs, load points or cells with the first: a difference with
-its interval and p for every metric, "~" where the data support none. Runs that
+const compareHelp = `Says which configuration to deploy: ranks the load points of one run or several by
+energy per request (--by), under the SLO, with intervals and the probability that
+each is the best. Then, of two runs or more, every metric with the first run's: a
+difference with its interval and p, "~" where the data support none. Runs that
 differ in model, trace, kind of meter, metered boundary or cached prompt tokens
 are not compared unless that is asked for with --across.
 
-usage: cfu compare A B [C ...] [flags]
+usage: cfu compare A [B ...] [flags]
 
 where A, B are
   OUT            a run: its load points are aligned by batch and load
@@ -35,6 +39,9 @@ flags:
 type compareFlags struct {
 	across, metrics   []string
 	test, format, slo string
+	by                string
+	paired            bool
+	share             float64
 }
 
 // bindCompare is `cfu compare`.
@@ -42,6 +49,9 @@ func bindCompare(fs *pflag.FlagSet) action {
 	var f compareFlags
 	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, engine, host, lengths, api, client, certificate, cache, load.")
 	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
+	fs.StringVar(&f.by, "by", summary.MetricEnergyPerRequest, "Rank by the least `METRIC`, such as carbon_cfu_g or energy_per_output_token_j.")
+	fs.BoolVar(&f.paired, "paired", false, "Take the i-th repeats of all load points as one round, whose drift cancels (--order interleaved or random).")
+	fs.Float64Var(&f.share, "slo-share", 0.99, "Choose only what keeps the SLO for a share `P` of the requests.")
 	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
 	fs.StringVar(&f.slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
 	fs.StringVar(&f.format, "format", "text", "Print `FORMAT`: text or csv.")
@@ -50,8 +60,11 @@ func bindCompare(fs *pflag.FlagSet) action {
 
 // run compares the operands with the first of them.
 func (f *compareFlags) run(_ context.Context, env environment, operands []string) error {
-	if len(operands) < 2 {
-		return usagef("want two runs or more, got %d", len(operands))
+	if len(operands) < 1 {
+		return usagef("want a run or more, got none")
+	}
+	if f.format == "csv" && len(operands) == 1 {
+		return usagef("--format csv is of differences: want two runs or more")
 	}
 	if f.format != "text" && f.format != "csv" {
 		return usagef("--format %q: want text or csv", f.format)
@@ -73,20 +86,36 @@ func (f *compareFlags) run(_ context.Context, env environment, operands []string
 		}
 		subjects = append(subjects, s)
 	}
-	table, err := comparison.Compare(subjects[0], subjects[1:], o)
+	if len(subjects) == 1 {
+		return f.choose(env.stdout, subjects)
+	}
+	table, err := comparison.Compare(subjects[0], subjects[1:], o) // refuses what cannot be compared
 	if err != nil {
 		return err
 	}
 	if f.format == "csv" {
 		return table.WriteCSV(env.stdout)
 	}
+	if err := f.choose(env.stdout, subjects); err != nil {
+		return err
+	}
+	fmt.Fprintln(env.stdout)
 	return table.WriteText(env.stdout)
+}
+
+// choose prints the decision among the subjects' load points.
+func (f *compareFlags) choose(w io.Writer, subjects []comparison.Subject) error {
+	choice, err := comparison.Choose(subjects, comparison.ChooseOptions{Metric: f.by, Paired: f.paired, Share: f.share, Seed: 1})
+	if err != nil {
+		return err
+	}
+	return choice.WriteText(w)
 }
 
 // summaryOptions are the options of a summary with the SLO of a flag, "" for
 // the run's own.
-func summaryOptions(slo string) (results.Options, error) {
-	o := results.Options{Limits: results.DefaultLimits()}
+func summaryOptions(slo string) (summary.Options, error) {
+	o := summary.Options{Limits: summary.DefaultLimits()}
 	if slo == "" {
 		return o, nil
 	}

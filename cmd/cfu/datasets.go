@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/datasets"
+	"cfubench/results/sweep"
 )
 
 const datasetsHelp = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
@@ -26,10 +27,11 @@ const datasetsHelp = `usage: cfu datasets stat SPEC [flags]       how many reque
 
 SPEC names a trace:
   sample           the bundled one: generated text, lengths like real conversations
-  sharegpt:FILE    a JSON array of conversations
+  sharegpt:FILE    conversations, a JSON array of them or one a line
   azure:FILE       Azure LLM inference traces 2023 and 2024 (CSV)
   burstgpt:FILE    BurstGPT (CSV)
-  mooncake:FILE    Mooncake (JSON lines, with prefix hashes)
+  mooncake:FILE    Mooncake (JSON lines, with prefix hashes), Alibaba
+  openai:FILE      whole requests: OpenAI bodies, one a line, bare or as in batch files
   jsonl:FILE       one request a line: prompt or prompt_tokens, output_tokens, at_ns, conversation, turn, completion
 
 Azure, BurstGPT and Mooncake traces hold lengths and no text: their prompts are
@@ -119,7 +121,7 @@ func (f *datasetsFlags) check(fs *pflag.FlagSet, operands []string) (verb, spec 
 		return "", "", usagef("--select %s goes by token counts: give --tokenizer endpoint:URL, tiktoken:NAME or words", o.Select)
 	}
 	if f.tokenizer != "" {
-		if o.Tokenizer, err = openTokenizer(f.tokenizer, nil); err != nil {
+		if o.Tokenizer, err = sweep.OpenTokenizer(f.tokenizer); err != nil {
 			return "", "", usageError{err}
 		}
 		if o.Tokenizer == nil {

@@ -5,8 +5,9 @@ import (
 	"path/filepath"
 
 	"cfubench/attribution/lca"
-	"cfubench/results"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 
 	"github.com/spf13/pflag"
 )
@@ -42,8 +43,8 @@ func (f derivationFlags) check() error {
 // derive is the second half of a run, which can be run again without the
 // engine: joules to requests, C_FU, summary and report, from the raw tables.
 // It prints the summary and returns it.
-func (f derivationFlags) derive(env environment, out string) (summary results.Summary, err error) {
-	run, err := results.ReadRun(out)
+func (f derivationFlags) derive(env environment, out string) (summary summary.Summary, err error) {
+	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		return summary, err
 	}
@@ -51,7 +52,7 @@ func (f derivationFlags) derive(env environment, out string) (summary results.Su
 	if err != nil {
 		return summary, err
 	}
-	if options.Bare, err = results.ReadBareIdle(out, run); err != nil {
+	if options.Bare, err = derivation.ReadBare(out, run); err != nil {
 		return summary, err
 	}
 	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
@@ -85,15 +86,15 @@ func (f derivationFlags) derive(env environment, out string) (summary results.Su
 
 // summarize writes summary.json and, if it is asked for, report.html, and
 // returns the path of the last of them.
-func (f derivationFlags) summarize(out string) (results.Summary, string, error) {
+func (f derivationFlags) summarize(out string) (summary.Summary, string, error) {
 	if f.report {
-		path := filepath.Join(out, results.ReportFile)
-		s, err := writeReport(out, path, results.Options{Limits: results.DefaultLimits()})
+		path := filepath.Join(out, runfolder.ReportFile)
+		s, err := writeReport(out, path, summary.Options{Limits: summary.DefaultLimits()})
 		return s, path, err
 	}
-	s, err := results.Summarize(out)
+	s, err := summary.Summarize(out)
 	if err != nil {
 		return s, "", err
 	}
-	return s, filepath.Join(out, results.SummaryFile), results.WriteSummary(out, s)
+	return s, filepath.Join(out, runfolder.SummaryFile), summary.WriteSummary(out, s)
 }

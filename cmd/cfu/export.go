@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 const exportHelp = `Writes the tables of a run as CSV: nulls are empty, lists are numbers with
@@ -27,34 +27,34 @@ flags:
 // bindExport is `cfu export`.
 func bindExport(fs *pflag.FlagSet) action {
 	var table, dir string
-	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(results.Tables(), ", ")+".")
+	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(runfolder.Tables(), ", ")+".")
 	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`.")
 	return func(ctx context.Context, env environment, operands []string) error {
 		if (table == "") == (dir == "") {
 			return usagef("want either --table NAME or --dir DIR")
 		}
 		out := operands[0]
-		run, err := results.ReadRun(out)
+		run, err := runfolder.ReadRun(out)
 		if err != nil {
 			return err
 		}
 		if table != "" {
-			return results.ExportCSV(env.stdout, out, run, table)
+			return runfolder.ExportCSV(env.stdout, out, run, table)
 		}
 		return exportAll(ctx, env, dir, out, run)
 	}
 }
 
 // exportAll writes every table that the run has into dir and prints the paths.
-func exportAll(ctx context.Context, env environment, dir, out string, run results.Run) error {
+func exportAll(ctx context.Context, env environment, dir, out string, run runfolder.Run) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("create output: %w", err)
 	}
-	for _, name := range results.Tables() {
+	for _, name := range runfolder.Tables() {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("interrupted before table %s: %w", name, err)
 		}
-		paths, _, err := results.TablePaths(out, run, name)
+		paths, _, err := runfolder.TablePaths(out, run, name)
 		if err != nil {
 			return err
 		}
@@ -70,12 +70,12 @@ func exportAll(ctx context.Context, env environment, dir, out string, run result
 }
 
 // exportTo writes one table to a file.
-func exportTo(path, out string, run results.Run, table string) error {
+func exportTo(path, out string, run runfolder.Run, table string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("create output: %w", err)
 	}
-	err = results.ExportCSV(f, out, run, table)
+	err = runfolder.ExportCSV(f, out, run, table)
 	if closeErr := f.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("write %s: %w", path, closeErr)
 	}

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +27,7 @@ func commands() []command {
 		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runHelp, noOperand, bindRun},
 		{"attribute", "divide the measured energy again, by other conventions", attributeHelp, oneRun, bindAttribute},
 		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateHelp, noOperand, bindCalibrate},
+		{"import", "a run folder from logs that exist already", importHelp, noOperand, bindImport},
 		{"merge", "join the shards of one run", mergeHelp, anyOperands, bindMerge},
 		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersHelp, noOperand, bindMeters},
 		{"agent", "serve this host's meters to runs on other hosts", agentHelp, noOperand, bindAgent},
@@ -37,6 +37,8 @@ func commands() []command {
 		{"compare", "two or more runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
 		{"report", "one self-contained HTML file from the tables", reportHelp, oneRun, bindReport},
 		{"export", "tables to CSV", exportHelp, oneRun, bindExport},
+		{"version", "which build this is", versionHelp, noOperand, bindVersion},
+		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
 		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process
 	}
 }
@@ -56,7 +58,12 @@ func Main(ctx context.Context, env environment, args []string) int {
 		return 2
 	}
 	switch args[0] {
+	case "--version":
+		args = []string{"version"}
 	case "help", "-h", "--help":
+		if len(args) > 1 { // cfu help COMMAND
+			return Main(ctx, env, []string{args[1], "--help"})
+		}
 		if err := usage(env.stdout); err != nil {
 			fmt.Fprintf(env.stderr, "cfu: %v\n", err)
 			return 1
@@ -72,7 +79,7 @@ func Main(ctx context.Context, env environment, args []string) int {
 			return 0
 		}
 		fmt.Fprintf(env.stderr, "cfu %s: %v\n", c.name, err)
-		if ue := (usageError{}); errors.As(err, &ue) {
+		if isUsage(err) {
 			fmt.Fprintf(env.stderr, "run 'cfu %s --help' for its flags\n", c.name)
 			return 2
 		}

@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"cfubench/attribution"
-	"cfubench/results"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -80,8 +79,8 @@ func TestFourShardsMergeToOneClientsRun(t *testing.T) {
 			last = r.Due
 		}
 	}
-	if run.Config["shard"] != nil {
-		t.Errorf("the merged run calls itself shard %v", run.Config["shard"])
+	if run.Config.Shard != "" {
+		t.Errorf("the merged run calls itself shard %v", run.Config.Shard)
 	}
 	if n := len(e.sent()); n != 4*18 {
 		t.Errorf("the endpoint got %d requests, want those of two runs of two cells", n)
@@ -134,12 +133,12 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 		t.Fatalf("interrupted: got exit %d, want 1:\n%s", code, stderr)
 	}
 	// As if it had asked the same server.
-	run, err := results.ReadRun(incomplete)
+	run, err := runfolder.ReadRun(incomplete)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.Config["endpoint"] = quickly.URL
-	if err := results.WriteRun(incomplete, run); err != nil {
+	run.Config.Endpoint = quickly.URL
+	if err := runfolder.WriteRun(incomplete, run); err != nil {
 		t.Fatal(err)
 	}
 
@@ -166,7 +165,7 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 			if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, row.want) {
 				t.Errorf("got %q, want one line with %q", stderr, row.want)
 			}
-			if _, err := os.Stat(filepath.Join(out, results.RunFile)); !os.IsNotExist(err) {
+			if _, err := os.Stat(filepath.Join(out, runfolder.RunFile)); !os.IsNotExist(err) {
 				t.Errorf("run.json of a merge that failed: got %v, want none", err)
 			}
 		})
@@ -177,7 +176,7 @@ func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 		if !strings.Contains(stderr, "shards 1 and 2 both metered: the readings of shard 1 are kept") {
 			t.Errorf("got %q, want which readings are kept", stderr)
 		}
-		if code != 1 || !strings.Contains(errorLine(t, stderr), "("+results.ReasonNotCovered+")") {
+		if code != 1 || !strings.Contains(errorLine(t, stderr), "("+summary.ReasonNotCovered+")") {
 			t.Errorf("got exit %d and %q, want 1: nobody metered while the second shard sent", code, stderr)
 		}
 		code, _, stderr = cfu(t, t.Context(), nil, "merge", "--out", out, first, second)
@@ -204,27 +203,5 @@ func TestAShardThatFailsEndsTheOthers(t *testing.T) {
 	code, line := first.wait(t), errorLine(t, first.stderr.String())
 	if code != 1 || !strings.Contains(line, "shard 2 has given up: ") || !strings.Contains(line, "hwmon") {
 		t.Errorf("the other shard: got exit %d and %q, want 1 and why the first failed", code, line)
-	}
-}
-
-// TestJoinedWarnings: nothing that one shard warned of is lost, and what all did
-// is said once.
-func TestJoinedWarnings(t *testing.T) {
-	shards := []shard{
-		{index: 1, run: results.Run{Warnings: []string{"lowered", "starved"}, Host: results.Host{CPU: "one", Cores: 8, Memory: 1}}},
-		{index: 2, run: results.Run{Warnings: []string{"lowered", "late", "late"}, Host: results.Host{CPU: "one", Cores: 8, Memory: 2}}},
-		{index: 3, run: results.Run{Warnings: []string{"lowered"}, Host: results.Host{OS: "linux", Kernel: "6", CPU: "other", Cores: 4}}},
-	}
-	want := []string{"lowered", "shard 1: starved", "shard 2: late", "shard 3 ran on another kind of host than shard 1: other, 4 cores, linux 6"}
-	if got := joinedWarnings(shards); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-// TestUnion joins windows of shards.
-func TestUnion(t *testing.T) {
-	got := union(attribution.Window{Start: 3, End: 7}, attribution.Window{Start: 2, End: 5})
-	if want := (attribution.Window{Start: 2, End: 7}); got != want {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }

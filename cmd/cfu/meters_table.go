@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"cfubench/meter"
 	"cfubench/meter/host"
 )
 
@@ -49,7 +50,7 @@ func reasonLines(entries []host.Entry) string {
 		if e.Reason == "" {
 			continue
 		}
-		k := word{e.Source, unnumbered(e.Reason), e.Remedy}
+		k := word{e.Source, meter.Unnumbered(e.Reason), e.Remedy}
 		s, ok := all[k]
 		if !ok {
 			s = &said{reason: e.Reason}
@@ -73,22 +74,6 @@ func reasonLines(entries []host.Entry) string {
 		}
 		if k.remedy != "" {
 			fmt.Fprintf(&b, "  remedy: %s\n", k.remedy)
-		}
-	}
-	return b.String()
-}
-
-// unnumbered is s with every number in it as one mark.
-func unnumbered(s string) string {
-	var b strings.Builder
-	digits := false
-	for _, r := range s {
-		if digit := r >= '0' && r <= '9'; !digit {
-			b.WriteRune(r)
-			digits = false
-		} else if !digits {
-			b.WriteByte('#')
-			digits = true
 		}
 	}
 	return b.String()

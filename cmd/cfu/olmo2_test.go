@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // olmo2 runs scripts/olmo2 in an empty folder, as somebody would from outside
@@ -69,7 +69,7 @@ func TestOLMo2Endpoint(t *testing.T) {
 			t.Errorf("rate %s: break-even %s of tiny with the training of another model", rate, measured[5])
 		}
 	}
-	run, err := results.ReadRun(out)
+	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func TestReadmeCommandsParse(t *testing.T) {
 		}
 		fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
 		flags := newRunFlags(fs)
-		if err := errors.Join(fs.Parse(args[2:]), flags.check()); err != nil {
+		if err := errors.Join(fs.Parse(args[2:]), flags.complete(environment{getenv: func(string) string { return "" }})); err != nil {
 			t.Errorf("README: %s: %v", c, err)
 		}
 	}

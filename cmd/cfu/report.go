@@ -3,14 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
 
-	"cfubench/results"
+	"cfubench/internal/atomicfile"
 	"cfubench/results/report"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 const reportHelp = `Writes the run in OUT as one self-contained HTML file, and its summary.json, from
@@ -38,7 +40,7 @@ func bindReport(fs *pflag.FlagSet) action {
 		}
 		dir, path := operands[0], output
 		if path == "" {
-			path = filepath.Join(dir, results.ReportFile)
+			path = filepath.Join(dir, runfolder.ReportFile)
 		}
 		s, err := writeReport(dir, path, o)
 		if err != nil {
@@ -54,42 +56,24 @@ func bindReport(fs *pflag.FlagSet) action {
 
 // writeReport summarizes the run in dir, writes summary.json beside its tables
 // and the report to output.
-func writeReport(dir, output string, o results.Options) (results.Summary, error) {
-	run, err := results.ReadRun(dir)
+func writeReport(dir, output string, o summary.Options) (summary.Summary, error) {
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
-		return results.Summary{}, err
+		return summary.Summary{}, err
 	}
 	o.Traces = true
-	s, err := results.SummarizeWith(dir, o)
+	s, err := summary.SummarizeWith(dir, o)
 	if err != nil {
 		return s, err
 	}
-	if err := results.WriteSummary(dir, s); err != nil {
+	if err := summary.WriteSummary(dir, s); err != nil {
 		return s, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(output), ".report-*")
-	if err != nil {
-		return s, fmt.Errorf("write report: %w", err)
-	}
-	defer os.Remove(f.Name())
-	err = report.Write(f, run, s)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), output)
-	}
-	if err != nil {
-		return s, fmt.Errorf("write report %s: %w", output, err)
-	}
-	return s, nil
+	return s, atomicfile.Stream(output, func(w io.Writer) error { return report.Write(w, run, s) })
 }
 
 // verdictError is the error of an invalid run, nil for any other.
-func verdictError(s results.Summary) error {
+func verdictError(s summary.Summary) error {
 	if s.Validity.Valid() {
 		return nil
 	}

@@ -2,14 +2,15 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"cfubench/attribution"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
+	"cfubench/results/summary"
 )
 
 // simulate writes a run folder called name and returns its path.
@@ -21,13 +22,22 @@ func simulate(t *testing.T, name string, change func(*simulated.Spec)) string {
 	}
 	spec := simulated.Spec{
 		Seed: 1, Model: "m", Batches: []int{2}, Concurrencies: []int{2, 4}, Repeats: 2, Requests: 60,
-		Server: simulated.DefaultServer(), Inventory: "olmo2-7b", Conventions: []attribution.Convention{attribution.Phase{}, attribution.Equal{}},
+		Server: simulated.DefaultServer(), Inventory: "olmo2-7b", Conventions: "phase,equal",
 	}
 	change(&spec)
 	if _, err := spec.Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// readSummary reads summary.json of a run folder.
+func readSummary(dir string) (s summary.Summary, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, runfolder.SummaryFile))
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(text, &s)
 }
 
 func TestReportCommand(t *testing.T) {
@@ -49,7 +59,7 @@ func TestReportCommand(t *testing.T) {
 	if err != nil || !bytes.Contains(page, []byte("Power over time")) {
 		t.Errorf("report.html: %v; want the power traces in it", err)
 	}
-	if _, err := results.ReadSummary(out); err != nil {
+	if _, err := readSummary(out); err != nil {
 		t.Error(err)
 	}
 }
@@ -83,8 +93,8 @@ func TestCompareCommand(t *testing.T) {
 func TestExportCommand(t *testing.T) {
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
-	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+4*2*62 {
-		t.Errorf("exit %d, %d lines, want a heading and 62 rows of two conventions in four cells", code, rows)
+	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+4*2*4*62 {
+		t.Errorf("exit %d, %d lines, want a heading and 62 rows of two conventions and four domains in four cells", code, rows)
 	}
 	dir := filepath.Join(t.TempDir(), "csv")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--dir", dir)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +14,8 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/rapl/powercaptest"
-	"cfubench/results"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // stepEngine is an engine that tells the address in its first argument what it
@@ -119,7 +119,7 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", what, got, want)
 		}
 	}
-	_, meta, err := results.ReadEnergy(filepath.Join(results.CellDir(out, "b1-c1-r1"), results.EnergyFile))
+	_, meta, err := runfolder.Energies().Read(filepath.Join(runfolder.CellDir(out, "b1-c1-r1"), runfolder.EnergyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,16 +138,12 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 	at := func(d time.Duration) time.Time { return time.Unix(0, cell.OriginUnix).Add(d) }
 	length := cell.Window.Length()
 	total := drawn.energy(at(cell.Window.Start), at(cell.Window.End))
-	var summary results.Summary
-	b, err := os.ReadFile(filepath.Join(out, results.SummaryFile))
+	sum, err := readSummary(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(b, &summary); err != nil {
-		t.Fatal(err)
-	}
-	e := summary.Cells[0].Whole.Energy
-	each := func(perRequest results.Figure) meter.Power { // mean over the window
+	e := sum.Cells[0].Whole.Energy
+	each := func(perRequest summary.Figure) meter.Power { // mean over the window
 		return meter.Power(float64(perRequest) * 4 / length.Seconds() * float64(meter.Watt))
 	}
 	mean := func(e meter.Energy) meter.Power {
@@ -158,7 +154,7 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 	near("above bare idle", each(e.AboveBareIdle), mean(total)-bare, min(length, window.Length()))
 
 	// The table of the run, its report and a later attribution have all three.
-	page, err := os.ReadFile(filepath.Join(out, results.ReportFile))
+	page, err := os.ReadFile(filepath.Join(out, runfolder.ReportFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,16 +171,16 @@ func TestThreeFiguresOfAKnownHost(t *testing.T) {
 	// A resumed run keeps its window.
 	p = start(t, nil, append(p.cmd.Args[1:], "--resume")...)
 	mustFinish(t, p.wait(t), p.stderr.String())
-	if again, err := results.ReadRun(out); err != nil || again.BareIdle.Window != window {
+	if again, err := runfolder.ReadRun(out); err != nil || again.BareIdle.Window != window {
 		t.Errorf("got bare idle window %+v (%v) after --resume, want %+v", again.BareIdle, err, window)
 	}
 
 	// Without the raw window there is no figure, and the reason.
-	if err := os.Remove(filepath.Join(out, results.BareDir, results.ReadingsFile)); err != nil {
+	if err := os.Remove(filepath.Join(out, runfolder.BareDir, runfolder.ReadingsFile)); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr = cfuCommand(t, "attribute", out)
-	if want := "bare idle not measured (" + filepath.Join(out, results.BareDir, results.ReadingsFile) + " is missing)"; code != 0 || !strings.Contains(stdout, want) {
+	if want := "bare idle not measured (" + filepath.Join(out, runfolder.BareDir, runfolder.ReadingsFile) + " is missing)"; code != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("attribute without the raw window: got exit %d, want it to say %q:\n%s%s", code, want, stdout, stderr)
 	}
 }
@@ -219,7 +215,7 @@ func TestBareIdleIsNotInvented(t *testing.T) {
 			code := p.wait(t)
 			stdout, stderr := p.stdout.String(), p.stderr.String()
 			mustFinish(t, code, stderr)
-			run, err := results.ReadRun(out)
+			run, err := runfolder.ReadRun(out)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -229,7 +225,7 @@ func TestBareIdleIsNotInvented(t *testing.T) {
 			if said := strings.Contains(stdout, "bare idle was not measured: "); said == row.bare {
 				t.Errorf("the table says that bare idle was not measured: %v, want %v:\n%s", said, !row.bare, stdout)
 			}
-			s, err := results.ReadSummary(out)
+			s, err := readSummary(out)
 			if err != nil {
 				t.Fatal(err)
 			}

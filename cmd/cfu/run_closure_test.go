@@ -8,15 +8,15 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // closed reads back a run and holds every cell's shares against the raw
 // readings: in each convention and domain they must sum, with idle and
 // unattributed, to the counter's own difference, to the quantum.
-func closed(t *testing.T, out string) results.Run {
+func closed(t *testing.T, out string) runfolder.Run {
 	t.Helper()
-	run, err := results.ReadRun(out)
+	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +29,10 @@ func closed(t *testing.T, out string) results.Run {
 	return run
 }
 
-func closedCell(t *testing.T, out string, c results.Cell) {
+func closedCell(t *testing.T, out string, c runfolder.Cell) {
 	t.Helper()
 	type key struct{ convention, domain string }
-	shares, meta, err := results.ReadEnergy(filepath.Join(results.CellDir(out, c.ID), results.EnergyFile))
+	shares, meta, err := runfolder.Energies().Read(filepath.Join(runfolder.CellDir(out, c.ID), runfolder.EnergyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func closedCell(t *testing.T, out string, c results.Cell) {
 			t.Errorf("%s %v request %d: energy %d µJ is outside its bracket [%d, %d]", c.ID, k, s.Request, s.Energy, s.Lo, s.Hi)
 		}
 	}
-	readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, c.ID), results.ReadingsFile))
+	readings, err := runfolder.ReadReadings(filepath.Join(runfolder.CellDir(out, c.ID), runfolder.ReadingsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +55,9 @@ func closedCell(t *testing.T, out string, c results.Cell) {
 		t.Fatalf("%s: got %d domains and %d conventions, want some", c.ID, len(readings.Domains), len(conventions))
 	}
 	for i, d := range readings.Domains {
-		curve, _ := attribution.NewCurve(d, readings.ByDomain[i])
+		curve, _ := attribution.NewCurve(d.Domain, readings.ByDomain[i])
 		want := curve.Counter(c.Window).Energy
-		if got := meta[results.MetaCounter+d.Name]; got != strconv.FormatInt(int64(want), 10) {
+		if got := meta[runfolder.MetaCounter+d.Name]; got != strconv.FormatInt(int64(want), 10) {
 			t.Errorf("%s: metadata of %s says %s µJ, want the counter's difference %d µJ", c.ID, d.Name, got, want)
 		}
 		for conv := range conventions {
@@ -75,9 +75,13 @@ func closedCell(t *testing.T, out string, c results.Cell) {
 // rowsOf reads a cell's requests.
 func rowsOf(t *testing.T, out, cell string) []loadgen.Record {
 	t.Helper()
-	rows, _, err := results.ReadRequests(filepath.Join(results.CellDir(out, cell), results.RequestsFile))
+	rows, _, err := runfolder.Requests().Read(filepath.Join(runfolder.CellDir(out, cell), runfolder.RequestsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rows
+	records := make([]loadgen.Record, len(rows))
+	for i, r := range rows {
+		records[i] = r.Record
+	}
+	return records
 }

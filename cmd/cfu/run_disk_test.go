@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // onSmallDisk runs a command line in a process whose files may have kib KiB,
@@ -86,8 +86,8 @@ func TestDiskFull(t *testing.T) {
 		flags []string
 		table string
 	}{
-		{"the requests' rows come first to the end", 24, []string{"--num-requests", "256", "--max-tokens", "4", "--idle", "0s"}, results.RequestsFile},
-		{"the meters' readings do", 12, []string{"--num-requests", "32", "--max-tokens", "64", "--idle", "1m", "--poll", "2ms"}, results.ReadingsFile},
+		{"the requests' rows come first to the end", 24, []string{"--num-requests", "256", "--max-tokens", "4", "--idle", "0s"}, runfolder.RequestsFile},
+		{"the meters' readings do", 12, []string{"--num-requests", "32", "--max-tokens", "64", "--idle", "1m", "--poll", "2ms"}, runfolder.ReadingsFile},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			t.Parallel()
@@ -107,8 +107,8 @@ func TestDiskFull(t *testing.T) {
 			if n := engines(t, marker); n != 0 {
 				t.Errorf("%d processes of the engine are left", n)
 			}
-			run, err := results.ReadRun(out)
-			if c.table == results.ReadingsFile {
+			run, err := runfolder.ReadRun(out)
+			if c.table == runfolder.ReadingsFile {
 				// It happened in the idle baseline, before there was a row to keep.
 				if err == nil {
 					t.Errorf("got cells %+v, want no request sent after the meters ended", run.Cells)
@@ -138,7 +138,7 @@ func TestReadingsThatCannotBeWritten(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stderr := onSmallDisk(t, 12, load(e, out, "--num-requests", "32", "--concurrency", "2", "--max-tokens", "64", "--ignore-eos", "--poll", "2ms", "--drain", "100ms")...)
 	why := reasons(stderr)
-	if code != 1 || len(why) != 1 || !strings.Contains(why[0], "store readings: ") || !strings.Contains(why[0], results.ReadingsFile+": "+syscall.EFBIG.Error()) {
+	if code != 1 || len(why) != 1 || !strings.Contains(why[0], "store readings: ") || !strings.Contains(why[0], runfolder.ReadingsFile+": "+syscall.EFBIG.Error()) {
 		t.Errorf("got exit %d and %q, want 1 and one line that says that the readings cannot be written:\n%s", code, why, stderr)
 	}
 	if n := len(e.sent()); n == 0 || n == 32 {

@@ -17,7 +17,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // The tests of this file start the real engine (scripts/engine) and drive it
@@ -79,7 +79,7 @@ func TestSweepOnTheRealEngine(t *testing.T) {
 		t.Fatalf("cfu run: %v\n%s", err, stderr.String())
 	}
 
-	run, err := results.ReadRun(out)
+	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestSweepOnTheRealEngine(t *testing.T) {
 	for _, c := range run.Cells {
 		checkCell(t, out, c)
 	}
-	rows, _, err := results.ReadFootprint(filepath.Join(out, "footprint.arrow"))
+	rows, _, err := runfolder.Footprints().Read(filepath.Join(out, "footprint.arrow"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,10 +138,10 @@ func TestSweepOnTheRealEngine(t *testing.T) {
 }
 
 // checkCell reads a cell's tables back and checks the invariants of the design.
-func checkCell(t *testing.T, out string, c results.Cell) {
+func checkCell(t *testing.T, out string, c runfolder.Cell) {
 	t.Helper()
 	dir := filepath.Join(out, "cells", c.ID)
-	requests, _, err := results.ReadRequests(filepath.Join(dir, "requests.arrow"))
+	requests, _, err := runfolder.Requests().Read(filepath.Join(dir, "requests.arrow"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func checkCell(t *testing.T, out string, c results.Cell) {
 			t.Errorf("%s request %d: no server timings", c.ID, r.Request)
 		}
 	}
-	shares, _, err := results.ReadEnergy(filepath.Join(dir, "energy.arrow"))
+	shares, _, err := runfolder.Energies().Read(filepath.Join(dir, "energy.arrow"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,12 +193,12 @@ func checkCell(t *testing.T, out string, c results.Cell) {
 			t.Errorf("%s %v request %d: no method", c.ID, k, s.Request)
 		}
 	}
-	readings, err := results.ReadReadings(filepath.Join(dir, "readings.arrow"))
+	readings, err := runfolder.ReadReadings(filepath.Join(dir, "readings.arrow"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, d := range readings.Domains {
-		curve, _ := attribution.NewCurve(d, readings.ByDomain[i])
+		curve, _ := attribution.NewCurve(d.Domain, readings.ByDomain[i])
 		want := curve.Counter(c.Window).Energy
 		for _, conv := range []string{"equal", "token", "residency", "phase"} {
 			k := key{conv, d.Name}
@@ -272,7 +272,7 @@ func startAndWaitForRows(t *testing.T, bin string, args []string, out, cell stri
 	go func() { ended <- cmd.Wait() }()
 	path := filepath.Join(out, "cells", cell, "requests.arrow")
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if rows, _, err := results.ReadRequests(path); err == nil && len(rows) > 0 {
+		if rows, _, err := runfolder.Requests().Read(path); err == nil && len(rows) > 0 {
 			return &running{cmd, ended, &output}
 		}
 		select {
@@ -315,11 +315,11 @@ func TestARunThatIsStoppedKeepsItsRowsAndResumes(t *testing.T) {
 					t.Fatalf("the engine outlived cfu")
 				}
 			}
-			kept, _, err := results.ReadRequests(filepath.Join(out, "cells", "b2-c2-r1", "requests.arrow"))
+			kept, _, err := runfolder.Requests().Read(filepath.Join(out, "cells", "b2-c2-r1", "requests.arrow"))
 			if err != nil || len(kept) == 0 {
 				t.Fatalf("got %d rows and error %v, want the completed rows", len(kept), err)
 			}
-			if _, err := results.ReadReadings(filepath.Join(out, "cells", "b2-c2-r1", "readings.arrow")); err != nil {
+			if _, err := runfolder.ReadReadings(filepath.Join(out, "cells", "b2-c2-r1", "readings.arrow")); err != nil {
 				t.Errorf("readings of the stopped cell: %v", err)
 			}
 
@@ -327,11 +327,11 @@ func TestARunThatIsStoppedKeepsItsRowsAndResumes(t *testing.T) {
 			if b, err := resumed.CombinedOutput(); err != nil {
 				t.Fatalf("resume: %v\n%s", err, b)
 			}
-			all, _, err := results.ReadRequests(filepath.Join(out, "cells", "b2-c2-r1", "requests.arrow"))
+			all, _, err := runfolder.Requests().Read(filepath.Join(out, "cells", "b2-c2-r1", "requests.arrow"))
 			if err != nil || len(all) != 12 {
 				t.Errorf("after resume: got %d rows and error %v, want 12", len(all), err)
 			}
-			run, err := results.ReadRun(out)
+			run, err := runfolder.ReadRun(out)
 			if err != nil || len(run.Cells) != 1 || !run.Cells[0].Complete {
 				t.Errorf("after resume: got cells %+v and error %v, want one complete cell", run.Cells, err)
 			}
@@ -340,7 +340,7 @@ func TestARunThatIsStoppedKeepsItsRowsAndResumes(t *testing.T) {
 			if b, err := exec.Command(bin, args...).CombinedOutput(); err != nil {
 				t.Fatalf("fresh run: %v\n%s", err, b)
 			}
-			other, err := results.ReadRun(fresh)
+			other, err := runfolder.ReadRun(fresh)
 			if err != nil || other.Cells[0].ScheduleHash != run.Cells[0].ScheduleHash {
 				t.Errorf("resumed schedule hash %s differs from a fresh run's %v (err %v)", run.Cells[0].ScheduleHash, other.ScheduleHash, err)
 			}
@@ -366,7 +366,7 @@ func TestAnEngineThatDiesInMidRunIsReported(t *testing.T) {
 	if !strings.Contains(r.output.String(), "the engine ended in mid-run") {
 		t.Errorf("the output does not say that the engine ended:\n%s", r.output)
 	}
-	rows, _, err := results.ReadRequests(filepath.Join(out, "cells", "b2-c2-r1", "requests.arrow"))
+	rows, _, err := runfolder.Requests().Read(filepath.Join(out, "cells", "b2-c2-r1", "requests.arrow"))
 	if err != nil || len(rows) == 0 {
 		t.Errorf("got %d rows and error %v, want the completed ones", len(rows), err)
 	}

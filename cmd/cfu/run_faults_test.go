@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // quick are flags for runs against the test endpoint, which this very process
@@ -43,7 +43,7 @@ func TestFailedRequestsAreRowsWithTheirError(t *testing.T) {
 			} else if code != tt.code {
 				t.Errorf("got exit %d, want %d; stderr:\n%s", code, tt.code, stderr)
 			}
-			rows, _, err := results.ReadRequests(filepath.Join(out, "cells", "b0-c2-r1", "requests.arrow"))
+			rows, _, err := runfolder.Requests().Read(filepath.Join(out, "cells", "b0-c2-r1", "requests.arrow"))
 			if err != nil {
 				t.Fatalf("read back: %v\nstderr:\n%s", err, stderr)
 			}

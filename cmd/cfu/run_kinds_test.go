@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"cfubench/loadgen/engine"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // dressed is a healthy endpoint with the other paths of a kind of server, as a
@@ -103,14 +103,14 @@ func TestKindsOfServers(t *testing.T) {
 					t.Errorf("request %d: %s", r.Request, r.Err)
 				}
 			}
-			samples, _, err := results.ReadEngine(filepath.Join(results.CellDir(out, run.Cells[0].ID), results.EngineFile))
+			samples, _, err := runfolder.EngineSamples().Read(filepath.Join(runfolder.CellDir(out, run.Cells[0].ID), runfolder.EngineFile))
 			if row.running < 0 {
 				if !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("engine.arrow: got %d samples and %v, want no file", len(samples), err)
 				}
 				return
 			}
-			if err != nil || len(samples) < 2 || samples[0].Running == nil || *samples[0].Running != row.running {
+			if err != nil || len(samples) < 2 || samples[0].Running != row.running {
 				t.Errorf("engine.arrow: got %+v, %v, want %v running", samples, err, row.running)
 			}
 		})

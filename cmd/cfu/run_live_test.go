@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,6 +15,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"cfubench/results/runfolder"
 )
 
 // output is a writer that may be read while it is written to.
@@ -73,7 +76,11 @@ func TestLiveMetrics(t *testing.T) {
 	if run.Cells[0].Requests != 6 {
 		t.Errorf("got %d requests, want 6", run.Cells[0].Requests)
 	}
-	if run.Config["listen"] != nil {
+	text, err := os.ReadFile(filepath.Join(out, runfolder.RunFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), `"listen"`) {
 		t.Error("run.json keeps --listen, which changes nothing that is measured: --resume would refuse another port")
 	}
 }

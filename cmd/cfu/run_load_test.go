@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"cfubench/loadgen"
-	"cfubench/results"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // TestOpenLoop holds the due times of the tables against the law that was
@@ -147,6 +148,9 @@ func TestTraceArrivalKeepsTheTracesTimes(t *testing.T) {
 			if c := run.Cells[0]; c.Rate != 0 || c.Concurrency != 0 {
 				t.Errorf("got cell %+v, want neither a rate nor a concurrency", c)
 			}
+			if sum, err := readSummary(out); err != nil || len(sum.Points) != 1 || sum.Points[0].Name != "b0-trace" || sum.Cells[0].Cell != "b0-trace-r1" {
+				t.Errorf("got points %+v and %v, want b0-trace of b0-trace-r1", sum.Points, err)
+			}
 		})
 	}
 	t.Run("a trace without times is refused", func(t *testing.T) {
@@ -262,7 +266,7 @@ func TestMaxInFlightHoldsBackAndSaysSo(t *testing.T) {
 		t.Errorf("got %d requests flagged %s, want the 4 that found no room", held, loadgen.FlagHeld)
 	}
 	mustFinish(t, code, stderr)
-	summary, err := results.Summarize(out)
+	summary, err := summary.Summarize(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +299,7 @@ func TestStopRules(t *testing.T) {
 			} else if line := errorLine(t, stderr); code != 1 || !strings.Contains(line, row.invalid) {
 				t.Errorf("got exit %d and %q, want 1 and %q", code, line, row.invalid)
 			}
-			run, err := results.ReadRun(out)
+			run, err := runfolder.ReadRun(out)
 			if err != nil {
 				t.Fatal(err)
 			}

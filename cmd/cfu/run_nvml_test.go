@@ -13,7 +13,8 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // TestRunWithNVML meters two GPUs of a stand-in library, in a process of its
@@ -45,20 +46,20 @@ func TestRunWithNVML(t *testing.T) {
 	if len(gpus) != 2 {
 		t.Errorf("got counters of the devices %v, want two", gpus)
 	}
-	var summary results.Summary
-	b, err := os.ReadFile(filepath.Join(out, results.SummaryFile))
+	var s summary.Summary
+	b, err := os.ReadFile(filepath.Join(out, runfolder.SummaryFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(b, &summary); err != nil {
+	if err := json.Unmarshal(b, &s); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range summary.Cells {
+	for _, c := range s.Cells {
 		if e := c.Whole.Energy; e == nil || 600 < float64(e.Lo)/c.Whole.Seconds || float64(e.Hi)/c.Whole.Seconds < 600 {
 			t.Errorf("%s: got energy %+v over %.3f s, want a bracket around the 600 W that two GPUs draw", c.Cell, e, c.Whole.Seconds)
 		}
 	}
-	if !strings.Contains(p.stdout.String(), "counter (measured)") || slices.Contains(summary.Validity.Codes(), results.ReasonModelled) {
+	if !strings.Contains(p.stdout.String(), "counter (measured)") || slices.Contains(s.Validity.Codes(), summary.ReasonModelled) {
 		t.Errorf("the summary does not call counted joules measured:\n%s", &p.stdout)
 	}
 }
@@ -120,12 +121,12 @@ func TestBlockedDriver(t *testing.T) {
 	if line := errorLine(t, p.stderr.String()); !strings.Contains(line, "calls to nvml (gpu1) do not return") {
 		t.Errorf("got %q, want it to say which GPU's driver does not return:\n%s", line, &p.stderr)
 	}
-	run, err := results.ReadRun(out)
+	run, err := runfolder.ReadRun(out)
 	if err != nil || len(run.Cells) != 1 || run.Cells[0].Complete || run.Cells[0].Requests != 6 {
 		t.Errorf("got cells %+v and error %v, want one that is not complete and has its 6 rows", run.Cells, err)
 	}
 
-	readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, "b0-rate2-r1"), results.ReadingsFile))
+	readings, err := runfolder.ReadReadings(filepath.Join(runfolder.CellDir(out, "b0-rate2-r1"), runfolder.ReadingsFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"cfubench/attribution"
 	"cfubench/meter"
 	"cfubench/meter/rapl/powercaptest"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // TestRunWithRAPL meters a powercap tree whose registers count a known power:
@@ -39,7 +39,7 @@ func TestRunWithRAPL(t *testing.T) {
 		t.Errorf("the summary does not call counted joules measured:\n%s", stdout)
 	}
 	for _, c := range run.Cells {
-		readings, err := results.ReadReadings(filepath.Join(results.CellDir(out, c.ID), results.ReadingsFile))
+		readings, err := runfolder.ReadReadings(filepath.Join(runfolder.CellDir(out, c.ID), runfolder.ReadingsFile))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestRunWithRAPL(t *testing.T) {
 			if d.Kind != meter.KindCounter {
 				t.Errorf("%s: got kind %s, want a counter", d.Name, d.Kind)
 			}
-			curve, _ := attribution.NewCurve(d, readings.ByDomain[i])
+			curve, _ := attribution.NewCurve(d.Domain, readings.ByDomain[i])
 			got := curve.Energy(c.Window)
 			// The tree's own writer comes late now and then.
 			late := tree.Late()

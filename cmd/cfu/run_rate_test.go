@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // TestFindRate searches the rate of a server of known capacity: one request at
@@ -52,7 +52,7 @@ func TestFindRate(t *testing.T) {
 	sent := len(e.sent())
 	code, _, stderr = cfu(t, t.Context(), nil, append(args, "--resume")...)
 	mustFinish(t, code, stderr)
-	again, err := results.ReadRun(out)
+	again, err := runfolder.ReadRun(out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // TestAFailureIsSaidOnce: an engine that ends in mid-run is the reason on
@@ -27,7 +24,7 @@ func TestAFailureIsSaidOnce(t *testing.T) {
 	p := start(t, nil, "run", "--engine-cmd", "burn-engine "+marker+" {batch} {port}", "--dataset", "jsonl:"+trace, "--num-requests", "512",
 		"--concurrency", "2", "--warmup", "0", "--idle", "0s", "--certify=false", "--report=false", "--out", out)
 	eventually(t, "row", func() bool {
-		rows, _, err := results.ReadRequests(filepath.Join(results.CellDir(out, "b1-c2-r1"), results.RequestsFile))
+		rows, _, err := runfolder.Requests().Read(filepath.Join(runfolder.CellDir(out, "b1-c2-r1"), runfolder.RequestsFile))
 		return err == nil && len(rows) > 0
 	})
 	if err := exec.Command("pkill", "-KILL", "-f", "^burn-engine "+marker).Run(); err != nil {
@@ -40,30 +37,5 @@ func TestAFailureIsSaidOnce(t *testing.T) {
 	}
 	if !strings.Contains(p.stdout.String(), "invalid: incomplete") {
 		t.Errorf("got %q on stdout, want the cell's row with its verdict", &p.stdout)
-	}
-}
-
-// TestAlso: what follows from the same cause is no reason of its own.
-func TestAlso(t *testing.T) {
-	full := fmt.Errorf("write a: %w", &fs.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC})
-	fuller := fmt.Errorf("write b: %w", syscall.ENOSPC)
-	missing, other := fmt.Errorf("open c: %w", syscall.ENOENT), errors.New("the engine ended")
-	for _, c := range []struct {
-		about       string
-		first, next error
-		want        string
-	}{
-		{"the disk is full for both", full, fuller, full.Error()},
-		{"two system errors", full, missing, full.Error() + "\n" + missing.Error()},
-		{"one is none of the system's", other, full, other.Error() + "\n" + full.Error()},
-		{"only the second failed", nil, full, full.Error()},
-		{"only the first failed", other, nil, other.Error()},
-	} {
-		if got := also(c.first, c.next); got == nil || got.Error() != c.want {
-			t.Errorf("%s: got %q, want %q", c.about, got, c.want)
-		}
-	}
-	if err := also(nil, nil); err != nil {
-		t.Errorf("got %q, want no error from none", err)
 	}
 }

@@ -6,23 +6,29 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
 
-// status is the progress line on stderr: rewritten in place on a terminal, a
-// plain line every ten seconds elsewhere.
+// status is where a run says what it does: lines on stderr, and a progress line
+// that is rewritten in place on a terminal and printed every ten seconds
+// elsewhere. Results go to stdout.
 type status struct {
-	w        io.Writer
+	results  io.Writer
 	terminal bool
-	width    int
-	shown    bool // a live line stands on the terminal
+	width    int // in characters
+
+	mu    sync.Mutex // guards what follows
+	w     io.Writer
+	shown bool // a live line stands on the terminal
 }
 
-func newStatus(w io.Writer) *status {
-	s := &status{w: w, width: 80}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+func newStatus(env environment) *status {
+	s := &status{results: env.stdout, w: env.stderr, width: 80}
+	if f, ok := env.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.terminal = true
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			s.width = n
@@ -31,7 +37,7 @@ func newStatus(w io.Writer) *status {
 	return s
 }
 
-// every is how often the line is worth redrawing.
+// every is how often the progress line is worth redrawing.
 func (s *status) every() time.Duration {
 	if s.terminal {
 		return 500 * time.Millisecond
@@ -41,28 +47,47 @@ func (s *status) every() time.Duration {
 
 // live shows a passing state.
 func (s *status) live(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.terminal {
 		fmt.Fprintln(s.w, line)
 		return
 	}
-	if len(line) >= s.width {
-		line = line[:s.width-1]
+	if n := utf8.RuneCountInString(line); n < s.width {
+		line += strings.Repeat(" ", s.width-1-n)
+	} else {
+		line = string([]rune(line)[:s.width-1])
 	}
-	fmt.Fprintf(s.w, "\r%s%s", line, strings.Repeat(" ", s.width-1-len(line)))
+	fmt.Fprintf(s.w, "\r%s", line)
 	s.shown = true
 }
 
-// say prints a line that stays.
-func (s *status) say(format string, args ...any) {
+// Say prints a line that stays.
+func (s *status) Say(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+	fmt.Fprintln(s.w, line)
+}
+
+// Result prints a line of the run's output.
+func (s *status) Result(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+	fmt.Fprintln(s.results, line)
+}
+
+// clear takes the progress line off the terminal.
+func (s *status) clear() {
 	if s.shown {
 		fmt.Fprintf(s.w, "\r%s\r", strings.Repeat(" ", s.width-1))
 		s.shown = false
 	}
-	fmt.Fprintf(s.w, format+"\n", args...)
 }
 
-// follow shows line() until ctx ends.
-func (s *status) follow(ctx context.Context, line func() string) {
+// Follow shows line() until ctx ends.
+func (s *status) Follow(ctx context.Context, line func() string) {
 	tick := time.NewTicker(s.every())
 	defer tick.Stop()
 	for {

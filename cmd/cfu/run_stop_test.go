@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // TestInterruptResumeAndResumeAgain stops a run, finishes it, and finds nothing
@@ -23,7 +23,7 @@ func TestInterruptResumeAndResumeAgain(t *testing.T) {
 	if code := p.wait(t); code != 1 || !strings.Contains(p.stderr.String(), "cfu run: interrupted: what was measured is in "+out) {
 		t.Errorf("got exit %d, want 1 and where the rows are:\n%s", code, &p.stderr)
 	}
-	run, err := results.ReadRun(out)
+	run, err := runfolder.ReadRun(out)
 	if err != nil || len(run.Cells) != 1 || run.Cells[0].Complete || run.Cells[0].Requests == 0 {
 		t.Fatalf("got cells %+v and error %v, want one that is incomplete and has rows", run.Cells, err)
 	}
@@ -38,8 +38,15 @@ func TestInterruptResumeAndResumeAgain(t *testing.T) {
 	if len(run.Cells) != 2 {
 		t.Errorf("got %d cells, want 2", len(run.Cells))
 	}
+	if len(run.Engine) != 1 {
+		t.Errorf("got engines %+v after --resume, want the one endpoint once", run.Engine)
+	}
+	// --max-tokens lowers targets, and both runs say so.
+	if n := strings.Count(strings.Join(run.Warnings, "\n"), "output targets were lowered"); n != 1 {
+		t.Errorf("got warnings %q after --resume, want that targets were lowered once", run.Warnings)
+	}
 	sent := len(e.sent())
-	tables := []string{results.RunFile, "cells/b0-c1-r1/requests.arrow", "cells/b0-c1-r1/energy.arrow", "cells/b0-c2-r1/energy.arrow"}
+	tables := []string{runfolder.RunFile, "cells/b0-c1-r1/requests.arrow", "cells/b0-c1-r1/energy.arrow", "cells/b0-c2-r1/energy.arrow"}
 	read := func() [][]byte {
 		var all [][]byte
 		for _, name := range tables {

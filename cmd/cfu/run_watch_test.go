@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"cfubench/meter/nvml/fakenvml"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // What held a GPU back during a cell is a warning in run.json.
@@ -20,7 +20,7 @@ func TestRunSaysThatAGPUWasThrottled(t *testing.T) {
 	if code := p.wait(t); code != 0 && code != 1 {
 		t.Fatalf("exit %d:\n%s", code, &p.stderr)
 	}
-	run, err := results.ReadRun(out)
+	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		t.Fatal(err)
 	}

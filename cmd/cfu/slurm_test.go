@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // TestSlurmJobArray runs scripts/slurm on Slurm's own daemons, two nodes by
@@ -46,7 +46,7 @@ func TestSlurmJobArray(t *testing.T) {
 	}
 	sameRun(t, filepath.Join(dir, "one"), filepath.Join(dir, "four"))
 	for shard, meters := range map[string]bool{"1": true, "2": false, "3": false, "4": false} {
-		run, err := results.ReadRun(filepath.Join(dir, "four.shards", shard))
+		run, err := runfolder.ReadRun(filepath.Join(dir, "four.shards", shard))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,11 +70,11 @@ func TestSlurmJobArray(t *testing.T) {
 // got the same answers.
 func sameRun(t *testing.T, one, merged string) {
 	t.Helper()
-	a, err := results.ReadRun(one)
+	a, err := runfolder.ReadRun(one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := results.ReadRun(merged)
+	b, err := runfolder.ReadRun(merged)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,11 +87,11 @@ func sameRun(t *testing.T, one, merged string) {
 		}
 	}
 	for _, c := range a.Cells {
-		want, _, err := results.ReadRequests(filepath.Join(one, "cells", c.ID, "requests.arrow"))
+		want, _, err := runfolder.Requests().Read(filepath.Join(one, "cells", c.ID, "requests.arrow"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _, err := results.ReadRequests(filepath.Join(merged, "cells", c.ID, "requests.arrow"))
+		got, _, err := runfolder.Requests().Read(filepath.Join(merged, "cells", c.ID, "requests.arrow"))
 		if err != nil {
 			t.Fatal(err)
 		}

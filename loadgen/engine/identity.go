@@ -1,24 +1,19 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
-	"strings"
 	"time"
-)
-
-// Kinds of server.
-const (
-	LlamaCpp    = "llama.cpp"
-	VLLM        = "vllm"
-	SGLang      = "sglang"
-	TensorRTLLM = "tensorrt-llm"
-	OpenAI      = "openai" // any other that speaks the protocol
 )
 
 // Names of what a server may not tell, as they stand in Identity.Unknown.
 const (
+	unknownModel   = "model"
 	unknownVersion = "version"
 	unknownBatch   = "effective_batch"
 	unknownContext = "context_tokens"
@@ -27,7 +22,7 @@ const (
 
 // Identity is what a server says it is.
 type Identity struct {
-	// Kind is LlamaCpp, VLLM, SGLang, TensorRTLLM or OpenAI.
+	// Kind is one of the kinds' names, such as VLLM; OpenAI for any other.
 	Kind string
 	// Version is the server's own, "" if it does not tell.
 	Version string
@@ -35,6 +30,8 @@ type Identity struct {
 	// base model; Models are all that /v1/models lists.
 	Model  string
 	Models []string
+	// NoModel says why Model is "": the list is not there, or empty.
+	NoModel string
 	// EffectiveBatch is the highest number of requests that the server decodes
 	// together, ContextTokens the longest prompt and output together of one
 	// request; 0 if the server does not tell.
@@ -45,51 +42,68 @@ type Identity struct {
 
 // modelList is the answer of /v1/models with the additions that servers make.
 type modelList struct {
-	Data []struct {
-		ID      string `json:"id"`
-		OwnedBy string `json:"owned_by"`
-		Parent  string `json:"parent"`        // vLLM: the base of a LoRA adapter
-		MaxLen  int    `json:"max_model_len"` // vLLM, SGLang
-	} `json:"data"`
+	Data []listedModel `json:"data"`
 }
 
-// Identify asks the server at baseURL what it is. A nil client is http's
-// default. It fails if the server has no /v1/models, which every
-// OpenAI-compatible server has, or serves no model; anything else that is
-// missing is named in Unknown.
+type listedModel struct {
+	ID      string `json:"id"`
+	OwnedBy string `json:"owned_by"`
+	Parent  string `json:"parent"` // vLLM: the base of a LoRA adapter
+	// The longest prompt and output together, by the names that servers use:
+	// vLLM and SGLang; OpenRouter and Together; Mistral; Groq.
+	MaxLen           int `json:"max_model_len"`
+	ContextLength    int `json:"context_length"`
+	MaxContextLength int `json:"max_context_length"`
+	ContextWindow    int `json:"context_window"`
+}
+
+func (m listedModel) context() int {
+	return cmp.Or(m.MaxLen, m.ContextLength, m.MaxContextLength, m.ContextWindow)
+}
+
+// identifyLimit bounds all questions of one Identify but the first.
+const identifyLimit = 20 * time.Second
+
+// Identify asks the server at baseURL what it is. A nil client is one of
+// NewClient. It fails only if the server cannot be reached: a model list that is
+// not there, or anything else, is named in Unknown, since requests may be answered
+// all the same.
 func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Identity, error) {
-	e, err := newEndpoint(c, baseURL, apiKey)
+	e, err := newPeer(c, baseURL, apiKey)
 	if err != nil {
 		return Identity{}, err
 	}
-	var list modelList
-	if err := e.getJSON(ctx, "/v1/models", &list); err != nil {
-		return Identity{}, fmt.Errorf("identify %s: %w", e.root, err)
+	list, listErr := e.models(ctx)
+	if unreachable(listErr) || ctx.Err() != nil {
+		return Identity{}, fmt.Errorf("identify %s: %w", e.root, cmp.Or(context.Cause(ctx), listErr))
 	}
 	var id Identity
 	for _, m := range list.Data {
-		id.Models = append(id.Models, m.ID)
+		id.Models = append(id.Models, e.line(m.ID))
 		if id.Model == "" && m.Parent == "" {
-			id.Model, id.ContextTokens = m.ID, m.MaxLen
+			id.Model, id.ContextTokens = m.ID, m.context()
 		}
 	}
-	if id.Model == "" {
-		return Identity{}, fmt.Errorf("identify %s: it serves no model", e.root)
+	owner := ""
+	switch {
+	case listErr != nil:
+		id.NoModel = listErr.Error()
+	case id.Model == "":
+		id.NoModel = "it serves no model"
+	default:
+		owner = list.Data[0].OwnedBy
 	}
-	id.Kind = e.kind(ctx, list.Data[0].OwnedBy)
+	asking, cancel := context.WithTimeout(ctx, identifyLimit)
+	defer cancel()
+	k := e.recognize(asking, owner)
+	id.Kind = k.name
 	// What a server cannot answer stays unknown, whatever its reason: vLLM's
 	// /server_info, for one, fails where pip is missing.
-	switch id.Kind {
-	case LlamaCpp:
-		e.askLlamaCpp(ctx, &id)
-	case VLLM:
-		e.askVLLM(ctx, &id)
-	case SGLang:
-		e.askSGLang(ctx, &id)
-	case TensorRTLLM:
-		e.askTensorRTLLM(ctx, &id)
+	if k.identify != nil {
+		k.identify(asking, e, &id)
 	}
-	_, metricsErr := e.scrape(ctx, ProfileFor(id.Kind).metrics, func() time.Duration { return 0 })
+	id.Version = e.line(id.Version)
+	_, metricsErr := e.scrape(asking, k.profile.metrics, func() time.Duration { return 0 })
 	if ctx.Err() != nil {
 		return Identity{}, fmt.Errorf("identify %s: %w", e.root, context.Cause(ctx))
 	}
@@ -97,6 +111,7 @@ func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Iden
 		name    string
 		missing bool
 	}{
+		{unknownModel, id.Model == ""},
 		{unknownVersion, id.Version == ""},
 		{unknownBatch, id.EffectiveBatch == 0},
 		{unknownContext, id.ContextTokens == 0},
@@ -109,122 +124,9 @@ func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Iden
 	return id, nil
 }
 
-// kind goes by the owner that the model list names, and where it names none
-// that is known, as behind some proxies, by a path that only one kind has.
-func (e endpoint) kind(ctx context.Context, owner string) string {
-	switch owner {
-	case "llamacpp":
-		return LlamaCpp
-	case "vllm":
-		return VLLM
-	case "sglang":
-		return SGLang
-	case "tensorrt_llm":
-		return TensorRTLLM
-	}
-	var props struct {
-		Slots int `json:"total_slots"`
-	}
-	if e.getJSON(ctx, "/props", &props) == nil && props.Slots > 0 {
-		return LlamaCpp
-	}
-	if e.sglangInfo(ctx).Version != "" {
-		return SGLang
-	}
-	return OpenAI
-}
-
-// version reads /version, which vLLM and TensorRT-LLM have.
-func (e endpoint) version(ctx context.Context) string {
-	var answer struct {
-		Version string `json:"version"`
-	}
-	if e.getJSON(ctx, "/version", &answer) != nil {
-		return ""
-	}
-	return answer.Version
-}
-
-// askLlamaCpp reads /props (tools/server of llama.cpp).
-func (e endpoint) askLlamaCpp(ctx context.Context, id *Identity) {
-	var props struct {
-		Slots    int    `json:"total_slots"`
-		Build    string `json:"build_info"`
-		Defaults struct {
-			Context int `json:"n_ctx"` // of one slot
-		} `json:"default_generation_settings"`
-	}
-	if e.getJSON(ctx, "/props", &props) != nil {
-		return
-	}
-	id.EffectiveBatch, id.ContextTokens = props.Slots, props.Defaults.Context
-	// "b0-unknown" is a build that did not record what it is.
-	if !strings.HasSuffix(props.Build, "-unknown") {
-		id.Version = props.Build
-	}
-}
-
-// askVLLM reads /version, and the batch limit from /server_info, which vLLM
-// serves only with VLLM_SERVER_DEV_MODE=1.
-func (e endpoint) askVLLM(ctx context.Context, id *Identity) {
-	id.Version = e.version(ctx)
-	var info struct {
-		Config struct {
-			Scheduler struct {
-				MaxSeqs int `json:"max_num_seqs"`
-			} `json:"scheduler_config"`
-		} `json:"vllm_config"`
-	}
-	if e.getJSON(ctx, "/server_info?config_format=json", &info) == nil {
-		id.EffectiveBatch = info.Config.Scheduler.MaxSeqs
-	}
-}
-
-// askTensorRTLLM reads /version, and the batch limit from the metrics, which have
-// it once an iteration was made.
-func (e endpoint) askTensorRTLLM(ctx context.Context, id *Identity) {
-	id.Version = e.version(ctx)
-	text, err := e.do(ctx, http.MethodGet, ProfileFor(TensorRTLLM).metrics, nil)
-	if err != nil {
-		return
-	}
-	families, err := parseFamilies(text)
-	if err != nil {
-		return
-	}
-	if limit, ok := families["trtllm_max_batch_size_runtime"]; ok {
-		id.EffectiveBatch = int(figure{part: value}.read(limit))
-	}
-}
-
-// sglangInfo is of SGLang's arguments, and the scheduler's state of each
-// data-parallel rank: the limit it works with may be lower than the one asked.
-type sglangInfo struct {
-	Version string `json:"version"`
-	Context int    `json:"context_length"` // as asked, null if not
-	Ranks   []struct {
-		Running int `json:"effective_max_running_requests_per_dp"`
-	} `json:"internal_states"`
-}
-
-// sglangInfo asks under the path's present name and under its older one, which
-// newer servers answer with a complaint in their log.
-func (e endpoint) sglangInfo(ctx context.Context) (info sglangInfo) {
-	for _, path := range []string{"/server_info", "/get_server_info"} {
-		if e.getJSON(ctx, path, &info) == nil && info.Version != "" {
-			break
-		}
-	}
-	return info
-}
-
-func (e endpoint) askSGLang(ctx context.Context, id *Identity) {
-	info := e.sglangInfo(ctx)
-	id.Version = info.Version
-	for _, r := range info.Ranks {
-		id.EffectiveBatch += r.Running
-	}
-	if id.ContextTokens == 0 {
-		id.ContextTokens = info.Context
-	}
+// unreachable reports whether err is of the way to the server, not its answer.
+func unreachable(err error) bool {
+	var network *net.OpError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &network) || errors.As(err, &certificate)
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"cfubench/loadgen/endpoint"
 )
 
 // fake answers GET requests from a table, path and query to body; whatever is
@@ -100,6 +102,21 @@ func TestIdentify(t *testing.T) {
 		{"TensorRT-LLM without return_perf_metrics",
 			map[string]string{"/v1/models": trtModels, "/version": `{"version":"1.2.0"}`, "/metrics": `[{"iter":7}]`},
 			Identity{Kind: TensorRTLLM, Version: "1.2.0", Model: "TinyLlama", Models: []string{"TinyLlama"}, Unknown: []string{"effective_batch", "context_tokens", "metrics"}}},
+		{"TGI, by what it answers to /info",
+			map[string]string{"/v1/models": `{"object":"list","data":[{"id":"org/model","object":"model","created":0,"owned_by":"org/model"}]}`,
+				"/info": `{"model_id":"org/model","version":"3.3.6","max_concurrent_requests":128,"max_input_tokens":4095,"max_total_tokens":4096,"max_batch_size":null}`, "/metrics": "tgi_queue_size 0\n"},
+			Identity{Kind: TGI, Version: "3.3.6", Model: "org/model", Models: []string{"org/model"}, ContextTokens: 4096, Unknown: []string{"effective_batch"}}},
+		{"Ollama, with the context that the model was loaded with",
+			map[string]string{"/v1/models": `{"object":"list","data":[{"id":"qwen3:8b","object":"model","created":1790000000,"owned_by":"library"}]}`,
+				"/api/version": `{"version":"0.11.4"}`, "/api/ps": `{"models":[{"name":"qwen3:8b","model":"qwen3:8b","context_length":4096}]}`},
+			Identity{Kind: Ollama, Version: "0.11.4", Model: "qwen3:8b", Models: []string{"qwen3:8b"}, ContextTokens: 4096, Unknown: []string{"effective_batch", "metrics"}}},
+		{"LM Studio, likewise",
+			map[string]string{"/v1/models": `{"data":[{"id":"qwen3-8b","object":"model","owned_by":"organization_owner"}],"object":"list"}`,
+				"/api/v0/models": `{"object":"list","data":[{"id":"qwen3-8b","state":"loaded","max_context_length":131072,"loaded_context_length":8192}]}`},
+			Identity{Kind: LMStudio, Model: "qwen3-8b", Models: []string{"qwen3-8b"}, ContextTokens: 8192, Unknown: []string{"version", "effective_batch", "metrics"}}},
+		{"a service whose list tells the context",
+			map[string]string{"/v1/models": `{"data":[{"id":"a/b","context_length":32768}]}`},
+			Identity{Kind: OpenAI, Model: "a/b", Models: []string{"a/b"}, ContextTokens: 32768, Unknown: []string{"version", "effective_batch", "metrics"}}},
 		{"any other server has what it has, and the rest is unknown",
 			map[string]string{"/v1/models": `{"data":[{"id":"gpt","owned_by":"organization"}]}`},
 			Identity{Kind: OpenAI, Model: "gpt", Models: []string{"gpt"}, Unknown: []string{"version", "effective_batch", "context_tokens", "metrics"}}},
@@ -119,16 +136,29 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-func TestIdentifyFails(t *testing.T) {
-	for _, tt := range []struct {
-		name, url, want string
-	}{
+// A server whose model list says nothing is told so; requests may be answered all
+// the same.
+func TestIdentifyWithoutModel(t *testing.T) {
+	for _, tt := range []struct{ name, url, want string }{
 		{"no /v1/models", fake(t, nil), "/v1/models: HTTP 404"},
+		{"a list that fails", fake(t, map[string]string{"/v1/models": "!500"}), "/v1/models: HTTP 500"},
 		{"no model", fake(t, map[string]string{"/v1/models": `{"data":[]}`}), "serves no model"},
-		{"not JSON", fake(t, map[string]string{"/v1/models": "<html>"}), "not the JSON"},
+		{"a web page", fake(t, map[string]string{"/v1/models": "<html>"}), "not the JSON"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			id, err := Identify(t.Context(), nil, tt.url, "")
+			if err != nil || !strings.Contains(id.NoModel, tt.want) || id.Model != "" || id.Unknown[0] != "model" {
+				t.Errorf("Identify: %+v, %v, want no model because of %q", id, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestIdentifyFails(t *testing.T) {
+	for _, tt := range []struct{ name, url, want string }{
 		{"nobody there", "http://127.0.0.1:1", "connection refused"},
-		{"no address", "localhost:8000", "give one like http://"},
-		{"another protocol", "ftp://localhost", "give one like http://"},
+		{"no address", "localhost:8000", "want a URL such as http://"},
+		{"another protocol", "ftp://localhost", "want a URL such as http://"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			id, err := Identify(t.Context(), nil, tt.url, "")
@@ -136,6 +166,83 @@ func TestIdentifyFails(t *testing.T) {
 				t.Errorf("Identify: %+v, %v, want an error with %q", id, err, tt.want)
 			}
 		})
+	}
+}
+
+// A question that is never answered ends by itself and says what it waited for.
+func TestQuestionsHaveADeadline(t *testing.T) {
+	release := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-release }))
+	defer srv.Close()
+	defer close(release)
+	e, err := newPeer(nil, srv.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.ask(t.Context(), 50*time.Millisecond, http.MethodGet, "/v1/models", srv.URL+"/v1/models", nil)
+	if err == nil || !strings.Contains(err.Error(), "GET /v1/models: no answer within 50ms") {
+		t.Errorf("got %v, want the question and its deadline", err)
+	}
+}
+
+// A redirect is told, and whoever it leads to sees neither a question nor a key.
+func TestQuestionsFollowNoRedirect(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was followed, with Authorization %q", r.URL, r.Header.Get("Authorization"))
+	}))
+	defer other.Close()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusFound)
+	}))
+	defer srv.Close()
+	id, err := Identify(t.Context(), nil, srv.URL, "sk-secret-123")
+	if err != nil || !strings.Contains(id.NoModel, "redirects to "+other.URL+"/v1/models: give that address as the endpoint") {
+		t.Errorf("Identify: %+v, %v, want the redirect told", id, err)
+	}
+	if err := WaitReady(t.Context(), nil, srv.URL, "sk-secret-123"); err == nil || !strings.Contains(err.Error(), "redirects to") {
+		t.Errorf("WaitReady: %v, want the redirect told at once", err)
+	}
+}
+
+// Header fields go with each question, and their values into no message.
+func TestQuestionsCarryHeaders(t *testing.T) {
+	const value = "k-0123456789"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Api-Key"); got != value {
+			t.Errorf("%s: api-key is %q, want %q", r.URL.Path, got, value)
+		}
+		http.Error(w, `{"message":"\u001b[31mapi-key `+value+` is no good"}`, http.StatusBadRequest)
+	}))
+	defer srv.Close()
+	c, err := NewClient("", endpoint.Header{Name: "api-key", Value: value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := Identify(t.Context(), c, srv.URL, "")
+	if err != nil || strings.Contains(id.NoModel, value) || strings.ContainsRune(id.NoModel, 0x1b) || !strings.Contains(id.NoModel, "[value of api-key]") {
+		t.Errorf("Identify: %q, %v, want the message without the value and the escape", id.NoModel, err)
+	}
+}
+
+func TestWaitModel(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		switch {
+		case asked < 3:
+			http.Error(w, `{"error":{"message":"Loading model"}}`, http.StatusServiceUnavailable)
+		case asked < 4:
+			io.WriteString(w, `{"data":[]}`)
+		default:
+			io.WriteString(w, llamaModels)
+		}
+	}))
+	defer srv.Close()
+	if err := WaitModel(t.Context(), nil, srv.URL, ""); err != nil || asked != 4 {
+		t.Errorf("WaitModel: %v after %d questions, want success after 4", err, asked)
+	}
+	if err := WaitModel(t.Context(), nil, fake(t, nil), ""); err != nil {
+		t.Errorf("a server without a list: %v, want no wait", err)
 	}
 }
 
@@ -149,14 +256,17 @@ func TestKeyIsSentAndNeverTold(t *testing.T) {
 	}))
 	defer srv.Close()
 	ctx := t.Context()
-	_, identify := Identify(ctx, nil, srv.URL, key)
-	e, err := newEndpoint(nil, srv.URL, key)
+	id, err := Identify(ctx, nil, srv.URL, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newPeer(nil, srv.URL, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, scrape := e.scrape(ctx, "/metrics", steps())
 	for name, err := range map[string]error{
-		"Identify":         identify,
+		"Identify":         errors.New(id.NoModel),
 		"scrape":           scrape,
 		"WaitReady":        WaitReady(ctx, nil, srv.URL, key),
 		"ResetPrefixCache": ProfileFor(VLLM).ResetPrefixCache(ctx, nil, srv.URL, key),

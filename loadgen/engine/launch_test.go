@@ -318,7 +318,7 @@ func TestRealEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	e, err := newEndpoint(nil, s.URL(), "")
+	e, err := newPeer(nil, s.URL(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

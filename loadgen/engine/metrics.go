@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,65 +50,15 @@ const (
 	count             // of a histogram's observations
 )
 
-// figure says where a server publishes a figure of Sample.
+// figure says where a server publishes a figure of Sample; of two for one figure
+// the later wins.
 type figure struct {
-	family string
+	family string // without the server's prefix
 	part   part
 	field  func(*Sample) *float64
 	// highest says that of several series the highest counts, not their sum: a
 	// ratio.
 	highest bool
-}
-
-// figures is constant: the families of llama.cpp, vLLM (its V1 engine), SGLang
-// and TensorRT-LLM. Families are prefixed by the server, so one list serves all;
-// of two for one figure the later wins.
-var figures = []figure{
-	{"llamacpp:requests_processing", value, func(s *Sample) *float64 { return &s.Running }, false},
-	{"llamacpp:requests_deferred", value, func(s *Sample) *float64 { return &s.Waiting }, false},
-	{"llamacpp:prompt_tokens_cached_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
-	{"llamacpp:tokens_predicted_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
-	{"llamacpp:n_decode_total", value, func(s *Sample) *float64 { return &s.Steps }, false},
-	{"llamacpp:prompt_seconds_total", value, func(s *Sample) *float64 { return &s.PrefillTime }, false},
-	{"llamacpp:tokens_predicted_seconds_total", value, func(s *Sample) *float64 { return &s.DecodeTime }, false},
-
-	{"vllm:num_requests_running", value, func(s *Sample) *float64 { return &s.Running }, false},
-	{"vllm:num_requests_waiting", value, func(s *Sample) *float64 { return &s.Waiting }, false},
-	{"vllm:gpu_cache_usage_perc", value, func(s *Sample) *float64 { return &s.CacheUsage }, true}, // until 0.10
-	{"vllm:kv_cache_usage_perc", value, func(s *Sample) *float64 { return &s.CacheUsage }, true},
-	{"vllm:prompt_tokens_total", value, func(s *Sample) *float64 { return &s.PromptTokens }, false},
-	{"vllm:prefix_cache_hits_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false}, // where there is no other
-	{"vllm:prompt_tokens_cached_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
-	{"vllm:generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
-	{"vllm:num_preemptions_total", value, func(s *Sample) *float64 { return &s.Preemptions }, false},
-	{"vllm:iteration_tokens_total", count, func(s *Sample) *float64 { return &s.Steps }, false},
-	{"vllm:request_prefill_time_seconds", sum, func(s *Sample) *float64 { return &s.PrefillTime }, false},
-	{"vllm:request_decode_time_seconds", sum, func(s *Sample) *float64 { return &s.DecodeTime }, false},
-	{"vllm:request_queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
-	{"vllm:request_success_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
-
-	{"sglang:num_running_reqs", value, func(s *Sample) *float64 { return &s.Running }, false},
-	{"sglang:num_queue_reqs", value, func(s *Sample) *float64 { return &s.Waiting }, false},
-	{"sglang:token_usage", value, func(s *Sample) *float64 { return &s.CacheUsage }, true},
-	{"sglang:prompt_tokens_total", value, func(s *Sample) *float64 { return &s.PromptTokens }, false},
-	{"sglang:cached_tokens_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
-	{"sglang:generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
-	{"sglang:num_retracted_requests_total", value, func(s *Sample) *float64 { return &s.Preemptions }, false},
-	{"sglang:cuda_graph_passes_total", value, func(s *Sample) *float64 { return &s.Steps }, false}, // by mode, "none" among them
-	{"sglang:inter_token_latency_seconds", sum, func(s *Sample) *float64 { return &s.DecodeTime }, false},
-	{"sglang:queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
-	{"sglang:num_requests_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
-
-	{"trtllm_num_requests_running", value, func(s *Sample) *float64 { return &s.Running }, false},
-	{"trtllm_num_requests_waiting", value, func(s *Sample) *float64 { return &s.Waiting }, false},
-	{"trtllm_kv_cache_utilization", value, func(s *Sample) *float64 { return &s.CacheUsage }, true},
-	{"trtllm_prompt_tokens_total", value, func(s *Sample) *float64 { return &s.PromptTokens }, false},
-	{"trtllm_prompt_cached_tokens_total", value, func(s *Sample) *float64 { return &s.CachedTokens }, false},
-	{"trtllm_generation_tokens_total", value, func(s *Sample) *float64 { return &s.OutputTokens }, false},
-	{"trtllm_request_prefill_time_seconds", sum, func(s *Sample) *float64 { return &s.PrefillTime }, false},
-	{"trtllm_request_decode_time_seconds", sum, func(s *Sample) *float64 { return &s.DecodeTime }, false},
-	{"trtllm_request_queue_time_seconds", sum, func(s *Sample) *float64 { return &s.QueueTime }, false},
-	{"trtllm_request_success_total", value, func(s *Sample) *float64 { return &s.Finished }, false},
 }
 
 // unknownSample has every figure NaN.
@@ -119,12 +68,10 @@ func unknownSample() Sample {
 		OutputTokens: n, Preemptions: n, Steps: n, PrefillTime: n, DecodeTime: n, QueueTime: n, Finished: n}
 }
 
-// prefixes is constant: how the names of the known servers' families begin.
-var prefixes = []string{"llamacpp:", "vllm:", "sglang:", "trtllm_"}
-
 // parseMetrics reads the Prometheus text format. The error is ErrNoMetrics if it
 // is another server's, or no such text; one that has not served anything may lack
-// any figure.
+// any figure. Families are prefixed by the server, so that a proxy's metrics of
+// several kinds are read, too.
 func parseMetrics(text []byte) (Sample, error) {
 	s := unknownSample()
 	families, err := parseFamilies(text)
@@ -132,32 +79,33 @@ func parseMetrics(text []byte) (Sample, error) {
 		return s, err
 	}
 	known := false
-	for name := range families {
-		known = known || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	for _, k := range kinds() {
+		if k.prefix == "" || !hasPrefix(families, k.prefix) {
+			continue
+		}
+		known = true
+		for _, f := range k.figures {
+			if family, ok := families[k.prefix+f.family]; ok {
+				*f.field(&s) = f.read(family)
+			}
+		}
+		if k.adjust != nil {
+			k.adjust(families, &s)
+		}
 	}
 	if !known {
 		return s, ErrNoMetrics
 	}
-	for _, f := range figures {
-		if family, ok := families[f.family]; ok {
-			*f.field(&s) = f.read(family)
-		}
-	}
-	// llama.cpp counts computed and cached prompt tokens apart.
-	if family, ok := families["llamacpp:prompt_tokens_total"]; ok {
-		s.PromptTokens = figure{part: value}.read(family)
-		if !math.IsNaN(s.CachedTokens) {
-			s.PromptTokens += s.CachedTokens
-		}
-	}
-	// SGLang times all stages of a request in one family.
-	if family, ok := families["sglang:per_stage_req_latency_seconds"]; ok {
-		family.Metric = slices.DeleteFunc(family.Metric, func(m *dto.Metric) bool {
-			return label(m, "stage") != "prefill_forward"
-		})
-		s.PrefillTime = figure{part: sum}.read(family)
-	}
 	return s, nil
+}
+
+func hasPrefix(families map[string]*dto.MetricFamily, prefix string) bool {
+	for name := range families {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func parseFamilies(text []byte) (map[string]*dto.MetricFamily, error) {
@@ -202,7 +150,7 @@ func (f figure) read(family *dto.MetricFamily) float64 {
 
 // scrape reads the metrics at path once, between two readings of clock. The
 // error is ErrNoMetrics if there are none.
-func (e endpoint) scrape(ctx context.Context, path string, clock func() time.Duration) (Sample, error) {
+func (e peer) scrape(ctx context.Context, path string, clock func() time.Duration) (Sample, error) {
 	before := clock()
 	text, err := e.do(ctx, http.MethodGet, path, nil)
 	after := clock()
@@ -230,7 +178,7 @@ const finalScrape = 2 * time.Second
 // the first scrape finds none, an error if baseURL is no address, and otherwise
 // nil. A nil client is http's default.
 func (p Profile) Sample(ctx context.Context, c *http.Client, baseURL, apiKey string, interval time.Duration, clock func() time.Duration, sink func(Sample)) error {
-	e, err := newEndpoint(c, baseURL, apiKey)
+	e, err := newPeer(c, baseURL, apiKey)
 	if err != nil {
 		return err
 	}

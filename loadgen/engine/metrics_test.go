@@ -92,12 +92,12 @@ func TestScrapeFailures(t *testing.T) {
 		{"TensorRT-LLM's iteration statistics, which are JSON", func(w http.ResponseWriter, _ *http.Request) {
 			w.Write([]byte("[{\"iter\":7,\"numActiveRequests\":2}]"))
 		}, nil, "parse metrics"},
-		{"another make's metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("tgi_queue_size 3\n")) }, ErrNoMetrics, "metrics that are known"},
+		{"another make's metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("triton_queue_size 3\n")) }, ErrNoMetrics, "metrics that are known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := httptest.NewServer(tt.handler)
 			defer srv.Close()
-			e, err := newEndpoint(srv.Client(), srv.URL, "")
+			e, err := newPeer(srv.Client(), srv.URL, "")
 			if err != nil {
 				t.Fatal(err)
 			}

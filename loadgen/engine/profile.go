@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -28,51 +27,16 @@ type Profile struct {
 	salt    bool
 }
 
-// vllmSettle is longer than the second (busy_loop_s of its shm_broadcast.py) for
-// which vLLM's workers spin after a request before they sleep.
-const vllmSettle = 1500 * time.Millisecond
-
-// profiles is constant.
-var profiles = map[string]Profile{
-	// cache_prompt false makes llama.cpp compute every prompt in full.
-	LlamaCpp: {Kind: LlamaCpp, metrics: "/metrics", extra: map[string]any{"cache_prompt": false}},
-	// vLLM and SGLang can say on every chunk how many tokens there were so far:
-	// a chunk is not a token.
-	VLLM: {Kind: VLLM, Settle: vllmSettle, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/reset_prefix_cache",
-		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
-	// SGLang's scheduler may not be done with a request when its last token is
-	// out, and flushes only when idle: it is given 2 s to become so.
-	SGLang: {Kind: SGLang, metrics: "/metrics", salt: true, SaltField: "cache_salt", reset: "/flush_cache?timeout=2",
-		extra: map[string]any{"stream_options": map[string]any{"include_usage": true, "continuous_usage_stats": true}}},
-	// TensorRT-LLM refuses fields that it does not know, and its /metrics is JSON
-	// that empties a queue, not Prometheus.
-	TensorRTLLM: {Kind: TensorRTLLM, metrics: "/prometheus/metrics", salt: true},
-	OpenAI:      {Kind: OpenAI, metrics: "/metrics", salt: true},
-}
-
 // ProfileFor returns the profile of a kind, that of OpenAI if the kind is not
 // known.
-func ProfileFor(kind string) Profile {
-	if p, ok := profiles[kind]; ok {
-		return p
-	}
-	return profiles[OpenAI]
-}
-
-// sglangSalt is SGLang's first release whose scheduler keeps cache_salts apart
-// (its pull request 23300); those before accept the field and pay it no heed.
-var sglangSalt = []int{0, 5, 11}
+func ProfileFor(kind string) Profile { return kindOf(kind).profile }
 
 // Profile returns the profile of this server: its kind's, but without a
 // SaltField that its version ignores or may ignore.
 func (id Identity) Profile() Profile {
 	p := ProfileFor(id.Kind)
-	if id.Kind == SGLang {
-		v := make([]int, 3)
-		_, err := fmt.Sscanf(id.Version, "%d.%d.%d", &v[0], &v[1], &v[2])
-		if err != nil || slices.Compare(v, sglangSalt) < 0 {
-			p.SaltField = ""
-		}
+	if id.Kind == SGLang && !sglangHeedsSalt(id.Version) {
+		p.SaltField = ""
 	}
 	return p
 }
@@ -108,11 +72,11 @@ func (p Profile) ResetPrefixCache(ctx context.Context, c *http.Client, baseURL, 
 	if p.reset == "" {
 		return ErrNoReset
 	}
-	e, err := newEndpoint(c, baseURL, apiKey)
+	e, err := newPeer(c, baseURL, apiKey)
 	if err != nil {
 		return err
 	}
-	answer, err := e.do(ctx, http.MethodPost, p.reset, nil)
+	answer, err := e.ask(ctx, resetLimit, http.MethodPost, p.reset, e.root+p.reset, nil)
 	if absent(err) {
 		return ErrNoReset
 	}
@@ -134,27 +98,18 @@ func (p Profile) ResetPrefixCache(ctx context.Context, c *http.Client, baseURL, 
 // "llama.cpp:FILE.gguf". Anything else is a command already, and is returned
 // as it is.
 func CommandFor(spec string) (string, error) {
-	kind, model, ok := strings.Cut(spec, ":")
-	if !ok || strings.ContainsAny(kind, " \t/") {
+	name, model, ok := strings.Cut(spec, ":")
+	if !ok || strings.ContainsAny(name, " \t/") {
 		return spec, nil
 	}
-	var line string
-	switch kind {
-	case VLLM:
-		// The development mode answers /server_info and /reset_prefix_cache;
-		// the details are the cached tokens in each request's usage.
-		line = "VLLM_SERVER_DEV_MODE=1 vllm serve %s --host 127.0.0.1 --port {port} --max-num-seqs {batch} --enable-prompt-tokens-details"
-	case SGLang:
-		line = "python3 -m sglang.launch_server --model-path %s --host 127.0.0.1 --port {port} --max-running-requests {batch} --enable-metrics --enable-cache-report"
-	case LlamaCpp:
-		line = "llama-server --model %s --host 127.0.0.1 --port {port} --parallel {batch} --metrics --slots"
-	default:
+	k := kindOf(name)
+	if k.name != name || k.launch == "" {
 		return spec, nil
 	}
 	if model == "" {
-		return "", fmt.Errorf("engine preset %q names no model: write %s:MODEL", spec, kind)
+		return "", fmt.Errorf("engine preset %q names no model: write %s:MODEL", spec, name)
 	}
-	return fmt.Sprintf(line, quote(model)), nil
+	return fmt.Sprintf(k.launch, quote(model)), nil
 }
 
 // quote makes a word of the shell out of s.

@@ -12,44 +12,76 @@ import (
 const (
 	firstProbe = 20 * time.Millisecond
 	lastProbe  = time.Second
-	probeLimit = 5 * time.Second // one probe may hang: the server loads its model
 )
 
 // WaitReady returns when the server at baseURL is ready to serve: its /health
-// answers 200 or, where there is no /health, its /v1/models. It tries until
+// answers 200, or answers at all where it has none or none for us. It tries until
 // ctx ends, and gives up at once where waiting cannot help: a refused key.
 // The error says what the server answered last.
 func WaitReady(ctx context.Context, c *http.Client, baseURL, apiKey string) error {
-	e, err := newEndpoint(c, baseURL, apiKey)
+	return wait(ctx, c, baseURL, apiKey, func(ctx context.Context, e peer) error {
+		_, err := e.do(ctx, http.MethodGet, "/health", nil)
+		var se *statusError
+		switch {
+		case absent(err):
+			return nil
+		case errors.As(err, &se) && se.refused():
+			_, err = e.models(ctx) // a gateway that keeps its health to itself
+			if errors.As(err, &se) && !se.refused() {
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+// WaitModel returns when the server at baseURL lists a model, or has no list that
+// waiting could fill. It tries until ctx ends: behind a gateway that answers for
+// itself the model may be loading still.
+func WaitModel(ctx context.Context, c *http.Client, baseURL, apiKey string) error {
+	return wait(ctx, c, baseURL, apiKey, func(ctx context.Context, e peer) error {
+		list, err := e.models(ctx)
+		switch {
+		case absent(err):
+			return nil
+		case err == nil && len(list.Data) == 0:
+			return errors.New("GET /v1/models: it lists no model")
+		}
+		return err
+	})
+}
+
+// NotReady reports whether err, of one of the waits, says that the server answers
+// and is not ready: it may be worth a longer wait than one that does not answer.
+func NotReady(err error) bool {
+	var se *statusError
+	return errors.As(err, &se) && !se.refused() && se.code >= 400
+}
+
+// wait asks again and again, less and less often.
+func wait(ctx context.Context, c *http.Client, baseURL, apiKey string, ask func(context.Context, peer) error) error {
+	e, err := newPeer(c, baseURL, apiKey)
 	if err != nil {
 		return err
 	}
-	wait := firstProbe
+	pause := firstProbe
 	for {
-		err := e.probe(ctx)
+		err := ask(ctx, e)
 		if err == nil {
 			return nil
 		}
 		var se *statusError
-		if errors.As(err, &se) && (se.code == http.StatusUnauthorized || se.code == http.StatusForbidden) {
+		if errors.As(err, &se) && se.refused() {
 			return fmt.Errorf("wait for %s: %w: the server wants an API key, or another one", e.root, err)
+		}
+		if errors.As(err, &se) && se.code/100 == 3 {
+			return fmt.Errorf("wait for %s: %w", e.root, err)
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w; the last answer: %w", e.root, context.Cause(ctx), err)
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
-		wait = min(2*wait, lastProbe)
+		pause = min(2*pause, lastProbe)
 	}
-}
-
-// probe asks once.
-func (e endpoint) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
-	defer cancel()
-	_, err := e.do(ctx, http.MethodGet, "/health", nil)
-	if absent(err) {
-		_, err = e.do(ctx, http.MethodGet, "/v1/models", nil)
-	}
-	return err
 }

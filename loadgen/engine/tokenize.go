@@ -17,7 +17,7 @@ const tokenizeConcurrency = 8
 
 // tokenizer counts with the server's own /tokenize.
 type tokenizer struct {
-	endpoint
+	peer
 	model string // vLLM and SGLang want it; filled by the first Count
 }
 
@@ -28,17 +28,11 @@ var _ datasets.Tokenizer = (*tokenizer)(nil)
 // server adds to a prompt (BOS) are counted, as in vLLM's benchmark. A nil
 // client is one of NewClient, which keeps a connection for each worker.
 func NewTokenizer(c *http.Client, baseURL, apiKey string) (datasets.Tokenizer, error) {
-	if c == nil {
-		var err error
-		if c, err = NewClient(""); err != nil {
-			return nil, err
-		}
-	}
-	e, err := newEndpoint(c, baseURL, apiKey)
+	e, err := newPeer(c, baseURL, apiKey)
 	if err != nil {
 		return nil, err
 	}
-	return &tokenizer{endpoint: e}, nil
+	return &tokenizer{peer: e}, nil
 }
 
 func (*tokenizer) Name() string { return "endpoint" }
@@ -46,8 +40,8 @@ func (*tokenizer) Name() string { return "endpoint" }
 // Count implements datasets.Tokenizer.
 func (t *tokenizer) Count(ctx context.Context, texts []string) ([]int, error) {
 	if t.model == "" {
-		var list modelList
-		if err := t.getJSON(ctx, "/v1/models", &list); err != nil {
+		list, err := t.models(ctx)
+		if err != nil {
 			return nil, fmt.Errorf("tokenize at %s: %w", t.root, err)
 		}
 		if len(list.Data) == 0 {
@@ -80,7 +74,7 @@ func (t *tokenizer) Count(ctx context.Context, texts []string) ([]int, error) {
 // "add_special" are llama.cpp's, "model", "prompt" and "add_special_tokens"
 // vLLM's and SGLang's.
 func (t *tokenizer) count(ctx context.Context, text string) (int, error) {
-	answer, err := t.do(ctx, http.MethodPost, "/tokenize", map[string]any{
+	answer, err := t.ask(ctx, tokenizeLimit, http.MethodPost, "/tokenize", t.root+"/tokenize", map[string]any{
 		"content": text, "add_special": true,
 		"model": t.model, "prompt": text, "add_special_tokens": true,
 	})

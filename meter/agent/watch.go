@@ -13,7 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"cfubench/meter/nvml"
+	"cfubench/meter"
+	"cfubench/meter/devices"
 )
 
 // watchEvery is how often a client is told what was seen of the GPUs.
@@ -25,7 +26,7 @@ const watchLimit = 1 << 20
 // watch observes the GPUs for one client, as long as it listens, and sends what
 // it has seen since then, one line of JSON a second.
 func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
-	observer := nvml.NewObserver(s.sources, s.own())
+	observer := devices.NewObserver(s.sources, s.own())
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	flush := http.NewResponseController(w)
 	lines := json.NewEncoder(w)
@@ -53,9 +54,34 @@ type Devices struct {
 	source *Source
 
 	mu      sync.Mutex
-	earlier []nvml.Summary // of connections that broke
-	now     []nvml.Summary
+	earlier []devices.Summary // of connections that broke
+	now     []devices.Summary
 	failure error
+	each    func(meter.DeviceState)
+}
+
+// Each has f called with every look of the agent's that comes from now on, one call
+// at a time, with its time on the client's clock.
+func (d *Devices) Each(f func(meter.DeviceState)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.each = f
+}
+
+// hand passes on the looks of seen that before did not have.
+func (d *Devices) hand(before, seen []devices.Summary) {
+	for _, s := range seen {
+		if d.each == nil || s.Last == nil || slices.ContainsFunc(before, func(b devices.Summary) bool {
+			return b.Device == s.Device && b.Last != nil && b.Last.At == s.Last.At
+		}) {
+			continue
+		}
+		look := *s.Last
+		d.source.mu.Lock()
+		look.At, _ = d.source.clocks.roughly(look.At)
+		d.source.mu.Unlock()
+		d.each(look)
+	}
 }
 
 // Devices returns the agent's GPUs, to be watched.
@@ -96,16 +122,17 @@ func (d *Devices) listen(ctx context.Context) error {
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, watchLimit)
 	for lines.Scan() {
-		var seen []nvml.Summary
+		var seen []devices.Summary
 		if err := json.Unmarshal(lines.Bytes(), &seen); err != nil {
 			return fmt.Errorf("what it sees of its GPUs: %w", err)
 		}
-		seen = slices.DeleteFunc(seen, func(s nvml.Summary) bool { return s.Looks == 0 }) // not yet
+		seen = slices.DeleteFunc(seen, func(s devices.Summary) bool { return s.Looks == 0 }) // not yet
 		for i := range seen {
 			seen[i].Device += "@" + d.source.connection.base.Host
 		}
 		dead.Reset(silence)
 		d.mu.Lock()
+		d.hand(d.now, seen)
 		d.now, d.failure = seen, nil
 		d.mu.Unlock()
 	}
@@ -113,7 +140,7 @@ func (d *Devices) listen(ctx context.Context) error {
 }
 
 // Summaries returns one summary a GPU, with the agent's address in its name.
-func (d *Devices) Summaries() []nvml.Summary {
+func (d *Devices) Summaries() []devices.Summary {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return merge(d.earlier, d.now)
@@ -127,8 +154,8 @@ func (d *Devices) Err() error {
 }
 
 // merge joins the summaries of each device.
-func merge(earlier, later []nvml.Summary) []nvml.Summary {
-	out := append([]nvml.Summary(nil), earlier...)
+func merge(earlier, later []devices.Summary) []devices.Summary {
+	out := append([]devices.Summary(nil), earlier...)
 next:
 	for _, s := range later {
 		for i := range out {

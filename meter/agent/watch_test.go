@@ -9,17 +9,20 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/agent/agenttest"
-	"cfubench/meter/nvml"
+	"cfubench/meter/devices"
 )
 
 // card is a register that tells what GPUs tell besides.
 type card struct{ register }
 
-func (card) State() nvml.State {
-	return nvml.State{Device: "GPU-x", SM: 1400, Limit: 700 * meter.Watt, Throttled: []string{"sw_power_cap"}}
+func (card) State() meter.DeviceState {
+	clock, limit := 1400, 700*meter.Watt
+	return meter.DeviceState{Device: "GPU-x", SMClock: &clock, Limit: &limit, Throttled: []string{"sw_power_cap"}}
 }
-func (card) Processes() ([]int, error)                        { return []int{7, 8}, nil }
-func (card) Samples(dst []nvml.Sample) ([]nvml.Sample, error) { return dst, nil }
+func (card) Processes() ([]meter.Process, error) { return []meter.Process{{PID: 7}, {PID: 8}}, nil }
+func (card) PowerSamples(dst []meter.PowerSample) ([]meter.PowerSample, error) {
+	return dst, nil
+}
 
 // What an agent sees of its GPUs reaches the client, also over a connection that
 // broke: what was seen before it is kept.
@@ -45,7 +48,7 @@ func TestDevices(t *testing.T) {
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan error, 1)
 	go func() { watched <- d.Run(watching) }()
-	looks := func(enough int) nvml.Summary {
+	looks := func(enough int) devices.Summary {
 		t.Helper()
 		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 			if all := d.Summaries(); len(all) == 1 && all[0].Looks >= enough {
@@ -53,7 +56,7 @@ func TestDevices(t *testing.T) {
 			}
 		}
 		t.Fatalf("after a minute: got %+v, want %d looks", d.Summaries(), enough)
-		return nvml.Summary{}
+		return devices.Summary{}
 	}
 	first := looks(1)
 	proxy.SetDown(true)

@@ -55,7 +55,7 @@ func Open(clock meter.Clock, root string) ([]meter.Source, []meter.Refusal) {
 		if strings.Contains(filepath.Base(card), "-") || sysfs.Word(filepath.Join(device, "vendor")) != vendor {
 			continue
 		}
-		g, refused := openGPU(clock, device, "gpu"+strconv.Itoa(n))
+		g, refused := openGPU(clock, root, device, "gpu"+strconv.Itoa(n))
 		n++
 		left = append(left, refused...)
 		if g != nil {
@@ -68,6 +68,8 @@ func Open(clock meter.Clock, root string) ([]meter.Source, []meter.Refusal) {
 // gpu is one card: its table, or its hwmon power file, or both.
 type gpu struct {
 	clock  meter.Clock
+	root   string        // of sysfs
+	dir    string        // of the PCI device
 	boot   func() uint64 // nanoseconds of boot time
 	domain meter.Domain
 	table  *sysfs.Register // nil where the table has nothing to tell
@@ -78,12 +80,12 @@ type gpu struct {
 
 var _ meter.Source = (*gpu)(nil)
 
-func openGPU(clock meter.Clock, device, label string) (*gpu, []meter.Refusal) {
-	g := &gpu{clock: clock, boot: bootTime, buf: make([]byte, tableSize)}
+func openGPU(clock meter.Clock, root, device, label string) (*gpu, []meter.Refusal) {
+	g := &gpu{clock: clock, root: root, dir: device, boot: bootTime, buf: make([]byte, tableSize)}
 	g.domain = meter.Domain{
 		Name: label, Device: identity(device, label), Source: source,
 		Kind: meter.KindPower, Scope: meter.ScopeGPU, UpdatePeriod: powerPeriod,
-		Limit: limit(device),
+		Limit: limit(device), Product: sysfs.Word(filepath.Join(device, "product_name")),
 	}
 	rev, m, err := g.openTable(filepath.Join(device, "gpu_metrics"))
 	var left []meter.Refusal

@@ -122,7 +122,9 @@ func (e *engine) stop() {
 // read returns the modelled energy now, having looked for new processes.
 func read(t *testing.T, s *Source) meter.Energy {
 	t.Helper()
-	s.scanAt = 0
+	if f, ok := s.time.(*family); ok {
+		f.scanAt = 0
+	}
 	r := s.Read(nil)[0]
 	if !r.HasEnergy || r.Status != meter.StatusOK || r.After < r.Before {
 		t.Fatalf("reading %+v, want a value and ok", r)
@@ -135,7 +137,7 @@ func read(t *testing.T, s *Source) meter.Energy {
 func within(t *testing.T, does string, got meter.Energy, low, high time.Duration) {
 	t.Helper()
 	const watts = 10 * meter.Watt
-	lo, hi := meter.EnergyOf(watts, low-4*userTick), meter.EnergyOf(watts, high+4*userTick)
+	lo, hi := meter.EnergyOf(watts, low-4*ticks), meter.EnergyOf(watts, high+4*ticks)
 	if got < lo || got > hi {
 		t.Errorf("%s: got %v, want %v to %v (10 W for %v to %v)", does, got, lo, hi, low, high)
 	}
@@ -145,7 +147,7 @@ func TestModelFollowsARealProcessTree(t *testing.T) {
 	e := startEngine(t)
 	before, _ := e.order("self", 50)
 	clock := meter.NewClock(time.Now())
-	s, err := Open(clock, e.cmd.Process.Pid, 10)
+	s, err := Open(clock, Options{PID: e.cmd.Process.Pid, Watts: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +171,7 @@ func TestModelFollowsARealProcessTree(t *testing.T) {
 
 func TestModelOfAnEndedEngineIsLost(t *testing.T) {
 	e := startEngine(t)
-	s, err := Open(meter.NewClock(time.Now()), e.cmd.Process.Pid, 10)
+	s, err := Open(meter.NewClock(time.Now()), Options{PID: e.cmd.Process.Pid, Watts: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +183,7 @@ func TestModelOfAnEndedEngineIsLost(t *testing.T) {
 }
 
 func TestModelSaysWhatItIs(t *testing.T) {
-	s, err := Open(meter.NewClock(time.Now()), os.Getpid(), 7.5)
+	s, err := Open(meter.NewClock(time.Now()), Options{PID: os.Getpid(), Watts: 7.5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +206,7 @@ func TestModelRefuses(t *testing.T) {
 		{"watts below zero", os.Getpid(), -1, "watts per busy core -1"},
 		{"watts that are no number", os.Getpid(), math.NaN(), "watts per busy core NaN"},
 	} {
-		_, err := Open(meter.NewClock(time.Now()), tt.pid, tt.watts)
+		_, err := Open(meter.NewClock(time.Now()), Options{PID: tt.pid, Watts: tt.watts})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want an error with %q", tt.does, err, tt.want)
 		}
@@ -212,11 +214,12 @@ func TestModelRefuses(t *testing.T) {
 }
 
 func TestReadAllocatesNothing(t *testing.T) {
-	s, err := Open(meter.NewClock(time.Now()), os.Getpid(), 5)
+	s, err := Open(meter.NewClock(time.Now()), Options{PID: os.Getpid(), Watts: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.scanAt = math.MaxInt64
+	f := s.time.(*family)
+	f.scanAt, f.lookAt = math.MaxInt64, math.MaxInt64
 	dst := s.Read(nil)
 	if n := testing.AllocsPerRun(1000, func() { dst = s.Read(dst[:0]) }); n != 0 {
 		t.Errorf("a read allocates %v times, want 0", n)
@@ -225,11 +228,12 @@ func TestReadAllocatesNothing(t *testing.T) {
 
 // BenchmarkRead is one read of a tree of one process.
 func BenchmarkRead(b *testing.B) {
-	s, err := Open(meter.NewClock(time.Now()), os.Getpid(), 5)
+	s, err := Open(meter.NewClock(time.Now()), Options{PID: os.Getpid(), Watts: 5})
 	if err != nil {
 		b.Fatal(err)
 	}
-	s.scanAt = math.MaxInt64
+	f := s.time.(*family)
+	f.scanAt, f.lookAt = math.MaxInt64, math.MaxInt64
 	var dst []meter.Reading
 	for b.Loop() {
 		dst = s.Read(dst[:0])
@@ -238,12 +242,12 @@ func BenchmarkRead(b *testing.B) {
 
 // BenchmarkDiscover is one look for new processes among those of this host.
 func BenchmarkDiscover(b *testing.B) {
-	s, err := Open(meter.NewClock(time.Now()), os.Getpid(), 5)
+	s, err := Open(meter.NewClock(time.Now()), Options{PID: os.Getpid(), Watts: 5})
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if err := s.tree.discover(); err != nil {
+		if err := s.time.(*family).tree.discover(); err != nil {
 			b.Fatal(err)
 		}
 	}

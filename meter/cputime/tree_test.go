@@ -6,26 +6,32 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"cfubench/meter/process"
 )
+
+// ticks is the step of the times in stat files.
+const ticks = 10 * time.Millisecond
 
 var errNone = errors.New("no such process")
 
 // machine is a simulated host: processes that run, fork, end and are reaped.
 type machine struct {
-	processes map[int]*process
+	processes map[int]*proc
 	next      int
 	started   uint64
 }
 
-type process struct {
+type proc struct {
 	parent      int
+	session     int // 0: none, as kernel threads have
 	own, waited time.Duration
 	started     uint64
 }
 
 // newMachine has a root process 10 below init, which has run for a while.
 func newMachine() *machine {
-	m := &machine{processes: map[int]*process{}, next: 10}
+	m := &machine{processes: map[int]*proc{}, next: 10}
 	m.fork(1)
 	m.run(10, 3*time.Second)
 	return m
@@ -35,7 +41,7 @@ func (m *machine) fork(parent int) int {
 	pid := m.next
 	m.next++
 	m.started++
-	m.processes[pid] = &process{parent: parent, started: m.started}
+	m.processes[pid] = &proc{parent: parent, started: m.started}
 	return pid
 }
 
@@ -62,12 +68,12 @@ func (m *machine) cpu(pid int) (time.Duration, error) {
 	return 0, errNone
 }
 
-func (m *machine) stat(pid int) (stat, error) {
+func (m *machine) stat(pid int) (process.Stat, error) {
 	p, ok := m.processes[pid]
 	if !ok {
-		return stat{}, errNone
+		return process.Stat{}, errNone
 	}
-	return stat{parent: p.parent, waited: p.waited.Truncate(userTick), started: p.started}, nil
+	return process.Stat{Parent: p.parent, Session: p.session, Waited: p.waited.Truncate(ticks), Started: p.started}, nil
 }
 
 func (m *machine) all() ([]int, error) {
@@ -77,6 +83,11 @@ func (m *machine) all() ([]int, error) {
 	}
 	return pids, nil
 }
+
+func (m *machine) last() int               { return m.next - 1 }
+func (m *machine) leads(int) bool          { return true }
+func (m *machine) sameGroup(a, b int) bool { return true }
+func (m *machine) command(int) string      { return "worker" }
 
 var _ host = (*machine)(nil)
 
@@ -146,7 +157,7 @@ func TestTreeCounts(t *testing.T) {
 			tr.read()
 			m.exit(child)
 			m.started++
-			m.processes[child] = &process{parent: 1, own: time.Hour, started: m.started}
+			m.processes[child] = &proc{parent: 1, own: time.Hour, started: m.started}
 			must(tr.discover())
 		}, 70 * ms},
 		{"not the processes beside it", func(m *machine, tr *tree) {
@@ -178,7 +189,7 @@ func TestTreeStopsWithItsRoot(t *testing.T) {
 	if got := tr.read() - tr.base; got != time.Second || !tr.gone {
 		t.Errorf("after the root's end %v, gone %v; want 1s, true", got, tr.gone)
 	}
-	m.processes[10] = &process{parent: 1, own: time.Hour, started: 99}
+	m.processes[10] = &proc{parent: 1, own: time.Hour, started: 99}
 	if got := tr.read() - tr.base; got != time.Second {
 		t.Errorf("after the root's pid was given away %v, want 1s still", got)
 	}
@@ -216,7 +227,11 @@ func TestTreeNeverFallsNorExceedsTheTruth(t *testing.T) {
 				}
 			}
 			if always || rapid.Bool().Draw(t, "look") {
-				must(tr.discover())
+				if rapid.Bool().Draw(t, "at all") {
+					must(tr.discover())
+				} else {
+					must(tr.look())
+				}
 			}
 			got := tr.read() - tr.base
 			if got < last {
@@ -225,7 +240,7 @@ func TestTreeNeverFallsNorExceedsTheTruth(t *testing.T) {
 			if got > truth {
 				t.Fatalf("counted %v of %v", got, truth)
 			}
-			if missed := truth - got; always && missed > time.Duration(len(tr.members))*userTick {
+			if missed := truth - got; always && missed > time.Duration(len(tr.members))*ticks {
 				t.Fatalf("counted %v of %v with %d members: %v missed", got, truth, len(tr.members), missed)
 			}
 			last = got
@@ -233,35 +248,64 @@ func TestTreeNeverFallsNorExceedsTheTruth(t *testing.T) {
 	})
 }
 
-func TestParseStat(t *testing.T) {
-	const tail = " 200 0 -1 4194560 100 0 0 0 11 22 33 44 20 0 7 0 5150 1000 100 18446744073709551615"
+// A worker whose parent has ended hangs below the first process: it is the engine's
+// by its session or, if it has left that, by its control group.
+func TestTreeAdoptsOrphans(t *testing.T) {
+	const ms = time.Millisecond
 	for _, tt := range []struct {
-		does, text string
-		want       stat
-		fails      bool
+		does string
+		life func(m *machine, worker *proc)
+		want time.Duration
 	}{
-		{"an ordinary line", "123 (llama-server) S 42 123" + tail, stat{parent: 42, waited: 770 * time.Millisecond, started: 5150}, false},
-		{"a name with spaces and parentheses", "123 (a) (b) c) R 42 123" + tail, stat{parent: 42, waited: 770 * time.Millisecond, started: 5150}, false},
-		{"no name", "123 S 42", stat{}, true},
-		{"a line cut short", "123 (x) S 42 123 200", stat{}, true},
-		{"words for numbers", "123 (x) S forty", stat{}, true},
-		{"nothing", "", stat{}, true},
+		{"one of the engine's session", func(_ *machine, w *proc) { w.session = 10 }, 70 * ms},
+		{"a daemon whose session's leader has gone", func(_ *machine, w *proc) { w.session = 11 }, 70 * ms},
+		{"not one of a session that was before", func(_ *machine, w *proc) { w.session = 5 }, 0},
+		{"not a service, which leads its session", func(m *machine, w *proc) { w.session = m.next - 1 }, 0},
+		{"not one that was there before the engine", func(_ *machine, w *proc) { w.session, w.started = 10, 0 }, 0},
+		{"not a child of somebody else", func(m *machine, w *proc) { w.session, w.parent = 10, m.fork(1) }, 0},
 	} {
-		got, err := parseStat([]byte(tt.text))
-		if got != tt.want || (err != nil) != tt.fails {
-			t.Errorf("%s: got %+v, %v; want %+v, error %v", tt.does, got, err, tt.want, tt.fails)
+		m := newMachine()
+		m.processes[10].session = 10
+		tr := begin(t, m)
+		m.fork(10) // 11, the one in between
+		worker := m.fork(11)
+		m.exit(11)
+		tt.life(m, m.processes[worker])
+		must(tr.look())
+		m.run(worker, 70*ms)
+		if got := tr.read() - tr.base; got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.does, got, tt.want)
+		}
+		if named := len(tr.adopted) > 0; named != (tt.want > 0) {
+			t.Errorf("%s: named %q", tt.does, tr.adopted)
 		}
 	}
 }
 
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("123 (llama-server) S 42 123 200 0 -1 4194560 100 0 0 0 11 22 33 44 20 0 7 0 5150"))
-	f.Add([]byte("1 ()) S 0"))
-	f.Add([]byte(")"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := parseStat(b)
-		if err == nil && s.parent < 0 {
-			t.Errorf("parent %d of %q", s.parent, b)
-		}
-	})
+// What a child used is in the count as soon as it has ended or a look has found it,
+// and not at the next look at all processes.
+func TestLookFindsWhatHasChanged(t *testing.T) {
+	const ms = time.Millisecond
+	m := newMachine()
+	tr := begin(t, m)
+	short := m.fork(10)
+	m.run(short, 20*ms)
+	m.exit(short)
+	must(tr.look())
+	if got := tr.read() - tr.base; got != 20*ms {
+		t.Errorf("a child that lived and died between two looks: got %v, want 20ms", got)
+	}
+	m.run(m.fork(m.fork(10)), 30*ms)
+	must(tr.look())
+	if got := tr.read() - tr.base; got != 50*ms {
+		t.Errorf("a grandchild that lives: got %v, want 50ms", got)
+	}
+	for range mostNew + 1 {
+		m.fork(1)
+	}
+	m.run(m.fork(10), 10*ms)
+	must(tr.look())
+	if got := tr.read() - tr.base; got != 60*ms {
+		t.Errorf("a child among very many new processes: got %v, want 60ms", got)
+	}
 }

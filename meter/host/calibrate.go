@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,9 +42,9 @@ func (s Set) Calibrate(ctx context.Context, clock meter.Clock, d time.Duration) 
 			out.LeftOut = append(out.LeftOut, blockedRefusals(src)...)
 			continue
 		}
-		for _, c := range found[i] {
-			if c.Refused == "" {
-				kept = append(kept, c)
+		for k, d := range src.Domains() {
+			if !found[i][k].Drops(d) {
+				kept = append(kept, found[i][k])
 			}
 		}
 		rest, left := meter.Calibrated(src, found[i])
@@ -54,7 +55,33 @@ func (s Set) Calibrate(ctx context.Context, clock meter.Clock, d time.Duration) 
 		}
 		out.Sources = append(out.Sources, rest)
 	}
+	out.join(kept)
 	return out, kept, errors.Join(errs...)
+}
+
+// join makes one device of those that show one counter.
+func (s *Set) join(calibrations []meter.Calibration) {
+	var domains []meter.Domain
+	for _, src := range s.Sources {
+		domains = append(domains, src.Domains()...)
+	}
+	together := map[string]string{} // device → all that are one with it
+	for i, first := range meter.Twins(domains, calibrations) {
+		if first == i || meter.SameDevice(domains[i].Device, domains[first].Device) {
+			continue
+		}
+		a, b := domains[first].Device, domains[i].Device
+		all := cmp.Or(together[a], a) + " " + b
+		for device, with := range together {
+			if with == together[a] {
+				together[device] = all
+			}
+		}
+		together[a], together[b] = all, all
+	}
+	for i, src := range s.Sources {
+		s.Sources[i] = meter.Joined(src, together)
+	}
 }
 
 // blockedRefusals refuses every domain of a source whose calls do not return.

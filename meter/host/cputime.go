@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"cfubench/meter"
@@ -17,7 +18,7 @@ func openCPUTime(_ context.Context, o Options, _ string) ([]meter.Source, []mete
 		if err != nil {
 			return nil, []meter.Refusal{{
 				Source: "cputime", Reason: fmt.Sprintf("the engine's process is not known: %v", err),
-				Remedy: "run cfu on the engine's host as its user or as root, or launch it with --engine-cmd",
+				Remedy: remedyEngine(err),
 			}}, nil
 		}
 		pid = found
@@ -28,9 +29,17 @@ func openCPUTime(_ context.Context, o Options, _ string) ([]meter.Source, []mete
 			Remedy: "launch the engine with --engine-cmd, or give the --endpoint of one on this host",
 		}}, nil
 	}
-	src, err := cputime.Open(o.Clock, pid, o.CPUWatts)
+	src, err := cputime.Open(o.Clock, cputime.Options{PID: pid, Watts: o.CPUWatts, IdleWatts: o.CPUIdleWatts})
 	if err != nil {
 		return nil, nil, err
 	}
 	return []meter.Source{src}, nil, nil
+}
+
+// remedyEngine says how to have the engine's process known.
+func remedyEngine(err error) string {
+	if forwarder := (*ForwarderError)(nil); errors.As(err, &forwarder) {
+		return "give the engine's own address on its own host as the --endpoint, or run cfu agent --pid there"
+	}
+	return "run cfu on the engine's host as its user or as root, or launch it with --engine-cmd"
 }

@@ -26,9 +26,12 @@ type Options struct {
 	Sysfs       string  // root of sysfs, "" for /sys
 	NVMLLibrary string  // file of the NVIDIA management library, "" for the system's
 	CPUWatts    float64 // watts per busy core of the cputime model, 0 for DefaultCPUWatts
-	PID         int     // the engine's process, 0 if unknown
-	EndpointURL string  // the engine's URL: a local listener's process is the engine
-	Clock       meter.Clock
+	// CPUIdleWatts is what the cputime model adds over time for the idle host, 0
+	// for nothing.
+	CPUIdleWatts float64
+	PID          int    // the engine's process, 0 if unknown
+	EndpointURL  string // the engine's URL: a local listener's process is the engine
+	Clock        meter.Clock
 	// Getenv looks up the credentials of remote meters; nil asks the environment.
 	Getenv func(string) string
 }
@@ -119,6 +122,9 @@ func Open(ctx context.Context, o Options) (Set, error) {
 			return Set{}, errors.Join(err, set.Close())
 		}
 	}
+	for i, r := range set.LeftOut {
+		set.LeftOut[i] = r.Printable()
+	}
 	return set, nil
 }
 
@@ -185,7 +191,7 @@ func (s *Set) named(ctx context.Context, o Options, spec string) error {
 	}
 	s.LeftOut = append(s.LeftOut, left...)
 	if len(sources) == 0 {
-		return fmt.Errorf("meter %q: %s", shown(spec), reasons(left))
+		return fmt.Errorf("meter %q: %s", shown(spec), meter.Printable(reasons(left)))
 	}
 	s.Sources = append(s.Sources, sources...)
 	return nil

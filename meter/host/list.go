@@ -54,7 +54,7 @@ func (s Set) List(clock meter.Clock, calibrations []meter.Calibration) []Entry {
 			}
 			for _, r := range contained {
 				if r.Domain == d.Name {
-					e.Reason, e.Remedy = r.Reason, r.Remedy
+					e.Reason = r.Reason
 				}
 			}
 			if calibrations != nil {

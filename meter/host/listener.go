@@ -13,12 +13,14 @@ import (
 	"strings"
 
 	"cfubench/meter"
+	"cfubench/meter/process"
 )
 
 // Listener returns the process that listens on the port of a URL whose host is
 // this machine, from the socket tables below procfs. Where several processes
 // share the socket (a server and its forked workers) it is the one that none of
-// the others is an ancestor of.
+// the others is an ancestor of. A program that only passes requests on is an error:
+// the engine is another process.
 func Listener(procfs, endpoint string) (int, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -62,7 +64,21 @@ func Listener(procfs, endpoint string) (int, error) {
 		}
 		return 0, fmt.Errorf("the process that listens on port %d is in another namespace (a container)", number)
 	}
-	return eldest(procfs, pids), nil
+	pid := eldest(procfs, pids)
+	if fs := process.FS(procfs); fs.Forwarder(pid) {
+		return 0, &ForwarderError{Port: int(number), PID: pid, Command: fs.Command(pid)}
+	}
+	return pid, nil
+}
+
+// ForwarderError says that what listens on the engine's port is not the engine.
+type ForwarderError struct {
+	Port, PID int
+	Command   string
+}
+
+func (e *ForwarderError) Error() string {
+	return fmt.Sprintf("process %d (%s), which listens on port %d, only passes requests on: the engine is another process, or on another host", e.PID, e.Command, e.Port)
 }
 
 // listening returns the inodes of the sockets in a /proc/net/tcp table that
@@ -122,28 +138,11 @@ func holders(procfs string, inodes map[string]bool) (pids []int, denied bool) {
 func eldest(procfs string, pids []int) int {
 	sort.Ints(pids)
 	for _, pid := range pids {
-		parent := parentOf(procfs, pid)
+		parent := process.FS(procfs).Parent(pid)
 		i := sort.SearchInts(pids, parent)
 		if i == len(pids) || pids[i] != parent {
 			return pid
 		}
 	}
 	return pids[0]
-}
-
-// parentOf reads the parent from /proc/PID/status, 0 if it cannot.
-func parentOf(procfs string, pid int) int {
-	b, err := os.ReadFile(filepath.Join(procfs, strconv.Itoa(pid), "status"))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "PPid:"); ok {
-			n, err := strconv.Atoi(strings.TrimSpace(v))
-			if err == nil {
-				return n
-			}
-		}
-	}
-	return 0
 }

@@ -31,6 +31,9 @@ func TestListenerOfARealSocket(t *testing.T) {
 	}
 }
 
+// proxy is a process that only passes requests on.
+const proxy = 77
+
 // process writes a process with its parent and the sockets it holds below proc.
 func process(t *testing.T, proc string, pid, parent int, sockets ...int) {
 	t.Helper()
@@ -38,8 +41,15 @@ func process(t *testing.T, proc string, pid, parent int, sockets ...int) {
 	if err := os.MkdirAll(fds, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	status := fmt.Sprintf("Name:\tserver\nPid:\t%d\nPPid:\t%d\n", pid, parent)
-	if err := os.WriteFile(filepath.Join(proc, fmt.Sprint(pid), "status"), []byte(status), 0o644); err != nil {
+	stat := fmt.Sprintf("%d (server) S %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 5 0", pid, parent)
+	if err := os.WriteFile(filepath.Join(proc, fmt.Sprint(pid), "stat"), []byte(stat), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command := "server"
+	if pid == proxy {
+		command = "/usr/bin/docker-proxy"
+	}
+	if err := os.WriteFile(filepath.Join(proc, fmt.Sprint(pid), "cmdline"), []byte(command), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for i, inode := range sockets {
@@ -63,6 +73,8 @@ func TestListenerAmongProcesses(t *testing.T) {
 			[][]int{{50, 1, 4712}, {60, 1, 4711}}, 60, ""},
 		{"a server and the workers it forked: the server", "http://localhost:8080", header + listen, "",
 			[][]int{{300, 400, 4711}, {400, 1, 4711}, {500, 400, 4711}}, 400, ""},
+		{"a container's port on the host: its proxy is not the engine", "http://localhost:8080", header + listen, "",
+			[][]int{{proxy, 1, 4711}}, 0, "process 77 (/usr/bin/docker-proxy), which listens on port 8080, only passes requests on"},
 		{"a socket of IPv6", "http://[::1]:8080", header, header + listen, [][]int{{60, 1, 4711}}, 60, ""},
 		{"the port of plain http", "http://localhost", header + strings.ReplaceAll(listen, "1F90", "0050"), "", [][]int{{60, 1, 4711}}, 60, ""},
 		{"the port of https", "https://localhost", header + strings.ReplaceAll(listen, "1F90", "01BB"), "", [][]int{{60, 1, 4711}}, 60, ""},

@@ -1,34 +1,36 @@
 package host
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"cfubench/meter"
 	"cfubench/meter/agent"
-	"cfubench/meter/nvml"
+	"cfubench/meter/devices"
 )
 
 // Watch looks beside the meters at what explains their figures: the clocks,
 // throttling and foreign processes of GPUs, here and at agents, and the
 // connections to agents.
 type Watch struct {
-	gpus   *nvml.Observer
-	agents []*agent.Source
-	remote []*agent.Devices  // of each agent
-	before []agent.Link      // at the start
-	names  map[string]string // the first domain of each device
+	gpus    *devices.Observer
+	agents  []*agent.Source
+	remote  []*agent.Devices // of each agent
+	before  []agent.Link     // at the start
+	domains []meter.Domain   // of the set
+	warners []warner
+	each    sync.Mutex // one look at a time goes to the sink
 }
+
+// warner is a source that has something to say of what it read.
+type warner interface{ Warnings() []string }
 
 // vagueClock is the uncertainty of an agent's clock above which it is worth a
 // word: 700 W over it are 0.7 J at each end of every window.
@@ -37,15 +39,15 @@ const vagueClock = time.Millisecond
 // NewWatch returns the watch of a set's devices from now on. own tells the engine's
 // processes on this host from foreign ones; nil for not known.
 func NewWatch(s Set, own func(pid int) bool) *Watch {
-	w := &Watch{gpus: nvml.NewObserver(s.Sources, own), names: map[string]string{}}
-	for _, d := range meter.Domains(s.Sources) {
-		w.names[d.Device] = cmp.Or(w.names[d.Device], d.Name)
-	}
+	w := &Watch{gpus: devices.NewObserver(s.Sources, own), domains: meter.Domains(s.Sources)}
 	for _, src := range s.Sources {
 		if a, ok := meter.As[*agent.Source](src); ok {
 			w.agents = append(w.agents, a)
 			w.remote = append(w.remote, a.Devices())
 			w.before = append(w.before, a.Link())
+		}
+		if said, ok := meter.As[warner](src); ok {
+			w.warners = append(w.warners, said)
 		}
 	}
 	return w
@@ -55,40 +57,34 @@ func NewWatch(s Set, own func(pid int) bool) *Watch {
 // second, is taken to be gone.
 const outOfReach = 4 * time.Second
 
-// NoEngine stands for the engine's process where there is none.
-const NoEngine = -1
-
-// Own tells the processes of the engine from others: those below process pid, or,
-// if that is 0, below the one that listens at endpoint on this host. It is nil
-// where neither is known, and says of everybody that he is foreign with NoEngine.
-func Own(pid int, endpoint string) func(pid int) bool {
-	if pid == NoEngine {
-		return func(int) bool { return false }
+// Each has sink called with every look at a device from now on, those of agents
+// included, one call at a time: the rows of devices.arrow. It must not be called
+// after Run.
+func (w *Watch) Each(sink func(meter.DeviceState)) {
+	one := func(address string) func(meter.DeviceState) {
+		return func(s meter.DeviceState) {
+			w.each.Lock()
+			defer w.each.Unlock()
+			s.Domain = w.name(s.Device, address)
+			sink(s)
+		}
 	}
-	if pid == 0 && endpoint != "" {
-		pid, _ = Listener("/proc", endpoint) // 0 if there is none to be seen
+	w.gpus.Each(one(""))
+	for i, d := range w.remote {
+		d.Each(one(w.agents[i].Link().Agent))
 	}
-	if pid == 0 {
-		return nil
-	}
-	return func(p int) bool { return descends("/proc", p, pid) }
 }
 
-// descends reports whether p is root or below it. A process that /proc does not
-// show is in another namespace and counts as below: of it nothing is known.
-func descends(procfs string, p, root int) bool {
-	if _, err := os.Stat(filepath.Join(procfs, strconv.Itoa(p))); err != nil {
-		return true
-	}
-	for range 64 {
-		if p == root {
-			return true
-		}
-		if p = parentOf(procfs, p); p <= 1 {
-			return false
+// name is the first domain of a device that is seen here or, with an address, by an
+// agent; the device itself if it is in no domain.
+func (w *Watch) name(device, address string) string {
+	for _, d := range w.domains {
+		_, at, remote := strings.Cut(d.Source, "@")
+		if remote == (address != "") && at == address && meter.SameDevice(d.Device, device) {
+			return d.Name
 		}
 	}
-	return false
+	return device
 }
 
 // Run looks once a second until ctx ends. It returns nil.
@@ -102,7 +98,7 @@ func (w *Watch) Run(ctx context.Context) error {
 }
 
 // GPUs returns a summary of each GPU, those of this host first.
-func (w *Watch) GPUs() []nvml.Summary {
+func (w *Watch) GPUs() []devices.Summary {
 	all := w.gpus.Summaries()
 	for _, d := range w.remote {
 		all = append(all, d.Summaries()...)
@@ -112,7 +108,7 @@ func (w *Watch) GPUs() []nvml.Summary {
 
 // Foreign reports whether processes that are not the engine's computed on a GPU.
 func (w *Watch) Foreign() bool {
-	return slices.ContainsFunc(w.GPUs(), func(s nvml.Summary) bool { return len(s.ForeignProcesses) > 0 })
+	return slices.ContainsFunc(w.GPUs(), func(s devices.Summary) bool { return len(s.ForeignProcesses) > 0 })
 }
 
 // DeviceState is what is doubtful of a device.
@@ -144,7 +140,13 @@ func (s Set) State(ctx context.Context, own func(pid int) bool) ([]DeviceState, 
 func (w *Watch) states() (states []DeviceState) {
 	for _, g := range w.GPUs() {
 		if doubts := g.Doubts(); len(doubts) > 0 {
-			states = append(states, DeviceState{cmp.Or(w.names[g.Device], g.Device), g.Device, doubts})
+			device, address := g.Device, ""
+			for _, a := range w.agents {
+				if own, ok := strings.CutSuffix(device, "@"+a.Link().Agent); ok {
+					device, address = own, a.Link().Agent
+				}
+			}
+			states = append(states, DeviceState{w.name(device, address), g.Device, doubts})
 		}
 	}
 	return states
@@ -171,8 +173,8 @@ func Together(states []DeviceState) (lines []string) {
 
 // Seen is what was seen of the devices, as run.json keeps it.
 type Seen struct {
-	GPUs   []nvml.Summary `json:"gpus,omitempty"`
-	Agents []agent.Link   `json:"agents,omitempty"`
+	GPUs   []devices.Summary `json:"gpus,omitempty"`
+	Agents []agent.Link      `json:"agents,omitempty"`
 }
 
 // JSON returns what was seen, nil if there was nothing to look at.
@@ -198,7 +200,24 @@ func (w *Watch) Warnings() []string {
 			all = append(all, fmt.Sprintf("agent %s: what its GPUs did beside drawing power was not seen: %v", now.Agent, err))
 		}
 	}
+	for _, s := range w.warners {
+		all = append(all, s.Warnings()...)
+	}
 	return all
+}
+
+// Strays names the GPUs on which the engine computed although they are not among
+// the summed domains, in a line each: what they used is in no figure.
+func (w *Watch) Strays(summed []meter.Domain) (lines []string) {
+	for _, g := range w.GPUs() {
+		if len(g.EngineProcesses) == 0 || slices.ContainsFunc(summed, func(d meter.Domain) bool { return meter.SameDevice(d.Device, g.Device) }) {
+			continue
+		}
+		if name := w.name(g.Device, ""); slices.ContainsFunc(w.domains, func(d meter.Domain) bool { return meter.SameDevice(d.Device, g.Device) }) {
+			lines = append(lines, fmt.Sprintf("%s: the engine's processes %v computed on it, and it is not in the sum", name, g.EngineProcesses))
+		}
+	}
+	return lines
 }
 
 // linkWarnings is what happened to a connection between two looks at it.

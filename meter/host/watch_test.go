@@ -38,21 +38,6 @@ func TestLinkWarnings(t *testing.T) {
 	}
 }
 
-func TestDescends(t *testing.T) {
-	if !descends("/proc", os.Getpid(), os.Getpid()) {
-		t.Error("a process is not its own")
-	}
-	if !descends("/proc", os.Getpid(), os.Getppid()) {
-		t.Error("a child is not its parent's")
-	}
-	if descends("/proc", os.Getppid(), os.Getpid()) {
-		t.Error("a parent is its child's")
-	}
-	if !descends("/proc", 1<<30, os.Getpid()) {
-		t.Error("a process of another namespace is called foreign, though nothing is known of it")
-	}
-}
-
 // still is a counter that stands at a joule.
 type still struct{ clock meter.Clock }
 

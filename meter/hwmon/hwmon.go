@@ -43,8 +43,16 @@ func Open(clock meter.Clock, root string) ([]meter.Source, []meter.Refusal) {
 			left = append(left, *refused)
 			continue
 		}
+		var volts *sysfs.Register
+		if c.volts != "" {
+			if volts, refused = openCandidate(candidate{path: c.volts, domain: c.domain}); refused != nil {
+				left = append(left, *refused)
+				_ = r.Close() // it was only read
+				continue
+			}
+		}
 		s.domains = append(s.domains, c.domain)
-		s.registers = append(s.registers, r)
+		s.registers, s.volts = append(s.registers, r), append(s.volts, volts)
 	}
 	if len(s.domains) == 0 {
 		return nil, left
@@ -55,6 +63,7 @@ func Open(clock meter.Clock, root string) ([]meter.Source, []meter.Refusal) {
 // candidate is a register that is known by its chip's rule.
 type candidate struct {
 	path   string
+	volts  string // of a rail whose path is a current: its voltage; else ""
 	domain meter.Domain
 	socket string // of a Grace module, to find its parent
 }
@@ -102,6 +111,7 @@ type chips struct {
 	clock     meter.Clock
 	domains   []meter.Domain
 	registers []*sysfs.Register
+	volts     []*sysfs.Register // by domain: the voltage in mV of a current in mA, nil of a register with a power
 }
 
 var _ meter.Source = (*chips)(nil)
@@ -114,6 +124,9 @@ func (s *chips) Read(dst []meter.Reading) []meter.Reading {
 	for i, reg := range s.registers {
 		r := meter.Reading{Domain: i, Status: meter.StatusOK, Before: s.clock()}
 		v, err := reg.Read()
+		if err == nil && s.volts[i] != nil {
+			v, err = s.product(i, v)
+		}
 		r.After = s.clock()
 		switch {
 		case err != nil && sysfs.Gone(err):
@@ -130,11 +143,25 @@ func (s *chips) Read(dst []meter.Reading) []meter.Reading {
 	return dst
 }
 
+// product is the power in µW of a rail whose current in mA was read.
+func (s *chips) product(i int, current int64) (int64, error) {
+	volts, err := s.volts[i].Read()
+	if err != nil {
+		return 0, err
+	}
+	if current < 0 || volts < 0 || current > 1e6 || volts > 1e6 {
+		return -1, nil
+	}
+	return current * volts, nil
+}
+
 // Close implements meter.Source.
 func (s *chips) Close() error {
 	var errs []error
-	for _, r := range s.registers {
-		errs = append(errs, r.Close())
+	for _, r := range slices.Concat(s.registers, s.volts) {
+		if r != nil {
+			errs = append(errs, r.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -101,6 +101,26 @@ grace1 power grace: 80 W
 			"hwmon1": {"name": "amd_energy", "energy1_label": "Ecore000", "energy1_input": "1000000",
 				"energy2_label": "Esocket0", "energy2_input": "7000000", "energy3_label": "Esocket1", "energy3_input": "8000000"},
 		}, "package-0 counter package: 7 J\npackage-1 counter package: 8 J\n"},
+		{"zenergy is amd_energy under another name", map[string]map[string]string{
+			"hwmon1": {"name": "zenergy", "energy1_label": "Ecore000", "energy1_input": "1000000", "energy2_label": "Esocket0", "energy2_input": "7000000"},
+		}, "package-0 counter package: 7 J\n"},
+		{"a Jetson's input rail is the module, the others are within", map[string]map[string]string{
+			"hwmon1": {"name": "ina3221", "in1_label": "VDD_IN", "in1_input": "19000", "curr1_input": "1300",
+				"in2_label": "VDD_CPU_GPU_CV", "in2_input": "19000", "curr2_input": "700", "in3_label": "VDD_SOC", "in3_input": "19000", "curr3_input": "300"},
+		}, "module-vdd_in power module: 24.7 W\nleft out: hwmon1 (ina3221): 1 of 3 rails are read: the others (VDD_CPU_GPU_CV, VDD_SOC) are within VDD_IN\n"},
+		{"a Jetson without such a rail is named", map[string]map[string]string{
+			"hwmon1": {"name": "ina3221", "in1_label": "VDD_GPU_SOC", "in1_input": "19000", "curr1_input": "1300", "in2_label": "VDD_CPU_CV", "in2_input": "19000", "curr2_input": "700"},
+		}, "left out: hwmon1 (ina3221): rails VDD_GPU_SOC, VDD_CPU_CV: none is the module's input, and what each covers is not known\n"},
+		{"a negative current is no power", map[string]map[string]string{
+			"hwmon1": {"name": "ina3221", "in1_label": "VDD_IN", "in1_input": "19000", "curr1_input": "-5"},
+		}, "module-vdd_in power module: transient\n"},
+		{"a chip of rails that nobody knows is named, a laptop's plug is not", map[string]map[string]string{
+			"hwmon1": {"name": "ltc2991", "in1_input": "12000", "curr1_input": "100"},
+			"hwmon2": {"name": "ucsi_source_psy_USBC000:001", "in0_input": "5000", "curr1_input": "100"},
+		}, "left out: hwmon1 (ltc2991): has curr1_input and no power: what this chip's rails cover is not known\n"},
+		{"a meter's own words are fit to print", map[string]map[string]string{
+			"hwmon1": acpi("PSU \xff \x1b[31m Socket 0", "9000000"),
+		}, "left out: hwmon1: ACPI power meter describes itself as PSU ? [31m Socket 0: what it covers is not known\n"},
 		{"a chip that nobody knows is named", map[string]map[string]string{
 			"hwmon1": {"name": "nct6683", "power1_input": "100"},
 			"hwmon2": {"name": "coretemp", "temp1_input": "45000"},
@@ -144,6 +164,32 @@ func TestDomainsTellPeriodAndLimit(t *testing.T) {
 	defer sources[0].Close()
 	if d := sources[0].Domains()[0]; d.UpdatePeriod != 50*time.Millisecond || d.Limit != 250*meter.Watt || d.Coarse {
 		t.Errorf("got %+v, want a period of 50 ms and a limit of 250 W", d)
+	}
+}
+
+// What an Intel GPU may draw on average is no bound of its counter; its fuses are.
+func TestIntelLimitIsTheCriticalOne(t *testing.T) {
+	for _, tt := range []struct {
+		does  string
+		files map[string]string
+		want  meter.Power
+	}{
+		{"the average alone bounds nothing", map[string]string{"power1_max": "190000000"}, 0},
+		{"the critical power does", map[string]string{"power1_max": "190000000", "power1_crit": "380000000"}, 380 * meter.Watt},
+	} {
+		root := t.TempDir()
+		tt.files["name"], tt.files["energy1_input"] = "xe", "5000000"
+		chip(t, root, "hwmon1", tt.files)
+		sources, _ := Open(meter.NewClock(time.Now()), root)
+		if len(sources) != 1 {
+			t.Fatalf("%s: no source", tt.does)
+		}
+		if got := sources[0].Domains()[0].Limit; got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.does, got, tt.want)
+		}
+		if err := sources[0].Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

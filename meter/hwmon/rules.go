@@ -21,8 +21,10 @@ func inspect(dir string) ([]candidate, []meter.Refusal) {
 		return nil, nil // one tile of a card whose own chip is read
 	case name == "power_meter" || name == "acpi_power_meter":
 		return acpiMeter(dir)
-	case name == "amd_energy":
+	case name == "amd_energy" || name == "zenergy": // the second is the first, kept on out of tree
 		return amdEnergy(dir)
+	case name == "ina3221":
+		return jetson(dir)
 	case name == "amdgpu":
 		return nil, nil // meter/amdgpu reads it
 	}
@@ -34,7 +36,7 @@ func inspect(dir string) ([]candidate, []meter.Refusal) {
 		}
 	}
 	if len(unknown) == 0 {
-		return nil, nil
+		return nil, currents(dir, name)
 	}
 	return nil, []meter.Refusal{{
 		Source: source, Domain: filepath.Base(dir) + " (" + cmp.Or(name, "without a name") + ")",
@@ -55,11 +57,10 @@ func intelGPU(dir, name string) ([]candidate, []meter.Refusal) {
 		Kind: meter.KindCounter, Scope: meter.ScopeGPU, Quantum: 61 * meter.Microjoule,
 		UpdatePeriod: defaultPeriod,
 	}
-	for _, file := range []string{"power1_max", "power1_rated_max", "power1_cap"} {
-		if v, err := sysfs.Number(filepath.Join(dir, file)); err == nil && v > 0 {
-			d.Limit = meter.Power(v)
-			break
-		}
+	// power1_max, power1_rated_max and power1_cap are limits of an average over
+	// seconds, which power may pass; power1_crit is that of the card's fuses.
+	if v, err := sysfs.Number(filepath.Join(dir, "power1_crit")); err == nil && v > 0 {
+		d.Limit = meter.Power(v)
 	}
 	for channel, note := range []string{"", "the GPU package without the rest of the card"} {
 		path := filepath.Join(dir, "energy"+string(rune('1'+channel))+"_input")

@@ -64,7 +64,8 @@ func number(v nvml.FieldValue) (uint64, bool) {
 func decode(t nvml.ValueType, b [8]byte) (uint64, bool) {
 	switch t {
 	case nvml.VALUE_TYPE_UNSIGNED_INT:
-		return uint64(binary.LittleEndian.Uint32(b[:])), true
+		v := binary.LittleEndian.Uint32(b[:])
+		return uint64(v), v != math.MaxUint32 // all ones is what drivers put where there is no value
 	case nvml.VALUE_TYPE_UNSIGNED_SHORT:
 		return uint64(binary.LittleEndian.Uint16(b[:])), true
 	case nvml.VALUE_TYPE_UNSIGNED_LONG, nvml.VALUE_TYPE_UNSIGNED_LONG_LONG:

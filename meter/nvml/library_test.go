@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cfubench/meter"
+	"cfubench/meter/devices"
 	"cfubench/meter/nvml/fakenvml"
 )
 
@@ -26,9 +27,9 @@ type report struct {
 	Domains  []meter.Domain
 	Left     []meter.Refusal
 	Readings []meter.Reading
-	States   []State
-	Samples  []Sample
-	Summary  []Summary
+	States   []meter.DeviceState
+	Samples  []meter.PowerSample
+	Summary  []devices.Summary
 	Stalled  bool // the sampler's watchdog reported the blocked call
 }
 
@@ -63,12 +64,12 @@ func look(library string) report {
 	for _, s := range sources {
 		d := s.(*Device)
 		r.States = append(r.States, d.State())
-		samples, err := d.Samples(nil)
+		samples, err := d.PowerSamples(nil)
 		if err == nil {
 			r.Samples = append(r.Samples, samples...)
 		}
 	}
-	o := NewObserver(sources, func(int) bool { return false })
+	o := devices.NewObserver(sources, func(int) bool { return false })
 	watched := 100 * time.Millisecond
 	if os.Getenv("CFU_TEST_NVML_WATCH") != "" {
 		watched = 2500 * time.Millisecond
@@ -322,8 +323,14 @@ func TestBlockedCallIsReported(t *testing.T) {
 func TestSlowState(t *testing.T) {
 	got := inChild(t, fakenvml.Build(t, "THROTTLED=0x44", "FOREIGN_PID=4242"))
 	s := got.States[0]
-	if s.SM != 1980 || s.Mem != 2619 || s.Temperature != 61 || s.Limit != 700*meter.Watt || !s.Persistence || s.MIG {
+	if *s.SMClock != 1980 || *s.MemoryClock != 2619 || *s.Temperature != 61 || *s.Limit != 700*meter.Watt || !*s.Persistence || *s.MIG {
 		t.Errorf("got %+v", s)
+	}
+	if *s.Utilization != 90 || *s.MemoryUtilization != 40 || *s.MemoryUsed != 70<<30 || *s.MemoryTotal != 80<<30 {
+		t.Errorf("got %+v, want 90 %% and 40 %% busy and 70 of 80 GiB used", s)
+	}
+	if d := got.Domains[0]; d.Product != "Simulated H100" || d.Driver != "580.00" || !d.PartTime {
+		t.Errorf("got product %q, driver %q, part-time gauge %v; want those that the library tells, and an instantaneous gauge taken for part-time", d.Product, d.Driver, d.PartTime)
 	}
 	if strings.Join(s.Throttled, " ") != "sw_power_cap hw_thermal_slowdown" {
 		t.Errorf("throttled: got %v, want sw_power_cap and hw_thermal_slowdown", s.Throttled)

@@ -37,32 +37,3 @@ const powerPeriod = 100 * time.Millisecond
 func Open(clock meter.Clock, library string) ([]meter.Source, []meter.Refusal) {
 	return open(clock, library)
 }
-
-// State is what explains a GPU's power but changes slowly: read it about once
-// a second. Fields that the driver does not tell are named in Unknown and zero.
-type State struct {
-	Device  string // as in the source's domains
-	At      time.Duration
-	SM, Mem int // clocks, MHz
-	// Temperature of the GPU in °C, PState 0 (fastest) to 15.
-	Temperature, PState int
-	// Throttled lists why the clocks are lower than asked for, by NVML's names
-	// ("sw_power_cap", "hw_thermal_slowdown", …); empty if nothing holds them.
-	Throttled []string
-	// Limit is the enforced power limit.
-	Limit meter.Power
-	// Persistence tells whether the driver stays loaded without clients, MIG
-	// whether the GPU is divided into instances.
-	Persistence, MIG bool
-	// ECC counts the uncorrected memory errors since the driver was loaded.
-	ECC     int64
-	Unknown []string
-}
-
-// Sample is one entry of the driver's own buffer of power samples.
-type Sample struct {
-	// Before and After bound, on the run's clock, the time that the driver
-	// stamped; they are apart by what the conversion from the wall clock adds.
-	Before, After time.Duration
-	Power         meter.Power
-}

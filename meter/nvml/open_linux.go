@@ -51,9 +51,10 @@ func open(clock meter.Clock, library string) ([]meter.Source, []meter.Refusal) {
 // shared is one loaded library, the number of sources that use it and of calls
 // that are in it.
 type shared struct {
-	api   nvml.Interface
-	users atomic.Int32
-	calls atomic.Int32
+	api    nvml.Interface
+	driver string // version, "" if it is not told
+	users  atomic.Int32
+	calls  atomic.Int32
 }
 
 // enter and leave stand around whatever calls the library.
@@ -93,6 +94,9 @@ func openLibrary(clock meter.Clock, library string) ([]meter.Source, []meter.Ref
 		return nil, []meter.Refusal{initRefusal(name, ret)}
 	}
 	lib.users.Store(1) // ours, while opening
+	if version, ret := lib.api.SystemGetDriverVersion(); ret == nvml.SUCCESS {
+		lib.driver = version
+	}
 
 	devices, left := findDevices(clock, lib)
 	var sources []meter.Source

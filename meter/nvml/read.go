@@ -127,6 +127,26 @@ func (d *Device) callPower(r *meter.Reading) {
 	}
 }
 
+// MeanPower is what a domain's 1 s average shows, for a calibration that holds the
+// instantaneous gauge against the counter.
+func (d *Device) MeanPower(domain int) (meter.Power, bool) {
+	d.lib.enter()
+	defer d.lib.leave()
+	r := d.averages[domain]
+	if r == (register{}) || d.lost {
+		return 0, false
+	}
+	values := []nvml.FieldValue{{FieldId: r.field, ScopeId: r.scope}}
+	if answer(d.handle.GetFieldValues(values), values[0]) != nvml.SUCCESS {
+		return 0, false
+	}
+	n, ok := number(values[0])
+	if !ok || n == 0 {
+		return 0, false
+	}
+	return power(n)
+}
+
 func (d *Device) note(ret nvml.Return) { d.lost = d.lost || fatal(ret) }
 
 // Close implements meter.Source. The last device closed unloads the library.

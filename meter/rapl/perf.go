@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"cfubench/internal/cpulist"
 	"cfubench/meter"
 	"cfubench/meter/sysfs"
 )
@@ -99,7 +100,7 @@ func openPerf(ctx context.Context, o Options, k opener) (meter.Source, []meter.R
 	if err != nil {
 		return nil, []meter.Refusal{refuse("", fmt.Sprintf("cpumask of the power PMU: %v", err), "")}
 	}
-	cpus, err := parseList(mask)
+	cpus, err := cpulist.Parse(mask)
 	if err != nil {
 		return nil, []meter.Refusal{refuse("", fmt.Sprintf("cpumask of the power PMU %q: %v", mask, err), "")}
 	}
@@ -166,7 +167,7 @@ func (p *perf) dropStill(ctx context.Context) []meter.Refusal {
 			continue
 		}
 		kept[i] = -1
-		left = append(left, still(d))
+		left = append(left, still(d, probePeriod))
 	}
 	for _, g := range p.groups {
 		for i, d := range g.domain {
@@ -260,31 +261,6 @@ func parseEvent(term string) (uint64, error) {
 		return 0, fmt.Errorf("event term %q, want event=N", term)
 	}
 	return strconv.ParseUint(value, 0, 64)
-}
-
-// parseList reads a kernel list of numbers such as "0,18-19".
-func parseList(s string) ([]int, error) {
-	var out []int
-	for part := range strings.SplitSeq(s, ",") {
-		from, to, ranged := strings.Cut(part, "-")
-		a, err := strconv.Atoi(from)
-		if err != nil {
-			return nil, err
-		}
-		b := a
-		if ranged {
-			if b, err = strconv.Atoi(to); err != nil {
-				return nil, err
-			}
-		}
-		if a < 0 || b < a || b-a > 1<<16 {
-			return nil, fmt.Errorf("range %q", part)
-		}
-		for n := a; n <= b; n++ {
-			out = append(out, n)
-		}
-	}
-	return out, nil
 }
 
 // packageName is the powercap name of the package that cpu belongs to, with

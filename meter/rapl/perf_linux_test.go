@@ -286,18 +286,3 @@ func TestScale(t *testing.T) {
 		}
 	}
 }
-
-func TestParseList(t *testing.T) {
-	for _, tt := range []struct {
-		text string
-		want []int
-	}{
-		{"0", []int{0}}, {"0,18", []int{0, 18}}, {"0-2,5", []int{0, 1, 2, 5}},
-		{"", nil}, {"a", nil}, {"3-1", nil}, {"-1", nil}, {"0-99999999", nil}, {"1,", nil},
-	} {
-		got, err := parseList(tt.text)
-		if !slices.Equal(got, tt.want) || (err == nil) != (tt.want != nil) {
-			t.Errorf("list %q: got %v, %v; want %v", tt.text, got, err, tt.want)
-		}
-	}
-}

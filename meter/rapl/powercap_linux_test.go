@@ -349,3 +349,30 @@ func BenchmarkRead(b *testing.B) {
 		}
 	})
 }
+
+// A guest's register that something fills once a second moves too seldom for a
+// single request, and is taken.
+func TestSlowRegisterIsTakenCoarse(t *testing.T) {
+	root := t.TempDir()
+	zone := filepath.Join(root, "class", "powercap", "intel-rapl:0")
+	if err := os.MkdirAll(zone, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"name": "package-0", "max_energy_range_uj": "262143328850", "energy_uj": "1000000000"} {
+		if err := os.WriteFile(filepath.Join(zone, name), []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filled := time.AfterFunc(400*time.Millisecond, func() {
+		_ = os.WriteFile(filepath.Join(zone, "energy_uj"), []byte("1100000000\n"), 0o644) // seen below if it fails
+	})
+	defer filled.Stop()
+	sources, left := rapl.Open(t.Context(), rapl.Options{Sysfs: root, Procfs: root})
+	if len(sources) != 1 {
+		t.Fatalf("got no source, refusals %+v", left)
+	}
+	defer sources[0].Close()
+	if d := sources[0].Domains()[0]; !d.Coarse || d.UpdatePeriod != time.Second || !strings.Contains(d.Note, "about every 1s") {
+		t.Errorf("got %+v, want a coarse register of about a second", d)
+	}
+}

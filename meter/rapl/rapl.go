@@ -128,38 +128,91 @@ func openPowercap(ctx context.Context, o Options) (meter.Source, []meter.Refusal
 		src.domains = append(src.domains, d)
 		src.registers = append(src.registers, reg)
 	}
-	left = append(left, src.dropStill(ctx)...)
+	left = append(left, src.dropStill(ctx, flag(o, "hypervisor"))...)
 	if len(src.domains) == 0 {
 		return nil, left
 	}
 	return src, left
 }
 
-// dropStill closes the registers that do not move within probePeriod.
-func (p *powercap) dropStill(ctx context.Context) []meter.Refusal {
-	first := p.Read(nil)
-	wait(ctx, probePeriod)
-	second := p.Read(nil)
+// dropStill closes the registers that do not move: within probePeriod or, where
+// none does and in guests, within slowProbe. What moves only then is slow: its
+// updates come too seldom for single requests.
+func (p *powercap) dropStill(ctx context.Context, guest bool) []meter.Refusal {
+	moved, slow, watched := p.watch(ctx, guest)
 	var left []meter.Refusal
 	var domains []meter.Domain
 	var registers []*sysfs.Register
 	for i, d := range p.domains {
-		if first[i].HasEnergy && second[i].HasEnergy && first[i].Energy != second[i].Energy {
-			domains, registers = append(domains, d), append(registers, p.registers[i])
+		if !moved[i] {
+			p.registers[i].Close()
+			left = append(left, still(d, watched))
 			continue
 		}
-		p.registers[i].Close()
-		left = append(left, still(d))
+		if slow[i] > 0 {
+			d.UpdatePeriod, d.Coarse = slow[i], true
+			d.Note = join(d.Note, fmt.Sprintf("brought up to date about every %v only, by whatever fills it", slow[i]))
+		}
+		domains, registers = append(domains, d), append(registers, p.registers[i])
 	}
 	p.domains, p.registers = domains, registers
 	return left
 }
 
+// Slow registers: QEMU asks the host's once a second (MSR_ENERGY_THREAD_SLEEP_US in
+// its target/i386/kvm), helpers that write a guest's files do every five.
+const (
+	slowProbe  = 6 * time.Second
+	slowStep   = 50 * time.Millisecond
+	slowPeriod = time.Second
+	slowest    = 5 * time.Second
+)
+
+// watch reads until it is known which registers move: for probePeriod, and on up
+// to slowProbe if none has, or if this is a guest and some have not. slow is the
+// update period that each of those that moved later is taken to have; watched how
+// long was looked.
+func (p *powercap) watch(ctx context.Context, guest bool) (moved []bool, slow []time.Duration, watched time.Duration) {
+	first := p.Read(nil)
+	moved, slow = make([]bool, len(first)), make([]time.Duration, len(first))
+	var now []meter.Reading
+	look := func(period time.Duration) (all, any bool) {
+		now = p.Read(now[:0])
+		all = true
+		for i := range now {
+			if !moved[i] && first[i].HasEnergy && now[i].HasEnergy && first[i].Energy != now[i].Energy {
+				moved[i], slow[i] = true, period
+			}
+			all, any = all && moved[i], any || moved[i]
+		}
+		return all, any
+	}
+	began := p.clock()
+	wait(ctx, probePeriod)
+	all, any := look(0)
+	if all || any && !guest {
+		return moved, slow, probePeriod
+	}
+	// Once one has moved the others may take as long again as it did.
+	end, found := began+slowProbe, any
+	for !all && p.clock() < end && ctx.Err() == nil {
+		wait(ctx, slowStep)
+		period := slowPeriod
+		if p.clock()-began > slowPeriod+4*slowStep {
+			period = slowest
+		}
+		if all, any = look(period); any && !found {
+			found, end = true, min(end, p.clock()+slowPeriod)
+		}
+	}
+	return moved, slow, p.clock() - began
+}
+
 // still is the refusal of a register that exists and does not move.
-func still(d meter.Domain) meter.Refusal {
+func still(d meter.Domain, watched time.Duration) meter.Refusal {
 	return meter.Refusal{
 		Source: "rapl", Domain: d.Name,
-		Reason: fmt.Sprintf("register did not move in %v: %s", probePeriod, d.Device),
+		Reason: fmt.Sprintf("register did not move in %v: %s", watched.Round(10*time.Millisecond), d.Device),
 		Remedy: "none if the processor does not have the part",
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,12 +18,34 @@ import (
 // rule says what one metric measures.
 type rule struct {
 	metric string
-	kind   meter.Kind
-	micro  float64 // µJ or µW of one unit of the metric
-	period time.Duration
+	// pattern, if not nil, is what the metric's name must match instead: names that
+	// have numbers in them.
+	pattern *regexp.Regexp
+	kind    meter.Kind
+	micro   float64 // µJ or µW of one unit of the metric
+	period  time.Duration
 	// describe fills in what a sample's labels tell; false where the sample is
 	// not to be used, with the reason.
 	describe func(m *dto.Metric, d *meter.Domain) (reason string, ok bool)
+}
+
+// names lists the metrics of an answer that the rule is for.
+func (r rule) names(families map[string]*dto.MetricFamily) []string {
+	if r.pattern == nil {
+		return []string{r.metric}
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if r.pattern.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// knows reports whether the rule is for the metric.
+func (r rule) knows(metric string) bool {
+	return metric == r.metric || r.pattern != nil && r.pattern.MatchString(metric)
 }
 
 // Refresh periods: what the exporters do unless told otherwise (dcgm-exporter 4.5
@@ -35,18 +58,30 @@ const (
 
 // known lists the metrics whose meaning is known, counters before gauges.
 func known() []rule {
+	gpu := func(metric string, kind meter.Kind, micro float64) rule {
+		return rule{metric: metric, kind: kind, micro: micro, period: dcgmPeriod, describe: dcgm}
+	}
+	node := func(name string, scope meter.Scope) rule {
+		return rule{metric: "node_rapl_" + name + "_joules_total", kind: meter.KindCounter, micro: 1e6, period: nodePeriod, describe: indexed(scope)}
+	}
 	return []rule{
-		{"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", meter.KindCounter, 1e3, dcgmPeriod, dcgm},
-		{"kepler_node_cpu_joules_total", meter.KindCounter, 1e6, keplerPeriod, zone},
-		{"node_rapl_package_joules_total", meter.KindCounter, 1e6, nodePeriod, indexed(meter.ScopePackage)},
-		{"node_rapl_dram_joules_total", meter.KindCounter, 1e6, nodePeriod, indexed(meter.ScopeDRAM)},
-		{"node_rapl_core_joules_total", meter.KindCounter, 1e6, nodePeriod, indexed(meter.ScopeCore)},
-		{"node_rapl_uncore_joules_total", meter.KindCounter, 1e6, nodePeriod, indexed(meter.ScopeUncore)},
-		{"node_rapl_psys_joules_total", meter.KindCounter, 1e6, nodePeriod, indexed(meter.ScopePsys)},
-		{trtllmMetric, meter.KindCounter, 1e6, nodePeriod, trtllm},
-		{"DCGM_FI_DEV_POWER_USAGE", meter.KindPower, 1e6, dcgmPeriod, dcgm},
+		gpu("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", meter.KindCounter, 1e3),
+		{metric: "kepler_node_cpu_joules_total", kind: meter.KindCounter, micro: 1e6, period: keplerPeriod, describe: zone},
+		node("package", meter.ScopePackage),
+		// node_exporter makes the zone package-0-die-0 a name of its own
+		// (prometheus/node_exporter issue 2299).
+		{metric: "node_rapl_package_N_die_N_joules_total", pattern: dieMetric, kind: meter.KindCounter, micro: 1e6, period: nodePeriod, describe: indexed(meter.ScopePackage)},
+		node("dram", meter.ScopeDRAM),
+		node("core", meter.ScopeCore),
+		node("uncore", meter.ScopeUncore),
+		node("psys", meter.ScopePsys),
+		{metric: trtllmMetric, kind: meter.KindCounter, micro: 1e6, period: nodePeriod, describe: trtllm},
+		gpu("DCGM_FI_DEV_POWER_USAGE", meter.KindPower, 1e6),
 	}
 }
+
+// dieMetric is the register of a die of a package.
+var dieMetric = regexp.MustCompile(`^node_rapl_package_(\d+_)?die(_\d+)?_joules_total$`)
 
 // dcgm reads dcgm-exporter's labels. A row of a MIG instance shows the whole
 // GPU's counter, once an instance (dcgm-exporter issue 317).
@@ -54,6 +89,7 @@ func dcgm(m *dto.Metric, d *meter.Domain) (string, bool) {
 	d.Scope = meter.ScopeGPU
 	d.Name = "gpu" + label(m, "gpu")
 	d.Device = strings.TrimSpace(label(m, "UUID") + " " + label(m, "pci_bus_id"))
+	d.Product, d.Driver = label(m, "modelName"), label(m, "DCGM_FI_DRIVER_VERSION")
 	if instance := label(m, "GPU_I_ID"); instance != "" {
 		return "MIG instance " + instance + " shows the whole GPU's counter: adding the instances would count it several times", false
 	}
@@ -81,12 +117,18 @@ func indexed(scope meter.Scope) func(*dto.Metric, *meter.Domain) (string, bool) 
 	return func(m *dto.Metric, d *meter.Domain) (string, bool) {
 		d.Scope = scope
 		d.Name = string(scope) + "-" + cmp.Or(label(m, "index"), "0")
-		d.Device = cmp.Or(label(m, "path"), d.Name)
+		d.Device = strings.TrimSpace(hostOf(m) + " " + cmp.Or(label(m, "path"), d.Name))
 		if strings.Contains(label(m, "path"), "intel-rapl-mmio") {
 			return "a second view of the same package", false
 		}
 		return "", true
 	}
+}
+
+// hostOf is what a sample's labels say of the host that it is of, "" without them:
+// a Prometheus server repeats the samples of many.
+func hostOf(m *dto.Metric) string {
+	return cmp.Or(label(m, "instance"), label(m, "node_name"), label(m, "node"), label(m, "nodename"), label(m, "Hostname"))
 }
 
 // trtllmMetric is the key of trtllm-serve's /energy_metrics, a JSON object and
@@ -131,26 +173,34 @@ func unitsByEnding() []struct {
 }
 
 // rulesFor returns the rules that an address's fragment states, or those for
-// all known metrics if it is empty.
-func rulesFor(fragment string) ([]rule, error) {
+// all known metrics if it states none, and which of their samples are meant.
+func rulesFor(fragment string) ([]rule, selection, error) {
 	if fragment == "" {
-		return known(), nil
+		return known(), selection{}, nil
 	}
 	q, err := url.ParseQuery(fragment)
 	if err != nil {
-		return nil, err
+		return nil, selection{}, err
 	}
+	var only selection
 	for name := range q {
-		if !slices.Contains([]string{"metric", "scope", "unit", "period"}, name) {
-			return nil, fmt.Errorf("unknown key %q (want metric, scope, unit or period)", name)
+		switch {
+		case slices.Contains([]string{"metric", "scope", "unit", "period"}, name):
+		case selectable()[name] != nil:
+			only.add(name, q.Get(name))
+		default:
+			return nil, selection{}, fmt.Errorf("unknown key %q (want metric, scope, unit, period, pod, namespace, container, uuid, gpu or node)", name)
 		}
+	}
+	if !q.Has("metric") && !q.Has("scope") && !q.Has("unit") && !q.Has("period") && !only.empty() {
+		return known(), only, nil
 	}
 	metric, scope := q.Get("metric"), meter.Scope(q.Get("scope"))
 	if metric == "" {
-		return nil, fmt.Errorf("no metric=NAME")
+		return nil, selection{}, fmt.Errorf("no metric=NAME")
 	}
 	if !slices.Contains(scopes(), scope) {
-		return nil, fmt.Errorf("scope %q: want one of %v", scope, scopes())
+		return nil, selection{}, fmt.Errorf("scope %q: want one of %v", scope, scopes())
 	}
 	r := rule{metric: metric, period: keplerPeriod, describe: named(scope, metric)}
 	unit := strings.TrimSuffix(cmp.Or(q.Get("unit"), metric), "_total")
@@ -161,78 +211,23 @@ func rulesFor(fragment string) ([]rule, error) {
 		}
 	}
 	if r.micro == 0 {
-		return nil, fmt.Errorf("metric %s does not end in a unit: add unit=joules, millijoules, microjoules, watts, milliwatts or microwatts", metric)
+		return nil, selection{}, fmt.Errorf("metric %s does not end in a unit: add unit=joules, millijoules, microjoules, watts, milliwatts or microwatts", metric)
 	}
 	if p := q.Get("period"); p != "" {
 		if r.period, err = time.ParseDuration(p); err != nil || r.period <= 0 {
-			return nil, fmt.Errorf("period %q: want a duration such as 5s", p)
+			return nil, selection{}, fmt.Errorf("period %q: want a duration such as 5s", p)
 		}
 	}
-	return []rule{r}, nil
+	return []rule{r}, only, nil
 }
 
 // named describes samples of a metric that the user named.
 func named(scope meter.Scope, metric string) func(*dto.Metric, *meter.Domain) (string, bool) {
 	return func(m *dto.Metric, d *meter.Domain) (string, bool) {
 		d.Scope = scope
-		d.Device = strings.Join(append([]string{metric}, labels(m)...), " ")
+		d.Device = strings.Join(append([]string{metric}, lasting(m)...), " ")
 		d.Name = string(scope)
 		d.Note = "what it covers is stated by the user"
 		return "", true
 	}
-}
-
-// find lists the series of an answer that the rules know. Where a device has a
-// counter its gauge is left out: one exporter refreshes both together, so the
-// gauge adds nothing.
-func find(families map[string]*dto.MetricFamily, rules []rule, host string) ([]series, []meter.Refusal) {
-	var found []series
-	var left []meter.Refusal
-	counted := map[string]bool{} // by device and scope
-	names := map[string]int{}
-	for _, r := range rules {
-		metrics := slices.SortedFunc(slices.Values(families[r.metric].GetMetric()), func(a, b *dto.Metric) int {
-			return slices.Compare(labels(a), labels(b))
-		})
-		for _, m := range metrics {
-			d := meter.Domain{Source: source, Kind: r.kind, UpdatePeriod: r.period, Coarse: true}
-			if name := hostname(host); !meter.IsLocal(name) {
-				d.Host = name
-			}
-			reason, ok := r.describe(m, &d)
-			if !ok {
-				left = append(left, meter.Refusal{Source: source, Domain: d.Name, Reason: reason})
-				continue
-			}
-			key := string(d.Scope) + " " + d.Device
-			if r.kind == meter.KindPower && counted[key] {
-				continue
-			}
-			counted[key] = true
-			if r.kind == meter.KindCounter {
-				d.Quantum = meter.Energy(r.micro)
-			}
-			names[d.Name]++
-			if n := names[d.Name]; n > 1 {
-				d.Name = fmt.Sprintf("%s-%d", d.Name, n)
-			}
-			d.Device = strings.TrimSpace(d.Device + " at " + host)
-			found = append(found, series{rule: r, labels: labels(m), domain: d})
-		}
-	}
-	return found, dedupe(left)
-}
-
-// hostname is a host without its port.
-func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
-
-// dedupe drops refusals that say the same of the same domain.
-func dedupe(left []meter.Refusal) []meter.Refusal {
-	seen := map[meter.Refusal]bool{}
-	for _, r := range left {
-		seen[r] = true
-	}
-	return slices.SortedFunc(maps.Keys(seen), func(a, b meter.Refusal) int {
-		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Reason, b.Reason))
-	})
 }

@@ -34,6 +34,9 @@ const source = "scrape"
 const (
 	// patience is how long an exporter may take to answer.
 	patience = 10 * time.Second
+	// leastPeriod is the time between two questions at least: an answer is some
+	// hundred kilobytes of an exporter that others ask too.
+	leastPeriod = 500 * time.Millisecond
 	// largest is the most that is read of an answer.
 	largest = 64 << 20
 )
@@ -43,7 +46,10 @@ const (
 // address's fragment, with what it covers: "http://bmc:9290/metrics#metric=
 // ipmi_dcmi_power_consumption_watts&scope=node" (unit by the name's ending:
 // joules, microjoules, watts, milliwatts, …, or unit=…; period=5s states how
-// often the exporter refreshes it).
+// often the exporter refreshes it). pod=, namespace=, container=, uuid=, gpu= and
+// node= choose the devices whose samples have these labels when it is opened: the
+// GPUs of the engine's pod. A device goes on being read by what it is, whatever
+// becomes of its labels.
 func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Source, []meter.Refusal) {
 	refuse := func(reason, remedy string) ([]meter.Source, []meter.Refusal) {
 		return nil, []meter.Refusal{{Source: source, Reason: reason, Remedy: remedy}}
@@ -52,9 +58,9 @@ func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Sourc
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return refuse(fmt.Sprintf("%q is not a URL", redacted(address)), "want http://HOST:PORT/metrics")
 	}
-	rules, err := rulesFor(u.Fragment)
+	rules, only, err := rulesFor(u.Fragment)
 	if err != nil {
-		return refuse(fmt.Sprintf("fragment of %s: %v", redacted(address), err), "want #metric=NAME&scope=SCOPE")
+		return refuse(fmt.Sprintf("fragment of %s: %v", redacted(address), err), "want #metric=NAME&scope=SCOPE, or #pod=NAME&namespace=NAME")
 	}
 	u.Fragment, u.RawFragment = "", ""
 	e := &endpoint{url: u.String(), client: &http.Client{}}
@@ -62,7 +68,7 @@ func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Sourc
 	if err != nil {
 		return refuse(fmt.Sprintf("read %s: %v", u.Redacted(), err), "")
 	}
-	series, left := find(families, rules, u.Host)
+	series, left := find(families, rules, only, u.Host)
 	if len(series) == 0 {
 		return nil, append(left, meter.Refusal{
 			Source: source, Reason: fmt.Sprintf("%s has no energy or power metric that is known", u.Redacted()),
@@ -74,7 +80,7 @@ func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Sourc
 	for i, s := range series {
 		domains[i] = s.domain
 	}
-	return []meter.Source{polled.New(ctx, clock, domains, meter.PollPeriod(domains), patience, e.fetch, nil)}, left
+	return []meter.Source{polled.New(ctx, clock, domains, max(meter.PollPeriod(domains), leastPeriod), patience, e.fetch, nil)}, left
 }
 
 // redacted is address without a password, for messages.
@@ -159,44 +165,41 @@ func (e *endpoint) fetch(ctx context.Context, dst []meter.Reading) []meter.Readi
 		return nil
 	}
 	for i, s := range e.series {
-		r := meter.Reading{Domain: i, Status: meter.StatusTransient}
-		if v, ok := s.value(families); ok {
-			s.set(&r, v)
-		}
-		dst = append(dst, r)
+		dst = append(dst, s.reading(i, families))
 	}
 	return dst
 }
 
-// series is one time series of the exporter and the domain that it measures.
-type series struct {
-	rule   rule
-	labels []string // "name=value" of all labels, sorted
-	domain meter.Domain
+// reading is what an answer has of the series: the counter with the gauge beside
+// it, or the gauge. A value that is none is a missing sample, and never 0.
+func (s series) reading(domain int, families map[string]*dto.MetricFamily) meter.Reading {
+	r := meter.Reading{Domain: domain, Status: meter.StatusTransient}
+	if v, ok := s.value(s.counter, families); ok {
+		r.Energy, r.HasEnergy, r.Status = meter.Energy(v), true, meter.StatusOK
+	}
+	if s.counter != nil && !r.HasEnergy {
+		return r // a gauge does not stand in for a counter
+	}
+	if v, ok := s.value(s.gauge, families); ok {
+		r.Power, r.HasPower, r.Status = meter.Power(v), true, meter.StatusOK
+	}
+	return r
 }
 
-// value finds the series in an answer.
-func (s series) value(families map[string]*dto.MetricFamily) (float64, bool) {
-	for _, m := range families[s.rule.metric].GetMetric() {
-		if slices.Equal(labels(m), s.labels) {
-			return number(m), true
+// value finds a rule's sample of the series in an answer, in micro-units.
+func (s series) value(r *rule, families map[string]*dto.MetricFamily) (v int64, ok bool) {
+	if r == nil {
+		return 0, false
+	}
+	r.samples(families, func(key string, m *dto.Metric, _ meter.Domain, reason string) {
+		if ok || reason != "" || key != s.key {
+			return
 		}
-	}
-	return 0, false
-}
-
-// set converts v to the domain's unit.
-func (s series) set(r *meter.Reading, v float64) {
-	micro := v * s.rule.micro
-	if !(micro >= 0) || micro >= math.MaxInt64 {
-		return // NaN is what exporters write where there is no value
-	}
-	r.Status = meter.StatusOK
-	if s.rule.kind == meter.KindCounter {
-		r.Energy, r.HasEnergy = meter.Energy(math.Round(micro)), true
-		return
-	}
-	r.Power, r.HasPower = meter.Power(math.Round(micro)), true
+		if micro := number(m) * r.micro; micro >= 0 && micro < math.MaxInt64 {
+			v, ok = int64(math.Round(micro)), true
+		}
+	})
+	return v, ok
 }
 
 // number is a sample's value, whatever its declared type.

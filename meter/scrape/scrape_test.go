@@ -57,6 +57,16 @@ node_rapl_package_joules_total{index="1",path="/sys/class/powercap/intel-rapl:1"
 node_rapl_dram_joules_total{index="0",path="/sys/class/powercap/intel-rapl:0:0"} 2
 `
 
+const dieText = `node_rapl_package_0_die_0_joules_total{index="0",path="/sys/class/powercap/intel-rapl:0"} 7
+node_rapl_package_1_die_0_joules_total{index="0",path="/sys/class/powercap/intel-rapl:1"} 8
+node_rapl_core_joules_total{index="0",path="/sys/class/powercap/intel-rapl:0:0"} 2
+`
+
+const podText = `DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="0",UUID="GPU-0",pod="vllm-0",namespace="test"} 5000
+DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="1",UUID="GPU-1",exported_pod="vllm-0",exported_namespace="prod"} 6000
+DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="2",UUID="GPU-2"} 7000
+`
+
 // values waits until every domain has a reading and returns the first of each
 // as text.
 func values(t *testing.T, s meter.Source) string {
@@ -110,6 +120,29 @@ func TestExporters(t *testing.T) {
 			"package counter package every 5s: 1234.5 J\ndram counter dram every 5s: 99 J\nleft out: dtpm: zone dtpm is not known\n"},
 		{"node_exporter: sockets, without the second view of one", raplText, "",
 			"package-0 counter package every 1s: 7 J\npackage-1 counter package every 1s: 8 J\ndram-0 counter dram every 1s: 2 J\nleft out: package-0: a second view of the same package\n"},
+		{"node_exporter: the dies of two packages, and their cores within", dieText, "",
+			"package-0-die-0 counter package every 1s: 7 J\npackage-1-die-0 counter package every 1s: 8 J\ncore-0 counter core every 1s: 2 J\n"},
+		{"dcgm-exporter: a counter that stays 0 beside a live gauge", `DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="0",UUID="GPU-0"} 0
+DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-0"} 300
+`, "", "gpu0 power gpu every 30s: 300 W\nleft out: gpu0: the counter DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION shows 0 beside a gauge of 300 W: the gauge is used\n"},
+		{"dcgm-exporter: a counter without a value beside a live gauge", `DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="0",UUID="GPU-0"} NaN
+DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-0"} 300
+`, "", "gpu0 power gpu every 30s: 300 W\nleft out: gpu0: the counter DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION shows no value beside a gauge of 300 W: the gauge is used\n"},
+		{"dcgm-exporter: a GPU that two pods share is one", `DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="0",UUID="GPU-0",pod="a"} 5000
+DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="0",UUID="GPU-0",pod="b"} 5000
+`, "", "gpu0 counter gpu every 30s: 5 J\n"},
+		{"dcgm-exporter: the GPUs of the engine's pod", podText, "#pod=vllm-0&namespace=prod",
+			"gpu1 counter gpu every 30s: 6 J\nleft out: gpu0: not what namespace=prod&pod=vllm-0 chooses\nleft out: gpu2: not what namespace=prod&pod=vllm-0 chooses\n"},
+		{"dcgm-exporter: one GPU by its UUID", podText, "#uuid=GPU-2",
+			"gpu2 counter gpu every 30s: 7 J\nleft out: gpu0: not what uuid=GPU-2 chooses\nleft out: gpu1: not what uuid=GPU-2 chooses\n"},
+		{"one host scraped through a server that has many: each package of its own", `node_rapl_package_joules_total{index="0",instance="a:9100",path="/p:0"} 7
+node_rapl_package_joules_total{index="0",instance="b:9100",path="/p:0"} 8
+`, "", "package-0 counter package every 1s: 7 J\npackage-0-2 counter package every 1s: 8 J\n"},
+		{"values that no energy has", "node_rapl_package_joules_total{index=\"0\"} +Inf\nnode_rapl_dram_joules_total{index=\"0\"} -5\n", "",
+			"left out: dram-0: shows -5: no energy or power\nleft out: package-0: shows +Inf: no energy or power\nleft out: : URL has no energy or power metric that is known\n"},
+		{"metrics of energy that are not known are named beside those that are", raplText + "node_rapl_vendor_joules_total 4\nnode_hwmon_power_average_watt 300\nkepler_pod_cpu_joules_total 1\nfoo_power_limit_watts 2\n", "",
+			"package-0 counter package every 1s: 7 J\npackage-1 counter package every 1s: 8 J\ndram-0 counter dram every 1s: 2 J\n" +
+				"left out: : metrics of energy or power that are not known: node_hwmon_power_average_watt, node_rapl_vendor_joules_total\nleft out: package-0: a second view of the same package\n"},
 		{"trtllm-serve: one figure for all GPUs", `{"total_energy_j": 12345.6789, "query_time": 17.25}`, "",
 			"gpus counter gpu every 1s: 12345.7 J\n"},
 		{"any metric that the user names, its unit by its name", "ipmi_dcmi_power_consumption_watts 310\n",
@@ -214,12 +247,9 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		found, _ := find(families, known(), "host")
+		found, _ := find(families, known(), selection{}, "host")
 		for _, s := range found {
-			r := meter.Reading{}
-			if v, ok := s.value(families); ok {
-				s.set(&r, v)
-			}
+			r := s.reading(0, families)
 			if r.Energy < 0 || r.Power < 0 {
 				t.Errorf("got %+v", r)
 			}
@@ -234,9 +264,34 @@ func TestExportersHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for host, want := range map[string]string{"127.0.0.1:9100": "", "localhost:9100": "", "[::1]:9100": "", "gpu-host:9100": "gpu-host", "192.0.2.7": "192.0.2.7"} {
-		found, _ := find(families, known(), host)
+		found, _ := find(families, known(), selection{}, host)
 		if len(found) == 0 || found[0].domain.Host != want {
 			t.Errorf("an exporter at %s: got %d series, the first of host %q, want host %q", host, len(found), found[0].domain.Host, want)
+		}
+	}
+}
+
+// A GPU that gets a pod's labels in mid-run, or loses them, is the same GPU.
+func TestRelabelledSeriesGoesOn(t *testing.T) {
+	e := exporter(t, func(n int) string {
+		return []string{
+			"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu=\"0\",UUID=\"GPU-0\",pci_bus_id=\"00000000:3B:00.0\"} 1000\n",
+			"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu=\"0\",UUID=\"GPU-0\",pci_bus_id=\"00000000:3B:00.0\",pod=\"vllm-0\",namespace=\"x\",container=\"c\"} 2000\n",
+			"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu=\"0\",UUID=\"GPU-0\",Hostname=\"n1\",modelName=\"H100\"} 3000\n",
+		}[min(n, 2)]
+	})
+	sources, _ := Open(context.Background(), meter.NewClock(time.Now()), e.URL)
+	if len(sources) != 1 {
+		t.Fatal("no source")
+	}
+	defer sources[0].Close()
+	var got []meter.Reading
+	for deadline := time.Now().Add(30 * time.Second); len(got) < 2 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		got = sources[0].Read(got)
+	}
+	for i, r := range got {
+		if want := meter.Energy(i+2) * meter.Joule; !r.HasEnergy || r.Energy != want {
+			t.Errorf("reading %d: got %+v, want %v", i, r, want)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"cfubench/meter"
 )
 
 // Register is one file kept open: reading it at offset 0 makes the kernel form
@@ -100,13 +102,26 @@ func Number(path string) (int64, error) {
 	return v, nil
 }
 
-// Text reads the file at path without the white space around its text.
+// Text reads the file at path as a line that is fit to print.
 func Text(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(string(b)), nil
+	return meter.Printable(string(b)), nil
+}
+
+// Lines reads the lines of the file at path, each fit to print.
+func Lines(path string) ([]string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for line := range strings.Lines(string(b)) {
+		all = append(all, meter.Printable(line))
+	}
+	return all, nil
 }
 
 // Word is Text, "" if the file cannot be read.
@@ -120,8 +135,9 @@ var pci = regexp.MustCompile(`^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
 // PCIAddress returns the PCI address of the device whose directory is dir, ""
 // if it is none.
 func PCIAddress(dir string) string {
-	for line := range strings.Lines(Word(filepath.Join(dir, "uevent"))) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "PCI_SLOT_NAME="); ok {
+	lines, _ := Lines(filepath.Join(dir, "uevent")) // without one its link tells
+	for _, line := range lines {
+		if v, ok := strings.CutPrefix(line, "PCI_SLOT_NAME="); ok {
 			return strings.ToLower(v)
 		}
 	}

@@ -34,16 +34,19 @@ func write(t testing.TB, w *arrowfile.Writer, from, to int) {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema())
 	defer b.Release()
 	for k := from; k < to; k++ {
-		for i := range batchRows {
-			b.Field(0).(*array.Int64Builder).Append(int64(k*batchRows + i))
-			b.Field(1).(*array.StringBuilder).Append("row " + strconv.Itoa(k*batchRows+i))
-		}
-		batch := b.NewRecordBatch()
-		if err := w.Write(batch); err != nil {
+		if err := w.Write(numbers(b, k*batchRows, batchRows)); err != nil {
 			t.Fatal(err)
 		}
-		batch.Release()
 	}
+}
+
+// numbers is a batch of n rows that are numbered from first.
+func numbers(b *array.RecordBuilder, first, n int) arrow.RecordBatch {
+	for i := first; i < first+n; i++ {
+		b.Field(0).(*array.Int64Builder).Append(int64(i))
+		b.Field(1).(*array.StringBuilder).Append("row " + strconv.Itoa(i))
+	}
+	return b.NewRecordBatch()
 }
 
 // read returns the numbers in a table, which must count on from zero.
@@ -157,10 +160,18 @@ func TestEveryPrefixReadsAsWholeBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	cut := filepath.Join(t.TempDir(), "cut.arrow")
+	final := filepath.Join(t.TempDir(), "final.arrow")
 	started, most := false, 0
 	for n := range whole {
-		if err := os.WriteFile(cut, whole[:n], 0o644); err != nil {
+		if err := os.WriteFile(cut+arrowfile.PartialSuffix, whole[:n], 0o644); err != nil {
 			t.Fatal(err)
+		}
+		if err := os.WriteFile(final, whole[:n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := arrowfile.Open(final); err == nil {
+			r.Close()
+			t.Fatalf("%d of %d bytes under the final name were opened, want an error", n, len(whole))
 		}
 		rows, r, err := read(t, cut)
 		if err != nil {
@@ -192,7 +203,7 @@ func FuzzTornTail(f *testing.F) {
 	if err := w.Abort(); err != nil { // schema and two batches, no footer
 		f.Fatal(err)
 	}
-	written, err := os.ReadFile(path + arrowfile.PartialSuffix)
+	written, err := os.ReadFile(path + arrowfile.JournalSuffix)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -203,7 +214,7 @@ func FuzzTornTail(f *testing.F) {
 	f.Add(written[len(written)/2:])
 	f.Fuzz(func(t *testing.T, tail []byte) {
 		file := filepath.Join(t.TempDir(), "f.arrow")
-		if err := os.WriteFile(file, append(slices.Clone(written), tail...), 0o644); err != nil {
+		if err := os.WriteFile(file+arrowfile.PartialSuffix, append(slices.Clone(written), tail...), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		r, err := arrowfile.Open(file)
@@ -277,7 +288,9 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ comment, path, want string }{
 		{"a file of another format", put("a", "PAR1 and so on, long enough"), "not an Arrow IPC file"},
 		{"an empty file", put("b", ""), "the file is empty"},
-		{"magic and nothing else", put("c", "ARROW1\x00\x00"), "neither footer nor schema"},
+		{"magic and nothing else", put("c", "ARROW1\x00\x00"), "too short for a footer"},
+		{"a partial file of magic and nothing else", put("d.partial", "ARROW1\x00\x00"), "neither footer nor schema"},
+		{"a folder", dir, "no regular file"},
 		{"no file", filepath.Join(dir, "none"), "no such file"},
 	} {
 		if _, err := arrowfile.Open(c.path); err == nil || !strings.Contains(err.Error(), c.want) {

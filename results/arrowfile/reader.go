@@ -1,159 +1,207 @@
 package arrowfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
+	"strconv"
+	"strings"
+	"syscall"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// streamOffset is where an IPC file's inner stream begins: after the six bytes
-// of the magic and two of padding.
-const streamOffset = 8
-
-// Reader reads the batches of one Arrow IPC file, complete or partial.
+// Reader reads the batches of one table, complete or partial.
 type Reader struct {
 	// Path is the file that was opened: with PartialSuffix if only that one
 	// existed.
 	Path     string
 	Complete bool // it has a footer: nothing is missing
-	schema   *arrow.Schema
-	file     *os.File
-	footed   *ipc.FileReader
-	stream   *ipc.Reader
+	Verified bool // it carries checksums, which every batch is held against
+	// Digest names the content of a table with checksums: whoever has kept it
+	// knows the table again.
+	Digest string
+	parts  []*part // the table, or what a stopped writer left of it and its journal
 }
 
-// Open opens the table at path or, where there is none, at path.partial. A file
-// without a footer is read as the stream that it is up to the last complete
-// batch. Files may be cut or end in garbage; their schema is taken at its word,
-// so a forged one may ask for more memory than there is.
-func Open(path string) (*Reader, error) {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if partial, partialErr := os.Open(path + PartialSuffix); partialErr == nil {
-			file, err, path = partial, nil, path+PartialSuffix
+// Open opens the table at path or, where there is none, what a stopped writer
+// has left of it: path.partial and path.journal.
+//
+// A complete file must be whole: one that is cut, or differs by a bit from what
+// was written, is an error that says where, and so are lengths and offsets that
+// cannot be, before anything is allocated for them. A partial file is read up to
+// its last whole batch, and may end in garbage. Other writers' files have no
+// checksums; they are checked as far as the format goes.
+func Open(path string) (*Reader, error) { return open(host{}, path) }
+
+// OpenIn is Open for a file of a folder, out of which no link leads.
+func OpenIn(root *os.Root, name string) (*Reader, error) { return open(root, name) }
+
+func open(in folder, path string) (*Reader, error) {
+	base, partial := strings.CutSuffix(path, PartialSuffix)
+	if !partial {
+		file, err := openRegular(in, path)
+		switch {
+		case err == nil:
+			return openComplete(file, path)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("open table: %w", err)
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("open table: %w", err)
+	r := &Reader{Path: base + PartialSuffix}
+	var first error
+	for _, name := range []string{r.Path, base + JournalSuffix} {
+		file, err := openRegular(in, name)
+		if err == nil {
+			var p *part
+			if p, err = openPart(file, ending{}, nil); err == nil {
+				r.parts = append(r.parts, p)
+				continue
+			}
+			file.Close()
+			err = fmt.Errorf("open table %s: %w", name, err)
+		}
+		if first == nil && !errors.Is(err, fs.ErrNotExist) {
+			first = err
+		}
 	}
-	r := &Reader{Path: path, file: file}
-	if err := r.start(); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("open table %s: %w", path, err)
+	switch {
+	case len(r.parts) > 0:
+		return r, nil
+	case first != nil:
+		return nil, first
+	}
+	return nil, fmt.Errorf("open table: %w", &fs.PathError{Op: "open", Path: path, Err: syscall.ENOENT})
+}
+
+func openComplete(file *os.File, path string) (r *Reader, err error) {
+	defer func() {
+		if err != nil {
+			file.Close()
+			err = fmt.Errorf("open table %s: %w", path, err)
+		}
+	}()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMagic(file); err != nil {
+		return nil, err
+	}
+	end, err := readEnding(file, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("damaged or cut short: %w (named …%s its whole batches can still be read)", err, PartialSuffix)
+	}
+	blocks, batches, err := footerBlocks(end.footer, end.stream)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	p, err := openPart(file, end, blocks)
+	if err != nil {
+		return nil, err
+	}
+	p.batches = batches
+	r = &Reader{Path: path, Complete: true, Verified: end.digests != nil, parts: []*part{p}}
+	if r.Verified {
+		r.Digest = fmt.Sprintf("%x", end.self)
 	}
 	return r, nil
 }
 
-func (r *Reader) start() (err error) {
-	defer recovered(&err)
-	magic := make([]byte, streamOffset)
-	switch n, err := io.ReadFull(r.file, magic); {
-	case n == 0:
-		return errors.New("the file is empty: its writer stopped before the first row")
-	case err != nil || !bytes.HasPrefix(magic, ipc.Magic):
-		return errors.New("not an Arrow IPC file")
-	}
-	info, err := r.file.Stat()
-	if err != nil {
-		return err
-	}
-	// No message is larger than its file: a torn one may claim to be, and a batch
-	// of a long run may exceed the library's own limit.
-	limits := []ipc.Option{ipc.WithBodySizeLimit(info.Size()), ipc.WithMetadataSizeLimit(info.Size())}
-	if footed, err := ipc.NewFileReader(r.file, limits...); err == nil {
-		r.footed, r.schema, r.Complete = footed, footed.Schema(), true
-		return nil
-	}
-	if _, err := r.file.Seek(streamOffset, io.SeekStart); err != nil {
-		return err
-	}
-	stream, err := ipc.NewReader(r.file, limits...)
-	if err != nil {
-		return fmt.Errorf("neither footer nor schema: %w", err)
-	}
-	r.stream, r.schema = stream, stream.Schema()
-	return nil
-}
-
 // Schema is the table's schema with its metadata.
-func (r *Reader) Schema() *arrow.Schema { return r.schema }
+func (r *Reader) Schema() *arrow.Schema { return r.parts[0].schema() }
 
 // Metadata is the schema's metadata.
-func (r *Reader) Metadata() map[string]string { return r.schema.Metadata().ToMap() }
+func (r *Reader) Metadata() map[string]string { return r.Schema().Metadata().ToMap() }
 
 // Batches yields the table's batches once. Each is valid until the next: Retain
-// it to keep it. The end of a partial file, wherever it was cut, is the end of
-// the sequence; damage in a complete file is an error.
+// it to keep it. The end of a partial table, wherever it was cut, is the end of
+// the sequence; damage in a complete one is an error.
 func (r *Reader) Batches() iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		for i := 0; ; i++ {
-			batch, err := r.batch(i)
-			if err != nil {
-				yield(nil, fmt.Errorf("read table %s: batch %d: %w", r.Path, i, err))
-				return
+		rows := int64(0) // that were in the batches so far
+		n := 0
+		for _, p := range r.parts {
+			skip, ok := p.skip(rows)
+			if !ok {
+				return // rows in between are lost, and what follows would seem to be they
 			}
-			if batch == nil {
-				return
-			}
-			more := yield(batch, nil)
-			batch.Release()
-			if !more {
-				return
+			for {
+				batch, err := p.batch()
+				if err != nil && r.Complete {
+					yield(nil, fmt.Errorf("read table %s: batch %d: %w", r.Path, n, err))
+					return
+				}
+				if err != nil || batch == nil {
+					break
+				}
+				if skip >= batch.NumRows() {
+					skip -= batch.NumRows()
+					continue
+				}
+				batch = r.ours(batch, skip)
+				skip = 0
+				rows += batch.NumRows()
+				more := yield(batch, nil)
+				batch.Release()
+				if n++; !more {
+					return
+				}
 			}
 		}
 	}
 }
 
-// batch reads batch i, nil after the last.
-func (r *Reader) batch(i int) (batch arrow.RecordBatch, err error) {
-	defer recovered(&err)
-	if r.footed != nil {
-		if i >= r.footed.NumRecords() {
-			return nil, nil
-		}
-		return r.footed.RecordBatchAt(i)
+// ours is batch from row skip on, under the table's schema, which a journal's
+// differs from by its metadata.
+func (r *Reader) ours(batch arrow.RecordBatch, skip int64) arrow.RecordBatch {
+	if skip > 0 {
+		batch = batch.NewSlice(skip, batch.NumRows())
+		defer batch.Release()
 	}
-	if !r.next() {
-		return nil, nil
-	}
-	batch = r.stream.RecordBatch()
-	batch.Retain()
-	return batch, nil
+	return array.NewRecordBatch(r.Schema(), batch.Columns(), batch.NumRows())
 }
 
-// next moves the stream on. A cut file ends in a message cut short, which the
-// library reports by an error or, where the cut bytes decode to nonsense, by a
-// panic: both are the end of what was written.
-func (r *Reader) next() (ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
+// skip is how many of a journal's rows the table before it has already. It is
+// not ok if there are rows between the two.
+func (p *part) skip(rows int64) (skip int64, ok bool) {
+	text, journal := p.schema().Metadata().GetValue(metaFirstRow)
+	if !journal {
+		return 0, true
+	}
+	first, err := strconv.ParseInt(text, 10, 64)
+	return rows - first, err == nil && first >= 0 && first <= rows
+}
+
+// Rows counts the table's rows by reading all batches, which verifies them.
+func (r *Reader) Rows() (rows int64, err error) {
+	for batch, err := range r.Batches() {
+		if err != nil {
+			return rows, err
 		}
-	}()
-	return r.stream.Next()
+		rows += batch.NumRows()
+	}
+	return rows, nil
 }
 
 // Close closes the file.
 func (r *Reader) Close() error {
-	if r.stream != nil {
-		r.stream.Release()
+	var err error
+	for _, p := range r.parts {
+		err = errors.Join(err, p.close())
 	}
-	if r.footed != nil {
-		r.footed.Close()
-	}
-	return r.file.Close()
+	return err
 }
+
+// damaged says so of an error of the checks and of the decoder.
+func damaged(err error) error { return fmt.Errorf("damaged: %w", err) }
 
 // recovered turns a panic of the decoder on damaged bytes into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("damaged: %v", p)
+		*err = fmt.Errorf("bytes that make no sense: %v", p)
 	}
 }

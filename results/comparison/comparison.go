@@ -5,8 +5,8 @@ import (
 	"math"
 	"slices"
 
-	"cfubench/results"
-	"cfubench/results/stats"
+	"cfubench/internal/stats"
+	"cfubench/results/summary"
 )
 
 // Options choose what is compared and how.
@@ -44,7 +44,7 @@ func Compare(base Subject, others []Subject, o Options) (Table, error) {
 		o.Test = stats.Welch
 	}
 	for _, name := range o.Metrics {
-		if !slices.ContainsFunc(results.Metrics(), func(m results.Metric) bool { return m.Name == name }) {
+		if !slices.ContainsFunc(summary.Metrics(), func(m summary.Metric) bool { return m.Name == name }) {
 			return t, fmt.Errorf("metric %q is unknown: use one of %v", name, metricNames())
 		}
 	}
@@ -62,7 +62,7 @@ func Compare(base Subject, others []Subject, o Options) (Table, error) {
 
 func metricNames() []string {
 	var names []string
-	for _, m := range results.Metrics() {
+	for _, m := range summary.Metrics() {
 		names = append(names, m.Name)
 	}
 	return names
@@ -101,7 +101,7 @@ func (t *Table) against(base, other Subject, o Options) error {
 // pair is an aligned load point.
 type pair struct {
 	name string
-	a, b results.Point
+	a, b summary.Point
 }
 
 // align pairs load points: by name, or two selected ones whatever their load.
@@ -109,32 +109,32 @@ func align(base, other Subject, acrossLoad bool) (pairs []pair, left []string) {
 	if base.Selected && other.Selected && len(base.Summary.Points) == 1 && len(other.Summary.Points) == 1 {
 		a, b := base.Summary.Points[0], other.Summary.Points[0]
 		switch {
-		case a.Point == b.Point:
-			return []pair{{a.Point, a, b}}, nil
+		case a.Name == b.Name:
+			return []pair{{a.Name, a, b}}, nil
 		case acrossLoad:
-			return []pair{{a.Point + " → " + b.Point, a, b}}, nil
+			return []pair{{a.Name + " → " + b.Name, a, b}}, nil
 		}
 		return nil, nil
 	}
 	for _, a := range base.Summary.Points {
-		i := slices.IndexFunc(other.Summary.Points, func(p results.Point) bool { return p.Point == a.Point })
+		i := slices.IndexFunc(other.Summary.Points, func(p summary.Point) bool { return p.Name == a.Name })
 		if i < 0 {
-			left = append(left, fmt.Sprintf("%s is only in %s", a.Point, base.Name))
+			left = append(left, fmt.Sprintf("%s is only in %s", a.Name, base.Name))
 			continue
 		}
-		pairs = append(pairs, pair{a.Point, a, other.Summary.Points[i]})
+		pairs = append(pairs, pair{a.Name, a, other.Summary.Points[i]})
 	}
 	for _, b := range other.Summary.Points {
-		if !slices.ContainsFunc(base.Summary.Points, func(p results.Point) bool { return p.Point == b.Point }) {
-			left = append(left, fmt.Sprintf("%s is only in %s", b.Point, other.Name))
+		if !slices.ContainsFunc(base.Summary.Points, func(p summary.Point) bool { return p.Name == b.Name }) {
+			left = append(left, fmt.Sprintf("%s is only in %s", b.Name, other.Name))
 		}
 	}
 	return pairs, left
 }
 
 // valid are the valid cells of a point; the others are warned of.
-func valid(s Subject, p results.Point, warnings *[]string) []results.CellSummary {
-	var cells []results.CellSummary
+func valid(s Subject, p summary.Point, warnings *[]string) []summary.CellSummary {
+	var cells []summary.CellSummary
 	for _, c := range s.Summary.Cells {
 		if !slices.Contains(p.Cells, c.Cell) {
 			continue
@@ -149,7 +149,7 @@ func valid(s Subject, p results.Point, warnings *[]string) []results.CellSummary
 }
 
 // cached is the mean cached share of cells, 0 where no server says.
-func cached(cells []results.CellSummary) float64 {
+func cached(cells []summary.CellSummary) float64 {
 	var sum float64
 	for _, c := range cells {
 		if c.CachedShare.Known() {
@@ -162,11 +162,11 @@ func cached(cells []results.CellSummary) float64 {
 // point adds the rows of one load point. Repeats of a run share its trace, so
 // they do not show by how much another choice of requests would differ: across
 // traces, differences are tested on batches, which do.
-func (t *Table) point(name string, other Subject, a, b []results.CellSummary, o Options, sameTrace bool) {
+func (t *Table) point(name string, other Subject, a, b []summary.CellSummary, o Options, sameTrace bool) {
 	if (a[0].Steady == nil) != (b[0].Steady == nil) {
 		t.Warnings = append(t.Warnings, name+": a steady window is held against a whole run; one of them had no steady state")
 	}
-	for _, m := range results.Metrics() {
+	for _, m := range summary.Metrics() {
 		if len(o.Metrics) > 0 && !slices.Contains(o.Metrics, m.Name) {
 			continue
 		}
@@ -207,7 +207,7 @@ func (r *Row) correlated(a, b []float64) {
 	}
 }
 
-func values(m results.Metric, cells []results.CellSummary) []float64 {
+func values(m summary.Metric, cells []summary.CellSummary) []float64 {
 	var v []float64
 	for _, c := range cells {
 		if x := m.Value(c); x.Known() {

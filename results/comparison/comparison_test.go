@@ -12,20 +12,34 @@ import (
 	"testing"
 	"time"
 
-	"cfubench/attribution"
+	"cfubench/internal/stats"
 	"cfubench/meter"
-	"cfubench/results"
 	"cfubench/results/comparison"
+	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
-	"cfubench/results/stats"
+	"cfubench/results/summary"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// TestMain keeps the run folders of the tests in memory, where there is a place
+// for that: they are made of thousands of files, and every one is synced.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("/dev/shm", "comparison-")
+	if err == nil {
+		os.Setenv("TMPDIR", dir)
+	}
+	code := m.Run()
+	if err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
 func spec() simulated.Spec {
 	return simulated.Spec{
 		Seed: 1, Model: "SmolLM2-135M", Batches: []int{4}, Concurrencies: []int{4, 16}, Repeats: 3, Requests: 60,
-		Server: simulated.DefaultServer(), Conventions: []attribution.Convention{attribution.Equal{}},
+		Server: simulated.DefaultServer(), Conventions: "equal",
 	}
 }
 
@@ -41,7 +55,7 @@ func subject(t *testing.T, name string, change func(*simulated.Spec)) comparison
 	if _, err := s.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := comparison.Load(dir, results.Options{Limits: results.DefaultLimits()})
+	loaded, err := comparison.Load(dir, summary.Options{Limits: summary.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,11 +93,11 @@ func TestKnownDifferenceIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := find(t, table, "b4-c4", results.MetricTPOT)
+	r := find(t, table, "b4-c4", summary.MetricTPOT)
 	if !r.Different || r.Lo > 0.10 || r.Hi < 0.10 || r.Basis != "repeats" {
 		t.Errorf("time per output token is 10 %% longer; the comparison says %+v", r)
 	}
-	if r := find(t, table, "b4-c4", results.MetricEnergyPerRequest); !r.Different || r.Delta < 0.05 {
+	if r := find(t, table, "b4-c4", summary.MetricEnergyPerRequest); !r.Different || r.Delta < 0.05 {
 		t.Errorf("energy per request is about 10 %% more; the comparison says %+v", r)
 	}
 	for name, write := range map[string]func(*bytes.Buffer) error{
@@ -118,22 +132,22 @@ func TestFalsePositives(t *testing.T) {
 	const cells, comparisons, group = 1000, 1000, 3
 	dir := t.TempDir()
 	s := spec()
-	s.Concurrencies, s.Repeats, s.Requests, s.Conventions = []int{4}, cells, 20, nil
+	s.Concurrencies, s.Repeats, s.Requests, s.Parts = []int{4}, cells, 20, simulated.RAPL()[:1]
 	s.Server.Output, s.Server.Prompt, s.Server.TokenTime, s.Server.Noise = 6, 10, 5*time.Millisecond, 0.2
 	if _, err := s.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	all, err := comparison.Load(dir, results.Options{Limits: results.DefaultLimits()})
+	all, err := comparison.Load(dir, summary.Options{Limits: summary.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	metrics := []string{results.MetricEnergyPerRequest, results.MetricLatency, results.MetricTTFT}
+	metrics := []string{summary.MetricEnergyPerRequest, summary.MetricLatency, summary.MetricTTFT}
 	rng := rand.New(rand.NewPCG(1, 1))
 	found := map[string]int{}
 	var order []int
 	pick := func() comparison.Subject {
 		one := comparison.Subject{Name: "run", Run: all.Run, Summary: all.Summary}
-		one.Summary.Cells, one.Summary.Points = nil, []results.Point{{Point: "b4-c4"}}
+		one.Summary.Cells, one.Summary.Points = nil, []summary.Point{{Name: "b4-c4"}}
 		for _, i := range order[:group] {
 			one.Summary.Cells = append(one.Summary.Cells, all.Summary.Cells[i])
 			one.Summary.Points[0].Cells = append(one.Summary.Points[0].Cells, all.Summary.Cells[i].Cell)
@@ -177,10 +191,10 @@ func TestAcrossTracesBatchesAreTested(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := find(t, table, "b4-c4", results.MetricLatency); r.Basis != "batches" {
+	if r := find(t, table, "b4-c4", summary.MetricLatency); r.Basis != "batches" {
 		t.Errorf("latency was tested on %q, want batches", r.Basis)
 	}
-	if r := find(t, table, "b4-c4", results.MetricLatencyP99); r.Basis != "" || r.FormatDelta() != "?" || len(r.Warnings) != 1 {
+	if r := find(t, table, "b4-c4", summary.MetricLatencyP99); r.Basis != "" || r.FormatDelta() != "?" || len(r.Warnings) != 1 {
 		t.Errorf("p99 has no batches and was compared all the same: %+v", r)
 	}
 }
@@ -200,8 +214,8 @@ func TestRefusals(t *testing.T) {
 		{"another trace", func(s *comparison.Subject) { s.Run.TraceHash = "x" }, nil, "trace (", ""},
 		{"a model against a counter", func(s *comparison.Subject) { s.Summary.MeterKind = "model" }, nil, "meter (counter against model)", ""},
 		{"another boundary", func(s *comparison.Subject) {
-			s.Run.Domains = []results.DomainInfo{{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU}}
-		}, nil, "boundary (package against gpu)", ""},
+			s.Run.Domains = runfolder.Describe([]meter.Domain{{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU}})
+		}, nil, "boundary (dram + package against gpu)", ""},
 		{"two differences, one on purpose", func(s *comparison.Subject) { s.Summary.Model, s.Run.TraceHash = "another", "x" }, []string{"model"}, "--across trace", ""},
 		{"another engine is warned of", func(s *comparison.Subject) { s.Summary.Engine = "vllm 1" }, nil, "", "engine (llama.cpp simulated against vllm 1)"},
 		{"a failed certificate is warned of", func(s *comparison.Subject) { s.Summary.Certificate = "failed" }, nil, "", "certificate (none against failed)"},
@@ -223,7 +237,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func cache(s *comparison.Subject, share results.Figure) {
+func cache(s *comparison.Subject, share summary.Figure) {
 	for i := range s.Summary.Cells {
 		s.Summary.Cells[i].CachedShare = share
 	}
@@ -235,7 +249,7 @@ func TestSelections(t *testing.T) {
 		t.Fatal(err)
 	}
 	for argument, want := range map[string]int{dir: 6, dir + ":b4-c4": 3, dir + ":b4-c16-r2": 1, filepath.Join(dir, "cells", "b4-c16-r2"): 1} {
-		s, err := comparison.Load(argument, results.Options{Limits: results.DefaultLimits()})
+		s, err := comparison.Load(argument, summary.Options{Limits: summary.DefaultLimits()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,15 +257,15 @@ func TestSelections(t *testing.T) {
 			t.Errorf("%s selects %d cells, want %d", argument, got, want)
 		}
 	}
-	if _, err := comparison.Load(dir+":b9", results.Options{}); err == nil || !strings.Contains(err.Error(), `no cell or load point "b9"; its cells are b4-c4-r1`) {
+	if _, err := comparison.Load(dir+":b9", summary.Options{}); err == nil || !strings.Contains(err.Error(), `no cell or load point "b9"; its cells are b4-c4-r1`) {
 		t.Errorf("selecting a cell that is not there: %v", err)
 	}
-	a, _ := comparison.Load(dir+":b4-c4", results.Options{Limits: results.DefaultLimits()})
-	b, _ := comparison.Load(dir+":b4-c16", results.Options{Limits: results.DefaultLimits()})
+	a, _ := comparison.Load(dir+":b4-c4", summary.Options{Limits: summary.DefaultLimits()})
+	b, _ := comparison.Load(dir+":b4-c16", summary.Options{Limits: summary.DefaultLimits()})
 	if _, err := comparison.Compare(a, []comparison.Subject{b}, comparison.Options{}); err == nil || !strings.Contains(err.Error(), "--across load") {
 		t.Errorf("comparing two loads without asking for it: %v", err)
 	}
-	table, err := comparison.Compare(a, []comparison.Subject{b}, comparison.Options{Across: []string{"load"}, Metrics: []string{results.MetricTTFT}, Test: stats.Welch})
+	table, err := comparison.Compare(a, []comparison.Subject{b}, comparison.Options{Across: []string{"load"}, Metrics: []string{summary.MetricTTFT}, Test: stats.Welch})
 	if err != nil || len(table.Rows) != 1 || table.Rows[0].Point != "b4-c4 → b4-c16" || !table.Rows[0].Different {
 		t.Errorf("comparing two loads: %+v, %v; want one row, different", table.Rows, err)
 	}

@@ -9,7 +9,6 @@
 package comparison
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,14 +16,15 @@ import (
 	"strings"
 
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // Subject is one thing to compare: a run, or one load point or cell of it.
 type Subject struct {
 	Name    string
-	Run     results.Run
-	Summary results.Summary // only the cells that were selected
+	Run     runfolder.Run
+	Summary summary.Summary // only the cells that were selected
 	// Selected: one point or cell was asked for, to be held against another
 	// whatever its load.
 	Selected bool
@@ -32,15 +32,15 @@ type Subject struct {
 
 // Load reads the subject that argument names: OUT, OUT:POINT (such as
 // out:b8-c16, all its repeats), OUT:CELL or the path OUT/cells/CELL.
-func Load(argument string, o results.Options) (Subject, error) {
+func Load(argument string, o summary.Options) (Subject, error) {
 	dir, which := split(argument)
-	run, err := results.ReadRun(dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return Subject{}, err
 	}
 	s := Subject{Name: argument, Run: run, Selected: which != ""}
 	if which != "" {
-		var cells []results.Cell
+		var cells []runfolder.Cell
 		var names []string
 		for _, c := range run.Cells {
 			names = append(names, c.ID)
@@ -51,21 +51,21 @@ func Load(argument string, o results.Options) (Subject, error) {
 		if len(cells) == 0 {
 			return Subject{}, fmt.Errorf("%s has no cell or load point %q; its cells are %s", dir, which, strings.Join(names, ", "))
 		}
-		o.Only = func(c results.Cell) bool {
-			return slices.ContainsFunc(cells, func(k results.Cell) bool { return k.ID == c.ID })
+		o.Only = func(c runfolder.Cell) bool {
+			return slices.ContainsFunc(cells, func(k runfolder.Cell) bool { return k.ID == c.ID })
 		}
 	}
-	s.Summary, err = results.SummarizeWith(dir, o)
+	s.Summary, err = summary.SummarizeWith(dir, o)
 	return s, err
 }
 
 // split takes a folder and a selection apart.
 func split(argument string) (dir, which string) {
-	if _, err := os.Stat(filepath.Join(argument, results.RunFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(argument, runfolder.RunFile)); err == nil {
 		return argument, ""
 	}
 	clean := filepath.Clean(argument)
-	if parent := filepath.Dir(clean); filepath.Base(parent) == results.CellsDir {
+	if parent := filepath.Dir(clean); filepath.Base(parent) == runfolder.CellsDir {
 		return filepath.Dir(parent), filepath.Base(clean)
 	}
 	if i := strings.LastIndexByte(argument, ':'); i > 0 {
@@ -94,23 +94,20 @@ func Dimensions() []Dimension {
 		{"host", false, func(s Subject) string {
 			return fmt.Sprintf("%s, %d cores, %s", s.Run.Host.CPU, s.Run.Host.Cores, s.Run.Host.Kernel)
 		}},
-		{"lengths", false, func(s Subject) string { return configValue(s, "ignore-eos") + "/" + configValue(s, "max-tokens") }},
-		{"api", false, func(s Subject) string { return configValue(s, "api") }},
+		{"lengths", false, func(s Subject) string {
+			return fmt.Sprintf("ignore-eos %t, max-tokens %d", s.Run.Config.IgnoreEOS, s.Run.Config.MaxTokens)
+		}},
+		{"api", false, func(s Subject) string { return s.Run.Config.API }},
 		{"client", false, func(s Subject) string { return s.Summary.Cfu }},
 		{"certificate", false, func(s Subject) string { return s.Summary.Certificate }},
 	}
 }
 
 // boundary is what was metered: scopes with how many domains each has.
-func boundary(run results.Run) string {
-	domains := make([]meter.Domain, len(run.Domains))
-	for i, d := range run.Domains {
-		domains[i] = meter.Domain{Name: d.Name, Device: d.Device, Host: d.Host, Source: d.Source, Kind: d.Kind, Scope: d.Scope, Parent: d.Parent, Quantum: d.Quantum, Coarse: d.Coarse, UpdatePeriod: d.UpdatePeriod}
-	}
-	kept, _ := meter.Antichain(domains)
+func boundary(run runfolder.Run) string {
 	count := map[meter.Scope]int{}
 	var scopes []string
-	for _, d := range kept {
+	for _, d := range runfolder.Summed(run.Domains) {
 		if count[d.Scope]++; count[d.Scope] == 1 {
 			scopes = append(scopes, string(d.Scope))
 		}
@@ -122,18 +119,6 @@ func boundary(run results.Run) string {
 		}
 	}
 	return strings.Join(scopes, " + ")
-}
-
-func configValue(s Subject, key string) string {
-	v, ok := s.Run.Config[key]
-	if !ok {
-		return ""
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return string(text)
 }
 
 // cacheRefused and cacheWarned are differences of the cached share of prompt

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"cfubench/results"
+	"cfubench/results/summary"
 )
 
 // WriteText prints the comparison, one section a subject and load point. A
@@ -17,20 +17,20 @@ import (
 // "?".
 func (t Table) WriteText(w io.Writer) error {
 	var b strings.Builder
-	columns := []results.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}}
+	columns := []summary.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}}
 	for first := 0; first < len(t.Rows); {
 		section := t.Rows[first]
 		end := first
 		var rows [][]string
 		for ; end < len(t.Rows) && t.Rows[end].Other == section.Other && t.Rows[end].Point == section.Point; end++ {
 			r := t.Rows[end]
-			rows = append(rows, []string{r.label(), results.Short(r.A), results.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples()})
+			rows = append(rows, []string{r.label(), summary.Short(r.A), summary.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples()})
 		}
 		if first > 0 {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s: %s against %s\n", section.Point, section.Other, t.Base)
-		if err := results.WriteColumns(&b, columns, rows); err != nil {
+		if err := summary.WriteColumns(&b, columns, rows); err != nil {
 			return err
 		}
 		first = end

@@ -10,7 +10,7 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // BenchmarkAttributeTables attributes one cell of N requests and a tenth as
@@ -21,63 +21,63 @@ func BenchmarkAttributeTables(b *testing.B) {
 		b.Run(fmt.Sprintf("requests=%d", n), func(b *testing.B) {
 			dir := b.TempDir()
 			cell := writeLoad(b, dir, n)
-			folder := results.CellDir(dir, cell.ID)
-			var read, scan, divide, write time.Duration
+			folder := runfolder.CellDir(dir, cell.ID)
+			var reading, scanning, dividing, writing time.Duration
 			readings := 0
 			for b.Loop() {
 				start := time.Now()
-				reqs, _, err := results.ReadColumns(filepath.Join(folder, results.RequestsFile))
+				reqs, _, err := ReadColumns(filepath.Join(folder, runfolder.RequestsFile))
 				if err != nil {
 					b.Fatal(err)
 				}
-				read += time.Since(start)
+				reading += time.Since(start)
 				start = time.Now()
-				table, err := results.ReadReadings(filepath.Join(folder, results.ReadingsFile))
+				table, err := runfolder.ReadReadings(filepath.Join(folder, runfolder.ReadingsFile))
 				if err != nil {
 					b.Fatal(err)
 				}
-				scan += time.Since(start)
+				scanning += time.Since(start)
 				readings = len(table.ByDomain[0])
 				start = time.Now()
 				divider, err := attribution.NewDivider(reqs, cell.Window)
 				if err != nil {
 					b.Fatal(err)
 				}
-				curve, _ := attribution.NewCurve(table.Domains[0], table.ByDomain[0])
+				curve, _ := attribution.NewCurve(table.Domains[0].Domain, table.ByDomain[0])
 				if _, err := divider.Divide(attribution.Residency{}, curve, attribution.Idle{}); err != nil {
 					b.Fatal(err)
 				}
-				divide += time.Since(start)
+				dividing += time.Since(start)
 				start = time.Now()
-				e := CellEnergy{idle: map[string]attribution.Idle{}}
-				if err := e.write(filepath.Join(folder, results.EnergyFile), nil, divider, []*attribution.Curve{curve}, []attribution.Convention{attribution.Residency{}}); err != nil {
+				meters := &Meters{Domains: table.Domains, Curves: []*attribution.Curve{curve}, Idle: make([]attribution.Idle, 1)}
+				if err := write(dir, cell, nil, divider, meters, []attribution.Convention{attribution.Residency{}}); err != nil {
 					b.Fatal(err)
 				}
-				write += time.Since(start)
+				writing += time.Since(start)
 			}
 			rate := func(rows int, d time.Duration) float64 { return float64(rows*b.N) / d.Seconds() }
-			b.ReportMetric(rate(n, read), "requests-read/s")
-			b.ReportMetric(rate(readings, scan), "readings-read/s")
-			b.ReportMetric(rate(n, divide), "requests-divided/s")
-			b.ReportMetric(rate(n+2, write), "rows-divided-and-written/s")
+			b.ReportMetric(rate(n, reading), "requests-read/s")
+			b.ReportMetric(rate(readings, scanning), "readings-read/s")
+			b.ReportMetric(rate(n, dividing), "requests-divided/s")
+			b.ReportMetric(rate(n+2, writing), "rows-divided-and-written/s")
 		})
 	}
 }
 
 // writeLoad writes the raw tables of one cell of n requests of 64 tokens, 64
 // in flight, over one counter.
-func writeLoad(b *testing.B, dir string, n int) results.Cell {
+func writeLoad(b *testing.B, dir string, n int) runfolder.Cell {
 	const gap = 10 * time.Millisecond
-	cell := results.Cell{ID: "b64-c64-r1", Batch: 64, Window: attribution.Window{Start: 0, End: time.Duration(n)*gap + 2*time.Second}}
-	folder := results.CellDir(dir, cell.ID)
+	cell := runfolder.Cell{ID: "b64-c64-r1", Point: runfolder.Point{Batch: 64, Load: runfolder.Load{Concurrency: 64}}, Repeat: 1, Window: meter.Window{Start: 0, End: time.Duration(n)*gap + 2*time.Second}}
+	folder := runfolder.CellDir(dir, cell.ID)
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		b.Fatal(err)
 	}
-	requests, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
+	requests, err := runfolder.Requests().Create(filepath.Join(folder, runfolder.RequestsFile), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	batch := make([]loadgen.Record, 0, 1000)
+	row := runfolder.Request{Key: cell.Key()}
 	for i := range n {
 		sent := time.Duration(i) * gap
 		r := loadgen.Record{Request: i, Due: sent, Sent: sent, FirstToken: sent + 50*time.Millisecond, PromptTokens: 200, OutputTokens: 64,
@@ -87,18 +87,16 @@ func writeLoad(b *testing.B, dir string, n int) results.Cell {
 		}
 		r.LastToken = r.TokenAt[63]
 		r.Done = r.LastToken + time.Millisecond
-		if batch = append(batch, r); len(batch) == cap(batch) || i == n-1 {
-			if err := requests.Write(batch); err != nil {
-				b.Fatal(err)
-			}
-			batch = batch[:0]
+		row.Record = r
+		if err := requests.Write(row); err != nil {
+			b.Fatal(err)
 		}
 	}
 	if err := requests.Close(); err != nil {
 		b.Fatal(err)
 	}
 	domain := meter.Domain{Name: "gpu0", Device: "GPU-1", Source: "nvml", Kind: meter.KindCounter, UpdatePeriod: 100 * time.Millisecond, Quantum: meter.Millijoule, Limit: 700 * meter.Watt}
-	table, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), []meter.Domain{domain}, nil)
+	table, err := runfolder.NewReadingsWriter(filepath.Join(folder, runfolder.ReadingsFile), runfolder.Describe([]meter.Domain{domain}), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cfubench/meter"
+	"cfubench/results/runfolder"
 )
 
 // CrossCheck holds a register that is in no sum because it covers others, a
@@ -35,17 +36,16 @@ func (c CrossCheck) Doubt() string {
 		c.Whole, c.Energy.Joules(), c.Sum.Joules(), strings.Join(c.Parts, ", "))
 }
 
-// crossChecks makes the checks that a cell's windows allow; summed are the
-// domains of the sum. A whole or a part without energy over the window is no
+// crossChecks makes the checks that a cell's windows allow. A whole or a part without energy over the window is no
 // check, and neither is a model.
-func crossChecks(domains []meter.Domain, windows []DomainWindow, summed map[string]bool) (checks []CrossCheck) {
+func crossChecks(domains []runfolder.DomainInfo, windows []DomainWindow) (checks []CrossCheck) {
 	for i, whole := range domains {
-		if summed[whole.Name] || !windows[i].Energy.HasEnergy || windows[i].Energy.Energy <= 0 {
+		if whole.Summed() || !windows[i].Energy.HasEnergy || windows[i].Energy.Energy <= 0 {
 			continue
 		}
 		c, complete := CrossCheck{Whole: whole.Name, Energy: windows[i].Energy.Energy}, true
 		for j, part := range domains {
-			if summed[part.Name] && part.Host == whole.Host && part.Kind != meter.KindModel && within(part.Scope, whole.Scope) {
+			if part.Summed() && part.Host == whole.Host && part.Kind != meter.KindModel && within(part.Scope, whole.Scope) {
 				complete = complete && windows[j].Energy.HasEnergy
 				c.Parts = append(c.Parts, part.Name)
 				c.Sum += windows[j].Energy.Energy

@@ -7,6 +7,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
+	"cfubench/results/runfolder"
 )
 
 func TestCrossChecks(t *testing.T) {
@@ -35,17 +36,19 @@ func TestCrossChecks(t *testing.T) {
 		{"what is summed is no check", []register{{"node0", meter.ScopeNode, 1000, true}}, nil, 0},
 		{"what is within a part is none either", []register{{"gpu0", meter.ScopeGPU, 500, true}, {"gpu0-hbm", meter.ScopeHBM, 90, false}}, nil, 0},
 	} {
-		var domains []meter.Domain
+		var domains []runfolder.DomainInfo
 		var windows []DomainWindow
-		summed := map[string]bool{}
 		for _, r := range row.registers {
-			domains = append(domains, meter.Domain{Name: r.name, Scope: r.scope, Kind: meter.KindCounter})
+			d := runfolder.DomainInfo{Domain: meter.Domain{Name: r.name, Scope: r.scope, Kind: meter.KindCounter}}
+			if !r.summed {
+				d.NotSummed = "others are"
+			}
+			domains = append(domains, d)
 			windows = append(windows, DomainWindow{Domain: r.name, Energy: attribution.Interval{Energy: r.joules * meter.Joule, HasEnergy: r.joules >= 0}})
-			summed[r.name] = r.summed
 		}
 		var got []string
 		doubts := 0
-		for _, c := range crossChecks(domains, windows, summed) {
+		for _, c := range crossChecks(domains, windows) {
 			got = append(got, c.String())
 			if c.Doubt() != "" {
 				doubts++

@@ -4,18 +4,19 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
 )
 
 // raw is a run folder with the raw tables of two cells and nothing derived.
-func raw(t *testing.T) (dir string, run results.Run) {
+func raw(t *testing.T) (dir string, run runfolder.Run) {
 	t.Helper()
 	dir = t.TempDir()
 	run, err := simulated.Spec{Seed: 3, Model: "OLMo 2 7B", Batches: []int{4}, Concurrencies: []int{1, 4}, Repeats: 1, Requests: 20, Server: simulated.DefaultServer()}.Write(dir)
@@ -26,10 +27,10 @@ func raw(t *testing.T) (dir string, run results.Run) {
 }
 
 // attributed divides every cell by two conventions.
-func attributed(t *testing.T, dir string, run results.Run) []derivation.CellEnergy {
+func attributed(t *testing.T, dir string, run runfolder.Run) []derivation.Attributed {
 	t.Helper()
 	a := derivation.Attribution{Conventions: "token,phase", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
-	var cells []derivation.CellEnergy
+	var cells []derivation.Attributed
 	for _, cell := range run.Cells {
 		e, err := a.Cell(dir, run, cell)
 		if err != nil {
@@ -40,24 +41,27 @@ func attributed(t *testing.T, dir string, run results.Run) []derivation.CellEner
 	return cells
 }
 
-// TestEveryConventionSumsToTheCounter: what is said of a cell closes, and says
-// what its energy.arrow holds.
+// TestEveryConventionSumsToTheCounter: what is said of a cell closes, domain by
+// domain, and says what its energy.arrow holds.
 func TestEveryConventionSumsToTheCounter(t *testing.T) {
 	dir, run := raw(t)
+	domains := len(run.Domains)
 	for i, c := range attributed(t, dir, run) {
-		if len(c.Energies) != 2 || len(c.Spread) != 1 || len(c.Windows) != 1 {
-			t.Fatalf("%s: got %d conventions, %d spreads and %d windows, want 2, 1 and 1", c.Cell, len(c.Energies), len(c.Spread), len(c.Windows))
+		if len(c.Divisions) != 2*domains || len(c.Spread) != domains || len(c.Windows) != domains {
+			t.Fatalf("%s: got %d divisions, %d spreads and %d windows, want %d, %d and %d", c.Cell, len(c.Divisions), len(c.Spread), len(c.Windows), 2*domains, domains, domains)
 		}
-		sums := map[string]meter.Energy{}
-		for s, err := range results.ScanEnergy(filepath.Join(results.CellDir(dir, run.Cells[i].ID), results.EnergyFile)) {
+		type division struct{ domain, convention string }
+		sums := map[division]meter.Energy{}
+		for s, err := range runfolder.Energies().Scan(runfolder.CellFile(dir, run.Cells[i].ID, runfolder.EnergyFile)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sums[s.Convention] += s.Energy
+			sums[division{s.Domain, s.Convention}] += s.Energy
 		}
-		for _, e := range c.Energies {
-			if got := e.Requests + e.Idle + e.Unattributed; got != e.Counter || sums[e.Convention] != e.Counter || e.Counter == 0 {
-				t.Errorf("%s, %s: %d µJ in all and %d in the table, want the counter's %d", c.Cell, e.Convention, got, sums[e.Convention], e.Counter)
+		for _, e := range c.Divisions {
+			sum := sums[division{e.Domain, e.Convention}]
+			if got := e.Requests + e.Idle + e.Unattributed; got != e.Counter || sum != e.Counter || e.Counter == 0 {
+				t.Errorf("%s, %s of %s: %d µJ in all and %d in the table, want the counter's %d", c.Cell, e.Convention, e.Domain, got, sum, e.Counter)
 			}
 		}
 	}
@@ -73,7 +77,7 @@ func TestTheSameTablesGiveTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var after [][]byte
-		for _, path := range []string{results.FootprintFile, "cells/b4-c1-r1/energy.arrow", "cells/b4-c4-r1/energy.arrow"} {
+		for _, path := range []string{runfolder.FootprintFile, "cells/b4-c1-r1/energy.arrow", "cells/b4-c4-r1/energy.arrow"} {
 			b, err := os.ReadFile(filepath.Join(dir, path))
 			if err != nil {
 				t.Fatal(err)
@@ -97,11 +101,58 @@ func TestWhatCannotBeAmortizedIsLeftOut(t *testing.T) {
 		t.Errorf("got %v, want an error that says which cell has no energy", err)
 	}
 	attributed(t, dir, run)
-	if err := os.Remove(filepath.Join(results.CellDir(dir, "b4-c4-r1"), results.EnergyFile)); err != nil {
+	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b4-c4-r1"), runfolder.EnergyFile)); err != nil {
 		t.Fatal(err)
 	}
 	list, err := derivation.NewAmortization("olmo2-7b").Run(dir)
 	if err != nil || len(list) != 1 || list[0].Usage.Cell != "b4-c1-r1" || !strings.Contains(strings.Join(list[0].Warnings, "\n"), "b4-c4-r1 has no energy") {
 		t.Errorf("got %d assessments and %v, want that of b4-c1-r1 with a warning of the other", len(list), err)
+	}
+}
+
+// TestTheDocumentedMetadataIsThere: docs/attribution.md lists what the metadata of
+// energy.arrow hold beside the constants of the raw tables.
+func TestTheDocumentedMetadataIsThere(t *testing.T) {
+	dir, run := raw(t)
+	attributed(t, dir, run)
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "attribution.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "| key | what |\n")
+	part, _, _ = strings.Cut(part, "\n\n")
+	var documented []string
+	for line := range strings.Lines(part) {
+		head, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(head, -1) {
+			documented = append(documented, m[1])
+		}
+	}
+	cell := run.Cells[0].ID
+	meta, err := runfolder.Energies().Meta(runfolder.CellFile(dir, cell, runfolder.EnergyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants, err := runfolder.Requests().Meta(runfolder.CellFile(dir, cell, runfolder.RequestsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, key := range documented {
+		conditional := strings.Contains(key, "CONVENTION") || strings.HasPrefix(key, "bare_") // attributed has no bare window
+		for _, d := range run.Domains {
+			for _, convention := range []string{"token", "phase"} {
+				name := strings.NewReplacer("DOMAIN", d.Name, "CONVENTION", convention).Replace(key)
+				known[name] = true
+				if _, ok := meta[name]; !ok && !conditional {
+					t.Errorf("energy.arrow has no %s, which docs/attribution.md lists as %s", name, key)
+				}
+			}
+		}
+	}
+	for key := range meta {
+		if _, constant := constants[key]; !constant && !known[key] {
+			t.Errorf("docs/attribution.md does not list %s of energy.arrow", key)
+		}
 	}
 }

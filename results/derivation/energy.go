@@ -1,5 +1,6 @@
 // Package derivation makes the derived tables of a run from its raw ones: every
-// cell's energy.arrow by conventions, and footprint.arrow by an inventory.
+// cell's energy.arrow by conventions, and footprint.arrow by an inventory. The
+// energy of a cell is computed here, once (CellEnergy), and read by all others.
 //
 // It is a later pass over the tables, which needs no engine and can be made
 // again, elsewhere, with other choices; the same tables and choices give the
@@ -13,7 +14,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +21,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // Attribution says how energy is divided among requests.
@@ -29,30 +29,29 @@ type Attribution struct {
 	Conventions string // names with commas between, as attribution.Parse takes them
 	Weights     string // of the token convention as they were asked for, for the table's metadata
 	Params      attribution.Params
-	Bare        results.BareCurves // of the run
+	Bare        Bare // of the run
 }
 
-// CellEnergy is what attributing one cell gave, beside its table.
-type CellEnergy struct {
+// Attributed is what attributing one cell gave, beside its table.
+type Attributed struct {
 	Cell string
-	// Energies holds every convention and domain, the refused ones too.
-	Energies []DomainEnergy
-	Spread   []attribution.DomainSpread
-	Windows  []DomainWindow // one a domain
+	// Energy is the cell's one energy.
+	Energy CellEnergy
+	// Divisions holds every convention and domain, the refused ones too.
+	Divisions []Division
+	Spread    []attribution.DomainSpread
+	Windows   []DomainWindow // one a domain
 	// CrossChecks hold what covers other domains against their sum.
 	CrossChecks []CrossCheck
 	// Warnings are doubts in one line each.
 	Warnings []string
-
-	idle map[string]attribution.Idle // by domain
 }
 
 // Cell reads the raw tables of one cell of the run folder dir and writes its
 // energy.arrow, domain by domain and in batches of rows.
-func (o Attribution) Cell(dir string, run results.Run, cell results.Cell) (CellEnergy, error) {
-	out := CellEnergy{Cell: cell.ID, idle: make(map[string]attribution.Idle)}
-	folder := results.CellDir(dir, cell.ID)
-	reqs, constants, err := results.ReadColumns(filepath.Join(folder, results.RequestsFile))
+func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (Attributed, error) {
+	out := Attributed{Cell: cell.ID}
+	reqs, constants, err := ReadColumns(runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		out.Warnings = append(out.Warnings, "no requests were recorded: no energy table")
 		return out, nil
@@ -60,7 +59,7 @@ func (o Attribution) Cell(dir string, run results.Run, cell results.Cell) (CellE
 	if err != nil {
 		return out, err
 	}
-	readings, err := results.ReadReadings(filepath.Join(folder, results.ReadingsFile))
+	meters, err := ReadMeters(dir, cell, o.Bare)
 	if err != nil {
 		return out, err
 	}
@@ -68,6 +67,7 @@ func (o Attribution) Cell(dir string, run results.Run, cell results.Cell) (CellE
 		out.Warnings = append(out.Warnings, "the cell has no window: no energy table")
 		return out, nil
 	}
+	out.Warnings = append(out.Warnings, meters.Warnings...)
 	divider, err := attribution.NewDivider(reqs, cell.Window)
 	if err != nil {
 		return out, err
@@ -86,65 +86,61 @@ func (o Attribution) Cell(dir string, run results.Run, cell results.Cell) (CellE
 	if meta == nil {
 		meta = make(map[string]string)
 	}
-	meta[results.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
-	meta[results.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
+	meta[runfolder.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
+	meta[runfolder.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
 	meta["token_weights"] = o.Weights
-	summed := make(map[string]bool)
-	kept, _ := meter.Antichain(readings.Domains)
-	for _, d := range kept {
-		summed[d.Name] = true
-	}
-	// The metadata stand before the rows, so the curves come first: they are
-	// small beside the readings, which are then no longer needed.
-	var curves []*attribution.Curve
-	for i, d := range readings.Domains {
-		curve, warnings := attribution.NewCurve(calibrated(d, run.Domains), readings.ByDomain[i])
-		readings.ByDomain[i] = nil
-		idle, more := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
-		more = append(more, o.Bare.Measure(d, &idle)...)
-		out.idle[d.Name] = idle
-		if summed[d.Name] { // the idle power of the others is in no sum
-			warnings = append(warnings, more...)
-		}
-		for _, w := range warnings {
-			out.Warnings = append(out.Warnings, w.String())
-		}
-		describeDomain(meta, curve, cell.Window, idle)
+	for i, d := range meters.Domains {
+		curve, idle := meters.Curves[i], meters.Idle[i]
+		describeDomain(meta, curve, cell.Window)
 		used := curve.Energy(cell.Window)
-		out.Windows = append(out.Windows, DomainWindow{d.Name, used, idle.Figures(used.Energy, cell.Window), o.Bare.NotMeasured})
-		curves = append(curves, curve)
+		out.Windows = append(out.Windows, DomainWindow{d.Name, used, idle.Figures(used.Energy, cell.Window), meters.NotBare})
 	}
-	out.CrossChecks = crossChecks(readings.Domains, out.Windows, summed)
+	out.CrossChecks = crossChecks(meters.Domains, out.Windows)
 	for _, c := range out.CrossChecks {
 		if doubt := c.Doubt(); doubt != "" {
 			out.Warnings = append(out.Warnings, doubt)
 		}
 	}
-	if err := out.survey(meta, divider, curves, conventions); err != nil {
+	if err := out.survey(meta, divider, meters, conventions); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
-	return out, out.write(filepath.Join(folder, results.EnergyFile), meta, divider, curves, conventions)
+	if err := out.Energy.describe(meta); err != nil {
+		return out, err
+	}
+	return out, write(dir, cell, meta, divider, meters, conventions)
 }
 
-// survey divides every domain by every convention and keeps what they come to.
-// Its notes go into the metadata, which precede the rows in the table, so the
-// rows are made a second time: that is cheap beside holding or writing them.
-func (e *CellEnergy) survey(meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
-	for _, curve := range curves {
-		spreader := attribution.NewSpreader(curve.Domain().Name)
-		for _, c := range conventions {
-			a, err := divider.Divide(c, curve, e.idle[curve.Domain().Name])
+// survey divides every domain by every convention and keeps what they come to:
+// the cell's energy first of all. Its notes go into the metadata, which precede
+// the rows in the table, so the rows are made a second time: that is cheap
+// beside holding or writing them.
+func (e *Attributed) survey(meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
+	var energies []DomainEnergy
+	for i, d := range meters.Domains {
+		curve, idle := meters.Curves[i], meters.Idle[i]
+		spreader := attribution.NewSpreader(d.Name)
+		rows := domainRows{missing: "no convention was asked for"}
+		for k, c := range conventions {
+			a, err := divider.Divide(c, curve, idle)
 			if err != nil {
 				return err
+			}
+			switch {
+			case a.Refused == "":
+				rows = domainRows{window: a.Window, energy: a.Counter.Energy}
+			case k == 0:
+				rows.missing = a.Refused
 			}
 			describeAllocation(meta, a)
 			spreader.Add(a)
 			e.add(a)
 		}
+		energies = append(energies, domainEnergy(d, curve, idle, rows))
 		if s := spreader.Domain(); len(s.Conventions) > 1 {
 			e.Spread = append(e.Spread, s)
 		}
 	}
+	e.Energy = sumOf(meters.Domains, energies)
 	return nil
 }
 
@@ -152,22 +148,29 @@ func (e *CellEnergy) survey(meta map[string]string, divider *attribution.Divider
 const rowsAtOnce = 4096
 
 // write divides once more and writes the rows.
-func (e *CellEnergy) write(path string, meta map[string]string, divider *attribution.Divider, curves []*attribution.Curve, conventions []attribution.Convention) error {
-	w, err := results.NewEnergyWriter(path, meta)
+func write(dir string, cell runfolder.Cell, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
+	w, err := runfolder.Energies().Derive(runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile), meta)
 	if err != nil {
 		return err
 	}
-	var rows []attribution.Share
-	for _, curve := range curves {
+	row := runfolder.Energy{Key: cell.Key()}
+	var shares []attribution.Share
+	for i, d := range meters.Domains {
 		for _, c := range conventions {
-			a, err := divider.Divide(c, curve, e.idle[curve.Domain().Name])
+			a, err := divider.Divide(c, meters.Curves[i], meters.Idle[i])
 			if err != nil {
 				return errors.Join(err, w.Abort())
 			}
 			for from := 0; from < a.Len()+2; from += rowsAtOnce {
-				rows = a.Shares(rows[:0], from, from+rowsAtOnce)
-				if err := w.Write(rows); err != nil {
-					return errors.Join(err, w.Abort())
+				shares = a.Shares(shares[:0], from, from+rowsAtOnce)
+				for _, s := range shares {
+					row.Request, row.Convention, row.Domain, row.Summed = s.Request, s.Convention, s.Domain, d.Summed()
+					row.Energy, row.Lo, row.Hi = s.Energy, s.Lo, s.Hi
+					row.Prefill, row.Decode, row.Idle = s.Prefill, s.Decode, s.Idle
+					row.Method, row.Flags = string(s.Method), s.Flags
+					if err := w.Write(&row); err != nil {
+						return errors.Join(err, w.Abort())
+					}
 				}
 			}
 		}
@@ -175,8 +178,8 @@ func (e *CellEnergy) write(path string, meta map[string]string, divider *attribu
 	return w.Close()
 }
 
-// DomainEnergy sums up how one convention divides one domain's energy.
-type DomainEnergy struct {
+// Division sums up how one convention divides one domain's energy.
+type Division struct {
 	Domain, Convention           string
 	Method                       meter.Kind
 	Refused                      string // why the convention gave nothing, "" if it did
@@ -200,7 +203,7 @@ func (e DomainWindow) String() string {
 		return fmt.Sprintf("%s: no energy over the window (%s)", e.Domain, strings.Join(e.Energy.Flags, ", "))
 	}
 	hi := "no upper bound"
-	if e.Energy.Hi != attribution.Unbounded {
+	if e.Energy.Hi != meter.Unbounded {
 		hi = fmt.Sprintf("%.3f J", e.Energy.Hi.Joules())
 	}
 	loaded, bare := "loaded idle not measured", "bare idle not measured"
@@ -217,8 +220,8 @@ func (e DomainWindow) String() string {
 }
 
 // add takes an allocation's totals and warnings.
-func (e *CellEnergy) add(a *attribution.Allocation) {
-	d := DomainEnergy{Domain: a.Domain.Name, Convention: a.Convention, Method: a.Domain.Kind, Refused: a.Refused, Counter: a.Counter.Energy}
+func (e *Attributed) add(a *attribution.Allocation) {
+	d := Division{Domain: a.Domain.Name, Convention: a.Convention, Method: a.Domain.Kind, Refused: a.Refused, Counter: a.Counter.Energy}
 	for _, w := range a.Warnings {
 		if line := w.String(); !slices.Contains(e.Warnings, line) {
 			e.Warnings = append(e.Warnings, line)
@@ -226,7 +229,7 @@ func (e *CellEnergy) add(a *attribution.Allocation) {
 	}
 	if a.Refused != "" {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("%s: convention %s refused: %s", d.Domain, d.Convention, a.Refused))
-		e.Energies = append(e.Energies, d)
+		e.Divisions = append(e.Divisions, d)
 		return
 	}
 	each := make([]meter.Energy, 0, a.Len())
@@ -242,64 +245,51 @@ func (e *CellEnergy) add(a *attribution.Allocation) {
 		d.Median = each[len(each)/2]
 	}
 	d.Idle, d.Unattributed = a.IdleRow().Energy, a.UnattributedRow().Energy
-	e.Energies = append(e.Energies, d)
+	e.Divisions = append(e.Divisions, d)
 }
 
 // checkCalibration warns if the calibration is of another engine or model than
 // the cell's.
-func (e *CellEnergy) checkCalibration(c *attribution.Calibration, run results.Run, cell results.Cell) {
+func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.Run, cell runfolder.Cell) {
 	if c == nil {
 		return
 	}
-	for _, engine := range run.Engine {
-		if engine.Batch == cell.Batch && (engine.Kind != c.Engine || engine.Model != c.Model) {
-			e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
-				c.Model, c.Engine, engine.Model, engine.Kind))
-		}
+	if engine := run.EngineOf(cell.Point); engine != nil && (engine.Kind != c.Engine || engine.Model != c.Model) {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
+			c.Model, c.Engine, engine.Model, engine.Kind))
 	}
 }
 
 // serverOf is what the run knows of the cell's server: its batch limit, as it
 // said itself or as it was told, and the totals of its own metrics.
-func serverOf(dir string, run results.Run, cell results.Cell) (*attribution.Server, error) {
+func serverOf(dir string, run runfolder.Run, cell runfolder.Cell) (*attribution.Server, error) {
 	server := &attribution.Server{BatchLimit: cell.Batch}
-	for _, e := range run.Engine {
-		if e.Batch == cell.Batch && e.EffectiveBatch > 0 {
-			server.BatchLimit = e.EffectiveBatch
+	if e := run.EngineOf(cell.Point); e != nil && e.EffectiveBatch > 0 {
+		server.BatchLimit = e.EffectiveBatch
+	}
+	for s, err := range runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile)) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return server, nil
+		}
+		if err != nil {
+			return server, err
+		}
+		if s.QueueTime == s.QueueTime && s.PrefillTime == s.PrefillTime { // neither is NaN
+			server.Totals = append(server.Totals, attribution.PhaseTotals{At: s.At, Queue: seconds(s.QueueTime), Prefill: seconds(s.PrefillTime)})
 		}
 	}
-	samples, _, err := results.ReadEngine(filepath.Join(results.CellDir(dir, cell.ID), results.EngineFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return server, nil
-	}
-	for _, s := range samples {
-		if s.QueueTime != nil && s.PrefillTime != nil {
-			server.Totals = append(server.Totals, attribution.PhaseTotals{At: s.At, Queue: seconds(*s.QueueTime), Prefill: seconds(*s.PrefillTime)})
-		}
-	}
-	return server, err
+	return server, nil
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// calibrated replaces a register's documented update period by the one that
-// the run measured. A model's period is what it states.
-func calibrated(d meter.Domain, infos []results.DomainInfo) meter.Domain {
-	for _, info := range infos {
-		if info.Name == d.Name && info.UpdatePeriod > 0 && d.Kind != meter.KindModel {
-			d.UpdatePeriod = info.UpdatePeriod
-		}
-	}
-	return d
-}
-
-// describeDomain puts into the table's metadata what its rows of one domain
-// add up to and where that stands in the raw readings.
-func describeDomain(meta map[string]string, c *attribution.Curve, w attribution.Window, idle attribution.Idle) {
+// describeDomain puts into the table's metadata where one domain stands in the
+// raw readings.
+func describeDomain(meta map[string]string, c *attribution.Curve, w meter.Window) {
 	name := c.Domain().Name
 	difference := c.Counter(w)
 	if difference.Flag == "" {
-		meta[results.MetaCounter+name] = strconv.FormatInt(int64(difference.Energy), 10)
+		meta[runfolder.MetaCounter+name] = strconv.FormatInt(int64(difference.Energy), 10)
 		meta["counter_from_ns."+name] = strconv.FormatInt(int64(difference.From.At), 10)
 		meta["counter_to_ns."+name] = strconv.FormatInt(int64(difference.To.At), 10)
 	}
@@ -309,17 +299,11 @@ func describeDomain(meta map[string]string, c *attribution.Curve, w attribution.
 		"boundary_uj": orNull(e.Boundary), "sampling_uj": e.Sampling, "scale_uj": e.Scale, "flags": e.Flags,
 	}) // numbers and strings always marshal, and maps in the order of their keys
 	meta["window."+name] = string(bounds)
-	if idle.Known {
-		meta["idle_uw."+name] = strconv.FormatInt(int64(idle.Loaded), 10)
-	}
-	if idle.HasBare {
-		meta["bare_idle_uw."+name] = strconv.FormatInt(int64(idle.Bare), 10)
-	}
 }
 
 // orNull is e, or nil where nothing bounds it.
 func orNull(e meter.Energy) any {
-	if e == attribution.Unbounded {
+	if e == meter.Unbounded {
 		return nil
 	}
 	return e
@@ -333,8 +317,5 @@ func describeAllocation(meta map[string]string, a *attribution.Allocation) {
 	}
 	if a.Refused != "" {
 		meta["refused"+key] = a.Refused
-		return
 	}
-	// The window may have been cut to the readings.
-	meta[results.MetaCounter+a.Domain.Name] = strconv.FormatInt(int64(a.Counter.Energy), 10)
 }

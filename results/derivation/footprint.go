@@ -1,11 +1,9 @@
 package derivation
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"math"
 	"path/filepath"
 	"slices"
@@ -13,11 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/attribution/lca"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // Amortization says how a run is amortized.
@@ -48,7 +45,7 @@ func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := results.ReadRun(dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +78,11 @@ func (m Amortization) Run(dir string) ([]lca.Assessment, error) {
 // errNotAssessable marks a cell that is left out.
 var errNotAssessable = errors.New("left out of the footprint")
 
-// usage sums up one cell from its tables, in one pass over each.
-func (m Amortization) usage(dir string, run results.Run, cell results.Cell) (lca.Usage, error) {
-	folder := results.CellDir(dir, cell.ID)
-	u := lca.Usage{Cell: cell.ID, SLO: m.SLO, Source: filepath.Join(results.CellsDir, cell.ID, results.EnergyFile)}
-	err := count(&u, results.ScanRequests(filepath.Join(folder, results.RequestsFile)), together(run, cell))
+// usage sums up one cell: its counts, from one pass over the requests, and its
+// one energy, from energy.arrow.
+func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) (lca.Usage, error) {
+	u := lca.Usage{Cell: cell.ID, SLO: m.SLO, Source: filepath.Join(runfolder.CellsDir, cell.ID, runfolder.EnergyFile)}
+	err := count(&u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell))
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
 	}
@@ -95,37 +92,41 @@ func (m Amortization) usage(dir string, run results.Run, cell results.Cell) (lca
 	if u.Requests == 0 {
 		return lca.Usage{}, fmt.Errorf("cell %s completed no request: %w", cell.ID, errNotAssessable)
 	}
-	path := filepath.Join(folder, results.EnergyFile)
-	metered, err := m.energy(&u, results.ScanEnergy(path), path)
+	energy, err := ReadCellEnergy(dir, cell.ID)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no energy: %w", cell.ID, errNotAssessable)
 	}
 	if err != nil {
 		return lca.Usage{}, err
 	}
-	m.hardware(&u, run, metered)
+	switch gone := energy.missing(); {
+	case energy.Kind == "":
+		return lca.Usage{}, fmt.Errorf("cell %s was not metered: %w", cell.ID, errNotAssessable)
+	case len(gone) > 0:
+		return lca.Usage{}, fmt.Errorf("cell %s has no energy of %s: %w", cell.ID, strings.Join(gone, ", "), errNotAssessable)
+	}
+	u.Energy, u.EnergyKind = energy.Energy, energy.kind()
+	if energy.Hi != meter.Unbounded {
+		u.EnergyLo, u.EnergyHi = energy.Lo, energy.Hi
+	}
+	if m.RequestsOnly {
+		if err := m.requestsOnly(&u, runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile)); err != nil {
+			return lca.Usage{}, err
+		}
+	}
+	m.hardware(&u, run, energy)
 	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
-	if e := engineOf(run, cell); e != nil {
+	if e := run.EngineOf(cell.Point); e != nil {
 		u.Model = e.Model
 	}
 	return u, nil
 }
 
-// engineOf is the engine that served the cell, nil if it is not known.
-func engineOf(run results.Run, cell results.Cell) *results.EngineInfo {
-	for i, e := range run.Engine {
-		if e.Batch == cell.Batch {
-			return &run.Engine[i]
-		}
-	}
-	return nil
-}
-
 // together is how many requests the server ran at once at most: its batch size,
 // or fewer if no more were sent; 0 if neither is known.
-func together(run results.Run, cell results.Cell) int {
+func together(run runfolder.Run, cell runfolder.Cell) int {
 	batch := cell.Batch
-	if e := engineOf(run, cell); e != nil && e.EffectiveBatch > 0 {
+	if e := run.EngineOf(cell.Point); e != nil && e.EffectiveBatch > 0 {
 		batch = e.EffectiveBatch
 	}
 	if batch == 0 || cell.Concurrency > 0 && cell.Concurrency < batch {
@@ -134,10 +135,10 @@ func together(run results.Run, cell results.Cell) int {
 	return batch
 }
 
-// count counts what the cell delivered.
-func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int) error {
+// count counts what the requests at path delivered.
+func count(u *lca.Usage, path string, batch int) error {
 	conversations := map[string]bool{}
-	for r, err := range records {
+	for r, err := range runfolder.Requests().Scan(path) {
 		if err != nil {
 			return err
 		}
@@ -146,14 +147,14 @@ func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int) er
 		}
 		u.Requests++
 		conversations[r.Conversation] = true
-		if r.OutputTokens > 0 {
-			u.OutputTokens += int64(r.OutputTokens)
-			u.TotalTokens += int64(r.OutputTokens)
+		if n := r.Tokens(); n > 0 {
+			u.OutputTokens += int64(n)
+			u.TotalTokens += int64(n)
 		}
 		if r.PromptTokens > 0 {
 			u.TotalTokens += int64(r.PromptTokens)
 		}
-		if u.SLO != (lca.SLO{}) && meets(r, u.SLO) {
+		if u.SLO != (lca.SLO{}) && meets(r.Record, u.SLO) {
 			u.SLORequests++
 		}
 	}
@@ -168,97 +169,65 @@ func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int) er
 // which it was due, so that a late client does not flatter the server. What
 // cannot be told is not met.
 func meets(r loadgen.Record, slo lca.SLO) bool {
-	if r.FirstToken < 0 || slo.TTFT > 0 && r.FirstToken-r.Due > slo.TTFT {
-		return false
-	}
-	if slo.TPOT == 0 || r.OutputTokens == 1 {
-		return true
-	}
-	return r.OutputTokens > 1 && (r.LastToken-r.FirstToken)/time.Duration(r.OutputTokens-1) <= slo.TPOT
+	return r.FirstToken != loadgen.Never && loadgen.SLO{TTFT: slo.TTFT, TPOT: slo.TPOT}.Met(r)
 }
 
-// energy sums the cell's energy over its domains, which are an antichain. Every
-// convention sums to the same counter, so without a choice the one with the
-// narrowest bracket is taken: a cell's energy is better known than its parts.
-// It returns the names of the domains.
-func (m Amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, error], path string) (map[string]bool, error) {
-	sums, domains := map[string]*windowEnergy{}, map[string]bool{}
-	var conventions []string
-	for s, err := range shares {
-		if err != nil {
-			return nil, err
-		}
-		domains[s.Domain] = true
-		if sums[s.Convention] == nil {
-			sums[s.Convention] = &windowEnergy{bounded: true}
-			conventions = append(conventions, s.Convention)
-		}
-		if s.Request >= 0 || !m.RequestsOnly {
-			sums[s.Convention].add(s)
-		}
-	}
+// requestsOnly replaces the cell's energy by that of its requests, without the
+// idle time and what nobody can be charged with, by one convention: what is left
+// out differs among them.
+func (m Amortization) requestsOnly(u *lca.Usage, path string) error {
 	convention := m.Convention
-	switch {
-	case len(conventions) == 0:
-		return nil, fmt.Errorf("read %s: it has no rows: nothing was metered", path)
-	case convention == "" && m.RequestsOnly && sums["token"] != nil:
-		convention = "token"
-	case convention == "":
-		convention = slices.MinFunc(conventions, func(a, b string) int { return cmp.Compare(sums[a].width(), sums[b].width()) })
-	case sums[convention] == nil:
-		return nil, fmt.Errorf("read %s: it has no convention %q: it has %s", path, convention, strings.Join(conventions, ", "))
+	sum, bounded, found := Estimate{}, true, []string{}
+	for s, err := range runfolder.Energies().Scan(path) {
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(found, s.Convention) {
+			found = append(found, s.Convention)
+		}
+		if convention == "" {
+			convention = s.Convention // the first of the table is the run's own
+		}
+		if s.Convention != convention || !s.Summed || s.Request < 0 {
+			continue
+		}
+		sum.Energy += s.Energy
+		sum.Lo += s.Lo
+		if bounded = bounded && s.Hi != meter.Unbounded; bounded {
+			sum.Hi += s.Hi
+		}
 	}
-	e := sums[convention]
-	u.Energy, u.EnergyKind = e.energy, e.kind
-	if e.bounded {
-		u.EnergyLo, u.EnergyHi = e.lo, e.hi
+	if !slices.Contains(found, convention) {
+		return fmt.Errorf("read %s: it has no convention %q: it has %s", path, convention, strings.Join(found, ", "))
 	}
-	return domains, nil
+	u.Energy, u.EnergyLo, u.EnergyHi = sum.Energy, 0, 0
+	if bounded {
+		u.EnergyLo, u.EnergyHi = sum.Lo, sum.Hi
+	}
+	return nil
 }
 
-// windowEnergy sums shares of one convention.
-type windowEnergy struct {
-	energy, lo, hi meter.Energy
-	kind           meter.Kind
-	bounded        bool
-}
-
-func (e *windowEnergy) add(s attribution.Share) {
-	e.energy += s.Energy
-	e.lo += s.Lo
-	if s.Hi == attribution.Unbounded {
-		e.bounded = false
-	} else {
-		e.hi += s.Hi
+// kind is the sum's as the life cycle names it: one modelled part makes a model.
+func (e CellEnergy) kind() meter.Kind {
+	kind := meter.Kind("")
+	for _, d := range e.Domains {
+		if d.Summed && (kind == "" || d.Kind == meter.KindModel) {
+			kind = d.Kind
+		}
 	}
-	if s.Method == meter.KindModel || e.kind == "" {
-		e.kind = s.Method // one modelled domain makes the sum a model
-	}
-}
-
-// width is the width of the bracket, the largest value there is if nothing
-// bounds it.
-func (e *windowEnergy) width() meter.Energy {
-	if !e.bounded {
-		return math.MaxInt64
-	}
-	return e.hi - e.lo
+	return kind
 }
 
 // hardware says what was metered: its boundary, its name, and the number of
-// devices, which are the GPUs or else the one host.
-func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string]bool) {
-	var scopes []meter.Scope
-	gpus := 0
-	for _, d := range run.Domains {
-		if !metered[d.Name] {
-			continue
-		}
-		scopes = append(scopes, d.Scope)
-		if d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeModule {
-			gpus++
-		}
+// devices, which are the accelerators whose energy is summed or else the one
+// host.
+func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnergy) {
+	domains := energy.summed()
+	scopes := make([]meter.Scope, len(domains))
+	for i, d := range domains {
+		scopes[i] = d.Scope
 	}
+	gpus := meter.Devices(domains)
 	u.Metered = lca.BoundaryOf(scopes...)
 	u.Devices = max(gpus, 1)
 	if m.Devices > 0 {
@@ -272,7 +241,7 @@ func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string
 // writeFootprint writes footprint.arrow of the run folder.
 func writeFootprint(dir string, assessments []lca.Assessment) error {
 	first := assessments[0]
-	w, err := results.NewFootprintWriter(filepath.Join(dir, results.FootprintFile), map[string]string{
+	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
 		"lifetime_inferences": strconv.FormatFloat(first.Inventory.LifetimeInferences.Canonical(), 'g', -1, 64),
@@ -288,8 +257,17 @@ func writeFootprint(dir string, assessments []lca.Assessment) error {
 		return err
 	}
 	for _, a := range assessments {
-		if err := w.Write(a.Rows); err != nil {
-			return errors.Join(err, w.Abort())
+		for _, r := range a.Rows {
+			row := runfolder.Footprint{
+				Cell: r.Cell, FunctionalUnit: r.FunctionalUnit, Category: string(r.Category), Unit: r.Unit,
+				Stage: string(r.Stage), Kind: string(r.Stage), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
+			}
+			if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
+				return errors.Join(fmt.Errorf("write table %s: %s %s of cell %q is not a number", runfolder.FootprintFile, r.Stage, r.Category, r.Cell), w.Abort())
+			}
+			if err := w.Write(&row); err != nil {
+				return errors.Join(err, w.Abort())
+			}
 		}
 	}
 	return w.Close()

@@ -6,7 +6,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/loadgen"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // A batch is what the server ran at once.
@@ -24,8 +24,8 @@ func TestRequestsRunTogether(t *testing.T) {
 		{"an endpoint of unknown batch size, open loop", 0, 0, 0, 0},
 	}
 	for _, test := range tests {
-		run := results.Run{Engine: []results.EngineInfo{{Batch: test.batch, EffectiveBatch: test.effective}}}
-		if got := together(run, results.Cell{Batch: test.batch, Concurrency: test.concurrency}); got != test.want {
+		run := runfolder.Run{Engine: []runfolder.EngineInfo{{Batch: test.batch, EffectiveBatch: test.effective}}}
+		if got := together(run, runfolder.Cell{Point: runfolder.Point{Batch: test.batch, Load: runfolder.Load{Concurrency: test.concurrency}}}); got != test.want {
 			t.Errorf("%s: got %d, want %d", test.what, got, test.want)
 		}
 	}

@@ -1,9 +1,11 @@
 // Package live holds the figures of a run that is under way: for the status
 // line and, as a Prometheus collector, for whoever scrapes it.
 //
-// It is not where results come from: those are computed from the tables. Metric
-// names follow the conventions of Prometheus: base units, _total on counters,
-// and one _info metric for what the run is.
+// It is not where results come from: those are computed from the tables. Power is
+// that of the domains that count in a cell's energy, by the rule of the tables:
+// each says so in its label summed. Metric names follow the conventions of
+// Prometheus: base units, _total on counters, and one _info metric for what the
+// run is.
 package live
 
 import (
@@ -32,30 +34,26 @@ type Live struct {
 	power                                    *prometheus.GaugeVec
 	readings                                 *prometheus.CounterVec
 
-	mu       sync.Mutex
-	snapshot Snapshot
-	counters map[string]meter.Energy // last value by domain
-	watts    map[string]float64
+	mu      sync.Mutex
+	domains map[string]*domain
 }
 
-// Snapshot is what a status line shows.
-type Snapshot struct {
-	Cell                       string
-	Number, Cells              int // cell i of n, from 1
-	InFlight                   int
-	Completed, Failed          int64
-	PromptTokens, OutputTokens int64
-	Energy                     meter.Energy // of all domains that were observed
-	Watts                      float64      // sum of the domains' last power
-	Kind                       meter.Kind   // "model" if any is modelled, "" without meters
-	LatenessMax                time.Duration
+// domain is what is kept of one domain.
+type domain struct {
+	summed bool
+	kind   meter.Kind
+	known  bool // a power was seen
+	watts  float64
+	// The register as last read, and what it advanced since its power was last
+	// taken.
+	last, anchor meter.Energy
+	anchored     time.Duration
+	seen         bool
 }
 
 // New returns the figures of a run that has not begun.
 func New() *Live {
-	l := &Live{
-		registry: prometheus.NewRegistry(), counters: map[string]meter.Energy{}, watts: map[string]float64{},
-	}
+	l := &Live{registry: prometheus.NewRegistry(), domains: map[string]*domain{}}
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cfu", Name: name, Help: help})
 		l.registry.MustRegister(g)
@@ -71,11 +69,12 @@ func New() *Live {
 		l.registry.MustRegister(h)
 		return h
 	}
+	of := []string{"domain", "kind", "summed"}
 	l.info = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cfu", Name: "run_info", Help: "The cell under way, always 1."},
 		[]string{"model", "engine", "cell"})
 	l.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "requests_total", Help: "Requests that ended, by outcome."}, []string{"outcome"})
-	l.energy = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "energy_joules_total", Help: "Energy since the run began, by domain; kind model is no measurement."}, []string{"domain", "kind"})
-	l.power = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cfu", Name: "power_watts", Help: "Power at the last reading, by domain; kind model is no measurement."}, []string{"domain", "kind"})
+	l.energy = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "energy_joules_total", Help: "Energy since the run began, by domain: add up those with summed=\"true\"; kind model is no measurement."}, of)
+	l.power = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cfu", Name: "power_watts", Help: "Power over the last second, by domain: add up those with summed=\"true\"; kind model is no measurement."}, of)
 	l.readings = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "sensor_readings_total", Help: "Sensor readings by domain and status."}, []string{"domain", "status"})
 	l.registry.MustRegister(l.info, l.requests, l.energy, l.power, l.readings)
 	l.requests.WithLabelValues("completed")
@@ -100,13 +99,21 @@ func (l *Live) Handler() http.Handler {
 	return promhttp.HandlerFor(l.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// Snapshot returns the figures of this moment.
-func (l *Live) Snapshot() Snapshot {
+// Watts is the power of the domains that are summed, and whether a model is among
+// them; it is not known before each of them has shown one.
+func (l *Live) Watts() (watts float64, model, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.snapshot
-	for _, w := range l.watts {
-		s.Watts += w
+	for _, d := range l.domains {
+		if !d.summed {
+			continue
+		}
+		if !d.known {
+			return 0, false, false
+		}
+		known = true
+		watts += d.watts
+		model = model || d.kind == meter.KindModel
 	}
-	return s
+	return watts, model, known
 }

@@ -1,19 +1,18 @@
 package live
 
 import (
+	"strconv"
 	"time"
 
 	"cfubench/loadgen"
 	"cfubench/meter"
+	"cfubench/results/runfolder"
 )
 
 // SetRun says how many cells the sweep has and when it began.
 func (l *Live) SetRun(cells int, started time.Time) {
 	l.cells.Set(float64(cells))
 	l.started.Set(float64(started.UnixNano()) / 1e9)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.snapshot.Cells = cells
 }
 
 // SetCell says which cell begins, the number'th from 1.
@@ -23,9 +22,8 @@ func (l *Live) SetCell(number int, cell, model, engine string) {
 	l.cellsDone.Set(float64(number - 1))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.snapshot.Cell, l.snapshot.Number = cell, number
 	// A new cell may have a new server and with it new registers.
-	clear(l.counters)
+	clear(l.domains)
 }
 
 // SetDone says how many cells have ended, and how long the rest should take.
@@ -35,12 +33,7 @@ func (l *Live) SetDone(cells int, remaining time.Duration) {
 }
 
 // SetInFlight says how many requests are sent and not ended.
-func (l *Live) SetInFlight(n int) {
-	l.inFlight.Set(float64(n))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.snapshot.InFlight = n
-}
+func (l *Live) SetInFlight(n int) { l.inFlight.Set(float64(n)) }
 
 // ObserveRequest takes a request that ended.
 func (l *Live) ObserveRequest(r loadgen.Record) {
@@ -50,7 +43,7 @@ func (l *Live) ObserveRequest(r loadgen.Record) {
 	}
 	l.requests.WithLabelValues(outcome).Inc()
 	l.promptTokens.Add(float64(max(0, r.PromptTokens)))
-	l.outputTokens.Add(float64(max(0, r.OutputTokens)))
+	l.outputTokens.Add(float64(max(0, r.Tokens())))
 	l.cachedTokens.Add(float64(max(0, r.CachedTokens)))
 	if late := r.Lateness(); late != loadgen.Never {
 		l.lateness.Observe(late.Seconds())
@@ -61,66 +54,63 @@ func (l *Live) ObserveRequest(r loadgen.Record) {
 			l.ttft.Observe((r.FirstToken - r.Sent).Seconds())
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := &l.snapshot
-	if r.OK() {
-		s.Completed++
-	} else {
-		s.Failed++
-	}
-	s.PromptTokens += int64(max(0, r.PromptTokens))
-	s.OutputTokens += int64(max(0, r.OutputTokens))
-	s.LatenessMax = max(s.LatenessMax, r.Lateness())
 }
 
 // ObserveReadings takes a batch of readings in time order; domains are those
-// that the readings number. Only domains that may be added should be given, or
-// the sum counts energy twice.
-func (l *Live) ObserveReadings(domains []meter.Domain, readings []meter.Reading) {
+// that the readings number, and say which of them are summed.
+func (l *Live) ObserveReadings(domains []runfolder.DomainInfo, readings []meter.Reading) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range readings {
-		d := &domains[r.Domain]
-		l.readings.WithLabelValues(d.Name, string(r.Status)).Inc()
-		if d.Kind == meter.KindModel || l.snapshot.Kind == "" {
-			l.snapshot.Kind = d.Kind
+		info := &domains[r.Domain]
+		l.readings.WithLabelValues(info.Name, string(r.Status)).Inc()
+		d := l.domains[info.Name]
+		if d == nil {
+			d = &domain{summed: info.Summed(), kind: info.Kind}
+			l.domains[info.Name] = d
 		}
-		if r.HasPower {
-			l.watts[d.Name] = r.Power.Watts()
-			l.power.WithLabelValues(d.Name, string(d.Kind)).Set(r.Power.Watts())
-		}
+		labels := []string{info.Name, string(info.Kind), strconv.FormatBool(info.Summed())}
 		if r.HasEnergy {
-			l.observeCounter(d, r)
+			if used := d.advance(info.Domain, r); used > 0 {
+				l.energy.WithLabelValues(labels...).Add(used.Joules())
+			}
+		}
+		// A register's power is its own slope, as in the tables: the gauge beside
+		// it is another sensor.
+		if info.Kind == meter.KindPower && r.HasPower {
+			d.watts, d.known = r.Power.Watts(), true
+		}
+		if d.known {
+			l.power.WithLabelValues(labels...).Set(d.watts)
 		}
 	}
 }
 
-// observeCounter adds what the counter of d advanced since its last reading. A
-// fall by a known range is a wrap; another is a reset, across which nothing is
-// known.
-func (l *Live) observeCounter(d *meter.Domain, r meter.Reading) {
-	before, seen := l.counters[d.Name]
-	l.counters[d.Name] = r.Energy
-	if !seen || r.Status == meter.StatusGlitch || r.Status == meter.StatusReset {
-		return
+// slopeTime is the least time over which a register's power is taken.
+const slopeTime = time.Second
+
+// advance takes a register's value and returns what it advanced since the last
+// one. A fall by a known range is a wrap; another is a reset, across which
+// nothing is known.
+func (d *domain) advance(of meter.Domain, r meter.Reading) meter.Energy {
+	before, seen := d.last, d.seen
+	if r.Status == meter.StatusGlitch {
+		return 0
+	}
+	d.last, d.seen = r.Energy, true
+	if !seen || r.Status == meter.StatusReset {
+		d.anchor, d.anchored = 0, r.At()
+		return 0
 	}
 	used := r.Energy - before
-	if used < 0 && d.Range > 0 {
-		used += d.Range
+	if used < 0 && of.Range > 0 {
+		used += of.Range
 	}
-	if used <= 0 {
-		return
+	used = max(used, 0)
+	d.anchor += used
+	if past := r.At() - d.anchored; past >= max(slopeTime, 2*of.UpdatePeriod) {
+		d.watts, d.known = d.anchor.Joules()/past.Seconds(), true
+		d.anchor, d.anchored = 0, r.At()
 	}
-	l.snapshot.Energy += used
-	l.energy.WithLabelValues(d.Name, string(d.Kind)).Add(used.Joules())
-}
-
-// SetPower gives the mean power of a domain that has no gauge, as computed by
-// whoever keeps its readings.
-func (l *Live) SetPower(d meter.Domain, p meter.Power) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.watts[d.Name] = p.Watts()
-	l.power.WithLabelValues(d.Name, string(d.Kind)).Set(p.Watts())
+	return used
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -15,8 +14,10 @@ import (
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/derivation"
 	"cfubench/results/report"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // Size of the benchmark's run.
@@ -57,11 +58,11 @@ func TestReportForBenchmark(t *testing.T) {
 	if dir == "" {
 		t.Skip("only in BenchmarkReport's process")
 	}
-	run, err := results.ReadRun(dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := results.SummarizeWith(dir, results.Options{Limits: results.DefaultLimits(), Traces: true})
+	s, err := summary.SummarizeWith(dir, summary.Options{Limits: summary.DefaultLimits(), Traces: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +83,12 @@ func writeMillion(b *testing.B, dir string) {
 			b.Fatal(err)
 		}
 	}
-	cell := results.Cell{ID: "b256-rate1000-r1", Batch: 256, Rate: 1000, Repeat: 1, Complete: true, Requests: benchRequests}
-	folder := results.CellDir(dir, cell.ID)
+	cell := runfolder.Cell{ID: "b256-rate1000-r1", Point: runfolder.Point{Batch: 256, Load: runfolder.AtRate(1000)}, Repeat: 1, Complete: true, Requests: benchRequests}
+	folder := runfolder.CellDir(dir, cell.ID)
 	check(os.MkdirAll(folder, 0o755))
 	rng := rand.New(rand.NewPCG(1, 1))
-	w, err := results.NewRequestsWriter(filepath.Join(folder, results.RequestsFile), nil)
+	w, err := runfolder.Requests().Create(filepath.Join(folder, runfolder.RequestsFile), nil)
 	check(err)
-	batch := make([]loadgen.Record, 0, 8192)
 	var end time.Duration
 	for i := range benchRequests {
 		due := time.Second + time.Duration(i)*time.Millisecond
@@ -106,15 +106,13 @@ func writeMillion(b *testing.B, dir string) {
 		}
 		r.LastToken, r.Done = r.TokenAt[benchTokens-1], r.TokenAt[benchTokens-1]
 		end = max(end, r.Done)
-		if batch = append(batch, r); len(batch) == cap(batch) || i == benchRequests-1 {
-			check(w.Write(batch))
-			batch = batch[:0]
-		}
+		check(w.Write(runfolder.Request{Key: cell.Key(), Record: r}))
 	}
 	check(w.Close())
-	cell.Window = attribution.Window{Start: time.Second, End: end}
+	cell.Window = meter.Window{Start: time.Second, End: end}
 	domain := meter.Domain{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU, Quantum: meter.Millijoule, UpdatePeriod: 20 * time.Millisecond, Limit: 700 * meter.Watt}
-	rw, err := results.NewReadingsWriter(filepath.Join(folder, results.ReadingsFile), []meter.Domain{domain}, nil)
+	domains := runfolder.Describe([]meter.Domain{domain})
+	rw, err := runfolder.NewReadingsWriter(filepath.Join(folder, runfolder.ReadingsFile), domains, nil)
 	check(err)
 	readings := make([]meter.Reading, benchReadings)
 	for i := range readings {
@@ -123,24 +121,12 @@ func writeMillion(b *testing.B, dir string) {
 	}
 	check(rw.Write(readings))
 	check(rw.Close())
-	ew, err := results.NewEnergyWriter(filepath.Join(folder, results.EnergyFile), map[string]string{
-		results.MetaCounter + domain.Name: strconv.Itoa(int(500 * meter.Joule * 1000)),
-	})
-	check(err)
-	for _, convention := range []string{"token", "phase"} {
-		shares := make([]attribution.Share, 0, 8192)
-		for i := range benchRequests {
-			e := meter.Energy(rng.IntN(int(meter.Joule)))
-			shares = append(shares, attribution.Share{Request: int64(i), Convention: convention, Domain: domain.Name, Energy: e, Lo: e / 2, Hi: 2 * e, Prefill: e / 4, Decode: e - e/4, Method: meter.KindCounter})
-			if len(shares) == cap(shares) || i == benchRequests-1 {
-				check(ew.Write(shares))
-				shares = shares[:0]
-			}
-		}
+	run := runfolder.Run{
+		Config: runfolder.Config{Seed: 1}, Engine: []runfolder.EngineInfo{{Batch: 256, Kind: "vllm", Model: "simulated"}},
+		Domains: domains, Cells: []runfolder.Cell{cell},
 	}
-	check(ew.Close())
-	check(results.WriteRun(dir, results.Run{
-		Config: map[string]any{"seed": 1}, Engine: []results.EngineInfo{{Batch: 256, Kind: "vllm", Model: "simulated"}},
-		Domains: []results.DomainInfo{{Name: domain.Name, Kind: domain.Kind, Scope: domain.Scope, UpdatePeriod: domain.UpdatePeriod}}, Cells: []results.Cell{cell},
-	}))
+	check(runfolder.WriteRun(dir, run))
+	by := derivation.Attribution{Conventions: "token,phase", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
+	_, err = by.Cell(dir, run, cell)
+	check(err)
 }

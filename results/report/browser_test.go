@@ -1,22 +1,11 @@
 package report_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"cfubench/attribution/lca/report/browsertest"
 )
-
-func goldenPage(t *testing.T, name string) []byte {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join("testdata", name+".html"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return page
-}
 
 func TestReportInABrowser(t *testing.T) {
 	for _, c := range []struct {
@@ -35,7 +24,7 @@ func TestReportInABrowser(t *testing.T) {
 		{"invalid", browsertest.View{Width: 390}},
 	} {
 		t.Run(c.page+" at "+c.view.String(), func(t *testing.T) {
-			page := goldenPage(t, c.page)
+			_, page := render(t, pages()[c.page])
 			s := browsertest.Look(t, page, c.view)
 			for _, p := range s.Problems() {
 				t.Error(p)

@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"cfubench/attribution/lca"
-	"cfubench/results"
-	"cfubench/results/svg"
+	"cfubench/internal/svg"
+	"cfubench/results/summary"
 )
 
 // tracesShown is how many load points have a power trace.
 const tracesShown = 12
 
-func traceCharts(s results.Summary) []chart {
+func traceCharts(s summary.Summary) []chart {
 	var charts []chart
 	cells := firstCells(s)
 	for _, c := range cells[:min(len(cells), tracesShown)] {
@@ -28,7 +28,7 @@ func traceCharts(s results.Summary) []chart {
 	return charts
 }
 
-func traceOf(s results.Summary, c results.CellSummary) string {
+func traceOf(s summary.Summary, c summary.CellSummary) string {
 	t := c.Trace
 	drawing := svg.Trace{
 		Title: "Power and requests of cell " + c.Cell, XTitle: "seconds since the cell's window began", YTitle: "power, W" + kindLabel(s),
@@ -64,7 +64,7 @@ func traceOf(s results.Summary, c results.CellSummary) string {
 	return drawing.SVG()
 }
 
-func spans(l results.Lane) []svg.Span {
+func spans(l summary.Lane) []svg.Span {
 	hint := fmt.Sprintf("request %d: %d prompt, %d output tokens", l.Request, l.Prompt, l.Output)
 	if l.Failed {
 		hint = fmt.Sprintf("request %d: failed", l.Request)
@@ -80,7 +80,7 @@ func spans(l results.Lane) []svg.Span {
 
 // footprintCharts are C_FU by stage in each category and the amortization
 // curves of greenhouse gas.
-func footprintCharts(s results.Summary) []chart {
+func footprintCharts(s summary.Summary) []chart {
 	var charts []chart
 	cells := firstCells(s)
 	for _, category := range lca.Categories() {
@@ -120,7 +120,7 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // readable picks a prefix so that the figures of a category are neither tiny
 // nor huge.
-func readable(f results.CategoryFootprint) (unit string, factor float64) {
+func readable(f summary.CategoryFootprint) (unit string, factor float64) {
 	total := math.Abs(f.Stages[string(lca.Total)])
 	small := map[string][2]string{
 		"kg CO2e": {"g CO2e", "mg CO2e"}, "kWh": {"Wh", "mWh"}, "L": {"mL", "µL"}, "kg Sb eq": {"g Sb eq", "mg Sb eq"}, "MJ": {"kJ", "J"}, "USD": {"mUSD", "µUSD"},
@@ -137,7 +137,7 @@ func readable(f results.CategoryFootprint) (unit string, factor float64) {
 
 // amortization draws C_FU against lifetime requests: training and
 // experimentation shrink as 1/n, the marginal cost stays.
-func amortization(s results.Summary, cells []results.CellSummary) string {
+func amortization(s summary.Summary, cells []summary.CellSummary) string {
 	n0 := float64(s.LifetimeInferences)
 	if !s.LifetimeInferences.Known() || n0 <= 0 {
 		return ""
@@ -167,9 +167,9 @@ func amortization(s results.Summary, cells []results.CellSummary) string {
 	}.SVG()
 }
 
-func conventionText(s results.Summary) string {
+func conventionText(s summary.Summary) string {
 	text := "While requests share a server, no meter can tell whose energy it is: a convention decides. All conventions sum to the counter; boxes are 25, 50 and 75 %, whiskers 5 and 95 % of requests."
-	var worst *results.SpreadSummary
+	var worst *summary.SpreadSummary
 	var where string
 	for _, c := range firstCells(s) {
 		if c.Spread != nil && (worst == nil || c.Spread.Median > worst.Median) {
@@ -177,12 +177,12 @@ func conventionText(s results.Summary) string {
 		}
 	}
 	if worst != nil {
-		text += fmt.Sprintf(" The choice matters most in cell %s: for half of its requests the largest figure exceeds the smallest by %s %% of their mean or more.", where, results.Short(100*float64(worst.Median)))
+		text += fmt.Sprintf(" The choice matters most in cell %s: for half of its requests the largest figure exceeds the smallest by %s %% of their mean or more.", where, summary.Short(100*float64(worst.Median)))
 	}
 	return text
 }
 
-func conventionCharts(s results.Summary) []chart {
+func conventionCharts(s summary.Summary) []chart {
 	cells := firstCells(s)
 	boxes := svg.Boxes{Title: "Energy per request by convention", Axis: "J per request" + kindLabel(s), Log: true}
 	for _, c := range cells {
@@ -206,7 +206,7 @@ func conventionCharts(s results.Summary) []chart {
 			}
 		}
 		boxes.Groups = append(boxes.Groups, group)
-		if i := slices.IndexFunc(c.Conventions, func(one results.ConventionSummary) bool { return one.Convention == "phase" }); i >= 0 {
+		if i := slices.IndexFunc(c.Conventions, func(one summary.ConventionSummary) bool { return one.Convention == "phase" }); i >= 0 {
 			one := c.Conventions[i]
 			rest := max(0, float64(one.Requests-one.Prefill-one.Decode))
 			split.Bars = append(split.Bars, svg.Bar{

@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"cfubench/results"
-	"cfubench/results/svg"
+	"cfubench/internal/svg"
+	"cfubench/results/summary"
 )
 
 // kindLabel marks an axis of modelled joules.
-func kindLabel(s results.Summary) string {
+func kindLabel(s summary.Summary) string {
 	if strings.Contains(s.MeterKind, "model") {
 		return ", " + s.MeterKind
 	}
@@ -24,7 +24,7 @@ const traceSection = "trace"
 
 // sections are the charts in the order of reading. Sections without a chart are
 // left out.
-func sections(s results.Summary) []section {
+func sections(s summary.Summary) []section {
 	all := []section{
 		{ID: "energy", Title: "Energy per request", Charts: energyCharts(s),
 			Text: "Energy of the window over the requests completed in it, in the steady window where there is one. Bars are 95 % confidence intervals: from repeats where there are some, else from batch means within the run."},
@@ -56,21 +56,20 @@ func add(charts []chart, drawing, caption string, wide bool) []chart {
 }
 
 // figures puts a point's metric into a plot's point.
-func figures(p results.Point, metric string, x float64) (svg.Point, bool) {
+func figures(p summary.Point, metric string, x float64) (svg.Point, bool) {
 	m, ok := p.Metrics[metric]
 	if !ok || !m.Mean.Known() {
 		return svg.Point{}, false
 	}
-	hint := fmt.Sprintf("%s: %s", p.Point, results.Short(float64(m.Mean)))
+	hint := fmt.Sprintf("%s: %s", p.Name, summary.Short(float64(m.Mean)))
 	if m.Lo.Known() && m.Hi.Known() {
-		hint += fmt.Sprintf(" (%s to %s)", results.Short(float64(m.Lo)), results.Short(float64(m.Hi)))
+		hint += fmt.Sprintf(" (%s to %s)", summary.Short(float64(m.Lo)), summary.Short(float64(m.Hi)))
 	}
 	return svg.Point{X: x, Y: float64(m.Mean), Lo: float64(m.Lo), Hi: float64(m.Hi), Hint: hint}, true
 }
 
 // load is the name of a point's load without its batch.
-func load(p results.Point) string {
-	_, name, _ := strings.Cut(p.Point, "-")
+func load(p summary.Point) string {
 	switch {
 	case p.RateInf:
 		return "all at once"
@@ -79,11 +78,11 @@ func load(p results.Point) string {
 	case p.Concurrency > 0:
 		return fmt.Sprintf("concurrency %d", p.Concurrency)
 	}
-	return name
+	return p.Load.String()
 }
 
 // lines groups points into series by name, along x.
-func lines(s results.Summary, metric string, keep func(results.Point) bool, name func(results.Point) string, x func(results.Point) float64) (series []svg.Series, xs []float64) {
+func lines(s summary.Summary, metric string, keep func(summary.Point) bool, name func(summary.Point) string, x func(summary.Point) float64) (series []svg.Series, xs []float64) {
 	for _, p := range s.Points {
 		if !keep(p) {
 			continue
@@ -117,13 +116,13 @@ func lines(s results.Summary, metric string, keep func(results.Point) bool, name
 	return series, xs
 }
 
-func energyCharts(s results.Summary) []chart {
+func energyCharts(s summary.Summary) []chart {
 	var charts []chart
 	joules := func(of string) string { return "J per " + of + kindLabel(s) }
-	batched := func(p results.Point) bool { return p.Batch > 0 }
-	closed := func(p results.Point) bool { return p.Concurrency > 0 }
-	open := func(p results.Point) bool { return p.Rate > 0 }
-	batchName := func(p results.Point) string {
+	batched := func(p summary.Point) bool { return p.Batch > 0 }
+	closed := func(p summary.Point) bool { return p.Concurrency > 0 }
+	open := func(p summary.Point) bool { return p.Rate > 0 }
+	batchName := func(p summary.Point) string {
 		if p.Batch == 0 {
 			return "served"
 		}
@@ -132,22 +131,22 @@ func energyCharts(s results.Summary) []chart {
 	for _, plot := range []struct {
 		metric, y, of string
 	}{
-		{results.MetricEnergyPerRequest, joules("request"), "request"},
-		{results.MetricEnergyPerToken, joules("output token"), "output token"},
+		{summary.MetricEnergyPerRequest, joules("request"), "request"},
+		{summary.MetricEnergyPerToken, joules("output token"), "output token"},
 	} {
-		if series, xs := lines(s, plot.metric, batched, load, func(p results.Point) float64 { return float64(p.Batch) }); len(xs) > 1 {
+		if series, xs := lines(s, plot.metric, batched, load, func(p summary.Point) float64 { return float64(p.Batch) }); len(xs) > 1 {
 			charts = add(charts, svg.Lines{
 				Title: "Energy per " + plot.of + " by batch size", X: svg.Axis{Title: "batch size", Log: true, Values: xs},
 				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
 			}.SVG(), "Energy per "+plot.of+" against batch size", false)
 		}
-		if series, xs := lines(s, plot.metric, closed, batchName, func(p results.Point) float64 { return float64(p.Concurrency) }); len(xs) > 1 {
+		if series, xs := lines(s, plot.metric, closed, batchName, func(p summary.Point) float64 { return float64(p.Concurrency) }); len(xs) > 1 {
 			charts = add(charts, svg.Lines{
 				Title: "Energy per " + plot.of + " by concurrency", X: svg.Axis{Title: "concurrent requests", Log: true, Values: xs},
 				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
 			}.SVG(), "Energy per "+plot.of+" against concurrency", false)
 		}
-		if series, xs := lines(s, plot.metric, open, batchName, func(p results.Point) float64 { return p.Rate }); len(xs) > 1 {
+		if series, xs := lines(s, plot.metric, open, batchName, func(p summary.Point) float64 { return p.Rate }); len(xs) > 1 {
 			charts = add(charts, svg.Lines{
 				Title: "Energy per " + plot.of + " by request rate", X: svg.Axis{Title: "offered load, requests/s", Log: true, Values: xs},
 				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
@@ -161,21 +160,21 @@ func energyCharts(s results.Summary) []chart {
 }
 
 // singleEnergy is the energy of a sweep without a dimension: bars.
-func singleEnergy(s results.Summary) []chart {
+func singleEnergy(s summary.Summary) []chart {
 	stacks := svg.Stacks{Title: "Energy per request", Axis: "J per request" + kindLabel(s), Parts: []string{"energy"}}
 	for _, p := range s.Points {
-		if m, ok := p.Metrics[results.MetricEnergyPerRequest]; ok && m.Mean.Known() {
-			stacks.Bars = append(stacks.Bars, svg.Bar{Name: p.Point, Values: []float64{float64(m.Mean)}, Lo: float64(m.Lo), Hi: float64(m.Hi)})
+		if m, ok := p.Metrics[summary.MetricEnergyPerRequest]; ok && m.Mean.Known() {
+			stacks.Bars = append(stacks.Bars, svg.Bar{Name: p.Name, Values: []float64{float64(m.Mean)}, Lo: float64(m.Lo), Hi: float64(m.Hi)})
 		}
 	}
 	return add(nil, stacks.SVG(), "Energy per request", false)
 }
 
-func paretoCharts(s results.Summary) []chart {
+func paretoCharts(s summary.Summary) []chart {
 	var charts []chart
 	for _, plot := range []struct{ metric, axis, caption string }{
-		{results.MetricLatency, "mean latency, s", "Energy per request against mean latency"},
-		{results.MetricTTFTP99, "TTFT p99, s", "Energy per request against time to first token"},
+		{summary.MetricLatency, "mean latency, s", "Energy per request against mean latency"},
+		{summary.MetricTTFTP99, "TTFT p99, s", "Energy per request against time to first token"},
 	} {
 		points := svg.Series{Name: "load points", NoLine: true}
 		for _, p := range s.Points {
@@ -183,8 +182,8 @@ func paretoCharts(s results.Summary) []chart {
 			if !ok || !x.Mean.Known() {
 				continue
 			}
-			if point, ok := figures(p, results.MetricEnergyPerRequest, float64(x.Mean)); ok {
-				point.Label, point.Lo, point.Hi = p.Point, math.NaN(), math.NaN()
+			if point, ok := figures(p, summary.MetricEnergyPerRequest, float64(x.Mean)); ok {
+				point.Label, point.Lo, point.Hi = p.Name, math.NaN(), math.NaN()
 				points.Points = append(points.Points, point)
 			}
 		}
@@ -226,8 +225,8 @@ func front(points []svg.Point) []svg.Point {
 }
 
 // firstCells are the first valid cell of each load point.
-func firstCells(s results.Summary) []results.CellSummary {
-	var cells []results.CellSummary
+func firstCells(s summary.Summary) []summary.CellSummary {
+	var cells []summary.CellSummary
 	for _, p := range s.Points {
 		for _, c := range s.Cells {
 			if slices.Contains(p.Cells, c.Cell) && c.Validity.Valid() {
@@ -243,15 +242,15 @@ func firstCells(s results.Summary) []results.CellSummary {
 // apart: two rounds of colours, the second dashed.
 const latenciesShown = 2 * svg.Colors
 
-func latencyCharts(s results.Summary) []chart {
+func latencyCharts(s summary.Summary) []chart {
 	var charts []chart
 	for _, plot := range []struct {
 		title, axis      string
-		actual, intended func(results.Measures) results.Distribution
+		actual, intended func(summary.Measures) summary.Distribution
 	}{
-		{"Time to first token", "TTFT, s", func(m results.Measures) results.Distribution { return m.TTFT }, func(m results.Measures) results.Distribution { return m.TTFTIntended }},
-		{"Latency", "latency, s", func(m results.Measures) results.Distribution { return m.Latency }, func(m results.Measures) results.Distribution { return m.LatencyIntended }},
-		{"Time per output token", "time per output token, s", func(m results.Measures) results.Distribution { return m.TPOT }, nil},
+		{"Time to first token", "TTFT, s", func(m summary.Measures) summary.Distribution { return m.TTFT }, func(m summary.Measures) summary.Distribution { return m.TTFTIntended }},
+		{"Latency", "latency, s", func(m summary.Measures) summary.Distribution { return m.Latency }, func(m summary.Measures) summary.Distribution { return m.LatencyIntended }},
+		{"Time per output token", "time per output token, s", func(m summary.Measures) summary.Distribution { return m.TPOT }, nil},
 	} {
 		var series []svg.Series
 		cells := firstCells(s)
@@ -280,7 +279,7 @@ func latencyCharts(s results.Summary) []chart {
 	return charts
 }
 
-func cumulative(d results.Distribution) []svg.Point {
+func cumulative(d summary.Distribution) []svg.Point {
 	var points []svg.Point
 	for i, q := range d.Quantiles {
 		points = append(points, svg.Point{X: q, Y: float64(i) / float64(len(d.Quantiles)-1), Lo: math.NaN(), Hi: math.NaN()})
@@ -289,7 +288,7 @@ func cumulative(d results.Distribution) []svg.Point {
 }
 
 // visiblyDifferent: the medians or tails differ by more than 2 %.
-func visiblyDifferent(a, b results.Distribution) bool {
-	far := func(x, y results.Figure) bool { return math.Abs(float64(x-y)) > 0.02*math.Abs(float64(x)) }
+func visiblyDifferent(a, b summary.Distribution) bool {
+	far := func(x, y summary.Figure) bool { return math.Abs(float64(x-y)) > 0.02*math.Abs(float64(x)) }
 	return far(a.P50, b.P50) || far(a.P99, b.P99)
 }

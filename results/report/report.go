@@ -17,9 +17,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
-	"cfubench/results"
+	"cfubench/results/comparison"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 //go:embed report.html.tmpl
@@ -35,16 +36,17 @@ var zoom string
 type document struct {
 	Style             template.CSS
 	Script            template.JS // "" on a page without a power trace
-	Summary           results.Summary
-	Run               results.Run
+	Summary           summary.Summary
+	Run               runfolder.Run
 	Title             string
 	Modelled          bool
-	EnergyKind        string // "counter (measured)"
-	Verdict           string // CSS class
-	Columns           []results.Column
-	Rows              []results.TableRow
-	IdleColumns       []results.Column
-	IdleRows          []results.TableRow
+	EnergyKind        string  // "counter (measured)"
+	Verdict           string  // CSS class
+	Choice            *choice // nil with a single load point
+	Columns           []summary.Column
+	Rows              []summary.TableRow
+	IdleColumns       []summary.Column
+	IdleRows          []summary.TableRow
 	IdleNote          string
 	Sections          []section
 	Findings          []finding
@@ -52,6 +54,33 @@ type document struct {
 	Settings          []setting
 	Certificate       string
 	HasSLO, HasEnergy bool
+}
+
+// choice is which load point costs least.
+type choice struct {
+	Sentence string
+	Columns  []summary.Column
+	Rows     []choiceRow
+	Batches  bool
+}
+
+type choiceRow struct {
+	Cells    []string
+	Rejected bool
+}
+
+// choose ranks the run's load points by energy per request; nil where there are
+// not two to choose from.
+func choose(run runfolder.Run, s summary.Summary) *choice {
+	c, err := comparison.Choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
+	if err != nil || len(c.Rows) < 2 {
+		return nil
+	}
+	out := &choice{Sentence: c.Sentence(), Columns: c.Columns(), Batches: c.Batches}
+	for i, r := range c.Rows {
+		out.Rows = append(out.Rows, choiceRow{c.Cells(i), r.Rejected != ""})
+	}
+	return out
 }
 
 type section struct {
@@ -72,17 +101,17 @@ type finding struct {
 
 type sensorRow struct {
 	Cell string
-	results.SensorSummary
+	summary.SensorSummary
 }
 
 type setting struct{ Name, Value string }
 
 // Write writes the report of a run. s must have been made with Options.Traces,
 // or the report has no power traces.
-func Write(w io.Writer, run results.Run, s results.Summary) error {
+func Write(w io.Writer, run runfolder.Run, s summary.Summary) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"short":   func(f results.Figure) string { return results.Short(float64(f)) },
-		"percent": func(f float64) string { return results.Short(100*f) + " %" },
+		"short":   func(f summary.Figure) string { return summary.Short(float64(f)) },
+		"percent": func(f float64) string { return summary.Short(100*f) + " %" },
 	}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -95,11 +124,11 @@ func Write(w io.Writer, run results.Run, s results.Summary) error {
 	return err
 }
 
-func build(run results.Run, s results.Summary) document {
+func build(run runfolder.Run, s summary.Summary) document {
 	d := document{
 		Style: template.CSS(style), Summary: s, Run: run, Modelled: strings.Contains(s.MeterKind, "model"),
 		Title: "Energy and life-cycle cost per request", HasSLO: s.SLO != "", HasEnergy: s.MeterKind != "",
-		Verdict: map[string]string{results.Valid: "good", results.ValidWarnings: "doubt", results.Invalid: "bad"}[s.Validity.Verdict],
+		Verdict: map[string]string{summary.Valid: "good", summary.ValidWarnings: "doubt", summary.Invalid: "bad"}[s.Validity.Verdict],
 	}
 	switch {
 	case s.MeterKind == "":
@@ -109,8 +138,9 @@ func build(run results.Run, s results.Summary) document {
 	default:
 		d.EnergyKind = s.MeterKind + ": measured"
 	}
-	d.Columns, d.Rows = results.TableOf(s)
-	d.IdleColumns, d.IdleRows = results.IdleTableOf(s)
+	d.Choice = choose(run, s)
+	d.Columns, d.Rows = summary.TableOf(s)
+	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()
 	d.Sections = sections(s)
 	if slices.ContainsFunc(d.Sections, func(one section) bool { return one.ID == traceSection }) {
@@ -123,17 +153,16 @@ func build(run results.Run, s results.Summary) document {
 		}
 	}
 	d.Settings = settings(run)
-	if len(run.Certificate) > 0 {
-		var indented bytes.Buffer
-		if json.Indent(&indented, run.Certificate, "", "  ") == nil {
-			d.Certificate = indented.String()
+	if run.Certificate != nil {
+		if text, err := json.MarshalIndent(run.Certificate, "", "  "); err == nil {
+			d.Certificate = string(text)
 		}
 	}
 	return d
 }
 
 // findings lists the reasons of all cells and the warnings, the worst first.
-func findings(s results.Summary) []finding {
+func findings(s summary.Summary) []finding {
 	var list []finding
 	add := func(f finding) {
 		for i := range list {
@@ -171,7 +200,7 @@ func findings(s results.Summary) []finding {
 	}
 	for _, p := range s.Points {
 		for _, w := range p.Warnings {
-			add(finding{"warning", "", w, p.Point})
+			add(finding{"warning", "", w, p.Name})
 		}
 	}
 	for _, w := range s.Warnings {
@@ -186,7 +215,7 @@ func findings(s results.Summary) []finding {
 }
 
 // settings is the full configuration, one line each.
-func settings(run results.Run) []setting {
+func settings(run runfolder.Run) []setting {
 	var list []setting
 	add := func(name string, value any) {
 		text := fmt.Sprint(value)
@@ -196,9 +225,8 @@ func settings(run results.Run) []setting {
 	}
 	add("cfu version", run.Cfu)
 	add("started", run.Started)
-	for _, k := range slices.Sorted(maps.Keys(run.Config)) {
-		name, text := flagOf(k, run.Config[k])
-		add(name, text)
+	for _, f := range run.Config.Flags() {
+		add(f.Name, f.Text)
 	}
 	add("config hash", run.ConfigHash)
 	add("trace", fmt.Sprintf("%s, selection %s, %d requests, tokenizer %s", run.Trace.Source, orNone(run.Trace.Selection), run.Trace.Requests, orNone(run.Trace.Tokenizer)))
@@ -248,32 +276,6 @@ func settings(run results.Run) []setting {
 		add("not metered: "+strings.TrimSpace(r.Source+" "+r.Domain), text)
 	}
 	return list
-}
-
-// flagOf is an entry of run.json's configuration as it is written on the command
-// line: idle_ns 2e9 is --idle 2s.
-func flagOf(key string, value any) (name, text string) {
-	name, isTime := strings.CutSuffix(key, "_ns")
-	name = "--" + strings.ReplaceAll(name, "_", "-")
-	switch v := value.(type) {
-	case string:
-		return name, v
-	case []any:
-		parts := make([]string, len(v))
-		for i, part := range v {
-			parts[i] = fmt.Sprint(part)
-		}
-		return name, strings.Join(parts, ",")
-	case float64:
-		if isTime {
-			return name, time.Duration(v).String()
-		}
-	}
-	encoded, err := json.Marshal(value)
-	if err != nil {
-		return name, fmt.Sprint(value) // of a run.json that was never written
-	}
-	return name, string(encoded)
 }
 
 func orNone(s string) string {

@@ -2,17 +2,21 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
-	"cfubench/attribution"
+	"github.com/google/go-cmp/cmp"
+
 	"cfubench/meter"
-	"cfubench/results"
 	"cfubench/results/report"
+	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
+	"cfubench/results/summary"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -22,7 +26,7 @@ func spec() simulated.Spec {
 	return simulated.Spec{
 		Seed: 1, Model: "SmolLM2-135M", Batches: []int{1, 8}, Concurrencies: []int{1, 8}, Repeats: 2, Requests: 80,
 		Server: simulated.DefaultServer(), Inventory: "olmo2-7b",
-		Conventions: []attribution.Convention{attribution.Token{Prompt: 1, Output: 1}, attribution.Phase{}, attribution.Equal{}},
+		Conventions: "token,phase,equal",
 	}
 }
 
@@ -48,7 +52,18 @@ func pages() map[string]func(*simulated.Spec) {
 }
 
 // render makes the report of a page's run.
-func render(t *testing.T, change func(*simulated.Spec)) (results.Summary, []byte) {
+func render(t *testing.T, change func(*simulated.Spec)) (summary.Summary, []byte) {
+	t.Helper()
+	run, s := simulate(t, change)
+	var b bytes.Buffer
+	if err := report.Write(&b, run, s); err != nil {
+		t.Fatal(err)
+	}
+	return s, b.Bytes()
+}
+
+// simulate makes and summarizes a page's run.
+func simulate(t *testing.T, change func(*simulated.Spec)) (runfolder.Run, summary.Summary) {
 	t.Helper()
 	dir := t.TempDir()
 	s := spec()
@@ -57,45 +72,43 @@ func render(t *testing.T, change func(*simulated.Spec)) (results.Summary, []byte
 	if err != nil {
 		t.Fatal(err)
 	}
-	summary, err := results.SummarizeWith(dir, results.Options{Limits: results.DefaultLimits(), Traces: true})
+	summary, err := summary.SummarizeWith(dir, summary.Options{Limits: summary.DefaultLimits(), Traces: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	if err := report.Write(&b, run, summary); err != nil {
-		t.Fatal(err)
-	}
-	return summary, b.Bytes()
+	return run, summary
 }
 
+// TestGoldens holds what every page shows, and the whole of the smallest one.
 func TestGoldens(t *testing.T) {
 	for name, change := range pages() {
 		t.Run(name, func(t *testing.T) {
-			_, got := render(t, change)
-			golden := filepath.Join("testdata", name+".html")
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
+			view, err := json.MarshalIndent(report.ViewOf(simulate(t, change)), "", " ")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("the report differs from %s from byte %d on; go test ./results/report -update writes it anew", golden, firstDifference(got, want))
-			}
+			golden(t, name+".json", append(view, '\n'))
 		})
 	}
+	_, page := render(t, pages()["invalid"])
+	golden(t, "invalid.html", page)
 }
 
-func firstDifference(a, b []byte) int {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return i
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return min(len(a), len(b))
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("%s (-want +got); go test ./results/report -update writes it anew:\n%s", path, diff)
+	}
 }
 
 func TestReportIsSelfContained(t *testing.T) {
@@ -127,14 +140,14 @@ func TestModelledJoulesSaySo(t *testing.T) {
 
 func TestInvalidRunShowsNoHeadlineFigure(t *testing.T) {
 	s, page := render(t, pages()["invalid"])
-	if s.Validity.Verdict != results.Invalid {
-		t.Fatalf("verdict = %q, want %q", s.Validity.Verdict, results.Invalid)
+	if s.Validity.Verdict != summary.Invalid {
+		t.Fatalf("verdict = %q, want %q", s.Validity.Verdict, summary.Invalid)
 	}
 	text := string(page)
 	if !strings.Contains(text, "invalid: incomplete") || !strings.Contains(text, "interrupted; its rows are kept") {
 		t.Error("the report does not say why the run is invalid")
 	}
-	per := results.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
+	per := summary.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
 	if strings.Contains(text, ">"+per+"<") || strings.Contains(text, "<svg") {
 		t.Errorf("the report shows a figure (%s J/request) or a chart of an invalid run", per)
 	}
@@ -148,7 +161,7 @@ func TestTextIsEscaped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	summary, err := results.Summarize(dir)
+	summary, err := summary.Summarize(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,11 +175,11 @@ func TestTextIsEscaped(t *testing.T) {
 }
 
 func TestSettingsAreWrittenAsFlags(t *testing.T) {
-	run := results.Run{Config: map[string]any{
-		"idle_ns": 2e9, "max_prompt_tokens": 256.0, "batch": []any{1.0, 8.0}, "engine_cmd": "vllm:MODEL", "ignore_eos": true, "extra_body": map[string]any{"top_k": 1.0},
+	run := runfolder.Run{Config: runfolder.Config{
+		Idle: 2 * time.Second, MaxPromptTokens: 256, Batch: []int{1, 8}, EngineCmd: "vllm:MODEL", IgnoreEOS: true, ExtraBody: map[string]any{"top_k": 1},
 	}}
 	var b bytes.Buffer
-	if err := report.Write(&b, run, results.Summary{}); err != nil {
+	if err := report.Write(&b, run, summary.Summary{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{

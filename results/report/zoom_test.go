@@ -59,7 +59,8 @@ type zoomed struct {
 }
 
 func TestThePowerTraceZooms(t *testing.T) {
-	s := browsertest.Look(t, goldenPage(t, "sweep"), browsertest.View{Width: 1280, Script: zooming})
+	_, page := render(t, pages()["sweep"])
+	s := browsertest.Look(t, page, browsertest.View{Width: 1280, Script: zooming})
 	for _, p := range s.Problems() {
 		t.Error(p)
 	}
@@ -109,7 +110,8 @@ func TestThePowerTraceZooms(t *testing.T) {
 // TestThePowerTraceWithoutScripts: it is a figure of the whole, without buttons
 // that do nothing.
 func TestThePowerTraceWithoutScripts(t *testing.T) {
-	s := browsertest.Look(t, goldenPage(t, "sweep"), browsertest.View{Width: 1280, NoScript: true, Script: zooming})
+	_, page := render(t, pages()["sweep"])
+	s := browsertest.Look(t, page, browsertest.View{Width: 1280, NoScript: true, Script: zooming})
 	var z zoomed
 	if err := json.Unmarshal(s.Answer, &z); err != nil {
 		t.Fatalf("%s: %v", s.Answer, err)

@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"cfubench/attribution"
-	"cfubench/attribution/lca"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 )
 
 // Spec describes a run folder.
@@ -32,8 +32,12 @@ type Spec struct {
 	Requests      int // a cell
 	Server        Server
 	Kind          meter.Kind // of the domain; counter by default
-	// Conventions to attribute by; none for no energy table.
-	Conventions []attribution.Convention
+	// Parts are the domains of the host and each one's share of the server's
+	// power; RAPL where there are none.
+	Parts []Part
+	// Conventions to attribute by, as attribution.Parse takes them; "" for no
+	// energy table.
+	Conventions string
 	// Inventory to amortize with; "" for no footprint.
 	Inventory string
 	// Failures is the share of requests that fail.
@@ -78,40 +82,40 @@ const Poll = 20 * time.Millisecond
 // idleTime is the length of the idle baselines before and after a cell.
 const idleTime = 2 * time.Second
 
-// Write makes the run folder dir, which may exist and be empty.
-func (s Spec) Write(dir string) (results.Run, error) {
-	run := results.Run{
-		Cfu: "simulated", Started: "2026-01-02T03:04:05Z",
-		Config:     map[string]any{"dataset": "sample", "num-requests": s.Requests, "seed": int64(s.Seed), "ignore-eos": true},
-		ConfigHash: fmt.Sprintf("config-%d", s.Requests), TraceHash: fmt.Sprintf("trace-%d", s.Seed),
-		ScheduleHash: map[string]string{},
-		Trace:        results.TraceInfo{Source: "sample", Selection: "first", Tokenizer: "endpoint", Requests: s.Requests},
-		Host:         results.Host{OS: "linux", Kernel: "simulated", CPU: "simulated CPU", Cores: 8, Memory: 64 << 30},
+// Write makes the run folder dir, which may exist and be empty, through the
+// writers of a real run and the passes over its tables.
+func (s Spec) Write(dir string) (runfolder.Run, error) {
+	config := runfolder.Config{
+		Dataset: "sample", Select: "first", Tokenizer: "endpoint", NumRequests: s.Requests, Seed: int64(s.Seed), IgnoreEOS: true,
+		API: "chat", Batch: s.Batches, Concurrency: s.Concurrencies, Convention: s.Conventions, Inventory: s.Inventory,
 	}
-	domain := s.domain()
-	run.Domains = []results.DomainInfo{{
-		Name: domain.Name, Device: domain.Device, Source: domain.Source, Kind: domain.Kind, Scope: domain.Scope,
-		Quantum: domain.Quantum, Limit: domain.Limit, UpdatePeriod: domain.UpdatePeriod, Poll: Poll, Note: domain.Note,
-	}}
-	if err := s.writeBareIdle(dir, &run, domain); err != nil {
+	for _, r := range s.Rates {
+		config.Rate = append(config.Rate, strconv.FormatFloat(r, 'g', -1, 64))
+	}
+	parts := s.parts()
+	domains := make([]meter.Domain, len(parts))
+	for i, p := range parts {
+		domains[i] = p.Domain
+	}
+	run := runfolder.Run{
+		Cfu: "simulated", Started: "2026-01-02T03:04:05Z",
+		Config: config, ConfigHash: config.Hash(), TraceHash: fmt.Sprintf("trace-%d", s.Seed), ScheduleHash: map[string]string{},
+		Trace:   runfolder.TraceInfo{Source: "sample", Selection: "first", Tokenizer: "endpoint", Requests: s.Requests},
+		Host:    runfolder.Host{OS: "linux", Kernel: "simulated", CPU: "simulated CPU", Cores: 8, Memory: 64 << 30},
+		Domains: runfolder.Describe(domains),
+	}
+	for i := range run.Domains {
+		run.Domains[i].Poll = Poll
+	}
+	if err := s.writeBareIdle(dir, &run); err != nil {
 		return run, err
 	}
-	var footprint []lca.Row
-	var inventory lca.Inventory
-	if s.Inventory != "" {
-		var err error
-		if inventory, err = lca.Load(s.Inventory); err != nil {
-			return run, err
-		}
-	}
 	for _, batch := range s.Batches {
-		run.Engine = append(run.Engine, results.EngineInfo{Batch: batch, EffectiveBatch: batch, Kind: "llama.cpp", Version: "simulated", Model: s.Model})
+		run.Engine = append(run.Engine, runfolder.EngineInfo{Batch: batch, EffectiveBatch: batch, Kind: "llama.cpp", Version: "simulated", Model: s.Model})
 		for _, cell := range s.cells(batch) {
-			rows, err := s.writeCell(dir, &cell, domain, inventory)
-			if err != nil {
+			if err := s.writeCell(dir, run, &cell); err != nil {
 				return run, err
 			}
-			footprint = append(footprint, rows...)
 			run.Cells = append(run.Cells, cell)
 		}
 	}
@@ -119,46 +123,105 @@ func (s Spec) Write(dir string) (results.Run, error) {
 		last := &run.Cells[len(run.Cells)-1]
 		last.Complete, last.Interrupted = false, "interrupted"
 	}
-	if footprint != nil {
-		w, err := results.NewFootprintWriter(filepath.Join(dir, results.FootprintFile), map[string]string{
-			"inventory": inventory.Name, "lifetime_inferences": strconv.FormatFloat(inventory.LifetimeInferences.Canonical(), 'g', -1, 64),
-		})
-		if err != nil {
-			return run, err
-		}
-		if err := w.Write(footprint); err != nil {
-			return run, err
-		}
-		if err := w.Close(); err != nil {
-			return run, err
-		}
+	if err := runfolder.WriteRun(dir, run); err != nil {
+		return run, err
 	}
-	return run, results.WriteRun(dir, run)
+	return run, s.derive(dir, run)
 }
 
-func (s Spec) domain() meter.Domain {
-	d := meter.Domain{
-		Name: "package-0", Device: "simulated", Source: "rapl", Kind: meter.KindCounter, Scope: meter.ScopePackage,
-		Quantum: 61, UpdatePeriod: time.Millisecond, Limit: 400 * meter.Watt, Floor: 10 * meter.Watt, Note: "simulated",
+// derive makes the derived tables that the spec asks for.
+func (s Spec) derive(dir string, run runfolder.Run) error {
+	if s.Conventions == "" {
+		return nil
 	}
-	if s.Kind == meter.KindModel {
-		d.Name, d.Source, d.Kind, d.Scope = "process", "cputime", meter.KindModel, meter.ScopeProcess
-		d.Note = "simulated model"
+	bare, err := derivation.ReadBare(dir, run)
+	if err != nil {
+		return err
 	}
-	return d
+	by := derivation.Attribution{Conventions: s.Conventions, Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}, Bare: bare}
+	for _, cell := range run.Cells {
+		if _, err := by.Cell(dir, run, cell); err != nil {
+			return err
+		}
+	}
+	if s.Inventory == "" {
+		return nil
+	}
+	_, err = derivation.NewAmortization(s.Inventory).Run(dir)
+	return err
+}
+
+// Part is a domain and its share of the server's power.
+type Part struct {
+	meter.Domain
+	Share float64
+}
+
+// register is a simulated counter of a part.
+func register(name, host string, scope meter.Scope, parent string, share float64) Part {
+	return Part{meter.Domain{
+		Name: name, Device: "simulated " + name, Host: host, Source: "rapl", Kind: meter.KindCounter, Scope: scope, Parent: parent,
+		Quantum: 61, UpdatePeriod: time.Millisecond, Limit: 600 * meter.Watt, Note: "simulated",
+	}, share}
+}
+
+// RAPL is a client processor: package and memory, which are summed, the cores
+// within the package, and the platform register that covers both.
+func RAPL() []Part {
+	return []Part{
+		register("package-0", "", meter.ScopePackage, "", 0.85),
+		register("core", "", meter.ScopeCore, "package-0", 0.5),
+		register("dram", "", meter.ScopeDRAM, "", 0.15),
+		register("psys", "", meter.ScopePsys, "", 1.3),
+	}
+}
+
+// Superchips are two hosts with a superchip each: a module that holds its GPU,
+// which holds its memory.
+func Superchips() []Part {
+	var parts []Part
+	for i, host := range []string{"a", "b"} {
+		n := strconv.Itoa(i)
+		for _, p := range []Part{
+			register("module"+n, host, meter.ScopeModule, "", 0.5),
+			register("gpu"+n, host, meter.ScopeGPU, "module"+n, 0.35),
+			register("memory"+n, host, meter.ScopeHBM, "gpu"+n, 0.05),
+		} {
+			p.Device, p.Source = "GPU-"+n, "nvml"
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// parts are the domains that the spec asks for.
+func (s Spec) parts() []Part {
+	switch {
+	case s.Kind == meter.KindModel:
+		return []Part{{meter.Domain{
+			Name: "process", Device: "simulated", Source: "cputime", Kind: meter.KindModel, Scope: meter.ScopeProcess,
+			Quantum: 61, UpdatePeriod: time.Millisecond, Note: "simulated model",
+		}, 1}}
+	case s.Parts != nil:
+		return s.Parts
+	}
+	return RAPL()
 }
 
 // cells are the cells of one batch size.
-func (s Spec) cells(batch int) []results.Cell {
-	var cells []results.Cell
+func (s Spec) cells(batch int) []runfolder.Cell {
+	var loads []runfolder.Load
 	for _, c := range s.Concurrencies {
-		for r := range max(1, s.Repeats) {
-			cells = append(cells, results.Cell{ID: fmt.Sprintf("b%d-c%d-r%d", batch, c, r+1), Batch: batch, Concurrency: c, Repeat: r + 1, Complete: true})
-		}
+		loads = append(loads, runfolder.Load{Concurrency: c})
 	}
 	for _, rate := range s.Rates {
+		loads = append(loads, runfolder.AtRate(rate))
+	}
+	var cells []runfolder.Cell
+	for _, load := range loads {
+		point := runfolder.Point{Batch: batch, Load: load}
 		for r := range max(1, s.Repeats) {
-			cells = append(cells, results.Cell{ID: fmt.Sprintf("b%d-rate%g-r%d", batch, rate, r+1), Batch: batch, Rate: rate, Repeat: r + 1, Complete: true})
+			cells = append(cells, runfolder.Cell{ID: point.Cell(r + 1), Point: point, Repeat: r + 1, Complete: true})
 		}
 	}
 	return cells
@@ -166,27 +229,27 @@ func (s Spec) cells(batch int) []results.Cell {
 
 // writeBareIdle simulates the host before its server. A model of the server's
 // processes has none to read.
-func (s Spec) writeBareIdle(dir string, run *results.Run, domain meter.Domain) error {
-	run.BareIdle = &results.BareIdle{Window: attribution.Window{Start: Poll, End: idleTime}}
-	if domain.Kind == meter.KindModel {
-		run.BareIdle = &results.BareIdle{NotMeasured: "simulated model"}
+func (s Spec) writeBareIdle(dir string, run *runfolder.Run) error {
+	run.BareIdle = &runfolder.BareIdle{Window: meter.Window{Start: Poll, End: idleTime}}
+	if s.Kind == meter.KindModel {
+		run.BareIdle = &runfolder.BareIdle{NotMeasured: "simulated model"}
 		return nil
 	}
-	folder := filepath.Join(dir, results.BareDir)
+	folder := filepath.Join(dir, runfolder.BareDir)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	bare := s
 	bare.Server.Idle = s.Server.Bare
-	readings := bare.readings(rand.New(rand.NewPCG(s.Seed, 0)), nil, idleTime+Poll, domain)
-	return writeReadings(filepath.Join(folder, results.ReadingsFile), domain, readings, nil)
+	readings := bare.readings(rand.New(rand.NewPCG(s.Seed, 0)), nil, idleTime+Poll)
+	return writeReadings(filepath.Join(folder, runfolder.ReadingsFile), run.Domains, readings, nil)
 }
 
-// writeCell simulates one cell and writes its tables.
-func (s Spec) writeCell(dir string, cell *results.Cell, domain meter.Domain, inventory lca.Inventory) ([]lca.Row, error) {
-	folder := results.CellDir(dir, cell.ID)
+// writeCell simulates one cell and writes its raw tables.
+func (s Spec) writeCell(dir string, run runfolder.Run, cell *runfolder.Cell) error {
+	folder := runfolder.CellDir(dir, cell.ID)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, err
+		return err
 	}
 	rng := rand.New(rand.NewPCG(s.Seed, hash(cell.ID)))
 	records := s.requests(rng, *cell)
@@ -197,45 +260,39 @@ func (s Spec) writeCell(dir string, cell *results.Cell, domain meter.Domain, inv
 			records[i].Err, records[i].Status, records[i].FinishReason = "HTTP 500", 500, ""
 		}
 	}
-	cell.IdleBefore = attribution.Window{Start: Poll, End: idleTime} // the first reading is not at 0
-	cell.Window = attribution.Window{Start: idleTime, End: end}
-	cell.IdleAfter = attribution.Window{Start: end, End: end + idleTime}
+	cell.IdleBefore = meter.Window{Start: Poll, End: idleTime} // the first reading is not at 0
+	cell.Window = meter.Window{Start: idleTime, End: end}
+	cell.IdleAfter = meter.Window{Start: end, End: end + idleTime}
 	cell.Requests = len(records)
-	cell.ScheduleHash = "schedule-" + strconv.Itoa(cell.Concurrency)
+	cell.ScheduleHash = "schedule-" + cell.Load.String()
 	for _, r := range records {
 		if !r.OK() {
 			cell.Errors++
 		}
 	}
 	meta := map[string]string{"cell": cell.ID, "model": s.Model}
-	if err := writeRequests(filepath.Join(folder, results.RequestsFile), records, meta); err != nil {
-		return nil, err
+	if err := writeRequests(filepath.Join(folder, runfolder.RequestsFile), *cell, records, meta); err != nil {
+		return err
 	}
-	readings := s.readings(rng, records, end+2*idleTime, domain)
-	if err := writeReadings(filepath.Join(folder, results.ReadingsFile), domain, readings, meta); err != nil {
-		return nil, err
-	}
-	if len(s.Conventions) == 0 {
-		return nil, nil
-	}
-	return s.derive(folder, *cell, domain, readings, records, meta, inventory)
+	readings := s.readings(rng, records, end+2*idleTime)
+	return writeReadings(filepath.Join(folder, runfolder.ReadingsFile), run.Domains, readings, meta)
 }
 
-func writeRequests(path string, records []loadgen.Record, meta map[string]string) error {
-	w, err := results.NewRequestsWriter(path, meta)
+func writeRequests(path string, cell runfolder.Cell, records []loadgen.Record, meta map[string]string) error {
+	w, err := runfolder.Requests().Create(path, meta)
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(records, 8192) {
-		if err := w.Write(chunk); err != nil {
+	for _, r := range records {
+		if err := w.Write(runfolder.Request{Key: cell.Key(), Record: r}); err != nil {
 			return err
 		}
 	}
 	return w.Close()
 }
 
-func writeReadings(path string, domain meter.Domain, readings []meter.Reading, meta map[string]string) error {
-	w, err := results.NewReadingsWriter(path, []meter.Domain{domain}, meta)
+func writeReadings(path string, domains []runfolder.DomainInfo, readings []meter.Reading, meta map[string]string) error {
+	w, err := runfolder.NewReadingsWriter(path, domains, meta)
 	if err != nil {
 		return err
 	}
@@ -245,59 +302,6 @@ func writeReadings(path string, domain meter.Domain, readings []meter.Reading, m
 		}
 	}
 	return w.Close()
-}
-
-// derive writes energy.arrow and assesses the cell.
-func (s Spec) derive(folder string, cell results.Cell, domain meter.Domain, readings []meter.Reading, records []loadgen.Record, meta map[string]string, inventory lca.Inventory) ([]lca.Row, error) {
-	curve, _ := attribution.NewCurve(domain, readings)
-	idle, _ := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
-	reqs := make([]attribution.Request, len(records))
-	usage := lca.Usage{Cell: cell.ID, EnergyKind: domain.Kind, Metered: lca.Host, Devices: 1, BusyTime: cell.Window.Length(), Source: results.EnergyFile}
-	for i, r := range records {
-		reqs[i] = attribution.Request{
-			ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
-			PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens, CachedTokens: r.CachedTokens,
-			ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never, Failed: !r.OK(),
-		}
-		if r.OK() {
-			usage.Requests++
-			usage.OutputTokens += int64(r.OutputTokens)
-		}
-	}
-	difference := curve.Counter(cell.Window)
-	usage.Energy = difference.Energy
-	out := map[string]string{
-		results.MetaWindowStart:           strconv.FormatInt(int64(cell.Window.Start), 10),
-		results.MetaWindowEnd:             strconv.FormatInt(int64(cell.Window.End), 10),
-		results.MetaCounter + domain.Name: strconv.FormatInt(int64(difference.Energy), 10),
-	}
-	for k, v := range meta {
-		out[k] = v
-	}
-	w, err := results.NewEnergyWriter(filepath.Join(folder, results.EnergyFile), out)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range s.Conventions {
-		r, err := attribution.Attribute(c, reqs, curve, cell.Window, idle)
-		if err != nil {
-			return nil, err
-		}
-		if err := w.Write(r.Shares); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	if s.Inventory == "" || usage.Requests == 0 {
-		return nil, nil
-	}
-	a, err := lca.Assess(inventory, usage, lca.Options{MixBoundaries: true, FunctionalUnits: []lca.FunctionalUnit{lca.PerRequest}})
-	if err != nil {
-		return nil, err
-	}
-	return a.Rows, nil
 }
 
 // hash tells cells' random streams apart.

@@ -11,13 +11,13 @@ import (
 
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results"
+	"cfubench/results/runfolder"
 )
 
 // requests simulates one cell: requests become due when a worker is free or
 // when the schedule says, wait for one of batch slots, and are served at a speed
 // that depends on how many slots are taken when they begin.
-func (s Spec) requests(rng *rand.Rand, cell results.Cell) []loadgen.Record {
+func (s Spec) requests(rng *rand.Rand, cell runfolder.Cell) []loadgen.Record {
 	slots := make(times, max(1, cell.Batch))
 	workers := make(times, cell.Concurrency)
 	for i := range slots {
@@ -67,7 +67,7 @@ func (s Spec) serve(i, prompt, output int, due, sent, start time.Duration, speed
 	at := start + time.Duration(float64(prompt)*speed*float64(s.Server.PrefillTime))
 	r := loadgen.Record{
 		Request: i, Conversation: fmt.Sprintf("c%d", i), Due: due, Sent: sent, FirstToken: at,
-		PromptTokens: prompt, OutputTokens: output, CachedTokens: 0, TargetOutputTokens: output,
+		PromptTokens: prompt, OutputTokens: output, CachedTokens: 0, ReasoningTokens: loadgen.Unknown, TargetOutputTokens: output, Kind: loadgen.APIChat,
 		FinishReason: "length", Status: 200, ConnectionReused: true, ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never,
 	}
 	chunk := max(1, s.Server.Chunk)
@@ -83,10 +83,11 @@ func (s Spec) serve(i, prompt, output int, due, sent, start time.Duration, speed
 	return r
 }
 
-// readings polls the energy counter of the server from time zero to end. The
-// server draws its idle power, First while any request is being served and
+// readings polls the energy counters of the server's parts from time zero to end.
+// The server draws its idle power, First while any request is being served and
 // Further for each more of them.
-func (s Spec) readings(rng *rand.Rand, records []loadgen.Record, end time.Duration, domain meter.Domain) []meter.Reading {
+func (s Spec) readings(rng *rand.Rand, records []loadgen.Record, end time.Duration) []meter.Reading {
+	parts := s.parts()
 	type change struct {
 		at time.Duration
 		by int
@@ -120,9 +121,11 @@ func (s Spec) readings(rng *rand.Rand, records []loadgen.Record, end time.Durati
 	}
 	for at := time.Duration(0); at <= end; at += Poll {
 		advance(at)
-		raw := meter.Energy(joules*float64(meter.Joule)) / domain.Quantum * domain.Quantum
 		read := time.Duration(20+rng.IntN(20)) * time.Microsecond
-		readings = append(readings, meter.Reading{Before: at, After: at + read, Energy: raw, HasEnergy: true, Status: meter.StatusOK})
+		for i, p := range parts {
+			raw := meter.Energy(joules*p.Share*float64(meter.Joule)) / p.Quantum * p.Quantum
+			readings = append(readings, meter.Reading{Domain: i, Before: at, After: at + read, Energy: raw, HasEnergy: true, Status: meter.StatusOK})
+		}
 	}
 	return readings
 }

@@ -225,6 +225,31 @@ int nvmlDeviceGetComputeRunningProcesses_v3(gpu *g, unsigned *count, process *ou
 	return OK;
 }
 
+int nvmlDeviceGetName(gpu *g, char *name, unsigned length) {
+	(void)g;
+	snprintf(name, length, "Simulated H100");
+	return OK;
+}
+
+int nvmlSystemGetDriverVersion(char *version, unsigned length) {
+	snprintf(version, length, "580.00");
+	return OK;
+}
+
+typedef struct { unsigned gpu, memory; } utilization;
+int nvmlDeviceGetUtilizationRates(gpu *g, utilization *out) {
+	(void)g;
+	*out = (utilization){90, 40};
+	return OK;
+}
+
+typedef struct { unsigned long long total, free, used; } memory;
+int nvmlDeviceGetMemoryInfo(gpu *g, memory *out) {
+	(void)g;
+	*out = (memory){80ULL << 30, 10ULL << 30, 70ULL << 30};
+	return OK;
+}
+
 #ifndef MISSING_FIELDS
 typedef struct {
 	unsigned field, scope;

@@ -1,0 +1,177 @@
+package attribution
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Errors of gauges at the ends of windows whose neighbourhood is not idle.
+const (
+	// unseenSwing is the standard deviation, relative to the mean power, that a
+	// load is taken to have within an averaging time, where no figure shows it.
+	unseenSwing = 0.2
+	// lagError is the standard uncertainty of a gauge's lag that was not measured
+	// on the card itself: cards of one kind differ by some 30 ms.
+	lagError = 30 * time.Millisecond
+	// unknownAverage is what a gauge of which nothing is known may average over.
+	unknownAverage = time.Second
+	// foldError is the uncertainty of what is folded, relative to it: averages
+	// are refreshed in steps.
+	foldError = 0.05
+)
+
+// reach is how far from a change of power the curve still shows it, before and
+// after.
+func (c *Curve) reach() (before, after time.Duration) {
+	if !c.gauge.Known() {
+		return 2 * c.period(), unknownAverage + 2*c.period()
+	}
+	r := c.gauge.Average/2 + 2*c.period() + 2*c.gauge.Lag
+	return r, r
+}
+
+// folded returns a gauge's curve in which what the averaging has smeared over
+// the ends of w is put back inside: beside a window that is idle on both sides
+// all that is above idle is its load's, so the mean of a gauge integrated to one
+// averaging time past the end, less idle, is exact. Inside, the smear is put back
+// mirrored at the end, which makes a step of power of its blurred image.
+func (c *Curve) folded(e epoch, w Window, before, afterwards IdlePower, mean float64) (*Curve, [2]end) {
+	out := *c
+	out.epochs = slices.Clone(c.epochs)
+	short, long := c.reach()
+	ends := [2]end{c.foldable(e, w.Start, -short, before, mean), c.foldable(e, w.End, long, afterwards, mean)}
+	if !ends[0].anchored && !ends[1].anchored {
+		ends[0], ends[1] = c.smeared(w.Start, mean, ends[0].reason), c.smeared(w.End, mean, ends[1].reason)
+		ends[1].lagError = c.lagBetween(w)
+		return c, ends
+	}
+	times := slices.Clone(c.knot)
+	var folds []fold
+	for i, at := range []time.Duration{w.Start, w.End} {
+		if !ends[i].anchored {
+			ends[i] = c.smeared(at, mean, ends[i].reason)
+			ends[i].lagError = c.lagBetween(w)
+			continue
+		}
+		f := fold{at: at, reach: short, into: min(short, w.Length()/2), sign: -1, power: rate(before.Power)}
+		if i == 1 {
+			f = fold{at: at, reach: long, into: min(long, w.Length()/2), sign: 1, power: rate(afterwards.Power)}
+		}
+		f.energy = func(t time.Duration) float64 { return c.at(e, t).energy }
+		folds = append(folds, f)
+		times = f.knots(times, c.knot)
+		p := before
+		if i == 1 {
+			p = afterwards
+		}
+		ends[i].boundary = rate(p.Uncertainty) * float64(f.reach)
+		ends[i].lagError = foldError * math.Abs(f.smear(f.reach))
+	}
+	slices.Sort(times)
+	times = slices.Compact(times)
+	out.knot, out.value = times, make([]meter.Energy, len(times))
+	for k, t := range times {
+		energy := c.at(e, t).energy
+		for _, f := range folds {
+			energy += f.correction(t)
+		}
+		out.value[k] = meter.Energy(math.Round(energy))
+	}
+	out.floorAt, out.ceilAt = out.knot, out.knot
+	out.epochs[0].first, out.epochs[0].last = 0, len(times)
+	out.anchored = w
+	return &out, ends
+}
+
+// fold is one end at which the smear outside is put back inside.
+type fold struct {
+	at          time.Duration
+	reach, into time.Duration
+	sign        time.Duration // −1: outside is before at; +1: after it
+	power       float64       // idle, µJ/ns
+	energy      func(time.Duration) float64
+}
+
+// smear is the energy above idle within x outside the end.
+func (f fold) smear(x time.Duration) float64 {
+	return math.Abs(f.energy(f.at+f.sign*x)-f.energy(f.at)) - f.power*float64(x)
+}
+
+// knots adds the moments at which the correction bends.
+func (f fold) knots(times, knots []time.Duration) []time.Duration {
+	times = append(times, f.at, f.at+f.sign*f.reach, f.at-f.sign*f.into)
+	for _, k := range knots {
+		if x := f.sign * (k - f.at); x > 0 && x < f.reach {
+			times = append(times, f.at-f.sign*time.Duration(float64(x)*float64(f.into)/float64(f.reach)))
+		}
+	}
+	return times
+}
+
+// correction is what folding adds to the curve at t.
+func (f fold) correction(t time.Duration) float64 {
+	x := f.sign * (t - f.at)
+	sign := float64(f.sign)
+	switch {
+	case x >= f.reach || x <= -f.into:
+		return 0
+	case x > 0: // outside: idle alone is left between t and the reach
+		return sign * (f.smear(f.reach) - f.smear(x))
+	}
+	inside := time.Duration(float64(-x) * float64(f.reach) / float64(f.into))
+	return sign * (f.smear(f.reach) - f.smear(inside))
+}
+
+// foldable reports whether the time from at on by reach (negative: before it) is
+// idle but for at's own load.
+func (c *Curve) foldable(e epoch, at, reach time.Duration, p IdlePower, mean float64) end {
+	if reason := p.useless(mean); reason != "" {
+		return end{reason: reason}
+	}
+	edge := at + reach
+	if edge < e.begin || edge > e.end {
+		return end{reason: "the readings end beside it"}
+	}
+	// Between the reach and the idle window nothing but idle may have been used.
+	gap := Window{edge, p.Between.Start}
+	if reach < 0 {
+		gap = Window{p.Between.End, edge}
+	}
+	if gap.Length() > 2*c.period() {
+		power := (c.at(e, gap.End).energy - c.at(e, gap.Start).energy) / float64(gap.Length())
+		if off := power - rate(p.Power); math.Abs(off) > 0.1*max(mean-rate(p.Power), 0)+4*rate(p.Uncertainty) {
+			return end{reason: fmt.Sprintf("the power between it and its idle window is %.1f W off the idle power", off*1e3)}
+		}
+	}
+	return end{anchored: true}
+}
+
+// smeared is an end in a load that goes on: what the averaging leaves open there.
+func (c *Curve) smeared(t time.Duration, mean float64, reason string) end {
+	average, center := c.gauge.Average, c.shift()
+	if !c.gauge.Known() {
+		average = unknownAverage
+	}
+	at := t + center
+	// Half of a step that an average shows as a ramp may lie on the wrong side.
+	ramp := c.swing(at-average/2, at+average/2) * float64(average) / 8
+	update := c.swing(at-c.period(), at+c.period()) * float64(c.period()) / 8
+	unseen := unseenSwing * mean * float64(max(average, c.period())) / math.Sqrt(12)
+	return end{reason: reason, boundary: math.Hypot(math.Hypot(ramp, update), unseen)}
+}
+
+// lagBetween is what a lag that is not known well leaves open over w.
+func (c *Curve) lagBetween(w Window) float64 {
+	late := lagError
+	switch {
+	case !c.gauge.Known():
+		late = unknownAverage / 3
+	case c.gauge.Measured:
+		late /= 3
+	}
+	return c.swing(w.Start+c.shift(), w.End+c.shift()) * float64(late)
+}

@@ -1,0 +1,239 @@
+package attribution
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"time"
+
+	"cfubench/meter"
+	"cfubench/meter/gauge"
+)
+
+// sample is one reading of a gauge.
+type sample struct {
+	before, after time.Duration
+	power         meter.Power
+	status        meter.Status
+}
+
+func (s sample) at() time.Duration { return s.before + (s.after-s.before)/2 }
+
+const (
+	// glitchRatio is how far over the enforced limit a gauge's figure is no
+	// power: excursions of a card stay below.
+	glitchRatio = 2.5
+	// highestPower is above any board or chassis.
+	highestPower = 20_000 * meter.Watt
+	// maxGlitches is the part of a gauge's readings beyond which it is the limit
+	// that is wrong and not they.
+	maxGlitches = 0.1
+	// limitTolerance is the gain that a gauge may have before a mean over the
+	// limit contradicts the limit.
+	limitTolerance = 1.1
+)
+
+// look takes a reading of a gauge. A failed look is unknown and not zero, and
+// so is zero itself from what always draws something.
+func (b *Builder) look(r meter.Reading) {
+	switch {
+	case !r.HasPower, r.Status == meter.StatusTransient, r.Status == meter.StatusLost:
+		return
+	case r.Power == 0 && neverOff(b.curve.domain):
+		return
+	case r.Status == meter.StatusGlitch, r.Power < 0, r.Power > highestPower:
+		b.doubt(FlagGlitch, r.Before, r.After)
+		return
+	}
+	s := sample{r.Before, r.After, r.Power, r.Status}
+	if n := len(b.samples); n > 0 && s.at() <= b.samples[n-1].at() {
+		return
+	}
+	b.samples = append(b.samples, s)
+}
+
+// neverOff reports whether the domain is something that draws power whenever it
+// can be read: a rail may be off, a card or a machine that answers is not.
+func neverOff(d meter.Domain) bool {
+	switch d.Scope {
+	case meter.ScopeNode, meter.ScopePsys, meter.ScopeModule, meter.ScopeGPU, meter.ScopePackage:
+		return d.Source != "hwmon"
+	}
+	return false
+}
+
+// publish makes the curve of a gauge from its samples.
+func (b *Builder) publish() {
+	c := b.curve
+	b.dropGlitches()
+	if len(b.samples) == 0 {
+		return
+	}
+	for i := 1; i < len(b.samples); i++ {
+		switch s := b.samples[i]; s.status {
+		case meter.StatusGap, meter.StatusStalled, meter.StatusClockStep:
+			b.doubt(string(s.status), b.samples[i-1].before, s.after)
+		}
+	}
+	c.published, c.watts = publications(b.samples, b.period)
+	c.epochs = []epoch{{begin: b.samples[0].at(), end: b.samples[len(b.samples)-1].at()}}
+	c.integrate(gauge.Gauge{})
+	b.warnings = append(b.warnings, c.checkGauge()...)
+	b.samples = nil
+}
+
+// dropGlitches leaves out the samples far over the enforced limit, or the limit
+// if they are many.
+func (b *Builder) dropGlitches() {
+	c := b.curve
+	if c.sustained <= 0 {
+		return
+	}
+	over := func(s sample) bool { return rate(s.power) > glitchRatio*c.sustained }
+	n := 0
+	var worst meter.Power
+	for _, s := range b.samples {
+		if over(s) {
+			n++
+			worst = max(worst, s.power)
+		}
+	}
+	if n == 0 {
+		return
+	}
+	if float64(n) > maxGlitches*float64(len(b.samples)) {
+		b.warnings = append(b.warnings, Warning{"above_limit", c.domain.Name, -1,
+			fmt.Sprintf("%d of %d readings are over %g times the power limit %v: the limit is not used", n, len(b.samples), glitchRatio, c.domain.Limit)})
+		c.limit, c.sustained = 0, 0
+		return
+	}
+	kept := b.samples[:0]
+	for _, s := range b.samples {
+		if over(s) {
+			b.doubt(FlagGlitch, s.before, s.after)
+			continue
+		}
+		kept = append(kept, s)
+	}
+	b.samples = kept
+	b.warnings = append(b.warnings, Warning{"gauge_glitch", c.domain.Name, -1,
+		fmt.Sprintf("%d of %d readings up to %v are far over the power limit %v: left out", n, n+len(kept), worst, c.domain.Limit)})
+}
+
+// publications returns when each new figure was published, and the figures in
+// µJ/ns. A figure that is read again is the same publication, unless it stays
+// for longer than a period.
+func publications(samples []sample, period time.Duration) (at []time.Duration, watts []float64) {
+	last, flat := samples[0], false
+	add := func(t time.Duration, p meter.Power) {
+		if n := len(at); n > 0 && t <= at[n-1] {
+			t = at[n-1] + 1
+		}
+		at, watts = append(at, t), append(watts, rate(p))
+	}
+	add(last.at(), last.power)
+	for _, s := range samples[1:] {
+		if period > 0 && s.power == last.power {
+			last, flat = s, true
+			continue
+		}
+		if period <= 0 {
+			add(s.at(), s.power)
+			last = s
+			continue
+		}
+		from := max(last.before, s.before-period)
+		published := from + (s.after-from)/2
+		// The figure before was published a period before this one, and is known
+		// to have been so until it was last read.
+		if t := min(last.at(), published-period); flat && t > at[len(at)-1]+period/2 {
+			add(t, last.power)
+		}
+		add(published, s.power)
+		last, flat = s, false
+	}
+	if t := last.at(); flat && t > at[len(at)-1]+period {
+		add(t, last.power)
+	}
+	return at, watts
+}
+
+// integrate makes the knots of a gauge's curve from its publications. A figure
+// is the mean over the averaging time before its publication. Where that is as
+// long as a period the figures tile the time and their sum is the energy; else
+// each stands at the middle of its averaging time and trapezoids join them.
+func (c *Curve) integrate(g gauge.Gauge) {
+	n := len(c.published)
+	period := c.domain.UpdatePeriod
+	if period <= 0 {
+		period = g.Period
+	}
+	tiles := g.Known() && (g.Average-period).Abs() <= period/5
+	shift := g.Lag
+	if !tiles {
+		shift += g.Average / 2
+	}
+	c.knot, c.value = make([]time.Duration, 0, n+1), make([]meter.Energy, 0, n+1)
+	add := func(t time.Duration, e float64) {
+		c.knot, c.value = append(c.knot, t), append(c.value, meter.Energy(math.Round(e)))
+	}
+	energy := 0.0
+	for i, t := range c.published {
+		if i > 0 {
+			length := t - c.published[i-1]
+			if tiles && length <= 2*period {
+				energy += c.watts[i] * float64(length)
+			} else {
+				energy += (c.watts[i-1] + c.watts[i]) / 2 * float64(length)
+			}
+		}
+		add(t-shift, energy)
+	}
+	// The last figure holds until the last reading.
+	if end := c.epochs[0].end; end > c.knot[n-1] {
+		add(end, energy+c.watts[n-1]*float64(end-c.knot[n-1]))
+	}
+	c.floorAt, c.ceilAt = c.knot, c.knot
+	c.epochs[0].first, c.epochs[0].last = 0, len(c.knot)
+}
+
+// With returns the curve of the same readings by a sensor of which more is
+// known.
+func (c *Curve) With(g gauge.Gauge) *Curve {
+	out := *c
+	out.gauge = g
+	if out.domain.Kind == meter.KindPower && len(out.published) > 0 {
+		out.epochs = append([]epoch(nil), c.epochs...)
+		out.integrate(g)
+	}
+	return &out
+}
+
+// checkGauge drops a limit that the gauge exceeds in the mean over a second.
+func (c *Curve) checkGauge() []Warning {
+	if c.limit <= 0 {
+		return nil
+	}
+	for i := range c.knot {
+		j := sort.Search(len(c.knot), func(k int) bool { return c.knot[k] >= c.knot[i]+time.Second })
+		if j == len(c.knot) {
+			break
+		}
+		length := float64(c.knot[j] - c.knot[i])
+		if seen := float64(c.value[j] - c.value[i]); seen > limitTolerance*c.most(length) {
+			c.limit, c.sustained = 0, 0
+			return []Warning{{"above_limit", c.domain.Name, c.knot[i],
+				fmt.Sprintf("mean power of %.1f W over a second exceeds the power limit %v: the limit is not used", seen/length*1e3, c.domain.Limit)}}
+		}
+	}
+	return nil
+}
+
+// swing is how much the gauge's figure differs between two moments, in µJ/ns.
+func (c *Curve) swing(a, b time.Duration) float64 { return math.Abs(c.figure(b) - c.figure(a)) }
+
+// figure is a gauge's figure as it stands at t.
+func (c *Curve) figure(t time.Duration) float64 {
+	i := sort.Search(len(c.published), func(k int) bool { return c.published[k] > t })
+	return c.watts[max(i-1, 0)]
+}

@@ -1,0 +1,192 @@
+package attribution
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"cfubench/meter"
+	"cfubench/meter/gauge"
+)
+
+// Plateau is the mean power over one stretch of a reference meter (a wall meter,
+// a node's BMC) and of the domains that it is held against.
+type Plateau struct {
+	Over      Window
+	Reference meter.Power
+	Domains   []meter.Power
+}
+
+func (p Plateau) sum() float64 {
+	total := 0.0
+	for _, d := range p.Domains {
+		total += d.Watts()
+	}
+	return total
+}
+
+// Plateaus returns the mean powers over the windows that all curves cover. The
+// windows are best stretches of steady power at different loads, longer than
+// the reference's update.
+func Plateaus(reference *Curve, domains []*Curve, windows []Window) []Plateau {
+	var out []Plateau
+next:
+	for _, w := range windows {
+		p, e := reference.MeanPower(w)
+		if !e.HasEnergy {
+			continue
+		}
+		at := Plateau{Over: w, Reference: p}
+		for _, d := range domains {
+			p, e := d.MeanPower(w)
+			if !e.HasEnergy {
+				continue next
+			}
+			at.Domains = append(at.Domains, p)
+		}
+		out = append(out, at)
+	}
+	return out
+}
+
+// Reference is how a reference meter follows the sum of the domains,
+//
+//	reference = Offset + Slope · Σ domains,
+//
+// by least squares.
+type Reference struct {
+	Slope, SlopeError float64 // and its standard error, 0 of two plateaus
+	Offset            meter.Power
+	OffsetError       meter.Power
+	R2                float64
+	Plateaus          int
+	// HostFactor is the reference over the sum where the load is in the upper
+	// half: what the energy of the domains is to be multiplied by to be that of
+	// all the reference covers, at that load.
+	HostFactor float64
+	// Slopes are those of each domain by itself, nil where the plateaus do not
+	// tell them apart.
+	Slopes []float64
+	// Blind says that the meter does not see this load.
+	Blind    bool
+	Warnings []Warning
+}
+
+const (
+	// blindSlope is the least slope of a meter that sees the load.
+	blindSlope = 0.3
+	// leastSpread is the least part of the highest power by which the load must
+	// have changed for a slope to be found.
+	leastSpread = 0.1
+	// mostCondition is the condition number beyond which domains rise and fall
+	// together.
+	mostCondition = 100
+)
+
+// FitReference regresses the reference on the sum of the domains. Two plateaus
+// suffice if the load differs between them. Too few, and a load that did not
+// change, are errors.
+func FitReference(plateaus []Plateau) (Reference, error) {
+	n := float64(len(plateaus))
+	if n < 2 {
+		return Reference{}, errors.New("reference meter: two plateaus of different load are needed")
+	}
+	var x, y, low, high float64
+	low = math.Inf(1)
+	for i, p := range plateaus {
+		if len(p.Domains) == 0 || len(p.Domains) != len(plateaus[0].Domains) {
+			return Reference{}, fmt.Errorf("reference meter: plateau %d has %d domains, the first %d", i, len(p.Domains), len(plateaus[0].Domains))
+		}
+		s := p.sum()
+		x, y, low, high = x+s/n, y+p.Reference.Watts()/n, min(low, s), max(high, s)
+	}
+	if high-low < leastSpread*high {
+		return Reference{}, fmt.Errorf("reference meter: the domains' power only went from %.1f to %.1f W: measure idle and load", low, high)
+	}
+	var xx, xy, yy float64
+	for _, p := range plateaus {
+		dx, dy := p.sum()-x, p.Reference.Watts()-y
+		xx, xy, yy = xx+dx*dx, xy+dx*dy, yy+dy*dy
+	}
+	slope := xy / xx
+	out := Reference{Slope: slope, Offset: watts(y - slope*x), Plateaus: len(plateaus), R2: 1, Blind: slope < blindSlope}
+	if yy > 0 {
+		out.R2 = xy * xy / (xx * yy)
+	}
+	if n > 2 {
+		residual := math.Sqrt(max(yy-slope*xy, 0) / (n - 2))
+		out.SlopeError = residual / math.Sqrt(xx)
+		out.OffsetError = watts(residual * math.Sqrt(1/n+x*x/xx))
+	}
+	var above, seen float64
+	for _, p := range plateaus {
+		if s := p.sum(); s >= (low+high)/2 {
+			above, seen = above+s, seen+p.Reference.Watts()
+		}
+	}
+	out.HostFactor = seen / above
+	if out.Blind {
+		out.HostFactor = 0
+		out.Warnings = append(out.Warnings, Warning{"reference_blind", "", -1,
+			fmt.Sprintf("the reference rises by %.2f W for each watt of the domains: this meter does not see this load", slope)})
+		return out, nil
+	}
+	out.Slopes = slopes(plateaus)
+	return out, nil
+}
+
+func watts(w float64) meter.Power { return meter.Power(math.Round(w * float64(meter.Watt))) }
+
+// slopes is the regression on each domain by itself, nil where they cannot be
+// told apart.
+func slopes(plateaus []Plateau) []float64 {
+	n, k := len(plateaus), len(plateaus[0].Domains)
+	if k < 2 || n < k+2 {
+		return nil
+	}
+	x, y := mat.NewDense(n, k+1, nil), mat.NewVecDense(n, nil)
+	for i, p := range plateaus {
+		x.Set(i, 0, 100) // of the size of the powers, for the condition's sake
+		for j, d := range p.Domains {
+			x.Set(i, j+1, d.Watts())
+		}
+		y.SetVec(i, p.Reference.Watts())
+	}
+	var qr mat.QR
+	qr.Factorize(x)
+	if qr.Cond() > mostCondition {
+		return nil
+	}
+	var b mat.VecDense
+	if err := qr.SolveVecTo(&b, false, y); err != nil {
+		return nil
+	}
+	out := make([]float64, k)
+	for j := range out {
+		out[j] = b.AtVec(j + 1)
+	}
+	return out
+}
+
+// Calibrate returns g with the gain and the offset of domain i as the reference
+// has shown them, of n domains in all: what g's figures are to be trusted
+// within, not a correction of them. It is for a reference that covers the
+// domains and nothing else, such as a meter in the cards' supply: a wall meter
+// also sees fans and losses, and bounds the gain only. A blind reference tells
+// nothing.
+func (r Reference) Calibrate(g gauge.Gauge, i, n int) gauge.Gauge {
+	if r.Blind || r.Slope <= 0 {
+		return g
+	}
+	slope := r.Slope
+	if r.Slopes != nil {
+		slope = r.Slopes[i]
+	}
+	g.Gain = math.Hypot(1/slope-1, r.SlopeError/slope)
+	g.Offset = watts(math.Hypot(r.Offset.Watts(), r.OffsetError.Watts()) / slope / float64(max(n, 1)))
+	g.Calibrated = true
+	g.Source = fmt.Sprintf("reference meter: slope %.4f over %d plateaus", slope, r.Plateaus)
+	return g
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/results/logs"
+	"cfubench/results/sweep"
+)
+
+const importHelp = `Makes a run folder of logs that exist: a power log and a benchmark's result.
+attribute, amortize, compare and report then work on it as on a run. Prompts and
+answers are not kept.
+
+usage: cfu import --power FILE[:FORMAT] --requests FILE[:FORMAT] --out OUT [flags]
+
+examples:
+  cfu import --power power.csv --clock power=local:America/Los_Angeles --requests result.json --out out/
+  cfu import --power gpu.csv --clock power=local:UTC --requests vllm.json --clock requests=perf_counter:1784410000.25 --out out/
+  cfu import --power gpu_telemetry_export.jsonl --requests profile_export.jsonl --out out/
+  cfu import --power bmc.csv --column time=timestamp --column power=n1_watts:W --clock local:UTC --requests rows.csv --out out/
+  cfu import --power spl.txt --requests mlperf_log_detail.txt --clock local:UTC
+
+clocks:
+  epoch                     times are Unix times (what is taken unless told otherwise)
+  local:ZONE                dates without a zone are in ZONE: Europe/Berlin, -07:00, UTC
+  perf_counter:UNIX[@COUNT] times count from a start: the counter was COUNT (0) at the Unix time UNIX
+  offset:SECONDS            the clock was SECONDS slow; joined to another with a comma
+
+Logs that hold no requests (MLPerf, CodeCarbon, the ML.ENERGY leaderboard) give
+averages, which are printed, and no folder. docs/import.md has the formats and
+what each can give.
+
+flags:
+`
+
+// importFlags are the flags of `cfu import`.
+type importFlags struct {
+	power, columns, clocks []string
+	requests, gpus, window string
+	perTick                int
+	im                     sweep.Import
+	derivation             derivationFlags
+}
+
+// bindImport is `cfu import`.
+func bindImport(fs *pflag.FlagSet) action {
+	var f importFlags
+	fs.StringArrayVar(&f.power, "power", nil, "Read the power log `FILE[:FORMAT]`; once for each log. Formats: "+strings.Join(logs.PowerFormats(), ", ")+".")
+	fs.StringVar(&f.requests, "requests", "", "Read the request log `FILE[:FORMAT]`. Formats: "+strings.Join(logs.RequestFormats(), ", ")+".")
+	fs.StringVar(&f.im.Out, "out", "", "Write the folder `DIR`, which must not hold a run yet.")
+	fs.StringArrayVar(&f.clocks, "clock", nil, "Read times by `CLOCK`; power=CLOCK and requests=CLOCK for one of the logs.")
+	fs.StringArrayVar(&f.columns, "column", nil, "Take a column for a role: `ROLE=COLUMN[:UNIT]`; power may have several, a device each.")
+	fs.StringVar(&f.gpus, "gpus", "", "Take the devices `NAMES` of the power logs alone, by index or UUID, with commas between.")
+	fs.IntVar(&f.im.Count, "gpu-count", 0, "The server used `N` devices: refuse logs that have fewer, 0 if that is not known.")
+	fs.IntVar(&f.perTick, "gpus-per-tick", 0, "A power log without an index has `N` rows a tick, in the order of the devices.")
+	fs.DurationVar(&f.im.EdgeSlack, "edge-slack", 0, "Hold the nearest reading where the ends of the load lie up to `D` outside the power log.")
+	fs.StringVar(&f.window, "window", "", "The load lasted from `BEGIN,END`, Unix seconds, where the request log has no times.")
+	fs.IntVar(&f.im.RequestOptions.Run, "run", 0, "Take run `N` of a request log to which several were appended.")
+	fs.StringVar(&f.im.Model, "model", "", "The model was `NAME`.")
+	fs.StringVar(&f.im.Engine, "engine", "", "The engine was `NAME`.")
+	f.derivation.bind(fs)
+	return func(_ context.Context, env environment, _ []string) error {
+		if err := f.check(); err != nil {
+			return err
+		}
+		got, err := f.im.Run()
+		if err != nil {
+			return err
+		}
+		if err := printImported(env.stdout, f.im, got); err != nil {
+			return err
+		}
+		if len(got.Requests.Stated) > 0 {
+			return nil
+		}
+		for _, w := range got.Run.Warnings {
+			fmt.Fprintf(env.stderr, "warning: %s\n", w)
+		}
+		summary, err := f.derivation.derive(env, f.im.Out)
+		if err != nil {
+			return err
+		}
+		return verdictError(summary)
+	}
+}
+
+// check takes the flags apart.
+func (f *importFlags) check() error {
+	if f.requests == "" {
+		return usagef("give the request log with --requests FILE")
+	}
+	if err := f.derivation.check(); err != nil {
+		return err
+	}
+	f.im.Requests = logFile(f.requests, logs.RequestFormats())
+	for _, text := range f.power {
+		f.im.Power = append(f.im.Power, logFile(text, logs.PowerFormats()))
+	}
+	for _, text := range f.clocks {
+		only, rest, named := strings.Cut(text, "=")
+		if !named {
+			only, rest = "", text
+		}
+		c, err := logs.ParseClock(rest)
+		if err != nil {
+			return usagef("--clock: %w", err)
+		}
+		switch only {
+		case "":
+			f.im.PowerOptions.Clock, f.im.RequestOptions.Clock = c, c
+		case "power":
+			f.im.PowerOptions.Clock = c
+		case "requests":
+			f.im.RequestOptions.Clock = c
+		default:
+			return usagef("--clock %s: want power=CLOCK, requests=CLOCK or CLOCK", text)
+		}
+	}
+	columns := logs.Columns{}
+	for _, text := range f.columns {
+		if err := columns.Set(text); err != nil {
+			return usagef("--column: %w", err)
+		}
+	}
+	f.im.PowerOptions.Columns, f.im.RequestOptions.Columns = columns.Power(), columns.Requests()
+	f.im.PowerOptions.RowsPerTick = f.perTick
+	if f.gpus != "" {
+		f.im.GPUs = strings.Split(f.gpus, ",")
+	}
+	if f.window != "" {
+		var err error
+		if f.im.Window, err = logs.ParseWindow(f.window); err != nil {
+			return usagef("--window: %w", err)
+		}
+	}
+	return nil
+}
+
+// logFile takes FILE:FORMAT apart; a colon before anything else is the file's.
+func logFile(text string, formats []string) sweep.LogFile {
+	if i := strings.LastIndexByte(text, ':'); i > 0 && slices.Contains(formats, text[i+1:]) {
+		return sweep.LogFile{Path: text[:i], Format: text[i+1:]}
+	}
+	return sweep.LogFile{Path: text}
+}
+
+// printImported prints what the logs were worth.
+func printImported(out io.Writer, im sweep.Import, got sweep.Imported) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	q := got.Requests
+	fmt.Fprintf(w, "requests\t%s, %s: %d rows, %d failed\n", q.Format, q.Grade, q.Rows, q.Failed)
+	for i, p := range got.Power {
+		cut := ""
+		if p.Cut {
+			cut = "; its last line is cut: the writer's buffer may have been lost with it"
+		}
+		fmt.Fprintf(w, "power log %d\t%s, times %s%s\n", i+1, p.Format, p.Basis, cut)
+	}
+	for _, q := range got.Quality {
+		fmt.Fprintf(w, "  %s\tevery %v, value changes every %v, %d readings (%d failed), %.1f %% of the load covered, %d gaps, longest %v\n",
+			q.Device, q.Interval.Round(time.Millisecond), q.Change.Round(time.Millisecond), q.Samples, q.Failed, 100*q.Covered, q.Gaps, q.LongestGap.Round(time.Millisecond))
+	}
+	if len(q.Stated) == 0 {
+		fmt.Fprintln(w)
+		return w.Flush()
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\nrun\tmean W\tJ/request\tJ/output token\tsource\t")
+	for _, s := range got.Figures {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", s.Label, orDash(s.Watts), orDash(s.JoulesPerRequest), orDash(s.JoulesPerOutputToken), s.Source)
+	}
+	return w.Flush()
+}
+
+// orDash prints a number that may not be known.
+func orDash(v float64) string {
+	if v == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.4g", v)
+}

@@ -1,0 +1,23 @@
+package loadgen
+
+// Flags of a Record: doubts about it, by name.
+const (
+	FlagResent  = "resent"         // sent again: its idle connection had been closed by the server
+	FlagNoUsage = "no_usage"       // the server sent no usage that counts: one token an event is assumed
+	FlagNoText  = "no_text"        // tokens were counted but none had text: stamped at the end
+	FlagNoEnd   = "no_end"         // complete, but the connection broke before [DONE]
+	FlagLate    = "late"           // sent later than the lateness bound after its due time
+	FlagHeld    = "held"           // waited for a place under the in-flight cap
+	FlagStarved = "client_starved" // the client's threads waited for a processor meanwhile
+
+	FlagUsageText   = "usage_contradicts_text"  // the usage counts fewer tokens than the text can have
+	FlagUsageTotal  = "usage_contradicts_total" // total_tokens is not prompt and completion together
+	FlagImplausible = "usage_implausible"       // a figure of the usage cannot be, and is unknown here
+	FlagNoFinish    = "no_finish"               // the end mark came without a finish reason and without a usage
+	FlagAfterFinish = "text_after_finish"       // text came after the finish reason
+	FlagFiltered    = "content_filter"          // the server's filter ended the answer
+	FlagOnePiece    = "answer_in_one_piece"     // all tokens came at one instant: no time per token
+	FlagPromptCut   = "prompt_cut"              // the server counted far fewer prompt tokens than there are
+	FlagLonger      = "longer_than_asked"       // more tokens than the request asked for
+	FlagShorter     = "shorter_than_asked"      // fewer, though it asked for exactly so many or was cut for its length
+)

@@ -1,0 +1,307 @@
+package arrowfile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+const (
+	// streamOffset is where an IPC file's inner stream begins: after the six
+	// bytes of the magic and two of padding.
+	streamOffset = 8
+	prefixLen    = 8       // of a message: a continuation mark and a length
+	maxMeta      = 8 << 20 // of a message
+	continuation = 0xffffffff
+)
+
+// part is one file of a table. It takes the messages out of the file by itself,
+// checks them, and has the Arrow library decode what has passed.
+type part struct {
+	file    *os.File
+	size    int64
+	blocks  []block  // where the footer says that messages are; nil without one
+	digests []digest // of the segments, nil without
+	eos     int64    // where the stream of a complete file ends
+	next    int      // the block to read next
+	at      int64    // without a footer: where the next message begins
+	batches int      // that the footer lists
+	given   int      // that were read
+	feed    *feed
+	stream  *ipc.Reader
+}
+
+// openPart reads and checks the schema, with which every file begins. Without a
+// footer the part is read as the stream that it is. A journal is only a stream.
+func openPart(file *os.File, end ending, blocks []block) (*part, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	p := &part{file: file, size: info.Size(), blocks: blocks, digests: end.digests, eos: end.stream, feed: &feed{}}
+	if err := p.readSchema(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *part) schema() *arrow.Schema { return p.stream.Schema() }
+
+// checkMagic refuses a file of another format.
+func checkMagic(file io.ReaderAt) error {
+	magic := make([]byte, streamOffset)
+	switch n, err := file.ReadAt(magic, 0); {
+	case n == 0:
+		return errors.New("the file is empty: its writer stopped before the first row")
+	case err != nil || !bytes.HasPrefix(magic, ipc.Magic):
+		return errors.New("not an Arrow IPC file")
+	}
+	return nil
+}
+
+func (p *part) readSchema() error {
+	var prefix [4]byte
+	if n, err := p.file.ReadAt(prefix[:], 0); n < len(prefix) || binary.LittleEndian.Uint32(prefix[:]) != continuation {
+		if err := checkMagic(p.file); err != nil {
+			return err
+		}
+		p.at = streamOffset
+	} else if err != nil {
+		return err
+	}
+	start := p.at
+	meta, body, err := p.message(start, p.size)
+	if err != nil {
+		return fmt.Errorf("neither footer nor schema: %w", err)
+	}
+	if header, err := checkMessage(meta, body); err != nil || header != headerSchema {
+		return damaged(fmt.Errorf("the schema: %w", orElse(err, "it does not come first")))
+	}
+	p.at = start + prefixLen + int64(len(meta)+len(body))
+	if p.digests != nil {
+		if want := max(len(p.blocks), 1) + 1; len(p.digests) != want {
+			return damaged(fmt.Errorf("%d checksums, want %d", len(p.digests), want))
+		}
+		if err := p.verify(0, 0, p.at); err != nil {
+			return fmt.Errorf("the schema: %w", err)
+		}
+		if len(p.blocks) == 0 {
+			if err := p.verify(1, p.at, p.eos); err != nil {
+				return err
+			}
+		} else if p.blocks[0].offset != p.at {
+			return damaged(fmt.Errorf("the first message would lie at %d, the schema ends at %d", p.blocks[0].offset, p.at))
+		}
+	}
+	p.feed.put(meta, body)
+	if p.stream, err = ipc.NewReaderFromMessageReader(p.feed); err != nil {
+		return damaged(fmt.Errorf("the schema: %w", err))
+	}
+	if err := checkTypes(p.schema().Fields()); err != nil {
+		return err
+	}
+	if _, promised := p.schema().Metadata().GetValue(MetaChecksums); promised && p.blocks != nil && p.digests == nil {
+		return damaged(errors.New("the checksums that it was written with are gone"))
+	}
+	return nil
+}
+
+// checkTypes refuses columns whose rows need no bytes: their number would be
+// whatever a damaged file says. Nobody writes them here.
+func checkTypes(fields []arrow.Field) error {
+	for _, f := range fields {
+		switch t := f.Type.(type) {
+		case arrow.FixedWidthDataType:
+			if t.BitWidth() <= 0 {
+				return fmt.Errorf("column %q of type %s, whose values have no bytes", f.Name, t)
+			}
+		case arrow.BinaryDataType:
+		case *arrow.ListType, *arrow.LargeListType, *arrow.StructType:
+			if err := checkTypes(t.(arrow.NestedType).Fields()); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("column %q of type %s, which no table here has", f.Name, f.Type)
+		}
+	}
+	return nil
+}
+
+func orElse(err error, text string) error {
+	if err != nil {
+		return err
+	}
+	return errors.New(text)
+}
+
+// verify holds the bytes from..to of the file against checksum i.
+func (p *part) verify(i int, from, to int64) error {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(p.file, from, to-from)); err != nil {
+		return err
+	}
+	return compare(h.Sum(nil), p.digests[i])
+}
+
+func compare(got []byte, want digest) error {
+	if !bytes.Equal(got, want[:]) {
+		return damaged(errors.New("its checksum is another than when it was written"))
+	}
+	return nil
+}
+
+// message reads the message at from, which may go up to limit.
+func (p *part) message(from, limit int64) (meta, body []byte, err error) {
+	var prefix [prefixLen]byte
+	if from < 0 || limit-from < prefixLen {
+		return nil, nil, io.ErrUnexpectedEOF
+	}
+	if _, err := p.file.ReadAt(prefix[:], from); err != nil {
+		return nil, nil, err
+	}
+	length := int64(int32(binary.LittleEndian.Uint32(prefix[4:])))
+	switch {
+	case binary.LittleEndian.Uint32(prefix[:]) != continuation:
+		return nil, nil, errors.New("no message begins here")
+	case length == 0:
+		return nil, nil, io.EOF
+	case length < 8 || length > maxMeta || length > limit-from-prefixLen:
+		return nil, nil, fmt.Errorf("a message with metadata of %d bytes", length)
+	}
+	meta = make([]byte, length)
+	if _, err := p.file.ReadAt(meta, from+prefixLen); err != nil {
+		return nil, nil, err
+	}
+	n, err := bodyLength(meta)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n < 0 || n > maxBatch || n > limit-from-prefixLen-length {
+		return nil, nil, fmt.Errorf("a message with a body of %d bytes", n)
+	}
+	body = make([]byte, n)
+	_, err = p.file.ReadAt(body, from+prefixLen+length)
+	return meta, body, err
+}
+
+func bodyLength(meta []byte) (n int64, err error) {
+	defer recovered(&err)
+	return root(meta).int64(3), nil
+}
+
+// batch reads the next batch, nil after the last.
+func (p *part) batch() (arrow.RecordBatch, error) {
+	for {
+		meta, body, err := p.take()
+		if err != nil || meta == nil {
+			return nil, err
+		}
+		header, err := checkMessage(meta, body)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		if header == headerSchema {
+			return nil, damaged(errors.New("a second schema"))
+		}
+		p.feed.put(meta, body)
+		if header == headerDictionary {
+			continue // decoded with the batch that follows
+		}
+		p.given++
+		return p.decode()
+	}
+}
+
+// take returns the next message, nil after the last.
+func (p *part) take() (meta, body []byte, err error) {
+	if p.blocks == nil {
+		if meta, body, err = p.message(p.at, p.size); err == io.EOF {
+			return nil, nil, nil
+		}
+		p.at += prefixLen + int64(len(meta)+len(body))
+		return meta, body, err
+	}
+	if p.next == len(p.blocks) {
+		if p.given != p.batches {
+			err = damaged(fmt.Errorf("it has %d batches, its footer lists %d", p.given, p.batches))
+		}
+		return nil, nil, err
+	}
+	b := p.blocks[p.next]
+	if p.digests != nil {
+		to := p.eos
+		if p.next+1 < len(p.blocks) {
+			to = p.blocks[p.next+1].offset
+		}
+		if err := p.verify(p.next+1, b.offset, to); err != nil {
+			return nil, nil, err
+		}
+	}
+	p.next++
+	if meta, body, err = p.message(b.offset, b.end()); err != nil {
+		return nil, nil, damaged(fmt.Errorf("at byte %d: %w", b.offset, err))
+	}
+	if int64(len(meta)) != b.meta-prefixLen || int64(len(body)) != b.body {
+		return nil, nil, damaged(fmt.Errorf("at byte %d: another message than its footer lists", b.offset))
+	}
+	return meta, body, nil
+}
+
+// decode decodes the batch that was fed, and checks its columns: their buffers,
+// offsets and nulls.
+func (p *part) decode() (batch arrow.RecordBatch, err error) {
+	defer recovered(&err)
+	if !p.stream.Next() {
+		return nil, damaged(orElse(p.stream.Err(), "no batch"))
+	}
+	batch = p.stream.RecordBatch()
+	if err := array.ValidateRecordFull(batch); err != nil {
+		return nil, damaged(err)
+	}
+	for i, c := range batch.Columns() {
+		f := batch.Schema().Field(i)
+		if int64(c.Len()) != batch.NumRows() {
+			return nil, damaged(fmt.Errorf("column %q has %d values in %d rows", f.Name, c.Len(), batch.NumRows()))
+		}
+		if c.NullN() > 0 && !f.Nullable {
+			return nil, damaged(fmt.Errorf("column %q has %d nulls, and is to have none", f.Name, c.NullN()))
+		}
+	}
+	return batch, nil
+}
+
+func (p *part) close() error {
+	p.stream.Release()
+	return p.file.Close()
+}
+
+// feed hands checked messages to the Arrow library.
+type feed struct{ queue []*ipc.Message }
+
+func (f *feed) put(meta, body []byte) {
+	f.queue = append(f.queue, ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)))
+}
+
+// Message implements ipc.MessageReader.
+func (f *feed) Message() (*ipc.Message, error) {
+	if len(f.queue) == 0 {
+		return nil, io.EOF
+	}
+	m := f.queue[0]
+	f.queue = f.queue[1:]
+	return m, nil
+}
+
+// Retain and Release implement ipc.MessageReader; the garbage collector owns
+// the messages.
+func (f *feed) Retain()  {}
+func (f *feed) Release() {}

@@ -1,0 +1,304 @@
+package comparison
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"cfubench/results/decision"
+	"cfubench/results/summary"
+)
+
+// Choice is a decision among the load points of one or several runs, with what a
+// reader needs beside it.
+type Choice struct {
+	decision.Decision
+	// Metric is what is to be least; its kind is "model" where it is modelled.
+	Metric summary.Metric
+	Kind   string
+	SLO    string
+	// Beside are the points' summaries, in the order of the rows.
+	Beside []summary.Point
+	// Batches: there is one repeat of each, and the values are batches of its
+	// requests, which do not show by how much another run would differ.
+	Batches bool
+}
+
+// ChooseOptions say how a choice is made.
+type ChooseOptions struct {
+	Metric string // that is to be least; "" for energy per request
+	Paired bool
+	// Share of requests that must keep the SLO, where there is one.
+	Share float64
+	Seed  uint64
+}
+
+// Choose ranks the load points of the subjects; the first point is the baseline.
+// Points whose cells are all invalid, or that have no such figure, are left out
+// with a warning. Without any there is an error.
+func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
+	if o.Metric == "" {
+		o.Metric = summary.MetricEnergyPerRequest
+	}
+	i := slices.IndexFunc(summary.Metrics(), func(m summary.Metric) bool { return m.Name == o.Metric })
+	if i < 0 {
+		return Choice{}, fmt.Errorf("metric %q is unknown: use one of %v", o.Metric, metricNames())
+	}
+	c := Choice{Metric: summary.Metrics()[i]}
+	var left []string
+	var all []point
+	for _, s := range subjects {
+		c.SLO = s.Summary.SLO
+		for _, p := range s.Summary.Points {
+			one := point{Point: p, name: p.Name}
+			if len(subjects) > 1 {
+				one.name = s.Name + ":" + p.Name
+			}
+			one.cells = valid(s, p, &left)
+			if one.values = values(c.Metric, one.cells); len(one.values) == 0 {
+				left = append(left, fmt.Sprintf("%s has no %s and is left out", one.name, c.Metric.Title))
+				continue
+			}
+			if c.Metric.Energy && one.cells[0].Whole.Energy != nil {
+				c.Kind = one.cells[0].Whole.Energy.Kind
+			}
+			all = append(all, one)
+		}
+	}
+	if len(all) == 0 {
+		return c, fmt.Errorf("nothing to choose from: %s", strings.Join(left, "; "))
+	}
+	// With one repeat of each, batches within the run say how sure it is.
+	c.Batches = !slices.ContainsFunc(all, func(p point) bool {
+		return len(p.cells) != 1 || len(p.cells[0].BatchMeans[c.Metric.Name]) < 2
+	})
+	candidates := make([]decision.Candidate, len(all))
+	for i, p := range all {
+		if c.Batches {
+			p.values = centered(p.cells[0].BatchMeans[c.Metric.Name], p.values[0])
+		}
+		candidates[i] = decision.Candidate{Name: p.name, Values: p.values, Rejected: p.misses(o.Share)}
+	}
+	var err error
+	if c.Decision, err = decision.Decide(candidates, decision.Options{Paired: o.Paired, Seed: o.Seed}); err != nil {
+		return c, err
+	}
+	c.Warnings = append(left, c.Warnings...)
+	for _, r := range c.Rows {
+		k := slices.IndexFunc(all, func(p point) bool { return p.name == r.Name })
+		c.Beside = append(c.Beside, all[k].Point)
+	}
+	return c, nil
+}
+
+// point is a load point with its valid cells and their values.
+type point struct {
+	summary.Point
+	name   string
+	cells  []summary.CellSummary
+	values []float64
+}
+
+// centered scales batch means so that their geometric mean is the figure of the
+// whole window, which is the better estimate.
+func centered(means []float64, figure float64) []float64 {
+	sum := 0.0
+	for _, v := range means {
+		if !(v > 0) {
+			return []float64{figure}
+		}
+		sum += math.Log(v)
+	}
+	scale := figure / math.Exp(sum/float64(len(means)))
+	out := make([]float64, len(means))
+	for i, v := range means {
+		out[i] = v * scale
+	}
+	return out
+}
+
+// misses says that too few requests keep the SLO, "" where enough do or there is
+// none.
+func (p point) misses(share float64) string {
+	kept, completed := 0, 0
+	for _, c := range p.cells {
+		m := c.Best()
+		if !m.Goodput.Known() {
+			return ""
+		}
+		kept, completed = kept+m.SLORequests, completed+m.Completed
+	}
+	if completed == 0 || float64(kept) >= share*float64(completed) {
+		return ""
+	}
+	return fmt.Sprintf("keeps the SLO for %.3g %% of requests only", 100*float64(kept)/float64(completed))
+}
+
+// Sentence is the decision in words: which point, how much less than the baseline,
+// what it costs in latency, and how sure that is.
+func (c Choice) Sentence() string {
+	first := c.Rows[0]
+	if first.Rejected != "" {
+		return "No configuration keeps " + c.SLO + "."
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s needs the least %s: %s", first.Name, c.Metric.Title, c.figure(first))
+	if c.SLO != "" {
+		fmt.Fprintf(&b, " under %s", c.SLO)
+	}
+	if len(c.Rows) > 1 && first.Name != c.Baseline {
+		fmt.Fprintf(&b, ", %s than %s", lessOrMore(first), c.Baseline)
+		if own, base, ok := c.latencies(); ok {
+			fmt.Fprintf(&b, ", at a latency of %s s against %s s (p50)", summary.Short(own), summary.Short(base))
+		}
+	}
+	b.WriteByte('.')
+	switch {
+	case len(c.Rows) == 1 || c.Rows[1].Rejected != "":
+	case math.IsNaN(first.Best):
+		b.WriteString(" One measurement of each does not say how sure that is: use --repeat.")
+	case c.Sure:
+		fmt.Fprintf(&b, " It is the best with a probability of %s.", probability(first.Best))
+	default:
+		fmt.Fprintf(&b, " That is not sure: it is the best with a probability of %s", probability(first.Best))
+		if unit := "repeats"; c.Settle > 0 {
+			if c.Batches {
+				unit = "batches of requests"
+			}
+			fmt.Fprintf(&b, "; about %d %s of each would tell it from %s", c.Settle, unit, c.Rows[1].Name)
+		}
+		b.WriteByte('.')
+	}
+	return b.String()
+}
+
+// figure is a row's estimate with its interval, unit and kind.
+func (c Choice) figure(r decision.Row) string {
+	text := summary.Short(r.Estimate)
+	if !math.IsNaN(r.Lo) {
+		text += fmt.Sprintf(" (%s to %s)", summary.Short(r.Lo), summary.Short(r.Hi))
+	}
+	text += " " + c.Metric.Unit
+	if strings.Contains(c.Kind, "model") {
+		text += " (" + c.Kind + ")"
+	}
+	return text
+}
+
+// lessOrMore is a ratio to the baseline in words.
+func lessOrMore(r decision.Row) string {
+	percent := func(ratio float64) string { return summary.Short(100 * math.Abs(1-ratio)) }
+	word := "less"
+	if r.Ratio > 1 {
+		word = "more"
+	}
+	text := percent(r.Ratio) + " % " + word
+	if !math.IsNaN(r.RatioLo) && (r.RatioLo-1)*(r.RatioHi-1) > 0 {
+		lo, hi := percent(r.RatioHi), percent(r.RatioLo)
+		if r.Ratio > 1 {
+			lo, hi = hi, lo
+		}
+		text += fmt.Sprintf(" (%s to %s %%)", lo, hi)
+	} else if !math.IsNaN(r.RatioLo) {
+		text += " (within the noise)"
+	}
+	return text
+}
+
+// latencies are the median latencies of the chosen point and of the baseline.
+func (c Choice) latencies() (own, base float64, ok bool) {
+	own, base = math.NaN(), math.NaN()
+	for i, r := range c.Rows {
+		v := float64(c.Beside[i].Metrics[summary.MetricLatencyP50].Mean)
+		if i == 0 {
+			own = v
+		}
+		if r.Name == c.Baseline {
+			base = v
+		}
+	}
+	return own, base, !math.IsNaN(own + base)
+}
+
+func probability(p float64) string {
+	switch {
+	case p > 0.995:
+		return "over 99 %"
+	case p < 0.005:
+		return "under 1 %"
+	}
+	return fmt.Sprintf("%.0f %%", 100*p)
+}
+
+// Columns and Cells are the ranking as a table.
+func (c Choice) Columns() []summary.Column {
+	kind := ""
+	if strings.Contains(c.Kind, "model") {
+		kind = c.Kind
+	}
+	columns := []summary.Column{
+		{Name: "configuration", Text: true}, {Name: c.Metric.Short(), Unit: c.Metric.Unit, Kind: kind}, {Name: "95 % interval"}, {Name: "× base"}, {Name: "P(best)"},
+		{Name: "TTFT p99", Unit: "s"}, {Name: "TPOT", Unit: "s"}, {Name: "latency p99", Unit: "s"}, {Name: "output", Unit: "tok/s"},
+	}
+	if c.SLO != "" {
+		columns = append(columns, summary.Column{Name: "goodput", Unit: "req/s"})
+	}
+	return append(columns, summary.Column{Name: "", Text: true})
+}
+
+// Cells is the row of the i-th configuration.
+func (c Choice) Cells(i int) []string {
+	r, p := c.Rows[i], c.Beside[i]
+	interval, best := "–", "–"
+	if !math.IsNaN(r.Lo) {
+		interval = summary.Short(r.Lo) + " to " + summary.Short(r.Hi)
+	}
+	if !math.IsNaN(r.Best) {
+		best = probability(r.Best)
+	}
+	metric := func(name string) string {
+		m, ok := p.Metrics[name]
+		if !ok {
+			return "–"
+		}
+		return summary.Short(float64(m.Mean))
+	}
+	ratio := "base"
+	if r.Name != c.Baseline {
+		ratio = summary.Short(r.Ratio)
+		if !r.Different {
+			ratio = "~" + ratio
+		}
+	}
+	cells := []string{r.Name, summary.Short(r.Estimate), interval, ratio, best,
+		metric(summary.MetricTTFTP99), metric(summary.MetricTPOT), metric(summary.MetricLatencyP99), metric(summary.MetricOutputTokenRate)}
+	if c.SLO != "" {
+		cells = append(cells, metric(summary.MetricGoodput))
+	}
+	return append(cells, r.Rejected)
+}
+
+// WriteText prints the decision and the ranking.
+func (c Choice) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", c.Sentence())
+	rows := make([][]string, len(c.Rows))
+	for i := range c.Rows {
+		rows[i] = c.Cells(i)
+	}
+	if err := summary.WriteColumns(&b, c.Columns(), rows); err != nil {
+		return err
+	}
+	b.WriteString("\n~ no difference from the base at 95 %, all comparisons taken together.")
+	if c.Batches {
+		b.WriteString(" One repeat of each: intervals are of batches of consecutive requests.")
+	}
+	b.WriteByte('\n')
+	for _, warning := range c.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,157 @@
+package derivation
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"cfubench/attribution"
+	"cfubench/meter"
+	"cfubench/results/runfolder"
+)
+
+// CellEnergy is the one energy of a cell: what the domains that count used over
+// its window. It is computed when energy.arrow is made, stands in that table's
+// metadata, and is what every table, chart, comparison and footprint reads. The
+// rows of every convention sum to it, domain by domain.
+type CellEnergy struct {
+	// Kind is "counter", "power", "model", or several joined by "+"; "" where
+	// nothing was metered.
+	Kind string `json:"kind"`
+	// Energy with its bracket is the sum over the summed domains: HasEnergy is
+	// false where one of them has none.
+	HasEnergy bool         `json:"has_energy"`
+	Energy    meter.Energy `json:"energy_uj"`
+	Lo        meter.Energy `json:"lo_uj"`
+	// Hi is meter.Unbounded where nothing bounds it.
+	Hi      meter.Energy   `json:"hi_uj"`
+	Domains []DomainEnergy `json:"domains"`
+}
+
+// DomainEnergy is the energy of one domain over the cell's window.
+type DomainEnergy struct {
+	meter.Domain
+	Summed bool `json:"summed"`
+	// Why there is no energy, "" where there is.
+	Missing string       `json:"missing,omitempty"`
+	Energy  meter.Energy `json:"energy_uj"`
+	Lo      meter.Energy `json:"lo_uj"`
+	Hi      meter.Energy `json:"hi_uj"`
+	// Boundary, Sampling and Scale are standard uncertainties: of the window's
+	// ends, of a sensor that looks only part of the time, and of its gain.
+	Boundary meter.Energy `json:"boundary_uj"`
+	Sampling meter.Energy `json:"sampling_uj"`
+	Scale    meter.Energy `json:"scale_uj"`
+	// Loaded and Bare are idle powers, with the server up and before there was
+	// one.
+	Loaded    meter.Power `json:"idle_uw"`
+	HasLoaded bool        `json:"has_idle"`
+	Bare      meter.Power `json:"bare_idle_uw"`
+	HasBare   bool        `json:"has_bare_idle"`
+}
+
+// metaCell is the key of a cell's energy in the metadata of energy.arrow.
+const metaCell = "cell_energy"
+
+// domainEnergy is the energy of one domain over the window that its rows were
+// made for, to which they sum.
+func domainEnergy(d runfolder.DomainInfo, c *attribution.Curve, idle attribution.Idle, rows domainRows) DomainEnergy {
+	out := DomainEnergy{
+		Domain: d.Domain, Summed: d.Summed(), Missing: rows.missing,
+		Loaded: idle.Loaded, HasLoaded: idle.Known, Bare: idle.Bare, HasBare: idle.HasBare,
+	}
+	if out.Missing != "" {
+		return out
+	}
+	bracket := c.Energy(rows.window)
+	out.Energy = rows.energy
+	out.Lo, out.Hi = min(rows.energy, bracket.Lo), max(rows.energy, bracket.Hi)
+	out.Boundary, out.Sampling, out.Scale = bracket.Boundary, bracket.Sampling, bracket.Scale
+	return out
+}
+
+// domainRows is what the rows of one domain sum to, the same by every
+// convention, and over which window.
+type domainRows struct {
+	window  meter.Window
+	energy  meter.Energy
+	missing string // why there are none, "" where there are
+}
+
+// sumOf is the energy of a cell whose domains have these energies.
+func sumOf(domains []runfolder.DomainInfo, energies []DomainEnergy) CellEnergy {
+	out := CellEnergy{Kind: kindOf(domains), Domains: energies}
+	sum, metered := Estimate{Known: true}, false
+	for _, e := range energies {
+		if e.Summed {
+			sum = sum.plus(Estimate{Known: e.Missing == "", Energy: e.Energy, Lo: e.Lo, Hi: e.Hi})
+			metered = true
+		}
+	}
+	if sum.Known && metered {
+		out.HasEnergy, out.Energy, out.Lo, out.Hi = true, sum.Energy, sum.Lo, sum.Hi
+	}
+	return out
+}
+
+// describe puts the energy into the metadata of energy.arrow: whole, and by
+// domain under keys that a reader without JSON can use.
+func (e CellEnergy) describe(meta map[string]string) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("describe the energy of a cell: %w", err)
+	}
+	meta[metaCell] = string(text)
+	for _, d := range e.Domains {
+		if d.Missing == "" {
+			meta[runfolder.MetaEnergy+d.Name] = strconv.FormatInt(int64(d.Energy), 10)
+		}
+		if d.HasLoaded {
+			meta["idle_uw."+d.Name] = strconv.FormatInt(int64(d.Loaded), 10)
+		}
+		if d.HasBare {
+			meta["bare_idle_uw."+d.Name] = strconv.FormatInt(int64(d.Bare), 10)
+		}
+	}
+	return nil
+}
+
+// ReadCellEnergy reads the energy of a cell of the run folder dir from its
+// energy.arrow. It wraps fs.ErrNotExist where there is no such table.
+func ReadCellEnergy(dir, cell string) (CellEnergy, error) {
+	path := runfolder.CellFile(dir, cell, runfolder.EnergyFile)
+	meta, err := runfolder.Energies().Meta(path)
+	if err != nil {
+		return CellEnergy{}, err
+	}
+	var e CellEnergy
+	if err := json.Unmarshal([]byte(meta[metaCell]), &e); err != nil {
+		return CellEnergy{}, fmt.Errorf("read table %s: schema metadata %q: %w", path, metaCell, err)
+	}
+	return e, nil
+}
+
+// missing names the summed domains without energy and why they have none.
+func (e CellEnergy) missing() (names []string) {
+	for _, d := range e.Domains {
+		if d.Summed && d.Missing != "" {
+			names = append(names, fmt.Sprintf("%s (%s)", d.Name, d.Missing))
+		}
+	}
+	return names
+}
+
+// summed are the domains that are summed.
+func (e CellEnergy) summed() (domains []meter.Domain) {
+	for _, d := range e.Domains {
+		if d.Summed {
+			domains = append(domains, d.Domain)
+		}
+	}
+	return domains
+}
+
+// Estimate is the energy with its bracket.
+func (e CellEnergy) Estimate() Estimate {
+	return Estimate{Known: e.HasEnergy, Energy: e.Energy, Lo: e.Lo, Hi: e.Hi}
+}

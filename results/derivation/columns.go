@@ -1,0 +1,37 @@
+package derivation
+
+import (
+	"cfubench/attribution"
+	"cfubench/loadgen"
+	"cfubench/results/runfolder"
+)
+
+// ReadColumns reads what attribution needs of requests.arrow, in the order of
+// the requests' numbers, with the table's schema metadata. It keeps no token
+// times, so a long table costs 60 bytes a request. A request without a count
+// from the server has the tokens that arrived.
+func ReadColumns(path string) (attribution.Columns, map[string]string, error) {
+	var out attribution.Columns
+	table := runfolder.Requests()
+	meta, err := table.Meta(path)
+	if err != nil {
+		return out, nil, err
+	}
+	for r, err := range table.Scan(path) {
+		if err != nil {
+			return out, nil, err
+		}
+		out.Append(AttributionRequest(r.Record))
+	}
+	out.SortByID()
+	return out, meta, nil
+}
+
+// AttributionRequest is what attribution needs of a record.
+func AttributionRequest(r loadgen.Record) attribution.Request {
+	return attribution.Request{
+		ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
+		PromptTokens: r.PromptTokens, OutputTokens: max(0, r.Tokens()), CachedTokens: r.CachedTokens,
+		ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(),
+	}
+}

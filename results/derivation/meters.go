@@ -1,0 +1,126 @@
+package derivation
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"cfubench/attribution"
+	"cfubench/meter"
+	"cfubench/results/runfolder"
+)
+
+// Meters are the meters of one cell as its raw readings show them: a curve of
+// cumulative energy for each domain, and its idle power. Every energy of a cell
+// over some window is one of these curves'.
+type Meters struct {
+	// Domains, and Curves and Idle in their order. Those that count in a cell's
+	// energy say so (DomainInfo.Summed).
+	Domains []runfolder.DomainInfo
+	Curves  []*attribution.Curve
+	Idle    []attribution.Idle
+	// Sensors say how well each summed domain was read.
+	Sensors []SensorHealth
+	// NotBare says why bare idle was not measured, "" where it was.
+	NotBare string
+	// Warnings are doubts about the summed domains, in one line each.
+	Warnings []string
+}
+
+// ReadMeters reads the readings of a cell of the run folder dir. A cell without
+// any has no domains.
+func ReadMeters(dir string, cell runfolder.Cell, bare Bare) (*Meters, error) {
+	m := &Meters{NotBare: bare.NotMeasured}
+	readings, err := runfolder.ReadReadings(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.Domains = readings.Domains
+	for i, d := range m.Domains {
+		curve, warnings := attribution.NewCurve(d.Domain, readings.ByDomain[i])
+		idle, more := attribution.MeasureIdle(curve, cell.IdleBefore, cell.IdleAfter)
+		more = append(more, bare.measure(d.Domain, &idle)...)
+		if d.Summed() { // the idle power of the others is in no sum
+			warnings = append(warnings, more...)
+			m.Sensors = append(m.Sensors, health(d, readings.ByDomain[i], curve, idle, cell))
+		}
+		for _, w := range warnings {
+			m.Warnings = append(m.Warnings, w.String())
+		}
+		readings.ByDomain[i] = nil // the curve is small beside the readings
+		m.Curves = append(m.Curves, curve)
+		m.Idle = append(m.Idle, idle)
+	}
+	return m, nil
+}
+
+// Estimate is an energy with its bracket. Hi is meter.Unbounded where nothing
+// bounds it; an energy that is not Known has no figures.
+type Estimate struct {
+	Known          bool
+	Energy, Lo, Hi meter.Energy
+}
+
+// plus adds two estimates of different parts.
+func (e Estimate) plus(o Estimate) Estimate {
+	if !e.Known || !o.Known {
+		return Estimate{}
+	}
+	sum := Estimate{Known: true, Energy: e.Energy + o.Energy, Lo: e.Lo + o.Lo, Hi: meter.Unbounded}
+	if e.Hi != meter.Unbounded && o.Hi != meter.Unbounded {
+		sum.Hi = e.Hi + o.Hi
+	}
+	return sum
+}
+
+// Energy is the energy of the summed domains over w; not known where one of
+// them has none, or where nothing is metered.
+func (m *Meters) Energy(w meter.Window) Estimate {
+	sum, metered := Estimate{Known: true}, false
+	for i, d := range m.Domains {
+		if d.Summed() {
+			e := m.Curves[i].Energy(w)
+			sum = sum.plus(Estimate{Known: e.HasEnergy, Energy: e.Energy, Lo: e.Lo, Hi: e.Hi})
+			metered = true
+		}
+	}
+	if !metered {
+		return Estimate{}
+	}
+	return sum
+}
+
+// Metered reports whether any domain is summed.
+func (m *Meters) Metered() bool {
+	return slices.ContainsFunc(m.Domains, runfolder.DomainInfo.Summed)
+}
+
+// IdlePower is the power of the summed domains while nothing is asked of the
+// server, and before there was one; an unknown part makes a sum unknown.
+func (m *Meters) IdlePower() (loaded, bare meter.Power, hasLoaded, hasBare bool) {
+	hasLoaded, hasBare = m.Metered(), m.Metered()
+	for i, d := range m.Domains {
+		if d.Summed() {
+			loaded, bare = loaded+m.Idle[i].Loaded, bare+m.Idle[i].Bare
+			hasLoaded, hasBare = hasLoaded && m.Idle[i].Known, hasBare && m.Idle[i].HasBare
+		}
+	}
+	return loaded, bare, hasLoaded, hasBare
+}
+
+// kindOf is the kind of a sum over the summed domains: "counter", "power",
+// "model", or several joined by "+".
+func kindOf(domains []runfolder.DomainInfo) string {
+	var kinds []string
+	for _, d := range runfolder.Summed(domains) {
+		if !slices.Contains(kinds, string(d.Kind)) {
+			kinds = append(kinds, string(d.Kind))
+		}
+	}
+	slices.Sort(kinds)
+	return strings.Join(kinds, "+")
+}

@@ -1,0 +1,240 @@
+package logs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"cfubench/meter"
+)
+
+// Device is one gauge or counter of a power log.
+type Device struct {
+	// Name is unique within the log: "gpu0", "node", a column's name.
+	Name string
+	// ID is what the file calls it: a UUID, an index, a column.
+	ID string
+	// Host is the machine that it is in, "" where the file does not say.
+	Host string
+	// Product is the name of the part, "" where the file does not say.
+	Product string
+	Scope   meter.Scope
+	Kind    meter.Kind // KindModel where the tool computes and does not measure
+	// Gauge is the file's own name of the quantity ("power.draw [W]"): what it
+	// averages over depends on it, the part and the driver.
+	Gauge string
+}
+
+// Sample is one reading of a device. A value that is not there is a reading
+// that failed.
+type Sample struct {
+	Device    int   // index into Power.Devices
+	UnixNS    int64 // Unix time in ns
+	Energy    meter.Energy
+	Power     meter.Power
+	HasEnergy bool
+	HasPower  bool
+}
+
+// Power describes a power log. Devices grows while samples are handed out.
+type Power struct {
+	Format  string
+	Devices []Device
+	Basis   Basis
+	// Warnings are doubts that do not prevent the import.
+	Warnings []string
+	// Cut reports that the last line was incomplete, as after a kill: up to the
+	// writer's buffer is lost before it.
+	Cut bool
+
+	warned map[string]bool
+}
+
+// warn adds a doubt once.
+func (p *Power) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if p.warned == nil {
+		p.warned = map[string]bool{}
+	}
+	if !p.warned[text] {
+		p.warned[text] = true
+		p.Warnings = append(p.Warnings, text)
+	}
+}
+
+// maxDevices bounds the devices of one log.
+const maxDevices = 4096
+
+// device returns the index of the device with an ID on a host, which it adds
+// if it is new.
+func (p *Power) device(d Device) (int, error) {
+	for i := range p.Devices {
+		if p.Devices[i].ID == d.ID && p.Devices[i].Host == d.Host {
+			return i, nil
+		}
+	}
+	if len(p.Devices) == maxDevices {
+		return 0, fmt.Errorf("over %d devices: the column taken for the device is none; say which is with --column gpu=NAME", maxDevices)
+	}
+	p.Devices = append(p.Devices, d)
+	return len(p.Devices) - 1, nil
+}
+
+// Options say how to read a log.
+type Options struct {
+	Clock Clock
+	// Columns maps roles to columns: see ParseColumn. Empty for a known format.
+	Columns Columns
+	// RowsPerTick is the number of GPUs of a log without an index column, whose
+	// rows follow each other in the GPUs' order; 0 refuses such logs.
+	RowsPerTick int
+	// Run picks a run of a file to which several were appended, from 1; 0
+	// refuses such files.
+	Run int
+}
+
+// powerFormat is a kind of power log.
+type powerFormat struct {
+	name string
+	// detect reports whether a file that begins with head is of this format.
+	detect func(head []byte) bool
+	read   func(r io.Reader, p *Power, o Options, sink func(Sample) error) error
+}
+
+// powerFormats lists the formats in the order in which they are tried.
+func powerFormats() []powerFormat {
+	return []powerFormat{
+		{"spl", detectSPL, readSPL},
+		{"aiperf-telemetry", detectTelemetry, readTelemetry},
+		{"prometheus", detectPrometheus, readPrometheus},
+		{"zeus", detectZeus, readZeus},
+		{"json", detectJSON, readJSONTable},
+		{"dmon", detectDmon, readDmon},
+		{"nvidia-smi", detectNvidiaSMI, readTable},
+		{"amd-smi", detectAMDSMI, readTable},
+		{"rocm-smi", detectROCmSMI, readTable},
+		{"dcgm", detectDCGM, readTable},
+		{"csv", detectCSV, readTable},
+	}
+}
+
+// PowerFormats lists the names of the formats of power logs.
+func PowerFormats() (names []string) {
+	for _, f := range powerFormats() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// headSize is how much of a file its format is told by.
+const headSize = 64 << 10
+
+// ReadPower reads the power log at path, in the format if one is named, and
+// hands its samples to sink in the order of the file. For each device times
+// never go back.
+func ReadPower(path, format string, o Options, sink func(Sample) error) (*Power, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("power log: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(f, head)
+	if head = head[:n]; err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+		return nil, fmt.Errorf("power log: %w", err)
+	}
+	chosen, err := choosePower(format, head, o)
+	if err != nil {
+		return nil, fmt.Errorf("power log %s: %w", path, err)
+	}
+	p := &Power{Format: chosen.name}
+	order := &ordered{sink: sink, p: p}
+	if err := chosen.read(io.MultiReader(strings.NewReader(string(head)), f), p, o, order.take); err != nil {
+		if l := (*lineError)(nil); errors.As(err, &l) {
+			return p, fmt.Errorf("power log %s:%d: %w", path, l.line, l.err)
+		}
+		return p, fmt.Errorf("power log %s: %w", path, err)
+	}
+	if order.count == 0 {
+		return p, fmt.Errorf("power log %s: it has no reading of a power or an energy", path)
+	}
+	return p, nil
+}
+
+// choosePower finds the format of a file.
+func choosePower(format string, head []byte, o Options) (powerFormat, error) {
+	formats := powerFormats()
+	if format != "" {
+		i := slices.IndexFunc(formats, func(f powerFormat) bool { return f.name == format })
+		if i < 0 {
+			return powerFormat{}, fmt.Errorf("unknown format %q: want one of %s", format, strings.Join(PowerFormats(), ", "))
+		}
+		return formats[i], nil
+	}
+	if len(head) == 0 {
+		return powerFormat{}, errors.New("file is empty")
+	}
+	if detectCodeCarbon(head) {
+		return powerFormat{}, errors.New("CodeCarbon's emissions.csv has no series of readings: it gives the energy of whole runs; give it as --requests FILE:codecarbon")
+	}
+	for _, f := range formats {
+		if f.detect(head) {
+			return f, nil
+		}
+	}
+	if len(o.Columns["power"])+len(o.Columns["energy"]) > 0 {
+		return formats[len(formats)-1], nil // any table, by the map
+	}
+	return powerFormat{}, errors.New("unknown format: " + describe(head))
+}
+
+// describe says what an unknown file looks like and how to map it.
+func describe(head []byte) string {
+	r := newRecords(strings.NewReader(string(head)))
+	if err := r.read(); err != nil {
+		return "it is no table"
+	}
+	names := make([]string, 0, len(r.fields))
+	for _, f := range r.fields {
+		names = append(names, string(f))
+	}
+	if r.header() {
+		return fmt.Sprintf("its columns are %s; say which are which, in what unit, with --column time=NAME --column power=NAME:W", clip(strings.Join(names, ", ")))
+	}
+	return fmt.Sprintf("its first line, %q, has no names of columns, no time that can be told and no unit; number the columns from 1: --column time=1 --column power=2:W", clip(string(r.raw)))
+}
+
+// ordered holds the samples of each device to times that never go back.
+type ordered struct {
+	p     *Power
+	sink  func(Sample) error
+	last  []int64
+	meter []meter.Energy
+	has   []bool
+	count int64
+}
+
+func (t *ordered) take(s Sample) error {
+	for len(t.last) <= s.Device {
+		t.last, t.meter, t.has = append(t.last, 0), append(t.meter, 0), append(t.has, false)
+	}
+	if s.UnixNS < t.last[s.Device] {
+		return fmt.Errorf("the times of %s run backwards, by %.3f s: the clock was set, or a zone's clocks went back (give --clock local:UTC±hh:mm of each part)",
+			t.p.Devices[s.Device].Name, float64(t.last[s.Device]-s.UnixNS)/1e9)
+	}
+	t.last[s.Device] = s.UnixNS
+	if s.HasEnergy {
+		if t.has[s.Device] && s.Energy < t.meter[s.Device] {
+			return fmt.Errorf("the energy counter of %s runs backwards, from %v to %v: the device was reset or the rows are of two devices; cut the log there",
+				t.p.Devices[s.Device].Name, t.meter[s.Device], s.Energy)
+		}
+		t.meter[s.Device], t.has[s.Device] = s.Energy, true
+	}
+	if s.HasEnergy || s.HasPower {
+		t.count++
+	}
+	return t.sink(s)
+}

@@ -1,0 +1,372 @@
+package logs
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"cfubench/meter"
+)
+
+// Window is a span of Unix time in ns.
+type Window struct{ Begin, End int64 }
+
+// Length is the window's duration.
+func (w Window) Length() time.Duration { return time.Duration(w.End - w.Begin) }
+
+// Quality is what a power log's samples of one device are worth for a window.
+type Quality struct {
+	Device  string
+	Samples int64 // with a value
+	Failed  int64 // without one
+	// First and Last are the Unix times of the first and last samples.
+	First, Last int64
+	// Interval is the median time between two samples, within 1 %; not what the
+	// logger was asked for.
+	Interval time.Duration
+	// Change is the median time between two changes of the gauge's value: its
+	// own update period, where that is longer than the interval.
+	Change time.Duration
+	// LongestGap is the longest time without a sample, in the window.
+	LongestGap time.Duration
+	// Gaps is the number of times in the window without a sample for over five
+	// intervals, and Covered the share of the window that is not in one.
+	Gaps    int64
+	Covered float64
+	// Bracketed reports samples at or before the window's begin and at or after
+	// its end.
+	Bracketed bool
+	// Constant reports a gauge that never changed.
+	Constant bool
+	// Lowest and Highest are the gauge's over the whole log, Mean the plain mean
+	// in the window.
+	Lowest, Highest, Mean meter.Power
+}
+
+// Inspector follows the samples of a log and judges them for a window. The
+// memory of it is that of the devices.
+type Inspector struct {
+	window  Window
+	devices []*inspected
+}
+
+// NewInspector judges for a window; the zero Window is the log's own span.
+func NewInspector(w Window) *Inspector { return &Inspector{window: w} }
+
+// gapFactor is how many intervals without a sample make a gap.
+const gapFactor = 5
+
+// settled is the number of steps after which the interval is taken as known.
+const settled = 100
+
+type inspected struct {
+	q               Quality
+	steps, changes  histogram
+	lastChange      int64
+	lastValue       meter.Power
+	value           bool
+	sum             float64
+	inside          int64
+	missing         int64 // ns of the window in gaps
+	early           []int64
+	limit           int64
+	before, after   bool
+	energyFirst     meter.Energy
+	changed, energy bool
+}
+
+// Take follows one sample.
+func (x *Inspector) Take(s Sample) {
+	for len(x.devices) <= s.Device {
+		x.devices = append(x.devices, &inspected{})
+	}
+	d := x.devices[s.Device]
+	if !s.HasPower && !s.HasEnergy {
+		d.q.Failed++
+		return
+	}
+	if d.q.Samples > 0 {
+		step := s.UnixNS - d.q.Last
+		d.steps.add(step)
+		x.gap(d, d.q.Last, s.UnixNS)
+	} else {
+		d.q.First = s.UnixNS
+	}
+	d.q.Samples++
+	d.q.Last = s.UnixNS
+	d.before = d.before || s.UnixNS <= x.window.Begin
+	d.after = d.after || s.UnixNS >= x.window.End
+	if s.HasEnergy {
+		if !d.energy {
+			d.energyFirst, d.energy = s.Energy, true
+		}
+		d.changed = d.changed || s.Energy != d.energyFirst
+	}
+	if !s.HasPower {
+		return
+	}
+	if d.value && s.Power != d.lastValue {
+		if d.lastChange != 0 {
+			d.changes.add(s.UnixNS - d.lastChange)
+		}
+		d.lastChange, d.changed = s.UnixNS, true
+	}
+	d.lastValue, d.value = s.Power, true
+	if d.q.Lowest == 0 || s.Power < d.q.Lowest {
+		d.q.Lowest = s.Power
+	}
+	d.q.Highest = max(d.q.Highest, s.Power)
+	if x.window == (Window{}) || s.UnixNS >= x.window.Begin && s.UnixNS <= x.window.End {
+		d.sum += float64(s.Power)
+		d.inside++
+	}
+}
+
+// gap counts the step between two samples if it is one. Until the interval is
+// known steps are kept.
+func (x *Inspector) gap(d *inspected, from, to int64) {
+	if x.window != (Window{}) {
+		from, to = max(from, x.window.Begin), min(to, x.window.End)
+	}
+	if to <= from {
+		return
+	}
+	step := to - from
+	d.q.LongestGap = max(d.q.LongestGap, time.Duration(step))
+	if d.limit == 0 {
+		d.early = append(d.early, step)
+		if len(d.early) < settled {
+			return
+		}
+		d.settle()
+		return
+	}
+	if step > d.limit {
+		d.q.Gaps++
+		d.missing += step
+	}
+}
+
+func (d *inspected) settle() {
+	d.limit = max(1, int64(gapFactor*float64(d.steps.median())))
+	for _, step := range d.early {
+		if step > d.limit {
+			d.q.Gaps++
+			d.missing += step
+		}
+	}
+	d.early = nil
+}
+
+// Result returns the qualities of the devices of p.
+func (x *Inspector) Result(p *Power) []Quality {
+	var all []Quality
+	for i, d := range x.devices {
+		if d.limit == 0 && len(d.early) > 0 {
+			d.settle()
+		}
+		q := d.q
+		q.Device = p.Devices[i].Name
+		q.Interval, q.Change = time.Duration(d.steps.median()), time.Duration(d.changes.median())
+		q.Constant = q.Samples > 1 && !d.changed
+		w := x.window
+		if w == (Window{}) {
+			w, q.Bracketed = Window{q.First, q.Last}, true
+		} else {
+			q.Bracketed = d.before && d.after
+		}
+		missing := d.missing
+		if q.Samples > 0 {
+			missing += max(0, min(q.First, w.End)-w.Begin) + max(0, w.End-max(q.Last, w.Begin))
+		} else {
+			missing = w.End - w.Begin
+		}
+		if w.End > w.Begin {
+			q.Covered = max(0, 1-float64(missing)/float64(w.End-w.Begin))
+		}
+		if d.inside > 0 {
+			q.Mean = meter.Power(math.Round(d.sum / float64(d.inside)))
+		}
+		all = append(all, q)
+	}
+	return all
+}
+
+// Needs is what an import expects of a power log.
+type Needs struct {
+	Window Window
+	// GPUs are the devices that served, by name or ID; nil for all of the log.
+	GPUs []string
+	// Count is the number of GPUs that the server used, 0 if that is not known.
+	Count int
+	// EdgeSlack is how far a sample may stand off an end of the window that it
+	// should bracket.
+	EdgeSlack time.Duration
+}
+
+// Selected returns the devices that the needs name, or which of them is not there.
+func (n Needs) Selected(p *Power) ([]int, error) {
+	var chosen []int
+	if n.GPUs == nil {
+		for i := range p.Devices {
+			chosen = append(chosen, i)
+		}
+		return chosen, nil
+	}
+	for _, want := range n.GPUs {
+		i := slices.IndexFunc(p.Devices, func(d Device) bool {
+			return d.Name == want || d.ID == want || d.Scope == meter.ScopeGPU && d.Name == "gpu"+want
+		})
+		if i < 0 {
+			return nil, fmt.Errorf("--gpus %s: the log has no such device: it has %s", clip(want), deviceList(p))
+		}
+		chosen = append(chosen, i)
+	}
+	return chosen, nil
+}
+
+func deviceList(p *Power) string {
+	var names []string
+	for _, d := range p.Devices {
+		if d.ID != d.Name {
+			names = append(names, d.Name+" ("+d.ID+")")
+			continue
+		}
+		names = append(names, d.Name)
+	}
+	return clip(strings.Join(names, ", "))
+}
+
+// Refuse says in one line each what keeps the log from carrying a figure for
+// the window: what is missing and which flag gives it.
+func (n Needs) Refuse(p *Power, qualities []Quality) []error {
+	chosen, err := n.Selected(p)
+	if err != nil {
+		return []error{err}
+	}
+	var all []error
+	gpus := 0
+	var busiest Quality
+	for _, i := range chosen {
+		if p.Devices[i].Scope == meter.ScopeGPU {
+			gpus++
+			if i < len(qualities) && qualities[i].Mean > busiest.Mean {
+				busiest = qualities[i]
+			}
+		}
+	}
+	if n.Count > 0 && gpus > 0 && gpus < n.Count {
+		all = append(all, fmt.Errorf("the server used %d GPUs and the log has %d of them (%s): give the other power logs with --power too", n.Count, gpus, deviceList(p)))
+	}
+	if n.Count > 0 && gpus > n.Count && n.GPUs == nil {
+		all = append(all, fmt.Errorf("the log has %d GPUs and the server used %d: name them with --gpus, of %s", gpus, n.Count, deviceList(p)))
+	}
+	for _, i := range chosen {
+		if i >= len(qualities) {
+			all = append(all, fmt.Errorf("%s has no reading", p.Devices[i].Name))
+			continue
+		}
+		q := qualities[i]
+		switch {
+		case q.Samples == 0:
+			all = append(all, fmt.Errorf("%s has no reading: all %d queries failed", q.Device, q.Failed))
+		case q.Last < n.Window.Begin || q.First > n.Window.End:
+			all = append(all, fmt.Errorf("%s and the requests do not overlap: the readings are of %s to %s and the requests of %s to %s; check the zones and anchors of --clock",
+				q.Device, unix(q.First), unix(q.Last), unix(n.Window.Begin), unix(n.Window.End)))
+		case !q.Bracketed && (q.First-n.Window.Begin > int64(n.EdgeSlack) || n.Window.End-q.Last > int64(n.EdgeSlack)):
+			all = append(all, fmt.Errorf("the readings of %s do not bracket the requests: they begin %.3f s after the first was sent and end %.3f s before the last ended; import fewer requests, or say how much of the ends may be held at the nearest reading with --edge-slack",
+				q.Device, max(0, float64(q.First-n.Window.Begin)/1e9), max(0, float64(n.Window.End-q.Last)/1e9)))
+		case q.Constant && q.Samples > 2:
+			all = append(all, fmt.Errorf("%s never changed in %d readings: a sensor that is stuck or an estimate; leave it out with --gpus", q.Device, q.Samples))
+		}
+	}
+	if n.GPUs == nil && n.Count == 0 && gpus > 1 {
+		for _, i := range chosen {
+			if i < len(qualities) && p.Devices[i].Scope == meter.ScopeGPU && qualities[i].idles(busiest) {
+				all = append(all, fmt.Errorf("%s does not follow the load as others of the host do (%v on the mean): name the server's GPUs with --gpus, of %s",
+					p.Devices[i].Name, qualities[i].Mean, deviceList(p)))
+				break
+			}
+		}
+	}
+	return all
+}
+
+// idles reports a GPU that draws clearly less than the busiest one and, over
+// the whole log, hardly moves while that one does. Seven idle MI300X beside one
+// in use drew 0.6 of its power and moved by 8 % (docs/import.md).
+func (q Quality) idles(busiest Quality) bool {
+	return q.Mean*4 < busiest.Mean*3 && q.swing() < 0.1 && busiest.swing() > 0.25
+}
+
+// swing is the range of the gauge over its highest value.
+func (q Quality) swing() float64 {
+	if q.Highest == 0 {
+		return 0
+	}
+	return float64(q.Highest-q.Lowest) / float64(q.Highest)
+}
+
+func unix(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05Z") }
+
+// histogram counts durations in bins of 1/64 of a power of two, and keeps the
+// mean of each: steps that are all alike come out as they are.
+type histogram struct {
+	bins  []bin
+	count int64
+}
+
+type bin struct{ n, sum int64 }
+
+// binOf is the bin of a positive duration; small ones have bins of their own.
+func binOf(ns int64) int {
+	n := bits.Len64(uint64(ns))
+	if n <= 7 {
+		return int(ns)
+	}
+	return (n-7)<<6 + int(uint64(ns)>>(n-7))
+}
+
+func (h *histogram) add(ns int64) {
+	if ns <= 0 {
+		return
+	}
+	i := binOf(ns)
+	if i >= len(h.bins) {
+		h.bins = append(h.bins, make([]bin, i+1-len(h.bins))...)
+	}
+	h.bins[i].n++
+	h.bins[i].sum += ns
+	h.count++
+}
+
+// median is the mean of the bin that the median lies in.
+func (h *histogram) median() int64 {
+	seen := int64(0)
+	for _, b := range h.bins {
+		if seen += b.n; b.n > 0 && 2*seen >= h.count {
+			return b.sum / b.n
+		}
+	}
+	return 0
+}
+
+// ParseWindow reads "BEGIN,END" in Unix seconds.
+func ParseWindow(text string) (Window, error) {
+	begin, end, _ := strings.Cut(text, ",")
+	b, err := parseSeconds(begin)
+	if err != nil {
+		return Window{}, err
+	}
+	e, err := parseSeconds(end)
+	if err != nil {
+		return Window{}, err
+	}
+	if e <= b || basisOf(b) != BasisEpoch {
+		return Window{}, fmt.Errorf("%q is no window: want BEGIN,END in Unix seconds", clip(text))
+	}
+	return Window{b, e}, nil
+}

@@ -1,0 +1,374 @@
+package logs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cfubench/meter"
+)
+
+// header reports whether the present record names columns: no field of it is a
+// number or a date.
+func (t *records) header() bool {
+	names := false
+	for _, f := range t.fields {
+		if isDate(f) {
+			return false
+		}
+		if _, ok := decimal(f, 0); ok {
+			return false
+		}
+		if v, _ := stripUnit(f); len(v) < len(f) {
+			return false
+		}
+		names = names || len(f) > 0
+	}
+	return names
+}
+
+// stripUnit takes a unit of power off a value: "56.20 W".
+func stripUnit(b []byte) (value []byte, u unit) {
+	n := len(b)
+	if n < 2 || b[n-1] != 'W' || b[0] > '9' {
+		return b, unit{}
+	}
+	if b[n-2] == 'm' {
+		return trim(b[:n-2]), powerUnits["mW"]
+	}
+	return trim(b[:n-1]), powerUnits["W"]
+}
+
+// valueColumn is a column of powers or energies.
+type valueColumn struct {
+	index  int
+	role   string // "power" or "energy"
+	unit   unit
+	device int // of a wide table, else −1
+}
+
+// powerTable is a power log in the form of a table.
+type powerTable struct {
+	t        *records
+	p        *Power
+	o        Options
+	sink     func(Sample) error
+	time     int
+	gpu      int // −1 for none
+	host     int
+	name     int // product
+	number   int // index of a GPU that has a better identity too
+	field    int // of a table with the name of the quantity in one column and its value in another
+	values   []valueColumn
+	stamps   stamps
+	columns  int
+	lastID   []byte
+	lastHost []byte
+	last     int // device of lastID
+	ids      map[string]int
+	key      []byte // into ids
+	blind    *blind // of logs without the GPU's identity
+	defaults Device
+}
+
+// readTable reads a CSV table: of a known format by its header, of others by
+// the columns that the user names.
+func readTable(r io.Reader, p *Power, o Options, sink func(Sample) error) error {
+	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink, gpu: -1, host: -1, name: -1, number: -1, field: -1, ids: map[string]int{}}
+	x.stamps.zone = o.Clock.zone
+	if err := x.t.read(); err != nil {
+		if err == io.EOF {
+			return errors.New("file is empty")
+		}
+		return err
+	}
+	named := x.t.header()
+	names := make([]string, len(x.t.fields))
+	for i, f := range x.t.fields {
+		if names[i] = string(f); !named {
+			names[i] = strconv.Itoa(i + 1)
+		}
+	}
+	x.columns = len(names)
+	if err := x.roles(names, named); err != nil {
+		return &lineError{x.t.line, err}
+	}
+	if !named {
+		if err := x.row(); err != nil {
+			return err
+		}
+	}
+	for {
+		err := x.t.read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := x.row(); err != nil {
+			return err
+		}
+	}
+	if x.blind != nil {
+		return x.blind.close()
+	}
+	return nil
+}
+
+// roles settles which column is what.
+func (x *powerTable) roles(names []string, named bool) error {
+	find := func(c Column) (int, error) {
+		if i := slices.Index(names, c.Name); i >= 0 {
+			return i, nil
+		}
+		if n, err := strconv.Atoi(c.Name); err == nil && n >= 1 && n <= len(names) {
+			return n - 1, nil
+		}
+		return 0, fmt.Errorf("no column %q: the file has %s", clip(c.Name), clip(strings.Join(names, ", ")))
+	}
+	c := x.o.Columns
+	if len(c["power"])+len(c["energy"]) == 0 {
+		var err error
+		if c, err = knownColumns(x.p.Format, names, named, x.t.fields); err != nil {
+			return err
+		}
+		if len(x.o.Columns["gpu"]) > 0 {
+			c["gpu"] = x.o.Columns["gpu"]
+		}
+		if len(x.o.Columns["time"]) > 0 {
+			c["time"] = x.o.Columns["time"]
+		}
+	}
+	if len(c["time"]) != 1 {
+		return errors.New("no time: say which column has it with --column time=NAME; without times a log cannot be placed")
+	}
+	var err error
+	if x.time, err = find(c["time"][0]); err != nil {
+		return err
+	}
+	x.stamps.unit = timeUnits[c["time"][0].Unit]
+	if !x.stamps.unit.known() {
+		x.stamps.unit = unitInName("time", names[x.time])
+	}
+	for role, at := range map[string]*int{"gpu": &x.gpu, "host": &x.host, "product": &x.name, "field": &x.field, "index": &x.number} {
+		if len(c[role]) > 0 {
+			if *at, err = find(c[role][0]); err != nil {
+				return err
+			}
+		}
+	}
+	x.defaults = defaultsOf(x.p.Format)
+	if len(c["power"]) == 0 {
+		x.defaults.Kind = meter.KindCounter
+	}
+	for _, role := range []string{"power", "energy"} {
+		wide := len(c[role]) > 1
+		for _, col := range c[role] {
+			i, err := find(col)
+			if err != nil {
+				return err
+			}
+			u, _ := unitOf(role, col.Unit)
+			if !u.known() {
+				u = unitInName(role, names[i])
+			}
+			v := valueColumn{index: i, role: role, unit: u, device: -1}
+			if wide {
+				d := x.defaults
+				d.Name, d.ID, d.Gauge = names[i], names[i], names[i]
+				if v.device, err = x.p.device(d); err != nil {
+					return err
+				}
+			}
+			x.values = append(x.values, v)
+			if x.defaults.Gauge == "" {
+				x.defaults.Gauge = names[i]
+			}
+		}
+	}
+	if len(x.values) == 0 {
+		return errors.New("no power and no energy: say which column has it with --column power=NAME:W")
+	}
+	return nil
+}
+
+// row hands on the samples of the present record.
+func (x *powerTable) row() error {
+	fields := x.t.fields
+	if len(fields) > 0 && len(fields) == x.columns && x.t.header() {
+		return nil // repeated, as amd-smi does
+	}
+	if x.t.cut {
+		// The writer was killed or is still writing: the last number may be half.
+		x.p.Cut = true
+		return nil
+	}
+	if len(fields) <= x.time {
+		return nil
+	}
+	at, ok := x.stamps.read(fields[x.time])
+	if !ok {
+		return &lineError{x.t.line, fmt.Errorf("%q is not a time as the lines before have it", clip(string(fields[x.time])))}
+	}
+	if x.p.Basis == "" {
+		x.p.Basis = x.stamps.basis
+		if err := x.o.Clock.check(x.p.Basis); err != nil {
+			return &lineError{x.t.line, err}
+		}
+	}
+	at = x.o.Clock.place(x.stamps.basis, at)
+	if x.field >= 0 && (len(fields) <= x.field || !isPowerField(fields[x.field])) {
+		return nil
+	}
+	device := -1
+	if x.gpu >= 0 {
+		if len(fields) <= x.gpu || len(fields[x.gpu]) == 0 {
+			return nil // a tick's row without a card
+		}
+		var err error
+		if device, err = x.identify(fields); err != nil {
+			return &lineError{x.t.line, err}
+		}
+	}
+	s := Sample{Device: device, UnixNS: at}
+	for _, v := range x.values {
+		if v.device >= 0 {
+			w := Sample{Device: v.device, UnixNS: at}
+			if err := x.value(&w, v, fields); err != nil {
+				return err
+			}
+			if err := x.emit(w); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := x.value(&s, v, fields); err != nil {
+			return err
+		}
+	}
+	if x.values[0].device >= 0 {
+		return nil
+	}
+	if device < 0 {
+		if x.blind == nil {
+			x.blind = &blind{x: x}
+		}
+		return x.blind.take(s)
+	}
+	return x.emit(s)
+}
+
+// isPowerField tells DCGM's fields of the power ("power_usage",
+// "power_usage_instant") from others that have the word in their names, such as
+// throttle_reason_sw_power_cap.
+func isPowerField(name []byte) bool {
+	return string(name) == "power_usage" || string(name) == "power_usage_instant"
+}
+
+// emit hands a sample on with its line for errors.
+func (x *powerTable) emit(s Sample) error {
+	if err := x.sink(s); err != nil {
+		return &lineError{x.t.line, err}
+	}
+	return nil
+}
+
+// value reads one value of a row into a sample. What the tool writes for a
+// failed query is no value; text that is neither is an error.
+func (x *powerTable) value(s *Sample, v valueColumn, fields [][]byte) error {
+	if v.index >= len(fields) {
+		return &lineError{x.t.line, fmt.Errorf("the row has %d fields, and the value is the %d.", len(fields), v.index+1)}
+	}
+	text, own := stripUnit(fields[v.index])
+	u := v.unit
+	if own.known() && v.role == "power" {
+		u = own
+	}
+	if !u.known() {
+		return &lineError{x.t.line, fmt.Errorf("the unit of column %d is not known: say it with --column %s=NAME:%s", v.index+1, v.role, map[string]string{"power": "W", "energy": "J"}[v.role])}
+	}
+	n, ok := u.parse(text)
+	if !ok {
+		if noValue(text) {
+			return nil
+		}
+		return &lineError{x.t.line, fmt.Errorf("%q is not a number of %s", clip(string(text)), u.name)}
+	}
+	switch {
+	case v.role == "energy":
+		s.Energy, s.HasEnergy = meter.Energy(n), n >= 0
+	case n > 0:
+		s.Power, s.HasPower = meter.Power(n), true
+	default:
+		// A device that is on draws something: 0 W and −1 are failed queries.
+		x.p.warn("readings of 0 W or less are taken for failed queries")
+	}
+	return nil
+}
+
+// noValue reports what tools write for a query that failed.
+func noValue(b []byte) bool {
+	if len(b) == 0 || b[0] == '[' {
+		return true
+	}
+	switch strings.ToLower(string(b)) {
+	case "n/a", "na", "nan", "none", "null", "-", "unknown", "unknown error", "not supported", "err!":
+		return true
+	}
+	return false
+}
+
+// identify returns the device of a row.
+func (x *powerTable) identify(fields [][]byte) (int, error) {
+	id := fields[x.gpu]
+	var host []byte
+	if x.host >= 0 && x.host < len(fields) {
+		host = fields[x.host]
+	}
+	if x.lastID != nil && bytes.Equal(id, x.lastID) && bytes.Equal(host, x.lastHost) {
+		return x.last, nil
+	}
+	x.key = append(append(append(x.key[:0], host...), 0), id...)
+	i, known := x.ids[string(x.key)]
+	if !known {
+		d := x.defaults
+		d.ID, d.Host = string(id), string(host)
+		d.Name = deviceName(d.Scope, d.ID, d.Host)
+		if x.number >= 0 && x.number < len(fields) {
+			d.Name = deviceName(d.Scope, string(fields[x.number]), d.Host)
+		}
+		if x.name >= 0 && x.name < len(fields) {
+			d.Product = string(fields[x.name])
+		}
+		var err error
+		if i, err = x.p.device(d); err != nil {
+			return 0, err
+		}
+		x.ids[string(x.key)] = i
+	}
+	x.lastID, x.lastHost, x.last = append(x.lastID[:0], id...), append(x.lastHost[:0], host...), i
+	return i, nil
+}
+
+// deviceName is a domain's name for what a file calls a device: "gpu0" for the
+// index 0, the UUID otherwise.
+func deviceName(scope meter.Scope, id, host string) string {
+	name := id
+	for _, prefix := range []string{"card", "GPU", "gpu"} {
+		if n := strings.TrimPrefix(id, prefix); n != id && allDigits([]byte(n)) {
+			name = n
+		}
+	}
+	if name != "" && allDigits([]byte(name)) && scope == meter.ScopeGPU {
+		name = "gpu" + name
+	}
+	if host != "" {
+		name = host + "/" + name
+	}
+	return name
+}

@@ -1,0 +1,183 @@
+package runfolder
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is what run.json keeps of the configuration: every flag of `cfu run`
+// that changes what is measured or derived, under the flag's name, and no
+// secret. The fields of ExtraBody are kept whole, for they change what the
+// server does. A new flag is a field here and a line where it is bound.
+type Config struct {
+	Endpoint  string `json:"endpoint"`
+	EngineCmd string `json:"engine_cmd"`
+	Model     string `json:"model"`
+	API       string `json:"api"` // one of loadgen.APIs
+	// TokensField is the name under which the server takes the length of an
+	// answer; Header are the names, never the values, of further header fields.
+	TokensField string   `json:"tokens_field"`
+	Header      []string `json:"header,omitempty"`
+
+	Dataset         string `json:"dataset"`
+	Select          string `json:"select"`
+	Tokenizer       string `json:"tokenizer"`
+	NumRequests     int    `json:"num_requests"`
+	MaxPromptTokens int    `json:"max_prompt_tokens"`
+	MaxTokens       int    `json:"max_tokens"`
+	MultiTurn       bool   `json:"multi_turn"`
+	History         string `json:"history"`
+	Seed            int64  `json:"seed"`
+	IgnoreEOS       bool   `json:"ignore_eos"`
+	MinTokens       bool   `json:"min_tokens"`
+
+	// Configurations are the ways of serving that are compared; none where there
+	// is one, of EngineCmd or Endpoint.
+	Configurations []Configuration `json:"configurations,omitempty"`
+	// Order is that of the repeats: "grouped", "interleaved" or "random".
+	Order string `json:"order,omitempty"`
+
+	Batch       []int         `json:"batch"` // 0: the endpoint's own, not known
+	Concurrency []int         `json:"concurrency"`
+	Rate        []string      `json:"rate"` // requests/s, or "inf"
+	Arrival     string        `json:"arrival"`
+	Burstiness  float64       `json:"burstiness"`
+	Think       time.Duration `json:"think_ns"`
+	Repeat      int           `json:"repeat"`
+	Warmup      int           `json:"warmup"`
+
+	Timeout     time.Duration `json:"timeout_ns"`
+	MaxInFlight int           `json:"max_in_flight"`
+	MaxErrors   int           `json:"max_errors"`
+	MinDuration time.Duration `json:"min_duration_ns"`
+	MaxDuration time.Duration `json:"max_duration_ns"`
+
+	Meter         []string      `json:"meter"`
+	CPUWatts      float64       `json:"cpu_watts"`
+	ExpectDevices int           `json:"expect_devices"`
+	Idle          time.Duration `json:"idle_ns"`
+	Sysfs         string        `json:"sysfs"`
+	NVMLLibrary   string        `json:"nvml_library"`
+	Poll          time.Duration `json:"poll_ns"`
+
+	Convention  string `json:"convention"`
+	Weights     string `json:"weights"`
+	Calibration string `json:"calibration"`
+	Inventory   string `json:"inventory"`
+
+	ClientCPUs string `json:"client_cpus"`
+	EngineCPUs string `json:"engine_cpus"`
+
+	SLO              string  `json:"slo"`
+	SLOShare         float64 `json:"slo_share"`
+	FindRate         bool    `json:"find_rate"`
+	FindRateFrom     float64 `json:"find_rate_from"`
+	FindRateRequests int     `json:"find_rate_requests"`
+
+	ExtraBody map[string]any `json:"extra_body,omitempty"`
+	Shard     string         `json:"shard,omitempty"` // "1/4"
+}
+
+// Configuration is one way of serving the model: an engine command, in which
+// parameters stand in braces, with their values, under a label that names its
+// cells.
+type Configuration struct {
+	Label     string            `json:"label"`
+	EngineCmd string            `json:"engine_cmd"`
+	Params    map[string]string `json:"params,omitempty"`
+}
+
+// Hash is the configuration's key for --resume: the same flags give the same
+// text.
+func (c Config) Hash() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(fmt.Sprintf("runfolder: a configuration of plain fields does not marshal: %v", err))
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Flag is one entry of the configuration as it is written on the command line:
+// --idle 2s.
+type Flag struct{ Name, Text string }
+
+// Flags are the configuration's entries in the order of their names. Lists have
+// commas between; an entry that is not set has no text.
+func (c Config) Flags() []Flag {
+	fields := c.fields()
+	flags := make([]Flag, 0, len(fields))
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		var value any
+		decoder := json.NewDecoder(bytes.NewReader(fields[key]))
+		decoder.UseNumber() // a seed has more digits than a float64 keeps
+		if err := decoder.Decode(&value); err != nil {
+			panic(fmt.Sprintf("runfolder: configuration %s: %v", key, err))
+		}
+		flags = append(flags, Flag{flagName(key), flagText(key, value, fields[key])})
+	}
+	return flags
+}
+
+func flagName(key string) string {
+	return "--" + strings.ReplaceAll(strings.TrimSuffix(key, "_ns"), "_", "-")
+}
+
+func flagText(key string, value any, encoded []byte) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []any:
+		parts := make([]string, len(v))
+		for i, part := range v {
+			parts[i] = fmt.Sprint(part)
+		}
+		return strings.Join(parts, ",")
+	case json.Number:
+		if n, err := v.Int64(); err == nil && strings.HasSuffix(key, "_ns") {
+			return time.Duration(n).String()
+		}
+	}
+	return string(encoded)
+}
+
+// Differing names the flags in which c and other differ, in alphabetical order.
+func (c Config) Differing(other Config) []string {
+	a, b := c.fields(), other.fields()
+	keys := map[string]bool{}
+	for k := range a {
+		keys[k] = true
+	}
+	for k := range b {
+		keys[k] = true
+	}
+	var names []string
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		if string(a[k]) != string(b[k]) {
+			names = append(names, flagName(k))
+		}
+	}
+	return names
+}
+
+// fields are the configuration's JSON by key.
+func (c Config) fields() map[string]json.RawMessage {
+	text, err := json.Marshal(c)
+	var m map[string]json.RawMessage
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("runfolder: a configuration of plain fields does not marshal: %v", err))
+	}
+	return m
+}

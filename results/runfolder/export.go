@@ -1,0 +1,136 @@
+package runfolder
+
+import (
+	"bufio"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"cfubench/results/arrowfile"
+)
+
+// Tables lists the tables of a run by name, those of cells first.
+func Tables() []string { return []string{"requests", "readings", "energy", "engine", "footprint"} }
+
+// TablePaths are the files of a table below the run folder dir with the cells
+// that they belong to; a table of the whole run has the cell "". Cells without
+// the table are left out.
+func TablePaths(dir string, run Run, table string) (paths, cells []string, err error) {
+	if !slices.Contains(Tables(), table) {
+		return nil, nil, fmt.Errorf("table %q is unknown: use one of %v", table, Tables())
+	}
+	add := func(path, cell string) {
+		if r, err := arrowfile.Open(path); err == nil {
+			r.Close()
+			paths, cells = append(paths, path), append(cells, cell)
+		}
+	}
+	if table == "footprint" {
+		add(filepath.Join(dir, FootprintFile), "")
+		return paths, cells, nil
+	}
+	for _, c := range run.Cells {
+		add(CellFile(dir, c.ID, table+".arrow"), c.ID)
+	}
+	return paths, cells, nil
+}
+
+// ExportCSV writes a table of the run folder dir as CSV: the column cell, where
+// the table has none of its own, then the table's columns. Nulls are empty,
+// lists are numbers with spaces between.
+func ExportCSV(w io.Writer, dir string, run Run, table string) error {
+	paths, cells, err := TablePaths(dir, run, table)
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		return fmt.Errorf("%s has no table %s", dir, table)
+	}
+	buffered := bufio.NewWriterSize(w, 1<<16)
+	out := csv.NewWriter(buffered)
+	for i, path := range paths {
+		if err := exportFile(out, path, cells[i], i == 0); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("export %s: %w", table, err)
+	}
+	return buffered.Flush()
+}
+
+func exportFile(out *csv.Writer, path, cell string, header bool) error {
+	r, err := arrowfile.Open(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var names []string
+	before := 0 // columns before the table's own
+	if len(r.Schema().FieldIndices("cell")) == 0 {
+		names, before = append(names, "cell"), 1
+	}
+	for _, f := range r.Schema().Fields() {
+		names = append(names, f.Name)
+	}
+	if header {
+		if err := out.Write(names); err != nil {
+			return err
+		}
+	}
+	line := make([]string, len(names))
+	for batch, err := range r.Batches() {
+		if err != nil {
+			return err
+		}
+		for i := range int(batch.NumRows()) {
+			if before > 0 {
+				line[0] = cell
+			}
+			for c, column := range batch.Columns() {
+				line[before+c] = csvValue(column, i)
+			}
+			if err := out.Write(line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// csvValue is the text of one value.
+func csvValue(a arrow.Array, i int) string {
+	if a.IsNull(i) {
+		return ""
+	}
+	switch a := a.(type) {
+	case *array.Int64:
+		return strconv.FormatInt(a.Value(i), 10)
+	case *array.Int32:
+		return strconv.FormatInt(int64(a.Value(i)), 10)
+	case *array.Float64:
+		return strconv.FormatFloat(a.Value(i), 'g', -1, 64)
+	case *array.String:
+		return a.Value(i)
+	case *array.Boolean:
+		return strconv.FormatBool(a.Value(i))
+	case *array.List:
+		start, end := a.ValueOffsets(i)
+		var b []byte
+		for j := start; j < end; j++ {
+			if j > start {
+				b = append(b, ' ')
+			}
+			b = append(b, csvValue(a.ListValues(), int(j))...)
+		}
+		return string(b)
+	}
+	return a.ValueStr(i)
+}

@@ -1,0 +1,37 @@
+package runfolder
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// The names of the files of a run folder and of a cell's folder in it.
+const (
+	RunFile       = "run.json"
+	CellsDir      = "cells"
+	BareDir       = "bare-idle" // what was metered before the first server
+	RequestsFile  = "requests.arrow"
+	ReadingsFile  = "readings.arrow"
+	EnergyFile    = "energy.arrow"
+	EngineFile    = "engine.arrow"
+	FootprintFile = "footprint.arrow"
+	SummaryFile   = "summary.json"
+	ReportFile    = "report.html"
+)
+
+// CellDir is the folder of a cell's tables in the run folder dir.
+func CellDir(dir, cell string) string { return filepath.Join(dir, CellsDir, cell) }
+
+// CellFile is the path of a table of a cell in the run folder dir.
+func CellFile(dir, cell, file string) string { return filepath.Join(CellDir(dir, cell), file) }
+
+// checkCellName refuses a name that would lead out of the folder of the cells.
+func checkCellName(name string) error {
+	if name == "" || name == "." || name == ".." || len(name) > 200 || strings.ContainsFunc(name, func(r rune) bool {
+		return r == '/' || r == '\\' || r < ' ' || r == 0x7f
+	}) {
+		return fmt.Errorf("cell name %.80q is no name of a folder", name)
+	}
+	return nil
+}

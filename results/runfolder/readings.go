@@ -1,0 +1,159 @@
+package runfolder
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"time"
+
+	"cfubench/meter"
+)
+
+// readingRow is a row of readings.arrow: one read of one domain.
+type readingRow struct {
+	domain, device, kind, status string
+	summed                       bool
+	before, after                time.Duration
+	energy, power                int64 // µJ and µW, noReading where there is none
+}
+
+// noReading marks a value that a reading does not have: no register holds it.
+const noReading int64 = -1 << 63
+
+func readings() Table[readingRow] {
+	type R = readingRow
+	none := noReading
+	return Table[R]{"readings", []column[R]{
+		text("domain", false, func(r *R) *string { return &r.domain }),
+		text("device", false, func(r *R) *string { return &r.device }),
+		text("kind", false, func(r *R) *string { return &r.kind }),
+		boolean("summed", func(r *R) *bool { return &r.summed }),
+		whole("before_ns", "ns", nil, func(r *R) *time.Duration { return &r.before }),
+		whole("after_ns", "ns", nil, func(r *R) *time.Duration { return &r.after }),
+		whole("energy_uj", "uJ", &none, func(r *R) *int64 { return &r.energy }),
+		whole("power_uw", "uW", &none, func(r *R) *int64 { return &r.power }),
+		text("status", false, func(r *R) *string { return &r.status }),
+	}, nil, nil}
+}
+
+// ReadingsWriter writes readings.arrow.
+type ReadingsWriter struct {
+	*Writer[readingRow]
+	domains []DomainInfo
+}
+
+// NewReadingsWriter starts readings.arrow at path. The domains, to which the
+// readings' Domain is the index, go into the schema metadata beside the run
+// constants meta.
+func NewReadingsWriter(path string, domains []DomainInfo, meta map[string]string) (*ReadingsWriter, error) {
+	said, err := json.Marshal(domains)
+	if err != nil {
+		return nil, fmt.Errorf("write the domains of %s: %w", path, err)
+	}
+	all := map[string]string{metaDomains: string(said)}
+	maps.Copy(all, meta)
+	w, err := readings().Create(path, all)
+	if err != nil {
+		return nil, err
+	}
+	return &ReadingsWriter{w, domains}, nil
+}
+
+// Write appends readings, whose slice is the caller's again when it returns. A
+// value that a reading does not have is null.
+func (w *ReadingsWriter) Write(batch []meter.Reading) error {
+	rows := make([]readingRow, 0, len(batch))
+	for _, r := range batch {
+		if r.Domain < 0 || r.Domain >= len(w.domains) {
+			return fmt.Errorf("write table %s: a reading is of domain %d of %d", ReadingsFile, r.Domain, len(w.domains))
+		}
+		d := &w.domains[r.Domain]
+		row := readingRow{
+			domain: d.Name, device: d.Device, kind: string(d.Kind), summed: d.Summed(), status: string(r.Status),
+			before: r.Before, after: r.After, energy: noReading, power: noReading,
+		}
+		if r.HasEnergy {
+			row.energy = int64(r.Energy)
+		}
+		if r.HasPower {
+			row.power = int64(r.Power)
+		}
+		rows = append(rows, row)
+	}
+	return w.Writer.Write(rows...)
+}
+
+// Readings is the content of readings.arrow.
+type Readings struct {
+	Meta     map[string]string
+	Domains  []DomainInfo
+	ByDomain [][]meter.Reading // in the order of Domains
+}
+
+// ScanReadings yields the readings at path as they are read; their Domain is the
+// index in domains, which opened receives before the first of them.
+func ScanReadings(path string, opened func(domains []DomainInfo, meta map[string]string)) iter.Seq2[meter.Reading, error] {
+	return func(yield func(meter.Reading, error) bool) {
+		index := map[string]int{}
+		begin := func(meta map[string]string) error {
+			var domains []DomainInfo
+			if err := json.Unmarshal([]byte(meta[metaDomains]), &domains); err != nil {
+				return fmt.Errorf("schema metadata %q: %w", metaDomains, err)
+			}
+			for i, d := range domains {
+				index[d.Name] = i
+			}
+			opened(domains, meta)
+			return nil
+		}
+		for row, err := range readings().scan(path, begin) {
+			if err != nil {
+				yield(meter.Reading{}, err)
+				return
+			}
+			d, ok := index[row.domain]
+			if !ok {
+				yield(meter.Reading{}, fmt.Errorf("read table %s: domain %q is not among those of the schema metadata", path, row.domain))
+				return
+			}
+			r := meter.Reading{Domain: d, Before: row.before, After: row.after, Status: knownStatus(row.status)}
+			if r.HasEnergy = row.energy != noReading; r.HasEnergy {
+				r.Energy = meter.Energy(row.energy)
+			}
+			if r.HasPower = row.power != noReading; r.HasPower {
+				r.Power = meter.Power(row.power)
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ReadReadings reads the whole of readings.arrow.
+func ReadReadings(path string) (Readings, error) {
+	var out Readings
+	opened := func(domains []DomainInfo, meta map[string]string) {
+		out = Readings{Meta: meta, Domains: domains, ByDomain: make([][]meter.Reading, len(domains))}
+	}
+	for r, err := range ScanReadings(path, opened) {
+		if err != nil {
+			return Readings{}, err
+		}
+		out.ByDomain[r.Domain] = append(out.ByDomain[r.Domain], r)
+	}
+	return out, nil
+}
+
+// knownStatus returns a constant for a known status, so that a million readings
+// do not keep a million strings.
+func knownStatus(s string) meter.Status {
+	for _, known := range []meter.Status{meter.StatusOK, meter.StatusWrap, meter.StatusReset, meter.StatusGlitch,
+		meter.StatusStalled, meter.StatusLost, meter.StatusTransient, meter.StatusGap, meter.StatusClockStep} {
+		if s == string(known) {
+			return known
+		}
+	}
+	return meter.Status(s)
+}

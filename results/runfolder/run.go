@@ -1,0 +1,245 @@
+package runfolder
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"cfubench/internal/atomicfile"
+	"cfubench/internal/hostinfo"
+	"cfubench/loadgen"
+	"cfubench/meter"
+)
+
+// schema is the version of run.json that this package writes and reads.
+const schema = 2
+
+// Run is run.json: the configuration as run, what it ran on, and the windows
+// of its cells. It is rewritten whole after each cell.
+type Run struct {
+	Schema  int    `json:"schema"`
+	Cfu     string `json:"cfu_version"`
+	Started string `json:"started"` // RFC 3339, UTC
+	// Config holds the flags as run, without secrets; ConfigHash is its hash and the
+	// key of --resume; TraceHash and ScheduleHash those of what was sent and when.
+	Config       Config            `json:"config"`
+	ConfigHash   string            `json:"config_hash"`
+	TraceHash    string            `json:"trace_hash"`
+	ScheduleHash map[string]string `json:"schedule_hash"` // by load: "c8", "rate4"
+	Trace        TraceInfo         `json:"trace"`
+	Host         Host              `json:"host"`
+	Engine       []EngineInfo      `json:"engine"` // one a launch
+	Domains      []DomainInfo      `json:"domains"`
+	// LeftOut are sources and domains that are not read, with reason and remedy.
+	LeftOut []meter.Refusal `json:"left_out"`
+	// Certificate is the client's own measured error.
+	Certificate *loadgen.Certificate `json:"certificate,omitempty"`
+	// BareIdle is the host before the first server was launched.
+	BareIdle *BareIdle `json:"bare_idle,omitempty"`
+	Cells    []Cell    `json:"cells"`
+	// RateSearches are the outcomes of --find-rate, one a batch size.
+	RateSearches []RateSearch `json:"rate_searches,omitempty"`
+	Warnings     []string     `json:"warnings,omitempty"`
+}
+
+// TraceInfo says which requests were sent and how they were chosen.
+type TraceInfo struct {
+	Source    string         `json:"source"`
+	Selection string         `json:"selection"`
+	Tokenizer string         `json:"tokenizer"`
+	Requests  int            `json:"requests"`
+	Dropped   map[string]int `json:"dropped,omitempty"`
+	Warnings  []string       `json:"warnings,omitempty"`
+}
+
+// Host identifies the machine that ran the client and the meters.
+type Host = hostinfo.Info
+
+// EngineInfo identifies the server under test.
+type EngineInfo struct {
+	// Label is that of the configuration, with the values of its parameters.
+	Label          string            `json:"label,omitempty"`
+	Params         map[string]string `json:"params,omitempty"`
+	Batch          int               `json:"batch"`                     // asked for; 0 with --endpoint
+	EffectiveBatch int               `json:"effective_batch,omitempty"` // read back from the server
+	Kind           string            `json:"kind"`                      // "llama.cpp", "vllm", "sglang", "tensorrt-llm", "openai"
+	Version        string            `json:"version,omitempty"`
+	Model          string            `json:"model"`
+	Command        string            `json:"command,omitempty"`
+	// Unknown lists what the server did not tell.
+	Unknown []string `json:"unknown,omitempty"`
+}
+
+// EngineOf is the engine that served the cells of a point's batch size and label,
+// nil if it is not known: the last one launched.
+func (r Run) EngineOf(p Point) *EngineInfo {
+	for i := len(r.Engine) - 1; i >= 0; i-- {
+		if r.Engine[i].Batch == p.Batch && r.Engine[i].Label == p.Label {
+			return &r.Engine[i]
+		}
+	}
+	return nil
+}
+
+// DomainInfo is one metered domain, its calibration and its reader's own cost.
+type DomainInfo struct {
+	meter.Domain
+	UpdatePeriodP5  time.Duration `json:"update_period_p5_ns,omitempty"`
+	UpdatePeriodP95 time.Duration `json:"update_period_p95_ns,omitempty"`
+	Poll            time.Duration `json:"poll_ns"`
+	CallP50         time.Duration `json:"call_ns_p50"`
+	CallP99         time.Duration `json:"call_ns_p99"`
+	// InsideCalls is the share of the run that the sampler spent in reads.
+	InsideCalls float64 `json:"inside_calls_ratio"`
+	// ReadCPU is the CPU time of reading, judging and storing what the domain's
+	// source read in the last cell, without the wake-ups; Reads its calls, Missed
+	// the polls that fell due during a late one, Backoffs how often its period was
+	// doubled because its calls were slow.
+	ReadCPU  time.Duration `json:"read_cpu_ns,omitempty"`
+	Reads    int64         `json:"reads,omitempty"`
+	Missed   int64         `json:"missed_polls,omitempty"`
+	Backoffs int           `json:"backoffs,omitempty"`
+	// LateP50 and LateP99 say how long after it was due a read began.
+	LateP50 time.Duration `json:"read_late_p50_ns,omitempty"`
+	LateP99 time.Duration `json:"read_late_p99_ns,omitempty"`
+	// CounterToPower is the counter's mean power over the gauge's, 0 if there
+	// is no gauge to hold it against.
+	CounterToPower float64 `json:"counter_to_power_ratio,omitempty"`
+	// NotSummed says why the domain, though recorded, is in no sum; "" if it is.
+	// It is the one answer to what counts, given once, when the meters are opened.
+	NotSummed string `json:"not_summed,omitempty"`
+}
+
+// Summed reports whether the domain counts in a cell's energy.
+func (d DomainInfo) Summed() bool { return d.NotSummed == "" }
+
+// Describe gives domains as a run keeps them: those that others contain, or that
+// stand beside what is summed, with the reason why they are in no sum.
+func Describe(domains []meter.Domain) []DomainInfo {
+	out := make([]DomainInfo, len(domains))
+	_, contained := meter.Antichain(domains)
+	for i, d := range domains {
+		out[i].Domain = d
+		for _, r := range contained {
+			if r.Domain == d.Name {
+				out[i].NotSummed = r.Reason
+			}
+		}
+	}
+	return out
+}
+
+// Summed are the domains that count in a cell's energy.
+func Summed(domains []DomainInfo) []DomainInfo {
+	var out []DomainInfo
+	for _, d := range domains {
+		if d.Summed() {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// RateSearch is the search for the highest Poisson rate that keeps an SLO.
+type RateSearch struct {
+	Batch int    `json:"batch"`
+	Label string `json:"label,omitempty"`
+	SLO   string `json:"slo"`
+	loadgen.FoundRate
+}
+
+// Cell is one point of the sweep and one repeat of it.
+type Cell struct {
+	ID string `json:"cell"` // Point.Cell: "b8-c16-r1"
+	Point
+	Repeat int `json:"repeat"`
+	// OriginUnix places the cell's clock origin on the wall clock.
+	OriginUnix int64 `json:"origin_unix_ns"`
+	// The phases of the cell on its clock. IdleBefore and IdleAfter are empty
+	// windows where no baseline was taken.
+	IdleBefore   meter.Window `json:"idle_before"`
+	Window       meter.Window `json:"window"`
+	IdleAfter    meter.Window `json:"idle_after"`
+	Requests     int          `json:"requests"`
+	Errors       int          `json:"errors"`
+	ScheduleHash string       `json:"schedule_hash"`
+	Complete     bool         `json:"complete"` // false: interrupted or failed, rows kept
+	Interrupted  string       `json:"interrupted,omitempty"`
+	// Reasons are validity reason codes found while running.
+	Reasons []string `json:"reasons,omitempty"`
+	// Client is what the load generator says of itself: its lateness, how its
+	// stamps were made, its wait for a CPU, and its warnings with their remedies.
+	Client *loadgen.Stats `json:"client,omitempty"`
+	// Devices is what was seen of the metered devices beside their readings:
+	// GPUs' clocks, throttling and processes, and the connections to agents.
+	Devices json.RawMessage `json:"devices,omitempty"`
+}
+
+// ReasonForeign is the code of a cell's reason: processes that are not the
+// engine's used the metered devices.
+const ReasonForeign = "foreign_processes"
+
+// BareIdle is the stretch before a run launched its first server: what the
+// hardware draws without one. Its raw readings are in BareDir.
+type BareIdle struct {
+	// Window is on the clock of the readings beside it, whose origin is
+	// OriginUnix; it is empty where there was none.
+	Window     meter.Window `json:"window"`
+	OriginUnix int64        `json:"origin_unix_ns,omitempty"`
+	// NotMeasured says why there was none.
+	NotMeasured string `json:"not_measured,omitempty"`
+	// Devices is what was seen of the devices meanwhile, as in a Cell.
+	Devices json.RawMessage `json:"devices,omitempty"`
+}
+
+// Measured reports whether there was a window.
+func (b *BareIdle) Measured() bool { return b != nil && b.Window.Length() > 0 }
+
+// ReadRun reads run.json of the run folder dir. An error says so if dir holds no
+// run (it wraps fs.ErrNotExist), one of another schema, or one whose cells have
+// names that lead elsewhere.
+func ReadRun(dir string) (Run, error) {
+	path := filepath.Join(dir, RunFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Run{}, fmt.Errorf("%s holds no run: %w; give the folder that 'cfu run --out' wrote", dir, err)
+	}
+	if err != nil {
+		return Run{}, fmt.Errorf("read run: %w", err)
+	}
+	var version struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return Run{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	if version.Schema != schema {
+		return Run{}, fmt.Errorf("read %s: it has schema %d, this version reads %d: run it again, or use the version of cfu that wrote it", path, version.Schema, schema)
+	}
+	var r Run
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Run{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	seen := map[string]bool{}
+	for _, c := range r.Cells {
+		if err := checkCellName(c.ID); err != nil {
+			return Run{}, fmt.Errorf("read %s: %w", path, err)
+		}
+		if seen[c.ID] {
+			return Run{}, fmt.Errorf("read %s: cell %s is there twice", path, c.ID)
+		}
+		seen[c.ID] = true
+	}
+	return r, nil
+}
+
+// WriteRun writes run.json of the run folder dir in one step: a reader sees the
+// old file or the new one. It sets the schema.
+func WriteRun(dir string, r Run) error {
+	r.Schema = schema
+	return atomicfile.WriteJSON(filepath.Join(dir, RunFile), r)
+}

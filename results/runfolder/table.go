@@ -1,0 +1,553 @@
+package runfolder
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results/arrowfile"
+)
+
+// Keys of schema metadata with a meaning of their own. Every other key is a run
+// constant that the writer's caller chose.
+const (
+	MetaTable       = "table"           // which of the tables this is
+	MetaWindowStart = "window_start_ns" // of the cell's window, in energy.arrow
+	MetaWindowEnd   = "window_end_ns"   //
+	// MetaEnergy + a domain's name is the energy of the window, which that
+	// domain's rows sum to in every convention; MetaCounter + its name is its
+	// register's own difference over the window.
+	MetaEnergy  = "energy_uj."
+	MetaCounter = "counter_uj."
+	metaDomains = "domains" // readings.arrow: the domains as JSON
+)
+
+// Units that are not units of measure.
+const (
+	unitNone  = "none" // text, flags
+	unitCount = "1"    // identities and plain numbers
+)
+
+// column is one column of a table whose rows are of type R: what it is called,
+// its unit, and how a row's field goes into it and comes out of it.
+type column[R any] struct {
+	name, unit string
+	nullable   bool
+	kind       arrow.DataType
+	// put returns what appends a row's field to b.
+	put func(b array.Builder) func(r *R)
+	// get returns what sets a row's field from row i of a.
+	get func(a arrow.Array) (func(i int, r *R), error)
+}
+
+// Table is a table of rows of type R: a name and its columns in order.
+type Table[R any] struct {
+	name    string
+	columns []column[R]
+	// own gives a row lists of its own, and bytes says how much memory they hold;
+	// nil where rows have none.
+	own   func(r *R)
+	bytes func(r R) int
+}
+
+// schema is the table's with the run's constants.
+func (t Table[R]) schema(meta map[string]string) *arrow.Schema {
+	fields := make([]arrow.Field, len(t.columns))
+	for i, c := range t.columns {
+		fields[i] = arrow.Field{Name: c.name, Type: c.kind, Nullable: c.nullable, Metadata: arrow.NewMetadata([]string{"unit"}, []string{c.unit})}
+	}
+	all := map[string]string{}
+	for k, v := range meta {
+		all[k] = v
+	}
+	all[MetaTable] = t.name
+	m := arrowfile.Metadata(all)
+	return arrow.NewSchema(fields, &m)
+}
+
+// Columns lists the names and units of the table's columns in order.
+func (t Table[R]) Columns() (names, units []string) {
+	for _, c := range t.columns {
+		names, units = append(names, c.name), append(units, c.unit)
+	}
+	return names, units
+}
+
+// Writer writes a table while its rows come. It encodes them on a goroutine of
+// its own and journals them several times a second: a killed process loses the
+// last moments only. Any number of goroutines may write.
+type Writer[R any] struct{ rows *arrowfile.Rows[R] }
+
+// Create starts the raw table at path with the run constants meta. A row that is
+// written, with its lists, is the table's from then on.
+func (t Table[R]) Create(path string, meta map[string]string) (*Writer[R], error) {
+	var put []func(*R)
+	rows, err := arrowfile.CreateRows(path, arrowfile.Shape[R]{
+		Schema: t.schema(meta),
+		Encode: func(b *array.RecordBuilder, r R) {
+			if put == nil { // the builder is one and the same
+				put = t.putters(b)
+			}
+			for _, p := range put {
+				p(&r)
+			}
+		},
+		Bytes: t.bytes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Writer[R]{rows}, nil
+}
+
+// putters append a row's fields to the columns of b.
+func (t Table[R]) putters(b *array.RecordBuilder) []func(*R) {
+	put := make([]func(*R), len(t.columns))
+	for i, c := range t.columns {
+		put[i] = c.put(b.Field(i))
+	}
+	return put
+}
+
+// Write appends rows. An error is of an earlier row: once there is one, rows are
+// taken no more.
+func (w *Writer[R]) Write(rows ...R) error { return w.rows.Append(rows...) }
+
+// Abort leaves the table incomplete: its rows stay readable under the partial
+// names. After Close it does nothing.
+func (w *Writer[R]) Abort() error { return w.rows.Abort() }
+
+// Close completes the file, also one without rows, and gives it its final name.
+func (w *Writer[R]) Close() error { return w.rows.Close() }
+
+// DerivedWriter writes a table that a pass over others can write again. The same
+// rows and metadata give the same bytes. It is used by one goroutine at a time.
+type DerivedWriter[R any] struct {
+	file    *arrowfile.Writer
+	builder *array.RecordBuilder
+	put     []func(r *R)
+	rows    int
+}
+
+// Derive starts the derived table at path with the constants meta.
+func (t Table[R]) Derive(path string, meta map[string]string) (*DerivedWriter[R], error) {
+	schema := t.schema(meta)
+	file, err := arrowfile.Create(path, schema, arrowfile.Derived())
+	if err != nil {
+		return nil, err
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	return &DerivedWriter[R]{file: file, builder: b, put: t.putters(b)}, nil
+}
+
+// batchRows is the number of rows that a derived table hands over at a time.
+const batchRows = 1 << 14
+
+// Write appends a row.
+func (w *DerivedWriter[R]) Write(r *R) error {
+	for _, put := range w.put {
+		put(r)
+	}
+	if w.rows++; w.rows%batchRows == 0 {
+		return w.flush()
+	}
+	return nil
+}
+
+func (w *DerivedWriter[R]) flush() error {
+	batch := w.builder.NewRecordBatch()
+	defer batch.Release()
+	if batch.NumRows() == 0 {
+		return nil
+	}
+	return w.file.Write(batch)
+}
+
+// Abort gives the table up. After Close it does nothing.
+func (w *DerivedWriter[R]) Abort() error { return w.file.Abort() }
+
+// Close completes the file, also one without rows, and gives it its final name.
+func (w *DerivedWriter[R]) Close() error {
+	if err := w.flush(); err != nil {
+		w.file.Abort()
+		return err
+	}
+	return w.file.Close()
+}
+
+// Scan yields the rows of the table at path as they are read: memory stays at
+// one batch. A row and its lists are valid until the next one. Columns are found
+// by name; a table with more of them than this version knows is read all the same.
+func (t Table[R]) Scan(path string) iter.Seq2[*R, error] { return t.scan(path, nil) }
+
+func (t Table[R]) scan(path string, opened func(meta map[string]string) error) iter.Seq2[*R, error] {
+	return func(yield func(*R, error) bool) {
+		r, err := arrowfile.Open(path)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.Close()
+		meta := r.Metadata()
+		if got := meta[MetaTable]; got != t.name {
+			yield(nil, fmt.Errorf("read table %s: it is table %q, want %q", r.Path, got, t.name))
+			return
+		}
+		if opened != nil {
+			if err := opened(meta); err != nil {
+				yield(nil, fmt.Errorf("read table %s: %w", r.Path, err))
+				return
+			}
+		}
+		var row R
+		for batch, err := range r.Batches() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			get, err := t.bind(batch)
+			if err != nil {
+				yield(nil, fmt.Errorf("read table %s: %w", r.Path, err))
+				return
+			}
+			for i := range int(batch.NumRows()) {
+				for _, set := range get {
+					set(i, &row)
+				}
+				if !yield(&row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Read reads the whole of the table at path with its schema metadata. Large
+// tables are better scanned.
+func (t Table[R]) Read(path string) (rows []R, meta map[string]string, err error) {
+	for r, err := range t.scan(path, func(m map[string]string) error { meta = m; return nil }) {
+		if err != nil {
+			return nil, nil, err
+		}
+		row := *r
+		if t.own != nil {
+			t.own(&row)
+		}
+		rows = append(rows, row)
+	}
+	return rows, meta, nil
+}
+
+// bind finds the table's columns in a batch.
+func (t Table[R]) bind(batch arrow.RecordBatch) ([]func(int, *R), error) {
+	get := make([]func(int, *R), len(t.columns))
+	for k, c := range t.columns {
+		indices := batch.Schema().FieldIndices(c.name)
+		if len(indices) == 0 {
+			return nil, fmt.Errorf("column %q is missing", c.name)
+		}
+		a := batch.Column(indices[0])
+		if !arrow.TypeEqual(a.DataType(), c.kind) {
+			return nil, fmt.Errorf("column %q is of type %s, want %s", c.name, a.DataType(), c.kind)
+		}
+		var err error
+		if get[k], err = c.get(a); err != nil {
+			return nil, fmt.Errorf("column %q: %w", c.name, err)
+		}
+	}
+	return get, nil
+}
+
+// Meta reads the schema metadata of the table at path.
+func (t Table[R]) Meta(path string) (meta map[string]string, err error) {
+	for _, err := range t.scan(path, func(m map[string]string) error { meta = m; return nil }) {
+		if err != nil {
+			return nil, err
+		}
+		break
+	}
+	return meta, nil
+}
+
+// The kinds of column. Each takes the column's name, its unit and where its
+// field is in a row.
+
+// text is a column of words, null where it may be and the field is empty. Bytes
+// that are no UTF-8, as a server's error text may hold, are replaced.
+func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
+	return column[R]{
+		name: name, unit: unitNone, nullable: nullable, kind: arrow.BinaryTypes.String,
+		put: func(b array.Builder) func(*R) {
+			s := b.(*array.StringBuilder)
+			return func(r *R) {
+				if v := *at(r); v != "" || !nullable {
+					s.Append(strings.ToValidUTF8(v, "\uFFFD"))
+				} else {
+					s.AppendNull()
+				}
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			s, last := a.(*array.String), ""
+			return func(i int, r *R) {
+				v := s.Value(i) // "" where null
+				if v != last {  // a column often repeats itself, and a batch is not to be kept for a word
+					last = strings.Clone(v)
+				}
+				*at(r) = last
+			}, nil
+		},
+	}
+}
+
+// flags is a column of words with commas between.
+func flags[R any](name string, at func(*R) *[]string) column[R] {
+	type pair struct{ text string }
+	c := text(name, false, func(p *pair) *string { return &p.text })
+	return column[R]{
+		name: name, unit: unitNone, kind: c.kind,
+		put: func(b array.Builder) func(*R) {
+			put, p := c.put(b), pair{}
+			return func(r *R) {
+				p.text = strings.Join(*at(r), ",")
+				put(&p)
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			get, err := c.get(a)
+			p, known := pair{}, map[string][]string{"": nil}
+			return func(i int, r *R) {
+				get(i, &p)
+				list, ok := known[p.text]
+				if !ok {
+					list = slices.Collect(strings.SplitSeq(p.text, ","))
+					known[p.text] = list
+				}
+				*at(r) = list
+			}, err
+		},
+	}
+}
+
+// boolean is a column of yes and no.
+func boolean[R any](name string, at func(*R) *bool) column[R] {
+	return column[R]{
+		name: name, unit: unitNone, kind: arrow.FixedWidthTypes.Boolean,
+		put: func(b array.Builder) func(*R) {
+			f := b.(*array.BooleanBuilder)
+			return func(r *R) { f.Append(*at(r)) }
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			f := a.(*array.Boolean)
+			return func(i int, r *R) { *at(r) = f.Value(i) }, nil
+		},
+	}
+}
+
+// whole is an int64 column; where missing is not nil, the value that says so is
+// null in the table.
+func whole[R any, T ~int64 | ~int](name, unit string, missing *T, at func(*R) *T) column[R] {
+	return column[R]{
+		name: name, unit: unit, nullable: missing != nil, kind: arrow.PrimitiveTypes.Int64,
+		put: func(b array.Builder) func(*R) {
+			n := b.(*array.Int64Builder)
+			return func(r *R) {
+				if v := *at(r); missing != nil && v == *missing {
+					n.AppendNull()
+				} else {
+					n.Append(int64(v))
+				}
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			n := a.(*array.Int64)
+			return func(i int, r *R) {
+				if missing != nil && n.IsNull(i) {
+					*at(r) = *missing
+				} else {
+					*at(r) = T(n.Value(i))
+				}
+			}, nil
+		},
+	}
+}
+
+// moment is a time on the run's clock in ns, null where it did not happen.
+func moment[R any](name string, at func(*R) *time.Duration) column[R] {
+	never := loadgen.Never
+	return whole(name, "ns", &never, at)
+}
+
+// count is an int32 column of tokens or the like, null where loadgen.Unknown.
+func count[R any](name, unit string, nullable bool, missing int, at func(*R) *int) column[R] {
+	return column[R]{
+		name: name, unit: unit, nullable: nullable, kind: arrow.PrimitiveTypes.Int32,
+		put: func(b array.Builder) func(*R) {
+			n := b.(*array.Int32Builder)
+			return func(r *R) {
+				switch v := *at(r); {
+				case nullable && v == missing:
+					n.AppendNull()
+				default:
+					n.Append(int32(min(max(v, math.MinInt32), math.MaxInt32)))
+				}
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			n := a.(*array.Int32)
+			return func(i int, r *R) {
+				if n.IsNull(i) {
+					*at(r) = missing
+				} else {
+					*at(r) = int(n.Value(i))
+				}
+			}, nil
+		},
+	}
+}
+
+// tokens is a count of tokens, null where nobody told it.
+func tokens[R any](name string, at func(*R) *int) column[R] {
+	return count(name, "tokens", true, loadgen.Unknown, at)
+}
+
+// number is a float64 column; where it may be null, NaN and the infinities are:
+// read back, they are what missing says.
+func number[R any](name, unit string, nullable bool, missing float64, at func(*R) *float64) column[R] {
+	return column[R]{
+		name: name, unit: unit, nullable: nullable, kind: arrow.PrimitiveTypes.Float64,
+		put: func(b array.Builder) func(*R) {
+			n := b.(*array.Float64Builder)
+			return func(r *R) {
+				if v := *at(r); nullable && (math.IsNaN(v) || math.IsInf(v, 0)) {
+					n.AppendNull()
+				} else {
+					n.Append(v)
+				}
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			n := a.(*array.Float64)
+			return func(i int, r *R) {
+				if n.IsNull(i) {
+					*at(r) = missing
+				} else {
+					*at(r) = n.Value(i)
+				}
+			}, nil
+		},
+	}
+}
+
+// joules is an energy in joules; where it may be null, meter.Unbounded is. Reading
+// undoes writing: exact below 2^52 µJ (1.25 MWh).
+func joules[R any](name string, nullable bool, at func(*R) *meter.Energy) column[R] {
+	return column[R]{
+		name: name, unit: "J", nullable: nullable, kind: arrow.PrimitiveTypes.Float64,
+		put: func(b array.Builder) func(*R) {
+			n := b.(*array.Float64Builder)
+			return func(r *R) {
+				if v := *at(r); nullable && v == meter.Unbounded {
+					n.AppendNull()
+				} else {
+					n.Append(v.Joules())
+				}
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			n := a.(*array.Float64)
+			return func(i int, r *R) {
+				if n.IsNull(i) {
+					*at(r) = meter.Unbounded
+				} else {
+					*at(r) = meter.Energy(math.Round(n.Value(i) * float64(meter.Joule)))
+				}
+			}, nil
+		},
+	}
+}
+
+// moments is a list of times on the run's clock in ns. The list that is read
+// lies in the batch's memory.
+func moments[R any](name string, at func(*R) *[]time.Duration) column[R] {
+	return column[R]{
+		name: name, unit: "ns", kind: arrow.ListOf(arrow.PrimitiveTypes.Int64),
+		put: func(b array.Builder) func(*R) {
+			l := b.(*array.ListBuilder)
+			v := l.ValueBuilder().(*array.Int64Builder)
+			return func(r *R) {
+				l.Append(true)
+				v.AppendValues(asInt64(*at(r)), nil)
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			l := a.(*array.List)
+			v := l.ListValues().(*array.Int64).Int64Values()
+			return func(i int, r *R) {
+				from, to := l.ValueOffsets(i)
+				*at(r) = asDurations(v[from:to])
+			}, nil
+		},
+	}
+}
+
+// counts is a list of int32. The list that is read lies in the batch's memory.
+func counts[R any](name, unit string, at func(*R) *[]int32) column[R] {
+	return column[R]{
+		name: name, unit: unit, kind: arrow.ListOf(arrow.PrimitiveTypes.Int32),
+		put: func(b array.Builder) func(*R) {
+			l := b.(*array.ListBuilder)
+			v := l.ValueBuilder().(*array.Int32Builder)
+			return func(r *R) {
+				l.Append(true)
+				v.AppendValues(*at(r), nil)
+			}
+		},
+		get: func(a arrow.Array) (func(int, *R), error) {
+			l := a.(*array.List)
+			v := l.ListValues().(*array.Int32).Int32Values()
+			return func(i int, r *R) {
+				from, to := l.ValueOffsets(i)
+				*at(r) = v[from:to:to]
+			}, nil
+		},
+	}
+}
+
+// asInt64 and asDurations see one list as the other: a Duration is an int64.
+func asInt64(d []time.Duration) []int64 {
+	return unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(d))), len(d))
+}
+
+func asDurations(n []int64) []time.Duration {
+	return unsafe.Slice((*time.Duration)(unsafe.Pointer(unsafe.SliceData(n))), len(n))
+}
+
+// in takes columns of an embedded row P into a table of rows R.
+func in[R, P any](part func(*R) *P, columns []column[P]) []column[R] {
+	out := make([]column[R], len(columns))
+	for k, c := range columns {
+		out[k] = column[R]{
+			name: c.name, unit: c.unit, nullable: c.nullable, kind: c.kind,
+			put: func(b array.Builder) func(*R) {
+				put := c.put(b)
+				return func(r *R) { put(part(r)) }
+			},
+			get: func(a arrow.Array) (func(int, *R), error) {
+				get, err := c.get(a)
+				return func(i int, r *R) { get(i, part(r)) }, err
+			},
+		}
+	}
+	return out
+}

@@ -1,0 +1,303 @@
+package summary
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"cfubench/attribution/lca"
+	"cfubench/internal/stats"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+)
+
+// summarizeCell reads the tables of one cell and measures them.
+func summarizeCell(dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, o Options) (CellSummary, error) {
+	c := CellSummary{Cell: cell.ID, Point: cell.Point, Repeat: cell.Repeat}
+	t, err := readRequestTable(runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		t, err = &requestTable{}, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	meters, err := derivation.ReadMeters(dir, cell, bare)
+	if err != nil {
+		return c, err
+	}
+	energy, err := derivation.ReadCellEnergy(dir, cell.ID)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	byConvention, err := readShares(dir, cell.ID, t)
+	if err != nil {
+		return c, err
+	}
+	c.Warnings = meters.Warnings
+	c.Requests = len(t.id)
+	for _, ok := range t.ok {
+		if !ok {
+			c.Errors++
+		}
+	}
+	steps := t.inFlight()
+	steady, refused := t.steadyWindow(cell)
+	c.SteadyRefused = refused
+	idle := idleOf(meters)
+	c.IdleWatts, c.BareIdleWatts = idle.loaded, idle.bare
+	c.CachedShare = t.cachedShare()
+
+	c.Whole = t.measure(cell.Window, steps, slo)
+	c.Whole.Energy = energyMeasures(energy.Kind, c.Whole, estimateOf(energy.Estimate()), idle)
+	window := cell.Window
+	if refused == "" {
+		m := t.measure(steady, steps, slo)
+		m.Energy = energyMeasures(energy.Kind, m, estimateOf(meters.Energy(steady)), idle)
+		c.Steady, window = &m, steady
+	}
+	c.BatchMeans = t.batchMeans(window, meters)
+	c.intervals(t, window)
+	for _, s := range byConvention {
+		c.Conventions = append(c.Conventions, s.summary(t))
+	}
+	c.Spread = spreadOf(byConvention, t)
+	for _, h := range meters.Sensors {
+		c.Sensors = append(c.Sensors, SensorSummary{h.Domain, string(h.Kind), h.Readings, h.Gaps, h.GapShare, Figure(h.CounterToPower), Figure(h.IdleDrift), Figure(h.Bracket)})
+	}
+	c.Validity = Verdict(evidenceOf(run, cell, c, t, meters.Sensors, window), o.Limits)
+	if o.Traces {
+		c.Trace = t.trace(cell, meters, steps)
+	}
+	return c, nil
+}
+
+// measure takes the figures of window w that need no meter.
+func (t *requestTable) measure(w meter.Window, steps []step, slo loadgen.SLO) Measures {
+	l := t.latenciesIn(w)
+	m := Measures{
+		Window: w, Seconds: w.Length().Seconds(), Completed: l.e2e.N, InFlight: meanInFlight(steps, w),
+		TTFT: l.ttft, TTFTIntended: l.ttftIntended, TPOT: l.tpot, ITL: l.itl,
+		Latency: l.e2e, LatencyIntended: l.e2eIntended, Lateness: l.lateness, Goodput: Unknown(),
+		LatencyMean: intervalOf(stats.Interval{Center: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}),
+	}
+	m.PromptTokens, m.OutputTokens = t.tokensIn(w)
+	m.RequestsPerSecond = per(float64(m.Completed), m.Seconds)
+	m.OutputTokensPerSecond = per(m.OutputTokens, m.Seconds)
+	m.TokensPerSecond = per(m.PromptTokens+m.OutputTokens, m.Seconds)
+	if slo != (loadgen.SLO{}) {
+		m.SLORequests = t.slo(slo, w)
+		m.Goodput = per(float64(m.SLORequests), m.Seconds)
+	}
+	return m
+}
+
+// energyMeasures relates the energy e of a window to what m says was done in it.
+// It is nil without a meter, where kind is "".
+func energyMeasures(kind string, m Measures, e estimate, idle idleWatts) *EnergyMeasures {
+	if kind == "" {
+		return nil
+	}
+	out := &EnergyMeasures{
+		Kind: kind, Joules: e.value, Lo: e.lo, Hi: e.hi,
+		MeanWatts:      per(float64(e.value), m.Seconds),
+		PerRequest:     per(float64(e.value), float64(m.Completed)),
+		PerOutputToken: per(float64(e.value), m.OutputTokens), PerToken: per(float64(e.value), m.PromptTokens+m.OutputTokens),
+		TokensPerJoule: per(m.OutputTokens, float64(e.value)), PerSLORequest: Unknown(),
+		WindowUncertainty: per(float64(e.hi-e.lo), float64(e.value)),
+		PerRequestMean:    intervalOf(stats.Interval{Center: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}),
+	}
+	if m.Goodput.Known() {
+		out.PerSLORequest = per(float64(e.value), float64(m.SLORequests))
+	}
+	out.EnergyDelay = out.PerRequest * m.Latency.Mean
+	out.AboveLoadedIdle = per(float64(e.value)-float64(idle.loaded)*m.Seconds, float64(m.Completed))
+	out.AboveBareIdle = per(float64(e.value)-float64(idle.bare)*m.Seconds, float64(m.Completed))
+	return out
+}
+
+// intervals puts the intervals from batch means into the measures of the window
+// that the batches were cut from.
+func (c *CellSummary) intervals(t *requestTable, w meter.Window) {
+	m := &c.Whole
+	if c.Steady != nil {
+		m = c.Steady
+	}
+	m.LatencyMean = batchInterval(c.BatchMeans[MetricLatency], m.Latency.Mean)
+	if m.Energy != nil {
+		m.Energy.PerRequestMean = batchInterval(c.BatchMeans[MetricEnergyPerRequest], m.Energy.PerRequest)
+	}
+}
+
+func batchInterval(means []float64, center Figure) Interval {
+	if len(means) < 2 {
+		return Interval{Mean: center, Lo: Unknown(), Hi: Unknown(), Warnings: []string{"too few requests for an interval within the run"}}
+	}
+	i := stats.OfBatches(means, stats.Confidence)
+	return intervalOf(i)
+}
+
+// batchMeans cuts the requests that completed in w into equal batches in the
+// order of completion and measures each: latencies by their means, rates and
+// energies over the time between the last ends of one batch and the next.
+func (t *requestTable) batchMeans(w meter.Window, meters *derivation.Meters) map[string][]float64 {
+	rows := t.byCompletion(w)
+	cuts := stats.Cuts(len(rows))
+	if cuts == nil {
+		return nil
+	}
+	out := map[string][]float64{}
+	start := w.Start
+	if cuts[0] > 0 {
+		start = time.Duration(t.done[rows[cuts[0]-1]])
+	}
+	for b := 1; b < len(cuts); b++ {
+		batch := rows[cuts[b-1]:cuts[b]]
+		end := time.Duration(t.done[batch[len(batch)-1]])
+		span := meter.Window{Start: start, End: end}
+		add := func(metric string, v float64) {
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				out[metric] = append(out[metric], v)
+			}
+		}
+		var latency, intended, ttft, tpot float64
+		var firsts, tpots, tokens int
+		for _, i := range batch {
+			latency += float64(t.done[i]-t.sent[i]) * 1e-9
+			intended += float64(t.done[i]-t.due[i]) * 1e-9
+			tokens += int(max(0, t.output[i]))
+			if t.first[i] >= 0 {
+				ttft += float64(t.first[i]-t.sent[i]) * 1e-9
+				firsts++
+				if t.output[i] >= 2 && t.last[i] > t.first[i] {
+					tpot += float64(t.last[i]-t.first[i]) * 1e-9 / float64(t.output[i]-1)
+					tpots++
+				}
+			}
+		}
+		n := float64(len(batch))
+		add(MetricLatency, latency/n)
+		add(MetricLatencyIntended, intended/n)
+		add(MetricTTFT, ttft/float64(firsts))
+		add(MetricTPOT, tpot/float64(tpots))
+		if span.Length() > 0 {
+			add(MetricRequestRate, n/span.Length().Seconds())
+			add(MetricOutputTokenRate, float64(tokens)/span.Length().Seconds())
+			if e := estimateOf(meters.Energy(span)); e.value.Known() {
+				add(MetricEnergyPerRequest, float64(e.value)/n)
+				add(MetricEnergyPerToken, float64(e.value)/float64(tokens))
+				add(MetricPower, float64(e.value)/span.Length().Seconds())
+			}
+		}
+		start = end
+	}
+	// A metric that some batch has no value for cannot be tested by batches.
+	maps.DeleteFunc(out, func(_ string, v []float64) bool { return len(v) < len(cuts)-1 })
+	return out
+}
+
+// summary is the distribution of a convention's shares over the completed
+// requests.
+func (s *shares) summary(t *requestTable) ConventionSummary {
+	var energies []float64
+	var all float64
+	for i, e := range s.energy {
+		if math.IsNaN(e) {
+			continue
+		}
+		all += e
+		if t.ok[i] {
+			energies = append(energies, e)
+		}
+	}
+	c := ConventionSummary{
+		Convention: s.convention, PerRequest: energyDistribution(energies), Prefill: Figure(s.prefill), Decode: Figure(s.decode),
+		Requests: Figure(all), Idle: Figure(s.idle), Unattributed: Figure(s.unattributed),
+	}
+	return c
+}
+
+// spreadOf compares the conventions request by request; nil with fewer than two.
+func spreadOf(all []*shares, t *requestTable) *SpreadSummary {
+	if len(all) < 2 {
+		return nil
+	}
+	out := &SpreadSummary{}
+	for _, s := range all {
+		out.Conventions = append(out.Conventions, s.convention)
+	}
+	var ratios []float64
+	for i, ok := range t.ok {
+		lo, hi, sum := math.Inf(1), math.Inf(-1), 0.0
+		for _, s := range all {
+			lo, hi, sum = min(lo, s.energy[i]), max(hi, s.energy[i]), sum+s.energy[i]
+		}
+		if ok && sum > 0 && !math.IsNaN(sum) {
+			ratios = append(ratios, (hi-lo)/(sum/float64(len(all))))
+		}
+	}
+	slices.Sort(ratios)
+	q := func(p float64) Figure { return Figure(stats.Quantile(ratios, p)) }
+	out.Median, out.P90, out.Max = q(0.5), q(0.9), q(1)
+	return out
+}
+
+// evidenceOf gathers what the verdict on a cell rests on.
+func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *requestTable, health []derivation.SensorHealth, window meter.Window) Evidence {
+	e := Evidence{
+		Requests: c.Requests, Errors: c.Errors, Complete: cell.Complete, Interrupted: cell.Interrupted,
+		LatenessP99: Unknown(), LatencyP50: c.Whole.Latency.P50, CachedShare: c.CachedShare, OutputShare: Unknown(),
+		LatencyTrend: t.trend(window), SteadyRefused: c.SteadyRefused, UncountedRequests: t.uneven, Batch: cell.Batch,
+		MinForP99: stats.MinSamples(0.99, stats.BoundConfidence), Measured: c.Whole.Completed, Sensors: health, Reasons: cell.Reasons, Client: cell.Client,
+	}
+	if cell.Concurrency == 0 {
+		e.LatenessP99 = c.Whole.Lateness.P99
+	}
+	if run.Config.IgnoreEOS {
+		e.OutputShare = t.outputShare()
+	}
+	if engine := run.EngineOf(cell.Point); engine != nil {
+		e.Effective = engine.EffectiveBatch
+	}
+	return e
+}
+
+// footprintByCell reads footprint.arrow, per request, by cell, and the table's
+// metadata. A run that was not amortized has none.
+func footprintByCell(path string) (byCell map[string][]CategoryFootprint, meta map[string]string, err error) {
+	table := runfolder.Footprints()
+	meta, err = table.Meta(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	out := map[string][]CategoryFootprint{}
+	for r, err := range table.Scan(path) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.FunctionalUnit != string(lca.PerRequest) {
+			continue
+		}
+		list := out[r.Cell]
+		i := slices.IndexFunc(list, func(c CategoryFootprint) bool { return c.Category == r.Category })
+		if i < 0 {
+			i = len(list)
+			list = append(list, CategoryFootprint{
+				Category: r.Category, Unit: r.Unit, Stages: map[string]float64{}, Lo: Unknown(), Hi: Unknown(), Boundary: r.Boundary,
+			})
+		}
+		list[i].Stages[r.Stage] = r.Value
+		if r.Stage == string(lca.Total) {
+			list[i].Lo, list[i].Hi, list[i].Boundary = Figure(r.Lo), Figure(r.Hi), r.Boundary
+		}
+		out[r.Cell] = list
+	}
+	return out, meta, nil
+}

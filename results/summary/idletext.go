@@ -1,0 +1,55 @@
+package summary
+
+import (
+	"fmt"
+	"strings"
+)
+
+// IdleTableOf sets the energy of a request beside what of it is above idle, one
+// row a valid cell: all of it, above what the loaded server draws when nothing
+// is asked of it, and above what the hardware draws without it. There is no
+// row where nothing was metered.
+func IdleTableOf(s Summary) (columns []Column, rows []TableRow) {
+	kind := s.modelledKind()
+	columns = []Column{
+		{Name: "cell", Text: true}, {Name: "loaded idle", Unit: "W", Kind: kind}, {Name: "bare idle", Unit: "W", Kind: kind},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "above loaded idle", Unit: "J/req", Kind: kind}, {Name: "above bare idle", Unit: "J/req", Kind: kind},
+	}
+	for _, c := range s.Cells {
+		e := c.Whole.Energy
+		if e == nil || !c.Validity.Valid() {
+			continue
+		}
+		cells := []string{c.Cell}
+		for _, v := range []Figure{c.IdleWatts, c.BareIdleWatts, e.PerRequest, e.AboveLoadedIdle, e.AboveBareIdle} {
+			cells = append(cells, Short(float64(v)))
+		}
+		rows = append(rows, TableRow{cells, c.Validity.Verdict, false})
+	}
+	return columns, rows
+}
+
+// IdleNote says what the table of IdleTableOf cannot: why a column is empty.
+func (s Summary) IdleNote() string {
+	for _, c := range s.Cells {
+		if c.Whole.Energy != nil && c.Validity.Valid() && !c.BareIdleWatts.Known() {
+			if s.BareIdle == "" {
+				return "bare idle: its window has no energy of every domain that is summed"
+			}
+			return "bare idle was not measured: " + s.BareIdle
+		}
+	}
+	return ""
+}
+
+func (s Summary) idleTable(b *strings.Builder) {
+	columns, rows := IdleTableOf(s)
+	if len(rows) == 0 {
+		return
+	}
+	b.WriteByte('\n')
+	WriteColumns(b, columns, cellsOf(rows))
+	if note := s.IdleNote(); note != "" {
+		fmt.Fprintln(b, note)
+	}
+}

@@ -1,0 +1,334 @@
+package summary
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"cfubench/internal/atomicfile"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+)
+
+// Summary is summary.json: the figures of a run and the verdict on them. It is
+// derived from the tables and can be made again from them at any time.
+type Summary struct {
+	Schema      int    `json:"schema"` // 1
+	Cfu         string `json:"cfu_version"`
+	Started     string `json:"started"`
+	ConfigHash  string `json:"config_hash"`
+	TraceHash   string `json:"trace_hash"`
+	Model       string `json:"model"`
+	Engine      string `json:"engine"`     // kind and version
+	MeterKind   string `json:"meter_kind"` // "counter", "model", … of the joules
+	Tokenizer   string `json:"tokenizer,omitempty"`
+	Convention  string `json:"convention"` // of the energy distributions; "" without any
+	SLO         string `json:"slo,omitempty"`
+	SteadyRule  string `json:"steady_rule"`
+	Certificate string `json:"certificate,omitempty"` // "passed", "failed", "" if there is none
+	// Validity is the worst of the cells', with what is wrong with the run.
+	Validity Validity      `json:"validity"`
+	Cells    []CellSummary `json:"cells"`
+	// BareIdle says why no power without a server was measured, "" if it was.
+	BareIdle string `json:"bare_idle_not_measured,omitempty"`
+	// Inventory and LifetimeInferences are what the footprint was made with.
+	Inventory          string `json:"inventory,omitempty"`
+	LifetimeInferences Figure `json:"lifetime_inferences"`
+	// Points are the cells of equal load with their repeats together.
+	Points   []Point  `json:"points"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// CellSummary is what one cell shows.
+type CellSummary struct {
+	Cell string `json:"cell"`
+	runfolder.Point
+	Repeat   int      `json:"repeat"`
+	Requests int      `json:"requests"`
+	Errors   int      `json:"errors"`
+	Validity Validity `json:"validity"`
+	// Whole is the cell's window from the first send to the last end; Steady
+	// the window of SteadyRule, null where it was refused.
+	Whole         Measures  `json:"whole"`
+	Steady        *Measures `json:"steady"`
+	SteadyRefused string    `json:"steady_refused,omitempty"`
+	// Conventions are the requests' energies as each convention divides them.
+	Conventions []ConventionSummary `json:"conventions,omitempty"`
+	Spread      *SpreadSummary      `json:"convention_spread,omitempty"`
+	Footprint   []CategoryFootprint `json:"footprint,omitempty"`
+	// IdleWatts is the power of the summed domains with the server up and
+	// nothing asked of it, BareIdleWatts before there was a server.
+	IdleWatts     Figure `json:"idle_watts"`
+	BareIdleWatts Figure `json:"bare_idle_watts"`
+	CachedShare   Figure `json:"cached_share"`
+	// BatchMeans are means over batches of consecutive requests of the steady
+	// window (else of the whole), by metric: what differences within one run
+	// are tested on.
+	BatchMeans map[string][]float64 `json:"batch_means,omitempty"`
+	Sensors    []SensorSummary      `json:"sensors,omitempty"`
+	Warnings   []string             `json:"warnings,omitempty"`
+	// Trace is the cell over time, for plots; only where Options ask for it.
+	Trace *Trace `json:"-"`
+}
+
+// Measures are the figures of one window. Durations are in seconds.
+type Measures struct {
+	Window                meter.Window `json:"window"`
+	Seconds               float64      `json:"seconds"`
+	Completed             int          `json:"completed"`
+	InFlight              Figure       `json:"in_flight"` // mean
+	RequestsPerSecond     Figure       `json:"requests_per_s"`
+	PromptTokens          float64      `json:"prompt_tokens"`
+	OutputTokens          float64      `json:"output_tokens"`
+	OutputTokensPerSecond Figure       `json:"output_tokens_per_s"`
+	TokensPerSecond       Figure       `json:"tokens_per_s"` // prompt and output
+	// From the actual send: what the server did. Intended counts from when the
+	// schedule wanted the request sent: what a user would have seen.
+	TTFT            Distribution `json:"ttft_s"`
+	TTFTIntended    Distribution `json:"ttft_intended_s"`
+	TPOT            Distribution `json:"tpot_s"`
+	ITL             Distribution `json:"itl_s"` // gaps between tokens, counted by tokens
+	Latency         Distribution `json:"latency_s"`
+	LatencyIntended Distribution `json:"latency_intended_s"`
+	// Lateness is the client's own delay: of requests that --max-in-flight did
+	// not hold.
+	Lateness    Distribution `json:"lateness_s"`
+	LatencyMean Interval     `json:"latency_mean_s"`
+	// Goodput is completed requests within the SLO, per second; unknown
+	// without an SLO.
+	SLORequests int             `json:"slo_requests,omitempty"`
+	Goodput     Figure          `json:"goodput_per_s"`
+	Energy      *EnergyMeasures `json:"energy,omitempty"`
+}
+
+// EnergyMeasures is the energy of one window: all of it, over what was done in
+// it. Failed requests' energy is in the sum and not in the count.
+type EnergyMeasures struct {
+	Kind           string   `json:"kind"`
+	Joules         Figure   `json:"energy_j"`
+	Lo             Figure   `json:"lo_j"`
+	Hi             Figure   `json:"hi_j"`
+	MeanWatts      Figure   `json:"mean_power_w"`
+	PerRequest     Figure   `json:"per_request_j"`
+	PerRequestMean Interval `json:"per_request_mean_j"` // by batch means
+	PerOutputToken Figure   `json:"per_output_token_j"`
+	PerToken       Figure   `json:"per_token_j"`
+	TokensPerJoule Figure   `json:"output_tokens_per_j"`
+	PerSLORequest  Figure   `json:"per_slo_request_j"`
+	EnergyDelay    Figure   `json:"energy_delay_js"` // J/request × mean latency
+	// PerRequest less what idle power would have used in the window: with the
+	// server up, and without one.
+	AboveLoadedIdle   Figure `json:"above_loaded_idle_per_request_j"`
+	AboveBareIdle     Figure `json:"above_bare_idle_per_request_j"`
+	WindowUncertainty Figure `json:"bracket_ratio"` // (hi−lo)/energy
+}
+
+// ConventionSummary is how one convention divides a cell's energy.
+type ConventionSummary struct {
+	Convention string `json:"convention"`
+	// PerRequest is over the completed requests, in joules.
+	PerRequest   Distribution `json:"per_request_j"`
+	Prefill      Figure       `json:"prefill_j"` // sums over the requests
+	Decode       Figure       `json:"decode_j"`
+	Requests     Figure       `json:"requests_j"`
+	Idle         Figure       `json:"idle_j"`
+	Unattributed Figure       `json:"unattributed_j"`
+}
+
+// SpreadSummary is how far conventions disagree on single requests: the largest
+// less the smallest share of a request over their mean.
+type SpreadSummary struct {
+	Conventions []string `json:"conventions"`
+	Median      Figure   `json:"median_ratio"`
+	P90         Figure   `json:"p90_ratio"`
+	Max         Figure   `json:"max_ratio"`
+}
+
+// CategoryFootprint is a cell's C_FU per request in one impact category, by
+// life cycle stage, from footprint.arrow.
+type CategoryFootprint struct {
+	Category string             `json:"category"`
+	Unit     string             `json:"unit"`
+	Stages   map[string]float64 `json:"stages"` // "total" among them
+	Lo       Figure             `json:"total_lo"`
+	Hi       Figure             `json:"total_hi"`
+	Boundary string             `json:"boundary"`
+}
+
+// SensorSummary is SensorHealth as kept.
+type SensorSummary struct {
+	Domain         string  `json:"domain"`
+	Kind           string  `json:"kind"`
+	Readings       int     `json:"readings"`
+	Gaps           int     `json:"gaps"`
+	GapShare       float64 `json:"gap_ratio"`
+	CounterToPower Figure  `json:"counter_to_power_ratio"`
+	IdleDrift      Figure  `json:"idle_drift_ratio"`
+	Bracket        Figure  `json:"bracket_ratio"`
+}
+
+// Point is one load point with its repeats.
+type Point struct {
+	Name string `json:"point"` // "b8-c16"
+	runfolder.Point
+	Cells    []string            `json:"cells"`
+	Metrics  map[string]Interval `json:"metrics"` // over valid repeats
+	Warnings []string            `json:"warnings,omitempty"`
+}
+
+// Options choose how a run is summarized.
+type Options struct {
+	// SLO replaces the run's own ("slo" of its configuration).
+	SLO    *loadgen.SLO
+	Limits Limits
+	// Only picks cells; nil for all.
+	Only func(runfolder.Cell) bool
+	// Traces asks for the power traces that reports plot.
+	Traces bool
+}
+
+// Summarize makes the summary of the run folder dir from its tables, with the
+// run's own SLO and the default limits.
+func Summarize(dir string) (Summary, error) {
+	return SummarizeWith(dir, Options{Limits: DefaultLimits()})
+}
+
+// SummarizeWith makes the summary of the run folder dir by o. Cells are read
+// one after another: memory is that of the largest.
+func SummarizeWith(dir string, o Options) (Summary, error) {
+	run, err := runfolder.ReadRun(dir)
+	if err != nil {
+		return Summary{}, err
+	}
+	slo, err := sloOf(run, o)
+	if err != nil {
+		return Summary{}, err
+	}
+	footprint, made, err := footprintByCell(filepath.Join(dir, runfolder.FootprintFile))
+	if err != nil {
+		return Summary{}, err
+	}
+	s := Summary{
+		Schema: 1, Cfu: run.Cfu, Started: run.Started, ConfigHash: run.ConfigHash, TraceHash: run.TraceHash,
+		Tokenizer: run.Trace.Tokenizer, SteadyRule: SteadyRule, Warnings: run.Warnings, SLO: slo.String(),
+	}
+	s.Model, s.Engine = engineOf(run)
+	s.Certificate = certificateVerdict(run.Certificate)
+	s.Inventory, s.LifetimeInferences = made["inventory"], Unknown()
+	if n, err := strconv.ParseFloat(made["lifetime_inferences"], 64); err == nil {
+		s.LifetimeInferences = Figure(n)
+	}
+	bare, err := derivation.ReadBare(dir, run)
+	if err != nil {
+		return Summary{}, err
+	}
+	s.BareIdle = bare.NotMeasured
+	for _, cell := range run.Cells {
+		if o.Only != nil && !o.Only(cell) {
+			continue
+		}
+		c, err := summarizeCell(dir, run, cell, bare, slo, o)
+		if err != nil {
+			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)
+		}
+		c.Footprint = footprint[cell.ID]
+		s.Cells = append(s.Cells, c)
+		if e := c.Whole.Energy; e != nil && s.MeterKind == "" {
+			s.MeterKind = e.Kind
+		}
+		if len(c.Conventions) > 0 && s.Convention == "" {
+			s.Convention = c.Conventions[0].Convention
+		}
+	}
+	s.Points = pointsOf(s.Cells)
+	s.Validity = runValidity(run, s)
+	return s, nil
+}
+
+// WriteSummary writes summary.json of the run folder dir in one step.
+func WriteSummary(dir string, s Summary) error {
+	return atomicfile.WriteJSON(filepath.Join(dir, runfolder.SummaryFile), s)
+}
+
+// sloOf is the SLO of o, else the run's own.
+func sloOf(run runfolder.Run, o Options) (loadgen.SLO, error) {
+	if o.SLO != nil {
+		return *o.SLO, nil
+	}
+	text := run.Config.SLO
+	if text == "" {
+		return loadgen.SLO{}, nil
+	}
+	slo, err := loadgen.ParseSLO(text)
+	if err != nil {
+		return slo, fmt.Errorf("%s: %w", runfolder.RunFile, err)
+	}
+	return slo, nil
+}
+
+// engineOf is the model and the engine, "several" where batch sizes differ.
+func engineOf(run runfolder.Run) (model, engine string) {
+	for i, e := range run.Engine {
+		name := e.Kind
+		if e.Version != "" {
+			name += " " + e.Version
+		}
+		switch {
+		case i == 0:
+			model, engine = e.Model, name
+		case engine != name:
+			engine = "several"
+		}
+		if i > 0 && model != e.Model {
+			model = "several"
+		}
+	}
+	return model, engine
+}
+
+// runValidity is the worst verdict of the cells, with the codes that made it.
+func runValidity(run runfolder.Run, s Summary) Validity {
+	v := Validity{Verdict: Valid}
+	worst := map[string]int{Valid: 0, ValidWarnings: 1, Invalid: 2}
+	seen := map[Reason]int{}
+	for _, c := range s.Cells {
+		if worst[c.Validity.Verdict] > worst[v.Verdict] {
+			v.Verdict = c.Validity.Verdict
+		}
+		for _, r := range c.Validity.Reasons {
+			if _, ok := seen[r]; ok {
+				continue
+			}
+			seen[r]++
+			if n := len(s.Cells); n > 1 {
+				r.Text = c.Cell + ": " + r.Text
+			}
+			v.Reasons = append(v.Reasons, r)
+		}
+	}
+	if len(run.Cells) == 0 {
+		v.Verdict = Invalid
+		v.Reasons = append(v.Reasons, Reason{ReasonNoRequests, true, "the run has no cells"})
+	}
+	if s.Certificate == "failed" {
+		if v.Verdict == Valid {
+			v.Verdict = ValidWarnings
+		}
+		v.Reasons = append(v.Reasons, Reason{"client_certificate", false, "the client did not pass its own certificate on this host"})
+	}
+	return v
+}
+
+// certificateVerdict is the verdict of the client's certificate, "" if there is
+// none.
+func certificateVerdict(c *loadgen.Certificate) string {
+	switch {
+	case c == nil:
+		return ""
+	case !c.Valid:
+		return "failed"
+	}
+	return "passed"
+}

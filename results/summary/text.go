@@ -1,0 +1,183 @@
+package summary
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// WriteTable prints the summary as text: one row a cell and window, then the
+// findings. An invalid cell shows why and no figures.
+func (s Summary) WriteTable(w io.Writer) error {
+	var b strings.Builder
+	s.header(&b)
+	columns, rows := TableOf(s)
+	WriteColumns(&b, columns, cellsOf(rows))
+	s.idleTable(&b)
+	s.findings(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s Summary) header(b *strings.Builder) {
+	fmt.Fprintf(b, "model %s · engine %s", orDash(s.Model), orDash(s.Engine))
+	switch {
+	case s.MeterKind == "":
+		b.WriteString(" · no meter: no energy")
+	case strings.Contains(s.MeterKind, "model"):
+		fmt.Fprintf(b, " · energy: %s (modelled, not measured)", s.MeterKind)
+	default:
+		fmt.Fprintf(b, " · energy: %s (measured)", s.MeterKind)
+	}
+	if s.SLO != "" {
+		fmt.Fprintf(b, " · SLO %s", s.SLO)
+	}
+	fmt.Fprintf(b, "\n\n")
+}
+
+// TableRow is one row of the summary's table: a cell's whole run or its steady
+// window.
+type TableRow struct {
+	Cells   []string // one a column
+	Verdict string   // of the cell
+	Steady  bool
+}
+
+// TableOf is the summary's table: columns and rows as text. An invalid cell has
+// dashes for figures; the last column is what to think of the row.
+func TableOf(s Summary) (columns []Column, rows []TableRow) {
+	kind := s.modelledKind()
+	columns = []Column{
+		{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}, {Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"},
+		{Name: "TTFT", Unit: "s, p50 / p99"}, {Name: "latency", Unit: "s, p50 / p99"},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "use", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind},
+	}
+	slo := s.SLO != ""
+	if slo {
+		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
+	}
+	columns = append(columns, Column{Name: "verdict", Text: true})
+	for _, c := range s.Cells {
+		verdict := c.Validity.Verdict
+		if !c.Validity.Valid() {
+			cells := []string{c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors)}
+			for len(cells) < len(columns)-1 {
+				cells = append(cells, "–")
+			}
+			cells = append(cells, "invalid: "+strings.Join(c.Validity.fatal(), ", "))
+			rows = append(rows, TableRow{cells, verdict, false})
+			continue
+		}
+		short := verdict
+		if verdict == ValidWarnings {
+			short = "warnings"
+		}
+		rows = append(rows, TableRow{append(c.row(c.Whole, slo, false), short), verdict, false})
+		if c.Steady != nil {
+			rows = append(rows, TableRow{append(c.row(*c.Steady, slo, true), ""), verdict, true})
+		}
+	}
+	return columns, rows
+}
+
+// row is the figures of a window. The footprint and the failures are the whole
+// cell's: they are not in the steady window's row.
+func (c CellSummary) row(m Measures, slo, steady bool) []string {
+	f := func(v Figure) string { return Short(float64(v)) }
+	pair := func(d Distribution) string { return f(d.P50) + " / " + f(d.P99) }
+	joules := [3]Figure{Unknown(), Unknown(), Unknown()}
+	if m.Energy != nil {
+		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
+	}
+	name, sent, failed, use, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), f(c.Carbon("inference")), f(c.Carbon("total"))
+	if steady {
+		name, sent, failed, use, total = "  steady", fmt.Sprint(m.Completed), "", "", ""
+	}
+	cells := []string{name, sent, failed, f(m.RequestsPerSecond), f(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), use, total}
+	if slo {
+		cells = append(cells, f(m.Goodput), f(joules[2]))
+	}
+	return cells
+}
+
+// modelledKind is the kind of the run's joules if they are modelled, else "".
+func (s Summary) modelledKind() string {
+	if strings.Contains(s.MeterKind, "model") {
+		return s.MeterKind
+	}
+	return ""
+}
+
+// finding is one line below the table and the cells that it is about.
+type finding struct {
+	key, text string
+	cells     []string
+}
+
+// findings lists reasons and warnings, those that make a cell invalid first.
+// Reasons of one code are one line, in the words of the first cell: the report
+// has all.
+func (s Summary) findings(b *strings.Builder) {
+	var list []finding
+	add := func(cell, key, text string) {
+		i := slices.IndexFunc(list, func(f finding) bool { return f.key == key })
+		if i < 0 {
+			i = len(list)
+			list = append(list, finding{key: key, text: text})
+		}
+		if !slices.Contains(list[i].cells, cell) {
+			list[i].cells = append(list[i].cells, cell)
+		}
+	}
+	for _, invalid := range []bool{true, false} {
+		word := "warning"
+		if invalid {
+			word = "invalid"
+		}
+		for _, c := range s.Cells {
+			for _, r := range c.Validity.Reasons {
+				if r.Invalid == invalid {
+					add(c.Cell, word+r.Code, fmt.Sprintf("%s %s: %s", word, r.Code, r.Text))
+				}
+			}
+		}
+	}
+	for _, c := range s.Cells {
+		for _, w := range c.Warnings {
+			add(c.Cell, w, "warning: "+w)
+		}
+	}
+	for _, p := range s.Points {
+		for _, w := range p.Warnings {
+			add(p.Name, w, "warning: "+w)
+		}
+	}
+	for _, w := range s.Warnings {
+		add("run", w, "warning: "+w)
+	}
+	if len(list) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, f := range list {
+		fmt.Fprintf(b, "%s (%s)\n", f.text, s.where(f.cells))
+	}
+}
+
+// where names cells briefly.
+func (s Summary) where(cells []string) string {
+	switch n := len(cells); {
+	case n > 1 && n == len(s.Cells):
+		return cells[0] + " and all others"
+	case n > 3:
+		return fmt.Sprintf("%s and %d more", cells[0], n-1)
+	}
+	return strings.Join(cells, ", ")
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}

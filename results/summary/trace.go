@@ -1,0 +1,150 @@
+package summary
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"cfubench/attribution"
+	"cfubench/meter"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+)
+
+// Trace is a cell over time, for a plot: power by domain, and below it the
+// phases of the requests. Times are seconds since the cell's window began.
+type Trace struct {
+	Start, End float64
+	Power      []PowerTrace
+	// Lanes are the requests in the order of sending, nil where there are more
+	// than a plot can show.
+	Lanes []Lane
+	// Waiting and Decoding are the mean numbers of requests between send and
+	// first token, and between first token and end, in equal steps of time.
+	Waiting, Decoding []float64
+}
+
+// PowerTrace is the mean power of one domain in equal steps of time, in watts;
+// NaN where the readings give none.
+type PowerTrace struct {
+	Domain, Kind string
+	Watts        []float64
+}
+
+// Lane is one request: sent, first token, last token, in seconds; NaN where it
+// did not happen.
+type Lane struct {
+	Request           int64
+	Sent, First, Last float64
+	Prompt, Output    int32
+	Failed            bool
+}
+
+// Bounds of a trace's size.
+const (
+	traceBins  = 1200 // more than a plot shows at once: it can be zoomed into
+	traceLanes = 120
+)
+
+// trace makes the trace of a cell over its window and its idle baselines.
+func (t *requestTable) trace(cell runfolder.Cell, meters *derivation.Meters, steps []step) *Trace {
+	span := cell.Window
+	if cell.IdleBefore.Length() > 0 {
+		span.Start = min(span.Start, cell.IdleBefore.Start)
+	}
+	if cell.IdleAfter.Length() > 0 {
+		span.End = max(span.End, cell.IdleAfter.End)
+	}
+	if span.Length() <= 0 || len(steps) == 0 {
+		return nil
+	}
+	seconds := func(at time.Duration) float64 { return (at - cell.Window.Start).Seconds() }
+	out := &Trace{Start: seconds(span.Start), End: seconds(span.End)}
+	for i, d := range meters.Domains {
+		if !d.Summed() {
+			continue
+		}
+		c := meters.Curves[i]
+		out.Power = append(out.Power, PowerTrace{Domain: d.Name, Kind: string(d.Kind), Watts: powerSteps(c, span)})
+	}
+	if len(t.id) <= traceLanes {
+		out.Lanes = t.lanes(cell.Window.Start)
+	}
+	out.Waiting, out.Decoding = t.counts(span)
+	return out
+}
+
+// powerSteps is the mean power in equal steps over span: as many as the plot
+// shows, fewer if a step would be shorter than four update periods.
+func powerSteps(c *attribution.Curve, span meter.Window) []float64 {
+	bins := traceBins
+	if period := c.Domain().UpdatePeriod; period > 0 {
+		bins = min(bins, int(span.Length()/(4*period)))
+	}
+	watts := make([]float64, max(1, bins))
+	for i := range watts {
+		w := meter.Window{
+			Start: span.Start + span.Length()*time.Duration(i)/time.Duration(len(watts)),
+			End:   span.Start + span.Length()*time.Duration(i+1)/time.Duration(len(watts)),
+		}
+		power, interval := c.MeanPower(w)
+		watts[i] = power.Watts()
+		if !interval.HasEnergy {
+			watts[i] = math.NaN()
+		}
+	}
+	return watts
+}
+
+func (t *requestTable) lanes(origin time.Duration) []Lane {
+	var lanes []Lane
+	at := func(ns int64) float64 {
+		if ns < 0 {
+			return math.NaN()
+		}
+		return (time.Duration(ns) - origin).Seconds()
+	}
+	for i := range t.id {
+		if t.sent[i] < 0 {
+			continue
+		}
+		lanes = append(lanes, Lane{t.id[i], at(t.sent[i]), at(t.first[i]), at(max(t.last[i], t.done[i])), t.prompt[i], t.output[i], !t.ok[i]})
+	}
+	slices.SortStableFunc(lanes, func(a, b Lane) int {
+		switch {
+		case a.Sent < b.Sent:
+			return -1
+		case a.Sent > b.Sent:
+			return 1
+		}
+		return 0
+	})
+	return lanes
+}
+
+// counts is the mean number of requests in each phase over equal steps of span.
+func (t *requestTable) counts(span meter.Window) (waiting, decoding []float64) {
+	width := float64(span.Length()) / traceBins
+	waiting, decoding = make([]float64, traceBins), make([]float64, traceBins)
+	for i := range t.id {
+		if t.sent[i] < 0 {
+			continue
+		}
+		end := max(t.last[i], t.done[i])
+		first := t.first[i]
+		if first < 0 {
+			first = end
+		}
+		spread(waiting, float64(t.sent[i]-int64(span.Start))/width, float64(first-int64(span.Start))/width)
+		spread(decoding, float64(first-int64(span.Start))/width, float64(end-int64(span.Start))/width)
+	}
+	return waiting, decoding
+}
+
+// spread adds to each bin the share of it that [from, to], in bins, covers.
+func spread(bins []float64, from, to float64) {
+	from, to = max(0, from), min(float64(len(bins)), to)
+	for k := int(from); k < len(bins) && float64(k) < to; k++ {
+		bins[k] += min(to, float64(k+1)) - max(from, float64(k))
+	}
+}

@@ -1,0 +1,80 @@
+package sweep
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"cfubench/loadgen/endpoint"
+	"cfubench/results/runfolder"
+)
+
+// Config is what a sweep is told to do: what run.json keeps of it, and what does
+// not change what is measured. Check completes it.
+type Config struct {
+	runfolder.Config
+
+	// Out is the run folder; Resume goes on with the run that is in it.
+	Out    string
+	Resume bool
+	// ReadyTimeout is how long an engine may take to become healthy, Drain how long
+	// requests in flight may still take after an interrupt.
+	ReadyTimeout, Drain time.Duration
+	// APIKey is the endpoint's bearer key, CAFile the authorities to trust for it.
+	APIKey, CAFile string
+	// Headers are further fields of every request. Their values are recorded
+	// nowhere, as the key's is not.
+	Headers []endpoint.Header
+	// Certify measures the client's own error after the sweep.
+	Certify bool
+	// Listen is where live metrics are exposed, "" for nowhere.
+	Listen string
+	// ShardIndex of ShardCount, from 1, is this client's part of a run made by
+	// several; 0 of 0 for a run of its own. Shards start together at StartAt, or
+	// meet in the folder Rendezvous.
+	ShardIndex, ShardCount int
+	StartAt                time.Time
+	Rendezvous             string
+	// Budget is the time that the sweep may take, 0 for any: a cell that would
+	// likely not end within it is not begun.
+	Budget time.Duration
+	// Getenv reads the environment: credentials of meters, for one.
+	Getenv func(string) string
+}
+
+// noMeter is the --meter of a shard that leaves metering to another.
+const noMeter = "none"
+
+// recorded is what run.json keeps of the configuration: no secret.
+func (c Config) recorded() runfolder.Config {
+	r := c.Config
+	r.Endpoint = redactURL(c.Endpoint)
+	r.Meter = redactURLs(c.Meter)
+	r.Header = nil
+	for _, h := range c.Headers {
+		r.Header = append(r.Header, h.Name)
+	}
+	return r
+}
+
+// redactURL takes user and password out of a URL.
+func redactURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.User == nil {
+		return s
+	}
+	u.User = nil
+	return u.String()
+}
+
+func redactURLs(specs []string) []string {
+	out := make([]string, len(specs))
+	for i, s := range specs {
+		kind, rest, ok := strings.Cut(s, ":")
+		if ok && strings.Contains(rest, "://") {
+			s = kind + ":" + redactURL(rest)
+		}
+		out[i] = s
+	}
+	return out
+}

@@ -1,0 +1,215 @@
+package sweep
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cfubench/loadgen/engine"
+	"cfubench/results/runfolder"
+)
+
+// Param is one parameter of the engine's command with the values to be tried.
+type Param struct {
+	Name   string
+	Values []string
+}
+
+// ParseParam reads NAME=V1,V2.
+func ParseParam(text string) (Param, error) {
+	name, values, ok := strings.Cut(text, "=")
+	if !ok || !paramName.MatchString(name) || values == "" {
+		return Param{}, fmt.Errorf("%.80q: want NAME=V1,V2 with a name of letters, digits, _ and -", text)
+	}
+	return Param{name, strings.Split(values, ",")}, nil
+}
+
+var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+
+// reserved are the names in an engine command that cfu replaces itself.
+var reserved = []string{"batch", "port", "cpus"}
+
+// Grid is a set of parameters that are tried together.
+type Grid struct {
+	// Params are crossed: every value of one with every value of the others.
+	Params []Param
+	// Zip names parameters whose lists go together, the first value of one with
+	// the first of the others.
+	Zip [][]string
+	// Exclude are combinations that are left out: those that have all of the
+	// values of one entry.
+	Exclude []map[string]string
+}
+
+// Expand lists the combinations of the grid in order, the last parameter turning
+// fastest. An error names the parameter that is wrong.
+func (g Grid) Expand() ([]map[string]string, error) {
+	byName := map[string]Param{}
+	for _, p := range g.Params {
+		switch {
+		case slices.Contains(reserved, p.Name):
+			return nil, fmt.Errorf("parameter %s: cfu replaces {%[1]s} itself", p.Name)
+		case byName[p.Name].Name != "":
+			return nil, fmt.Errorf("parameter %s is given twice", p.Name)
+		case len(p.Values) == 0:
+			return nil, fmt.Errorf("parameter %s has no values", p.Name)
+		}
+		byName[p.Name] = p
+	}
+	zipped := map[string][]string{} // a parameter to the list that it goes with
+	for _, names := range g.Zip {
+		for _, n := range names {
+			switch {
+			case byName[n].Name == "":
+				return nil, fmt.Errorf("zip: there is no parameter %s", n)
+			case zipped[n] != nil:
+				return nil, fmt.Errorf("zip: parameter %s is in two lists", n)
+			case len(byName[n].Values) != len(byName[names[0]].Values):
+				return nil, fmt.Errorf("zip: %s has %d values, %s has %d", n, len(byName[n].Values), names[0], len(byName[names[0]].Values))
+			}
+			zipped[n] = names
+		}
+	}
+	for _, e := range g.Exclude {
+		for n := range e {
+			if byName[n].Name == "" {
+				return nil, fmt.Errorf("exclude: there is no parameter %s", n)
+			}
+		}
+	}
+	out := []map[string]string{{}}
+	for _, p := range g.Params {
+		names := []string{p.Name}
+		if z := zipped[p.Name]; z != nil {
+			if z[0] != p.Name {
+				continue // with the first of its list
+			}
+			names = z
+		}
+		var next []map[string]string
+		for _, c := range out {
+			for k := range p.Values {
+				with := maps.Clone(c)
+				for _, n := range names {
+					with[n] = byName[n].Values[k]
+				}
+				next = append(next, with)
+			}
+		}
+		out = next
+	}
+	return slices.DeleteFunc(out, func(c map[string]string) bool {
+		return slices.ContainsFunc(g.Exclude, func(e map[string]string) bool {
+			for n, v := range e {
+				if c[n] != v {
+					return false
+				}
+			}
+			return true
+		})
+	}), nil
+}
+
+// label is the name of a combination: its values by parameter, in the order of
+// the grid.
+func (g Grid) label(c map[string]string) string {
+	var parts []string
+	for _, p := range g.Params {
+		if v, ok := c[p.Name]; ok {
+			parts = append(parts, p.Name+"="+v)
+		}
+	}
+	return folderName(strings.Join(parts, ","))
+}
+
+// folderName is s with what cannot stand in a folder's name replaced.
+func folderName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || strings.ContainsRune(`/\:*?"<>| `, r) {
+			return '_'
+		}
+		return r
+	}, s)
+}
+
+// Configurations are the combinations of the grid as configurations of the
+// engine's command: without parameters one without a label.
+func (g Grid) Configurations(engineCmd string) ([]runfolder.Configuration, error) {
+	combinations, err := g.Expand()
+	if err != nil {
+		return nil, err
+	}
+	var out []runfolder.Configuration
+	for _, c := range combinations {
+		for n := range c {
+			if !strings.Contains(engineCmd, "{"+n+"}") {
+				return nil, fmt.Errorf("parameter %s: the engine command has no {%[1]s}", n)
+			}
+		}
+		out = append(out, runfolder.Configuration{Label: g.label(c), EngineCmd: engineCmd, Params: c})
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("every combination of the parameters is excluded")
+	}
+	return out, nil
+}
+
+// command is a configuration's engine command with its parameters in place.
+func command(c runfolder.Configuration) string {
+	pairs := make([]string, 0, 2*len(c.Params))
+	for _, n := range slices.Sorted(maps.Keys(c.Params)) {
+		pairs = append(pairs, "{"+n+"}", c.Params[n])
+	}
+	return strings.NewReplacer(pairs...).Replace(c.EngineCmd)
+}
+
+// configurations are those of the run: without any, the one of --engine-cmd or of
+// the endpoint.
+func (c Config) configurations() []runfolder.Configuration {
+	if len(c.Configurations) > 0 {
+		return c.Configurations
+	}
+	return []runfolder.Configuration{{EngineCmd: c.EngineCmd}}
+}
+
+// checkConfigurations checks each configuration's command and name.
+func (c *Config) checkConfigurations() error {
+	seen := map[string]bool{}
+	for _, k := range c.Configurations {
+		name := k.Label
+		switch {
+		case c.Endpoint != "":
+			return usagef("--endpoint serves one configuration: --param and --sweep with configurations need --engine-cmd")
+		case c.FindRate && len(c.Configurations) > 1 && name == "":
+			return usagef("a configuration of several has no label")
+		case name != folderName(name) || strings.HasPrefix(name, "."):
+			return usagef("configuration label %.80q: it names folders: leave out / \\ : * ? \" < > | and spaces", name)
+		case seen[name]:
+			return usagef("configuration %q is given twice", name)
+		}
+		seen[name] = true
+		if err := checkEngineCmd(command(k)); err != nil {
+			if name == "" {
+				return err
+			}
+			return usagef("configuration %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// checkEngineCmd checks that a command takes the batch size and the port.
+func checkEngineCmd(cmd string) error {
+	line, err := engine.CommandFor(cmd)
+	switch {
+	case err != nil:
+		return usagef("--engine-cmd: %w", err)
+	case !strings.Contains(line, "{batch}"):
+		return usagef("--engine-cmd has no {batch}: put it where the command takes the batch size")
+	case !strings.Contains(line, "{port}"):
+		return usagef("--engine-cmd has no {port}: cfu picks a free port for each server and must pass it on")
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"cfubench/datasets"
+)
+
+// Plan is what a sweep would do.
+type Plan struct {
+	Launches []PlannedLaunch
+	Cells    int
+	// Requests are those of all cells; the tokens are unknown (datasets.Unknown)
+	// where the server under test would have to count them.
+	Requests                   int
+	PromptTokens, OutputTokens int64
+	// Least is the time that idle windows and schedules alone take.
+	Least time.Duration
+}
+
+// PlannedLaunch is one start of a server with the names of its cells.
+type PlannedLaunch struct {
+	Name, Command string
+	Cells         []string
+}
+
+// Describe plans what the configuration says, which Check has passed, without a
+// server.
+func Describe(ctx context.Context, c Config) (Plan, error) {
+	p := Plan{PromptTokens: datasets.Unknown, OutputTokens: datasets.Unknown}
+	requests := c.NumRequests
+	if c.Tokenizer != "endpoint" || c.Select == datasets.First {
+		s := &sweep{config: c, log: Quiet{}}
+		if err := s.openTrace(ctx, nil); err != nil {
+			return p, err
+		}
+		requests = len(s.trace.Requests)
+		p.PromptTokens, p.OutputTokens = tokensOf(s.trace.Requests)
+	}
+	for _, l := range c.launches() {
+		planned := PlannedLaunch{Name: l.String(), Command: command(l.configuration)}
+		if c.Endpoint != "" {
+			planned.Command = redactURL(c.Endpoint)
+		}
+		for _, cell := range l.cells {
+			planned.Cells = append(planned.Cells, cell.id)
+			p.Least += 2 * c.Idle
+			if cell.Rate > 0 {
+				p.Least += time.Duration(float64(requests) / cell.Rate * float64(time.Second))
+			}
+		}
+		if c.FindRate {
+			planned.Cells = []string{"at the rate to be found"}
+		}
+		p.Cells += max(1, len(l.cells))
+		p.Launches = append(p.Launches, planned)
+	}
+	p.Requests = p.Cells * requests
+	for _, n := range []*int64{&p.PromptTokens, &p.OutputTokens} {
+		if *n != datasets.Unknown {
+			*n *= int64(p.Cells)
+		}
+	}
+	return p, nil
+}
+
+// tokensOf sums the tokens of requests, datasets.Unknown where one is not known.
+func tokensOf(requests []datasets.Request) (prompt, output int64) {
+	for _, r := range requests {
+		prompt, output = plus(prompt, r.PromptTokens), plus(output, r.OutputTokens)
+	}
+	return prompt, output
+}
+
+func plus(sum int64, n int) int64 {
+	if sum == datasets.Unknown || n == datasets.Unknown {
+		return datasets.Unknown
+	}
+	return sum + int64(n)
+}
+
+// WriteText prints the plan.
+func (p Plan) WriteText(w io.Writer) error {
+	for _, l := range p.Launches {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", l.Name, l.Command); err != nil {
+			return err
+		}
+		for _, c := range l.Cells {
+			fmt.Fprintf(w, "  %s\n", c)
+		}
+	}
+	tokens := func(n int64) string {
+		if n == datasets.Unknown {
+			return "an unknown number of"
+		}
+		return fmt.Sprint(n)
+	}
+	_, err := fmt.Fprintf(w, "%d launches, %d cells, %d requests: %s prompt tokens, %s output tokens; idle windows and schedules alone take %v\n",
+		len(p.Launches), p.Cells, p.Requests, tokens(p.PromptTokens), tokens(p.OutputTokens), p.Least.Round(time.Second))
+	return err
+}

@@ -1,0 +1,107 @@
+package sweep
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cfubench/results/runfolder"
+)
+
+func TestSweepFile(t *testing.T) {
+	const engine = "serve --dtype {dtype} --kv {kv} --port {port} --batch {batch}"
+	for _, row := range []struct {
+		why, text string
+		want      []string // labels
+		flags     []string
+	}{
+		{"parameters are crossed, the last fastest", "engine-cmd: " + engine + "\nparams:\n  dtype: [a, b]\n  kv: [x, y]\n",
+			[]string{"dtype=a,kv=x", "dtype=a,kv=y", "dtype=b,kv=x", "dtype=b,kv=y"}, []string{"engine-cmd"}},
+		{"zipped lists go together", "params: {dtype: [a, b], kv: [x, y]}\nzip: [dtype, kv]\n",
+			[]string{"dtype=a,kv=x", "dtype=b,kv=y"}, nil},
+		{"excluded combinations are left out", "params: {dtype: [a, b], kv: [x, y]}\nexclude:\n  - {dtype: b, kv: y}\n",
+			[]string{"dtype=a,kv=x", "dtype=a,kv=y", "dtype=b,kv=x"}, nil},
+		{"named configurations keep their names", "configurations:\n  - {label: base, params: {dtype: a, kv: x}}\n  - {label: small, params: {dtype: b, kv: x}}\n",
+			[]string{"base", "small"}, nil},
+		{"a parameter that a configuration leaves open is crossed with it", "params: {kv: [x, y]}\nconfigurations:\n  - {label: base, params: {dtype: a}}\n",
+			[]string{"base,kv=x", "base,kv=y"}, nil},
+		{"flags have their names, lists and infinities", "batch: [1, 8]\nrate: [1, .inf]\nignore-eos: true\n",
+			nil, []string{"batch=1,8", "rate=1,inf", "ignore-eos=true"}},
+	} {
+		f, err := ParseFile("s.yaml", []byte(row.text))
+		if err != nil {
+			t.Errorf("%s: %v", row.why, err)
+			continue
+		}
+		configurations, err := f.Expand(engine)
+		if err != nil {
+			t.Errorf("%s: %v", row.why, err)
+		}
+		var labels, flags []string
+		for _, c := range configurations {
+			labels = append(labels, c.Label)
+		}
+		for _, s := range f.Flags {
+			if s.Name == "engine-cmd" {
+				flags = append(flags, s.Name)
+				continue
+			}
+			flags = append(flags, s.Name+"="+s.Text)
+		}
+		if diff := cmp.Diff(row.want, labels); diff != "" {
+			t.Errorf("%s: labels (-want +got):\n%s", row.why, diff)
+		}
+		if diff := cmp.Diff(row.flags, flags); diff != "" {
+			t.Errorf("%s: flags (-want +got):\n%s", row.why, diff)
+		}
+	}
+}
+
+func TestSweepFileErrorsNameLineAndField(t *testing.T) {
+	for _, row := range []struct{ why, text, want string }{
+		{"no YAML", "a: [", "s.yaml: not YAML: "},
+		{"a field twice", "batch: 1\nbatch: 2\n", "s.yaml"},
+		{"an unknown field of a configuration", "configurations:\n  - label: a\n    engine: x\n", `s.yaml:3: configurations: "engine" is no field: it has label, engine-cmd and params`},
+		{"a configuration without a label", "configurations:\n  - engine-cmd: x\n", "s.yaml:2: configurations: an entry has no label"},
+		{"a parameter without a place", "params: {nowhere: [1]}\n", "s.yaml:1: params: parameter nowhere: the engine command has no {nowhere}"},
+		{"lists of different length", "params: {dtype: [a, b], kv: [x]}\nzip: [dtype, kv]\n", "s.yaml:1: params: zip: kv has 1 values, dtype has 2"},
+		{"an exclusion of nothing", "params: {dtype: [a]}\nexclude: [{kv: x}]\n", "s.yaml:1: params: exclude: there is no parameter kv"},
+		{"a name that cfu keeps", "params: {port: [1]}\n", "s.yaml:1: params: parameter port: cfu replaces {port} itself"},
+	} {
+		f, err := ParseFile("s.yaml", []byte(row.text))
+		if err == nil {
+			_, err = f.Expand("{dtype} {kv} {port} {batch}")
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want %s", row.why, err, row.want)
+		}
+	}
+}
+
+// Repeats of a sweep in order: on one launch, or each on a launch of its own.
+func TestOrderOfRepeats(t *testing.T) {
+	c := Config{Config: runfolder.Config{Batch: []int{1, 8}, Concurrency: []int{2}, Repeat: 2, Seed: 1,
+		Configurations: []runfolder.Configuration{{Label: "a"}, {Label: "b"}}}}
+	names := func(order string) (out []string) {
+		c.Order = order
+		for _, l := range c.launches() {
+			var cells []string
+			for _, k := range l.cells {
+				cells = append(cells, k.id)
+			}
+			out = append(out, strings.Join(cells, " "))
+		}
+		return out
+	}
+	if diff := cmp.Diff([]string{"a-b1-c2-r1 a-b1-c2-r2", "a-b8-c2-r1 a-b8-c2-r2", "b-b1-c2-r1 b-b1-c2-r2", "b-b8-c2-r1 b-b8-c2-r2"}, names(OrderGrouped)); diff != "" {
+		t.Errorf("grouped (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a-b1-c2-r1", "a-b8-c2-r1", "b-b1-c2-r1", "b-b8-c2-r1", "a-b1-c2-r2", "a-b8-c2-r2", "b-b1-c2-r2", "b-b8-c2-r2"}, names(OrderInterleaved)); diff != "" {
+		t.Errorf("interleaved (-want +got):\n%s", diff)
+	}
+	random := names(OrderRandom)
+	if again := names(OrderRandom); len(random) != 8 || cmp.Diff(random, again) != "" {
+		t.Errorf("random order: %v, then %v: want 8 launches, the same for the same seed", random, again)
+	}
+}

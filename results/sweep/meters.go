@@ -1,0 +1,167 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cfubench/meter"
+	"cfubench/meter/host"
+	"cfubench/meter/session"
+	"cfubench/results/runfolder"
+)
+
+// How long the meters are calibrated before the first cell of a server: long
+// enough to hold a counter against its power gauge, and short for a model,
+// which has no register to be found wrong.
+const (
+	calibrateCounters = 5 * time.Second
+	calibrateModel    = 500 * time.Millisecond
+)
+
+// openMeters opens and calibrates the meters for a server and says, the first
+// time, what was taken, what was left out, and why.
+func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, error) {
+	if s.config.Meter[0] == noMeter {
+		return host.Set{}, nil
+	}
+	set, err := host.Open(ctx, host.Options{
+		Specs: s.config.Meter, Sysfs: s.config.Sysfs, NVMLLibrary: s.config.NVMLLibrary,
+		CPUWatts: s.config.CPUWatts, PID: pid, EndpointURL: url, Clock: s.clock, Getenv: s.config.Getenv,
+	})
+	if err != nil {
+		return set, err
+	}
+	// Before the calibration, which takes seconds, and after it, which may
+	// refuse one.
+	if err := s.checkDevices(set); err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	d := calibrateModel
+	for _, src := range set.Sources {
+		for _, dom := range src.Domains() {
+			if dom.Kind != meter.KindModel {
+				d = calibrateCounters
+			}
+		}
+	}
+	calibrated, found, err := set.Calibrate(ctx, s.clock, d)
+	if err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	set = calibrated
+	if err := s.describeMeters(set, found); err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	return set, nil
+}
+
+// checkDevices holds the GPUs of a set against --expect-devices. A superchip is
+// one, though its module and the GPU within are two domains.
+func (s *sweep) checkDevices(set host.Set) error {
+	want := s.config.ExpectDevices
+	if want == 0 {
+		return nil
+	}
+	if gpus := meter.Devices(meter.Domains(set.Sources)); gpus != want {
+		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", want, gpus)
+	}
+	return nil
+}
+
+// describeMeters records the domains and their calibration.
+func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
+	before := s.record.Domains
+	s.record.Domains, s.record.LeftOut = nil, set.LeftOut
+	// The calibrations are in the order of the domains, whose names here are
+	// those of the sampler: two hosts may both have a gpu0.
+	s.record.Domains = runfolder.Describe(meter.Domains(set.Sources))
+	for i := range s.record.Domains {
+		if i >= len(found) {
+			break
+		}
+		info, c := &s.record.Domains[i], found[i]
+		info.UpdatePeriodP5, info.UpdatePeriodP95 = c.UpdateP5, c.UpdateP95
+		info.CallP50, info.CallP99, info.CounterToPower = c.CallP50, c.CallP99, c.CounterToPower
+		for _, w := range c.Warnings {
+			s.warn("meter %s: %s", info.Name, w)
+		}
+	}
+	if err := s.checkDevices(set); err != nil {
+		return err
+	}
+	if before == nil {
+		s.sayMeters()
+	} else if gone := missing(before, s.record.Domains); len(gone) > 0 {
+		s.warn("meters of the cells before are gone: %s: these cells' energies are not of the same parts", strings.Join(gone, ", "))
+	}
+	if len(s.record.Domains) == 0 {
+		return errors.New("nothing can be metered on this host: cfu meters says what each meter needs")
+	}
+	return nil
+}
+
+// sayMeters says what is read, what of it is summed, and what is not read.
+func (s *sweep) sayMeters() {
+	var aside []runfolder.DomainInfo // one of each reason
+	likewise := map[string][]string{}
+	for _, d := range s.record.Domains {
+		if d.NotSummed != "" {
+			k := meter.Unnumbered(d.NotSummed)
+			if likewise[k] == nil {
+				aside = append(aside, d)
+			}
+			likewise[k] = append(likewise[k], d.Name)
+			continue
+		}
+		line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", d.Name, d.Source, d.Scope, d.Kind)
+		if d.Note != "" {
+			line += ": " + d.Note
+		}
+		s.say("%s", line)
+	}
+	for _, d := range aside {
+		line := fmt.Sprintf("meter: %s (%s, %s, kind %s) is recorded and not summed: %s", d.Name, d.Source, d.Scope, d.Kind, d.NotSummed)
+		if others := likewise[meter.Unnumbered(d.NotSummed)][1:]; len(others) > 0 {
+			line += "; likewise " + strings.Join(others, ", ")
+		}
+		s.say("%s", line)
+	}
+	remedies := false
+	for _, r := range s.record.LeftOut {
+		s.say("meter: not %s: %s", strings.TrimSpace(r.Source+" "+r.Domain), r.Reason)
+		remedies = remedies || r.Remedy != ""
+	}
+	if remedies {
+		s.say("meter: 'cfu meters' prints how to get the rest")
+	}
+}
+
+// missing names the domains of before that are not among now.
+func missing(before, now []runfolder.DomainInfo) (names []string) {
+	for _, d := range before {
+		if !slices.ContainsFunc(now, func(e runfolder.DomainInfo) bool { return e.Name == d.Name }) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// keepCosts adds what reading the meters cost during a cell to the record.
+func (s *sweep) keepCosts(metered *session.Session) {
+	domains := metered.Domains()
+	for _, c := range metered.Cost() {
+		for _, i := range c.Domains {
+			for k := range s.record.Domains {
+				if d := &s.record.Domains[k]; d.Name == domains[i].Name {
+					d.Poll, d.CallP50, d.CallP99, d.InsideCalls = c.Poll, c.CallP50, c.CallP99, c.InsideCalls
+					d.ReadCPU, d.Reads, d.Missed, d.Backoffs = c.CPU, c.Reads, c.Missed, c.Backoffs
+					d.LateP50, d.LateP99 = c.JitterP50, c.JitterP99
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,267 @@
+// Package sweep makes runs: it launches or finds a server per batch size, puts
+// every load of the configuration on it, meters it all the while, and writes the
+// raw tables of each cell to a run folder, from which a run that was interrupted
+// goes on. Several sweeps can share one run as its shards.
+//
+// What the raw tables come to is the business of package derivation.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cfubench/datasets"
+	"cfubench/internal/failure"
+	"cfubench/internal/hostinfo"
+	"cfubench/internal/version"
+	"cfubench/loadgen"
+	"cfubench/meter"
+	"cfubench/results/live"
+	"cfubench/results/runfolder"
+)
+
+// Log is where a sweep says what it does. Its methods may be called from several
+// goroutines at once.
+type Log interface {
+	// Say takes a line about the run, Result one that the user asked for.
+	Say(line string)
+	Result(line string)
+	// Follow shows what line returns, now and then, until ctx ends.
+	Follow(ctx context.Context, line func() string)
+}
+
+// Quiet is a Log that says nothing.
+type Quiet struct{}
+
+// Say does nothing.
+func (Quiet) Say(string) {}
+
+// Result does nothing.
+func (Quiet) Result(string) {}
+
+// Follow returns at once.
+func (Quiet) Follow(context.Context, func() string) {}
+
+// sweep is one run: a server per batch size, and on each the cells of that batch
+// size, written to the run folder as they complete.
+type sweep struct {
+	config Config
+	log    Log
+	origin time.Time
+	clock  meter.Clock
+	trace  datasets.Trace
+	plan   []launch
+	done   map[string]bool // cells that an earlier run completed
+	server target          // what is being measured now
+	rates  tokenRates      // observed, for the live line and the certificate
+	live   *live.Live
+	total  int                          // cells of the sweep
+	spent  time.Duration                // on the cells measured so far
+	ran    int                          // cells measured so far
+	flying atomic.Pointer[loadgen.Live] // of the cell under way
+	loaded time.Duration                // when the server had its last request
+
+	mu     sync.Mutex // guards record.Warnings: doubts come from several goroutines
+	record runfolder.Run
+}
+
+// Run measures what the configuration says, which Check has passed, and returns
+// the run as it stands in run.json, also with an error: what was measured before
+// it is there. An interrupted or failed run can be gone on with (Config.Resume).
+func Run(ctx context.Context, c Config, log Log) (runfolder.Run, error) {
+	s, err := newSweep(c, log)
+	if err != nil {
+		return runfolder.Run{}, err
+	}
+	err = s.run(ctx)
+	return s.record, err
+}
+
+// newSweep checks the run folder and prepares the record of the run.
+func newSweep(c Config, log Log) (*sweep, error) {
+	s := &sweep{config: c, log: log, done: map[string]bool{}, live: live.New(), origin: time.Now()}
+	s.clock = meter.NewClock(s.origin)
+	s.record = runfolder.Run{
+		Cfu: version.String(), Started: s.origin.UTC().Format(time.RFC3339),
+		Config: c.recorded(), ScheduleHash: map[string]string{}, Host: hostinfo.Read(),
+	}
+	s.record.ConfigHash = s.record.Config.Hash()
+	old, err := runfolder.ReadRun(c.Out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if c.Resume {
+			s.say("nothing to resume in %s: starting there", c.Out)
+		}
+	case err != nil:
+		return nil, err
+	case !c.Resume:
+		return nil, fmt.Errorf("%s already holds a run of %s: give another --out, or --resume to go on with it", c.Out, old.Started)
+	case old.ConfigHash != s.record.ConfigHash:
+		return nil, fmt.Errorf("resume %s: it was made with other flags (%s): repeat the command that made it, or give another --out", c.Out, differing(old.Config, s.record.Config))
+	default:
+		s.goOn(old)
+	}
+	if err := os.MkdirAll(filepath.Join(c.Out, runfolder.CellsDir), 0o755); err != nil {
+		return nil, fmt.Errorf("create output folder: %w", err)
+	}
+	probe := filepath.Join(c.Out, ".writable")
+	err = os.WriteFile(probe, []byte("x"), 0o644) // a full disk takes a name, not a byte
+	os.Remove(probe)
+	if err != nil {
+		return nil, fmt.Errorf("write to output folder: %w", err)
+	}
+	return s, nil
+}
+
+// goOn continues an earlier run: its record is kept whole, but for the cells that
+// did not complete, which are measured again.
+func (s *sweep) goOn(old runfolder.Run) {
+	old.Cells = slices.DeleteFunc(old.Cells, func(c runfolder.Cell) bool { return !c.Complete })
+	for _, c := range old.Cells {
+		s.done[c.ID] = true
+	}
+	if old.ScheduleHash == nil {
+		old.ScheduleHash = map[string]string{}
+	}
+	s.record = old
+}
+
+// differing names the flags in which two configurations differ.
+func differing(a, b runfolder.Config) string {
+	if flags := a.Differing(b); len(flags) > 0 {
+		return strings.Join(flags, ", ")
+	}
+	return "of another cfu version"
+}
+
+// run measures every cell that is not there yet.
+func (s *sweep) run(ctx context.Context) error {
+	s.plan = s.config.launches()
+	for _, l := range s.plan {
+		s.total += max(1, len(l.cells)) // a rate search has one cell
+	}
+	s.live.SetRun(s.total, s.origin)
+	stop := func() error { return nil }
+	if s.config.Listen != "" {
+		server, err := s.serveMetrics()
+		if err != nil {
+			return err
+		}
+		stop = server.stop
+	}
+	err := s.measureAll(ctx)
+	return failure.Join(failure.Join(err, s.leave(err)), stop())
+}
+
+func (s *sweep) measureAll(ctx context.Context) error {
+	if s.config.ClientCPUs != "" {
+		if err := loadgen.PinCPUs(s.config.ClientCPUs); err != nil {
+			return err
+		}
+	}
+	if !s.needsServerTokenizer() {
+		if err := s.openTrace(ctx, nil); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(s.plan, func(l launch) bool { return !s.allDone(l) }) {
+		if err := s.bareIdle(ctx); err != nil {
+			if ctx.Err() != nil {
+				return interruptedError(s.config.Out)
+			}
+			return err
+		}
+	}
+	for _, l := range s.plan {
+		if s.overBudget() {
+			break
+		}
+		if s.allDone(l) {
+			s.say("%s: complete from an earlier run", l)
+			continue
+		}
+		if err := s.serve(ctx, l); err != nil {
+			if ctx.Err() != nil {
+				return interruptedError(s.config.Out)
+			}
+			return err
+		}
+	}
+	if left := s.total - len(s.done); left > 0 && s.overBudget() {
+		s.warn("--budget %v: %d of %d cells are not measured; --resume with a larger budget measures them", s.config.Budget, left, s.total)
+	}
+	if s.config.Certify {
+		if err := s.certify(ctx); err != nil {
+			if ctx.Err() != nil {
+				return interruptedError(s.config.Out)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// overBudget reports whether the next cell would likely not end within the
+// budget, judged by those before it.
+func (s *sweep) overBudget() bool {
+	if s.config.Budget == 0 {
+		return false
+	}
+	var next time.Duration
+	if s.ran > 0 {
+		next = s.spent / time.Duration(s.ran)
+	}
+	return s.clock()+next > s.config.Budget
+}
+
+// allDone reports whether every cell of a launch is complete.
+func (s *sweep) allDone(l launch) bool {
+	if s.config.FindRate {
+		c, ok := s.foundCell(l)
+		return ok && s.done[c.id]
+	}
+	for _, c := range l.cells {
+		if !s.done[c.id] {
+			return false
+		}
+	}
+	return true
+}
+
+// interruptedError is how a run ends that was told to.
+func interruptedError(out string) error {
+	return fmt.Errorf("interrupted: what was measured is in %s; the same command with --resume goes on", out)
+}
+
+// say prints a line about the run.
+func (s *sweep) say(format string, args ...any) { s.log.Say(fmt.Sprintf(format, args...)) }
+
+// warn prints a doubt and keeps it in the record, once.
+func (s *sweep) warn(format string, args ...any) {
+	w := fmt.Sprintf(format, args...)
+	s.mu.Lock()
+	known := slices.Contains(s.record.Warnings, w)
+	if !known {
+		s.record.Warnings = append(s.record.Warnings, w)
+	}
+	s.mu.Unlock()
+	if !known {
+		s.say("warning: %s", w)
+	}
+}
+
+// save writes run.json.
+func (s *sweep) save() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return runfolder.WriteRun(s.config.Out, s.record)
+}

@@ -19,9 +19,9 @@ import (
 
 const simIdle = 100 * meter.Watt
 
-// register is a counter that is published every period and polled so that no
+// steadyRegister is a counter that is published every period and polled so that no
 // publication is missed.
-func register(period time.Duration) simulated.Sensor {
+func steadyRegister(period time.Duration) simulated.Sensor {
 	return simulated.Sensor{Period: period, Jitter: period / 70, Poll: period / 5,
 		Late: 300 * time.Microsecond, Call: 300 * time.Microsecond, Quantum: meter.Millijoule}
 }
@@ -39,7 +39,7 @@ func serve(l batchsim.Load, seed uint64, period, jitter time.Duration) served {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	l.Engine.Delivery.Jitter = jitter
 	trace := l.Engine.Run(rng, 2*time.Second, l.Jobs)
-	read := register(period).Read(rng, trace.Power(simIdle), 700*meter.Watt, 0)
+	read := steadyRegister(period).Read(rng, trace.Power(simIdle), 700*meter.Watt, 0)
 	curve, _ := attribution.NewCurve(read.Domain, read.Readings)
 	return served{l, trace, trace.Requests(), trace.StepShapley(), curve}
 }

@@ -63,9 +63,9 @@ type Source struct {
 
 // counter is the engine's processor time.
 type counter interface {
-	// read returns the time used since the counter was opened, and since when
-	// what ended may be missing from it; false once the engine has ended.
-	read() (used, since time.Duration, ok bool)
+	// read returns the time used since the counter was opened; false once the
+	// engine has ended.
+	read() (used time.Duration, ok bool)
 	close() error
 }
 
@@ -110,7 +110,7 @@ func open(clock meter.Clock, h host, o Options) (*Source, error) {
 		Kind: meter.KindModel, Scope: meter.ScopeProcess,
 		Quantum: quantum, UpdatePeriod: tick, Floor: s.idle, Note: note,
 	}
-	if g, ok := openGroup(clock, h, o); ok {
+	if g, ok := openGroup(h, o); ok {
 		s.time = g
 		s.domain.Device = fmt.Sprintf("control group %s of process %d", g.path, o.PID)
 		return s, nil
@@ -119,7 +119,7 @@ func open(clock meter.Clock, h host, o Options) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("processor time of process %d: %w", o.PID, err)
 	}
-	s.time = &family{clock: clock, tree: t, looked: clock(), lookAt: clock(), scanAt: clock() + scanPeriod}
+	s.time = &family{clock: clock, tree: t, lookAt: clock(), scanAt: clock() + scanPeriod}
 	s.adopted = func() []string { return t.adopted }
 	return s, nil
 }
@@ -128,17 +128,16 @@ func open(clock meter.Clock, h host, o Options) (*Source, error) {
 func (s *Source) Domains() []meter.Domain { return []meter.Domain{s.domain} }
 
 // Read implements meter.Source. Once the engine's process has ended the
-// reading has no value and is lost. A reading begins where what has ended since may
-// be missing from it.
+// reading has no value and is lost.
 func (s *Source) Read(dst []meter.Reading) []meter.Reading {
-	now := s.clock()
-	used, since, ok := s.time.read()
-	r := meter.Reading{Before: min(now, since), After: s.clock()}
+	r := meter.Reading{Before: s.clock()}
+	used, ok := s.time.read()
+	r.After = s.clock()
 	if !ok {
-		r.Before, r.Status = now, meter.StatusLost
+		r.Status = meter.StatusLost
 		return append(dst, r)
 	}
-	r.Energy = meter.EnergyOf(s.perCPU, used) + meter.EnergyOf(s.idle, now-s.opened)
+	r.Energy = meter.EnergyOf(s.perCPU, used) + meter.EnergyOf(s.idle, r.Before-s.opened)
 	r.HasEnergy, r.Status = true, meter.StatusOK
 	return append(dst, r)
 }
@@ -159,22 +158,21 @@ func (s *Source) Close() error { return s.time.close() }
 type family struct {
 	clock          meter.Clock
 	tree           *tree
-	looked         time.Duration // begin of the last look at the engine's processes
 	lookAt, scanAt time.Duration
 }
 
-func (f *family) read() (used, since time.Duration, ok bool) {
+func (f *family) read() (used time.Duration, ok bool) {
 	if now := f.clock(); now >= f.scanAt && !f.tree.gone {
 		// An error here leaves the members as they were: the next look is near.
 		_ = f.tree.discover()
 		done := f.clock()
-		f.looked, f.lookAt, f.scanAt = now, done, done+max(scanPeriod, scanShare*(done-now))
+		f.lookAt, f.scanAt = done, done+max(scanPeriod, scanShare*(done-now))
 	} else if now >= f.lookAt && !f.tree.gone {
 		_ = f.tree.look()
 		done := f.clock()
-		f.looked, f.lookAt = now, done+lookShare*(done-now)
+		f.lookAt = done + lookShare*(done-now)
 	}
-	return f.tree.read() - f.tree.base, f.looked, !f.tree.gone
+	return f.tree.read() - f.tree.base, !f.tree.gone
 }
 
 func (*family) close() error { return nil }
@@ -182,7 +180,6 @@ func (*family) close() error { return nil }
 // group is the time of a control group, and of the processes above it that are the
 // engine's (a shell that started it).
 type group struct {
-	clock meter.Clock
 	host  host
 	root  int
 	path  string
@@ -194,7 +191,7 @@ type group struct {
 }
 
 // openGroup returns the engine's own control group, false if there is none.
-func openGroup(clock meter.Clock, h host, o Options) (*group, bool) {
+func openGroup(h host, o Options) (*group, bool) {
 	sys, ok := h.(system)
 	if !ok {
 		return nil, false
@@ -207,8 +204,8 @@ func openGroup(clock meter.Clock, h host, o Options) (*group, bool) {
 	if err != nil {
 		return nil, false
 	}
-	g := &group{clock: clock, host: h, root: o.PID, path: own.Path, usage: usage, above: outside}
-	used, _, ok := g.read()
+	g := &group{host: h, root: o.PID, path: own.Path, usage: usage, above: outside}
+	used, ok := g.read()
 	if !ok {
 		_ = usage.Close() // it was only read
 		return nil, false
@@ -217,14 +214,13 @@ func openGroup(clock meter.Clock, h host, o Options) (*group, bool) {
 	return g, true
 }
 
-func (g *group) read() (used, since time.Duration, ok bool) {
-	since = g.clock()
+func (g *group) read() (used time.Duration, ok bool) {
 	if _, err := g.host.cpu(g.root); err != nil {
-		return 0, since, false
+		return 0, false
 	}
 	sum, err := g.usage.Read()
 	if err != nil {
-		return 0, since, false
+		return 0, false
 	}
 	outer := time.Duration(0)
 	for _, pid := range g.above {
@@ -234,7 +230,7 @@ func (g *group) read() (used, since time.Duration, ok bool) {
 	}
 	g.outer = max(g.outer, outer)
 	g.total = max(g.total, sum+g.outer-g.base)
-	return g.total, since, true
+	return g.total, true
 }
 
 func (g *group) close() error { return g.usage.Close() }

@@ -20,23 +20,42 @@ usage: cfu export OUT [flags]
 examples:
   cfu export out/ --table energy > energy.csv
   cfu export out/ --dir csv/                 every table that the run has
+  cfu export out/ --to vllm --cell b8-c16-r1 > result.json    as vLLM's bench serve has it, with joules
 
 flags:
 `
 
 // bindExport is `cfu export`.
 func bindExport(fs *pflag.FlagSet) action {
-	var table, dir string
+	var table, dir, to, cell, convention string
 	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(runfolder.Tables(), ", ")+".")
 	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`.")
+	fs.StringVar(&to, "to", "", "Print one cell as another tool's `FORMAT`: "+exportForms+".")
+	fs.StringVar(&cell, "cell", "", "With --to, the `CELL` (default the run's only one).")
+	fs.StringVar(&convention, "convention", "", "With --to, joules by the convention `NAME` (default the table's first).")
 	return func(ctx context.Context, env environment, operands []string) error {
-		if (table == "") == (dir == "") {
-			return usagef("want either --table NAME or --dir DIR")
+		given := 0
+		for _, flag := range []string{table, dir, to} {
+			if flag != "" {
+				given++
+			}
+		}
+		if given != 1 {
+			return usagef("want one of --table NAME, --dir DIR and --to FORMAT")
+		}
+		if to == "" && cell+convention != "" {
+			return usagef("--cell and --convention go with --to")
+		}
+		if to != "" && to != "vllm" && to != "aiperf" {
+			return usagef("--to %q: want %s", to, exportForms)
 		}
 		out := operands[0]
 		run, err := runfolder.ReadRun(out)
 		if err != nil {
 			return err
+		}
+		if to != "" {
+			return exportTool(env.stdout, out, run, to, cell, convention)
 		}
 		if table != "" {
 			return runfolder.ExportCSV(env.stdout, out, run, table)

@@ -361,6 +361,12 @@ func (row *Request) events(itls []float64, mean bool) {
 			}
 		}
 	}
+	if len(itls) == 0 && row.OutputTokens > 1 {
+		// More tokens came than the first, and the log does not say when.
+		if elapsed = row.Latency; elapsed == Absent {
+			return
+		}
+	}
 	row.Last = plus(row.Sent, elapsed)
 	if row.Latency == Absent {
 		row.Latency = elapsed

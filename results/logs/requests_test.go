@@ -69,6 +69,21 @@ func TestTokenTimes(t *testing.T) {
 	}
 }
 
+// Without gaps the last token is the end's, where that is known, and never the
+// first one's.
+func TestRowsWithoutTokenTimes(t *testing.T) {
+	lists, rest, _ := strings.Cut(requestFiles()["vllm with Unix timestamps"], `"itls": `)
+	text := lists + `"itls": ` + strings.ReplaceAll(rest, "[0.1, 0.1, 0.1, 0.1]", "[]")
+	_, rows := readRows(t, scratch(t, text), "", Options{})
+	if r := rows[0]; r.Last != Absent || r.Done != Absent {
+		t.Errorf("no latency: got a last token at %d and an end at %d, want neither", r.Last, r.Done)
+	}
+	_, rows = readRows(t, scratch(t, strings.Replace(text, `"ttfts"`, `"latencies": [0.5, 0.5, 0.5, 0.5], "ttfts"`, 1)), "", Options{})
+	if r := rows[0]; r.Last != r.Sent+5e8 || r.Done != r.Last {
+		t.Errorf("with a latency: got a last token after %d ns, want 500 ms", r.Last-r.Sent)
+	}
+}
+
 // Sources that state whole runs.
 func TestStatedRuns(t *testing.T) {
 	utc := Options{Clock: clock(t, "local:UTC")}

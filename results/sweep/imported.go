@@ -286,15 +286,16 @@ func present(p *logs.Power, names []string) []string {
 	return found
 }
 
-// domain is a device as a run keeps it. Its update period is what the log
-// shows: the time between two samples, or between two changes of the gauge
-// where that is longer.
+// domain is a device as a run keeps it. Its update period stays unknown: a
+// foreign log does not say when within a step the gauge changed, so a reading
+// stands at its time and trapezoids join them, as the logs' authors do. How
+// often the value changes is in the note.
 func (im Import) domain(p *logs.Power, d logs.Device, q logs.Quality) runfolder.DomainInfo {
 	info := runfolder.DomainInfo{Poll: q.Interval}
 	info.Domain = meter.Domain{
 		Name: d.Name, Device: strings.TrimSpace(d.Product + " " + d.ID), Host: d.Host, Source: p.Format, Kind: d.Kind, Scope: d.Scope,
-		UpdatePeriod: max(q.Interval, q.Change),
-		Note:         fmt.Sprintf("imported from a log: %s every %v, covering %.1f %% of the load", d.Gauge, q.Interval.Round(time.Millisecond), 100*q.Covered),
+		Note: fmt.Sprintf("imported from a log: %s every %v, changing every %v, covering %.1f %% of the load",
+			d.Gauge, q.Interval.Round(time.Millisecond), q.Change.Round(time.Millisecond), 100*q.Covered),
 	}
 	return info
 }

@@ -273,3 +273,43 @@ func TestStatsTellDoubtsAndFailures(t *testing.T) {
 		t.Errorf("output tokens: got %d, want 6", stats.OutputTokens)
 	}
 }
+
+// A trace's whole requests go out whole, each to its own API, and a system turn
+// stands before the others.
+func TestTracesRequestsAreSentAsTheyAre(t *testing.T) {
+	bodies := map[string]string{}
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		b, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		bodies[req.URL.Path] = string(b)
+		if strings.HasSuffix(req.URL.Path, "/embeddings") {
+			io.WriteString(w, `{"data":[],"usage":{"prompt_tokens":1}}`)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, hello+world+finish+usage+done)
+	}))
+	reqs := []datasets.Request{
+		{Kind: datasets.KindEmbeddings, Body: []byte(`{"input":["a","b"]}`), PromptTokens: Unknown, At: -1},
+		{Kind: datasets.KindCompletions, Body: []byte(`{"prompt":"p","max_tokens":3}`), OutputTokens: 3, PromptTokens: Unknown, At: -1},
+		{Prompt: "hi", System: "Be brief.", PromptTokens: Unknown, OutputTokens: 2, At: -1},
+	}
+	if _, err := Run(context.Background(), client(t, Options{BaseURL: url, Model: "m"}), Load{Concurrency: 1}, reqs, since(), func(r Record) {
+		if !r.OK() {
+			t.Error(r.Err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/v1/embeddings":       `{"model":"m","input":["a","b"]}`,
+		"/v1/completions":      `{"model":"m","prompt":"p","max_tokens":3,"temperature":0,"stream":true,"stream_options":{"include_usage":true}}`,
+		"/v1/chat/completions": `{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}],"max_tokens":2,"temperature":0,"stream":true,"stream_options":{"include_usage":true}}`,
+	} {
+		if bodies[path] != want {
+			t.Errorf("%s: got %s, want %s", path, bodies[path], want)
+		}
+	}
+}

@@ -233,16 +233,16 @@ func (f format) whole(call Call) ([]byte, error) {
 	}
 	b := append(make([]byte, 0, len(call.Body)+len(f.model)+len(f.extra)+len(f.defaults)+len(f.salt)+64), '{')
 	b = append(b, f.model...)
-	defaults := true
+	defaults, length := true, true
 	w.enter('{')
 	for w.member() {
 		name := string(w.key)
 		raw := w.value()
 		switch {
-		case name == "model" && len(f.model) > 0, slices.Contains(f.names, name),
-			call.MaxTokens > 0 && slices.Contains(tokensFields, name),
-			call.MaxTokens > 0 && f.minimum && name == "min_tokens":
+		case name == "model" && len(f.model) > 0, slices.Contains(f.names, name):
 			continue
+		case slices.Contains(tokensFields, name):
+			length = false // the trace's own, under the trace's own name
 		case slices.Contains(f.defaulted, name):
 			defaults = false
 		}
@@ -255,7 +255,9 @@ func (f format) whole(call Call) ([]byte, error) {
 	if w.broken || w.peek() != 0 {
 		return nil, errNoObject
 	}
-	b = f.length(b, call.MaxTokens)
+	if length {
+		b = f.length(b, call.MaxTokens)
+	}
 	if defaults {
 		b = append(b, f.defaults...)
 	}

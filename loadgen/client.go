@@ -68,7 +68,7 @@ type Call struct {
 	Request datasets.Request
 	// API, if set, is another than the client's, and Body the whole request as a
 	// JSON object, to be sent as it is but for what the run sets: the model, the
-	// stream, the length and ExtraBody.
+	// stream, ExtraBody and, where it has none, the length.
 	API  string
 	Body []byte
 	// MaxTokens caps the answer, 0 for the server's own limit.

@@ -96,6 +96,9 @@ func (r *run) wait(ctx context.Context, until time.Duration) bool {
 // A failed turn ends it, because its next turn has no answer to follow.
 func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration, room chan struct{}) time.Duration {
 	var history []Message
+	if system := r.reqs[s.turns[0]].System; system != "" {
+		history = append(history, Message{Role: "system", Content: system})
+	}
 	done, order := due, s.order
 	for i, at := range s.turns {
 		if i > 0 {
@@ -150,7 +153,7 @@ func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration
 
 // one makes one request.
 func (r *run) one(ctx context.Context, request datasets.Request, due time.Duration, history []Message, wantAnswer bool) (Record, string) {
-	call := Call{Request: request, MaxTokens: r.load.MaxTokens, History: history, Events: &r.load.Live.Tokens}
+	call := Call{Request: request, API: request.Kind, Body: request.Body, MaxTokens: r.load.MaxTokens, History: history, Events: &r.load.Live.Tokens}
 	if request.OutputTokens > 0 {
 		call.MaxTokens = request.OutputTokens
 		if r.load.MaxTokens > 0 {

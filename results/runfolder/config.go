@@ -23,7 +23,7 @@ type Config struct {
 	API       string `json:"api"` // one of loadgen.APIs
 	// TokensField is the name under which the server takes the length of an
 	// answer; Header are the names, never the values, of further header fields.
-	TokensField string   `json:"tokens_field"`
+	TokensField string   `json:"tokens_field,omitempty"`
 	Header      []string `json:"header,omitempty"`
 
 	Dataset         string `json:"dataset"`

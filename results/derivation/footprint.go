@@ -299,10 +299,12 @@ func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string
 // writeFootprint writes footprint.arrow of the run folder.
 func writeFootprint(dir string, assessments []lca.Assessment) error {
 	first := assessments[0]
+	lifetime, of := first.Inventory.Lifetime()
 	w, err := results.NewFootprintWriter(filepath.Join(dir, results.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
-		"lifetime_inferences": strconv.FormatFloat(first.Inventory.LifetimeInferences.Canonical(), 'g', -1, 64),
+		"lifetime_inferences": strconv.FormatFloat(lifetime, 'g', -1, 64),
+		"lifetime_unit":       string(of),
 		"lifetime_quality":    string(first.Inventory.LifetimeInferences.Quality),
 		"gwp":                 string(first.Options.GWP),
 		"water_variant":       string(first.Options.Water),

@@ -203,19 +203,19 @@ func count(u *lca.Usage, records iter.Seq2[loadgen.Record, error], batch int, sl
 // energy sums the cell's energy over its domains, which are an antichain. Every
 // convention sums to the same counter, so without a choice the one with the
 // narrowest bracket is taken: a cell's energy is better known than its parts.
-// It returns the names of the domains.
-func (m Amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, error], path string) (map[string]bool, error) {
-	sums, domains := map[string]*windowEnergy{}, map[string]bool{}
+// It returns the energy of each domain.
+func (m Amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, error], path string) (map[string]meter.Energy, error) {
+	sums := map[string]*windowEnergy{}
 	var conventions []string
 	for s, err := range shares {
 		if err != nil {
 			return nil, err
 		}
-		domains[s.Domain] = true
 		if sums[s.Convention] == nil {
-			sums[s.Convention] = &windowEnergy{bounded: true}
+			sums[s.Convention] = &windowEnergy{bounded: true, by: map[string]meter.Energy{}}
 			conventions = append(conventions, s.Convention)
 		}
+		sums[s.Convention].by[s.Domain] += 0
 		if s.Request >= 0 || !m.RequestsOnly {
 			sums[s.Convention].add(s)
 		}
@@ -236,7 +236,7 @@ func (m Amortization) energy(u *lca.Usage, shares iter.Seq2[attribution.Share, e
 	if e.bounded {
 		u.EnergyLo, u.EnergyHi = e.lo, e.hi
 	}
-	return domains, nil
+	return e.by, nil
 }
 
 // windowEnergy sums shares of one convention.
@@ -244,10 +244,12 @@ type windowEnergy struct {
 	energy, lo, hi meter.Energy
 	kind           meter.Kind
 	bounded        bool
+	by             map[string]meter.Energy // domain
 }
 
 func (e *windowEnergy) add(s attribution.Share) {
 	e.energy += s.Energy
+	e.by[s.Domain] += s.Energy
 	e.lo += s.Lo
 	if s.Hi == attribution.Unbounded {
 		e.bounded = false
@@ -270,12 +272,19 @@ func (e *windowEnergy) width() meter.Energy {
 
 // hardware says what was metered: its boundary, its name, and the number of
 // devices, which are the GPUs or else the one host.
-func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string]bool) {
+func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string]meter.Energy) {
 	var scopes []meter.Scope
+	var processors meter.Energy
 	gpus := 0
 	for _, d := range run.Domains {
-		if !metered[d.Name] {
+		energy, ok := metered[d.Name]
+		if !ok {
 			continue
+		}
+		switch d.Scope {
+		case meter.ScopeGPU, meter.ScopeModule, meter.ScopeNode, meter.ScopePsys:
+		default:
+			processors += energy
 		}
 		scopes = append(scopes, d.Scope)
 		if d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeModule {
@@ -286,8 +295,9 @@ func (m Amortization) hardware(u *lca.Usage, run results.Run, metered map[string
 	u.Devices, u.Counts = max(gpus, 1), lca.Accelerators
 	if gpus == 0 {
 		// The one host, all of whose energy is that of processors.
-		u.Counts, u.Cores, u.ProcessorEnergy = lca.Hosts, run.Host.Cores, u.Energy
+		u.Counts, u.Cores = lca.Hosts, run.Host.Cores
 	}
+	u.ProcessorEnergy = min(processors, u.Energy)
 	if m.Devices > 0 {
 		u.Devices = m.Devices
 	}

@@ -99,7 +99,7 @@ func (c *Curve) Span() Window {
 	if len(c.epochs) == 0 {
 		return Window{}
 	}
-	return Window{c.epochs[0].begin, c.epochs[len(c.epochs)-1].end}
+	return Window{Start: c.epochs[0].begin, End: c.epochs[len(c.epochs)-1].end}
 }
 
 // Gauge returns what is known of the curve's sensor.

@@ -151,7 +151,7 @@ func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w Wind
 func (a *Allocation) clip(curve *Curve, w Window) Window {
 	span := curve.Span()
 	slack := max(2*curve.domain.UpdatePeriod, 5*curve.spacing())
-	in := Window{max(w.Start, span.Start), min(w.End, span.End)}
+	in := Window{Start: max(w.Start, span.Start), End: min(w.End, span.End)}
 	if missing := w.Length() - in.Length(); missing > 0 && missing <= slack && in.Length() > 0 {
 		a.Warnings = append(a.Warnings, Warning{FlagOutside, curve.domain.Name, in.End,
 			fmt.Sprintf("readings cover all of the window but %v: what was used then is in no row", missing)})

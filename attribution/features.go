@@ -28,7 +28,7 @@ const promptFeature = 1
 //   - the product of prompt and output tokens, in millions: what reading a
 //     long context costs at each step.
 func FeaturesOf(c Columns) [][]float64 {
-	w := Window{0, 1}
+	w := Window{Start: 0, End: 1}
 	for i := range c.Len() {
 		w.End = max(w.End, c.Done[i], c.Sent[i]+1)
 	}

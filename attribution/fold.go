@@ -137,9 +137,9 @@ func (c *Curve) foldable(e epoch, at, reach time.Duration, p IdlePower, mean flo
 		return end{reason: "the readings end beside it"}
 	}
 	// Between the reach and the idle window nothing but idle may have been used.
-	gap := Window{edge, p.Between.Start}
+	gap := Window{Start: edge, End: p.Between.Start}
 	if reach < 0 {
-		gap = Window{p.Between.End, edge}
+		gap = Window{Start: p.Between.End, End: edge}
 	}
 	if gap.Length() > 2*c.period() {
 		power := (c.at(e, gap.End).energy - c.at(e, gap.Start).energy) / float64(gap.Length())

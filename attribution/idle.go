@@ -120,7 +120,7 @@ func (c *Curve) idleBetween(w Window) (IdlePower, bool) {
 	if j-i < 1 {
 		return IdlePower{}, false
 	}
-	p := IdlePower{Between: Window{c.knot[i], c.knot[j]}, Inner: true, Known: true}
+	p := IdlePower{Between: Window{Start: c.knot[i], End: c.knot[j]}, Inner: true, Known: true}
 	var at, energy, n float64 // means, from knot i on
 	for k := i; k <= j; k++ {
 		at, energy, n = at+float64(c.knot[k]-c.knot[i]), energy+float64(c.value[k]-c.value[i]), n+1
@@ -166,7 +166,7 @@ func (c *Curve) idleByGauge(w, quiet Window) (IdlePower, Interval) {
 	if quiet.Length() > 2*c.period() {
 		quiet.End -= c.period()
 	}
-	from := Window{quiet.Start - c.shift(), quiet.End - c.shift()}
+	from := Window{Start: quiet.Start - c.shift(), End: quiet.End - c.shift()}
 	p, e := c.MeanPower(from)
 	if !e.HasEnergy {
 		from = w

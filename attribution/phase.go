@@ -57,7 +57,7 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 // workRates returns the prompt tokens per ns of request i's prefill and the
 // output tokens per ns of its decode.
 func (t *Timeline) workRates(i int) (prompt, output float64) {
-	whole := Window{0, max(t.Window.End, t.Done[i])}
+	whole := Window{Start: 0, End: max(t.Window.End, t.Done[i])}
 	var s stages
 	if !t.Columns.stages(i, whole, t.begin[i], &s) {
 		return 0, 0

@@ -143,7 +143,7 @@ const scatterReach = 5 * time.Second
 
 // load is the time about w that may hold the load of w: not its idle windows.
 func (s Surroundings) load(w Window) Window {
-	out := Window{w.Start - scatterReach, w.End + scatterReach}
+	out := Window{Start: w.Start - scatterReach, End: w.End + scatterReach}
 	if s.IdleBefore.Length() > 0 && s.IdleBefore.End <= w.Start {
 		out.Start = max(out.Start, s.IdleBefore.End)
 	}
@@ -157,7 +157,7 @@ func (s Surroundings) load(w Window) Window {
 // in µJ/ns, weighted by time.
 func (c *Curve) scatter(w Window) float64 {
 	span := c.Span()
-	e, flag := c.cover(Window{max(w.Start, span.Start), min(w.End, span.End)})
+	e, flag := c.cover(Window{Start: max(w.Start, span.Start), End: min(w.End, span.End)})
 	if flag != "" {
 		return 0
 	}

@@ -96,7 +96,7 @@ func steadyWindow(c Columns, w Window, limit int) (steady Window, n int, refused
 	if len(firsts) < limit || last < 1 || len(ends) < last {
 		return Window{}, n, fmt.Sprintf("%d requests are too few for a steady state at batch limit %d", n, limit)
 	}
-	steady = Window{max(firsts[limit-1], w.Start), min(ends[last-1], w.End)}
+	steady = Window{Start: max(firsts[limit-1], w.Start), End: min(ends[last-1], w.End)}
 	if steady.Length() <= 0 {
 		return Window{}, n, fmt.Sprintf("no saturated window: %d requests had ended before %d had begun", last, limit)
 	}

@@ -35,7 +35,7 @@ type Timeline struct {
 func NewTimeline(c Columns, w Window, server Server) *Timeline {
 	n := c.Len()
 	t := &Timeline{Columns: c, Window: w, begin: make([]time.Duration, n), doubtful: make([]bool, n)}
-	always := Window{0, math.MaxInt64}
+	always := Window{Start: 0, End: math.MaxInt64}
 	sorted := sentOrder(c)
 	var slots, flight eventHeap // ends of the requests in slots, and of all in flight
 	for k := range n {

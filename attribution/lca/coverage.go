@@ -106,7 +106,12 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 		}
 	}
 	if l := inv.LifetimeInferences; len(inv.Upfront) > 0 && l.Quality == Assumption {
-		s.warn("lifetime inferences are an assumption, %g%s: %s", l.canonical, l.unitNote(), l.Reason)
+		n, of := inv.Lifetime()
+		note := ""
+		if of != PerRequest {
+			note = " (" + string(of) + "s)"
+		}
+		s.warn("lifetime inferences are an assumption, %g%s: %s", n, note, l.Reason)
 	}
 	for _, h := range inv.Hardware {
 		if h.MixedBoundaries != "" {
@@ -119,14 +124,6 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 		s.warn("the run served %s, but training and experimentation are those of %s: give an inventory of your own", u.Model, m.Title)
 	}
 	s.doubtGaps()
-}
-
-// unitNote names what a lifetime counts where it is not requests.
-func (d Datum) unitNote() string {
-	if thing := thing(d.Unit); thing != "requests" {
-		return " " + thing
-	}
-	return ""
 }
 
 // doubtHardware warns where the hardware that is charged is hardly the one that

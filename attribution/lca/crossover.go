@@ -78,7 +78,7 @@ func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, usage 
 		return Comparison{}, fmt.Errorf("compare designs: %w", err)
 	}
 	if usage == 0 {
-		usage = list[0].Inventory.LifetimeInferences.canonical
+		usage, _ = list[0].Inventory.Lifetime()
 	}
 	r := Comparison{FunctionalUnit: string(unit), Usage: usage, Designs: p.names, Warnings: p.warnings, Draws: list[0].Options.Draws}
 	point := p.curves(p.points())

@@ -445,11 +445,14 @@ func (s *system) asPrinted(p *Process, d *Datum, c Category, in *upfrontInputs) 
 	if asked == "" {
 		return true
 	}
-	if in.energy != absent && in.place.factor(s, index(c)) {
+	// On another grid than the stage's own the recomputed figure would be
+	// further off than the printed one.
+	own := p.Electricity != nil && (c != Water || p.Facility != nil)
+	if own && in.energy != absent && in.place.factor(s, index(c)) {
 		s.warn("stage %q: its %s was printed %s (%s): computed %s from its energy", p.Name, d.place.Field, printed, d.place, asked)
 		return false
 	}
-	s.warn("stage %q: its %s was printed %s (%s) and there is no energy to compute it %s: used as printed", p.Name, d.place.Field, printed, d.place, asked)
+	s.warn("stage %q: its %s was printed %s (%s) and there is no energy with a place of its own to compute it %s: used as printed", p.Name, d.place.Field, printed, d.place, asked)
 	return true
 }
 

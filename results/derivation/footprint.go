@@ -1,8 +1,8 @@
 package derivation
 
 import (
-	"encoding/json"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -307,13 +307,23 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 	for i, d := range domains {
 		scopes[i] = d.Scope
 	}
+	var processors meter.Energy
+	for _, d := range energy.Domains {
+		switch d.Scope {
+		case meter.ScopeGPU, meter.ScopeModule, meter.ScopeNode, meter.ScopePsys:
+		default:
+			if d.Summed {
+				processors += d.Energy
+			}
+		}
+	}
 	gpus := len(meter.Devices(domains))
 	u.Metered = lca.BoundaryOf(scopes...)
 	u.Devices, u.Counts = max(gpus, 1), lca.Accelerators
 	if gpus == 0 {
-		// The one host, all of whose energy is that of processors.
-		u.Counts, u.Cores, u.ProcessorEnergy = lca.Hosts, run.Host.Cores, u.Energy
+		u.Counts, u.Cores = lca.Hosts, run.Host.Cores
 	}
+	u.ProcessorEnergy = min(processors, u.Energy)
 	if m.Devices > 0 {
 		u.Devices = m.Devices
 	}
@@ -325,6 +335,7 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 // writeFootprint writes footprint.arrow of the run folder.
 func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment) error {
 	first := assessments[0]
+	lifetime, of := first.Inventory.Lifetime()
 	labels := map[string]string{}
 	for _, c := range run.Cells {
 		labels[c.ID] = c.Label
@@ -336,7 +347,8 @@ func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment)
 	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
-		"lifetime_inferences": strconv.FormatFloat(first.Inventory.LifetimeInferences.Canonical(), 'g', -1, 64),
+		"lifetime_inferences": strconv.FormatFloat(lifetime, 'g', -1, 64),
+		"lifetime_unit":       string(of),
 		"lifetime_quality":    string(first.Inventory.LifetimeInferences.Quality),
 		"gwp":                 string(first.Options.GWP),
 		"water_variant":       string(first.Options.Water),

@@ -167,8 +167,8 @@ func TestDisclosure(t *testing.T) {
 		t.Fatalf("got %d models, want one", n)
 	}
 	for _, stage := range d.Models[0].Development {
-		if len(stage.Figures) != 4 {
-			t.Errorf("%s: got %d figures, want energy, carbon, water and device time", stage.Stage, len(stage.Figures))
+		if len(stage.Figures) != 8 {
+			t.Errorf("%s: got %d figures, want energy, carbon, water and device time, and two each of its grid and its facility", stage.Stage, len(stage.Figures))
 		}
 	}
 	if h := d.Hardware[0]; h.Devices != 8 || len(h.Figures) != 3 {

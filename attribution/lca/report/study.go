@@ -10,7 +10,7 @@ import (
 )
 
 // checkLine is a line of the completeness check: a kind of stage in a category.
-type checkLine struct{ Category, Kind, Found string }
+type checkLine struct{ Model, Category, Kind, Found string }
 
 // scenarioLine is a choice and what it does to a category's total per request.
 type scenarioLine struct{ Cell, Choice, Category, Base, Value, Change string }
@@ -95,7 +95,7 @@ func flow(inv *lca.Inventory, unit string) string {
 	return text
 }
 
-// completeness is the check of ISO 14044 §4.5.3.2 of the first cell.
+// completeness is the check of ISO 14044 §4.5.3.2 of one model.
 func completeness(a *lca.Assessment, kinds []lca.Stage) []checkLine {
 	var lines []checkLine
 	for _, c := range a.Assessed() {
@@ -104,7 +104,7 @@ func completeness(a *lca.Assessment, kinds []lca.Stage) []checkLine {
 			if why := a.Absent(c, k); why != "" {
 				found = "absent: " + why
 			}
-			lines = append(lines, checkLine{c.Title(), string(k), found})
+			lines = append(lines, checkLine{a.Inventory.Model.Title, c.Title(), string(k), found})
 		}
 	}
 	return lines

@@ -24,7 +24,8 @@ func Summary(w io.Writer, list []lca.Assessment) error {
 	if lifetime := first.Inventory.LifetimeInferences; outside(&first.Inventory) {
 		fmt.Fprint(w, "training and experimentation are outside, for want of figures\n\n")
 	} else {
-		fmt.Fprintf(w, "training spread over %s requests (%s)\n\n", lca.Count(lifetime.Canonical()), lifetime.Quality)
+		n, of := first.Inventory.Lifetime()
+		fmt.Fprintf(w, "training spread over %s %ss (%s)\n\n", lca.Count(n), strings.ReplaceAll(string(of), "_", " "), lifetime.Quality)
 	}
 	kinds, hidden := kindsOf(list), false
 	asked := len(first.Options.FunctionalUnits)+len(first.Options.Custom) > 0

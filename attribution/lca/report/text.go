@@ -87,9 +87,9 @@ func Text(w io.Writer, list []lca.Assessment, now time.Time) error {
 		}
 	})
 	fmt.Fprintln(&b, "\nCompleteness check")
-	table(&b, "category\tstage\tfound", func(row func(...string)) {
+	table(&b, "model\tcategory\tstage\tfound", func(row func(...string)) {
 		for _, l := range v.Completeness {
-			row(l.Category, l.Kind, l.Found)
+			row(l.Model, l.Category, l.Kind, l.Found)
 		}
 	})
 	fmt.Fprintln(&b, "\nConsistency check")

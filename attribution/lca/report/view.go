@@ -72,17 +72,15 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 	if len(list) == 0 {
 		return view{}, fmt.Errorf("write report: nothing was assessed")
 	}
-	first := list[0]
 	v := view{
-		Title:       title(list),
-		Description: first.Inventory.Description,
-		Date:        now.UTC().Format("2006-01-02"),
-		Scope:       scope(list),
-		Figures:     figureLines(list),
-		Warnings:    lca.Warnings(list),
-		Limits:      limits(),
-		Kinds:       kindsOf(list),
+		Date:     now.UTC().Format("2006-01-02"),
+		Scope:    scope(list),
+		Figures:  figureLines(list),
+		Warnings: lca.Warnings(list),
+		Limits:   limits(),
+		Kinds:    kindsOf(list),
 	}
+	v.Title, v.Description = title(list)
 	for i := range list {
 		a := &list[i]
 		v.Cells = append(v.Cells, cellOf(a))
@@ -97,7 +95,10 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 		}
 	}
 	v.Swings = swings(&list[0])
-	v.Completeness, v.Consistency = completeness(&list[0], v.Kinds), consistency(list)
+	v.Consistency = consistency(list)
+	for _, one := range firsts(list) {
+		v.Completeness = append(v.Completeness, completeness(one, v.Kinds)...)
+	}
 	v.Conclusions = conclusions(list)
 	for i := range list {
 		v.Variances = append(v.Variances, variances(&list[i])...)
@@ -109,18 +110,33 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 	return v, nil
 }
 
-// title names the inventory, or the models if there are several.
-func title(list []lca.Assessment) string {
-	var models []string
+// firsts are the first assessments of each model.
+func firsts(list []lca.Assessment) []*lca.Assessment {
+	var all []*lca.Assessment
 	for i := range list {
-		if m := list[i].Inventory.Model.Title; !slices.Contains(models, m) {
-			models = append(models, m)
+		if !slices.ContainsFunc(all, func(a *lca.Assessment) bool { return a.Inventory.Model.Title == list[i].Inventory.Model.Title }) {
+			all = append(all, &list[i])
 		}
 	}
-	if len(models) > 1 {
-		return strings.Join(models, ", ") + " with the factors of inventory " + list[0].Inventory.Name
+	return all
+}
+
+// modelNames are the titles of the models.
+func modelNames(list []lca.Assessment) string {
+	var names []string
+	for _, a := range firsts(list) {
+		names = append(names, a.Inventory.Model.Title)
 	}
-	return list[0].Inventory.Title
+	return strings.Join(names, ", ")
+}
+
+// title and description name the inventory, or the models if there are several.
+func title(list []lca.Assessment) (title, description string) {
+	inv := &list[0].Inventory
+	if len(firsts(list)) > 1 {
+		return modelNames(list) + " with the factors of inventory " + inv.Name, "Several models, each with its own making, under the hardware, place and lifetime of one inventory."
+	}
+	return inv.Title, inv.Description
 }
 
 func gwp(kg float64) string { return lca.Impact{Category: lca.GWP, Value: kg}.Readable() }
@@ -148,14 +164,18 @@ func scope(list []lca.Assessment) []item {
 	}
 	lifetime := a.Inventory.LifetimeInferences
 	boundary := "cradle to use: making of the hardware (by time share), experimentation, training, inference"
-	spread := fmt.Sprintf("%s (%s; %s)", lca.Count(lifetime.Canonical()), lifetime.Quality, cmp.Or(lifetime.Reason, lifetime.Source))
+	number, of := a.Inventory.Lifetime()
+	spread := fmt.Sprintf("%s %ss (%s; %s)", lca.Count(number), strings.ReplaceAll(string(of), "_", " "), lifetime.Quality, cmp.Or(lifetime.Reason, lifetime.Source))
 	if outside(&a.Inventory) {
 		spread = "not used: nothing is spread over them"
 		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
 	}
 	items := study(&a.Inventory)
+	for _, one := range firsts(list) {
+		items = append(items, item{"product system of " + one.Inventory.Model.Title, flow(&one.Inventory, units[0])})
+	}
 	return append(items, []item{
-		{"goal", "C_FU, the life cycle cost of a functional unit of inference with " + a.Inventory.Model.Title + ", by stage, to see which stage matters and from how many requests on"},
+		{"goal", "C_FU, the life cycle cost of a functional unit of inference with " + modelNames(list) + ", by stage, to see which stage matters and from how many requests on"},
 		{"functional units", strings.Join(units, ", ") + slo},
 		{"system boundary", boundary + "; end of life, networks and user devices are outside"},
 		{"formula", "C_FU = C_PerInference + utilisation time × C_Embodied / lifespan + (C_Experimentation + C_Training) / lifetime inferences (arXiv 2606.07632)"},
@@ -166,7 +186,6 @@ func scope(list []lca.Assessment) []item {
 		{"lifetime inferences", spread},
 		{"intervals", intervals},
 		{"inventory", a.Inventory.Name + " (" + a.Inventory.File + ")"},
-		{"product system", flow(&a.Inventory, units[0])},
 	}...)
 }
 

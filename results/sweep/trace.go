@@ -20,6 +20,7 @@ func (s *sweep) openTrace(ctx context.Context, t *target) error {
 	o := datasets.Options{
 		Select: s.config.Select, NumRequests: s.config.NumRequests, Seed: s.config.Seed,
 		MaxPromptTokens: s.config.MaxPromptTokens, MaxOutputTokens: s.config.MaxTokens, MultiTurn: s.config.MultiTurn,
+		WordTargets: s.config.IgnoreEOS, // answers must end somewhere
 	}
 	var err error
 	if o.Tokenizer, err = OpenTokenizer(s.config.Tokenizer); err != nil {
@@ -33,6 +34,9 @@ func (s *sweep) openTrace(ctx context.Context, t *target) error {
 	s.trace, err = datasets.Open(ctx, s.config.Dataset, o)
 	if err != nil {
 		return err
+	}
+	if n := s.trace.Totals().OutputUnknown; s.config.IgnoreEOS && s.config.MaxTokens == 0 && n > 0 {
+		return fmt.Errorf("--ignore-eos: the trace says no length for %d of its %d requests, so their answers would run to the server's own limit: give --max-tokens N", n, len(s.trace.Requests))
 	}
 	for _, w := range s.trace.Warnings {
 		s.warn("%s", w)

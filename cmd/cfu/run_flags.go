@@ -35,7 +35,7 @@ type runFlags struct {
 	set                            *pflag.FlagSet
 	bodyText, shardText, startText string
 	access                         accessFlags
-	sweepFile                      string
+	timeUnit, sweepFile            string
 	params                         []string
 	dryRun                         bool
 }
@@ -70,6 +70,13 @@ func (f *runFlags) complete(env environment) error {
 		return err
 	}
 	f.Convention, f.Weights, f.Calibration, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.calibration, f.derivation.inventory
+	if f.timeUnit != "" {
+		units := map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": time.Nanosecond}
+		var ok bool
+		if f.TimeUnit, ok = units[f.timeUnit]; !ok {
+			return usagef("--time-unit %q: want s, ms, us or ns", f.timeUnit)
+		}
+	}
 	if f.bodyText != "" {
 		if err := json.Unmarshal([]byte(f.bodyText), &f.ExtraBody); err != nil {
 			return usagef("--extra-body: want a JSON object: %v", err)
@@ -179,6 +186,8 @@ func (f *runFlags) bindTrace(fs *pflag.FlagSet) {
 	fs.IntVar(&f.MaxPromptTokens, "max-prompt-tokens", 0, "Skip trace requests with prompts over `N` tokens (0: no limit).")
 	fs.IntVar(&f.MaxTokens, "max-tokens", 0, "Lower output targets over `N` tokens to it, and cap answers that it gives no length (0: no limit).")
 	fs.BoolVar(&f.MultiTurn, "multi-turn", false, "Send whole conversations, each turn after the answer to the one before.")
+	fs.IntVar(&f.HashBlock, "hash-block", 0, "Take `N` tokens for each hash id of a mooncake trace (0: what the trace's make has).")
+	fs.StringVar(&f.timeUnit, "time-unit", "", "Take a mooncake trace's times in `UNIT`: s, ms, us or ns (default: what the trace's make has).")
 	fs.StringVar(&f.History, "history", string(loadgen.HistoryAnswers), "Build the history of later turns from `WHOSE` answers: answers (the server's) or trace.")
 	fs.Int64Var(&f.Seed, "seed", 1, "Draw selection and schedule with seed `S`.")
 }

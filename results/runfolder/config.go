@@ -26,17 +26,19 @@ type Config struct {
 	TokensField string   `json:"tokens_field,omitempty"`
 	Header      []string `json:"header,omitempty"`
 
-	Dataset         string `json:"dataset"`
-	Select          string `json:"select"`
-	Tokenizer       string `json:"tokenizer"`
-	NumRequests     int    `json:"num_requests"`
-	MaxPromptTokens int    `json:"max_prompt_tokens"`
-	MaxTokens       int    `json:"max_tokens"`
-	MultiTurn       bool   `json:"multi_turn"`
-	History         string `json:"history"`
-	Seed            int64  `json:"seed"`
-	IgnoreEOS       bool   `json:"ignore_eos"`
-	MinTokens       bool   `json:"min_tokens"`
+	Dataset         string        `json:"dataset"`
+	Select          string        `json:"select"`
+	Tokenizer       string        `json:"tokenizer"`
+	NumRequests     int           `json:"num_requests"`
+	MaxPromptTokens int           `json:"max_prompt_tokens"`
+	MaxTokens       int           `json:"max_tokens"`
+	MultiTurn       bool          `json:"multi_turn"`
+	HashBlock       int           `json:"hash_block,omitempty"`
+	TimeUnit        time.Duration `json:"time_unit_ns,omitempty"`
+	History         string        `json:"history"`
+	Seed            int64         `json:"seed"`
+	IgnoreEOS       bool          `json:"ignore_eos"`
+	MinTokens       bool          `json:"min_tokens"`
 
 	// Configurations are the ways of serving that are compared; none where there
 	// is one, of EngineCmd or Endpoint.

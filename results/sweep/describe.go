@@ -33,12 +33,12 @@ func Describe(ctx context.Context, c Config) (Plan, error) {
 	p := Plan{PromptTokens: datasets.Unknown, OutputTokens: datasets.Unknown}
 	requests := c.NumRequests
 	if c.Tokenizer != "endpoint" || c.Select == datasets.First {
-		s := &sweep{config: c, log: Quiet{}}
-		if err := s.openTrace(ctx, nil); err != nil {
+		trace, err := (&sweep{config: c, log: Quiet{}}).selectTrace(ctx, nil)
+		if err != nil {
 			return p, err
 		}
-		requests = len(s.trace.Requests)
-		p.PromptTokens, p.OutputTokens = tokensOf(s.trace.Requests)
+		requests = len(trace.Requests)
+		p.PromptTokens, p.OutputTokens = tokensOf(trace.Totals())
 	}
 	for _, l := range c.launches() {
 		planned := PlannedLaunch{Name: l.String(), Command: command(l.configuration)}
@@ -47,11 +47,8 @@ func Describe(ctx context.Context, c Config) (Plan, error) {
 		}
 		for _, cell := range l.cells {
 			planned.Cells = append(planned.Cells, cell.id)
-			p.Least += 2 * c.Idle
-			if cell.Rate > 0 {
-				p.Least += time.Duration(float64(requests) / cell.Rate * float64(time.Second))
-			}
 		}
+		p.Least += c.least(l, requests)
 		if c.FindRate {
 			planned.Cells = []string{"at the rate to be found"}
 		}
@@ -67,19 +64,17 @@ func Describe(ctx context.Context, c Config) (Plan, error) {
 	return p, nil
 }
 
-// tokensOf sums the tokens of requests, datasets.Unknown where one is not known.
-func tokensOf(requests []datasets.Request) (prompt, output int64) {
-	for _, r := range requests {
-		prompt, output = plus(prompt, r.PromptTokens), plus(output, r.OutputTokens)
+// tokensOf are the tokens that requests ask for, datasets.Unknown where one of
+// them does not say.
+func tokensOf(t datasets.Totals) (prompt, output int64) {
+	prompt, output = t.Prompt, t.Output
+	if t.PromptUnknown > 0 {
+		prompt = datasets.Unknown
+	}
+	if t.OutputUnknown > 0 {
+		output = datasets.Unknown
 	}
 	return prompt, output
-}
-
-func plus(sum int64, n int) int64 {
-	if sum == datasets.Unknown || n == datasets.Unknown {
-		return datasets.Unknown
-	}
-	return sum + int64(n)
 }
 
 // WriteText prints the plan.

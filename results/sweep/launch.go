@@ -76,6 +76,9 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 		if err := s.openTrace(ctx, &t); err != nil {
 			return err
 		}
+		s.context = t.identity.ContextTokens
+	} else if c := t.identity.ContextTokens; c > 0 && (s.context == 0 || c < s.context) {
+		s.warn("engine for %s: its context of %d tokens is not that of the server the trace was chosen for: requests that do not fit will fail", l, c)
 	}
 
 	t.pid = pid

@@ -54,21 +54,22 @@ func (Quiet) Follow(context.Context, func() string) {}
 // sweep is one run: a server per batch size, and on each the cells of that batch
 // size, written to the run folder as they complete.
 type sweep struct {
-	config Config
-	log    Log
-	origin time.Time
-	clock  meter.Clock
-	trace  datasets.Trace
-	plan   []launch
-	done   map[string]bool // cells that an earlier run completed
-	server target          // what is being measured now
-	rates  tokenRates      // observed, for the live line and the certificate
-	live   *live.Live
-	total  int                          // cells of the sweep
-	spent  time.Duration                // on the cells measured so far
-	ran    int                          // cells measured so far
-	flying atomic.Pointer[loadgen.Live] // of the cell under way
-	loaded time.Duration                // when the server had its last request
+	config  Config
+	log     Log
+	origin  time.Time
+	clock   meter.Clock
+	trace   datasets.Trace
+	plan    []launch
+	context int             // tokens of the server that the trace was chosen for, 0 if unknown
+	done    map[string]bool // cells that an earlier run completed
+	server  target          // what is being measured now
+	rates   tokenRates      // observed, for the live line and the certificate
+	live    *live.Live
+	total   int                          // cells of the sweep
+	spent   time.Duration                // on the cells measured so far
+	ran     int                          // cells measured so far
+	flying  atomic.Pointer[loadgen.Live] // of the cell under way
+	loaded  time.Duration                // when the server had its last request
 
 	mu     sync.Mutex // guards record.Warnings: doubts come from several goroutines
 	record runfolder.Run
@@ -168,8 +169,8 @@ func (s *sweep) measureAll(ctx context.Context) error {
 			return err
 		}
 	}
-	if !s.needsServerTokenizer() {
-		if err := s.openTrace(ctx, nil); err != nil {
+	if !s.needsServerTokenizer() { // a trace that cannot be read is an error before an engine has loaded
+		if _, err := s.selectTrace(ctx, nil); err != nil {
 			return err
 		}
 	}

@@ -1,11 +1,13 @@
 package sweep
 
 import (
+	"context"
+	"fmt"
+	"time"
+
 	"cfubench/datasets"
 	"cfubench/loadgen/engine"
 	"cfubench/results/runfolder"
-	"context"
-	"fmt"
 )
 
 // needsServerTokenizer reports whether the trace can only be chosen once the
@@ -14,29 +16,43 @@ func (s *sweep) needsServerTokenizer() bool {
 	return s.config.Tokenizer == "endpoint" && s.config.Select != datasets.First
 }
 
-// openTrace selects the requests; t is the server to count tokens with, if
-// they must be counted by it.
-func (s *sweep) openTrace(ctx context.Context, t *target) error {
+// selectTrace selects the requests. t is the server under test, nil before there
+// is one: it counts tokens where a selection needs that, and what does not fit
+// into its context is left out.
+func (s *sweep) selectTrace(ctx context.Context, t *target) (datasets.Trace, error) {
 	o := datasets.Options{
 		Select: s.config.Select, NumRequests: s.config.NumRequests, Seed: s.config.Seed,
 		MaxPromptTokens: s.config.MaxPromptTokens, MaxOutputTokens: s.config.MaxTokens, MultiTurn: s.config.MultiTurn,
-		WordTargets: s.config.IgnoreEOS, // answers must end somewhere
+		HashBlock: s.config.HashBlock, TimeUnit: s.config.TimeUnit,
+		WordTargets: s.config.Select == datasets.First, // an answer without a stated length is as long as the trace's own
 	}
 	var err error
 	if o.Tokenizer, err = OpenTokenizer(s.config.Tokenizer); err != nil {
-		return err
+		return datasets.Trace{}, err
 	}
-	if o.Tokenizer == nil && t != nil {
-		if o.Tokenizer, err = engine.NewTokenizer(t.http, t.url, t.apiKey); err != nil {
-			return err
+	if t != nil {
+		o.FitContext = t.identity.ContextTokens
+		if o.Tokenizer == nil && s.needsServerTokenizer() {
+			if o.Tokenizer, err = engine.NewTokenizer(t.http, t.url, t.apiKey); err != nil {
+				return datasets.Trace{}, err
+			}
 		}
 	}
-	s.trace, err = datasets.Open(ctx, s.config.Dataset, o)
+	trace, err := datasets.Open(ctx, s.config.Dataset, o)
 	if err != nil {
-		return err
+		return trace, err
 	}
-	if n := s.trace.Totals().OutputUnknown; s.config.IgnoreEOS && s.config.MaxTokens == 0 && n > 0 {
-		return fmt.Errorf("--ignore-eos: the trace says no length for %d of its %d requests, so their answers would run to the server's own limit: give --max-tokens N", n, len(s.trace.Requests))
+	if n := trace.Totals().OutputUnknown; s.config.IgnoreEOS && s.config.MaxTokens == 0 && n > 0 {
+		return trace, fmt.Errorf("--ignore-eos: the trace says no length for %d of its %d requests, so their answers would run to the server's own limit: give --max-tokens N", n, len(trace.Requests))
+	}
+	return trace, nil
+}
+
+// openTrace selects the requests for the run and records which they are.
+func (s *sweep) openTrace(ctx context.Context, t *target) error {
+	var err error
+	if s.trace, err = s.selectTrace(ctx, t); err != nil {
+		return err
 	}
 	for _, w := range s.trace.Warnings {
 		s.warn("%s", w)
@@ -50,5 +66,27 @@ func (s *sweep) openTrace(ctx context.Context, t *target) error {
 		Source: s.trace.Source, Selection: s.trace.Selection, Tokenizer: s.trace.Tokenizer,
 		Requests: len(s.trace.Requests), Dropped: s.trace.Dropped, Warnings: s.trace.Warnings,
 	}
+	total := s.trace.Totals()
+	s.say("trace: %d requests in each of %d cells, %s", total.Requests, s.total, totalLine(total))
 	return nil
+}
+
+// totalLine says what the requests of one cell ask for.
+func totalLine(t datasets.Totals) string {
+	line := fmt.Sprintf("%d prompt tokens to read and %d tokens to write", t.Prompt, t.Output)
+	if t.PromptUnknown > 0 || t.OutputUnknown > 0 {
+		line += fmt.Sprintf(", and those of %d prompts and %d answers whose length is not known", t.PromptUnknown, t.OutputUnknown)
+	}
+	return line
+}
+
+// least is the time that the idle windows and schedules of a launch's cells take.
+func (c Config) least(l launch, requests int) (d time.Duration) {
+	for _, cell := range l.cells {
+		d += 2 * c.Idle
+		if cell.Rate > 0 {
+			d += time.Duration(float64(requests) / cell.Rate * float64(time.Second))
+		}
+	}
+	return d
 }

@@ -313,6 +313,8 @@ func writeFootprint(dir string, assessments []lca.Assessment) error {
 	w, err := results.NewFootprintWriter(filepath.Join(dir, results.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
+		"inventory_sha256":    first.Inventory.Hash,
+		"choices":             first.Options.Choices(),
 		"lifetime_inferences": strconv.FormatFloat(lifetime, 'g', -1, 64),
 		"lifetime_unit":       string(of),
 		"lifetime_quality":    string(first.Inventory.LifetimeInferences.Quality),

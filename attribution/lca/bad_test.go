@@ -227,6 +227,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"schema":2,"hardware":["h100-boavizta"]}`))
 	f.Add([]byte(`{"hardware":[{"carbon":null}],"electricity":{"emissions":{"CO2":null}}}`))
 	f.Add([]byte(`[]`))
+	f.Add([]byte(sixStages()))
+	f.Add([]byte(strings.Replace(good, `"model": {`, `"serving": {"share": "2/128", "machines": [{"name": "m", "per_device": 1, "hardware": ["server-ademe"]}]}, "stages": [{"name": "x", "kind": "data", "assessment": {"inventory": "olmo2-7b", "making": true}}], "model": {`, 1)))
 	f.Add([]byte(strings.Replace(good, `"title": "my grid",`, `"title": "my grid", "emissions": {"CO2": null},`, 1)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		inv, err := Decode("fuzz.json", data, nil)

@@ -16,6 +16,7 @@ const (
 	ADPe          Category = "adpe"           // abiotic depletion, elements
 	PrimaryEnergy Category = "primary_energy" // primary energy
 	Cost          Category = "cost"           // money
+	WaterScarcity Category = "water_scarcity" // water consumption weighted by where it is taken
 )
 
 // categoryRow is all that the program knows of one impact category: adding a
@@ -48,6 +49,7 @@ var categoryTable = []categoryRow{
 	{name: ADPe, title: "abiotic depletion, elements", amount: "depletion", rate: "depletion intensity", key: "adpe", scale: 1e3, symbol: "g Sb eq"},
 	{name: PrimaryEnergy, title: "primary energy", amount: "primary energy", rate: "primary energy intensity", key: "primary_energy", scale: 1e6, symbol: "J"},
 	{name: Cost, title: "cost", amount: "money", key: "price", stageKey: "cost"},
+	{name: WaterScarcity, title: "water scarcity (AWARE)", amount: "water scarcity", key: "water_scarcity", scale: 1, symbol: "m3 world eq"},
 	{name: "adpf", title: "abiotic depletion, fossil", amount: "primary energy", rate: "primary energy intensity", key: "adpf", scale: 1e6, symbol: "J"},
 	{name: "acidification", title: "acidification (TRACI 2.1)", amount: "acidification", rate: "acidification intensity", key: "acidification",
 		factor: traci(map[string]float64{"SO2": 1, "NOx": 0.7, "NH3": 1.88}), whole: "SO2", scale: 1e3, symbol: "g SO2 eq"},

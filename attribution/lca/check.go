@@ -198,6 +198,7 @@ func (c *checker) electricity(e *Electricity, where at) {
 		c.datum(d, where.field(key), row.rate, notNegative)
 		c.plain(d, where.field(key))
 	}
+	c.optional(e.AWARE, where.field("aware"), "aware", notNegative)
 	c.optional(e.CarbonMarket, where.field("carbon_market"), "carbon intensity", notNegative)
 	c.emissions(e.Emissions, where.field("emissions"), "gas intensity")
 	switch e.Scope {
@@ -222,6 +223,7 @@ func (c *checker) facility(f *Site, where at) {
 	}
 	c.optional(f.PUE, where.field("pue"), "ratio", overhead)
 	c.optional(f.WUE, where.field("wue"), "water intensity", notNegative)
+	c.optional(f.AWARE, where.field("aware"), "aware", notNegative)
 	c.optional(f.HostFactor, where.field("host_factor"), "ratio", hostFactor)
 	for _, figure := range []struct {
 		name string

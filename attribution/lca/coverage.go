@@ -18,6 +18,10 @@ func (p place) factor(s *system, c int) bool {
 		return (p.rates[c] != absent || !s.options.Water.usesOffSite()) && (p.wue != absent || !s.options.Water.usesOnSite())
 	case Cost:
 		return p.price != absent
+	case WaterScarcity:
+		// The water of both places, and how scarce it is where there is any.
+		dry := p.wue != absent && s.values[p.wue] == 0
+		return p.rates[index(Water)] != absent && p.awareThere != absent && p.wue != absent && (dry || p.awareHere != absent)
 	}
 	return p.rates[c] != absent || p.emissions[c] != nil
 }

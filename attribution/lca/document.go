@@ -120,7 +120,7 @@ func (d *document) locate(data []byte, err error) error {
 // knownKey reports whether a figure may be called so.
 func knownKey(key string) bool {
 	switch key {
-	case "lifespan", "utilisation", "carbon_market", "pue", "wue", "host_factor", "electricity", "energy", "device_time", "share",
+	case "lifespan", "utilisation", "carbon_market", "aware", "pue", "wue", "host_factor", "electricity", "energy", "device_time", "share",
 		"count", "wall_time", "break_even", "lifetime_inferences", "lifetime_rate", "per_request", "per_device", "idle_time", "idle_power":
 		return true
 	}

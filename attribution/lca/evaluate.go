@@ -70,6 +70,9 @@ func (s *system) operation(x []float64, p *place, kwh, lifted, alone float64, ov
 		it, facility = kwh/pue, kwh
 	}
 	for _, c := range s.active {
+		if !p.factor(s, c) {
+			continue
+		}
 		v := 0.0
 		switch categoryTable[c].name {
 		case Energy:
@@ -78,6 +81,10 @@ func (s *system) operation(x []float64, p *place, kwh, lifted, alone float64, ov
 			v = facility * s.value(x, p.price, 0)
 		case Water:
 			v = s.options.Water.litres(it, facility, pue, s.value(x, p.wue, 0), s.value(x, p.rates[c], 0))
+		case WaterScarcity:
+			water := x[p.rates[index(Water)]] // factor wants it
+			v = (s.options.Water.litres(it, facility, pue, s.value(x, p.wue, 0), 0)*s.value(x, p.awareHere, 0) +
+				s.options.Water.litres(it, facility, pue, 0, water)*x[p.awareThere]) / 1e3
 		default:
 			v = facility * (s.value(x, p.rates[c], 0) + sum(x, p.emissions[c]))
 		}

@@ -40,7 +40,7 @@ func (h *Hardware) Figures() []*Datum {
 
 // Figures lists the grid's figures.
 func (e *Electricity) Figures() []*Datum {
-	return append(append(byKey(e.Impacts), byKey(e.Emissions)...), present(e.CarbonMarket)...)
+	return append(append(byKey(e.Impacts), byKey(e.Emissions)...), present(e.CarbonMarket, e.AWARE)...)
 }
 
 // byKey lists figures in the order of the categories, then of their names.
@@ -59,7 +59,7 @@ func keyOrder(key string) int {
 }
 
 // Figures lists the place's figures.
-func (f *Site) Figures() []*Datum { return present(f.PUE, f.WUE, f.HostFactor) }
+func (f *Site) Figures() []*Datum { return present(f.PUE, f.WUE, f.AWARE, f.HostFactor) }
 
 // Figures lists the stage's figures and those of what it has of its own.
 func (p *Process) Figures() []*Datum {

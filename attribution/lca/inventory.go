@@ -32,6 +32,9 @@ type Inventory struct {
 	LifetimeRate       *Datum
 	Allocation         Allocation
 	BoundaryMix        BoundaryMix
+	// Hash is that of the text that was read (SHA-256, hexadecimal): runs of one
+	// name and other figures are told apart by it.
+	Hash string
 	// File is where the inventory was read ("preset:olmo2-7b" for a preset).
 	File string
 }
@@ -143,6 +146,8 @@ type Electricity struct {
 	CharacterizedBy string `json:"characterized_by,omitzero"`
 	// CarbonMarket is the market-based intensity (contracts and certificates).
 	CarbonMarket *Datum `json:"carbon_market,omitzero"`
+	// AWARE characterises the water of generation by the scarcity where it is.
+	AWARE *Datum `json:"aware,omitzero"`
 }
 
 // Site is what a facility adds to the energy of its servers, and what a
@@ -154,6 +159,9 @@ type Site struct {
 	PUE *Datum `json:"pue,omitzero"`
 	// WUE is litres consumed on site per kWh of IT energy.
 	WUE *Datum `json:"wue,omitzero"`
+	// AWARE characterises water taken on site by the scarcity there (Boulay et
+	// al. 2018).
+	AWARE *Datum `json:"aware,omitzero"`
 	// HostFactor is the energy of a whole server over that of its accelerators.
 	// It is applied only to energy that was metered at accelerators or their
 	// baseboards; what was metered beside them at processors is in it already.

@@ -1,6 +1,7 @@
 package lca
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -177,7 +178,7 @@ func decode(file string, data []byte, from Sources, within []string) (Inventory,
 	inv := Inventory{
 		Schema: raw.Schema, Name: raw.Name, Title: raw.Title, Description: raw.Description, Study: raw.Study,
 		LifetimeInferences: raw.LifetimeInferences, LifetimeRate: raw.LifetimeRate, Allocation: raw.Allocation,
-		BoundaryMix: raw.BoundaryMix, File: file,
+		BoundaryMix: raw.BoundaryMix, File: file, Hash: fmt.Sprintf("%x", sha256.Sum256(data)),
 	}
 	if inv.Title == "" {
 		inv.Title = inv.Name

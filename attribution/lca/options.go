@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Basis says whose carbon intensity counts.
@@ -71,6 +72,26 @@ const (
 func (o Options) Check() error {
 	_, err := o.withDefaults()
 	return err
+}
+
+// Choices are the figures of the inventory that the options replace, "" if
+// none: assessments under one inventory are comparable only if they are equal.
+func (o Options) Choices() string {
+	var list []string
+	for _, c := range []struct {
+		name  string
+		value float64
+	}{{"share", o.Share}, {"pue", o.PUE}, {"price", o.Price}, {"utilisation", o.Utilisation}} {
+		if c.value > 0 {
+			list = append(list, fmt.Sprintf("%s=%g", c.name, c.value))
+		}
+	}
+	for _, c := range [][2]string{{"currency", o.Currency}, {"grid", o.Grid}} {
+		if c[1] != "" {
+			list = append(list, c[0]+"="+c[1])
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 // withDefaults fills the zero fields and checks the rest.

@@ -22,7 +22,7 @@ func Schema() ([]byte, error) {
 			object{"type": "string", "pattern": `^\s*[0-9.]+\s*(/\s*[0-9.]+\s*)?$`}, object{"type": "number", "exclusiveMinimum": 0}, ref("ratio")}},
 		"hardware":    hardwareSchema(),
 		"electricity": electricitySchema(),
-		"facility":    fields("PUE, WUE and host factor of a place", object{"title": text(), "name": text(), "pue": ref("ratio"), "wue": ref("water intensity"), "host_factor": ref("ratio")}),
+		"facility":    fields("PUE, WUE and host factor of a place", object{"title": text(), "name": text(), "pue": ref("ratio"), "wue": ref("water intensity"), "aware": ref("aware"), "host_factor": ref("ratio")}),
 		"price_part":  fields("price of electricity", object{"title": text(), "name": text(), "electricity": ref("price")}, "electricity"),
 		"model": fields("the making of a model", object{"title": text(), "name": text(),
 			"stages": listOf(ref("stage")), "runs": listOf(ref("published_run"))}),
@@ -110,7 +110,7 @@ func hardwareSchema() object {
 func electricitySchema() object {
 	return fields("what a kWh costs the world", impacts(object{
 		"title": text(), "name": text(), "region": text(), "scope": object{"enum": []Scope{Direct, LifeCycle}},
-		"characterized_by": object{"enum": []string{"ar4", "ar5", "ar6", "unknown"}}, "carbon_market": ref("carbon intensity"),
+		"characterized_by": object{"enum": []string{"ar4", "ar5", "ar6", "unknown"}}, "carbon_market": ref("carbon intensity"), "aware": ref("aware"),
 		"emissions": emissionsSchema("gas intensity"),
 	}, keyOf, rateOf))
 }

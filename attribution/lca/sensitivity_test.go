@@ -3,6 +3,7 @@ package lca
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,5 +237,26 @@ func TestServedModelIsRecognised(t *testing.T) {
 		if got := NamesModel(test.served, test.title); got != test.want {
 			t.Errorf("%s as %s: got %v, want %v", test.served, test.title, got, test.want)
 		}
+	}
+}
+
+// Water is as scarce as where it is taken: what the site evaporates by the
+// factor there, what generation takes by the grid's.
+func TestWaterScarcity(t *testing.T) {
+	text := strings.Replace(sixStages(), `{"title": "grid"`, `{"title": "grid", "aware": `+figure(3, "m3 world eq/m3", "grid"), 1)
+	text = strings.Replace(text, `{"title": "site"`, `{"title": "site", "aware": `+figure(40, "m3 world eq/m3", "facility"), 1)
+	u := served()
+	u.Metered = Host
+	a, err := Assess(inventoryOf(t, text), u, Options{MixBoundaries: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const kwh = 0.2
+	want := (kwh*0.02*40 + kwh*1.19*1.4769*3) / 1e3
+	if o, ok := a.Outcome(WaterScarcity, Inference); !ok || math.Abs(o.Value/want-1) > 1e-9 {
+		t.Errorf("got %g m3 world eq, want %g", o.Value, want)
+	}
+	if _, ok := a.Outcome(WaterScarcity, Training); ok {
+		t.Error("training has a water scarcity, though no factor of its places is known")
 	}
 }

@@ -389,3 +389,14 @@ func TestDevicesCountByKind(t *testing.T) {
 		t.Errorf("got %g kg of 1.5 host-hours, want %g", o.Value, 1.5*1313/35040)
 	}
 }
+
+// Assessments under one name are told apart by what was read and chosen.
+func TestHashAndChoices(t *testing.T) {
+	a, b := inventoryOf(t, good), inventoryOf(t, strings.Replace(good, `"value": 1.2`, `"value": 1.3`, 1))
+	if a.Name != b.Name || a.Hash == b.Hash || len(a.Hash) != 64 {
+		t.Errorf("two inventories %q hash to %q and %q", a.Name, a.Hash, b.Hash)
+	}
+	if got, want := (Options{Share: 0.5, Grid: "ecologits-fra"}).Choices(), "share=0.5 grid=ecologits-fra"; got != want {
+		t.Errorf("choices: got %q, want %q", got, want)
+	}
+}

@@ -93,6 +93,7 @@ type weighted struct {
 // place is where electricity is used: its factors as inputs.
 type place struct {
 	hostFactor, pue, wue, price int
+	awareHere, awareThere       int   // on site, at generation
 	rates                       []int // per category
 	emissions                   [][]weighted
 }
@@ -277,6 +278,7 @@ func (s *system) useMoney(d *Datum, what string) int {
 func (s *system) compilePlace(e *Electricity, f *Site, price *Price) (place, error) {
 	p := place{
 		hostFactor: s.use(f.HostFactor), pue: s.use(f.PUE), wue: s.use(f.WUE), price: absent,
+		awareHere: s.use(f.AWARE), awareThere: s.use(e.AWARE),
 		rates: make([]int, len(categoryTable)), emissions: make([][]weighted, len(categoryTable)),
 	}
 	if price != nil {
@@ -420,7 +422,7 @@ func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) 
 // nowhere is a place without any factor.
 func nowhere() place {
 	return place{
-		hostFactor: absent, pue: absent, wue: absent, price: absent,
+		hostFactor: absent, pue: absent, wue: absent, price: absent, awareHere: absent, awareThere: absent,
 		rates: slices.Repeat([]int{absent}, len(categoryTable)), emissions: make([][]weighted, len(categoryTable)),
 	}
 }

@@ -85,6 +85,10 @@ func dimensionOf(name string) dimension {
 	case "water intensity":
 		return dimension{name, "L/kWh", map[string]float64{
 			"mL/kWh": 1e-3, "L/kWh": 1, "m3/MWh": 1, "gal/kWh": litresPerGallon}}
+	case "water scarcity":
+		return dimension{name, "m3 world eq", map[string]float64{"L world eq": 1e-3, "m3 world eq": 1}}
+	case "aware":
+		return dimension{name, "m3 world eq/m3", map[string]float64{"m3 world eq/m3": 1}}
 	case "primary energy":
 		return dimension{name, "MJ", map[string]float64{
 			"MJ": 1, "GJ": 1e3, "TJ": 1e6, "kWh": mjPerKWh, "MWh": mjPerKWh * 1e3}}
@@ -153,7 +157,7 @@ func currencyOf(unit string) string {
 
 // dimensionNames lists the names that dimensionOf knows.
 func dimensionNames() []string {
-	list := []string{"energy", "power", "emission", "gas intensity", "water", "water intensity",
+	list := []string{"energy", "power", "emission", "gas intensity", "water", "water intensity", "water scarcity", "aware",
 		"primary energy", "primary energy intensity", "money", "price", "time", "ratio", "count", "lifetime", "rate", "amount"}
 	for _, name := range slices.Sorted(maps.Keys(masses)) {
 		list = append(list, name, name+" intensity")

@@ -347,6 +347,8 @@ func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment)
 	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
+		"inventory_sha256":    first.Inventory.Hash,
+		"choices":             first.Options.Choices(),
 		"lifetime_inferences": strconv.FormatFloat(lifetime, 'g', -1, 64),
 		"lifetime_unit":       string(of),
 		"lifetime_quality":    string(first.Inventory.LifetimeInferences.Quality),

@@ -16,6 +16,8 @@ type DisclosureBlock struct {
 	// Inventory names the inventory and its file.
 	Inventory     string `json:"inventory"`
 	InventoryFile string `json:"inventory_file"`
+	InventoryHash string `json:"inventory_sha256"`
+	Choices       string `json:"choices,omitempty"`
 	// Served is what the engines said they run.
 	Served  []string          `json:"served_models"`
 	Serving []Serving         `json:"serving"`
@@ -126,7 +128,7 @@ func Describe(list []lca.Assessment) (DisclosureBlock, error) {
 	}
 	inv, o := &list[0].Inventory, list[0].Options
 	d := DisclosureBlock{
-		Schema: 2, Inventory: inv.Name, InventoryFile: inv.File,
+		Schema: 2, Inventory: inv.Name, InventoryFile: inv.File, InventoryHash: inv.Hash, Choices: o.Choices(),
 		LifetimeInferences: figureOf(&inv.LifetimeInferences),
 		Conventions:        Conventions{o.GWP, o.Water, o.Basis, o.Embodied, o.Draws, o.Seed},
 		Warnings:           lca.Warnings(list), Unknown: map[string]string{},

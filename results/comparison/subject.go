@@ -90,6 +90,12 @@ func Dimensions() []Dimension {
 		{"trace", true, func(s Subject) string { return s.Run.TraceHash }},
 		{"meter", true, func(s Subject) string { return s.Summary.MeterKind }},
 		{"boundary", true, func(s Subject) string { return boundary(s.Run) }},
+		{"inventory", true, func(s Subject) string {
+			if s.Summary.InventoryHash == "" {
+				return ""
+			}
+			return fmt.Sprintf("%s %.12s, %s, %g", s.Summary.Inventory, s.Summary.InventoryHash, s.Summary.Choices, float64(s.Summary.LifetimeInferences))
+		}},
 		{"engine", false, func(s Subject) string { return s.Summary.Engine }},
 		{"host", false, func(s Subject) string {
 			return fmt.Sprintf("%s, %d cores, %s", s.Run.Host.CPU, s.Run.Host.Cores, s.Run.Host.Kernel)

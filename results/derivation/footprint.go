@@ -327,6 +327,13 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 	if m.Devices > 0 {
 		u.Devices = m.Devices
 	}
+	var products []string
+	for _, d := range meter.Devices(domains) {
+		if d.Product != "" && !slices.Contains(products, d.Product) {
+			products = append(products, d.Product)
+		}
+	}
+	u.Hardware = strings.Join(products, ", ")
 	if gpus == 0 && run.Host.CPU != "" {
 		u.Hardware = "CPU " + run.Host.CPU
 	}

@@ -38,6 +38,9 @@ type Summary struct {
 	// Inventory and LifetimeInferences are what the footprint was made with.
 	Inventory          string `json:"inventory,omitempty"`
 	LifetimeInferences Figure `json:"lifetime_inferences"`
+	// InventoryHash and Choices tell whether two footprints were made alike.
+	InventoryHash string `json:"inventory_sha256,omitempty"`
+	Choices       string `json:"footprint_choices,omitempty"`
 	// FootprintNotes say what the footprint assumes and what it lacks.
 	FootprintNotes []string `json:"footprint_notes,omitempty"`
 	// Points are the cells of equal load with their repeats together.
@@ -161,7 +164,9 @@ type SpreadSummary struct {
 type CategoryFootprint struct {
 	Category string             `json:"category"`
 	Unit     string             `json:"unit"`
-	Stages   map[string]float64 `json:"stages"` // "total" among them
+	// Stages are the terms of the formula: the sum over the stages of one kind,
+	// "total" among them.
+	Stages map[string]float64 `json:"stages"`
 	Lo       Figure             `json:"total_lo"`
 	Hi       Figure             `json:"total_hi"`
 	Boundary string             `json:"boundary"`
@@ -230,6 +235,7 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 	if n, err := strconv.ParseFloat(made["lifetime_inferences"], 64); err == nil {
 		s.LifetimeInferences = Figure(n)
 	}
+	s.InventoryHash, s.Choices = made["inventory_sha256"], made["choices"]
 	if notes := made[runfolder.MetaNotes]; notes != "" {
 		if err := json.Unmarshal([]byte(notes), &s.FootprintNotes); err != nil {
 			return Summary{}, fmt.Errorf("read table %s: schema metadata %q: %w", runfolder.FootprintFile, runfolder.MetaNotes, err)

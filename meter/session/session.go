@@ -26,6 +26,8 @@ type Options struct {
 	// Own tells the processes under test from others that use the devices, nil
 	// where nobody knows.
 	Own func(pid int) bool
+	// States, if set, is called with every look at a device, one call at a time.
+	States func(meter.DeviceState)
 }
 
 // Session is a stretch under meters. They run from Start until Stop.
@@ -41,10 +43,14 @@ type Session struct {
 
 // New returns a session that has not begun: its domains are known.
 func New(o Options) *Session {
-	return &Session{
+	s := &Session{
 		clock: o.Clock, sampler: meter.NewSampler(o.Clock, o.Meters.Sources, o.Poll),
 		watch: host.NewWatch(o.Meters, o.Own), failed: make(chan struct{}),
 	}
+	if o.States != nil {
+		s.watch.Each(o.States)
+	}
+	return s
 }
 
 // Domains are what is read, in the order that readings number them.
@@ -135,6 +141,10 @@ func (s *Session) Seen() (devices json.RawMessage, foreign bool, warnings []stri
 	devices, err = s.watch.JSON()
 	return devices, s.watch.Foreign(), s.watch.Warnings(), err
 }
+
+// Strays names the devices that the processes under test used although they are
+// not among the summed domains, in a line each.
+func (s *Session) Strays(summed []meter.Domain) []string { return s.watch.Strays(summed) }
 
 // sleep waits for d or until ctx ends, with its cause.
 func sleep(ctx context.Context, d time.Duration) error {

@@ -15,6 +15,7 @@ const (
 	ReadingsFile  = "readings.arrow"
 	EnergyFile    = "energy.arrow"
 	EngineFile    = "engine.arrow"
+	DevicesFile   = "devices.arrow"
 	FootprintFile = "footprint.arrow"
 	SummaryFile   = "summary.json"
 	ReportFile    = "report.html"

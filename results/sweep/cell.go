@@ -106,8 +106,9 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 		return m, err
 	}
 	defer client.Close()
+	states := deviceTable{path: filepath.Join(dir, runfolder.DevicesFile), key: cell.Key()}
 	m.metered = session.New(session.Options{
-		Meters: s.server.meters, Clock: s.clock, Poll: s.config.Poll, Own: host.Own(s.server.pid, s.server.url),
+		Meters: s.server.meters, Clock: s.clock, Poll: s.config.Poll, Own: host.Own(s.server.pid, s.server.url), States: states.write,
 	})
 	domains := runfolder.Describe(m.metered.Domains(), s.server.chosen.Excluded...)
 	meta := map[string]string{
@@ -115,6 +116,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 		"engine": s.server.identity.Kind, "config_hash": s.record.ConfigHash, "trace_hash": s.record.TraceHash,
 		"schedule_hash": cell.ScheduleHash, "origin_unix_ns": strconv.FormatInt(cell.OriginUnix, 10),
 	}
+	states.meta = meta
 	readings, err := runfolder.NewReadingsWriter(filepath.Join(dir, runfolder.ReadingsFile), domains, meta)
 	if err != nil {
 		return m, err
@@ -162,8 +164,14 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 			err = failure.Join(err, e)
 		}
 	}
+	err = failure.Join(err, states.close())
 	devices, foreign, warnings, e := m.metered.Seen()
 	err = failure.Join(err, e)
+	var summed []meter.Domain
+	for _, d := range runfolder.Summed(domains) {
+		summed = append(summed, d.Domain)
+	}
+	warnings = append(warnings, m.metered.Strays(summed)...)
 	for _, w := range warnings {
 		s.warn("cell %s: %s", cell.ID, w)
 	}
@@ -265,6 +273,34 @@ func (s *sweep) baseline(ctx context.Context, metered *session.Session) (meter.W
 		return meter.Window{}, context.Cause(ctx)
 	}
 	return metered.Idle(ctx, s.config.Idle)
+}
+
+// deviceTable writes devices.arrow, which is begun with the first look at a
+// device.
+type deviceTable struct {
+	path string
+	key  runfolder.Key
+	meta map[string]string
+
+	table *runfolder.Writer[runfolder.DeviceState]
+	err   error
+}
+
+// write takes a look at a device. An error is kept for close.
+func (t *deviceTable) write(s meter.DeviceState) {
+	if t.err == nil && t.table == nil {
+		t.table, t.err = runfolder.DeviceStates().Create(t.path, t.meta)
+	}
+	if t.err == nil {
+		t.err = t.table.Write(runfolder.StateRow(t.key, s))
+	}
+}
+
+func (t *deviceTable) close() error {
+	if t.table == nil {
+		return t.err
+	}
+	return errors.Join(t.err, t.table.Close())
 }
 
 // scrapeEngine writes the server's own metrics to engine.arrow once a second,

@@ -208,11 +208,13 @@ func mergeCell(out string, shards []shard, i, meterer int) (runfolder.Cell, erro
 	if err := copyFile(filepath.Join(dir, runfolder.ReadingsFile), filepath.Join(from, runfolder.ReadingsFile)); err != nil {
 		return cell, err
 	}
-	err = copyFile(filepath.Join(dir, runfolder.EngineFile), filepath.Join(from, runfolder.EngineFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil // a server without metrics
+	for _, table := range []string{runfolder.EngineFile, runfolder.DevicesFile} {
+		err := copyFile(filepath.Join(dir, table), filepath.Join(from, table))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a server without metrics, a host without GPUs
+			return cell, err
+		}
 	}
-	return cell, err
+	return cell, nil
 }
 
 // shifted moves a record's stamps onto another origin.

@@ -1,0 +1,87 @@
+package runfolder
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cfubench/meter"
+)
+
+// DeviceState is a row of devices.arrow: what one accelerator was doing at one
+// moment of the run's clock, looked at once a second beside its readings. A figure
+// that the driver did not tell is NaN.
+type DeviceState struct {
+	Key
+	At                             time.Duration
+	Domain, Device                 string
+	SMClock, MemoryClock           float64 // MHz
+	Temperature                    float64 // °C
+	Utilization, MemoryUtilization float64 // percent of the last sample period
+	MemoryUsed, MemoryTotal        float64 // bytes
+	Limit                          float64 // W, the enforced power limit
+	// Throttled are the reasons why clocks are lower than asked for, Processes the
+	// process numbers of those that compute on it, the engine's with a star.
+	Throttled []string
+	Processes string
+	Role      string // "prefill" or "decode" of a disaggregated server
+}
+
+// DeviceStates is the table of devices.arrow.
+func DeviceStates() Table[DeviceState] {
+	type R = DeviceState
+	figure := func(name, unit string, at func(*R) *float64) column[R] {
+		return number(name, unit, true, math.NaN(), at)
+	}
+	return Table[R]{"devices", slices.Concat(
+		in(func(r *R) *Key { return &r.Key }, keyColumns()),
+		[]column[R]{
+			whole("at_ns", "ns", nil, func(r *R) *time.Duration { return &r.At }),
+			text("domain", false, func(r *R) *string { return &r.Domain }),
+			text("device", false, func(r *R) *string { return &r.Device }),
+			figure("sm_clock_mhz", "MHz", func(r *R) *float64 { return &r.SMClock }),
+			figure("memory_clock_mhz", "MHz", func(r *R) *float64 { return &r.MemoryClock }),
+			figure("temperature_celsius", "°C", func(r *R) *float64 { return &r.Temperature }),
+			figure("utilization_percent", "%", func(r *R) *float64 { return &r.Utilization }),
+			figure("memory_utilization_percent", "%", func(r *R) *float64 { return &r.MemoryUtilization }),
+			figure("memory_used_bytes", "B", func(r *R) *float64 { return &r.MemoryUsed }),
+			figure("memory_total_bytes", "B", func(r *R) *float64 { return &r.MemoryTotal }),
+			figure("limit_w", "W", func(r *R) *float64 { return &r.Limit }),
+			flags("throttled", func(r *R) *[]string { return &r.Throttled }),
+			text("processes", false, func(r *R) *string { return &r.Processes }),
+			text("role", false, func(r *R) *string { return &r.Role }),
+		}), nil, nil}
+}
+
+// StateRow is a look at a device as a row of its cell.
+func StateRow(key Key, s meter.DeviceState) DeviceState {
+	row := DeviceState{
+		Key: key, At: s.At, Domain: s.Domain, Device: s.Device, Throttled: s.Throttled, Role: s.Role,
+		SMClock: told(s.SMClock), MemoryClock: told(s.MemoryClock), Temperature: told(s.Temperature),
+		Utilization: told(s.Utilization), MemoryUtilization: told(s.MemoryUtilization),
+		MemoryUsed: told(s.MemoryUsed), MemoryTotal: told(s.MemoryTotal), Limit: math.NaN(),
+	}
+	if s.Limit != nil {
+		row.Limit = s.Limit.Watts()
+	}
+	var processes []string
+	for _, p := range s.Processes {
+		name := strconv.Itoa(p.PID)
+		if p.Engine != nil && *p.Engine {
+			name += "*"
+		}
+		processes = append(processes, name)
+	}
+	row.Processes = strings.Join(processes, " ")
+	return row
+}
+
+// told is a figure, NaN where nobody told it.
+func told[T int | int64](v *T) float64 {
+	if v == nil {
+		return math.NaN()
+	}
+	return float64(*v)
+}

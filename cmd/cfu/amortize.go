@@ -21,7 +21,6 @@ import (
 	"cfubench/attribution/lca/figure"
 	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
-	"cfubench/loadgen"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 )
@@ -281,8 +280,8 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if o.FunctionalUnits, o.Custom, err = lca.ParseFunctionalUnits(f.units); err != nil {
 		return usageError{err}
 	}
-	if slices.Contains(o.FunctionalUnits, lca.PerSLORequest) && f.SLO == (loadgen.SLO{}) {
-		return usagef("functional unit slo_request: give --slo-ttft, --slo-tpot or both")
+	if f.published && slices.Contains(o.FunctionalUnits, lca.PerSLORequest) {
+		return usagef("functional unit slo_request: published runs have no SLO")
 	}
 	for _, name := range f.categories {
 		c, err := lca.ParseCategory(name)

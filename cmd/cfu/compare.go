@@ -37,11 +37,12 @@ flags:
 
 // compareFlags are the flags of cfu compare.
 type compareFlags struct {
-	across, metrics   []string
-	test, format, slo string
-	by                string
-	paired            bool
-	share             float64
+	across, metrics []string
+	test, format    string
+	slo             loadgen.SLO
+	by              string
+	paired          bool
+	share           float64
 }
 
 // bindCompare is `cfu compare`.
@@ -53,7 +54,7 @@ func bindCompare(fs *pflag.FlagSet) action {
 	fs.BoolVar(&f.paired, "paired", false, "Take the i-th repeats of all load points as one round, whose drift cancels (--order interleaved or random).")
 	fs.Float64Var(&f.share, "slo-share", 0.99, "Choose only what keeps the SLO for a share `P` of the requests.")
 	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
-	fs.StringVar(&f.slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
+	fs.Var(&f.slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
 	fs.StringVar(&f.format, "format", "text", "Print `FORMAT`: text or csv.")
 	return f.run
 }
@@ -74,10 +75,7 @@ func (f *compareFlags) run(_ context.Context, env environment, operands []string
 	if o.Test, err = stats.ParseTest(f.test); err != nil {
 		return usagef("--test: %w", err)
 	}
-	options, err := summaryOptions(f.slo)
-	if err != nil {
-		return err
-	}
+	options := summary.Options{Limits: summary.DefaultLimits(), SLO: f.slo}
 	var subjects []comparison.Subject
 	for _, a := range operands {
 		s, err := comparison.Load(a, options)
@@ -110,19 +108,4 @@ func (f *compareFlags) choose(w io.Writer, subjects []comparison.Subject) error 
 		return err
 	}
 	return choice.WriteText(w)
-}
-
-// summaryOptions are the options of a summary with the SLO of a flag, "" for
-// the run's own.
-func summaryOptions(slo string) (summary.Options, error) {
-	o := summary.Options{Limits: summary.DefaultLimits()}
-	if slo == "" {
-		return o, nil
-	}
-	parsed, err := loadgen.ParseSLO(slo)
-	if err != nil {
-		return o, usagef("--slo: %w", err)
-	}
-	o.SLO = &parsed
-	return o, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/internal/atomicfile"
+	"cfubench/loadgen"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
@@ -30,14 +31,12 @@ flags:
 
 // bindReport is `cfu report`.
 func bindReport(fs *pflag.FlagSet) action {
-	var slo, output string
-	fs.StringVar(&slo, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
+	var slo loadgen.SLO
+	var output string
+	fs.Var(&slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
 	fs.StringVar(&output, "output", "", "Write the report to `FILE` (default OUT/report.html).")
 	return func(_ context.Context, env environment, operands []string) error {
-		o, err := summaryOptions(slo)
-		if err != nil {
-			return err
-		}
+		o := summary.Options{Limits: summary.DefaultLimits(), SLO: slo}
 		dir, path := operands[0], output
 		if path == "" {
 			path = filepath.Join(dir, runfolder.ReportFile)

@@ -241,7 +241,7 @@ func (f *runFlags) bindClient(fs *pflag.FlagSet) {
 }
 
 func (f *runFlags) bindSearch(fs *pflag.FlagSet) {
-	fs.StringVar(&f.SLO, "slo", "", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms.")
+	fs.Var(&f.SLO, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms.")
 	fs.BoolVar(&f.FindRate, "find-rate", false, "Search the highest Poisson rate that meets --slo, then measure there.")
 	fs.Float64Var(&f.FindRateFrom, "find-rate-from", 1, "Let --find-rate try `R` requests per second first.")
 	fs.IntVar(&f.FindRateRequests, "find-rate-requests", 5000, "Send `N` requests at most at each rate that --find-rate tries, more where a backlog takes longer to show: a rate that they do not decide counts as failed.")

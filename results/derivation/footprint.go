@@ -24,7 +24,7 @@ import (
 type Amortization struct {
 	Inventory string // a preset or a file; "" for what the run itself allows
 	Options   lca.Options
-	SLO       loadgen.SLO // of functional unit slo_request
+	SLO       loadgen.SLO // of functional unit slo_request, none for the run's own
 	// Convention is whose rows are summed, "" for the narrowest bracket.
 	Convention string
 	// RequestsOnly leaves out the window's idle and unattributed energy.
@@ -64,6 +64,12 @@ func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment,
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return nil, err
+	}
+	if m.SLO.IsZero() {
+		m.SLO = run.Config.SLO
+	}
+	if m.SLO.IsZero() && slices.Contains(m.Options.FunctionalUnits, lca.PerSLORequest) {
+		return nil, fmt.Errorf("functional unit %s: the run has no --slo, so say what a request must keep", lca.PerSLORequest)
 	}
 	inv, notes, err := m.inventory(run)
 	if err != nil {

@@ -2,6 +2,7 @@ package runfolder
 
 import (
 	"bytes"
+	"cfubench/loadgen"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -79,11 +80,11 @@ type Config struct {
 	ClientCPUs string `json:"client_cpus"`
 	EngineCPUs string `json:"engine_cpus"`
 
-	SLO              string  `json:"slo"`
-	SLOShare         float64 `json:"slo_share"`
-	FindRate         bool    `json:"find_rate"`
-	FindRateFrom     float64 `json:"find_rate_from"`
-	FindRateRequests int     `json:"find_rate_requests"`
+	SLO              loadgen.SLO `json:"slo"`
+	SLOShare         float64     `json:"slo_share"`
+	FindRate         bool        `json:"find_rate"`
+	FindRateFrom     float64     `json:"find_rate_from"`
+	FindRateRequests int         `json:"find_rate_requests"`
 
 	ExtraBody map[string]any `json:"extra_body,omitempty"`
 	Shard     string         `json:"shard,omitempty"` // "1/4"

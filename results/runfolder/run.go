@@ -147,9 +147,9 @@ func Summed(domains []DomainInfo) []DomainInfo {
 
 // RateSearch is the search for the highest Poisson rate that keeps an SLO.
 type RateSearch struct {
-	Batch int    `json:"batch"`
-	Label string `json:"label,omitempty"`
-	SLO   string `json:"slo"`
+	Batch int         `json:"batch"`
+	Label string      `json:"label,omitempty"`
+	SLO   loadgen.SLO `json:"slo"`
 	loadgen.FoundRate
 }
 

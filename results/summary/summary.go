@@ -162,11 +162,11 @@ type SpreadSummary struct {
 // CategoryFootprint is a cell's C_FU per request in one impact category, by
 // life cycle stage, from footprint.arrow.
 type CategoryFootprint struct {
-	Category string             `json:"category"`
-	Unit     string             `json:"unit"`
+	Category string `json:"category"`
+	Unit     string `json:"unit"`
 	// Stages are the terms of the formula: the sum over the stages of one kind,
 	// "total" among them.
-	Stages map[string]float64 `json:"stages"`
+	Stages   map[string]float64 `json:"stages"`
 	Lo       Figure             `json:"total_lo"`
 	Hi       Figure             `json:"total_hi"`
 	Boundary string             `json:"boundary"`
@@ -195,8 +195,8 @@ type Point struct {
 
 // Options choose how a run is summarized.
 type Options struct {
-	// SLO replaces the run's own ("slo" of its configuration).
-	SLO    *loadgen.SLO
+	// SLO replaces the run's own, none for that.
+	SLO    loadgen.SLO
 	Limits Limits
 	// Only picks cells; nil for all.
 	Only func(runfolder.Cell) bool
@@ -217,10 +217,7 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	slo, err := sloOf(run, o)
-	if err != nil {
-		return Summary{}, err
-	}
+	slo := sloOf(run, o)
 	footprint, made, err := footprintByCell(filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		return Summary{}, err
@@ -274,19 +271,11 @@ func WriteSummary(dir string, s Summary) error {
 }
 
 // sloOf is the SLO of o, else the run's own.
-func sloOf(run runfolder.Run, o Options) (loadgen.SLO, error) {
-	if o.SLO != nil {
-		return *o.SLO, nil
+func sloOf(run runfolder.Run, o Options) loadgen.SLO {
+	if o.SLO.IsZero() {
+		return run.Config.SLO
 	}
-	text := run.Config.SLO
-	if text == "" {
-		return loadgen.SLO{}, nil
-	}
-	slo, err := loadgen.ParseSLO(text)
-	if err != nil {
-		return slo, fmt.Errorf("%s: %w", runfolder.RunFile, err)
-	}
-	return slo, nil
+	return o.SLO
 }
 
 // engineOf is the model and the engine, "several" where batch sizes differ.

@@ -207,16 +207,11 @@ func (c *Config) checkRequests() error {
 
 // checkSearch checks the objective and the search for the rate that keeps it.
 func (c *Config) checkSearch() error {
-	if c.SLO != "" {
-		if _, err := loadgen.ParseSLO(c.SLO); err != nil {
-			return usagef("--slo: %v", err)
-		}
-	}
 	if !c.FindRate {
 		return nil
 	}
 	switch {
-	case c.SLO == "":
+	case c.SLO.IsZero():
 		return usagef("--find-rate needs --slo, as in --slo ttft=500ms,tpot=50ms")
 	case c.Arrival != "poisson":
 		return usagef("--find-rate searches with Poisson arrivals: leave out --arrival %s", c.Arrival)

@@ -17,10 +17,7 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 		s.say("%s: %.4g requests/s, found by an earlier run", l, c.Rate)
 		return s.runCell(ctx, c)
 	}
-	slo, err := loadgen.ParseSLO(s.config.SLO)
-	if err != nil {
-		return err
-	}
+	slo := s.config.SLO
 	found, err := s.tryRates(ctx, l, slo)
 	if err != nil {
 		return err
@@ -31,7 +28,7 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 		return fmt.Errorf("%s, %s: %s", l, slo, found.Warnings[last])
 	}
 	s.warnSearch(found.Warnings)
-	s.record.RateSearches = append(s.record.RateSearches, runfolder.RateSearch{Batch: l.batch, Label: l.configuration.Label, SLO: slo.String(), FoundRate: found})
+	s.record.RateSearches = append(s.record.RateSearches, runfolder.RateSearch{Batch: l.batch, Label: l.configuration.Label, SLO: slo, FoundRate: found})
 	if err := s.save(); err != nil { // it took minutes: an interrupt must not lose it
 		return err
 	}

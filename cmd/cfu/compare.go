@@ -41,7 +41,7 @@ type compareFlags struct {
 	test, format    string
 	slo             loadgen.SLO
 	by              string
-	paired          bool
+	pairBy          string
 	share           float64
 }
 
@@ -51,7 +51,7 @@ func bindCompare(fs *pflag.FlagSet) action {
 	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, inventory, engine, host, lengths, api, client, certificate, cache, load.")
 	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
 	fs.StringVar(&f.by, "by", summary.MetricEnergyPerRequest, "Rank by the least `METRIC`, such as carbon_cfu_g or energy_per_output_token_j.")
-	fs.BoolVar(&f.paired, "paired", false, "Take the i-th repeats of all load points as one round, whose drift cancels (--order interleaved or random).")
+	fs.StringVar(&f.pairBy, "pair-by", "", "Take equal numbers of all load points as one round, whose drift cancels, by `WHAT`: repeat (of --order interleaved or random) or block (of an imported log).")
 	fs.Float64Var(&f.share, "slo-share", 0.99, "Choose only what keeps the SLO for a share `P` of the requests.")
 	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
 	fs.Var(&f.slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
@@ -69,6 +69,9 @@ func (f *compareFlags) run(_ context.Context, env environment, operands []string
 	}
 	if f.format != "text" && f.format != "csv" {
 		return usagef("--format %q: want text or csv", f.format)
+	}
+	if f.pairBy != "" && f.pairBy != "repeat" && f.pairBy != "block" {
+		return usagef("--pair-by %q: want repeat or block", f.pairBy)
 	}
 	o := comparison.Options{Metrics: f.metrics, Across: f.across}
 	var err error
@@ -103,7 +106,7 @@ func (f *compareFlags) run(_ context.Context, env environment, operands []string
 
 // choose prints the decision among the subjects' load points.
 func (f *compareFlags) choose(w io.Writer, subjects []comparison.Subject) error {
-	choice, err := comparison.Choose(subjects, comparison.ChooseOptions{Metric: f.by, Paired: f.paired, Share: f.share, Seed: 1})
+	choice, err := comparison.Choose(subjects, comparison.ChooseOptions{Metric: f.by, Paired: f.pairBy != "", Share: f.share, Seed: 1})
 	if err != nil {
 		return err
 	}

@@ -291,6 +291,11 @@ func (c Choice) WriteText(w io.Writer) error {
 	if err := summary.WriteColumns(&b, c.Columns(), rows); err != nil {
 		return err
 	}
+	for _, r := range c.Rows {
+		if !math.IsNaN(r.Reduction) {
+			fmt.Fprintf(&b, "\npaired over %d rounds: %s saves %+.3f %% of %s on average, at least %+.3f %% (one-sided 95 %% bound)", len(r.Values), r.Name, 100*r.Reduction, c.Baseline, 100*r.ReductionLo)
+		}
+	}
 	b.WriteString("\n~ no difference from the base at 95 %, all comparisons taken together.")
 	if c.Batches {
 		b.WriteString(" One repeat of each: intervals are of batches of consecutive requests.")

@@ -54,6 +54,11 @@ type Row struct {
 	// ranking taken together (Holm).
 	Ratio, RatioLo, RatioHi float64
 	Different               bool
+	// Reduction is the mean over rounds of what this candidate saves of the
+	// baseline's value in the same round, relative to it, and ReductionLo its
+	// one-sided lower bound at the stated confidence; NaN where values are not
+	// paired.
+	Reduction, ReductionLo float64
 }
 
 // Decision is a ranking, the cheapest first, those that may be chosen before the
@@ -93,7 +98,10 @@ func Decide(candidates []Candidate, o Options) (Decision, error) {
 	d := Decision{Baseline: candidates[0].Name, Spread: math.Sqrt(layout.variance)}
 	best := layout.probabilities(candidates, o)
 	for i, c := range candidates {
-		row := Row{Candidate: c, Estimate: math.Exp(layout.mean[i]), Lo: math.NaN(), Hi: math.NaN(), Best: best[i], Ratio: math.Exp(layout.mean[i] - layout.mean[0]), RatioLo: math.NaN(), RatioHi: math.NaN()}
+		row := Row{Candidate: c, Estimate: math.Exp(layout.mean[i]), Lo: math.NaN(), Hi: math.NaN(), Best: best[i], Ratio: math.Exp(layout.mean[i] - layout.mean[0]), RatioLo: math.NaN(), RatioHi: math.NaN(), Reduction: math.NaN(), ReductionLo: math.NaN()}
+		if o.Paired && i > 0 {
+			row.Reduction, row.ReductionLo = reduction(candidates[0].Values, c.Values, o.Confidence)
+		}
 		if t, ok := layout.quantile(o.Confidence); ok {
 			half := t * layout.error(i)
 			row.Lo, row.Hi = math.Exp(layout.mean[i]-half), math.Exp(layout.mean[i]+half)
@@ -136,6 +144,25 @@ func Decide(candidates []Candidate, o Options) (Decision, error) {
 		}
 	}
 	return d, nil
+}
+
+// reduction is the mean of 1 − value/base over the rounds, with Student's
+// one-sided lower bound, NaN for a single round.
+func reduction(base, values []float64, confidence float64) (mean, lo float64) {
+	n := float64(len(values))
+	for i, v := range values {
+		mean += (1 - v/base[i]) / n
+	}
+	if n < 2 {
+		return mean, math.NaN()
+	}
+	squares := 0.0
+	for i, v := range values {
+		r := 1 - v/base[i] - mean
+		squares += r * r
+	}
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(confidence)
+	return mean, mean - t*math.Sqrt(squares/(n-1)/n)
 }
 
 // layout is the candidates' values on the logarithmic scale.

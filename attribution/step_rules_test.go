@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cfubench/attribution"
-	"cfubench/internal/batchsim"
+	"cfubench/attribution/batchsim"
 	"cfubench/meter"
 )
 

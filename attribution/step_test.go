@@ -13,7 +13,7 @@ import (
 	"cfubench/attribution"
 	"cfubench/attribution/shapley"
 	"cfubench/attribution/simulated"
-	"cfubench/internal/batchsim"
+	"cfubench/attribution/batchsim"
 	"cfubench/meter"
 )
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"cfubench/internal/batchsim"
+	"cfubench/attribution/batchsim"
 	"cfubench/meter"
 )
 

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"cfubench/attribution"
+	"cfubench/attribution/batchsim"
 	"cfubench/attribution/shapley"
 	"cfubench/attribution/simulated"
-	"cfubench/attribution/batchsim"
 	"cfubench/meter"
 )
 

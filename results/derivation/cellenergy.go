@@ -29,6 +29,9 @@ type CellEnergy struct {
 	// quadrature, gains and offsets as they are.
 	Uncertainty attribution.Uncertainty `json:"uncertainty"`
 	Domains     []DomainEnergy          `json:"domains"`
+	// Costs are what an engine step, a prompt token and an output token cost in
+	// each summed domain, as far as the step convention could tell.
+	Costs []*attribution.StepCosts `json:"step_costs,omitempty"`
 }
 
 // DomainEnergy is the energy of one domain over the cell's window.

@@ -148,6 +148,7 @@ func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (A
 	if err := out.survey(meta, divider, meters, conventions); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
+	out.Energy.Costs = out.Costs
 	if err := out.Energy.describe(meta); err != nil {
 		return out, err
 	}

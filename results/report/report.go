@@ -48,6 +48,8 @@ type document struct {
 	IdleColumns       []summary.Column
 	IdleRows          []summary.TableRow
 	IdleNote          string
+	StepColumns       []summary.Column
+	StepRows          []summary.TableRow
 	Sections          []section
 	Findings          []finding
 	Sensors           []sensorRow
@@ -142,6 +144,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 	d.Columns, d.Rows = summary.TableOf(s)
 	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()
+	d.StepColumns, d.StepRows = summary.StepTableOf(s)
 	d.Sections = sections(s)
 	if slices.ContainsFunc(d.Sections, func(one section) bool { return one.ID == traceSection }) {
 		d.Script = template.JS(zoom)

@@ -68,6 +68,7 @@ func summarizeCell(dir string, run runfolder.Run, cell runfolder.Cell, bare deri
 		c.Conventions = append(c.Conventions, s.summary(t))
 	}
 	c.Spread = spreadOf(byConvention, t)
+	c.StepCosts = energy.Costs
 	for _, h := range meters.Sensors {
 		c.Sensors = append(c.Sensors, SensorSummary{h.Domain, string(h.Kind), h.Readings, h.Gaps, h.GapShare, Figure(h.CounterToPower), Figure(h.IdleDrift), Figure(h.Bracket)})
 	}

@@ -65,6 +65,9 @@ type CellSummary struct {
 	Conventions []ConventionSummary `json:"conventions,omitempty"`
 	Spread      *SpreadSummary      `json:"convention_spread,omitempty"`
 	Footprint   []CategoryFootprint `json:"footprint,omitempty"`
+	// StepCosts are what a step of the engine, a prompt token and an output token
+	// cost above idle, by domain, as the step convention found.
+	StepCosts []*attribution.StepCosts `json:"step_costs,omitempty"`
 	// IdleWatts is the power of the summed domains with the server up and
 	// nothing asked of it, BareIdleWatts before there was a server.
 	IdleWatts     Figure `json:"idle_watts"`

@@ -15,6 +15,7 @@ func (s Summary) WriteTable(w io.Writer) error {
 	columns, rows := TableOf(s)
 	WriteColumns(&b, columns, cellsOf(rows))
 	s.idleTable(&b)
+	s.stepTable(&b)
 	s.findings(&b)
 	_, err := io.WriteString(w, b.String())
 	return err

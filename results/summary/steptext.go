@@ -1,0 +1,53 @@
+package summary
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"cfubench/attribution"
+)
+
+// StepTableOf sets out what a step of the engine costs, one row a valid cell and
+// domain: reading the weights once, a prompt token, an output token, each with its
+// 95 % interval. There is no row where the step convention could not tell.
+func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
+	kind := s.modelledKind()
+	columns = []Column{
+		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "step", Unit: "J", Kind: kind}, {Name: "prompt token", Unit: "J", Kind: kind},
+		{Name: "output token", Unit: "J", Kind: kind}, {Name: "requests a step"}, {Name: "explained", Unit: "%"}, {Name: "from", Text: true},
+	}
+	for _, c := range s.Cells {
+		if !c.Validity.Valid() {
+			continue
+		}
+		for _, costs := range c.StepCosts {
+			from := costs.Source
+			if costs.Doubt != "" {
+				from += ", doubtful"
+			}
+			rows = append(rows, TableRow{[]string{
+				c.Cell, costs.Domain, fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
+				Short(costs.MeanBatch), Short(100 * costs.R2), from,
+			}, c.Validity.Verdict, false})
+		}
+	}
+	return columns, rows
+}
+
+// fitted is a fitted number with its interval.
+func fitted(f attribution.Fitted) string {
+	if math.IsNaN(f.Lo) || math.IsInf(f.Hi, 0) {
+		return Short(f.Value)
+	}
+	return fmt.Sprintf("%s (%s to %s)", Short(f.Value), Short(f.Lo), Short(f.Hi))
+}
+
+func (s Summary) stepTable(b *strings.Builder) {
+	columns, rows := StepTableOf(s)
+	if len(rows) == 0 {
+		return
+	}
+	b.WriteString("\nwhat the engine's steps cost above idle\n")
+	WriteColumns(b, columns, cellsOf(rows))
+}

@@ -268,7 +268,10 @@ func (c Choice) Cells(i int) []string {
 	ratio := "base"
 	if r.Name != c.Baseline {
 		ratio = summary.Short(r.Ratio)
-		if !r.Different {
+		switch {
+		case math.IsNaN(r.RatioLo):
+			ratio += "?"
+		case !r.Different:
 			ratio = "~" + ratio
 		}
 	}
@@ -296,7 +299,7 @@ func (c Choice) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "\npaired over %d rounds: %s saves %+.3f %% of %s on average, at least %+.3f %% (one-sided 95 %% bound)", len(r.Values), r.Name, 100*r.Reduction, c.Baseline, 100*r.ReductionLo)
 		}
 	}
-	b.WriteString("\n~ no difference from the base at 95 %, all comparisons taken together.")
+	b.WriteString("\n~ no difference from the base at 95 %, all comparisons taken together; ? not tested.")
 	if c.Batches {
 		b.WriteString(" One repeat of each: intervals are of batches of consecutive requests.")
 	}

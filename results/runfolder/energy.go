@@ -31,8 +31,8 @@ type Energy struct {
 	// Fit is the half width of the 95 % interval that the convention's own fit
 	// leaves open, beside the meter's bracket; zero where nothing was fitted.
 	Fit    meter.Energy
-	Method                string // "counter", "power", "model"
-	Flags                 []string
+	Method string // "counter", "power", "model"
+	Flags  []string
 }
 
 // Energies is the table of energy.arrow.

@@ -312,7 +312,7 @@ func footprintByCell(path string) (byCell map[string][]CategoryFootprint, meta m
 				Category: r.Category, Unit: r.Unit, Stages: map[string]float64{}, Lo: Unknown(), Hi: Unknown(), Boundary: r.Boundary,
 			})
 		}
-		list[i].Stages[r.Stage] = r.Value
+		list[i].Stages[r.Kind] += r.Value
 		if r.Stage == string(lca.Total) {
 			list[i].Lo, list[i].Hi, list[i].Boundary = Figure(r.Lo), Figure(r.Hi), r.Boundary
 		}

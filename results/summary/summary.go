@@ -161,7 +161,7 @@ type SpreadSummary struct {
 type CategoryFootprint struct {
 	Category string             `json:"category"`
 	Unit     string             `json:"unit"`
-	Stages   map[string]float64 `json:"stages"` // "total" among them
+	Stages   map[string]float64 `json:"stages"` // by kind, "total" among them
 	Lo       Figure             `json:"total_lo"`
 	Hi       Figure             `json:"total_hi"`
 	Boundary string             `json:"boundary"`

@@ -91,13 +91,19 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	if u.EnergyLo == 0 && u.EnergyHi == 0 && u.EnergyKind != meter.KindModel {
 		s.warn("the energy has no bracket: its own uncertainty is not in the intervals")
 	}
+	if u.Meter.Gain >= 1 || u.Meter.Sampling >= 1 {
+		s.warn("the meter's own error is as large as what it counted, %v: measure for longer", u.Energy)
+	}
 	if !s.overheadIncluded && s.serving.pue == absent {
 		s.warn("the inventory has no PUE: the facility's overhead is not counted")
 	}
 	if s.serving.hostFactor != absent && u.ProcessorEnergy > 0 {
-		if s.lifted == 0 {
+		switch {
+		case s.lifted == 0:
 			s.warn("the host factor is over the energy of accelerators and none was metered: it is not applied")
-		} else {
+		case s.lifted*s.values[s.serving.hostFactor] < 1:
+			s.warn("the host factor over the energy of accelerators comes to less than was metered with processors (%v of them): it is not applied", u.ProcessorEnergy)
+		default:
 			s.warn("the host factor is over the energy of accelerators: %v of processors were metered beside them and are in it", u.ProcessorEnergy)
 		}
 	}

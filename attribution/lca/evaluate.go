@@ -59,12 +59,12 @@ func (s *system) value(x []float64, input int, fallback float64) float64 {
 }
 
 // operation is the impact of using kwh as metered: its lifted share brought
-// from devices to the host by the host factor, and from the host to the
-// facility by the PUE unless the facility's overhead is in it already. share
-// scales it all.
+// from devices to the host by the host factor, which never makes it less than
+// was metered, and from the host to the facility by the PUE unless the
+// facility's overhead is in it already. share scales it all.
 func (s *system) operation(x []float64, p *place, kwh, lifted, alone float64, overheadIncluded bool, t int, share float64, out *costs) {
 	pue := s.value(x, p.pue, 1)
-	kwh *= alone + lifted*s.value(x, p.hostFactor, 1)
+	kwh *= math.Max(alone+lifted*s.value(x, p.hostFactor, 1), 1)
 	it, facility := kwh, kwh*pue
 	if overheadIncluded {
 		it, facility = kwh/pue, kwh

@@ -197,8 +197,8 @@ func (d distribution) at(z float64) float64 {
 		}
 		return d.value * math.Exp(d.sigma*z)
 	case Normal:
-		if d.between == 1 {
-			return d.value + d.sigma*z
+		if d.between == 1 { // to the last bit: the domain still cuts off what is further out
+			return math.Min(math.Max(d.value+d.sigma*z, d.within.low), d.within.high)
 		}
 	}
 	return d.quantile(normalShare(z))

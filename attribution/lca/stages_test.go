@@ -313,6 +313,17 @@ func TestHostFactorIsOfAccelerators(t *testing.T) {
 	if o, _ := a.Outcome(Energy, Inference); math.Abs(o.Value/(8.28*1.74*1.4/3.6e6)-1) > 1e-9 {
 		t.Errorf("got %g mWh, want 5.60: GPU × host factor × PUE", o.Value*1e6)
 	}
+	// Processors that took more than the factor adds were metered all the same.
+	u.ProcessorEnergy = 8_280_000
+	if a, err = Assess(inv, u, Options{MixBoundaries: true}); err != nil {
+		t.Fatal(err)
+	}
+	if o, _ := a.Outcome(Energy, Inference); math.Abs(o.Value/(10.35*1.4/3.6e6)-1) > 1e-9 {
+		t.Errorf("got %g mWh, want 4.03: what was metered × PUE", o.Value*1e6)
+	}
+	if !slices.ContainsFunc(a.Warnings, func(w string) bool { return strings.Contains(w, "less than was metered") }) {
+		t.Errorf("no warning says that the host factor is not applied: %q", a.Warnings)
+	}
 }
 
 // A printed figure of another variant than was asked for is computed anew from
@@ -398,5 +409,27 @@ func TestHashAndChoices(t *testing.T) {
 	}
 	if got, want := (Options{Share: 0.5, Grid: "ecologits-fra"}).Choices(), "share=0.5 grid=ecologits-fra"; got != want {
 		t.Errorf("choices: got %q, want %q", got, want)
+	}
+}
+
+// A window too short for its meter is assessed all the same: its interval reaches
+// down towards nothing, and a warning says why.
+func TestMeterErrsByAllItCounted(t *testing.T) {
+	inv, err := Load("olmo2-7b-us", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := served()
+	u.Meter = MeterError{Gain: 0.05, Sampling: 2}
+	a, err := Assess(inv, u, Options{MixBoundaries: true, Draws: 2000, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, _ := a.Outcome(Energy, Inference)
+	if !(o.Lo >= 0 && o.Lo < o.Value/10 && o.Hi > 2*o.Value) {
+		t.Errorf("got %g in [%g, %g], want an interval from nearly nothing to more than twice as much", o.Value, o.Lo, o.Hi)
+	}
+	if !slices.ContainsFunc(a.Warnings, func(w string) bool { return strings.Contains(w, "measure for longer") }) {
+		t.Errorf("no warning says that the meter errs by all it counted: %q", a.Warnings)
 	}
 }

@@ -244,7 +244,8 @@ func (s *system) compileMeter(u Usage) {
 
 // lift says which share of an energy the host factor multiplies, and which is
 // kept beside it. Without a factor all of it is kept; with one, processors are
-// part of the host that the factor adds, unless there is nothing else.
+// part of the host that the factor adds, unless there is nothing else. (Where
+// they took more than the factor adds, operation takes what was metered.)
 func (s *system) lift(factor int, metered Boundary, processors float64) (lifted, alone float64) {
 	switch {
 	case factor == absent || metered.equipment() == Host || processors >= 1:

@@ -89,8 +89,8 @@ func (u Usage) check() error {
 		return fmt.Errorf("cell %q: metered boundary %q is none of device, baseboard, host, facility", u.Cell, u.Metered)
 	case u.ProcessorEnergy < 0 || u.ProcessorEnergy > u.Energy:
 		return fmt.Errorf("cell %q has a processor energy of %v in %v", u.Cell, u.ProcessorEnergy, u.Energy)
-	case !(u.Meter.Gain >= 0 && u.Meter.Gain < 1 && u.Meter.Sampling >= 0 && u.Meter.Sampling < 1 && u.Meter.Offset >= 0):
-		return fmt.Errorf("cell %q has a meter whose error is no share below 1: gain %g, sampling %g, offset %v", u.Cell, u.Meter.Gain, u.Meter.Sampling, u.Meter.Offset)
+	case !(u.Meter.Gain >= 0 && u.Meter.Gain <= math.MaxFloat64 && u.Meter.Sampling >= 0 && u.Meter.Sampling <= math.MaxFloat64 && u.Meter.Offset >= 0):
+		return fmt.Errorf("cell %q has a meter whose error is negative or no number: gain %g, sampling %g, offset %v", u.Cell, u.Meter.Gain, u.Meter.Sampling, u.Meter.Offset)
 	case u.BusyTime < 0:
 		return fmt.Errorf("cell %q has a negative utilisation time, %v", u.Cell, u.BusyTime)
 	}

@@ -1,10 +1,11 @@
 package derivation
 
 import (
+	"time"
+
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/results/runfolder"
-	"time"
 )
 
 // ReadColumns reads what attribution needs of requests.arrow, in the order of

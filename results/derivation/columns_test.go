@@ -2,16 +2,24 @@ package derivation
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"cfubench/attribution"
 	"cfubench/loadgen"
 	"cfubench/results/runfolder"
 )
+
+// arrivals are when tokens of a request arrived, and how many at once.
+type arrivals struct {
+	At    []time.Duration
+	Count []int32
+}
 
 // Reading columns is reading records and taking from each what attribution
 // needs, whatever order they were written in.
@@ -56,6 +64,20 @@ func TestColumnsAreTheRecords(t *testing.T) {
 		for _, r := range records {
 			requests = append(requests, AttributionRequest(r))
 		}
+		want, streamed := map[int64]arrivals{}, map[int64]arrivals{}
+		for _, r := range records {
+			want[int64(r.Request)] = arrivals{r.TokenAt, r.TokenCount}
+		}
+		if err := got.Tokens(func(id int64, at []time.Duration, count []int32) bool {
+			streamed[id] = arrivals{slices.Clone(at), slices.Clone(count)}
+			return true
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, streamed, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("arrivals of tokens (-of the records +streamed):\n%s", diff)
+		}
+		got.Tokens = nil
 		if diff := cmp.Diff(attribution.ColumnsOf(requests), got); diff != "" {
 			t.Fatalf("columns (-from records +read):\n%s", diff)
 		}

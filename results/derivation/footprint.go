@@ -316,7 +316,7 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 	var processors meter.Energy
 	for _, d := range energy.Domains {
 		switch d.Scope {
-		case meter.ScopeGPU, meter.ScopeModule, meter.ScopeNode, meter.ScopePsys:
+		case meter.ScopeGPU, meter.ScopeHBM, meter.ScopeModule, meter.ScopeNode, meter.ScopePsys:
 		default:
 			if d.Summed {
 				processors += d.Energy

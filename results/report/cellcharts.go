@@ -83,12 +83,10 @@ func spans(l summary.Lane) []svg.Span {
 func footprintCharts(s summary.Summary) []chart {
 	var charts []chart
 	cells := firstCells(s)
+	parts := stagesOf(cells)
 	for _, category := range lca.Categories() {
 		var unit string
-		stacks := svg.Stacks{Title: "C_FU by stage: " + category.Title()}
-		for _, stage := range lca.Stages() {
-			stacks.Parts = append(stacks.Parts, string(stage))
-		}
+		stacks := svg.Stacks{Title: "C_FU by stage: " + category.Title(), Parts: parts}
 		scaleBy := 1.0
 		for _, c := range cells {
 			for _, f := range c.Footprint {
@@ -99,8 +97,8 @@ func footprintCharts(s summary.Summary) []chart {
 					unit, scaleBy = readable(f)
 				}
 				bar := svg.Bar{Name: c.Cell, Lo: float64(f.Lo) * scaleBy, Hi: float64(f.Hi) * scaleBy}
-				for _, stage := range lca.Stages() {
-					v, ok := f.Stages[string(stage)]
+				for _, stage := range parts {
+					v, ok := f.Stages[stage]
 					if !ok {
 						v = math.NaN()
 					}
@@ -113,6 +111,22 @@ func footprintCharts(s summary.Summary) []chart {
 		charts = add(charts, stacks.SVG(), capital(category.Title())+" per request, by stage", false)
 	}
 	return add(charts, amortization(s, cells), "Greenhouse gas per request against the requests that the model serves in its life", false)
+}
+
+// stagesOf lists the kinds of stages of which there is a figure in any category,
+// so that a kind has one colour in all of them.
+func stagesOf(cells []summary.CellSummary) (names []string) {
+	for _, stage := range lca.Stages() {
+		if slices.ContainsFunc(cells, func(c summary.CellSummary) bool {
+			return slices.ContainsFunc(c.Footprint, func(f summary.CategoryFootprint) bool {
+				_, ok := f.Stages[string(stage)]
+				return ok
+			})
+		}) {
+			names = append(names, string(stage))
+		}
+	}
+	return names
 }
 
 // capital makes the first letter a capital.
@@ -135,8 +149,8 @@ func readable(f summary.CategoryFootprint) (unit string, factor float64) {
 	return names[1], 1e6
 }
 
-// amortization draws C_FU against lifetime requests: training and
-// experimentation shrink as 1/n, the marginal cost stays.
+// amortization draws C_FU against lifetime requests: what was paid once shrinks
+// as 1/n, the marginal cost stays.
 func amortization(s summary.Summary, cells []summary.CellSummary) string {
 	n0 := float64(s.LifetimeInferences)
 	if !s.LifetimeInferences.Known() || n0 <= 0 {
@@ -148,8 +162,12 @@ func amortization(s summary.Summary, cells []summary.CellSummary) string {
 			if f.Category != string(lca.GWP) {
 				continue
 			}
-			once := (f.Stages[string(lca.Training)] + f.Stages[string(lca.Experimentation)]) * n0
-			marginal := f.Stages[string(lca.Inference)] + f.Stages[string(lca.Embodied)]
+			once := 0.0
+			for _, kind := range lca.UpfrontKinds() {
+				once += f.Stages[string(kind)]
+			}
+			marginal := f.Stages[string(lca.Total)] - once
+			once *= n0
 			if once <= 0 {
 				continue
 			}

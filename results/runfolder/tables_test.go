@@ -299,7 +299,7 @@ func TestColumns(t *testing.T) {
 			"finish_reason utf8, status int32, error utf8, connection_reused bool, server_prefill_ns int64, server_decode_ns int64, flags utf8",
 		"readings": "domain utf8, device utf8, kind utf8, summed bool, before_ns int64, after_ns int64, energy_uj int64, power_uw int64, status utf8",
 		"energy": "cell utf8, batch int32, load utf8, repeat int32, label utf8, request int64, convention utf8, domain utf8, summed bool, energy_j float64, lo_j float64, hi_j float64, prefill_j float64, decode_j float64, " +
-			"idle_j float64, method utf8, flags utf8",
+			"idle_j float64, fit_j float64, method utf8, flags utf8",
 		"footprint": "cell utf8, label utf8, functional_unit utf8, category utf8, unit utf8, stage utf8, kind utf8, value float64, lo float64, hi float64, boundary utf8, source utf8",
 	}
 	documented := documentedColumns(t)

@@ -97,9 +97,9 @@ func rawRequests(t *rapid.T, w meter.Window) (records []loadgen.Record) {
 // request times requests, to the microjoule.
 func TestOneEnergy(t *testing.T) {
 	dir := t.TempDir()
-	inventories := map[string]lca.Inventory{}
+	inventories := map[string]lca.Inventory{} // by name; "" is what the run allows
 	for _, name := range []string{"olmo2-7b", "olmo2-7b-us"} {
-		inv, err := lca.Load(name)
+		inv, err := lca.Load(name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,10 +154,16 @@ func TestOneEnergy(t *testing.T) {
 		if one.Lo > one.Energy || one.Energy > one.Hi {
 			t.Errorf("energy %d µJ is outside its bracket [%d, %d]", one.Energy, one.Lo, one.Hi)
 		}
-		name := rapid.SampledFrom([]string{"olmo2-7b", "olmo2-7b-us"}).Draw(t, "inventory")
+		name := rapid.SampledFrom([]string{"", "olmo2-7b", "olmo2-7b-us"}).Draw(t, "inventory")
+		inv, named := inventories[name]
+		if !named {
+			if inv, _, err = lca.ForRun(lca.Seen{Counts: lca.Hosts}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		amortize := derivation.NewAmortization(name)
 		amortize.Options.Draws = 0
-		if _, err := amortize.Run(dir); err != nil {
+		if _, err := amortize.Run(t.Context(), dir); err != nil {
 			t.Fatal(err)
 		}
 		completed := 0
@@ -166,7 +172,7 @@ func TestOneEnergy(t *testing.T) {
 				completed++
 			}
 		}
-		if got := electricity(t, dir) * float64(completed) / overhead(inventories[name], run.Domains); math.Abs(got-one.Energy.Joules()) > 1e-6 {
+		if got := electricity(t, dir) * float64(completed) / overhead(inv, made.Energy); math.Abs(got-one.Energy.Joules()) > 1e-6 {
 			t.Errorf("the footprint's electricity with %s is of %.7f J, the cell used %.6f J", name, got, one.Energy.Joules())
 		}
 		s, err := summary.Summarize(dir)
@@ -222,17 +228,24 @@ func electricity(t *rapid.T, dir string) float64 {
 }
 
 // overhead is what the inventory multiplies the energy of the summed domains by:
-// PUE, and the host's share where less than a host was metered.
-func overhead(inv lca.Inventory, domains []runfolder.DomainInfo) float64 {
+// PUE, and where less than a host was metered the host factor, which is over
+// accelerators: processors beside them are in it, unless they took more.
+func overhead(inv lca.Inventory, e derivation.CellEnergy) float64 {
 	f := inv.Facility.PUE.Canonical()
-	var scopes []meter.Scope
-	for _, d := range runfolder.Summed(domains) {
-		scopes = append(scopes, d.Scope)
+	var accelerators meter.Energy
+	for _, d := range e.Domains {
+		switch {
+		case !d.Summed:
+		case d.Scope == meter.ScopeNode || d.Scope == meter.ScopePsys:
+			return f
+		case d.Scope == meter.ScopeGPU || d.Scope == meter.ScopeHBM || d.Scope == meter.ScopeModule:
+			accelerators += d.Energy
+		}
 	}
-	if inv.Facility.HostFactor != nil && lca.BoundaryOf(scopes...) != lca.Host {
-		f *= inv.Facility.HostFactor.Canonical()
+	if inv.Facility.HostFactor == nil || e.Energy == 0 {
+		return f
 	}
-	return f
+	return f * max(1, inv.Facility.HostFactor.Canonical()*float64(accelerators)/float64(e.Energy))
 }
 
 func writeRaw(t *rapid.T, dir string, run runfolder.Run, records []loadgen.Record, readings []meter.Reading) {

@@ -105,7 +105,7 @@ func TestTableGoldens(t *testing.T) {
 	modelled.Incomplete = true
 	for name, s := range map[string]summary.Summary{
 		"sweep.txt":    summarize(t, sweep(), summary.Options{}),
-		"modelled.txt": summarize(t, modelled, summary.Options{SLO: &slo}),
+		"modelled.txt": summarize(t, modelled, summary.Options{SLO: slo}),
 	} {
 		var b bytes.Buffer
 		if err := s.WriteTable(&b); err != nil {
@@ -180,7 +180,7 @@ func TestFiguresOfOneCell(t *testing.T) {
 		t.Fatal(err)
 	}
 	slo := loadgen.SLO{TTFT: 200 * time.Millisecond, E2E: 3 * time.Second}
-	s, err := summary.SummarizeWith(dir, summary.Options{SLO: &slo, Limits: summary.DefaultLimits()})
+	s, err := summary.SummarizeWith(dir, summary.Options{SLO: slo, Limits: summary.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}

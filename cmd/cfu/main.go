@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +26,7 @@ type environment struct {
 func commands() []command {
 	return []command{
 		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runHelp, noOperand, bindRun},
+		{"record", "meter any command (training, evaluation, …) from start to end", recordHelp, anyOperands, bindRecord},
 		{"attribute", "divide the measured energy again, by other conventions", attributeHelp, oneRun, bindAttribute},
 		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateHelp, noOperand, bindCalibrate},
 		{"import", "a run folder from logs that exist already", importHelp, noOperand, bindImport},
@@ -52,7 +54,7 @@ func main() {
 }
 
 // Main runs one command line and returns the exit code: 0 done, 1 the run
-// failed or is invalid, 2 wrong usage.
+// failed or is invalid, 2 wrong usage; of cfu record that of what it recorded.
 func Main(ctx context.Context, env environment, args []string) int {
 	if len(args) == 0 {
 		usage(env.stderr)
@@ -78,6 +80,9 @@ func Main(ctx context.Context, env environment, args []string) int {
 		err := c.execute(ctx, env, args[1:])
 		if err == nil {
 			return 0
+		}
+		if exit := (commandExit)(0); errors.As(err, &exit) { // it has spoken for itself
+			return int(exit)
 		}
 		fmt.Fprintf(env.stderr, "cfu %s: %v\n", c.name, err)
 		if isUsage(err) {

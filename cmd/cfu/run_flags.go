@@ -10,6 +10,7 @@ import (
 
 	"cfubench/loadgen"
 	"cfubench/meter/host"
+	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
 
 	"github.com/spf13/pflag"
@@ -217,13 +218,19 @@ func (f *runFlags) bindLimits(fs *pflag.FlagSet) {
 func (f *runFlags) bindMeters(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL, or none (for shards whose meter is elsewhere); repeatable.")
 	fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Meter idle baselines of `D` before and after each cell, and of the bare one before the first engine is launched (0: none).")
-	fs.DurationVar(&f.Poll, "poll", 0, "Read every `D` (default: from the measured update period).")
-	fs.Float64Var(&f.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in the cputime model.")
-	fs.Float64Var(&f.CPUIdleWatts, "cpu-idle-watts", 0, "Add `W` watts of the idle host over time in that model.")
 	fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that its processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
-	fs.IntVar(&f.ExpectDevices, "expect-devices", 0, "Fail unless `N` GPUs are metered (0: not checked).")
-	fs.StringVar(&f.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
-	fs.StringVar(&f.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the driver's own).")
+	bindSensors(fs, &f.Config.Config)
+}
+
+// bindSensors declares the flags that say how meters are read: cfu run and cfu
+// record share them.
+func bindSensors(fs *pflag.FlagSet, c *runfolder.Config) {
+	fs.DurationVar(&c.Poll, "poll", 0, "Read every `D` (default: from the measured update period).")
+	fs.Float64Var(&c.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in the cputime model.")
+	fs.Float64Var(&c.CPUIdleWatts, "cpu-idle-watts", 0, "Add `W` watts of the idle host over time in that model.")
+	fs.IntVar(&c.ExpectDevices, "expect-devices", 0, "Fail unless `N` GPUs are metered (0: not checked).")
+	fs.StringVar(&c.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
+	fs.StringVar(&c.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the driver's own).")
 }
 
 func (f *runFlags) bindOutput(fs *pflag.FlagSet) {

@@ -65,6 +65,9 @@ func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment,
 	if err != nil {
 		return nil, err
 	}
+	if run.Record != nil {
+		return nil, fmt.Errorf("%s is a record, which delivers no request: name it in an inventory, as a stage with \"record\": %q, and amortize the run that serves the model", dir, dir)
+	}
 	if m.SLO.IsZero() {
 		m.SLO = run.Config.SLO
 	}

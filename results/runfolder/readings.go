@@ -47,12 +47,10 @@ type ReadingsWriter struct {
 // readings' Domain is the index, go into the schema metadata beside the run
 // constants meta.
 func NewReadingsWriter(path string, domains []DomainInfo, meta map[string]string) (*ReadingsWriter, error) {
-	said, err := json.Marshal(domains)
+	all, err := withDomains(path, domains, meta)
 	if err != nil {
-		return nil, fmt.Errorf("write the domains of %s: %w", path, err)
+		return nil, err
 	}
-	all := map[string]string{metaDomains: string(said)}
-	maps.Copy(all, meta)
 	w, err := readings().Create(path, all)
 	if err != nil {
 		return nil, err
@@ -60,28 +58,77 @@ func NewReadingsWriter(path string, domains []DomainInfo, meta map[string]string
 	return &ReadingsWriter{w, domains}, nil
 }
 
+// withDomains are the constants of a table of readings.
+func withDomains(path string, domains []DomainInfo, meta map[string]string) (map[string]string, error) {
+	said, err := json.Marshal(domains)
+	if err != nil {
+		return nil, fmt.Errorf("write the domains of %s: %w", path, err)
+	}
+	all := map[string]string{metaDomains: string(said)}
+	maps.Copy(all, meta)
+	return all, nil
+}
+
 // Write appends readings, whose slice is the caller's again when it returns. A
 // value that a reading does not have is null.
 func (w *ReadingsWriter) Write(batch []meter.Reading) error {
 	rows := make([]readingRow, 0, len(batch))
 	for _, r := range batch {
-		if r.Domain < 0 || r.Domain >= len(w.domains) {
-			return fmt.Errorf("write table %s: a reading is of domain %d of %d", ReadingsFile, r.Domain, len(w.domains))
-		}
-		d := &w.domains[r.Domain]
-		row := readingRow{
-			domain: d.Name, device: d.Device, kind: string(d.Kind), summed: d.Summed(), status: string(r.Status),
-			before: r.Before, after: r.After, energy: noReading, power: noReading,
-		}
-		if r.HasEnergy {
-			row.energy = int64(r.Energy)
-		}
-		if r.HasPower {
-			row.power = int64(r.Power)
+		row, err := rowOf(r, w.domains)
+		if err != nil {
+			return err
 		}
 		rows = append(rows, row)
 	}
 	return w.Writer.Write(rows...)
+}
+
+// rowOf is the row of a reading of one of the domains.
+func rowOf(r meter.Reading, domains []DomainInfo) (readingRow, error) {
+	if r.Domain < 0 || r.Domain >= len(domains) {
+		return readingRow{}, fmt.Errorf("write table %s: a reading is of domain %d of %d", ReadingsFile, r.Domain, len(domains))
+	}
+	d := &domains[r.Domain]
+	row := readingRow{
+		domain: d.Name, device: d.Device, kind: string(d.Kind), summed: d.Summed(), status: string(r.Status),
+		before: r.Before, after: r.After, energy: noReading, power: noReading,
+	}
+	if r.HasEnergy {
+		row.energy = int64(r.Energy)
+	}
+	if r.HasPower {
+		row.power = int64(r.Power)
+	}
+	return row, nil
+}
+
+// ReadingsDeriver writes a readings.arrow that is made of others.
+type ReadingsDeriver struct {
+	*DerivedWriter[readingRow]
+	domains []DomainInfo
+}
+
+// DeriveReadings starts a readings.arrow at path of readings that stand in other
+// tables: see NewReadingsWriter.
+func DeriveReadings(path string, domains []DomainInfo, meta map[string]string) (*ReadingsDeriver, error) {
+	all, err := withDomains(path, domains, meta)
+	if err != nil {
+		return nil, err
+	}
+	w, err := readings().Derive(path, all)
+	if err != nil {
+		return nil, err
+	}
+	return &ReadingsDeriver{w, domains}, nil
+}
+
+// Write appends a reading.
+func (w *ReadingsDeriver) Write(r meter.Reading) error {
+	row, err := rowOf(r, w.domains)
+	if err != nil {
+		return err
+	}
+	return w.DerivedWriter.Write(&row)
 }
 
 // Readings is the content of readings.arrow.

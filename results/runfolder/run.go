@@ -38,6 +38,8 @@ type Run struct {
 	LeftOut []meter.Refusal `json:"left_out"`
 	// Certificate is the client's own measured error.
 	Certificate *loadgen.Certificate `json:"certificate,omitempty"`
+	// Record says that nothing was asked of a server: nil of every other run.
+	Record *Recorded `json:"record,omitempty"`
 	// BareIdle is the host before the first server was launched.
 	BareIdle *BareIdle `json:"bare_idle,omitempty"`
 	Cells    []Cell    `json:"cells"`

@@ -269,7 +269,7 @@ func spreadOf(all []*shares, t *requestTable) *SpreadSummary {
 // evidenceOf gathers what the verdict on a cell rests on.
 func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *requestTable, health []derivation.SensorHealth, window meter.Window) Evidence {
 	e := Evidence{
-		Requests: c.Requests, Errors: c.Errors, Complete: cell.Complete, Interrupted: cell.Interrupted,
+		Record: run.Record != nil, Requests: c.Requests, Errors: c.Errors, Complete: cell.Complete, Interrupted: cell.Interrupted,
 		LatenessP99: Unknown(), LatencyP50: c.Whole.Latency.P50, CachedShare: c.CachedShare, OutputShare: Unknown(),
 		LatencyTrend: t.trend(window), SteadyRefused: c.SteadyRefused, UncountedRequests: t.uneven, Batch: cell.Batch,
 		MinForP99: stats.MinSamples(0.99, stats.BoundConfidence), Measured: c.Whole.Completed, Sensors: health, Reasons: cell.Reasons, Client: cell.Client,

@@ -116,6 +116,8 @@ func DefaultLimits() Limits {
 
 // Evidence is all that the verdict on one cell rests on.
 type Evidence struct {
+	// Record says that nothing was to be requested: a command was metered.
+	Record              bool
 	Requests, Errors    int
 	Complete            bool
 	Interrupted         string
@@ -149,6 +151,7 @@ func Verdict(e Evidence, l Limits) Validity {
 		add(ReasonIncomplete, true, "%s; its rows are kept", why)
 	}
 	switch failed := float64(e.Errors) / max(1, float64(e.Requests)); {
+	case e.Record:
 	case e.Requests-e.Errors <= 0:
 		add(ReasonNoRequests, true, "none of %d requests completed", e.Requests)
 	case failed > l.Errors:
@@ -168,7 +171,7 @@ func Verdict(e Evidence, l Limits) Validity {
 	if e.Measured > 0 && e.Measured < e.MinForP99 {
 		add(ReasonFewRequests, false, "%d completed requests: a bound on the 99th percentile needs %d", e.Measured, e.MinForP99)
 	}
-	if e.SteadyRefused != "" {
+	if e.SteadyRefused != "" && !e.Record {
 		add(ReasonNoSteadyState, false, "%s: whole-run figures only", e.SteadyRefused)
 	}
 	for _, code := range e.Reasons {
@@ -267,6 +270,8 @@ func reasonOf(code string, client *loadgen.Stats) (Reason, bool) {
 		return Reason{code, false, "the client waited for a processor while requests were in flight"}, true
 	case "max_in_flight":
 		return Reason{code, false, "requests waited in the client for room under its limit in flight"}, true
+	case runfolder.ReasonCut:
+		return Reason{code, false, "cfu or the host was stopped before its end: it was metered until then"}, true
 	case ReasonForeign:
 		return Reason{code, false, "other processes used the metered hardware during the run"}, true
 	case ReasonIncomplete, ReasonSensorLost, ReasonSensorReset, ReasonNotAdvanced, ReasonNotCovered, ReasonNoRequests:

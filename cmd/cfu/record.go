@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/meter"
+	"cfubench/meter/host"
+	"cfubench/results/derivation"
+	"cfubench/results/record"
+	"cfubench/results/runfolder"
+)
+
+const recordHelp = `Meters a command from start to end, for hours or for weeks, and writes the folder
+REC: its energy by domain with bounds, idle before and after, device time, how it
+ended. REC is a run folder without requests, and a stage of an inventory:
+{"name": "training", "kind": "training", "record": "REC"}.
+
+The command has cfu's input and output; signals go to it; the exit code is its
+own, 128 and the signal's number where one ended it. cfu prints on stderr alone. A
+command outlives a cfu that is killed: go on with --append --pid.
+
+usage: cfu record --out REC [flags] -- CMD ARGS…
+       cfu record --out REC [flags] --pid N | --until TIME
+       cfu record --out REC --append              complete a record that was cut short
+
+examples:
+  cfu record --out train/ --kind training -- torchrun --nproc-per-node 8 train.py
+  cfu record --out train/ --append -- torchrun --nproc-per-node 8 train.py --resume
+  cfu record --out night/ --until 8h
+  cfu amortize out/ --inventory stages.json
+
+flags:
+`
+
+// recordFlags are the flags of cfu record.
+type recordFlags struct {
+	record.Config
+	set   *pflag.FlagSet
+	until string
+}
+
+// bindRecord is `cfu record`.
+func bindRecord(fs *pflag.FlagSet) action {
+	f := &recordFlags{set: fs}
+	fs.SetInterspersed(false) // the command's flags are its own
+	section(fs, "what is recorded", func(fs *pflag.FlagSet) {
+		fs.IntVar(&f.PID, "pid", 0, "Record process `N`, which is there, until it ends.")
+		fs.StringVar(&f.until, "until", "", "Record until `TIME` (RFC 3339) or for a duration, this host or no longer than that --pid.")
+		fs.StringVar(&f.Label, "label", "", "Call the record `NAME`.")
+		fs.StringVar(&f.Stage, "kind", "", "Say what `KIND` of stage it is: training, experimentation, data, evaluation, …")
+	})
+	section(fs, "what is metered", func(fs *pflag.FlagSet) {
+		fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL or redfish:URL; repeatable.")
+		fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Meter idle baselines of `D` before and after (0: none).")
+		fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that the recorded processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
+		bindSensors(fs, &f.Config.Config)
+	})
+	section(fs, "what is written", func(fs *pflag.FlagSet) {
+		fs.StringVar(&f.Out, "out", "", "Write the folder `REC`, which must not hold a run yet.")
+		fs.BoolVar(&f.Append, "append", false, "Go on with the record in --out, also after a kill or a reboot: the gap is in no figure, and is said.")
+	})
+	return func(ctx context.Context, env environment, operands []string) error {
+		f.Command, f.Getenv = operands, env.getenv
+		if err := f.complete(time.Now()); err != nil {
+			return err
+		}
+		f.Say = func(line string) { fmt.Fprintf(env.stderr, "cfu record: %s\n", line) }
+		return f.run(ctx, env)
+	}
+}
+
+// complete refuses what is wrong or does not go together before anything is
+// started. now is when a duration of --until begins.
+func (f *recordFlags) complete(now time.Time) error {
+	if f.Out == "" {
+		return usagef("--out is missing: give the folder that the record is written to")
+	}
+	if f.until != "" {
+		d, err := time.ParseDuration(f.until)
+		switch {
+		case err == nil && d > 0:
+			f.Until = now.Add(d)
+		case err != nil:
+			if f.Until, err = time.Parse(time.RFC3339, f.until); err == nil && f.Until.After(now) {
+				break
+			}
+			fallthrough
+		default:
+			return usagef("--until %q: want a time to come, as in 2026-01-31T12:00:00Z, or a duration, as in 36h", f.until)
+		}
+	}
+	switch given := len(f.Command) > 0; {
+	case given && f.PID != 0:
+		return usagef("a command and --pid: give one of them")
+	case given && f.until != "":
+		return usagef("a command and --until: the command says when it ends; give --pid or no command")
+	case f.PID < 0 || f.set.Changed("pid") && f.PID == 0:
+		return usagef("--pid %d: want the number of a process", f.PID)
+	case !given && f.PID == 0 && f.until == "" && !f.Append:
+		return usagef("nothing to record: give a command after --, --pid or --until")
+	}
+	for _, m := range f.Meter {
+		if err := host.CheckSpec(m); err != nil {
+			return usagef("--meter: %w", err)
+		}
+	}
+	if len(f.Meter) == 0 {
+		return usagef("--meter is empty: want a meter or auto")
+	}
+	if _, err := meter.ParseChoice(f.GPUs); err != nil {
+		return usagef("--gpus: %w", err)
+	}
+	switch {
+	case f.Idle < 0:
+		return usagef("--idle %v: want 0 or more", f.Idle)
+	case f.Poll < 0:
+		return usagef("--poll %v: want 0 or more", f.Poll)
+	case !(f.CPUWatts > 0) || math.IsInf(f.CPUWatts, 0):
+		return usagef("--cpu-watts %v: want a number above 0", f.CPUWatts)
+	case !(f.CPUIdleWatts >= 0) || math.IsInf(f.CPUIdleWatts, 0):
+		return usagef("--cpu-idle-watts %v: want a number of 0 or more", f.CPUIdleWatts)
+	case f.ExpectDevices < 0:
+		return usagef("--expect-devices %d: want 0 or more", f.ExpectDevices)
+	}
+	return nil
+}
+
+// commandExit ends cfu with the code of the command that it recorded.
+type commandExit int
+
+func (e commandExit) Error() string { return fmt.Sprintf("the command ended with exit code %d", int(e)) }
+
+// run makes the record and says what was found.
+func (f *recordFlags) run(ctx context.Context, env environment) error {
+	make := record.Run
+	if len(f.Command) == 0 && f.PID == 0 && f.until == "" {
+		make = record.Finish
+	}
+	result, err := make(ctx, f.Config)
+	for _, w := range result.Run.Warnings {
+		fmt.Fprintf(env.stderr, "cfu record: warning: %s\n", w)
+	}
+	if err == nil {
+		err = printRecord(env.stderr, f.Out, result)
+	}
+	switch {
+	case result.Exit != 0:
+		if err != nil {
+			fmt.Fprintf(env.stderr, "cfu record: %v\n", err)
+		}
+		return commandExit(result.Exit)
+	case err == nil && result.Interrupted:
+		return errors.New("interrupted: the record ends there")
+	}
+	return err
+}
+
+// printRecord prints the energies, part by part.
+func printRecord(w io.Writer, out string, r record.Result) error {
+	for i, e := range r.Parts {
+		cell, part := r.Run.Cells[i], r.Run.Record.Parts[i]
+		fmt.Fprintf(w, "\n%s: %v, %s\n", cell.ID, cell.Window.Length().Round(time.Millisecond), endOf(part))
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "domain\tkind\tenergy J\tfrom\tto\tU95 J\tidle W\tin the sum")
+		for _, d := range e.Domains {
+			fmt.Fprintln(t, domainLine(d))
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	total := r.Record
+	hi := "no bound"
+	if total.EnergyHi > 0 {
+		hi = fmt.Sprintf("%.3f J", total.EnergyHi.Joules())
+	}
+	kind := "measured"
+	if total.Kind == meter.KindModel {
+		kind = "a model, not measured"
+	}
+	_, err := fmt.Fprintf(w, "\nenergy %.3f J (%.6g kWh; from %.3f J to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
+		total.Energy.Joules(), total.Energy.Joules()/3.6e6, total.EnergyLo.Joules(), hi, kind, total.DeviceTime.Round(time.Millisecond),
+		orUnknown(strings.Join(total.Products, ", ")), derivation.RecordFile, out)
+	return err
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown hardware"
+	}
+	return s
+}
+
+// endOf is how a part ended.
+func endOf(p runfolder.RecordedPart) string {
+	switch {
+	case p.Cut:
+		return "cut short: how it ended is not known"
+	case p.Signal != "":
+		return fmt.Sprintf("ended by %s", p.Signal)
+	case p.Exit != nil:
+		return fmt.Sprintf("exit code %d", *p.Exit)
+	}
+	return "the " + p.Of
+}
+
+// domainLine is the energy of one domain.
+func domainLine(d derivation.DomainEnergy) string {
+	if d.Missing != "" {
+		return fmt.Sprintf("%s\t%s\tnone: %s", d.Name, d.Kind, d.Missing)
+	}
+	number := func(e meter.Energy) string {
+		if e == meter.Unbounded {
+			return "no bound"
+		}
+		return fmt.Sprintf("%.3f", e.Joules())
+	}
+	idle, summed := "not measured", "yes"
+	if d.HasLoaded {
+		idle = fmt.Sprintf("%.2f", d.Loaded.Watts())
+	}
+	if !d.Summed {
+		summed = "no"
+	}
+	return strings.Join([]string{d.Name, string(d.Kind), number(d.Energy), number(d.Lo), number(d.Hi), number(d.Uncertainty.U95()), idle, summed}, "\t")
+}

@@ -1,0 +1,89 @@
+package derivation
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"cfubench/attribution/lca"
+	"cfubench/internal/atomicfile"
+	"cfubench/meter"
+	"cfubench/results/runfolder"
+)
+
+// WriteRecord sums the parts of a record, whose energy.arrow are there, writes
+// record.json, which a stage of an inventory names, and returns it. A part without
+// energy is an error: its energy is not zero.
+func WriteRecord(dir string, run runfolder.Run) (lca.Record, error) {
+	r, err := sumRecord(dir, run)
+	if err != nil {
+		return r, err
+	}
+	return r, atomicfile.WriteJSON(filepath.Join(dir, RecordFile), r)
+}
+
+func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
+	out := lca.Record{Source: "cfu record"}
+	if run.Record == nil || len(run.Cells) == 0 {
+		return out, fmt.Errorf("%s: nothing was recorded", dir)
+	}
+	if run.Record.Label != "" {
+		out.Source += ": " + run.Record.Label
+	}
+	bounded := true
+	for i, cell := range run.Cells {
+		energy, err := ReadCellEnergy(dir, cell.ID)
+		if err != nil {
+			return out, fmt.Errorf("record: %w", err)
+		}
+		if gone := energy.missing(); !energy.HasEnergy {
+			return out, fmt.Errorf("record: part %s has no energy %v", cell.ID, gone)
+		}
+		var u lca.Usage
+		u.Energy = energy.Energy
+		Amortization{}.hardware(&u, run, energy)
+		if i == 0 {
+			out.Year, out.Metered, out.Kind = time.Unix(0, cell.OriginUnix).UTC().Year(), u.Metered, energy.kind()
+			out.Source += ", " + time.Unix(0, cell.OriginUnix).UTC().Format(time.DateOnly)
+		}
+		if u.Metered != out.Metered {
+			return out, fmt.Errorf("record: part %s covers the %s and those before it the %s: one figure cannot be made of them", cell.ID, u.Metered, out.Metered)
+		}
+		if energy.kind() == meter.KindModel {
+			out.Kind = meter.KindModel
+		}
+		out.Energy += energy.Energy
+		out.EnergyLo += energy.Lo
+		if bounded = bounded && energy.Hi != meter.Unbounded && energy.Hi <= math.MaxInt64-out.EnergyHi; bounded {
+			out.EnergyHi += energy.Hi
+		}
+		out.ProcessorEnergy += u.ProcessorEnergy
+		out.DeviceTime += cell.Window.Length() * time.Duration(u.Devices)
+		for _, name := range products(run, energy) {
+			if !slices.Contains(out.Products, name) {
+				out.Products = append(out.Products, name)
+			}
+		}
+	}
+	if !bounded {
+		out.EnergyLo, out.EnergyHi = 0, 0
+	}
+	return out, nil
+}
+
+// products are the names of the devices whose time counts: the accelerators, or
+// the processor of the one host.
+func products(run runfolder.Run, energy CellEnergy) (names []string) {
+	devices := meter.Devices(energy.summed())
+	for _, d := range devices {
+		if d.Product != "" {
+			names = append(names, d.Product)
+		}
+	}
+	if len(devices) == 0 && run.Host.CPU != "" {
+		names = append(names, run.Host.CPU)
+	}
+	return names
+}

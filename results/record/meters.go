@@ -1,0 +1,156 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"cfubench/internal/secret"
+	"cfubench/meter"
+	"cfubench/meter/host"
+	"cfubench/meter/session"
+	"cfubench/results/runfolder"
+)
+
+// How long the meters are calibrated: see the sweep's.
+const (
+	calibrateCounters = 5 * time.Second
+	calibrateModel    = 500 * time.Millisecond
+)
+
+// meters opens and calibrates the meters and describes them in the run.
+func (r *recorder) meters(ctx context.Context) (host.Set, error) {
+	pid := r.target
+	if pid == 0 {
+		pid = os.Getpid() // of which a model of processes would be; see Check
+	}
+	set, err := host.Open(ctx, host.Options{
+		Specs: r.Meter, Sysfs: r.Sysfs, NVMLLibrary: r.NVMLLibrary, CPUWatts: r.CPUWatts, CPUIdleWatts: r.CPUIdleWatts,
+		PID: pid, Clock: r.clock, Getenv: r.Getenv,
+	})
+	if err != nil {
+		return set, err
+	}
+	d := calibrateModel
+	for _, dom := range meter.Domains(set.Sources) {
+		if dom.Kind != meter.KindModel {
+			d = calibrateCounters
+		}
+		if r.part.Of == "host" && dom.Scope == meter.ScopeProcess {
+			return set, errors.Join(errors.New("--until without a process: this host has no counter that can be read, and a model counts a process: give --pid or a command (cfu meters says what each meter needs)"), set.Close())
+		}
+	}
+	calibrated, found, err := set.Calibrate(ctx, r.clock, d)
+	if err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	set = calibrated
+	domains := meter.Domains(set.Sources)
+	if len(domains) == 0 {
+		return set, errors.Join(errors.New("nothing can be metered on this host: cfu meters says what each meter needs"), set.Close())
+	}
+	if want := r.ExpectDevices; want > 0 && len(meter.Devices(domains)) != want {
+		return set, errors.Join(fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", want, len(meter.Devices(domains))), set.Close())
+	}
+	choice, err := meter.ParseChoice(r.GPUs)
+	if err == nil { // a GPU that is not there is an error now, and not in a month
+		_, err = choice.Of(domains, nil)
+	}
+	if err != nil {
+		return set, errors.Join(err, set.Close())
+	}
+	r.describe(set, found)
+	return set, nil
+}
+
+// describe keeps the domains with their calibration, and says what is read.
+func (r *recorder) describe(set host.Set, found []meter.Calibration) {
+	r.run.Domains, r.run.LeftOut = runfolder.Describe(meter.Domains(set.Sources)), set.LeftOut
+	for i := range r.run.Domains {
+		info := &r.run.Domains[i]
+		if i < len(found) {
+			c := found[i]
+			info.UpdatePeriodP5, info.UpdatePeriodP95 = c.UpdateP5, c.UpdateP95
+			info.CallP50, info.CallP99, info.CounterToPower = c.CallP50, c.CallP99, c.CounterToPower
+			for _, w := range c.Warnings {
+				r.warn("meter %s: %s", info.Name, w)
+			}
+		}
+		line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", info.Name, info.Source, info.Scope, info.Kind)
+		if info.NotSummed != "" {
+			line += " is recorded and not summed: " + info.NotSummed
+		} else if info.Note != "" {
+			line += ": " + info.Note
+		}
+		r.say("%s", line)
+	}
+}
+
+// chosen are the domains with what counts: by --gpus, and by the processes that
+// were seen on each GPU while the command ran.
+func (r *recorder) chosen(domains []meter.Domain, devices json.RawMessage) ([]runfolder.DomainInfo, error) {
+	choice, err := meter.ParseChoice(r.GPUs)
+	if err != nil {
+		return nil, err
+	}
+	var seen host.Seen
+	if len(devices) > 0 {
+		if err := json.Unmarshal(devices, &seen); err != nil {
+			return nil, fmt.Errorf("what was seen of the devices: %w", err)
+		}
+	}
+	var uses []meter.Use
+	for _, g := range seen.GPUs {
+		uses = append(uses, g.Use())
+	}
+	chosen, err := choice.Of(domains, uses)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range chosen.Warnings {
+		r.warn("%s: %s", r.cell.ID, w)
+	}
+	if chosen.Line != "" {
+		r.say("%s", chosen.Line)
+	}
+	described := runfolder.Describe(domains, chosen.Excluded...)
+	for i := range r.run.Domains {
+		for _, d := range described {
+			if d.Name == r.run.Domains[i].Name {
+				r.run.Domains[i].NotSummed = d.NotSummed
+			}
+		}
+	}
+	return described, nil
+}
+
+// keepCosts keeps what reading the meters cost.
+func (r *recorder) keepCosts(metered *session.Session) {
+	domains := metered.Domains()
+	for _, c := range metered.Cost() {
+		for _, i := range c.Domains {
+			for k := range r.run.Domains {
+				if d := &r.run.Domains[k]; d.Name == domains[i].Name {
+					d.Poll, d.CallP50, d.CallP99, d.InsideCalls = c.Poll, c.CallP50, c.CallP99, c.InsideCalls
+					d.ReadCPU, d.Reads, d.Missed, d.Backoffs = c.CPU, c.Reads, c.Missed, c.Backoffs
+					d.LateP50, d.LateP99 = c.JitterP50, c.JitterP99
+				}
+			}
+		}
+	}
+}
+
+// masked is what is recorded of arguments: no secret.
+func masked(args []string) []string { return secret.New().Args(args) }
+
+// maskedMeters are the names of meters without passwords.
+func maskedMeters(specs []string) []string {
+	out, redactor := make([]string, len(specs)), secret.New()
+	for i, s := range specs {
+		out[i] = redactor.Text(s)
+	}
+	return out
+}

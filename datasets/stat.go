@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cfubench/internal/stats"
 	"context"
 	"slices"
 	"time"
@@ -99,7 +100,7 @@ func lengths(counts []int) Lengths {
 		l.Sum += int64(n)
 	}
 	l.Mean = float64(l.Sum) / float64(l.Known)
-	at := func(percent int) int { return counts[max(0, (percent*len(counts)+99)/100-1)] }
+	at := func(percent int) int { return stats.Rank(counts, float64(percent)/100) }
 	l.Min, l.P5, l.P25, l.P50 = at(0), at(5), at(25), at(50)
 	l.P75, l.P95, l.P99, l.Max = at(75), at(95), at(99), at(100)
 	return l

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cfubench/datasets"
+	"cfubench/internal/stats"
 	"cfubench/loadgen/mock"
 )
 
@@ -237,9 +238,6 @@ func mean(ds []time.Duration) time.Duration {
 // quantile is the least of ds that at least the share p of them does not
 // exceed, 0 for none. It sorts ds.
 func quantile(ds []time.Duration, p float64) time.Duration {
-	if len(ds) == 0 {
-		return 0
-	}
 	slices.Sort(ds)
-	return ds[max(0, int(math.Ceil(p*float64(len(ds))))-1)]
+	return stats.Rank(ds, p)
 }

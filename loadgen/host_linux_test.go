@@ -14,22 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParseCPUs(t *testing.T) {
-	for in, want := range map[string][]int{
-		"0": {0}, "0,2-5": {0, 2, 3, 4, 5}, "3, 1": {1, 3}, "2-3,3": {2, 3},
-	} {
-		got, err := ParseCPUs(in)
-		if err != nil || !cmp.Equal(got, want) {
-			t.Errorf("ParseCPUs(%q): got %v, %v; want %v", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"", "a", "1-", "-1", "5-2", "0,,1", "4096"} {
-		if got, err := ParseCPUs(in); err == nil {
-			t.Errorf("ParseCPUs(%q): got %v, want it refused", in, got)
-		}
-	}
-}
-
 // Pinning reaches the threads that are there and those that come later. It
 // runs in a process of its own, whose affinity may change.
 func TestPinCPUs(t *testing.T) {

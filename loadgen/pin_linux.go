@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cfubench/internal/cpulist"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,10 @@ import (
 // PinCPUs keeps every thread of the process, and those it will start, on the
 // processors of list ("0,2-5").
 func PinCPUs(list string) error {
-	cpus, err := ParseCPUs(list)
+	cpus, err := cpulist.Parse(list)
+	if err == nil && cpus[len(cpus)-1] >= cpulist.Mask {
+		err = fmt.Errorf("processor list %q: the kernel's mask holds %d processors here", list, cpulist.Mask)
+	}
 	if err != nil {
 		return err
 	}
@@ -81,7 +85,7 @@ func onlineCPUs() []int {
 	if err != nil {
 		return nil
 	}
-	cpus, err := ParseCPUs(strings.TrimSpace(string(b)))
+	cpus, err := cpulist.Parse(strings.TrimSpace(string(b)))
 	if err != nil {
 		return nil
 	}

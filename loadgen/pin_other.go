@@ -3,6 +3,7 @@
 package loadgen
 
 import (
+	"cfubench/internal/cpulist"
 	"errors"
 	"os/exec"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // PinCPUs is not possible outside Linux.
 func PinCPUs(list string) error {
-	if _, err := ParseCPUs(list); err != nil {
+	if _, err := cpulist.Parse(list); err != nil {
 		return err
 	}
 	return errors.New("pin to processors: only Linux can")

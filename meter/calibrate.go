@@ -1,14 +1,13 @@
 package meter
 
 import (
+	"cfubench/internal/stats"
 	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
-
-	"gonum.org/v1/gonum/stat"
 )
 
 // A counter and the integral of its gauge that differ by more than warnRatio,
@@ -392,11 +391,8 @@ const meansNeeded = 5
 
 // quantile is the p-quantile of x in nanoseconds, 0 of nothing. It sorts x.
 func quantile(x []float64, p float64) time.Duration {
-	if len(x) == 0 {
-		return 0
-	}
 	slices.Sort(x)
-	return time.Duration(stat.Quantile(p, stat.Empirical, x, nil))
+	return time.Duration(stats.Rank(x, p))
 }
 
 // Drops reports whether domain d is not to be used at all: it was refused, and has

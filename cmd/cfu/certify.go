@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/cpulist"
 	"cfubench/loadgen"
 	"cfubench/loadgen/mock"
 )
@@ -69,7 +70,7 @@ func (f *certifyFlags) run(ctx context.Context, env environment, _ []string) err
 		return usagef("%w", err)
 	}
 	if f.cpus != "" {
-		if _, err := loadgen.ParseCPUs(f.cpus); err != nil {
+		if _, err := cpulist.Parse(f.cpus); err != nil {
 			return usagef("--client-cpus: %w", err)
 		}
 		if err := loadgen.PinCPUs(f.cpus); err != nil {

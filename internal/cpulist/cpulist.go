@@ -13,6 +13,9 @@ import (
 // (CONFIG_NR_CPUS is at most 8192), so that a mistyped range is no list of millions.
 const most = 1 << 16
 
+// Mask is how many processors the affinity mask of golang.org/x/sys/unix holds.
+const Mask = 1024
+
 // Parse returns the numbers in the list, sorted, each once. White space around the
 // list and its parts is ignored. The error names the part that is no number and no
 // range.

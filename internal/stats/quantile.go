@@ -30,6 +30,17 @@ func Quantile[T ~int64 | ~float64](sorted []T, p float64) float64 {
 	return low + (at-float64(below))*(high-low)
 }
 
+// Rank is the nearest rank of sorted: the least value that at least the share p of
+// them does not exceed, which is one of them. It is the zero value of nothing.
+func Rank[T any](sorted []T, p float64) T {
+	var none T
+	if len(sorted) == 0 {
+		return none
+	}
+	// The share is often a decimal that a float64 has a little too high.
+	return sorted[max(0, int(math.Ceil(p*float64(len(sorted))-1e-9))-1)]
+}
+
 // Mean is the arithmetic mean, NaN of nothing. Two passes: the sum of a
 // million nanosecond values keeps its digits.
 func Mean(values []float64) float64 {

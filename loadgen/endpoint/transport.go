@@ -1,15 +1,14 @@
 package endpoint
 
 import (
+	"cfubench/internal/authority"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 )
 
@@ -25,15 +24,9 @@ const DialTimeout = 10 * time.Second
 // system's). A nil dial is a plain one.
 func Transport(caFile string, dial Dial) (*http.Transport, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("read certificate authorities: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read certificate authorities %s: no PEM certificate in it", caFile)
-		}
+	var err error
+	if config.RootCAs, err = authority.Pool(caFile); err != nil {
+		return nil, err
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

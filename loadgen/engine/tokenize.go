@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"cfubench/datasets"
+
 	"golang.org/x/sync/errgroup"
 )
 

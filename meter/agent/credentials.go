@@ -1,14 +1,13 @@
 package agent
 
 import (
+	"cfubench/internal/authority"
 	"crypto/subtle"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 )
 
@@ -92,17 +91,9 @@ func (c Credentials) tls() (*tls.Config, error) {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read CA: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read CA %s: no certificate in it", c.CA)
-		}
-	}
-	return config, nil
+	var err error
+	config.RootCAs, err = authority.Pool(c.CA)
+	return config, err
 }
 
 // admit lets a request pass only with the token, where there is one, to a name

@@ -214,7 +214,7 @@ func TestStartFails(t *testing.T) {
 		{"a command without a place for the batch size", Launch{Command: "vllm serve m --port {port}", Batch: 8}, []string{"has no {batch}"}},
 		{"an empty command", Launch{Command: " "}, []string{"empty"}},
 		{"{cpus} without cores", Launch{Command: "x {port} {cpus}"}, []string{"{cpus}"}},
-		{"cores that are none", Launch{Command: "x {port}", CPUs: "0-x"}, []string{`"0-x"`, "0-3,8"}},
+		{"cores that are none", Launch{Command: "x {port}", CPUs: "0-x"}, []string{`"0-x"`, "2-5"}},
 		{"cores that the host has not", Launch{Command: "x {port}", CPUs: "1023"}, []string{"bind to cores", "does the host have them"}},
 		{"a preset without a model", Launch{Command: "vllm:"}, []string{"vllm:MODEL"}},
 	} {

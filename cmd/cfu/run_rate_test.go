@@ -28,7 +28,7 @@ func TestFindRate(t *testing.T) {
 	}
 	found := run.RateSearches[0]
 	t.Logf("%+v", found.Trials)
-	if found.Rate <= 0 || found.Rate >= capacity || found.SLO != "ttft=60ms" {
+	if found.Rate <= 0 || found.Rate >= capacity || found.SLO.String() != "ttft=60ms" {
 		t.Errorf("got %.4g requests/s for %s, want a rate below the capacity of %d for ttft=60ms", found.Rate, found.SLO, capacity)
 	}
 	if found.FailedAt <= found.Rate || found.FailedAt > 2*capacity {

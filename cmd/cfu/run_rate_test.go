@@ -45,7 +45,7 @@ func TestFindRate(t *testing.T) {
 	if c := run.Cells[0]; c.Rate < 0.99*found.Rate || c.Rate > 1.01*found.Rate || !c.Complete || c.Requests == 0 {
 		t.Errorf("got cell %+v, want one measured at the rate found, %v", c, found.Rate)
 	}
-	if !strings.Contains(stdout, "keep ttft=60ms for 90 % of requests") {
+	if !strings.Contains(stdout, "90 % of requests meet ttft=60ms") {
 		t.Errorf("the output does not say which rate was found:\n%s", stdout)
 	}
 

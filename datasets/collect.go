@@ -248,13 +248,13 @@ func (c *collector) finish() {
 		c.t.warnf("%s parts that are no text (images, audio): the length of the prompt is not known before the server counts it", plural(c.partial, "request has", "requests have"))
 	}
 	if c.inWords {
-		c.t.warnf("prompts were held against the limit of %d tokens in words: nobody counted their tokens", c.o.MaxPromptTokens)
+		c.t.warnf("prompt limit of %d tokens was applied to word counts, because no tokenizer is set", c.o.MaxPromptTokens)
 	}
 	if c.o.FitContext > 0 && c.rule != nil && c.t.Dropped[tooLong(c.o.FitContext)] > 0 {
-		c.t.warnf("what does not fit the server's context was left out after the rules of %s: this is no longer its selection", c.o.Select)
+		c.t.warnf("requests that do not fit the server's context were left out after %s's selection: it is no longer identical to that tool's", c.o.Select)
 	}
 	if c.o.MaxPromptTokens > 0 && c.rule != nil {
-		c.t.warnf("the limit of %d prompt tokens comes on top of the rules of %s: this is no longer its selection", c.o.MaxPromptTokens, c.o.Select)
+		c.t.warnf("the limit of %d prompt tokens changes %s's selection: it is no longer identical to that tool's", c.o.MaxPromptTokens, c.o.Select)
 	}
 	if c.taken < c.o.NumRequests && (c.o.Select != VLLM || c.o.NoOversample) {
 		c.t.warnf("%d requests were asked for and the trace gives %d", c.o.NumRequests, c.taken)

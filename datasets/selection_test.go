@@ -273,7 +273,7 @@ func TestSelectionsSayWhatWasDoneToThem(t *testing.T) {
 	}{
 		{"oversampled", Options{Select: VLLM, NumRequests: 500}, "are repeats"},
 		{"too few and no oversampling", Options{Select: SGLang, NumRequests: 500}, "500 requests were asked for"},
-		{"a limit on top", Options{Select: VLLM, NumRequests: 5, MaxPromptTokens: 100}, "no longer its selection"},
+		{"a limit on top", Options{Select: VLLM, NumRequests: 5, MaxPromptTokens: 100}, "no longer identical to that tool's"},
 		{"lowered outputs", Options{Select: SGLang, NumRequests: 20, MaxOutputTokens: 3}, "lowered to 3 tokens"},
 	} {
 		tt.o.Tokenizer = Words()

@@ -168,7 +168,7 @@ func (c *Certificate) streams(ctx context.Context, o CertifyOptions, client *Cli
 	c.Requests = stats.Requests
 	c.RunQueue = stats.RunQueue
 	if c.KernelStamps = stats.KernelStamped == stats.Requests; !c.KernelStamps {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("the kernel stamped the tokens of %d of %d requests: the errors of the others hold the client's own wait", stats.KernelStamped, stats.Requests))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("the kernel stamped the tokens of %d of %d requests: the errors of the others include the client's own wait", stats.KernelStamped, stats.Requests))
 	}
 	c.TTFTErrorMean, c.TTFTErrorP99 = mean(ttft), quantile(ttft, 0.99)
 	c.GapErrorMean = mean(gaps)

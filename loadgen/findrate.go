@@ -73,7 +73,7 @@ func FindRate(ctx context.Context, o FindOptions, try TryRate) (FoundRate, error
 		found.Trials = append(found.Trials, trial)
 		if trial.Verdict == Undecided.String() {
 			found.Warnings = append(found.Warnings, fmt.Sprintf(
-				"%.4g requests/s: %d requests, %d within the SLO, do not decide at %g %% confidence; taken as failed (at least %d needed)",
+				"%.4g requests/s: after %d requests, of which %d met the SLO, inconclusive at %g %% confidence; counted as failed (needs at least %d)",
 				rate, trial.Requests, trial.Met, 100*o.Confidence, o.plan(rate).needed(trial.Requests-trial.Met)))
 		}
 		if trial.Verdict == Passes.String() {

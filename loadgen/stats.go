@@ -202,7 +202,7 @@ func (r *run) stats(watch *starvation) Stats {
 		s.Warnings = append(s.Warnings, fmt.Sprintf(format, args...))
 	}
 	if s.LatenessP99 > r.load.LateBound {
-		doubt("late_p99", "1 in 100 requests was sent more than %v after its due time (bound %v): latencies from the due time hold the client's delay", s.LatenessP99, r.load.LateBound)
+		doubt("late_p99", "1 in 100 requests was sent more than %v after its due time (bound %v): latencies from the due time include client delay", s.LatenessP99, r.load.LateBound)
 	}
 	if s.Starved > 0 {
 		doubt(FlagStarved, "%d of %d requests ran while the client waited for a processor (up to %v at a time): pin client and engine to different cores", s.Starved, s.Requests, s.RunQueue.Worst)

@@ -11,7 +11,7 @@ import (
 type BlockedError struct{ Sources []string }
 
 func (e *BlockedError) Error() string {
-	return fmt.Sprintf("stop meters: calls to %s do not return; check the device and its driver (dmesg)", strings.Join(e.Sources, ", "))
+	return fmt.Sprintf("stop meters: %s did not respond; check the device and driver (dmesg)", strings.Join(e.Sources, ", "))
 }
 
 // Patience is how long one call to a source may take before it counts as

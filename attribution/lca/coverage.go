@@ -112,7 +112,7 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	}
 	for _, kind := range []Stage{Training, Experimentation} {
 		if !slices.ContainsFunc(inv.Upfront, func(p Process) bool { return p.Kind == kind }) {
-			s.warn("the inventory has no figures of %s: it is outside the boundary, not zero", kind)
+			s.warn("the inventory has no data for %s: that stage is excluded, not zero", kind)
 		}
 	}
 	if l := inv.LifetimeInferences; len(inv.Upfront) > 0 && l.Quality == Assumption {

@@ -144,7 +144,7 @@ func TestMissingFiguresAreLeftOut(t *testing.T) {
 			t.Errorf("the total's boundary does not say what is missing: %q", r.Boundary)
 		}
 	}
-	want := "the inventory has no figures of experimentation: it is outside the boundary, not zero"
+	want := "the inventory has no data for experimentation: that stage is excluded, not zero"
 	if !slices.Contains(a.Warnings, want) {
 		t.Errorf("warnings %q, want %q among them", a.Warnings, want)
 	}

@@ -14,16 +14,16 @@ import (
 	"cfubench/meter/host"
 )
 
-const agentHelp = `Serves this host's meters to runs on other hosts: start it beside the engine,
-and name it there with --meter agent:HOST:PORT.
+const agentHelp = `Serves this host's sensors to runs on other hosts: start it beside the engine, and
+pass --meter agent:HOST:PORT to cfu run.
 
 usage: cfu agent [flags]
 
-Whoever may read the meters must show a token, a certificate, or both. Without
-either the agent serves this host alone. Both ends take them from the
-environment: CFU_AGENT_TOKEN is the token; CFU_AGENT_CERT and CFU_AGENT_KEY are
-files with this end's certificate and key (PEM), CFU_AGENT_CA with the
-certificates that it accepts of the other.
+Clients authenticate with a token, a TLS client certificate, or both. Without
+either, the agent listens on loopback only. Agent and client read them from the
+environment: CFU_AGENT_TOKEN is the token; CFU_AGENT_CERT and CFU_AGENT_KEY name
+this side's certificate and key (PEM), CFU_AGENT_CA the authorities that this
+side trusts.
 
 examples:
   cfu agent                                          for this host, port 9555
@@ -50,7 +50,7 @@ func (f *agentFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&o.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the system's).")
 	fs.IntVar(&o.PID, "pid", 0, "The engine is process `N` and its children: for the cputime model, and to tell other users of a GPU.")
 	fs.StringVar(&o.EndpointURL, "endpoint", "", "The engine is the process that listens at `URL` on this host, and its children.")
-	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in that model.")
+	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Assume `W` watts per busy core in the cputime model.")
 }
 
 // bindAgent is `cfu agent`.

@@ -53,13 +53,13 @@ func TestAgentLetsInWhoIsKnown(t *testing.T) {
 		env   []string
 		want  string // in the one line of the refusal, "" if it is let in
 	}{
-		{"no token", "agent:" + agents["token"], nil, "the agent wants another token: set CFU_AGENT_TOKEN"},
-		{"another token", "agent:" + agents["token"], []string{"CFU_AGENT_TOKEN=tok-guess"}, "the agent wants another token: set CFU_AGENT_TOKEN"},
+		{"no token", "agent:" + agents["token"], nil, "the agent rejected the token: set CFU_AGENT_TOKEN"},
+		{"another token", "agent:" + agents["token"], []string{"CFU_AGENT_TOKEN=tok-guess"}, "the agent rejected the token: set CFU_AGENT_TOKEN"},
 		{"the token", "agent:" + agents["token"], []string{"CFU_AGENT_TOKEN=" + token}, ""},
 		{"the token, and no certificate", "agent:https://" + agents["tls"], []string{"CFU_AGENT_TOKEN=" + token, "CFU_AGENT_CA=" + ca}, "certificate"},
 		{"the token, and a certificate of another authority", "agent:https://" + agents["tls"], append([]string{"CFU_AGENT_TOKEN=" + token}, tls(ca, otherCertificate, otherKey)...), "certificate"},
 		{"an agent of another authority", "agent:https://" + agents["tls"], append([]string{"CFU_AGENT_TOKEN=" + token}, tls(otherCA, certificate, key)...), "certificate"},
-		{"a certificate, and no token", "agent:https://" + agents["tls"], tls(ca, certificate, key), "the agent wants another token"},
+		{"a certificate, and no token", "agent:https://" + agents["tls"], tls(ca, certificate, key), "the agent rejected the token"},
 		{"the token in the clear to an agent with TLS", "agent:" + agents["tls"], []string{"CFU_AGENT_TOKEN=" + token}, "400"},
 		{"the token and a certificate", "agent:https://" + agents["tls"], append([]string{"CFU_AGENT_TOKEN=" + token}, tls(ca, certificate, key)...), ""},
 	} {

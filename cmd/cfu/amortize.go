@@ -74,7 +74,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.water, "water-variant", string(lca.WaterLi), "Compute water by `VARIANT`: li2025, morrison2025, ecologits0.9, onsite or offsite.")
 	fs.StringVar(&f.basis, "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
 	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
-	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Take `U` as the busy share of the hardware's life where the inventory has none.")
+	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Assume hardware utilisation `U` (0 to 1) if the inventory does not state one.")
 	fs.Float64Var(&f.yearly.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
 	fs.Float64Var(&f.yearly.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
 	fs.Float64Var(&f.yearly.Rebound, "rebound", 0, "Elasticity `E` of demand: a design that costs a tenth less than --rebound-from is used E tenths more.")

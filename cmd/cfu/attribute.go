@@ -16,7 +16,7 @@ import (
 	"cfubench/results/runfolder"
 )
 
-const attributeHelp = `Divides the measured energy among requests again, with other conventions: reads
+const attributeHelp = `Re-attributes the measured energy to requests, using other conventions: reads
 run.json, requests.arrow and readings.arrow below OUT and replaces each cell's
 energy.arrow. The same tables and flags give the same bytes.
 
@@ -154,8 +154,8 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 			fmt.Fprintf(w, "%s cross-check %v\n", c.Cell, check)
 		}
 		for _, s := range c.Spread {
-			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; of %d pairs of requests the convention decides which used more in %.0f %%\n",
-				c.Cell, s.Domain, 100*s.Median, 100*s.Max, s.Pairs, 100*float64(s.Convention)/float64(max(s.Pairs, 1)))
+			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; the convention changes the ranking of %.0f %% of %d request pairs\n",
+				c.Cell, s.Domain, 100*s.Median, 100*s.Max, 100*float64(s.Convention)/float64(max(s.Pairs, 1)), s.Pairs)
 		}
 	}
 	return nil

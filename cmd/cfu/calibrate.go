@@ -20,15 +20,14 @@ import (
 	"cfubench/meter/host"
 )
 
-const calibrateHelp = `Measures what requests fairly owe when they share a server, and fits a model of it
+const calibrateHelp = `Measures the Shapley value of requests that share a server, and fits a model of it
 for the shapley convention: replays every subset of small groups of requests on
-the engine, takes the processor time that each subset costs, computes the Shapley
-value of each request, and fits those by what an ordinary run knows of a request.
-The file it writes holds the model, its error on groups that were held out, and
-all that was measured.
+the engine, measures the CPU time of each subset, computes the Shapley value of
+each request, and fits these values by features that every run has. The file that
+it writes holds the model, its error on held-out groups, and all measurements.
 
-The worth of a subset is the processor time of the engine's process tree: real and
-conserved, but not energy. Joules shown beside it are a model, --cpu-watts a core.
+The value of a subset is the CPU time of the engine's process tree: measured and
+additive, but not energy. Joules beside it are a model, --cpu-watts per core.
 
 usage: cfu calibrate --engine-cmd CMD --out FILE [flags]
        cfu calibrate --refit FILE --out FILE

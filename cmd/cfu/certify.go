@@ -19,9 +19,8 @@ import (
 
 const certifyHelp = `usage: cfu certify [flags]
 
-Measures this client on this host: what it reports of a mock server's streams is
-held against the times at which that server, in a process and on a processor of
-its own, did what. Exit status 1 says that a bound was exceeded, and which.
+Compares the client's timestamps with those of a mock server that runs in its own
+process on its own CPU. Exits with 1, and names the bound, if any bound is exceeded.
 
 examples:
   cfu certify --streams 64
@@ -59,7 +58,7 @@ func (f *certifyFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&bounds.TTFTErrorP99, "bound-ttft-p99", bounds.TTFTErrorP99, "Accept a p99 TTFT error up to `D`.")
 	fs.DurationVar(&bounds.GapErrorMean, "bound-gap-mean", bounds.GapErrorMean, "Accept a mean error of the gaps between tokens up to `D`.")
 	fs.DurationVar(&bounds.LatenessP99, "bound-lateness-p99", bounds.LatenessP99, "Accept a p99 lateness up to `D`.")
-	fs.StringVar(&f.cpus, "client-cpus", "", "Keep the client on the processors in `LIST`, such as 0,2-5.")
+	fs.StringVar(&f.cpus, "client-cpus", "", "Run the client on the CPUs in `LIST`, such as 0,2-5.")
 	fs.BoolVar(&f.json, "json", false, "Print the certificate as one JSON object.")
 }
 
@@ -112,9 +111,9 @@ func printCertificate(w io.Writer, c loadgen.Certificate) error {
 	fmt.Fprintln(t, "error of the client, ms\tmean\tp50\tp99\tbound\t")
 	fmt.Fprintf(t, "TTFT\t%s\t\t%s\tmean %s, p99 %s\t\n", ms(c.TTFTErrorMean), ms(c.TTFTErrorP99), ms(c.Bounds.TTFTErrorMean), ms(c.Bounds.TTFTErrorP99))
 	fmt.Fprintf(t, "gap between tokens\t%s\t\t%s\tmean %s\t\n", ms(c.GapErrorMean), ms(c.GapErrorP99), ms(c.Bounds.GapErrorMean))
-	fmt.Fprintf(t, "write to stamp\t\t%s\t%s\t\t\n", ms(c.ReceiveLagP50), ms(c.ReceiveLagP99))
-	fmt.Fprintf(t, "due to sent\t\t%s\t%s\tp99 %s\t\n", ms(c.LatenessP50), ms(c.LatenessP99), ms(c.Bounds.LatenessP99))
-	fmt.Fprintf(t, "due to arrived\t\t%s\t%s\t\t\n", ms(c.ArrivalP50), ms(c.ArrivalP99))
+	fmt.Fprintf(t, "server write → client timestamp\t\t%s\t%s\t\t\n", ms(c.ReceiveLagP50), ms(c.ReceiveLagP99))
+	fmt.Fprintf(t, "scheduled → sent\t\t%s\t%s\tp99 %s\t\n", ms(c.LatenessP50), ms(c.LatenessP99), ms(c.Bounds.LatenessP99))
+	fmt.Fprintf(t, "scheduled → received by server\t\t%s\t%s\t\t\n", ms(c.ArrivalP50), ms(c.ArrivalP99))
 	if err := t.Flush(); err != nil {
 		return err
 	}

@@ -15,10 +15,10 @@ import (
 
 const compareHelp = `Says which configuration to deploy: ranks the load points of one run or several by
 energy per request (--by), under the SLO, with intervals and the probability that
-each is the best. Then, of two runs or more, every metric with the first run's: a
-difference with its interval and p, "~" where the data support none. Runs that
-differ in model, trace, kind of meter, metered boundary or cached prompt tokens
-are not compared unless that is asked for with --across.
+each is the best. Then compares every metric of two or more runs with the first
+run's: the difference with its interval and p-value, "~" if it is not significant.
+Refuses runs that differ in model, trace, kind of meter, metered boundary or cached
+prompt tokens, unless --across names the difference.
 
 usage: cfu compare A [B ...] [flags]
 

@@ -82,7 +82,7 @@ func (f *datasetsFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.tokenizer, "tokenizer", "", "Count with `T`: words, tiktoken:NAME or endpoint:URL (default none; stat: words).")
 	fs.IntVar(&o.OutputTokens, "output-tokens", 0, "Ask for `N` output tokens everywhere, 0 to take the trace's.")
 	fs.IntVar(&o.MaxPromptTokens, "max-prompt-tokens", 0, "Skip requests with prompts over `N` tokens, 0 for no limit.")
-	fs.IntVar(&o.MaxOutputTokens, "max-output-tokens", 0, "Lower output targets over `N` tokens to it, 0 for no limit.")
+	fs.IntVar(&o.MaxOutputTokens, "max-output-tokens", 0, "Cap outputs at `N` tokens (0: no limit).")
 	fs.IntVar(&o.ContextTokens, "context-tokens", 0, "With sglang, skip where prompt and output are over `N` tokens, 0 for no limit.")
 	fs.BoolVar(&o.NoOversample, "no-oversample", false, "With vllm, do not repeat requests when too few pass.")
 	fs.BoolVar(&o.MultiTurn, "multi-turn", false, "Make a request of every human turn, not of the first only.")

@@ -15,7 +15,7 @@ import (
 	"cfubench/results/sweep"
 )
 
-const importHelp = `Makes a run folder of logs that exist: a power log and a benchmark's result.
+const importHelp = `Makes a run folder from logs of other tools: a power log and a benchmark's result.
 attribute, amortize, compare and report then work on it as on a run. Prompts and
 answers are not kept.
 
@@ -29,7 +29,7 @@ examples:
   cfu import --power spl.txt --requests mlperf_log_detail.txt --clock local:UTC
 
 clocks:
-  epoch                     times are Unix times (what is taken unless told otherwise)
+  epoch                     times are Unix times (the default)
   local:ZONE                dates without a zone are in ZONE: Europe/Berlin, -07:00, UTC
   perf_counter:UNIX[@COUNT] times count from a start: the counter was COUNT (0) at the Unix time UNIX
   offset:SECONDS            the clock was SECONDS slow; joined to another with a comma

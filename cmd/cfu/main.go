@@ -25,21 +25,21 @@ type environment struct {
 // commands lists the subcommands in the order of the usage text.
 func commands() []command {
 	return []command{
-		{"run", "drive an endpoint or launch engines, meter it, write OUT/", runHelp, noOperand, bindRun},
+		{"run", "drive a server or launch one, meter it, write a run folder", runHelp, noOperand, bindRun},
 		{"record", "meter any command (training, evaluation, …) from start to end", recordHelp, anyOperands, bindRecord},
-		{"attribute", "divide the measured energy again, by other conventions", attributeHelp, oneRun, bindAttribute},
+		{"attribute", "re-attribute measured energy using other conventions", attributeHelp, oneRun, bindAttribute},
 		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateHelp, noOperand, bindCalibrate},
-		{"import", "a run folder from logs that exist already", importHelp, noOperand, bindImport},
+		{"import", "make a run folder from logs of other tools", importHelp, noOperand, bindImport},
 		{"merge", "join the shards of one run", mergeHelp, anyOperands, bindMerge},
-		{"meters", "what can be read on this host, at what rate, and how to get the rest", metersHelp, noOperand, bindMeters},
+		{"meters", "list this host's energy sensors, and how to enable the missing ones", metersHelp, noOperand, bindMeters},
 		{"agent", "serve this host's meters to runs on other hosts", agentHelp, noOperand, bindAgent},
-		{"amortize", "OUT or published figures and an inventory to C_FU and break-even", amortizeHelp, anyOperands, bindAmortize},
-		{"datasets", "stat, select and convert traces", datasetsHelp, anyOperands, bindDatasets},
-		{"certify", "the client's own timing error and cost on this host", certifyHelp, noOperand, bindCertify},
-		{"compare", "two or more runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
-		{"report", "one self-contained HTML file from the tables", reportHelp, oneRun, bindReport},
-		{"export", "tables to CSV", exportHelp, oneRun, bindExport},
-		{"version", "which build this is", versionHelp, noOperand, bindVersion},
+		{"amortize", "compute C_FU and break-even from a run or published figures", amortizeHelp, anyOperands, bindAmortize},
+		{"datasets", "describe, select and convert traces", datasetsHelp, anyOperands, bindDatasets},
+		{"certify", "measure this client's timing error and overhead", certifyHelp, noOperand, bindCertify},
+		{"compare", "rank configurations and compare runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
+		{"report", "write a self-contained HTML report", reportHelp, oneRun, bindReport},
+		{"export", "write the tables as CSV", exportHelp, oneRun, bindExport},
+		{"version", "print version, platform, and whether NVIDIA GPUs can be read", versionHelp, noOperand, bindVersion},
 		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
 		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process
 	}

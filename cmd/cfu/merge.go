@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const mergeHelp = `Joins the folders that cfu run --shard 1/N … N/N wrote into one.
+const mergeHelp = `Joins the folders of cfu run --shard 1/N … N/N into one run.
 
 usage: cfu merge --out DIR SHARD… [flags]
 

@@ -12,15 +12,15 @@ import (
 	"cfubench/meter/host"
 )
 
-const metersHelp = `Lists what can be read on this host, how often and with what permission, and how
-to get the rest.
+const metersHelp = `Lists this host's energy sensors, their update rates and permissions, and how to
+enable the missing ones.
 
 usage: cfu meters [flags]
 
 examples:
-  cfu meters                     what auto takes and what it leaves out
+  cfu meters                     the sensors that auto uses and those it leaves out
   cfu meters --calibrate         read everything for 5 s: update period, latency
-                                 of a call, counter held against power
+                                 of a call, counter compared with power
   cfu meters --meter rapl        fails with the remedy if there is no RAPL
   cfu meters --endpoint http://localhost:8000    the cputime model of that server
 
@@ -46,7 +46,7 @@ func (f *metersFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&o.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the system's).")
 	fs.IntVar(&o.PID, "pid", 0, "Model the process tree of engine process `N`.")
 	fs.StringVar(&o.EndpointURL, "endpoint", "", "Model the process that listens at `URL` on this host.")
-	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Take `W` watts per busy core in that model.")
+	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Assume `W` watts per busy core in the cputime model.")
 }
 
 // bindMeters is `cfu meters`.

@@ -75,18 +75,18 @@ func TestKindsOfServers(t *testing.T) {
 		running float64 // as engine.arrow has it; −1 if there must be none
 	}{
 		{"a server of no known kind", nil, nil,
-			"engine: openai, model tiny; not known of it: version, effective_batch, context_tokens, metrics", -1},
+			"engine: openai, model tiny; unknown: version, effective_batch, context_tokens, metrics", -1},
 		{"one that publishes other figures", map[string]string{"/metrics": "tgi_queue_size 3\n"}, nil,
-			"not known of it: version, effective_batch, context_tokens, metrics", -1},
+			"unknown: version, effective_batch, context_tokens, metrics", -1},
 		{"one that answers every path with a page", map[string]string{"/metrics": "<html>Welcome</html>", "/props": "<html>Welcome</html>", "/server_info": "<html>Welcome</html>"}, nil,
-			"engine: openai, model tiny; not known of it: version, effective_batch, context_tokens, metrics", -1},
+			"engine: openai, model tiny; unknown: version, effective_batch, context_tokens, metrics", -1},
 		{"SGLang", map[string]string{"/v1/models": models("sglang"), "/metrics": metrics("sglang-0.5.23-metrics.txt"),
 			"/server_info": `{"version":"0.5.23","context_length":4096,"internal_states":[{"effective_max_running_requests_per_dp":7}]}`}, nil,
 			"engine: sglang 0.5.23, model tiny, decodes 7 requests together\n", 4},
 		{"TensorRT-LLM, which refuses fields that it does not know", map[string]string{"/v1/models": models("tensorrt_llm"), "/version": `{"version":"1.2.0"}`,
 			"/metrics": `[{"iter": 7}]`, "/prometheus/metrics": metrics("trtllm-metrics.txt")},
 			[]string{"model", "messages", "max_tokens", "stream", "stream_options", "temperature", "ignore_eos"},
-			"engine: tensorrt-llm 1.2.0, model tiny, decodes 4 requests together; not known of it: context_tokens", 2},
+			"engine: tensorrt-llm 1.2.0, model tiny, decodes 4 requests together; unknown: context_tokens", 2},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			t.Parallel()

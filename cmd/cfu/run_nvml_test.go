@@ -118,7 +118,7 @@ func TestBlockedDriver(t *testing.T) {
 	if code := p.wait(t); code != 1 {
 		t.Errorf("got exit %d, want 1", code)
 	}
-	if line := errorLine(t, p.stderr.String()); !strings.Contains(line, "calls to nvml (gpu1) do not return") {
+	if line := errorLine(t, p.stderr.String()); !strings.Contains(line, "nvml (gpu1) did not respond") {
 		t.Errorf("got %q, want it to say which GPU's driver does not return:\n%s", line, &p.stderr)
 	}
 	run, err := runfolder.ReadRun(out)

@@ -28,7 +28,7 @@ func TestFindRate(t *testing.T) {
 	}
 	found := run.RateSearches[0]
 	t.Logf("%+v", found.Trials)
-	if found.Rate <= 0 || found.Rate >= capacity || found.SLO != "ttft=60ms" {
+	if found.Rate <= 0 || found.Rate >= capacity || found.SLO.String() != "ttft=60ms" {
 		t.Errorf("got %.4g requests/s for %s, want a rate below the capacity of %d for ttft=60ms", found.Rate, found.SLO, capacity)
 	}
 	if found.FailedAt <= found.Rate || found.FailedAt > 2*capacity {
@@ -45,7 +45,7 @@ func TestFindRate(t *testing.T) {
 	if c := run.Cells[0]; c.Rate < 0.99*found.Rate || c.Rate > 1.01*found.Rate || !c.Complete || c.Requests == 0 {
 		t.Errorf("got cell %+v, want one measured at the rate found, %v", c, found.Rate)
 	}
-	if !strings.Contains(stdout, "keep ttft=60ms for 90 % of requests") {
+	if !strings.Contains(stdout, "90 % of requests meet ttft=60ms") {
 		t.Errorf("the output does not say which rate was found:\n%s", stdout)
 	}
 

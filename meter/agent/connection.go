@@ -34,7 +34,7 @@ func parseAddress(address string) (*url.URL, error) {
 		return nil, errors.New("want agent:HOST:PORT, agent:http://HOST:PORT or agent:https://HOST:PORT")
 	}
 	if u.User != nil {
-		return nil, errors.New("the address has a user name in it; the token belongs into CFU_AGENT_TOKEN")
+		return nil, errors.New("the address has a user name in it: put the token in CFU_AGENT_TOKEN")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
@@ -90,7 +90,7 @@ func (c *connection) get(ctx context.Context, path string, query url.Values) (*h
 	case http.StatusGone:
 		err = errRestarted
 	case http.StatusUnauthorized:
-		err = errors.New("the agent wants another token: set CFU_AGENT_TOKEN as on its host")
+		err = errors.New("the agent rejected the token: set CFU_AGENT_TOKEN to the value used on the agent's host")
 	default:
 		err = fmt.Errorf("status %s", outside.Line(resp.Status, 80))
 	}

@@ -108,7 +108,7 @@ func (c Credentials) admit(g *guard, ownName func(string) bool, next http.Handle
 			got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 			if !ok || subtle.ConstantTimeCompare([]byte(got), []byte(c.Token)) != 1 {
 				w.Header().Set("WWW-Authenticate", "Bearer")
-				refuse(w, "the token is missing or another", http.StatusUnauthorized)
+				refuse(w, "missing or invalid token", http.StatusUnauthorized)
 				return
 			}
 		}

@@ -44,8 +44,8 @@ func TestTokens(t *testing.T) {
 	_, address := serve(t, truth, Credentials{Token: "right"})
 	for _, row := range []struct{ name, token, want string }{
 		{"the right one is let in", "right", ""},
-		{"another is not", "wrong", "wants another token"},
-		{"none is not", "", "wants another token"},
+		{"another is not", "wrong", "rejected the token"},
+		{"none is not", "", "rejected the token"},
 	} {
 		sources, left := Dial(context.Background(), truth, address, Credentials{Token: row.token})
 		for _, s := range sources {

@@ -197,7 +197,7 @@ func (w *Watch) Warnings() []string {
 		now := a.Link()
 		all = append(all, linkWarnings(w.before[i], now)...)
 		if err := w.remote[i].Err(); err != nil {
-			all = append(all, fmt.Sprintf("agent %s: what its GPUs did beside drawing power was not seen: %v", now.Agent, err))
+			all = append(all, fmt.Sprintf("agent %s: GPU state (clocks, throttling) was not observed: %v", now.Agent, err))
 		}
 	}
 	for _, s := range w.warners {
@@ -233,13 +233,13 @@ func linkWarnings(before, now agent.Link) []string {
 		warn("%d readings were lost: the connection was broken for longer than the agent remembers", n)
 	}
 	if n := now.ClockSteps - before.ClockSteps; n > 0 {
-		warn("its clock and this host's contradicted themselves %d times: one of the hosts was suspended or its clock is wrong", n)
+		warn("clock offset jumped %d times: one of the hosts was suspended or its clock is wrong", n)
 	}
 	if now.Silent > outOfReach {
 		warn("out of reach for the last %v: what it read then is missing", now.Silent.Round(100*time.Millisecond))
 	}
 	if now.Uncertainty > vagueClock {
-		warn("its clock is known to ± %v: every energy is less sharp by that time's power at both ends", now.Uncertainty.Round(10*time.Microsecond))
+		warn("its clock is known to ± %v: this adds ± that time × power to each end of a window's energy", now.Uncertainty.Round(10*time.Microsecond))
 	}
 	return all
 }

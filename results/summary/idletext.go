@@ -34,7 +34,7 @@ func (s Summary) IdleNote() string {
 	for _, c := range s.Cells {
 		if c.Whole.Energy != nil && c.Validity.Valid() && !c.BareIdleWatts.Known() {
 			if s.BareIdle == "" {
-				return "bare idle: its window has no energy of every domain that is summed"
+				return "bare idle: not available for every summed domain"
 			}
 			return "bare idle was not measured: " + s.BareIdle
 		}

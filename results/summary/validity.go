@@ -201,7 +201,7 @@ func sensorReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 			add(ReasonModelled, false, "%s is a model, not a sensor: its joules follow from an assumption", s.Domain)
 		}
 		if s.Coarse {
-			add(ReasonCoarse, false, "%s is refreshed too rarely for single requests", s.Domain)
+			add(ReasonCoarse, false, "%s updates too slowly to attribute energy to single requests", s.Domain)
 		}
 		switch {
 		case s.Lost:
@@ -225,7 +225,7 @@ func sensorReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 			add(ReasonCounterPower, float64(off) > l.CounterPowerInvalid, "%s: the counter says %s times the power gauge's energy", s.Domain, Short(float64(s.CounterToPower)))
 		}
 		if drift := max(s.IdleDrift, -s.IdleDrift); s.Kind != meter.KindModel && !math.IsNaN(s.IdleDrift) && float64(drift) > l.IdleDrift {
-			add(ReasonIdleDrift, false, "%s: idle power after the run differs by %+.1f %% from that before", s.Domain, 100*float64(s.IdleDrift))
+			add(ReasonIdleDrift, false, "%s: idle power drifted %+.1f %% over the run", s.Domain, 100*float64(s.IdleDrift))
 		}
 		if !math.IsNaN(s.Bracket) && float64(s.Bracket) > l.Bracket {
 			add(ReasonUncertainEnergy, false, "%s: the window's energy is known to within %s only", s.Domain, percent(float64(s.Bracket)))
@@ -247,7 +247,7 @@ func serverReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 		add(ReasonBatchLimit, false, "batch size %d was asked for, the server works with %d", e.Batch, e.Effective)
 	}
 	if e.UncountedRequests > 0 {
-		add(ReasonMultiplicity, false, "%d requests have token counts that do not sum to the server's usage", e.UncountedRequests)
+		add(ReasonMultiplicity, false, "streamed token counts of %d requests do not match the server's usage field", e.UncountedRequests)
 	}
 	if e.LatencyTrend.Known() && max(float64(e.LatencyTrend), -float64(e.LatencyTrend)) > l.Drift {
 		add(ReasonDrift, false, "latency changes by %+.0f %% over the window: the run was not steady", 100*float64(e.LatencyTrend))

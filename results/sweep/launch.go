@@ -181,7 +181,7 @@ func engineLine(e runfolder.EngineInfo) string {
 		line += fmt.Sprintf(", decodes %d requests together", e.EffectiveBatch)
 	}
 	if len(e.Unknown) > 0 {
-		line += "; not known of it: " + strings.Join(e.Unknown, ", ")
+		line += "; unknown: " + strings.Join(e.Unknown, ", ")
 	}
 	return line
 }

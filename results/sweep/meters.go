@@ -102,7 +102,7 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	if before == nil {
 		s.sayMeters()
 	} else if gone := missing(before, s.record.Domains); len(gone) > 0 {
-		s.warn("meters of the cells before are gone: %s: these cells' energies are not of the same parts", strings.Join(gone, ", "))
+		s.warn("meters %s are no longer available: energies of earlier and later cells are not comparable", strings.Join(gone, ", "))
 	}
 	if len(s.record.Domains) == 0 {
 		return errors.New("nothing can be metered on this host: cfu meters says what each meter needs")

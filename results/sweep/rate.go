@@ -33,7 +33,7 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 		return err
 	}
 	c, _ = s.foundCell(l)
-	s.log.Result(fmt.Sprintf("%s: %g requests/s keep %s for %g %% of requests", l, c.Rate, slo, 100*s.config.SLOShare))
+	s.log.Result(fmt.Sprintf("%s: at %g requests/s, %g %% of requests meet %s", l, c.Rate, 100*s.config.SLOShare, slo))
 	return s.runCell(ctx, c)
 }
 

@@ -58,9 +58,9 @@ func (s *sweep) meet(ctx context.Context, cell string, m meeting) (time.Time, er
 	for _, c := range met.Clocks {
 		switch apart := c.Apart(); {
 		case apart > clocksFail:
-			return met.Start, fmt.Errorf("cell %s: the clock of shard %d and this host's are %v apart at least: set the hosts' clocks (NTP)", cell, c.Shard, apart.Round(time.Millisecond))
+			return met.Start, fmt.Errorf("cell %s: shard %d's clock differs from this host's by at least %v: set the hosts' clocks (NTP)", cell, c.Shard, apart.Round(time.Millisecond))
 		case apart > clocksWarn:
-			s.warn("cell %s: the clock of shard %d and this host's are %v apart at least: its times are off by that", cell, c.Shard, apart.Round(time.Millisecond))
+			s.warn("cell %s: shard %d's clock differs from this host's by at least %v: its times are off by that", cell, c.Shard, apart.Round(time.Millisecond))
 		}
 	}
 	return met.Start, nil

@@ -16,7 +16,9 @@ import (
 )
 
 // Tables lists the tables of a run by name, those of cells first.
-func Tables() []string { return []string{"requests", "readings", "power", "energy", "engine", "footprint"} }
+func Tables() []string {
+	return []string{"requests", "readings", "power", "energy", "engine", "footprint"}
+}
 
 // TablePaths are the files of a table below the run folder dir with the cells
 // that they belong to; a table of the whole run has the cell "". Cells without

@@ -137,7 +137,9 @@ func (f *recordFlags) complete(now time.Time) error {
 // commandExit ends cfu with the code of the command that it recorded.
 type commandExit int
 
-func (e commandExit) Error() string { return fmt.Sprintf("the command ended with exit code %d", int(e)) }
+func (e commandExit) Error() string {
+	return fmt.Sprintf("the command ended with exit code %d", int(e))
+}
 
 // run makes the record and says what was found.
 func (f *recordFlags) run(ctx context.Context, env environment) error {

@@ -54,12 +54,15 @@ func openPart(file *os.File, end ending, blocks []arrowcheck.Block) (*part, erro
 
 func (p *part) schema() *arrow.Schema { return p.stream.Schema() }
 
+// ErrEmpty is of a file whose writer was stopped before anything was in it.
+var ErrEmpty = errors.New("the file is empty: its writer stopped before the first row")
+
 // checkMagic refuses a file of another format.
 func checkMagic(file io.ReaderAt) error {
 	magic := make([]byte, streamOffset)
 	switch n, err := file.ReadAt(magic, 0); {
 	case n == 0:
-		return errors.New("the file is empty: its writer stopped before the first row")
+		return ErrEmpty
 	case err != nil || !bytes.HasPrefix(magic, ipc.Magic):
 		return errors.New("not an Arrow IPC file")
 	}

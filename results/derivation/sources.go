@@ -1,14 +1,14 @@
 package derivation
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 
 	"cfubench/attribution/lca"
 	"cfubench/results/runfolder"
@@ -66,7 +66,9 @@ func (Files) Record(from, ref string) (lca.Record, error) {
 		return lca.Record{}, fmt.Errorf("read record: %w", err)
 	}
 	var r lca.Record
-	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&r); err != nil {
 		return lca.Record{}, fmt.Errorf("read record %s: %w", path, err)
 	}
 	if r.Source == "" {

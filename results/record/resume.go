@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cfubench/meter"
+	"cfubench/results/arrowfile"
 	"cfubench/results/runfolder"
 )
 
@@ -70,7 +71,10 @@ func (r *recorder) segmentDomains(dir string) ([]runfolder.DomainInfo, error) {
 		}
 	}
 	s, err := scanFile(path)
-	if err != nil || len(s.domains) == 0 {
+	if errors.Is(err, arrowfile.ErrEmpty) || len(s.domains) == 0 && err == nil {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	var domains []meter.Domain

@@ -20,8 +20,8 @@ const stretch = 100 * time.Millisecond
 // Of a register's second two readings stay as they are: the last that showed a
 // change, and the one before it. These two place the change in time exactly as
 // all readings do, so that the energy at it, with its bounds, is what all of them
-// would give. Of a gauge's second one row stays, at its begin, with the mean of
-// what the gauge showed until the next: the energy of the second is kept. A
+// would give. Of a gauge's second two rows stay, at its begin and its end, with the mean of
+// what the gauge showed: the energy of the second is kept. A
 // second that is not whole, or in which anything but plain readings happened,
 // stays as it is.
 type rollup struct {
@@ -197,8 +197,11 @@ func (r *rollup) gauge(held []meter.Reading, next meter.Reading) error {
 	exact := sum/float64(second) + r.rest
 	one := meter.Reading{Domain: held[0].Domain, Before: begin, After: begin, Power: meter.Power(math.Round(exact)), HasPower: true, Status: meter.StatusOK}
 	r.rest = exact - float64(one.Power)
-	if err := r.put(one); err != nil {
-		return err
+	for _, at := range []time.Duration{begin, begin + second - 1} {
+		one.Before, one.After = at, at
+		if err := r.put(one); err != nil {
+			return err
+		}
 	}
 	return r.say(one.Power, lowest, highest, true)
 }

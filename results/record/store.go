@@ -221,7 +221,9 @@ func join(dir string, numbers []int, domains []runfolder.DomainInfo, meta map[st
 					return err
 				}
 			}
-		} else if _, err := arrowfile.Recover(path); err != nil { // of a killed writer
+		} else if _, err := arrowfile.Recover(path); errors.Is(err, arrowfile.ErrEmpty) {
+			continue
+		} else if err != nil { // of a killed writer
 			return err
 		}
 		readings, err := scanFile(path)

@@ -34,6 +34,9 @@ func traceOf(s summary.Summary, c summary.CellSummary) string {
 		Title: "Power and requests of cell " + c.Cell, XTitle: "seconds since the cell's window began", YTitle: "power, W" + kindLabel(s),
 		Start: t.Start, End: t.End, Phases: []string{"waiting for the first token", "decoding"}, LayersTitle: "in flight",
 	}
+	if s.Record {
+		drawing.Title, drawing.Phases = "Power of "+c.Cell, nil
+	}
 	for _, p := range t.Power {
 		series := svg.Series{Name: p.Domain}
 		if p.Kind == "model" {
@@ -52,7 +55,7 @@ func traceOf(s summary.Summary, c summary.CellSummary) string {
 	for _, l := range t.Lanes {
 		drawing.Lanes = append(drawing.Lanes, spans(l))
 	}
-	if t.Lanes == nil {
+	if t.Lanes == nil && !s.Record {
 		for _, counts := range [][]float64{t.Waiting, t.Decoding} {
 			var layer svg.Series
 			for i, n := range counts {

@@ -33,7 +33,7 @@ func sections(s summary.Summary) []section {
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
 			Text: "Share of completed requests at or below a latency, over the whole run. A line named \"from intended send\", where it differs, counts from when the schedule wanted the request sent."},
 		{ID: traceSection, Title: "Power over time", Charts: traceCharts(s),
-			Text: "Mean power from the energy readings, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."},
+			Text: traceText(s)},
 		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
 			Text: "Cost of one request by stage of the life cycle, and how it falls as the model serves more requests in its life."},
 		{ID: "conventions", Title: "Whose energy it is", Charts: conventionCharts(s), Text: conventionText(s)},
@@ -45,6 +45,14 @@ func sections(s summary.Summary) []section {
 		}
 	}
 	return kept
+}
+
+// traceText says what the power traces show.
+func traceText(s summary.Summary) string {
+	if s.Record {
+		return "Mean power from the energy readings, with the idle time before and after."
+	}
+	return "Mean power from the energy readings, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."
 }
 
 // add appends a drawing unless it is empty.

@@ -17,6 +17,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"cfubench/results/comparison"
 	"cfubench/results/runfolder"
@@ -132,6 +133,9 @@ func build(run runfolder.Run, s summary.Summary) document {
 		Title: "Energy and life-cycle cost per request", HasSLO: s.SLO != "", HasEnergy: s.MeterKind != "",
 		Verdict: map[string]string{summary.Valid: "good", summary.ValidWarnings: "doubt", summary.Invalid: "bad"}[s.Validity.Verdict],
 	}
+	if s.Record {
+		d.Title = "Energy of a record"
+	}
 	switch {
 	case s.MeterKind == "":
 		d.EnergyKind = "none: no meter was read"
@@ -232,10 +236,30 @@ func settings(run runfolder.Run) []setting {
 	add("cfu version", run.Cfu)
 	add("started", run.Started)
 	for _, f := range run.Config.Flags() {
-		add(f.Name, f.Text)
+		if run.Record == nil || ofRecord(f.Name) { // the other flags are no record's
+			add(f.Name, f.Text)
+		}
 	}
 	add("config hash", run.ConfigHash)
-	add("trace", fmt.Sprintf("%s, selection %s, %d requests, tokenizer %s", run.Trace.Source, orNone(run.Trace.Selection), run.Trace.Requests, orNone(run.Trace.Tokenizer)))
+	if run.Record != nil {
+		add("label", run.Record.Label)
+		add("kind of stage", run.Record.Stage)
+		for _, p := range run.Record.Parts {
+			text := strings.TrimSpace(p.Of + " " + strings.Join(p.Command, " "))
+			if p.Exit != nil {
+				text += fmt.Sprintf(", exit code %d", *p.Exit)
+			}
+			if p.Cut {
+				text += ", cut short"
+			}
+			if p.Gap > 0 {
+				text += fmt.Sprintf(", after a gap of %v", p.Gap.Round(time.Second))
+			}
+			add("part "+p.Cell, text)
+		}
+	} else {
+		add("trace", fmt.Sprintf("%s, selection %s, %d requests, tokenizer %s", run.Trace.Source, orNone(run.Trace.Selection), run.Trace.Requests, orNone(run.Trace.Tokenizer)))
+	}
 	add("trace hash", run.TraceHash)
 	for _, k := range slices.Sorted(maps.Keys(run.Trace.Dropped)) {
 		add("dropped, "+k, run.Trace.Dropped[k])
@@ -282,6 +306,15 @@ func settings(run runfolder.Run) []setting {
 		add("not metered: "+strings.TrimSpace(r.Source+" "+r.Domain), text)
 	}
 	return list
+}
+
+// ofRecord reports whether cfu record has a flag that is kept.
+func ofRecord(flag string) bool {
+	switch flag {
+	case "--meter", "--idle", "--gpus", "--poll", "--cpu-watts", "--cpu-idle-watts", "--expect-devices", "--sysfs", "--nvml-library":
+		return true
+	}
+	return false
 }
 
 func orNone(s string) string {

@@ -39,6 +39,9 @@ func summarizeCell(dir string, run runfolder.Run, cell runfolder.Cell, bare deri
 	if err != nil {
 		return c, err
 	}
+	if run.Record != nil {
+		c.Domains = energy.Domains
+	}
 	c.Warnings = meters.Warnings
 	c.Requests = len(t.id)
 	for _, ok := range t.ok {

@@ -10,6 +10,9 @@ import (
 // is asked of it, and above what the hardware draws without it. There is no
 // row where nothing was metered.
 func IdleTableOf(s Summary) (columns []Column, rows []TableRow) {
+	if s.Record { // what it used above idle is no request's
+		return nil, nil
+	}
 	kind := s.modelledKind()
 	columns = []Column{
 		{Name: "cell", Text: true}, {Name: "loaded idle", Unit: "W", Kind: kind}, {Name: "bare idle", Unit: "W", Kind: kind},

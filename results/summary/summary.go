@@ -17,14 +17,16 @@ import (
 // Summary is summary.json: the figures of a run and the verdict on them. It is
 // derived from the tables and can be made again from them at any time.
 type Summary struct {
-	Schema      int    `json:"schema"` // 1
-	Cfu         string `json:"cfu_version"`
-	Started     string `json:"started"`
-	ConfigHash  string `json:"config_hash"`
-	TraceHash   string `json:"trace_hash"`
-	Model       string `json:"model"`
-	Engine      string `json:"engine"`     // kind and version
-	MeterKind   string `json:"meter_kind"` // "counter", "model", … of the joules
+	Schema     int    `json:"schema"` // 1
+	Cfu        string `json:"cfu_version"`
+	Started    string `json:"started"`
+	ConfigHash string `json:"config_hash"`
+	TraceHash  string `json:"trace_hash"`
+	Model      string `json:"model"`
+	Engine     string `json:"engine"`     // kind and version
+	MeterKind  string `json:"meter_kind"` // "counter", "model", … of the joules
+	// Record says that a command was metered, and nothing was requested.
+	Record      bool   `json:"record,omitempty"`
 	Tokenizer   string `json:"tokenizer,omitempty"`
 	Convention  string `json:"convention"` // of the energy distributions; "" without any
 	SLO         string `json:"slo,omitempty"`
@@ -56,6 +58,8 @@ type CellSummary struct {
 	Requests int      `json:"requests"`
 	Errors   int      `json:"errors"`
 	Validity Validity `json:"validity"`
+	// Domains are the energies by domain; of a record only.
+	Domains []derivation.DomainEnergy `json:"domains,omitempty"`
 	// Whole is the cell's window from the first send to the last end; Steady
 	// the window of SteadyRule, null where it was refused.
 	Whole         Measures  `json:"whole"`
@@ -226,6 +230,7 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 		return Summary{}, err
 	}
 	s := Summary{
+		Record: run.Record != nil,
 		Schema: 1, Cfu: run.Cfu, Started: run.Started, ConfigHash: run.ConfigHash, TraceHash: run.TraceHash,
 		Tokenizer: run.Trace.Tokenizer, SteadyRule: SteadyRule, Warnings: run.Warnings, SLO: slo.String(),
 	}

@@ -22,7 +22,11 @@ func (s Summary) WriteTable(w io.Writer) error {
 }
 
 func (s Summary) header(b *strings.Builder) {
-	fmt.Fprintf(b, "model %s · engine %s", orDash(s.Model), orDash(s.Engine))
+	if s.Record {
+		b.WriteString("record")
+	} else {
+		fmt.Fprintf(b, "model %s · engine %s", orDash(s.Model), orDash(s.Engine))
+	}
 	switch {
 	case s.MeterKind == "":
 		b.WriteString(" · no meter: no energy")
@@ -48,6 +52,9 @@ type TableRow struct {
 // TableOf is the summary's table: columns and rows as text. An invalid cell has
 // dashes for figures; the last column is what to think of the row.
 func TableOf(s Summary) (columns []Column, rows []TableRow) {
+	if s.Record {
+		return recordTable(s)
+	}
 	kind := s.modelledKind()
 	columns = []Column{
 		{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}, {Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"},

@@ -55,7 +55,7 @@ func (t *requestTable) trace(cell runfolder.Cell, meters *derivation.Meters, ste
 	if cell.IdleAfter.Length() > 0 {
 		span.End = max(span.End, cell.IdleAfter.End)
 	}
-	if span.Length() <= 0 || len(steps) == 0 {
+	if span.Length() <= 0 || len(steps) == 0 && len(t.id) > 0 {
 		return nil
 	}
 	seconds := func(at time.Duration) float64 { return (at - cell.Window.Start).Seconds() }
@@ -66,6 +66,9 @@ func (t *requestTable) trace(cell runfolder.Cell, meters *derivation.Meters, ste
 		}
 		c := meters.Curves[i]
 		out.Power = append(out.Power, PowerTrace{Domain: d.Name, Kind: string(d.Kind), Watts: powerSteps(c, span)})
+	}
+	if len(t.id) == 0 { // of a record
+		return out
 	}
 	if len(t.id) <= traceLanes {
 		out.Lanes = t.lanes(cell.Window.Start)

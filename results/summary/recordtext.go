@@ -1,0 +1,71 @@
+package summary
+
+import (
+	"strings"
+	"time"
+
+	"cfubench/meter"
+)
+
+// recordTable is the table of a record: the energy of each part, and below it by
+// domain. What is not summed stands in parentheses.
+func recordTable(s Summary) (columns []Column, rows []TableRow) {
+	kind := s.modelledKind()
+	columns = []Column{
+		{Name: "cell", Text: true}, {Name: "time", Unit: "s"}, {Name: "energy", Unit: "J", Kind: kind}, {Name: "from", Unit: "J", Kind: kind},
+		{Name: "to", Unit: "J", Kind: kind}, {Name: "U95", Unit: "J", Kind: kind}, {Name: "power", Unit: "W", Kind: kind}, {Name: "idle", Unit: "W", Kind: kind},
+		{Name: "verdict", Text: true},
+	}
+	for _, c := range s.Cells {
+		verdict, length := c.Validity.Verdict, c.Whole.Window.Length()
+		short := verdict
+		switch verdict {
+		case ValidWarnings:
+			short = "warnings"
+		case Invalid:
+			short = "invalid: " + strings.Join(c.Validity.fatal(), ", ")
+		}
+		cells := []string{c.Cell, Short(length.Seconds()), "–", "–", "–", "–", "–", Short(float64(c.IdleWatts)), short}
+		if e := c.Whole.Energy; e != nil && c.Validity.Valid() {
+			u95 := Unknown()
+			if e.Uncertainty != nil {
+				u95 = joulesOf(e.Uncertainty.U95())
+			}
+			for i, f := range []Figure{e.Joules, e.Lo, e.Hi, u95, e.MeanWatts} {
+				cells[2+i] = Short(float64(f))
+			}
+		}
+		rows = append(rows, TableRow{cells, verdict, false})
+		if !c.Validity.Valid() {
+			continue
+		}
+		for _, d := range c.Domains {
+			name := "  " + d.Name
+			if !d.Summed {
+				name = "  (" + d.Name + ")"
+			}
+			if d.Missing != "" {
+				rows = append(rows, TableRow{[]string{name, "", "–", "–", "–", "–", "–", "–", d.Missing}, verdict, false})
+				continue
+			}
+			line := []string{name, ""}
+			idle := Unknown()
+			if d.HasLoaded {
+				idle = Figure(d.Loaded.Watts())
+			}
+			for _, f := range []Figure{joulesOf(d.Energy), joulesOf(d.Lo), joulesOf(d.Hi), joulesOf(d.Uncertainty.U95()), per(d.Energy.Joules(), float64(length)/float64(time.Second)), idle} {
+				line = append(line, Short(float64(f)))
+			}
+			rows = append(rows, TableRow{append(line, ""), verdict, false})
+		}
+	}
+	return columns, rows
+}
+
+// joulesOf is an energy in joules, unknown where nothing bounds it.
+func joulesOf(e meter.Energy) Figure {
+	if e == meter.Unbounded {
+		return Unknown()
+	}
+	return Figure(e.Joules())
+}

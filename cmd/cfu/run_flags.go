@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"cfubench/loadgen"
 	"cfubench/meter/host"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
@@ -150,7 +149,7 @@ func (f *runFlags) configure() error {
 
 // newRunFlags declares the flags on fs, in the sections of the help.
 func newRunFlags(fs *pflag.FlagSet) *runFlags {
-	f := &runFlags{set: fs}
+	f := &runFlags{set: fs, Config: sweep.Defaults()}
 	section(fs, "the server under test", f.bindServer)
 	section(fs, "what is sent", f.bindTrace)
 	section(fs, "how it is sent", f.bindLoad)
@@ -164,61 +163,61 @@ func newRunFlags(fs *pflag.FlagSet) *runFlags {
 }
 
 func (f *runFlags) bindServer(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Endpoint, "endpoint", "", "Measure the server that runs at `URL` (with or without /v1).")
-	fs.StringVar(&f.EngineCmd, "engine-cmd", "", "Launch the engine with `CMD`, which serves one batch size; {batch}, {port} and {cpus} are replaced. 'llama.cpp:FILE', 'vllm:MODEL' and 'sglang:MODEL' stand for those servers' own commands.")
+	fs.StringVar(&f.Endpoint, "endpoint", f.Endpoint, "Measure the server that runs at `URL` (with or without /v1).")
+	fs.StringVar(&f.EngineCmd, "engine-cmd", f.EngineCmd, "Launch the engine with `CMD`, which serves one batch size; {batch}, {port} and {cpus} are replaced. 'llama.cpp:FILE', 'vllm:MODEL' and 'sglang:MODEL' stand for those servers' own commands.")
 	fs.StringArrayVar(&f.params, "param", nil, "Measure with each of the values of `NAME=V1,V2` in place of {NAME} in --engine-cmd; repeated, in every combination.")
 	fs.StringVar(&f.sweepFile, "sweep", "", "Read flags and configurations from the YAML `FILE` (docs/sweep.md); flags on the command line override it.")
-	fs.DurationVar(&f.ReadyTimeout, "ready-timeout", 5*time.Minute, "Wait up to `D` for an engine to become healthy.")
-	fs.StringVar(&f.Model, "model", "", "Ask for the model `NAME` (default: the endpoint's only one).")
-	fs.StringVar(&f.API, "api", "chat", "Use the `API` chat, completions, responses or embeddings.")
-	fs.StringVar(&f.TokensField, "tokens-field", "max_tokens", "Send the length of an answer as `NAME`: max_tokens or max_completion_tokens.")
+	fs.DurationVar(&f.ReadyTimeout, "ready-timeout", f.ReadyTimeout, "Wait up to `D` for an engine to become healthy.")
+	fs.StringVar(&f.Model, "model", f.Model, "Ask for the model `NAME` (default: the endpoint's only one).")
+	fs.StringVar(&f.API, "api", f.API, "Use the `API` chat, completions, responses or embeddings.")
+	fs.StringVar(&f.TokensField, "tokens-field", f.TokensField, "Send the length of an answer as `NAME`: max_tokens or max_completion_tokens.")
 	fs.StringVar(&f.bodyText, "extra-body", "", "Merge the object `JSON` into every request's body.")
-	fs.BoolVar(&f.IgnoreEOS, "ignore-eos", false, "Ignore end-of-sequence: generate exactly the trace's output length (ignore_eos).")
-	fs.BoolVar(&f.MinTokens, "min-tokens", false, "Like --ignore-eos, for servers that support min_tokens instead.")
+	fs.BoolVar(&f.IgnoreEOS, "ignore-eos", f.IgnoreEOS, "Ignore end-of-sequence: generate exactly the trace's output length (ignore_eos).")
+	fs.BoolVar(&f.MinTokens, "min-tokens", f.MinTokens, "Like --ignore-eos, for servers that support min_tokens instead.")
 	f.access.bind(fs)
-	fs.StringVar(&f.CAFile, "ca-file", "", "Trust the certificate authorities in `FILE` (PEM) for the endpoint.")
+	fs.StringVar(&f.CAFile, "ca-file", f.CAFile, "Trust the certificate authorities in `FILE` (PEM) for the endpoint.")
 }
 
 func (f *runFlags) bindTrace(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Dataset, "dataset", "sample", "Send the trace `SPEC`: sample, sharegpt:FILE, azure:FILE, burstgpt:FILE, mooncake:FILE or jsonl:FILE.")
-	fs.StringVar(&f.Select, "select", "first", "Select ShareGPT conversations by `RULE`: first, vllm or sglang, the latter two exactly as those tools do.")
-	fs.StringVar(&f.Tokenizer, "tokenizer", "endpoint", "Count tokens for selections with `T`: endpoint, endpoint:URL, words or tiktoken:NAME.")
-	fs.IntVar(&f.NumRequests, "num-requests", 32, "Send `N` requests in each cell.")
-	fs.IntVar(&f.MaxPromptTokens, "max-prompt-tokens", 0, "Skip trace requests with prompts over `N` tokens (0: no limit).")
-	fs.IntVar(&f.MaxTokens, "max-tokens", 0, "Cap outputs at `N` tokens (0: no limit).")
-	fs.BoolVar(&f.MultiTurn, "multi-turn", false, "Send whole conversations, each turn after the answer to the one before.")
-	fs.IntVar(&f.HashBlock, "hash-block", 0, "Take `N` tokens for each hash id of a mooncake trace (0: what the trace's make has).")
+	fs.StringVar(&f.Dataset, "dataset", f.Dataset, "Send the trace `SPEC`: sample, sharegpt:FILE, azure:FILE, burstgpt:FILE, mooncake:FILE or jsonl:FILE.")
+	fs.StringVar(&f.Select, "select", f.Select, "Select ShareGPT conversations by `RULE`: first, vllm or sglang, the latter two exactly as those tools do.")
+	fs.StringVar(&f.Tokenizer, "tokenizer", f.Tokenizer, "Count tokens for selections with `T`: endpoint, endpoint:URL, words or tiktoken:NAME.")
+	fs.IntVar(&f.NumRequests, "num-requests", f.NumRequests, "Send `N` requests in each cell.")
+	fs.IntVar(&f.MaxPromptTokens, "max-prompt-tokens", f.MaxPromptTokens, "Skip trace requests with prompts over `N` tokens (0: no limit).")
+	fs.IntVar(&f.MaxTokens, "max-tokens", f.MaxTokens, "Cap outputs at `N` tokens (0: no limit).")
+	fs.BoolVar(&f.MultiTurn, "multi-turn", f.MultiTurn, "Send whole conversations, each turn after the answer to the one before.")
+	fs.IntVar(&f.HashBlock, "hash-block", f.HashBlock, "Take `N` tokens for each hash id of a mooncake trace (0: what the trace's make has).")
 	fs.StringVar(&f.timeUnit, "time-unit", "", "Take a mooncake trace's times in `UNIT`: s, ms, us or ns (default: what the trace's make has).")
-	fs.StringVar(&f.History, "history", string(loadgen.HistoryAnswers), "Build conversation history from `SOURCE`: answers (the server's) or trace (the recorded ones).")
-	fs.Int64Var(&f.Seed, "seed", 1, "Draw selection and schedule with seed `S`.")
+	fs.StringVar(&f.History, "history", f.History, "Build conversation history from `SOURCE`: answers (the server's) or trace (the recorded ones).")
+	fs.Int64Var(&f.Seed, "seed", f.Seed, "Draw selection and schedule with seed `S`.")
 }
 
 func (f *runFlags) bindLoad(fs *pflag.FlagSet) {
-	fs.IntSliceVar(&f.Batch, "batch", nil, "Measure these batch `SIZES`, one engine launch each (default 1 with --engine-cmd).")
-	fs.IntSliceVar(&f.Concurrency, "concurrency", nil, "Closed loop: keep these `NUMBERS` of requests in flight (default 1 without --rate).")
-	fs.StringSliceVar(&f.Rate, "rate", nil, "Open loop: send requests at these `RATES` per second; inf sends everything at once.")
-	fs.StringVar(&f.Arrival, "arrival", "poisson", "Open loop: use the arrival process `PROCESS`: poisson, gamma, constant, linear:TO:OVER or exponential:TO:OVER (from --rate to TO over a time), or trace[:SCALE][:loop] (the trace's own times, stretched).")
-	fs.Float64Var(&f.Burstiness, "burstiness", 1, "Shape `K` of gamma arrivals: 1 is Poisson, below 1 is burstier.")
-	fs.DurationVar(&f.Think, "think", 0, "Pause for `D` between an answer and its worker's or conversation's next request.")
-	fs.IntVar(&f.Repeat, "repeat", 1, "Measure every cell `N` times.")
-	fs.StringVar(&f.Order, "order", sweep.OrderGrouped, "Measure repeats in `ORDER`: grouped on one launch of the server, interleaved or random with a launch for each.")
-	fs.DurationVar(&f.Budget, "budget", 0, "Start no cell that would likely end after `D` (0: no limit).")
-	fs.IntVar(&f.Warmup, "warmup", 2, "Send `N` warm-up requests after each engine start, none of them in the measured set.")
+	fs.IntSliceVar(&f.Batch, "batch", f.Batch, "Measure these batch `SIZES`, one engine launch each (default 1 with --engine-cmd).")
+	fs.IntSliceVar(&f.Concurrency, "concurrency", f.Concurrency, "Closed loop: keep these `NUMBERS` of requests in flight (default 1 without --rate).")
+	fs.StringSliceVar(&f.Rate, "rate", f.Rate, "Open loop: send requests at these `RATES` per second; inf sends everything at once.")
+	fs.StringVar(&f.Arrival, "arrival", f.Arrival, "Open loop: use the arrival process `PROCESS`: poisson, gamma, constant, linear:TO:OVER or exponential:TO:OVER (from --rate to TO over a time), or trace[:SCALE][:loop] (the trace's own times, stretched).")
+	fs.Float64Var(&f.Burstiness, "burstiness", f.Burstiness, "Shape `K` of gamma arrivals: 1 is Poisson, below 1 is burstier.")
+	fs.DurationVar(&f.Think, "think", f.Think, "Pause for `D` between an answer and its worker's or conversation's next request.")
+	fs.IntVar(&f.Repeat, "repeat", f.Repeat, "Measure every cell `N` times.")
+	fs.StringVar(&f.Order, "order", f.Order, "Measure repeats in `ORDER`: grouped on one launch of the server, interleaved or random with a launch for each.")
+	fs.DurationVar(&f.Budget, "budget", f.Budget, "Start no cell that would likely end after `D` (0: no limit).")
+	fs.IntVar(&f.Warmup, "warmup", f.Warmup, "Send `N` warm-up requests after each engine start, none of them in the measured set.")
 }
 
 func (f *runFlags) bindLimits(fs *pflag.FlagSet) {
-	fs.DurationVar(&f.Timeout, "timeout", 10*time.Minute, "Time out a request after `D`.")
-	fs.IntVar(&f.MaxInFlight, "max-in-flight", 0, "Open loop: keep `N` requests in flight at most; the rest wait and are late (0: no limit).")
-	fs.IntVar(&f.MaxErrors, "max-errors", 0, "Stop a cell after `N` failed requests (0: never).")
-	fs.DurationVar(&f.MinDuration, "min-duration", 0, "Keep sending, from the start of the trace again, until `D` has passed too.")
-	fs.DurationVar(&f.MaxDuration, "max-duration", 0, "Stop sending after `D` (0: never).")
-	fs.DurationVar(&f.Drain, "drain", 2*time.Second, "Wait up to `D` for requests in flight after an interrupt.")
+	fs.DurationVar(&f.Timeout, "timeout", f.Timeout, "Time out a request after `D`.")
+	fs.IntVar(&f.MaxInFlight, "max-in-flight", f.MaxInFlight, "Open loop: keep `N` requests in flight at most; the rest wait and are late (0: no limit).")
+	fs.IntVar(&f.MaxErrors, "max-errors", f.MaxErrors, "Stop a cell after `N` failed requests (0: never).")
+	fs.DurationVar(&f.MinDuration, "min-duration", f.MinDuration, "Keep sending, from the start of the trace again, until `D` has passed too.")
+	fs.DurationVar(&f.MaxDuration, "max-duration", f.MaxDuration, "Stop sending after `D` (0: never).")
+	fs.DurationVar(&f.Drain, "drain", f.Drain, "Wait up to `D` for requests in flight after an interrupt.")
 }
 
 func (f *runFlags) bindMeters(fs *pflag.FlagSet) {
-	fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL, or none (for shards whose meter is elsewhere); repeatable.")
-	fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Meter idle baselines of `D` before and after each cell, and of the bare one before the first engine is launched (0: none).")
-	fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that its processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
+	fs.StringSliceVar(&f.Meter, "meter", f.Meter, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL, or none (for shards whose meter is elsewhere); repeatable.")
+	fs.DurationVar(&f.Idle, "idle", f.Idle, "Meter idle baselines of `D` before and after each cell, and of the bare one before the first engine is launched (0: none).")
+	fs.StringVar(&f.GPUs, "gpus", f.GPUs, "Sum these `GPUS`: engine (those that its processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
 	bindSensors(fs, &f.Config.Config)
 }
 
@@ -234,29 +233,29 @@ func bindSensors(fs *pflag.FlagSet, c *runfolder.Config) {
 }
 
 func (f *runFlags) bindOutput(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Out, "out", "", "Write the folder `DIR`, which must not hold a run yet.")
+	fs.StringVar(&f.Out, "out", f.Out, "Write the folder `DIR`, which must not hold a run yet.")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "Print what would be measured, and measure nothing.")
-	fs.BoolVar(&f.Resume, "resume", false, "Continue the run in --out, which must have the same flags.")
+	fs.BoolVar(&f.Resume, "resume", f.Resume, "Continue the run in --out, which must have the same flags.")
 	f.derivation.bind(fs)
-	fs.StringVar(&f.Listen, "listen", "", "Expose live Prometheus metrics at `HOST:PORT`.")
+	fs.StringVar(&f.Listen, "listen", f.Listen, "Expose live Prometheus metrics at `HOST:PORT`.")
 }
 
 func (f *runFlags) bindClient(fs *pflag.FlagSet) {
-	fs.StringVar(&f.ClientCPUs, "client-cpus", "", "Run the load generator on the CPUs in `LIST`, such as 0-3,8.")
-	fs.StringVar(&f.EngineCPUs, "engine-cpus", "", "Run the engine on the CPUs in `LIST`; they replace {cpus} in --engine-cmd.")
-	fs.BoolVar(&f.Certify, "certify", true, "Measure the client's timing error and overhead after the sweep.")
+	fs.StringVar(&f.ClientCPUs, "client-cpus", f.ClientCPUs, "Run the load generator on the CPUs in `LIST`, such as 0-3,8.")
+	fs.StringVar(&f.EngineCPUs, "engine-cpus", f.EngineCPUs, "Run the engine on the CPUs in `LIST`; they replace {cpus} in --engine-cmd.")
+	fs.BoolVar(&f.Certify, "certify", f.Certify, "Measure the client's timing error and overhead after the sweep.")
 }
 
 func (f *runFlags) bindSearch(fs *pflag.FlagSet) {
 	fs.Var(&f.SLO, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms.")
-	fs.BoolVar(&f.FindRate, "find-rate", false, "Search the highest Poisson rate that meets --slo, then measure there.")
-	fs.Float64Var(&f.FindRateFrom, "find-rate-from", 1, "Start --find-rate at `R` requests per second.")
-	fs.IntVar(&f.FindRateRequests, "find-rate-requests", 5000, "Send at most `N` requests per tried rate (more if a backlog builds up slowly). A rate with no decision counts as failed.")
-	fs.Float64Var(&f.SLOShare, "slo-share", 0.99, "Require a fraction `P` of the requests to meet --slo.")
+	fs.BoolVar(&f.FindRate, "find-rate", f.FindRate, "Search the highest Poisson rate that meets --slo, then measure there.")
+	fs.Float64Var(&f.FindRateFrom, "find-rate-from", f.FindRateFrom, "Start --find-rate at `R` requests per second.")
+	fs.IntVar(&f.FindRateRequests, "find-rate-requests", f.FindRateRequests, "Send at most `N` requests per tried rate (more if a backlog builds up slowly). A rate with no decision counts as failed.")
+	fs.Float64Var(&f.SLOShare, "slo-share", f.SLOShare, "Require a fraction `P` of the requests to meet --slo.")
 }
 
 func (f *runFlags) bindShards(fs *pflag.FlagSet) {
 	fs.StringVar(&f.shardText, "shard", "", "As shard `I/N`, send every N-th request of the schedule, starting with the I-th.")
 	fs.StringVar(&f.startText, "start-at", "", "Start the first cell's window at `TIME` (RFC 3339), for shards.")
-	fs.StringVar(&f.Rendezvous, "rendezvous", "", "Synchronise with the other shards through the shared `FOLDER`, and start each cell together.")
+	fs.StringVar(&f.Rendezvous, "rendezvous", f.Rendezvous, "Synchronise with the other shards through the shared `FOLDER`, and start each cell together.")
 }

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/loadgen"
 	"cfubench/loadgen/endpoint"
+	"cfubench/meter/host"
 	"cfubench/results/runfolder"
 )
 
@@ -40,6 +42,20 @@ type Config struct {
 	Budget time.Duration
 	// Getenv reads the environment: credentials of meters, for one.
 	Getenv func(string) string
+}
+
+// Defaults is the configuration of `cfu run` without flags: it lacks a server and
+// a folder.
+func Defaults() Config {
+	return Config{
+		Config: runfolder.Config{
+			API: "chat", TokensField: "max_tokens", Dataset: "sample", Select: "first", Tokenizer: "endpoint", NumRequests: 32,
+			History: string(loadgen.HistoryAnswers), Seed: 1, Order: OrderGrouped, Arrival: "poisson", Burstiness: 1,
+			Repeat: 1, Warmup: 2, Timeout: 10 * time.Minute, Meter: []string{"auto"}, CPUWatts: host.DefaultCPUWatts(),
+			GPUs: "engine", Idle: 2 * time.Second, Sysfs: "/sys", SLOShare: 0.99, FindRateFrom: 1, FindRateRequests: 5000,
+		},
+		ReadyTimeout: 5 * time.Minute, Drain: 2 * time.Second, Certify: true,
+	}
 }
 
 // noMeter is the --meter of a shard that leaves metering to another.

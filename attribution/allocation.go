@@ -13,7 +13,7 @@ import (
 type Allocation struct {
 	Convention string
 	Domain     meter.Domain
-	Window     Window
+	Window     meter.Window
 	// Counter is the register's own difference over the window, to which all
 	// rows sum exactly.
 	Counter Difference
@@ -59,7 +59,7 @@ func (a *Allocation) Len() int { return len(a.tally) }
 // Request returns the row of request i of the columns.
 func (a *Allocation) Request(i int) Row {
 	if a.Refused != "" {
-		return Row{Hi: Unbounded}
+		return Row{Hi: meter.Unbounded}
 	}
 	t := a.tally[i]
 	r := Row{Energy: meter.Energy(a.rule.of(i, t.energy))}

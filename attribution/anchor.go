@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"fmt"
 	"math"
 	"time"
@@ -19,7 +20,7 @@ type turn struct {
 // over the window.
 type lift struct {
 	energy float64
-	over   Window
+	over   meter.Window
 }
 
 func (l lift) at(t time.Duration) float64 {
@@ -74,7 +75,7 @@ func (c *Curve) apart(p IdlePower, length time.Duration, timing float64) float64
 
 // near reports whether idle power can be trusted from a window's end until an
 // update: over a short time, or where an idle window holds nearly all of it.
-func (c *Curve) near(end, update time.Duration, idle Window) bool {
+func (c *Curve) near(end, update time.Duration, idle meter.Window) bool {
 	reach := 2*c.domain.UpdatePeriod + anchorReach
 	if (update - end).Abs() <= reach {
 		return true
@@ -85,7 +86,7 @@ func (c *Curve) near(end, update time.Duration, idle Window) bool {
 
 // anchorStart finds the energy at w's start from the last update that was surely
 // before it.
-func (c *Curve) anchorStart(e epoch, w Window, p IdlePower, mean float64) end {
+func (c *Curve) anchorStart(e epoch, w meter.Window, p IdlePower, mean float64) end {
 	reason := p.useless(mean)
 	if reason != "" {
 		return c.asIs(e, w.Start, reason)
@@ -110,7 +111,7 @@ func (c *Curve) anchorStart(e epoch, w Window, p IdlePower, mean float64) end {
 // anchorEnd finds the energy at w's end from the first update that was surely
 // after it. What the register shows later still is lag, if it is little, and
 // else work that went on.
-func (c *Curve) anchorEnd(e epoch, w Window, p IdlePower, mean float64) end {
+func (c *Curve) anchorEnd(e epoch, w meter.Window, p IdlePower, mean float64) end {
 	reason := p.useless(mean)
 	if reason != "" {
 		return c.asIs(e, w.End, reason)
@@ -144,7 +145,7 @@ func (c *Curve) anchorEnd(e epoch, w Window, p IdlePower, mean float64) end {
 }
 
 // anchoredBy returns the curve with its ends anchored.
-func (c *Curve) anchoredBy(e epoch, w Window, ends *[2]end) *Curve {
+func (c *Curve) anchoredBy(e epoch, w meter.Window, ends *[2]end) *Curve {
 	start, stop := &ends[0], &ends[1]
 	if !start.anchored && !stop.anchored {
 		return c

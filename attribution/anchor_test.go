@@ -17,11 +17,11 @@ import (
 // interpolated with a reason elsewhere.
 func TestWhereAWindowIsAnchored(t *testing.T) {
 	const idle, load = 100 * meter.Watt, 450 * meter.Watt
-	before := attribution.Window{Start: 500 * ms, End: 2500 * ms}
-	window := attribution.Window{Start: 3 * time.Second, End: 5 * time.Second}
-	after := attribution.Window{Start: 6 * time.Second, End: 8 * time.Second}
+	before := meter.Window{Start: 500 * ms, End: 2500 * ms}
+	window := meter.Window{Start: 3 * time.Second, End: 5 * time.Second}
+	after := meter.Window{Start: 6 * time.Second, End: 8 * time.Second}
 	// The load is on over the window, and besides over what is added.
-	power := func(others ...attribution.Window) *simulated.Truth {
+	power := func(others ...meter.Window) *simulated.Truth {
 		truth := &simulated.Truth{}
 		for at := time.Duration(0); at < 8500*ms; at += 50 * ms {
 			p := idle
@@ -34,23 +34,23 @@ func TestWhereAWindowIsAnchored(t *testing.T) {
 		}
 		return truth
 	}
-	none := attribution.Window{}
+	none := meter.Window{}
 	for _, row := range []struct {
 		name          string
 		truth         *simulated.Truth
-		before, after attribution.Window
+		before, after meter.Window
 		method        attribution.Method
 		reasons       []string
 		within        float64 // relative
 	}{
 		{"idle on both sides", power(), before, after, attribution.Anchored, nil, 0.005},
-		{"idle windows that touch it", power(), attribution.Window{Start: 1 * time.Second, End: 3 * time.Second}, attribution.Window{Start: 5 * time.Second, End: 7 * time.Second}, attribution.Anchored, nil, 0.005},
+		{"idle windows that touch it", power(), meter.Window{Start: 1 * time.Second, End: 3 * time.Second}, meter.Window{Start: 5 * time.Second, End: 7 * time.Second}, attribution.Anchored, nil, 0.005},
 		{"no idle window at all", power(), none, none, attribution.Interpolated, []string{"start: no idle window", "end: no idle window"}, 0.03},
 		{"none before it", power(), none, after, attribution.PartAnchored, []string{"start: no idle window"}, 0.02},
-		{"other load ran until it began", power(attribution.Window{Start: 2600 * ms, End: 3 * time.Second}), before, after, attribution.PartAnchored, []string{"start: 1"}, 0.02},
-		{"load went on after it", power(attribution.Window{Start: 5 * time.Second, End: 5900 * ms}), before, attribution.Window{Start: 6 * time.Second, End: 8500 * ms}, attribution.PartAnchored, []string{"end: "}, 0.02},
-		{"an idle window full of another load is none", power(attribution.Window{Start: 1500 * ms, End: 2 * time.Second}), before, after, attribution.PartAnchored, []string{"start: the idle power"}, 0.02},
-		{"an idle window shorter than two updates", power(), attribution.Window{Start: 2800 * ms, End: 2900 * ms}, after, attribution.PartAnchored, []string{"start: its idle window"}, 0.02},
+		{"other load ran until it began", power(meter.Window{Start: 2600 * ms, End: 3 * time.Second}), before, after, attribution.PartAnchored, []string{"start: 1"}, 0.02},
+		{"load went on after it", power(meter.Window{Start: 5 * time.Second, End: 5900 * ms}), before, meter.Window{Start: 6 * time.Second, End: 8500 * ms}, attribution.PartAnchored, []string{"end: "}, 0.02},
+		{"an idle window full of another load is none", power(meter.Window{Start: 1500 * ms, End: 2 * time.Second}), before, after, attribution.PartAnchored, []string{"start: the idle power"}, 0.02},
+		{"an idle window shorter than two updates", power(), meter.Window{Start: 2800 * ms, End: 2900 * ms}, after, attribution.PartAnchored, []string{"start: its idle window"}, 0.02},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			trace := simulated.Accelerator(20*ms).Read(rand.New(rand.NewPCG(5, 5)), row.truth, simLimit, 0)
@@ -85,7 +85,7 @@ func TestAnchoredAcrossABlockedRead(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 8))
 	cell := simulated.NewCell(rng, 100*meter.Watt, 3*time.Second, 2*time.Second)
 	trace := simulated.Accelerator(20*ms).Read(rng, cell.Truth, simLimit, 0)
-	blocked := attribution.Window{Start: cell.Window.End - time.Second, End: cell.Window.End + 1200*ms}
+	blocked := meter.Window{Start: cell.Window.End - time.Second, End: cell.Window.End + 1200*ms}
 	readings := slices.DeleteFunc(trace.Readings, func(r meter.Reading) bool { return r.After > blocked.Start && r.Before < blocked.End })
 	curve, _ := attribution.NewCurve(trace.Domain, readings)
 	e := curve.Estimate(cell.Window, attribution.Surroundings{IdleBefore: cell.Before, IdleAfter: cell.After})
@@ -147,7 +147,7 @@ func TestRowsCloseToTheEstimate(t *testing.T) {
 				var sum meter.Energy
 				n := 1 + rng.IntN(10)
 				for i := range n {
-					w := attribution.Window{Start: cell.Window.Start + cell.Window.Length()*time.Duration(i)/time.Duration(n), End: cell.Window.Start + cell.Window.Length()*time.Duration(i+1)/time.Duration(n)}
+					w := meter.Window{Start: cell.Window.Start + cell.Window.Length()*time.Duration(i)/time.Duration(n), End: cell.Window.Start + cell.Window.Length()*time.Duration(i+1)/time.Duration(n)}
 					sum += e.Curve.Total(w)
 					part := e.Curve.Energy(w)
 					if want := cell.Truth.Over(w); !row.late && (part.Lo > want || part.Hi < want) {
@@ -171,8 +171,8 @@ func TestUncertaintyByParts(t *testing.T) {
 	if v.Gain != 168 || v.Sampling != 17 {
 		t.Errorf("two cards: got gain %v and sampling %v, want 168, since gains go together, and 12·√2 rounded up", v.Gain, v.Sampling)
 	}
-	u.Boundary = attribution.Unbounded
-	if u.U95() != attribution.Unbounded || v.Plus(u).Boundary != attribution.Unbounded {
+	u.Boundary = meter.Unbounded
+	if u.U95() != meter.Unbounded || v.Plus(u).Boundary != meter.Unbounded {
 		t.Errorf("got %v, want what nothing bounds to stay so", u.U95())
 	}
 }

@@ -47,12 +47,12 @@ func TestAnyReadingsGiveACurve(t *testing.T) {
 		}
 		a, b, end := draw("a"), draw("b"), draw("c")
 		a, b, end = min(a, b, end), max(min(a, b), min(max(a, b), end)), max(a, b, end)
-		w := attribution.Window{Start: a, End: end}
+		w := meter.Window{Start: a, End: end}
 		e := c.Energy(w)
 		if e.Lo < 0 || e.Lo > e.Hi || e.HasEnergy && (e.Energy < 0) {
 			t.Fatalf("window %v: got %+v, want 0 ≤ lo ≤ hi and no negative energy", w, e)
 		}
-		whole, first, second := c.Counter(w), c.Counter(attribution.Window{Start: a, End: b}), c.Counter(attribution.Window{Start: b, End: end})
+		whole, first, second := c.Counter(w), c.Counter(meter.Window{Start: a, End: b}), c.Counter(meter.Window{Start: b, End: end})
 		if whole.Flag == "" && whole.Energy != first.Energy+second.Energy {
 			t.Fatalf("differences of the halves: %d + %d, want %d", first.Energy, second.Energy, whole.Energy)
 		}
@@ -61,7 +61,7 @@ func TestAnyReadingsGiveACurve(t *testing.T) {
 		}
 		pause := time.Duration(rapid.IntRange(0, 200).Draw(t, "pause")) * ms
 		around := attribution.Surroundings{
-			IdleBefore: attribution.Window{Start: a - pause, End: a}, IdleAfter: attribution.Window{Start: end, End: end + pause},
+			IdleBefore: meter.Window{Start: a - pause, End: a}, IdleAfter: meter.Window{Start: end, End: end + pause},
 			Step:  time.Duration(rapid.IntRange(0, 200).Draw(t, "step")) * ms,
 			Gauge: gauge.Gauge{Average: time.Duration(rapid.IntRange(0, 100).Draw(t, "average")) * ms, Look: rapid.Float64Range(0, 1).Draw(t, "look"), Gain: 0.04},
 		}
@@ -69,7 +69,7 @@ func TestAnyReadingsGiveACurve(t *testing.T) {
 			if estimate.Energy < estimate.Lo || estimate.Energy > estimate.Hi || estimate.Uncertainty.U95() < 0 {
 				t.Fatalf("window %v: got %+v, want lo ≤ energy ≤ hi", w, estimate)
 			}
-			if whole := estimate.Curve.Total(w); whole != estimate.Curve.Total(attribution.Window{Start: a, End: b})+estimate.Curve.Total(attribution.Window{Start: b, End: end}) {
+			if whole := estimate.Curve.Total(w); whole != estimate.Curve.Total(meter.Window{Start: a, End: b})+estimate.Curve.Total(meter.Window{Start: b, End: end}) {
 				t.Fatalf("window %v: the halves do not add up to %d", w, whole)
 			}
 		}

@@ -27,7 +27,7 @@ type Result struct {
 // convention c. Energy used while none was in flight is the idle row. A
 // convention that does not apply, or a curve that has no energy over w, is a
 // Result with Refused set and no shares; an error is a mistake of the caller.
-func Attribute(c Convention, reqs []Request, curve *Curve, w Window, idle Idle) (Result, error) {
+func Attribute(c Convention, reqs []Request, curve *Curve, w meter.Window, idle Idle) (Result, error) {
 	d, err := NewDivider(ColumnsOf(reqs), w)
 	if err != nil {
 		return Result{}, err

@@ -20,7 +20,7 @@ import (
 type scene struct {
 	truth  *simulated.Truth
 	curve  *attribution.Curve
-	window attribution.Window
+	window meter.Window
 	reqs   []attribution.Request
 	idle   attribution.Idle
 }
@@ -39,7 +39,7 @@ func drawScene(t *rapid.T, n int) scene {
 	}
 	trace := simulated.Accelerator(poll).Read(rng, truth, limit, floor)
 	c, _ := attribution.NewCurve(trace.Domain, trace.Readings)
-	s := scene{truth: truth, curve: c, window: attribution.Window{Start: 500 * ms, End: 7 * time.Second}}
+	s := scene{truth: truth, curve: c, window: meter.Window{Start: 500 * ms, End: 7 * time.Second}}
 	s.idle = attribution.Idle{Loaded: 100 * meter.Watt, Known: rapid.Bool().Draw(t, "idle known")}
 	for i := range rapid.IntRange(0, n).Draw(t, "requests") {
 		s.reqs = append(s.reqs, drawRequest(t, int64(i)))
@@ -224,7 +224,7 @@ func TestLoneRequestGetsEverythingAboveIdle(t *testing.T) {
 				continue // by definition not: it prices the saturated state only
 			}
 			got := attribute(t, c, s)
-			alone := s.curve.Energy(attribution.Window{Start: r.Sent, End: min(r.Done, s.window.End)})
+			alone := s.curve.Energy(meter.Window{Start: r.Sent, End: min(r.Done, s.window.End)})
 			if d := got.Shares[0].Energy - alone.Energy; d < -1 || d > 1 {
 				t.Fatalf("%s: a request alone got %d µJ, want all of the %d µJ used while it was in flight", c.Name(), got.Shares[0].Energy, alone.Energy)
 			}
@@ -280,7 +280,7 @@ func TestWindowAcrossAResetIsRefused(t *testing.T) {
 	if len(warnings) != 1 || warnings[0].Code != "reset" {
 		t.Errorf("got warnings %v, want one reset", warnings)
 	}
-	across := attribution.Window{Start: 200 * ms, End: 800 * ms}
+	across := meter.Window{Start: 200 * ms, End: 800 * ms}
 	if e := c.Energy(across); e.HasEnergy || !slices.Contains(e.Flags, attribution.FlagInvalidReset) {
 		t.Errorf("energy across a reset: got %+v, want none with flag %s", e, attribution.FlagInvalidReset)
 	}
@@ -288,7 +288,7 @@ func TestWindowAcrossAResetIsRefused(t *testing.T) {
 	if err != nil || r.Refused == "" || len(r.Shares) != 0 {
 		t.Errorf("attribution across a reset: got %+v and error %v, want a refusal", r, err)
 	}
-	if e := c.Energy(attribution.Window{Start: 600 * ms, End: 800 * ms}); e.Energy != 20*meter.Joule {
+	if e := c.Energy(meter.Window{Start: 600 * ms, End: 800 * ms}); e.Energy != 20*meter.Joule {
 		t.Errorf("energy after the reset: got %v, want 20 J", e.Energy)
 	}
 }

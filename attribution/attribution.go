@@ -9,9 +9,6 @@ import (
 	"cfubench/meter"
 )
 
-// Window is a span of the run's monotonic clock.
-type Window = meter.Window
-
 // Request is what attribution needs to know of one request. Times are
 // negative where the event did not happen.
 type Request struct {

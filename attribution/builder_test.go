@@ -29,12 +29,12 @@ func TestCurveTakesReadingsByTheirStatus(t *testing.T) {
 	domain := meter.Domain{Name: "d", Kind: meter.KindCounter, UpdatePeriod: 10 * ms}
 	wrapping := domain
 	wrapping.Range = 8 * meter.Joule
-	all := attribution.Window{Start: 0, End: 50*ms + time.Microsecond}
+	all := meter.Window{Start: 0, End: 50*ms + time.Microsecond}
 	for _, row := range []struct {
 		name     string
 		domain   meter.Domain
 		readings []meter.Reading
-		window   attribution.Window
+		window   meter.Window
 		counter  meter.Energy
 		flags    []string // of the window's energy
 		refused  string   // of its counter
@@ -45,7 +45,7 @@ func TestCurveTakesReadingsByTheirStatus(t *testing.T) {
 		{"a fall without a status wraps if the range allows it", wrapping, reads(nil, 5, 6, 7, 0, 1, 2), all, 5 * meter.Joule, nil, "", 0},
 		{"and is a reset if it would be too much", wrapping, reads(nil, 1, 2, 3, 0, 1, 2), all, 0, []string{"invalid_reset"}, "invalid_reset", 1},
 		{"a reset leaves no energy across it", domain, reads(map[int]meter.Status{3: meter.StatusReset}, 5, 6, 7, 0, 1, 2), all, 0, []string{"invalid_reset"}, "invalid_reset", 1},
-		{"but before it there is", domain, reads(map[int]meter.Status{3: meter.StatusReset}, 5, 6, 7, 0, 1, 2), attribution.Window{Start: 0, End: 20*ms + time.Microsecond}, 2 * meter.Joule, nil, "", 1},
+		{"but before it there is", domain, reads(map[int]meter.Status{3: meter.StatusReset}, 5, 6, 7, 0, 1, 2), meter.Window{Start: 0, End: 20*ms + time.Microsecond}, 2 * meter.Joule, nil, "", 1},
 		{"a glitch is left out and flagged", domain, reads(map[int]meter.Status{2: meter.StatusGlitch}, 1, 2, 900, 4, 5, 6), all, 5 * meter.Joule, []string{"glitch"}, "", 0},
 		{"a failed read is left out", domain, reads(map[int]meter.Status{2: meter.StatusTransient}, 1, 2, 0, 4, 5, 6), all, 5 * meter.Joule, nil, "", 0},
 		{"a gap is flagged", domain, reads(map[int]meter.Status{3: meter.StatusGap}, 1, 2, 3, 4, 5, 6), all, 5 * meter.Joule, []string{"gap"}, "", 0},
@@ -60,7 +60,7 @@ func TestCurveTakesReadingsByTheirStatus(t *testing.T) {
 				t.Errorf("got warnings %v, want %d", warnings, row.warnings)
 			}
 			// The first read ends a microsecond after zero.
-			w := attribution.Window{Start: row.window.Start + time.Microsecond, End: row.window.End}
+			w := meter.Window{Start: row.window.Start + time.Microsecond, End: row.window.End}
 			got := c.Counter(w)
 			if got.Energy != row.counter || got.Flag != row.refused {
 				t.Errorf("counter difference: got %v and flag %q, want %v and %q", got.Energy, got.Flag, row.counter, row.refused)
@@ -76,14 +76,14 @@ func TestCurveTakesReadingsByTheirStatus(t *testing.T) {
 func TestShortWindowsHaveABracketOnly(t *testing.T) {
 	d := meter.Domain{Name: "d", Kind: meter.KindCounter, UpdatePeriod: 10 * ms, Limit: 200 * meter.Watt}
 	c, _ := attribution.NewCurve(d, reads(nil, 0, 1, 2, 3, 4, 5, 6, 7, 8)) // 100 W
-	e := c.Energy(attribution.Window{Start: 30 * ms, End: 49 * ms})
+	e := c.Energy(meter.Window{Start: 30 * ms, End: 49 * ms})
 	if e.HasEnergy || e.Energy != 0 || !slices.Contains(e.Flags, attribution.FlagBelowResolution) {
 		t.Errorf("window of 19 ms at a period of 10: got %+v, want no energy and flag %s", e, attribution.FlagBelowResolution)
 	}
 	if e.Lo > 1900*meter.Millijoule || e.Hi < 1900*meter.Millijoule || e.Hi > 38*meter.Joule/10 {
 		t.Errorf("got bracket [%v, %v], want it to hold 1.9 J and not to pass the limit's 3.8 J", e.Lo, e.Hi)
 	}
-	if e := c.Energy(attribution.Window{Start: 30 * ms, End: 50 * ms}); !e.HasEnergy {
+	if e := c.Energy(meter.Window{Start: 30 * ms, End: 50 * ms}); !e.HasEnergy {
 		t.Errorf("window of two periods: got no energy and flags %v, want an energy", e.Flags)
 	}
 }
@@ -103,7 +103,7 @@ func TestLimitsThatTheRegisterContradictsAreNotUsed(t *testing.T) {
 			if len(warnings) != 1 || warnings[0].Code != row.want {
 				t.Fatalf("got warnings %v, want one %s", warnings, row.want)
 			}
-			e := c.Energy(attribution.Window{Start: 20 * ms, End: 60 * ms})
+			e := c.Energy(meter.Window{Start: 20 * ms, End: 60 * ms})
 			if e.Lo > 4*meter.Joule || e.Hi < 4*meter.Joule {
 				t.Errorf("got bracket [%v, %v], want it to hold the true 4 J", e.Lo, e.Hi)
 			}
@@ -132,7 +132,7 @@ func looks(watts ...float64) []meter.Reading {
 func TestPowerGauge(t *testing.T) {
 	d := meter.Domain{Name: "d", Kind: meter.KindPower, UpdatePeriod: 10 * ms, Limit: 400 * meter.Watt, Floor: 50 * meter.Watt}
 	c, _ := attribution.NewCurve(d, looks(100, 100, 200, 200, 200))
-	w := attribution.Window{Start: 50 * ms, End: 300 * ms}
+	w := meter.Window{Start: 50 * ms, End: 300 * ms}
 	e := c.Energy(w)
 	// 50 ms at 100 W, 95 ms at 150 on average, 105 ms at 200.
 	if want := 40250 * meter.Millijoule; e.Energy != want || c.Counter(w).Energy != want {
@@ -183,7 +183,7 @@ func TestFiguresThatAreNoPower(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c, warnings := attribution.NewCurve(row.domain, looks(row.watts...))
-			e := c.Energy(attribution.Window{Start: 100 * ms, End: 2900 * ms})
+			e := c.Energy(meter.Window{Start: 100 * ms, End: 2900 * ms})
 			if off := e.Energy.Joules() - row.want; off > 1e-3 || off < -1e-3 {
 				t.Errorf("got %v, want %g J", e.Energy, row.want)
 			}
@@ -210,7 +210,7 @@ func TestIdleModelUsesNothing(t *testing.T) {
 		values[i] = min(float64(i), 20) // 100 W for 200 ms, then nothing
 	}
 	c, _ := attribution.NewCurve(d, reads(nil, values...))
-	e := c.Energy(attribution.Window{Start: 300 * ms, End: 900 * ms})
+	e := c.Energy(meter.Window{Start: 300 * ms, End: 900 * ms})
 	if !e.HasEnergy || e.Energy != 0 || e.Hi > meter.Microjoule {
 		t.Errorf("got %v in [%v, %v], want nothing", e.Energy, e.Lo, e.Hi)
 	}

@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"cmp"
 	"slices"
 	"time"
@@ -174,7 +175,7 @@ func (c *Columns) refused(i int) bool { return c.Refused != nil && c.Refused[i] 
 // span returns when request i was in flight within w: from sent to done, or
 // to the end of w if it never ended. ok is false if it was not in flight: one
 // that was refused never was.
-func (c *Columns) span(i int, w Window) (start, end time.Duration, ok bool) {
+func (c *Columns) span(i int, w meter.Window) (start, end time.Duration, ok bool) {
 	start, end = c.Sent[i], c.Done[i]
 	if start < 0 || c.refused(i) {
 		return 0, 0, false
@@ -189,7 +190,7 @@ func (c *Columns) span(i int, w Window) (start, end time.Duration, ok bool) {
 // stages fills s with the moments of request i within w; begin is when its
 // prefill began as far as is known. It reports false if the request was not in
 // flight in w. (It fills rather than returns for the sake of the inner loop.)
-func (c *Columns) stages(i int, w Window, begin time.Duration, s *stages) bool {
+func (c *Columns) stages(i int, w meter.Window, begin time.Duration, s *stages) bool {
 	sent, done, ok := c.span(i, w)
 	if !ok {
 		return false

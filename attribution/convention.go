@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"fmt"
 	"strings"
 )
@@ -19,7 +20,7 @@ type Convention interface {
 type Scene struct {
 	Requests Columns
 	Curve    *Curve
-	Window   Window
+	Window   meter.Window
 	Idle     Idle
 
 	divider *Divider

@@ -37,7 +37,7 @@ func TestSharesByHand(t *testing.T) {
 			[2]float64{20 + 10*0.1/1.6 + 10*0.1/0.12, 10*1.5/1.6 + 10*0.02/0.12 + 40}, [2]float64{10, 10 * 1.5 / 1.6}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r, err := attribution.Attribute(row.convention, []attribution.Request{a, b}, curve, attribution.Window{End: time.Second},
+			r, err := attribution.Attribute(row.convention, []attribution.Request{a, b}, curve, meter.Window{End: time.Second},
 				attribution.Idle{Loaded: 10 * meter.Watt, Known: true})
 			if err != nil {
 				t.Fatal(err)
@@ -89,7 +89,7 @@ func TestPhaseFindsThePrefillWeight(t *testing.T) {
 		reqs = append(reqs, r)
 	}
 	curve := varyingPower(20*time.Second, func(at time.Duration) meter.Power { return power[max(min(int(at/ms), len(power)-1), 0)] })
-	r, err := attribution.Attribute(attribution.Phase{}, reqs, curve, attribution.Window{End: 19 * time.Second}, attribution.Idle{Loaded: 20 * meter.Watt, Known: true})
+	r, err := attribution.Attribute(attribution.Phase{}, reqs, curve, meter.Window{End: 19 * time.Second}, attribution.Idle{Loaded: 20 * meter.Watt, Known: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestPhaseSaysWhenItCannotFit(t *testing.T) {
 		{"only prefill in the window", []attribution.Request{req(0, 100, 950, 980)}, 940 * ms, "missing"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r, err := attribution.Attribute(attribution.Phase{}, row.reqs, steadyPower(100*meter.Watt, time.Second), attribution.Window{End: row.until}, attribution.Idle{})
+			r, err := attribution.Attribute(attribution.Phase{}, row.reqs, steadyPower(100*meter.Watt, time.Second), meter.Window{End: row.until}, attribution.Idle{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func closedLoop(n int) []attribution.Request {
 
 func TestSteady(t *testing.T) {
 	curve := steadyPower(100*meter.Watt, 3*time.Second)
-	w := attribution.Window{End: 3 * time.Second}
+	w := meter.Window{End: 3 * time.Second}
 	t.Run("joules per output token of the saturated window, times output tokens", func(t *testing.T) {
 		r, err := attribution.Attribute(attribution.Steady{BatchLimit: 2}, closedLoop(20), curve, w, attribution.Idle{})
 		if err != nil {
@@ -216,7 +216,7 @@ func TestFailedRequestsKeepTheirEnergy(t *testing.T) {
 		if c.Name() == "steady" {
 			continue
 		}
-		r, err := attribution.Attribute(c, reqs, curve, attribution.Window{End: time.Second}, attribution.Idle{})
+		r, err := attribution.Attribute(c, reqs, curve, meter.Window{End: time.Second}, attribution.Idle{})
 		if err != nil {
 			t.Fatal(err)
 		}

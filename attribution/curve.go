@@ -10,9 +10,6 @@ import (
 	"cfubench/meter/gauge"
 )
 
-// Unbounded is the upper bound of an energy of which no upper bound is known.
-const Unbounded = meter.Unbounded
-
 // Curve is the cumulative energy E(t) of one domain, with a hard bracket
 // around it. It is immutable once made.
 //
@@ -47,7 +44,7 @@ type Curve struct {
 	// anchored that window; see Estimate.
 	turns    []turn
 	lift     lift
-	anchored Window
+	anchored meter.Window
 }
 
 // An enforced power limit is a mean that the card keeps to by steering, not a
@@ -95,11 +92,11 @@ func (c *Curve) Domain() meter.Domain { return c.domain }
 
 // Span returns the window that the readings cover, resets or not. It is empty
 // if there is no usable reading.
-func (c *Curve) Span() Window {
+func (c *Curve) Span() meter.Window {
 	if len(c.epochs) == 0 {
-		return Window{}
+		return meter.Window{}
 	}
-	return Window{Start: c.epochs[0].begin, End: c.epochs[len(c.epochs)-1].end}
+	return meter.Window{Start: c.epochs[0].begin, End: c.epochs[len(c.epochs)-1].end}
 }
 
 // Gauge returns what is known of the curve's sensor.
@@ -133,7 +130,7 @@ func (c *Curve) epochAt(t time.Duration) (epoch, bool) {
 
 // cover returns the epoch that covers all of w, or the flag that says why
 // there is none.
-func (c *Curve) cover(w Window) (epoch, string) {
+func (c *Curve) cover(w meter.Window) (epoch, string) {
 	span := c.Span()
 	if len(c.epochs) == 0 || w.Start < span.Start || w.End > span.End {
 		return epoch{}, FlagOutside

@@ -77,7 +77,7 @@ func TestBracketHoldsTheTruth(t *testing.T) {
 				c, _ := attribution.NewCurve(trace.Domain, classified(trace, row.sensor.Poll))
 				span := c.Span()
 				for range 2500 {
-					w := simulated.Window(rng, attribution.Window{Start: span.Start, End: span.End}, 0, 5*time.Second)
+					w := simulated.Window(rng, meter.Window{Start: span.Start, End: span.End}, 0, 5*time.Second)
 					total++
 					e := c.Energy(w)
 					crossed := slices.ContainsFunc(trace.Resets, func(at time.Duration) bool { return at > w.Start && at < w.End })

@@ -13,7 +13,7 @@ import (
 // what depends on the requests alone, and the memory of the last allocation.
 type Divider struct {
 	requests Columns
-	window   Window
+	window   meter.Window
 	order    []uint32
 	// ordered is what order was made for, timelines by what they know.
 	ordered   *Timeline
@@ -26,7 +26,7 @@ type Divider struct {
 
 // NewDivider returns a divider of the energy over w among reqs, whose columns
 // it refers to. An empty window and too many requests are errors.
-func NewDivider(reqs Columns, w Window) (*Divider, error) {
+func NewDivider(reqs Columns, w meter.Window) (*Divider, error) {
 	if w.Length() <= 0 {
 		return nil, fmt.Errorf("attribute energy: the window %v to %v is empty", w.Start, w.End)
 	}
@@ -39,11 +39,11 @@ func NewDivider(reqs Columns, w Window) (*Divider, error) {
 // timelineKey tells timelines of the same requests apart. A nil server is one
 // for presence alone.
 type timelineKey struct {
-	window Window
+	window meter.Window
 	server *Server
 }
 
-func (d *Divider) timeline(w Window, server *Server) *Timeline {
+func (d *Divider) timeline(w meter.Window, server *Server) *Timeline {
 	key := timelineKey{w, server}
 	t, ok := d.timelines[key]
 	switch {
@@ -87,7 +87,7 @@ func (d *Divider) StepCosts(curve *Curve, idle Idle, role Role) (*StepCosts, err
 // fitKey tells the fits of a run's step costs apart.
 type fitKey struct {
 	curve  *Curve
-	window Window
+	window meter.Window
 	idle   Idle
 	role   Role
 }
@@ -135,7 +135,7 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 }
 
 // reset prepares a for another curve or convention.
-func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w Window, idle Idle) {
+func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w meter.Window, idle Idle) {
 	n := reqs.Len()
 	tally := slices.Grow(a.tally[:0], n)[:n]
 	clear(tally)
@@ -148,10 +148,10 @@ func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w Wind
 
 // clip cuts w to the readings where they end a little early, and refuses it
 // where the curve has no energy.
-func (a *Allocation) clip(curve *Curve, w Window) Window {
+func (a *Allocation) clip(curve *Curve, w meter.Window) meter.Window {
 	span := curve.Span()
 	slack := max(2*curve.domain.UpdatePeriod, 5*curve.spacing())
-	in := Window{Start: max(w.Start, span.Start), End: min(w.End, span.End)}
+	in := meter.Window{Start: max(w.Start, span.Start), End: min(w.End, span.End)}
 	if missing := w.Length() - in.Length(); missing > 0 && missing <= slack && in.Length() > 0 {
 		a.Warnings = append(a.Warnings, Warning{FlagOutside, curve.domain.Name, in.End,
 			fmt.Sprintf("readings cover all of the window but %v: what was used then is in no row", missing)})
@@ -254,7 +254,7 @@ func (a *Allocation) closeResidual(curve *Curve, e epoch) {
 	}
 	if a.basis != Fixed {
 		a.residualHi = a.Counter.Energy - roundDown(lo)
-		if h := roundUp(hi); h != Unbounded {
+		if h := roundUp(hi); h != meter.Unbounded {
 			a.residualLo = a.Counter.Energy - h
 		}
 	}

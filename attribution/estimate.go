@@ -16,7 +16,7 @@ import (
 type Surroundings struct {
 	// IdleBefore and IdleAfter are the idle windows before and after; empty:
 	// there was none, and nothing is known to be idle on that side.
-	IdleBefore, IdleAfter Window
+	IdleBefore, IdleAfter meter.Window
 	// Gauge is the sensor. Its zero value is what the domain alone tells of it.
 	Gauge gauge.Gauge
 	// Step is the time between two steps of the engine's work (the median
@@ -43,7 +43,7 @@ const (
 // of its error.
 type Estimate struct {
 	Domain meter.Domain
-	Window Window
+	Window meter.Window
 	// Energy is the estimate; HasEnergy is false where the flags say that there
 	// is none.
 	Energy    meter.Energy
@@ -94,11 +94,11 @@ type end struct {
 // idle, the load begins and ends at w's edges and the energy there follows from
 // the nearest updates outside and the idle power; elsewhere the curve is
 // interpolated and Reason says why.
-func (c *Curve) Estimate(w Window, s Surroundings) Estimate {
+func (c *Curve) Estimate(w meter.Window, s Surroundings) Estimate {
 	if s.Gauge != (gauge.Gauge{}) {
 		c = c.With(s.Gauge)
 	}
-	out := Estimate{Domain: c.domain, Window: w, Curve: c, Counter: c.Counter(w), Method: Interpolated, Flags: c.flagsOver(w), Hi: Unbounded}
+	out := Estimate{Domain: c.domain, Window: w, Curve: c, Counter: c.Counter(w), Method: Interpolated, Flags: c.flagsOver(w), Hi: meter.Unbounded}
 	out.Idle, out.Warnings = MeasureIdle(c, s.IdleBefore, s.IdleAfter)
 	e, flag := c.cover(w)
 	if flag != "" || w.Length() <= 0 {
@@ -128,7 +128,7 @@ func (c *Curve) Estimate(w Window, s Surroundings) Estimate {
 	lo, hi := c.windowBracket(w, c.at(e, w.Start), c.at(e, w.End))
 	// Its two ends are rounded each.
 	out.Lo, out.Hi = roundDown(min(lo, energy-1)), roundUp(max(hi+out.Curve.lift.energy, energy+1))
-	if out.Hi == Unbounded {
+	if out.Hi == meter.Unbounded {
 		out.Flags = append(out.Flags, FlagUnbounded)
 	}
 	out.HasEnergy = plain.HasEnergy || out.Method == Anchored

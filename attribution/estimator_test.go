@@ -1,6 +1,7 @@
 package attribution_test
 
 import (
+	"cfubench/meter"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -16,7 +17,7 @@ import (
 // estimator is one way to get a window's energy, in µJ, from one sensor.
 type estimator struct {
 	name string
-	of   func(w attribution.Window) float64
+	of   func(w meter.Window) float64
 }
 
 // estimators are the ones in use elsewhere, and ours at two rates, over the
@@ -25,14 +26,14 @@ func estimators(rng *rand.Rand, truth *simulated.Truth) []estimator {
 	counter := func(poll time.Duration) (estimator, simulated.Trace) {
 		trace := simulated.Accelerator(poll).Read(rng, truth, simLimit, simFloor)
 		c, _ := attribution.NewCurve(trace.Domain, trace.Readings)
-		return estimator{fmt.Sprintf("edges, polled every %v", poll), func(w attribution.Window) float64 {
+		return estimator{fmt.Sprintf("edges, polled every %v", poll), func(w meter.Window) float64 {
 			return float64(c.Energy(w).Energy)
 		}}, trace
 	}
 	gauge := func(name string, period, average, poll time.Duration) estimator {
 		trace := simulated.Gauge(rng, truth, period, average, poll)
 		c, _ := attribution.NewCurve(trace.Domain, trace.Readings)
-		return estimator{name, func(w attribution.Window) float64 { return float64(c.Energy(w).Energy) }}
+		return estimator{name, func(w meter.Window) float64 { return float64(c.Energy(w).Energy) }}
 	}
 	at20, trace := counter(20 * ms)
 	at10, _ := counter(10 * ms)
@@ -45,12 +46,12 @@ func estimators(rng *rand.Rand, truth *simulated.Truth) []estimator {
 }
 
 // twoReads is the register's last value before each end.
-func twoReads(trace simulated.Trace) func(attribution.Window) float64 {
+func twoReads(trace simulated.Trace) func(meter.Window) float64 {
 	held := func(at time.Duration) float64 {
 		i := sort.Search(len(trace.Readings), func(i int) bool { return trace.Readings[i].After > at })
 		return float64(trace.Readings[max(i-1, 0)].Energy)
 	}
-	return func(w attribution.Window) float64 { return held(w.End) - held(w.Start) }
+	return func(w meter.Window) float64 { return held(w.End) - held(w.Start) }
 }
 
 // rmsTable returns rms errors relative to the mean energy, by window length
@@ -71,7 +72,7 @@ func rmsTable(lengths []time.Duration, loads, windows int) (names []string, rms 
 				sums[l] = make([]float64, len(es))
 			}
 			for range windows {
-				w := simulated.Window(rng, attribution.Window{Start: 2 * time.Second, End: 118 * time.Second}, length, length)
+				w := simulated.Window(rng, meter.Window{Start: 2 * time.Second, End: 118 * time.Second}, length, length)
 				want := float64(truth.Over(w))
 				energy[l] += want
 				for k, e := range es {

@@ -22,7 +22,7 @@ func ExampleAttribute() {
 		{ID: 0, Sent: 1 * time.Second, FirstToken: 1500 * time.Millisecond, Done: 3 * time.Second, ServerPrefill: -1, ServerDecode: -1},
 		{ID: 1, Sent: 2 * time.Second, FirstToken: 2500 * time.Millisecond, Done: 4 * time.Second, ServerPrefill: -1, ServerDecode: -1},
 	}
-	window := attribution.Window{Start: 500 * time.Millisecond, End: 4500 * time.Millisecond}
+	window := meter.Window{Start: 500 * time.Millisecond, End: 4500 * time.Millisecond}
 	result, err := attribution.Attribute(attribution.Residency{}, requests, curve, window, attribution.Idle{})
 	if err != nil {
 		fmt.Println(err)

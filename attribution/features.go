@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"math"
 	"time"
 )
@@ -28,7 +29,7 @@ const promptFeature = 1
 //   - the product of prompt and output tokens, in millions: what reading a
 //     long context costs at each step.
 func FeaturesOf(c Columns) [][]float64 {
-	w := Window{Start: 0, End: 1}
+	w := meter.Window{Start: 0, End: 1}
 	for i := range c.Len() {
 		w.End = max(w.End, c.Done[i], c.Sent[i]+1)
 	}

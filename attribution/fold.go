@@ -39,7 +39,7 @@ func (c *Curve) reach() (before, after time.Duration) {
 // all that is above idle is its load's, so the mean of a gauge integrated to one
 // averaging time past the end, less idle, is exact. Inside, the smear is put back
 // mirrored at the end, which makes a step of power of its blurred image.
-func (c *Curve) folded(e epoch, w Window, before, afterwards IdlePower, mean float64) (*Curve, [2]end) {
+func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, mean float64) (*Curve, [2]end) {
 	out := *c
 	out.epochs = slices.Clone(c.epochs)
 	short, long := c.reach()
@@ -137,9 +137,9 @@ func (c *Curve) foldable(e epoch, at, reach time.Duration, p IdlePower, mean flo
 		return end{reason: "the readings end beside it"}
 	}
 	// Between the reach and the idle window nothing but idle may have been used.
-	gap := Window{Start: edge, End: p.Between.Start}
+	gap := meter.Window{Start: edge, End: p.Between.Start}
 	if reach < 0 {
-		gap = Window{Start: p.Between.End, End: edge}
+		gap = meter.Window{Start: p.Between.End, End: edge}
 	}
 	if gap.Length() > 2*c.period() {
 		power := (c.at(e, gap.End).energy - c.at(e, gap.Start).energy) / float64(gap.Length())
@@ -165,7 +165,7 @@ func (c *Curve) smeared(t time.Duration, mean float64, reason string) end {
 }
 
 // lagBetween is what a lag that is not known well leaves open over w.
-func (c *Curve) lagBetween(w Window) float64 {
+func (c *Curve) lagBetween(w meter.Window) float64 {
 	late := lagError
 	switch {
 	case !c.gauge.Known():

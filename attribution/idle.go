@@ -29,7 +29,7 @@ type Idle struct {
 // IdlePower is the power of one idle window.
 type IdlePower struct {
 	// Window is what was said to be idle.
-	Window Window
+	Window meter.Window
 	Power  meter.Power
 	// Uncertainty is its standard uncertainty from the times of the edges and,
 	// of a gauge, from its scatter.
@@ -40,7 +40,7 @@ type IdlePower struct {
 	Swing, Wander meter.Power
 	// Between is the part of the window that was used: from its first to its
 	// last edge, after the tail of the load before it.
-	Between Window
+	Between meter.Window
 	// Inner says that no edge outside the window was needed.
 	Inner bool
 	Known bool
@@ -74,13 +74,13 @@ func (c *Curve) tail() time.Duration {
 // edge inside it, after the tail of whatever ran before. An edge outside the
 // window may hold the load beside it: it is used only where the window holds
 // fewer than two.
-func (c *Curve) IdlePower(w Window) (IdlePower, Interval) {
+func (c *Curve) IdlePower(w meter.Window) (IdlePower, Interval) {
 	p, e := c.idlePower(w)
 	p.Window = w
 	return p, e
 }
 
-func (c *Curve) idlePower(w Window) (IdlePower, Interval) {
+func (c *Curve) idlePower(w meter.Window) (IdlePower, Interval) {
 	if c.domain.Kind == meter.KindModel || w.Length() <= 0 {
 		return c.idleAcross(w)
 	}
@@ -89,7 +89,7 @@ func (c *Curve) idlePower(w Window) (IdlePower, Interval) {
 	if c.domain.Kind == meter.KindPower {
 		return c.idleByGauge(w, quiet)
 	}
-	for _, in := range []Window{quiet, w} {
+	for _, in := range []meter.Window{quiet, w} {
 		if p, ok := c.idleBetween(in); ok {
 			return p, Interval{Energy: c.Total(p.Between), HasEnergy: true, Method: c.domain.Kind, Flags: c.flagsOver(p.Between)}
 		}
@@ -98,10 +98,10 @@ func (c *Curve) idlePower(w Window) (IdlePower, Interval) {
 }
 
 // idleAcross is the mean power over w, interpolated at its ends.
-func (c *Curve) idleAcross(w Window) (IdlePower, Interval) {
+func (c *Curve) idleAcross(w meter.Window) (IdlePower, Interval) {
 	p, e := c.MeanPower(w)
 	out := IdlePower{Power: p, Between: w, Known: e.HasEnergy && w.Length() > 0}
-	if out.Known && e.Boundary != Unbounded {
+	if out.Known && e.Boundary != meter.Unbounded {
 		out.Uncertainty = powerOf(float64(e.Boundary), w)
 	}
 	return out, e
@@ -110,7 +110,7 @@ func (c *Curve) idleAcross(w Window) (IdlePower, Interval) {
 // idleBetween is the power between the first and the last edge that were surely
 // published within w, by least squares over all of them: the moment of each is
 // known to some milliseconds only.
-func (c *Curve) idleBetween(w Window) (IdlePower, bool) {
+func (c *Curve) idleBetween(w meter.Window) (IdlePower, bool) {
 	e, flag := c.cover(w)
 	if flag != "" {
 		return IdlePower{}, false
@@ -120,7 +120,7 @@ func (c *Curve) idleBetween(w Window) (IdlePower, bool) {
 	if j-i < 1 {
 		return IdlePower{}, false
 	}
-	p := IdlePower{Between: Window{Start: c.knot[i], End: c.knot[j]}, Inner: true, Known: true}
+	p := IdlePower{Between: meter.Window{Start: c.knot[i], End: c.knot[j]}, Inner: true, Known: true}
 	var at, energy, n float64 // means, from knot i on
 	for k := i; k <= j; k++ {
 		at, energy, n = at+float64(c.knot[k]-c.knot[i]), energy+float64(c.value[k]-c.value[i]), n+1
@@ -160,13 +160,13 @@ func (c *Curve) timing(i int) float64 {
 }
 
 // idleByGauge is the mean of a gauge's figures over quiet.
-func (c *Curve) idleByGauge(w, quiet Window) (IdlePower, Interval) {
+func (c *Curve) idleByGauge(w, quiet meter.Window) (IdlePower, Interval) {
 	// A figure counts by when it was published, which the curve has moved. The
 	// last update within reaches to the first beyond, which may hold load.
 	if quiet.Length() > 2*c.period() {
 		quiet.End -= c.period()
 	}
-	from := Window{Start: quiet.Start - c.shift(), End: quiet.End - c.shift()}
+	from := meter.Window{Start: quiet.Start - c.shift(), End: quiet.End - c.shift()}
 	p, e := c.MeanPower(from)
 	if !e.HasEnergy {
 		from = w
@@ -200,7 +200,7 @@ func (c *Curve) shift() time.Duration {
 }
 
 // powerOf is an energy in µJ as a mean power over w.
-func powerOf(energy float64, w Window) meter.Power {
+func powerOf(energy float64, w meter.Window) meter.Power {
 	return meter.Power(math.Round(energy / float64(w.Length()) * 1e9))
 }
 
@@ -208,11 +208,11 @@ func powerOf(energy float64, w Window) meter.Power {
 // after a run; an empty window is one that was not measured. With both, the
 // power is their mean, and a drift beyond 3 % and beyond what the two readings
 // leave open is a warning, but for a model.
-func MeasureIdle(c *Curve, before, after Window) (Idle, []Warning) {
+func MeasureIdle(c *Curve, before, after meter.Window) (Idle, []Warning) {
 	var idle Idle
 	var warnings []Warning
 	var powers []IdlePower
-	for _, w := range []Window{before, after} {
+	for _, w := range []meter.Window{before, after} {
 		if w.Length() <= 0 {
 			continue
 		}
@@ -250,7 +250,7 @@ func MeasureIdle(c *Curve, before, after Window) (Idle, []Warning) {
 // MeasureBare takes the bare idle power from bare, the curve over window w in
 // which no server ran; nil is none. A model of the server's own processes
 // counts nothing without them: its bare idle is zero and known without one.
-func (i *Idle) MeasureBare(d meter.Domain, bare *Curve, w Window) []Warning {
+func (i *Idle) MeasureBare(d meter.Domain, bare *Curve, w meter.Window) []Warning {
 	i.Bare, i.HasBare = 0, d.Scope == meter.ScopeProcess
 	if i.HasBare || bare == nil || w.Length() <= 0 {
 		return nil
@@ -272,7 +272,7 @@ type Figures struct {
 
 // Figures splits energy e used over a time of length w. A figure above idle
 // may be negative where the power was under the idle power.
-func (i Idle) Figures(e meter.Energy, w Window) Figures {
+func (i Idle) Figures(e meter.Energy, w meter.Window) Figures {
 	f := Figures{Total: e, HasLoaded: i.Known, HasBare: i.HasBare}
 	if i.Known {
 		f.AboveLoaded = e - over(i.Loaded, w)
@@ -284,6 +284,6 @@ func (i Idle) Figures(e meter.Energy, w Window) Figures {
 }
 
 // over is the energy of a constant power over w.
-func over(p meter.Power, w Window) meter.Energy {
+func over(p meter.Power, w meter.Window) meter.Energy {
 	return meter.Energy(math.Round(rate(p) * float64(w.Length())))
 }

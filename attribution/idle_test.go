@@ -23,16 +23,16 @@ func TestMeasureIdle(t *testing.T) {
 		}
 		return 66 * meter.Watt
 	})
-	before, after := attribution.Window{End: 900 * ms}, attribution.Window{Start: 2100 * ms, End: 2900 * ms}
-	beyond := attribution.Window{Start: 10 * time.Second, End: 11 * time.Second}
+	before, after := meter.Window{End: 900 * ms}, meter.Window{Start: 2100 * ms, End: 2900 * ms}
+	beyond := meter.Window{Start: 10 * time.Second, End: 11 * time.Second}
 	for _, row := range []struct {
 		name          string
-		before, after attribution.Window
+		before, after meter.Window
 		want          attribution.Idle
 		warn          []string
 	}{
-		{"neither was measured", attribution.Window{}, attribution.Window{}, attribution.Idle{}, nil},
-		{"one alone has no drift", before, attribution.Window{}, attribution.Idle{Loaded: 60 * meter.Watt, Known: true}, nil},
+		{"neither was measured", meter.Window{}, meter.Window{}, attribution.Idle{}, nil},
+		{"one alone has no drift", before, meter.Window{}, attribution.Idle{Loaded: 60 * meter.Watt, Known: true}, nil},
 		{"both: their mean, and a drift of 10 % is a warning", before, after, attribution.Idle{Loaded: 63 * meter.Watt, Known: true, Drift: 0.1}, []string{"idle_drift"}},
 		{"a window without readings is a warning and counts as not measured", before, beyond, attribution.Idle{Loaded: 60 * meter.Watt, Known: true}, []string{"idle"}},
 	} {
@@ -60,21 +60,21 @@ func TestMeasureBare(t *testing.T) {
 	gpu := meter.Domain{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU}
 	model := meter.Domain{Name: "cpu", Kind: meter.KindModel, Scope: meter.ScopeProcess}
 	curve := steadyPower(30*meter.Watt, time.Second)
-	within, beyond := attribution.Window{Start: 100 * ms, End: 900 * ms}, attribution.Window{Start: 5 * time.Second, End: 6 * time.Second}
+	within, beyond := meter.Window{Start: 100 * ms, End: 900 * ms}, meter.Window{Start: 5 * time.Second, End: 6 * time.Second}
 	for _, row := range []struct {
 		name   string
 		domain meter.Domain
 		curve  *attribution.Curve
-		window attribution.Window
+		window meter.Window
 		want   meter.Power
 		has    bool
 		warn   string
 	}{
 		{"a window before the server is its power", gpu, curve, within, 30 * meter.Watt, true, ""},
 		{"without readings there is none", gpu, nil, within, 0, false, ""},
-		{"without a window there is none", gpu, curve, attribution.Window{}, 0, false, ""},
+		{"without a window there is none", gpu, curve, meter.Window{}, 0, false, ""},
 		{"a window that the readings do not cover is a warning", gpu, curve, beyond, 0, false, "bare_idle"},
-		{"a model of the server's processes has nothing to count without them", model, nil, attribution.Window{}, 0, true, ""},
+		{"a model of the server's processes has nothing to count without them", model, nil, meter.Window{}, 0, true, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			idle := attribution.Idle{Loaded: 50 * meter.Watt, Known: true}
@@ -93,7 +93,7 @@ func TestMeasureBare(t *testing.T) {
 }
 
 func TestThreeFiguresStandSideBySide(t *testing.T) {
-	w := attribution.Window{Start: time.Second, End: 3 * time.Second}
+	w := meter.Window{Start: time.Second, End: 3 * time.Second}
 	for _, row := range []struct {
 		name string
 		idle attribution.Idle

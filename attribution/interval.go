@@ -33,11 +33,11 @@ type Interval struct {
 // Energy returns the energy of window w. A window that crosses a reset or
 // leaves the readings has no energy and no bracket, a window shorter than two
 // update periods only a bracket.
-func (c *Curve) Energy(w Window) Interval {
+func (c *Curve) Energy(w meter.Window) Interval {
 	out := Interval{Method: c.domain.Kind, Flags: c.flagsOver(w)}
 	e, flag := c.cover(w)
 	if flag != "" {
-		out.Hi = Unbounded
+		out.Hi = meter.Unbounded
 		out.Flags = append(out.Flags, flag)
 		return out
 	}
@@ -45,7 +45,7 @@ func (c *Curve) Energy(w Window) Interval {
 	estimate := max(t.energy-s.energy, 0)
 	lo, hi := c.windowBracket(w, s, t)
 	out.Lo, out.Hi = roundDown(lo), roundUp(hi)
-	if out.Hi == Unbounded {
+	if out.Hi == meter.Unbounded {
 		out.Flags = append(out.Flags, FlagUnbounded)
 	}
 	out.Boundary = c.boundary(w, s, t)
@@ -60,7 +60,7 @@ func (c *Curve) Energy(w Window) Interval {
 
 // windowBracket combines the brackets of the ends, and both limits over the
 // whole window.
-func (c *Curve) windowBracket(w Window, s, t point) (lo, hi float64) {
+func (c *Curve) windowBracket(w meter.Window, s, t point) (lo, hi float64) {
 	length := float64(w.Length())
 	estimate := max(t.energy-s.energy, 0)
 	lo, hi = min(c.floor*length, estimate), c.most(length)
@@ -78,7 +78,7 @@ func (c *Curve) windowBracket(w Window, s, t point) (lo, hi float64) {
 
 // boundary is the standard uncertainty of both ends: of a register from their
 // brackets, of a gauge from what its averaging leaves open.
-func (c *Curve) boundary(w Window, s, t point) meter.Energy {
+func (c *Curve) boundary(w meter.Window, s, t point) meter.Energy {
 	if c.domain.Kind == meter.KindPower {
 		if w.Length() <= 0 {
 			return 0
@@ -91,7 +91,7 @@ func (c *Curve) boundary(w Window, s, t point) meter.Energy {
 
 // systematic is the part of the uncertainty that is a property of the sensor.
 // A model has none: its figure is what it says.
-func (c *Curve) systematic(energy float64, w Window) (sampling, scale meter.Energy) {
+func (c *Curve) systematic(energy float64, w meter.Window) (sampling, scale meter.Energy) {
 	if c.domain.Kind == meter.KindModel {
 		return 0, 0
 	}
@@ -120,7 +120,7 @@ type Difference struct {
 // wraps undone. Whoever has the raw table can find it there. It differs from
 // Energy by what was used but not yet published at either end. A power gauge
 // has no register: its difference is the integral over w.
-func (c *Curve) Counter(w Window) Difference {
+func (c *Curve) Counter(w meter.Window) Difference {
 	e, flag := c.cover(w)
 	if flag != "" {
 		return Difference{Flag: flag}
@@ -143,7 +143,7 @@ func (c *Curve) held(e epoch, t time.Duration) Reading {
 
 // Total is the curve's own difference over w, which the totals of parts of w add
 // up to: it has no limit of resolution. It is zero where w is not covered.
-func (c *Curve) Total(w Window) meter.Energy {
+func (c *Curve) Total(w meter.Window) meter.Energy {
 	e, flag := c.cover(w)
 	if flag != "" {
 		return 0
@@ -154,7 +154,7 @@ func (c *Curve) Total(w Window) meter.Energy {
 // Closing is the difference that the rows of w close to: the anchored estimate
 // where w is the window whose ends were anchored, else the register's own
 // difference. From and To are the register's in both.
-func (c *Curve) Closing(w Window) Difference {
+func (c *Curve) Closing(w meter.Window) Difference {
 	d := c.Counter(w)
 	if d.Flag == "" && c.anchored.Length() > 0 && w == c.anchored {
 		d.Energy = c.Total(w)
@@ -164,7 +164,7 @@ func (c *Curve) Closing(w Window) Difference {
 
 // MeanPower returns the mean power over w, and the energy it comes from. The
 // power is zero where the interval has no energy.
-func (c *Curve) MeanPower(w Window) (meter.Power, Interval) {
+func (c *Curve) MeanPower(w meter.Window) (meter.Power, Interval) {
 	e := c.Energy(w)
 	if !e.HasEnergy || w.Length() <= 0 {
 		return 0, e
@@ -173,7 +173,7 @@ func (c *Curve) MeanPower(w Window) (meter.Power, Interval) {
 }
 
 // flagsOver lists the doubts whose spans w touches.
-func (c *Curve) flagsOver(w Window) []string {
+func (c *Curve) flagsOver(w meter.Window) []string {
 	var flags []string
 	if c.domain.Coarse {
 		flags = append(flags, FlagCoarse)
@@ -197,7 +197,7 @@ func roundDown(e float64) meter.Energy {
 
 func roundUp(e float64) meter.Energy {
 	if e >= math.MaxInt64/2 {
-		return Unbounded
+		return meter.Unbounded
 	}
 	return meter.Energy(math.Ceil(max(e, 0)))
 }

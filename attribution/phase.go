@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"fmt"
 	"math"
 	"time"
@@ -57,7 +58,7 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 // workRates returns the prompt tokens per ns of request i's prefill and the
 // output tokens per ns of its decode.
 func (t *Timeline) workRates(i int) (prompt, output float64) {
-	whole := Window{Start: 0, End: max(t.Window.End, t.Done[i])}
+	whole := meter.Window{Start: 0, End: max(t.Window.End, t.Done[i])}
 	var s stages
 	if !t.Columns.stages(i, whole, t.begin[i], &s) {
 		return 0, 0
@@ -161,7 +162,7 @@ func fitEvenly(t *Timeline, c *Curve, idle Idle) phaseFit {
 
 // phaseInterval is long enough for the register and short enough to tell phases
 // apart, and keeps the number of intervals in bounds.
-func phaseInterval(c *Curve, w Window) time.Duration {
+func phaseInterval(c *Curve, w meter.Window) time.Duration {
 	return max(2*c.domain.UpdatePeriod, 4*c.spacing(), w.Length()/20000, time.Millisecond)
 }
 

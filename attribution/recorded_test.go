@@ -120,7 +120,7 @@ func lines(t *testing.T, path string) []string {
 }
 
 // energy is what the external meter saw of w.
-func (r *recording) energy(w attribution.Window) float64 {
+func (r *recording) energy(w meter.Window) float64 {
 	on := func(t time.Duration) float64 {
 		i := min(max(sort.Search(len(r.at), func(k int) bool { return r.at[k] > t }), 1), len(r.at)-1)
 		share := float64(t-r.at[i-1]) / float64(r.at[i]-r.at[i-1])
@@ -207,11 +207,11 @@ type comparison struct {
 
 func (r *recording) compare(curve *attribution.Curve, s attribution.Surroundings, length time.Duration) comparison {
 	span := curve.Span()
-	within := attribution.Window{Start: max(span.Start, 0) + 200*ms, End: min(span.End, r.at[len(r.at)-1]) - 200*ms}
+	within := meter.Window{Start: max(span.Start, 0) + 200*ms, End: min(span.End, r.at[len(r.at)-1]) - 200*ms}
 	rng := rand.New(rand.NewPCG(3, uint64(length)))
 	out := comparison{n: 500}
 	for range out.n {
-		w := attribution.Window{Start: within.Start + time.Duration(rng.Int64N(int64(within.Length()-length)))}
+		w := meter.Window{Start: within.Start + time.Duration(rng.Int64N(int64(within.Length()-length)))}
 		w.End = w.Start + length
 		e := curve.Estimate(w, s)
 		want := r.energy(w)

@@ -14,7 +14,7 @@ import (
 // Plateau is the mean power over one stretch of a reference meter (a wall meter,
 // a node's BMC) and of the domains that it is held against.
 type Plateau struct {
-	Over      Window
+	Over      meter.Window
 	Reference meter.Power
 	Domains   []meter.Power
 }
@@ -30,7 +30,7 @@ func (p Plateau) sum() float64 {
 // Plateaus returns the mean powers over the windows that all curves cover. The
 // windows are best stretches of steady power at different loads, longer than
 // the reference's update.
-func Plateaus(reference *Curve, domains []*Curve, windows []Window) []Plateau {
+func Plateaus(reference *Curve, domains []*Curve, windows []meter.Window) []Plateau {
 	var out []Plateau
 next:
 	for _, w := range windows {

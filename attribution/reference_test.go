@@ -111,7 +111,7 @@ func TestPlateausOfCurves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	offset := meter.Power(100+rng.IntN(100)) * meter.Watt
 	reference := step(offset+88*meter.Watt, offset+440*meter.Watt)
-	windows := []attribution.Window{{Start: 200 * ms, End: 1800 * ms}, {Start: 2200 * ms, End: 3800 * ms}, {Start: 9 * time.Second, End: 10 * time.Second}}
+	windows := []meter.Window{{Start: 200 * ms, End: 1800 * ms}, {Start: 2200 * ms, End: 3800 * ms}, {Start: 9 * time.Second, End: 10 * time.Second}}
 	plateaus := attribution.Plateaus(reference, []*attribution.Curve{step(80*meter.Watt, 400*meter.Watt)}, windows)
 	if len(plateaus) != 2 {
 		t.Fatalf("got %d plateaus, want the two that the readings cover", len(plateaus))

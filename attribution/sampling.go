@@ -78,7 +78,7 @@ func (c *Curve) refresh() float64 {
 // have run: how its looks scatter is what a look may miss. unrest is the
 // standard deviation of the mean of as many looks at idle power, in µJ/ns: idle
 // power is steady, so what moves it is the looking.
-func (c *Curve) sampling(energy float64, w, load Window, step time.Duration, unrest float64) (u, aliased float64) {
+func (c *Curve) sampling(energy float64, w, load meter.Window, step time.Duration, unrest float64) (u, aliased float64) {
 	blind := 1 - c.look()
 	if blind <= 0 || w.Length() <= 0 {
 		return 0, 0
@@ -121,7 +121,7 @@ func (c *Curve) sampling(energy float64, w, load Window, step time.Duration, unr
 // unrest is how far the mean power of idle looks over a time like w's may be off:
 // what swings from look to look averages out, what wanders does not, nor what
 // differs between the two idle windows.
-func (c *Curve) unrest(w Window, before, after IdlePower) float64 {
+func (c *Curve) unrest(w meter.Window, before, after IdlePower) float64 {
 	looks := math.Max(float64(w.Length())/float64(c.period()), 1)
 	out := math.Hypot(max(rate(before.Swing), rate(after.Swing))/math.Sqrt(looks), max(rate(before.Wander), rate(after.Wander)))
 	if before.Known && after.Known {
@@ -142,8 +142,8 @@ func sinc(x float64) float64 {
 const scatterReach = 5 * time.Second
 
 // load is the time about w that may hold the load of w: not its idle windows.
-func (s Surroundings) load(w Window) Window {
-	out := Window{Start: w.Start - scatterReach, End: w.End + scatterReach}
+func (s Surroundings) load(w meter.Window) meter.Window {
+	out := meter.Window{Start: w.Start - scatterReach, End: w.End + scatterReach}
 	if s.IdleBefore.Length() > 0 && s.IdleBefore.End <= w.Start {
 		out.Start = max(out.Start, s.IdleBefore.End)
 	}
@@ -155,9 +155,9 @@ func (s Surroundings) load(w Window) Window {
 
 // scatter is the standard deviation of the power from update to update within w,
 // in µJ/ns, weighted by time.
-func (c *Curve) scatter(w Window) float64 {
+func (c *Curve) scatter(w meter.Window) float64 {
 	span := c.Span()
-	e, flag := c.cover(Window{Start: max(w.Start, span.Start), End: min(w.End, span.End)})
+	e, flag := c.cover(meter.Window{Start: max(w.Start, span.Start), End: min(w.End, span.End)})
 	if flag != "" {
 		return 0
 	}

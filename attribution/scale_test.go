@@ -17,7 +17,7 @@ import (
 
 // load is a run of n requests at 64 in flight on average, out of order at the
 // end as real ones are.
-func load(n int) (attribution.Columns, attribution.Window) {
+func load(n int) (attribution.Columns, meter.Window) {
 	rng := rand.New(rand.NewPCG(3, uint64(n)))
 	c := attribution.Columns{
 		Sent: make([]time.Duration, n), First: make([]time.Duration, n), Done: make([]time.Duration, n),
@@ -32,7 +32,7 @@ func load(n int) (attribution.Columns, attribution.Window) {
 		c.Done[i] = c.First[i] + time.Duration((0.5+rng.Float64())*0.9*64*float64(gap))
 		c.Prompt[i], c.Output[i] = int32(20+rng.IntN(2000)), int32(1+rng.IntN(400))
 	}
-	return c, attribution.Window{Start: 0, End: now + 10*time.Second}
+	return c, meter.Window{Start: 0, End: now + 10*time.Second}
 }
 
 // stamps streams tokens for reqs as they ended, so many events each, in step
@@ -57,7 +57,7 @@ func stamps(reqs attribution.Columns, events int) attribution.TokenStream {
 }
 
 // counter makes a curve of n readings over w, at 480 to 520 W, as they come.
-func counter(n int, w attribution.Window, seed uint64) *attribution.Curve {
+func counter(n int, w meter.Window, seed uint64) *attribution.Curve {
 	rng := rand.New(rand.NewPCG(4, seed))
 	step := (w.Length() + time.Second) / time.Duration(n)
 	builder := attribution.NewBuilder(meter.Domain{Name: fmt.Sprintf("gpu%d", seed), Kind: meter.KindCounter, UpdatePeriod: step,
@@ -117,7 +117,7 @@ func cpuTime(b *testing.B) time.Duration {
 
 // attributeAll goes over so many domains with one allocation, and visits every
 // row as a writer would.
-func attributeAll(b *testing.B, c attribution.Convention, reqs attribution.Columns, w attribution.Window, domains, readings int) {
+func attributeAll(b *testing.B, c attribution.Convention, reqs attribution.Columns, w meter.Window, domains, readings int) {
 	divider, err := attribution.NewDivider(reqs, w)
 	if err != nil {
 		b.Fatal(err)

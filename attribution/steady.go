@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"fmt"
 	"slices"
 	"time"
@@ -76,7 +77,7 @@ func (p Steady) Weigh(s Scene) (Weights, error) {
 }
 
 // steadyWindow returns ML.ENERGY's window of n requests.
-func steadyWindow(c Columns, w Window, limit int) (steady Window, n int, refused string) {
+func steadyWindow(c Columns, w meter.Window, limit int) (steady meter.Window, n int, refused string) {
 	var firsts, ends []time.Duration
 	for i := range c.Len() {
 		if _, _, ok := c.span(i, w); !ok {
@@ -94,16 +95,16 @@ func steadyWindow(c Columns, w Window, limit int) (steady Window, n int, refused
 	slices.Sort(ends)
 	last := n - limit - 1 // the benchmark's own count, one earlier than its prose
 	if len(firsts) < limit || last < 1 || len(ends) < last {
-		return Window{}, n, fmt.Sprintf("%d requests are too few for a steady state at batch limit %d", n, limit)
+		return meter.Window{}, n, fmt.Sprintf("%d requests are too few for a steady state at batch limit %d", n, limit)
 	}
-	steady = Window{Start: max(firsts[limit-1], w.Start), End: min(ends[last-1], w.End)}
+	steady = meter.Window{Start: max(firsts[limit-1], w.Start), End: min(ends[last-1], w.End)}
 	if steady.Length() <= 0 {
-		return Window{}, n, fmt.Sprintf("no saturated window: %d requests had ended before %d had begun", last, limit)
+		return meter.Window{}, n, fmt.Sprintf("no saturated window: %d requests had ended before %d had begun", last, limit)
 	}
 	return steady, n, ""
 }
 
 // overlap is how long [from, to) lies in w, in ns.
-func overlap(from, to time.Duration, w Window) float64 {
+func overlap(from, to time.Duration, w meter.Window) float64 {
 	return float64(max(min(to, w.End)-max(from, w.Start), 0))
 }

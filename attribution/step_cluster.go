@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"math"
 	"slices"
 	"time"
@@ -243,7 +244,7 @@ func (s *stepper) placeIn(k int64, m firstToken) {
 		s.at(k).prompts = append(s.at(k).prompts, promptPart{m.row, float32(prompt)})
 		return
 	}
-	within := Window{Start: m.begin, End: m.at}
+	within := meter.Window{Start: m.begin, End: m.at}
 	back, whole := k, 0.0
 	for ; back >= s.oldest && s.at(back).end > m.begin; back-- {
 		whole += overlap(s.at(back).start, s.at(back).end, within)

@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"fmt"
 	"math"
 	"time"
@@ -112,7 +113,7 @@ const (
 // are a moving average of order one, whose covariance is estimated from a first
 // fit and divided out in a second. The costs' own covariance is the sandwich
 // estimate, which holds though intervals of more power scatter more.
-func fitSteps(w *work, c *Curve, in Window, idle Idle) (*StepCosts, string) {
+func fitSteps(w *work, c *Curve, in meter.Window, idle Idle) (*StepCosts, string) {
 	if w.unknown != "" {
 		return nil, w.unknown
 	}

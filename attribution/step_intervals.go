@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"math"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type stretch struct {
 // is exact but for the moment, and takes each interval's energy above idle and
 // the work done in it. Those without work are left out.
 // shift is how much later than the curve has it a publication shows the work.
-func intervalsOf(w *work, c *Curve, in Window, idle Idle, shift time.Duration) []stretch {
+func intervalsOf(w *work, c *Curve, in meter.Window, idle Idle, shift time.Duration) []stretch {
 	e, flag := c.cover(in)
 	if flag != "" {
 		return nil
@@ -59,7 +60,7 @@ func intervalsOf(w *work, c *Curve, in Window, idle Idle, shift time.Duration) [
 
 // fitWidth is the least length of an interval: a publication, two steps, and no
 // more than two hundred thousand of them.
-func fitWidth(w *work, c *Curve, in Window) time.Duration {
+func fitWidth(w *work, c *Curve, in meter.Window) time.Duration {
 	return max(c.domain.UpdatePeriod*7/10, 2*w.period, in.Length()/200_000, 2*time.Millisecond)
 }
 
@@ -75,7 +76,7 @@ const (
 // put all of them too late or too early by as much, and tokens arrive a little
 // after their step ended. The shift is at most what the reads leave open, and a
 // step.
-func alignedIntervals(w *work, c *Curve, in Window, idle Idle) aligned {
+func alignedIntervals(w *work, c *Curve, in meter.Window, idle Idle) aligned {
 	most := min(c.doubtOf(in)/2, c.domain.UpdatePeriod/2) + min(w.period/2, 5*time.Millisecond)
 	var thetas [2*maxShifts + 1][terms]float64
 	var best int
@@ -112,7 +113,7 @@ type aligned struct {
 }
 
 // doubtOf is the typical time within which the curve knows a publication.
-func (c *Curve) doubtOf(w Window) time.Duration {
+func (c *Curve) doubtOf(w meter.Window) time.Duration {
 	var widths []time.Duration
 	for k := range c.knot {
 		if c.knot[k] >= w.Start && c.knot[k] <= w.End && c.ceilAt[k] != never {

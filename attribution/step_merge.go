@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"math"
 	"slices"
 	"time"
@@ -109,7 +110,7 @@ func (m *merge) frontier() time.Duration {
 func (m *merge) add(i int, at []time.Duration, count []int32) {
 	m.seen[i/64] |= 1 << (i % 64)
 	c := &m.columns
-	sent, done, ok := c.span(i, Window{Start: 0, End: math.MaxInt64})
+	sent, done, ok := c.span(i, meter.Window{Start: 0, End: math.MaxInt64})
 	if !ok || c.Done[i] < 0 && len(at) == 0 && c.First[i] < 0 {
 		return
 	}

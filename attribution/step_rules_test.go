@@ -59,7 +59,7 @@ func TestCachedTokensAreNoPrefill(t *testing.T) {
 	token := attribution.Token{Prompt: 1, Output: 4}
 	for _, c := range []attribution.Convention{token, attribution.Phase{PrefillWeight: 0.5}} {
 		of := func(r attribution.Request) attribution.Result {
-			out, err := attribution.Attribute(c, []attribution.Request{r, short}, curve, attribution.Window{End: time.Second}, attribution.Idle{})
+			out, err := attribution.Attribute(c, []attribution.Request{r, short}, curve, meter.Window{End: time.Second}, attribution.Idle{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"math"
 	"slices"
 	"time"
@@ -23,7 +24,7 @@ type work struct {
 	// cumulative is the work of all requests done by the window's start plus
 	// k widths.
 	cumulative [][terms]float64
-	window     Window
+	window     meter.Window
 	width      time.Duration
 	steps      int
 	// period is the typical time between two tokens of a request.
@@ -44,7 +45,7 @@ const (
 	mostBins = 1 << 19
 )
 
-func newWork(n int, w Window) *work {
+func newWork(n int, w meter.Window) *work {
 	width := max(finest, w.Length()/mostBins+1)
 	return &work{byRequest: make([]requestWork, n), window: w, width: width, cumulative: make([][terms]float64, int(w.Length()/width)+2)}
 }
@@ -104,7 +105,7 @@ func (w *work) of(c *Columns, i int) [terms]float64 {
 
 // workOf works through the stamps of the requests. What cannot be told is in
 // unknown.
-func workOf(c Columns, w Window) (*work, error) {
+func workOf(c Columns, w meter.Window) (*work, error) {
 	pilot, err := pilotOf(c)
 	if err != nil {
 		return nil, err

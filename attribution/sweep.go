@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"math"
 	"time"
 )
@@ -131,7 +132,7 @@ func (s *sweep) phaseWeight(phase uint32, prefill, decode float64) weight {
 }
 
 // run integrates over the window.
-func (s *sweep) run(order []uint32, w Window) {
+func (s *sweep) run(order []uint32, w meter.Window) {
 	s.now, s.here = w.Start, s.bounded(s.cursor.at(w.Start))
 	s.idle.open(s.here)
 	// group holds the changes of one moment, and after them the next change.

@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cfubench/meter"
 	"cmp"
 	"math"
 	"slices"
@@ -11,7 +12,7 @@ import (
 // decode.
 type Timeline struct {
 	Columns
-	Window Window
+	Window meter.Window
 	// begin is when each request's prefill began; nil where the timeline was
 	// made for presence alone.
 	begin []time.Duration
@@ -32,10 +33,10 @@ type Timeline struct {
 //
 // In the last two cases the request is marked as one whose queue cannot be told
 // from its prefill, unless the totals say that nobody waited.
-func NewTimeline(c Columns, w Window, server Server) *Timeline {
+func NewTimeline(c Columns, w meter.Window, server Server) *Timeline {
 	n := c.Len()
 	t := &Timeline{Columns: c, Window: w, begin: make([]time.Duration, n), doubtful: make([]bool, n)}
-	always := Window{Start: 0, End: math.MaxInt64}
+	always := meter.Window{Start: 0, End: math.MaxInt64}
 	sorted := sentOrder(c)
 	var slots, flight eventHeap // ends of the requests in slots, and of all in flight
 	for k := range n {
@@ -82,7 +83,7 @@ func NewTimeline(c Columns, w Window, server Server) *Timeline {
 }
 
 // presence is a timeline in which every request works from its sending.
-func presence(c Columns, w Window) *Timeline { return &Timeline{Columns: c, Window: w} }
+func presence(c Columns, w meter.Window) *Timeline { return &Timeline{Columns: c, Window: w} }
 
 // stages fills s with the moments of request i within the window, and reports
 // false if it was not in flight there.

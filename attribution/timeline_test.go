@@ -57,7 +57,7 @@ func TestOccupancy(t *testing.T) {
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tl := attribution.NewTimeline(attribution.ColumnsOf(row.reqs), attribution.Window{End: 100 * ms}, attribution.Server{BatchLimit: row.limit})
+			tl := attribution.NewTimeline(attribution.ColumnsOf(row.reqs), meter.Window{End: 100 * ms}, attribution.Server{BatchLimit: row.limit})
 			want := slices.Clone(row.want)
 			for i := range want {
 				want[i].At *= ms
@@ -90,7 +90,7 @@ func TestQueueThatCannotBeToldFromPrefillIsFlagged(t *testing.T) {
 		{"nor if the number of slots is known", []attribution.Request{req(0, 0, 20, 50), req(1, 10, 70, 90)}, 2, nil, []bool{false, false}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r, err := attribution.Attribute(attribution.Phase{Server: &attribution.Server{BatchLimit: row.limit, Totals: row.totals}}, row.reqs, curve, attribution.Window{End: 100 * ms}, attribution.Idle{})
+			r, err := attribution.Attribute(attribution.Phase{Server: &attribution.Server{BatchLimit: row.limit, Totals: row.totals}}, row.reqs, curve, meter.Window{End: 100 * ms}, attribution.Idle{})
 			if err != nil {
 				t.Fatal(err)
 			}

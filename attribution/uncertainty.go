@@ -54,8 +54,8 @@ func (u Uncertainty) Plus(v Uncertainty) Uncertainty {
 func quadrature(parts ...meter.Energy) meter.Energy {
 	total := 0.0
 	for _, p := range parts {
-		if p == Unbounded {
-			return Unbounded
+		if p == meter.Unbounded {
+			return meter.Unbounded
 		}
 		total = math.Hypot(total, float64(p))
 	}
@@ -63,15 +63,15 @@ func quadrature(parts ...meter.Energy) meter.Energy {
 }
 
 func times(e meter.Energy, k float64) meter.Energy {
-	if e == Unbounded {
+	if e == meter.Unbounded {
 		return e
 	}
 	return roundUp(k * float64(e))
 }
 
 func sum(a, b meter.Energy) meter.Energy {
-	if a == Unbounded || b == Unbounded {
-		return Unbounded
+	if a == meter.Unbounded || b == meter.Unbounded {
+		return meter.Unbounded
 	}
 	return roundUp(float64(a) + float64(b))
 }

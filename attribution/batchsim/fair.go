@@ -56,8 +56,8 @@ func (t *Trace) Requests() []attribution.Request {
 }
 
 // Window is from the first sending to the last stamp.
-func (t *Trace) Window() attribution.Window {
-	w := attribution.Window{Start: t.Sent[0]}
+func (t *Trace) Window() meter.Window {
+	w := meter.Window{Start: t.Sent[0]}
 	for i := range t.Jobs {
 		w.Start, w.End = min(w.Start, t.Sent[i]), max(w.End, t.done(i))
 	}

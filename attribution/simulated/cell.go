@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/meter"
 )
 
@@ -12,7 +11,7 @@ import (
 // load that begins and ends at the window's edges, and idles again.
 type Cell struct {
 	Truth                 *Truth
-	Before, Window, After attribution.Window
+	Before, Window, After meter.Window
 	// Idle is the true idle power.
 	Idle meter.Power
 }
@@ -24,12 +23,12 @@ func NewCell(rng *rand.Rand, idle meter.Power, pause, load time.Duration) Cell {
 	const margin = 500 * time.Millisecond
 	c := Cell{Truth: &Truth{}, Idle: idle}
 	c.Truth.Step(margin+pause, idle)
-	c.Before = attribution.Window{Start: margin, End: c.Truth.End()}
+	c.Before = meter.Window{Start: margin, End: c.Truth.End()}
 	c.Window.Start = c.Truth.End()
 	c.Truth.serve(rng, load)
 	c.Window.End = c.Truth.End()
 	c.Truth.Step(pause+margin, idle)
-	c.After = attribution.Window{Start: c.Window.End, End: c.Window.End + pause}
+	c.After = meter.Window{Start: c.Window.End, End: c.Window.End + pause}
 	return c
 }
 

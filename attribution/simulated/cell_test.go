@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/attribution/simulated"
 	"cfubench/meter"
 )
@@ -37,7 +36,7 @@ func TestSumOfParts(t *testing.T) {
 		t.Errorf("the sum ends at %v, want the first end of its parts", whole.End())
 	}
 	for range 200 {
-		w := simulated.Window(rng, attribution.Window{End: whole.End()}, 0, 2*time.Second)
+		w := simulated.Window(rng, meter.Window{End: whole.End()}, 0, 2*time.Second)
 		if got, want := whole.Over(w), first.Over(w)+second.Over(w); got-want > 2 || want-got > 2 {
 			t.Errorf("energy over %v: got %d µJ, want %d", w, got, want)
 		}
@@ -47,7 +46,7 @@ func TestSumOfParts(t *testing.T) {
 func TestPeriodicLoadHasItsMean(t *testing.T) {
 	truth := &simulated.Truth{}
 	truth.Periodic(time.Second, 100*ms, 0.25, 500*meter.Watt, 100*meter.Watt)
-	if got := truth.Over(attribution.Window{End: time.Second}); got != 200*meter.Joule {
+	if got := truth.Over(meter.Window{End: time.Second}); got != 200*meter.Joule {
 		t.Errorf("a second at 500 W for a quarter of the time and 100 W for the rest: got %v, want 200 J", got)
 	}
 }

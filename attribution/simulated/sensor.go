@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/meter"
 )
 
@@ -226,7 +225,7 @@ func (d Dial) Read(rng *rand.Rand, truth *Truth) Trace {
 }
 
 // Window draws a random window of length between lo and hi inside truth.
-func Window(rng *rand.Rand, within attribution.Window, lo, hi time.Duration) attribution.Window {
+func Window(rng *rand.Rand, within meter.Window, lo, hi time.Duration) meter.Window {
 	length := lo
 	if hi > lo {
 		length += time.Duration(rng.Int64N(int64(hi - lo)))
@@ -236,5 +235,5 @@ func Window(rng *rand.Rand, within attribution.Window, lo, hi time.Duration) att
 		return within
 	}
 	start := within.Start + time.Duration(rng.Int64N(int64(room)))
-	return attribution.Window{Start: start, End: start + length}
+	return meter.Window{Start: start, End: start + length}
 }

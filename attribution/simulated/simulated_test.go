@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/attribution/simulated"
 	"cfubench/meter"
 )
@@ -26,7 +25,7 @@ func TestTruthIsTheIntegralOfItsSteps(t *testing.T) {
 		{3 * time.Second, 4 * time.Second, 0},
 		{0, 4 * time.Second, 600 * meter.Joule},
 	} {
-		if got := truth.Over(attribution.Window{Start: row.start, End: row.end}); got != row.want {
+		if got := truth.Over(meter.Window{Start: row.start, End: row.end}); got != row.want {
 			t.Errorf("energy from %v to %v: got %v, want %v", row.start, row.end, got, row.want)
 		}
 	}

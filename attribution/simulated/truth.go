@@ -11,7 +11,6 @@ import (
 	"sort"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/meter"
 )
 
@@ -70,6 +69,6 @@ func (t *Truth) Energy(at time.Duration) float64 {
 func (t *Truth) Power(at time.Duration) meter.Power { return t.power[t.index(at)] }
 
 // Over is the true energy of a window, in whole µJ.
-func (t *Truth) Over(w attribution.Window) meter.Energy {
+func (t *Truth) Over(w meter.Window) meter.Energy {
 	return meter.Energy(math.Round(t.Energy(w.End) - t.Energy(w.Start)))
 }

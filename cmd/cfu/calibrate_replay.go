@@ -195,7 +195,7 @@ func (r *replayer) keepWhole(group *shapley.Group, run replayed, repeats int) er
 		reqs[i] = derivation.AttributionRequest(rec)
 	}
 	for _, c := range r.conventions {
-		result, err := attribution.Attribute(c, reqs, curve, attribution.Window{Start: run.start, End: run.end}, attribution.Idle{})
+		result, err := attribution.Attribute(c, reqs, curve, meter.Window{Start: run.start, End: run.end}, attribution.Idle{})
 		if err != nil {
 			return err
 		}

@@ -394,7 +394,19 @@ func TestShort(t *testing.T) {
 
 func TestUnknownSLOOfRunIsAnError(t *testing.T) {
 	dir := t.TempDir()
-	if err := runfolder.WriteRun(dir, runfolder.Run{Config: runfolder.Config{SLO: "fast"}}); err != nil {
+	if err := runfolder.WriteRun(dir, runfolder.Run{Config: runfolder.Config{SLO: loadgen.SLO{TTFT: 12345 * time.Millisecond}}}); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, runfolder.RunFile)
+	run, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := bytes.Replace(run, []byte(`"slo": "ttft=12.345s"`), []byte(`"slo": "fast"`), 1)
+	if bytes.Equal(broken, run) {
+		t.Fatalf("run.json has no SLO to break:\n%s", run)
+	}
+	if err := os.WriteFile(name, broken, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := summary.Summarize(dir); err == nil || !strings.Contains(err.Error(), "slo") {

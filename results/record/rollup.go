@@ -8,22 +8,26 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// second is what readings are rolled up to.
-const second = time.Second
+// second is what power is rolled up to, block the seconds of which readings are.
+const (
+	second = time.Second
+	block  = 10
+)
 
 // stretch is the least time over which a counter's mean power counts as one of
 // its lowest or highest.
 const stretch = 100 * time.Millisecond
 
-// rollup thins the readings of one domain, in their order, second by second.
+// rollup thins the readings of one domain, in their order, second by second. The
+// power of each second, with its lowest and highest, is a row of its own; of the
+// readings those stay that carry the energy.
 //
-// Of a register's second two readings stay as they are: the last that showed a
-// change, and the one before it. These two place the change in time exactly as
+// Of a register's ten seconds two readings stay as they are: the last that showed
+// a change, and the one before it. These two place the change in time exactly as
 // all readings do, so that the energy at it, with its bounds, is what all of them
-// would give. Of a gauge's second two rows stay, at its begin and its end, with the mean of
-// what the gauge showed: the energy of the second is kept. A
-// second that is not whole, or in which anything but plain readings happened,
-// stays as it is.
+// would give. Of a gauge's ten seconds two rows stay, at their begin and their end,
+// with the mean of what the gauge showed: their energy is kept. A second that is
+// not whole, or in which anything but plain readings happened, stays as it is.
 type rollup struct {
 	domain meter.Domain
 	keep   func(meter.Reading) error
@@ -33,9 +37,13 @@ type rollup struct {
 	number int64           // of that second
 	before meter.Reading   // the last reading before it
 	begun  bool            // before is set
-	edge   point           // the last change that was kept
+	edge   point           // the last change
 	kept   time.Duration   // of the last reading that was kept
-	rest   float64         // of a gauge's means, what whole microwatts left over
+	// Of a gauge: the energy of the seconds since from, in µW·ns, with what whole
+	// microwatts left over before.
+	sum  float64
+	from time.Duration
+	to   time.Duration
 }
 
 // put keeps a reading unless it was kept before.
@@ -82,7 +90,9 @@ func (r *rollup) flush(next *meter.Reading) error {
 	var err error
 	switch {
 	case !whole || !plain(held) || !plain([]meter.Reading{*next, r.before}):
-		if r.begun && r.domain.Kind != meter.KindPower {
+		if r.domain.Kind == meter.KindPower {
+			err = r.rectangle(held[0].Domain)
+		} else if r.begun {
 			err = r.put(r.before) // what follows is dated by it
 		}
 		for _, one := range dull(held) {
@@ -156,10 +166,12 @@ func (r *rollup) register(held []meter.Reading) error {
 			from = here
 		}
 	}
+	stays := (r.number+1)%block == 0
 	if last < 0 { // it stood still: the last reading says until when
-		one := held[len(held)-1]
-		if err := r.put(one); err != nil {
-			return err
+		if stays {
+			if err := r.put(held[len(held)-1]); err != nil {
+				return err
+			}
 		}
 		return r.say(0, lowest, highest, told)
 	}
@@ -167,12 +179,13 @@ func (r *rollup) register(held []meter.Reading) error {
 	if last > 0 {
 		sight = held[last-1]
 	}
-	if err := r.put(sight); err != nil {
-		return err
-	}
 	one := held[last]
-	if err := r.put(one); err != nil {
-		return err
+	if stays {
+		for _, kept := range []meter.Reading{sight, one} {
+			if err := r.put(kept); err != nil {
+				return err
+			}
+		}
 	}
 	p, ok := mean(r.edge, point{one.At(), one.Energy, true})
 	r.note(one)
@@ -182,7 +195,7 @@ func (r *rollup) register(held []meter.Reading) error {
 	return r.say(p, lowest, highest, told)
 }
 
-// gauge keeps the mean of a second, in which every figure holds until the next.
+// gauge sums up a second, in which every figure holds until the next.
 func (r *rollup) gauge(held []meter.Reading, next meter.Reading) error {
 	begin := time.Duration(r.number) * second
 	at, power := begin, r.before.Power
@@ -194,16 +207,34 @@ func (r *rollup) gauge(held []meter.Reading, next meter.Reading) error {
 		lowest, highest = min(lowest, power), max(highest, power)
 	}
 	sum += float64(power) * float64(begin+second-at)
-	exact := sum/float64(second) + r.rest
-	one := meter.Reading{Domain: held[0].Domain, Before: begin, After: begin, Power: meter.Power(math.Round(exact)), HasPower: true, Status: meter.StatusOK}
-	r.rest = exact - float64(one.Power)
-	for _, at := range []time.Duration{begin, begin + second - 1} {
+	if r.to != begin {
+		r.from = begin
+	}
+	r.sum, r.to = r.sum+sum, begin+second
+	if (r.number+1)%block == 0 {
+		if err := r.rectangle(held[0].Domain); err != nil {
+			return err
+		}
+	}
+	return r.say(meter.Power(math.Round(sum/float64(second))), lowest, highest, true)
+}
+
+// rectangle keeps the mean of a gauge's seconds that are summed up.
+func (r *rollup) rectangle(domain int) error {
+	length := float64(r.to - r.from)
+	if length == 0 {
+		return nil
+	}
+	one := meter.Reading{Domain: domain, Power: meter.Power(math.Round(r.sum / length)), HasPower: true, Status: meter.StatusOK}
+	r.sum -= float64(one.Power) * length
+	for _, at := range []time.Duration{r.from, r.to - 1} {
 		one.Before, one.After = at, at
 		if err := r.put(one); err != nil {
 			return err
 		}
 	}
-	return r.say(one.Power, lowest, highest, true)
+	r.from = r.to
+	return nil
 }
 
 // say writes the second's power.

@@ -43,6 +43,21 @@ func TestOLMo2Published(t *testing.T) {
 	}
 }
 
+// Without --csv and --all it is one sentence and a small table: joules per request,
+// how many times those of the saturated server, and the break-even.
+func TestOLMo2PublishedTable(t *testing.T) {
+	code, stdout, stderr := olmo2(t, "--published")
+	if code != "0" {
+		t.Fatalf("exit %s: %s", code, stderr)
+	}
+	text := strings.Join(strings.Fields(stdout), " ")
+	for _, want := range []string{"19.9 times as much energy", "unlimited 27 1 20.9 billion", "8 73.5 2.72 7.67 billion", "1 537 19.9 1.05 billion"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got\n%s\nwant %q in it", stdout, want)
+		}
+	}
+}
+
 // A fresh measurement: three rates against a live endpoint, each beside its
 // published row.
 func TestOLMo2Endpoint(t *testing.T) {

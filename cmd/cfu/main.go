@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"cfubench/internal/secret"
 	"cfubench/loadgen/mock"
 )
 
@@ -20,6 +21,7 @@ import (
 type environment struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	secrets        *secret.Redactor // knows what nothing that is written may have
 }
 
 // commands lists the subcommands in the order of the usage text.
@@ -48,7 +50,7 @@ func commands() []command {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	code := Main(ctx, environment{os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])
+	code := Main(ctx, environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -77,6 +79,11 @@ func Main(ctx context.Context, env environment, args []string) int {
 		if c.name != args[0] {
 			continue
 		}
+		env.secrets = secret.New()
+		for _, a := range args { // also of a command line that is refused
+			env.secrets.AddURL(a)
+		}
+		env.stderr = screen{env.stderr, env.secrets}
 		err := c.execute(ctx, env, args[1:])
 		if err == nil {
 			return 0

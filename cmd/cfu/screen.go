@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"cfubench/internal/outside"
 	"cfubench/internal/secret"
@@ -27,13 +26,5 @@ func (s screen) Write(b []byte) (int, error) {
 // plain is a message fit for the screen, as wide and as indented as it was. It is
 // redacted again once what was hidden in a secret is taken out.
 func plain(text string, secrets *secret.Redactor) string {
-	lines := strings.Split(secrets.Text(text), "\n")
-	for i, line := range lines {
-		words := strings.Split(line, " ")
-		for k, word := range words {
-			words[k] = outside.Clean(word)
-		}
-		lines[i] = strings.Join(words, " ")
-	}
-	return secrets.Text(strings.Join(lines, "\n"))
+	return secrets.Text(outside.Text(secrets.Text(text)))
 }

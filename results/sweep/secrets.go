@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"encoding/json"
-	"reflect"
 
 	"cfubench/internal/secret"
 	"cfubench/loadgen/endpoint"
@@ -82,58 +81,23 @@ func clone[T any](v T) (out T) {
 	return out
 }
 
-// identities are the fields of the record that name something in another place,
-// and hold no text of anybody's.
-var identities = map[string]bool{
-	"Config": true, "ConfigHash": true, "TraceHash": true, "ScheduleHash": true,
-	"ID": true, "Name": true, "Label": true, "Domain": true, "Point": true, "Cfu": true, "Started": true,
-}
-
 // hideSecrets redacts the record in place: of its cells those that are new since
 // the last time.
 func (s *sweep) hideSecrets() {
 	cells := s.record.Cells
 	s.record.Cells = cells[min(s.hidden, len(cells)):]
-	hide(reflect.ValueOf(&s.record).Elem(), s.config.Secrets)
+	s.record.EachText(func(field, text string) string {
+		if identities[field] {
+			return text
+		}
+		return s.config.Secrets.Text(text)
+	})
 	s.record.Cells, s.hidden = cells, len(cells)
 }
 
-// hide redacts every text below v in place, but for identities.
-func hide(v reflect.Value, secrets *secret.Redactor) {
-	switch v.Kind() {
-	case reflect.String:
-		if text := v.String(); text != "" {
-			v.SetString(secrets.Text(text))
-		}
-	case reflect.Pointer:
-		if !v.IsNil() {
-			hide(v.Elem(), secrets)
-		}
-	case reflect.Slice:
-		if raw, ok := v.Interface().(json.RawMessage); ok {
-			v.Set(reflect.ValueOf(hideJSON(raw, secrets)))
-			return
-		}
-		for i := range v.Len() {
-			hide(v.Index(i), secrets)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() && (!identities[f.Name] || f.Anonymous && f.Name == "Domain") {
-				hide(v.Field(i), secrets)
-			}
-		}
-	}
-}
-
-// hideJSON redacts what was encoded already. A value that is no text is left.
-func hideJSON(raw json.RawMessage, secrets *secret.Redactor) json.RawMessage {
-	text := secrets.Text(string(raw))
-	if text == string(raw) {
-		return raw
-	}
-	if !json.Valid([]byte(text)) { // a secret of figures stood among figures
-		return nil
-	}
-	return json.RawMessage(text)
+// identities are the fields of the record that name something in another place,
+// and hold no text of anybody's.
+var identities = map[string]bool{
+	"Schema": true, "Cfu": true, "Started": true, "ConfigHash": true, "TraceHash": true, "ScheduleHash": true,
+	"ID": true, "Name": true, "Label": true, "Domain": true, "Arrival": true, "Convention": true, "API": true,
 }

@@ -41,6 +41,7 @@ func commands() []command {
 		{"compare", "rank configurations and compare runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
 		{"report", "write a self-contained HTML report", reportHelp, oneRun, bindReport},
 		{"export", "write the tables as CSV", exportHelp, oneRun, bindExport},
+		{"check", "verify that a run folder is whole and agrees with itself", checkHelp, oneRun, bindCheck},
 		{"version", "print version, platform, and whether NVIDIA GPUs can be read", versionHelp, noOperand, bindVersion},
 		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
 		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process

@@ -15,6 +15,7 @@ import (
 	"cfubench/internal/outside"
 	"cfubench/loadgen"
 	"cfubench/meter"
+	"cfubench/results/arrowfile"
 )
 
 // schema is the version of run.json that this package writes and reads.
@@ -173,7 +174,10 @@ type Cell struct {
 	Errors       int          `json:"errors"`
 	ScheduleHash string       `json:"schedule_hash"`
 	Complete     bool         `json:"complete"` // false: interrupted or failed, rows kept
-	Interrupted  string       `json:"interrupted,omitempty"`
+	// Tables are the digests of the raw tables (arrowfile.Reader), by file, once
+	// the cell is complete: a table that was replaced or changed is known.
+	Tables      map[string]string `json:"tables,omitempty"`
+	Interrupted string            `json:"interrupted,omitempty"`
 	// Reasons are validity reason codes found while running.
 	Reasons []string `json:"reasons,omitempty"`
 	// Client is what the load generator says of itself: its lateness, how its
@@ -288,8 +292,38 @@ func checkLinks(dir string, r Run) error {
 }
 
 // WriteRun writes run.json of the run folder dir in one step: a reader sees the
-// old file or the new one. It sets the schema.
+// old file or the new one. It sets the schema, and the digests of the tables of
+// complete cells that have none yet.
 func WriteRun(dir string, r Run) error {
 	r.Schema = schema
+	for i := range r.Cells {
+		if c := &r.Cells[i]; c.Complete && c.Tables == nil {
+			var err error
+			if c.Tables, err = digests(dir, c.ID); err != nil {
+				return err
+			}
+		}
+	}
 	return atomicfile.WriteJSON(filepath.Join(dir, RunFile), r)
+}
+
+// digests are those of a cell's raw tables that are there and have one.
+func digests(dir, cell string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, file := range []string{RequestsFile, ReadingsFile, EngineFile} {
+		r, err := arrowfile.Open(CellFile(dir, cell, file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Complete && r.Verified {
+			out[file] = r.Digest
+		}
+		if err := r.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

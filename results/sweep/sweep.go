@@ -71,7 +71,7 @@ type sweep struct {
 	flying  atomic.Pointer[loadgen.Live] // of the cell under way
 	loaded  time.Duration                // when the server had its last request
 
-	hidden  int                          // cells of the record without secrets
+	hidden int // cells of the record without secrets
 
 	mu     sync.Mutex // guards record.Warnings: doubts come from several goroutines
 	record runfolder.Run

@@ -89,14 +89,27 @@ func (c *checker) note(format string, args ...any) {
 // cell checks the tables of a cell that is complete.
 func (c *checker) cell(cell runfolder.Cell) {
 	file := func(table string) string { return runfolder.CellFile("", cell.ID, table) }
-	if c.table(file(runfolder.RequestsFile), cell.Tables[runfolder.RequestsFile], true) {
+	raw := func(table string) bool {
+		digest, kept := cell.Tables[table]
+		return c.table(file(table), digest, kept)
+	}
+	if raw(runfolder.RequestsFile) {
 		c.requests(file(runfolder.RequestsFile), cell)
 	}
-	if c.table(file(runfolder.ReadingsFile), cell.Tables[runfolder.ReadingsFile], true) {
+	if raw(runfolder.ReadingsFile) {
 		c.readings(file(runfolder.ReadingsFile))
 	}
-	if c.table(file(runfolder.EngineFile), cell.Tables[runfolder.EngineFile], cell.Tables[runfolder.EngineFile] != "") {
+	if raw(runfolder.EngineFile) {
 		rows(c, file(runfolder.EngineFile), runfolder.EngineSamples(), nil)
+	}
+	if raw(runfolder.DevicesFile) {
+		rows(c, file(runfolder.DevicesFile), runfolder.DeviceStates(), nil)
+	}
+	if raw(runfolder.PowerFile) {
+		rows(c, file(runfolder.PowerFile), runfolder.Powers(), nil)
+	}
+	if cell.Tables == nil {
+		c.note("%s keeps no digests of cell %s: a table could have been replaced", runfolder.RunFile, cell.ID)
 	}
 	if c.table(file(runfolder.EnergyFile), "", false) {
 		c.energy(file(runfolder.EnergyFile), cell)
@@ -130,8 +143,6 @@ func (c *checker) table(file, digest string, needed bool) bool {
 		c.note("%s has no checksums: only its form is checked", file)
 	case digest != "" && digest != r.Digest:
 		c.find(file, "is another table than the run wrote: %.12s, %s has %.12s", r.Digest, runfolder.RunFile, digest)
-	case digest == "" && needed:
-		c.note("%s keeps no digest of %s: it could have been replaced", runfolder.RunFile, file)
 	}
 	return true
 }

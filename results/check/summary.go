@@ -42,7 +42,7 @@ func (c *checker) summary() {
 			c.find(file, "slo: %v", err)
 			return
 		}
-		o.SLO = &parsed
+		o.SLO = parsed
 	}
 	made, err := summary.SummarizeWith(c.ctx, c.dir, o)
 	if err == nil {

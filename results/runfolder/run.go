@@ -297,7 +297,10 @@ func checkLinks(dir string, r Run) error {
 func WriteRun(dir string, r Run) error {
 	r.Schema = schema
 	for i := range r.Cells {
-		if c := &r.Cells[i]; c.Complete && c.Tables == nil {
+		switch c := &r.Cells[i]; {
+		case !c.Complete: // its tables may grow yet
+			c.Tables = nil
+		case c.Tables == nil:
 			var err error
 			if c.Tables, err = digests(dir, c.ID); err != nil {
 				return err
@@ -310,7 +313,7 @@ func WriteRun(dir string, r Run) error {
 // digests are those of a cell's raw tables that are there and have one.
 func digests(dir, cell string) (map[string]string, error) {
 	out := map[string]string{}
-	for _, file := range []string{RequestsFile, ReadingsFile, EngineFile} {
+	for _, file := range []string{RequestsFile, ReadingsFile, EngineFile, DevicesFile, PowerFile} {
 		r, err := arrowfile.Open(CellFile(dir, cell, file))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -3,8 +3,8 @@ package sweep
 import (
 	"time"
 
-	"cfubench/loadgen"
 	"cfubench/internal/secret"
+	"cfubench/loadgen"
 	"cfubench/loadgen/endpoint"
 	"cfubench/meter/host"
 	"cfubench/results/runfolder"

@@ -394,7 +394,7 @@ func TestShort(t *testing.T) {
 
 func TestUnknownSLOOfRunIsAnError(t *testing.T) {
 	dir := t.TempDir()
-	if err := runfolder.WriteRun(dir, runfolder.Run{Config: runfolder.Config{SLO: "fast"}}); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, runfolder.RunFile), []byte(`{"schema": 2, "config": {"slo": "fast"}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := summary.Summarize(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "slo") {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"cfubench/datasets"
+	"cfubench/internal/secret"
 	"cfubench/loadgen/endpoint"
 )
 
@@ -103,7 +104,7 @@ func TestHeadersAreSentAndStaySecret(t *testing.T) {
 	}))
 	r := do(client(t, Options{BaseURL: url, Headers: []endpoint.Header{{Name: "api-key", Value: value}}}))
 	b, err := json.Marshal(r)
-	if err != nil || bytes.Contains(b, []byte(value)) || !strings.Contains(r.FinishReason, "[value of api-key]") {
+	if err != nil || bytes.Contains(b, []byte(value)) || !strings.Contains(r.FinishReason, secret.Mask) {
 		t.Errorf("got %s, %v, want the value masked", b, err)
 	}
 }

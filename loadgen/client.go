@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cfubench/datasets"
+	"cfubench/internal/secret"
 	"cfubench/loadgen/endpoint"
 	"cfubench/loadgen/rxtime"
 )
@@ -55,6 +56,9 @@ type Options struct {
 	CAFile string
 	// Timeout bounds one request from its send to its last byte, 0 for none.
 	Timeout time.Duration
+	// Secrets hides what else no record may have. The key and the values of
+	// Headers are made known to it.
+	Secrets *secret.Redactor
 }
 
 // Message is one turn of a chat's history.
@@ -87,7 +91,7 @@ type Client struct {
 	options   Options
 	address   endpoint.Address
 	access    endpoint.Access
-	secrets   endpoint.Secrets
+	secrets   *secret.Redactor
 	calls     map[string]*operating // by API
 	transport *http.Transport
 	origin    time.Time
@@ -124,7 +128,10 @@ func NewClient(o Options) (*Client, error) {
 	if err := checkTokensField(o.TokensField); err != nil {
 		return nil, err
 	}
-	c.secrets = c.access.Secrets()
+	if c.secrets = o.Secrets; c.secrets == nil {
+		c.secrets = secret.New()
+	}
+	c.access.Tell(c.secrets)
 	for _, api := range APIs() {
 		if c.calls[api], err = c.operating(api); err != nil {
 			return nil, err

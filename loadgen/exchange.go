@@ -141,7 +141,7 @@ func (x *exchange) read(resp *http.Response, call Call) error {
 	s := x.client.buffers.Get().(*scanner)
 	defer x.client.buffers.Put(s)
 	s.reset()
-	s.asked, s.limit, s.mask = x.asked, eventLimit(call.MaxTokens), x.client.secrets.Mask
+	s.asked, s.limit, s.secrets = x.asked, eventLimit(call.MaxTokens), x.client.secrets
 	if call.API == APIEmbeddings {
 		err := s.readWhole(resp.Body, x.arrived, &x.record)
 		x.atEnd = s.atEnd

@@ -30,7 +30,7 @@ const bodyLimit = 16 << 10
 
 // reason is an error in one line, without secrets.
 func (c *Client) reason(err error) string {
-	return endpoint.Line(c.secrets.Mask(err.Error()), failureLimit)
+	return c.secrets.Line(err.Error(), failureLimit)
 }
 
 // excerpt quotes what a server sent. It is cut with the whole message, after

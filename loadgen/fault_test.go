@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cfubench/datasets"
+	"cfubench/internal/secret"
 )
 
 // raw serves one connection after another with whatever handle writes, once
@@ -235,7 +236,7 @@ func TestAPIKeyStaysSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(b, []byte(key)) || !strings.Contains(r.Err, "[API key]") {
+		if bytes.Contains(b, []byte(key)) || !strings.Contains(r.Err, secret.Mask) {
 			t.Errorf("%s: got %s, want the key replaced", name, b)
 		}
 	}

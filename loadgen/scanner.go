@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"cfubench/loadgen/endpoint"
+	"cfubench/internal/secret"
 )
 
 // Sizes of the read buffer: the first holds a few events, the last is what an
@@ -65,7 +65,7 @@ type scanner struct {
 	after     bool // text came after the finish reason
 	limit     int  // of token-bearing events
 	asked     asked
-	mask      func(string) string // hides what nobody may see
+	secrets   *secret.Redactor // hides what nobody may see
 
 	lengths  []int32 // text bytes of each token-bearing event
 	thinking []bool  // whether it was reasoning alone
@@ -95,7 +95,7 @@ func (s *scanner) reset() {
 	*s = scanner{
 		buf: buf, firstLine: true, evidence: Never, usage: unknownUsage(), limit: eventLimit(0), asked: asked{prompt: Unknown},
 		joined: joined[:0], lengths: lengths[:0], thinking: thinking[:0], text: text[:0], timings: s.timings[:0],
-		chunk: chunk{content: s.chunk.content[:0]}, mask: func(text string) string { return text },
+		chunk: chunk{content: s.chunk.content[:0]},
 	}
 }
 
@@ -416,7 +416,7 @@ func (s *scanner) reason(raw []byte) string {
 	case "length":
 		return "length"
 	}
-	return endpoint.Line(s.mask(string(raw[:min(len(raw), 4<<10)])), longestReason)
+	return s.secrets.Line(string(raw[:min(len(raw), 4<<10)]), longestReason)
 }
 
 // settle completes the record's counts and the server's own times.

@@ -133,6 +133,13 @@ func bindAmortize(fs *pflag.FlagSet) action {
 // run assesses the run in dir, or the published ones, and prints and writes
 // what was asked for.
 func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) error {
+	if !f.published {
+		release, err := ownRun(env, dir, "amortize")
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	assessments, run, err := f.assess(ctx, dir)
 	if err != nil {
 		return err

@@ -105,6 +105,11 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 	if err != nil {
 		return err
 	}
+	release, err := ownRun(env, dir, "attribute")
+	if err != nil {
+		return err
+	}
+	defer release()
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return err

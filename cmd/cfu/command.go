@@ -44,7 +44,10 @@ func (c command) execute(ctx context.Context, env environment, args []string) er
 	if err := c.operands(fs.Args()); err != nil {
 		return err
 	}
-	return do(ctx, env, fs.Args())
+	if c.holds() {
+		return do(ctx, env, fs.Args())
+	}
+	return abandon(ctx, func() error { return do(ctx, env, fs.Args()) })
 }
 
 // helpWidth is how wide the descriptions of flags may be, in columns.

@@ -22,7 +22,7 @@ func cfu(t *testing.T, ctx context.Context, getenv func(string) string, args ...
 	if getenv == nil {
 		getenv = func(string) string { return "" }
 	}
-	code = Main(ctx, environment{&o, &e, getenv}, args)
+	code = Main(ctx, environment{stdout: &o, stderr: &e, getenv: getenv}, args)
 	return code, o.String(), e.String()
 }
 
@@ -124,7 +124,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 			t.Skipf("no device that is always full: %v", err)
 		}
 		var stderr bytes.Buffer
-		code := Main(t.Context(), environment{full, &stderr, func(string) string { return "" }}, args)
+		code := Main(t.Context(), environment{stdout: full, stderr: &stderr, getenv: func(string) string { return "" }}, args)
 		full.Close()
 		if code != 1 || !strings.Contains(stderr.String(), syscall.ENOSPC.Error()) {
 			t.Errorf("cfu %s: got exit %d and %q, want 1 and %q", strings.Join(args, " "), code, &stderr, syscall.ENOSPC)

@@ -60,7 +60,7 @@ func bindCompare(fs *pflag.FlagSet) action {
 }
 
 // run compares the operands with the first of them.
-func (f *compareFlags) run(_ context.Context, env environment, operands []string) error {
+func (f *compareFlags) run(ctx context.Context, env environment, operands []string) error {
 	if len(operands) < 1 {
 		return usagef("want a run or more, got none")
 	}
@@ -81,7 +81,7 @@ func (f *compareFlags) run(_ context.Context, env environment, operands []string
 	options := summary.Options{Limits: summary.DefaultLimits(), SLO: f.slo}
 	var subjects []comparison.Subject
 	for _, a := range operands {
-		s, err := comparison.Load(a, options)
+		s, err := comparison.Load(ctx, a, options)
 		if err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 	for _, note := range lca.Warnings(assessments) {
 		fmt.Fprintf(env.stderr, "C_FU: %s\n", note)
 	}
-	summary, last, err := f.summarize(out)
+	summary, last, err := f.summarize(ctx, out)
 	if err != nil {
 		return summary, err
 	}
@@ -86,13 +86,13 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 
 // summarize writes summary.json and, if it is asked for, report.html, and
 // returns the path of the last of them.
-func (f derivationFlags) summarize(out string) (summary.Summary, string, error) {
+func (f derivationFlags) summarize(ctx context.Context, out string) (summary.Summary, string, error) {
 	if f.report {
 		path := filepath.Join(out, runfolder.ReportFile)
-		s, err := writeReport(out, path, summary.Options{Limits: summary.DefaultLimits()})
+		s, err := writeReport(ctx, out, path, summary.Options{Limits: summary.DefaultLimits()})
 		return s, path, err
 	}
-	s, err := summary.Summarize(out)
+	s, err := summary.Summarize(ctx, out)
 	if err != nil {
 		return s, "", err
 	}

@@ -55,10 +55,10 @@ func bindExport(fs *pflag.FlagSet) action {
 			return err
 		}
 		if to != "" {
-			return exportTool(env.stdout, out, run, to, cell, convention)
+			return exportTool(ctx, env.stdout, out, run, to, cell, convention)
 		}
 		if table != "" {
-			return runfolder.ExportCSV(env.stdout, out, run, table)
+			return runfolder.ExportCSV(ctx, env.stdout, out, run, table)
 		}
 		return exportAll(ctx, env, dir, out, run)
 	}
@@ -80,7 +80,7 @@ func exportAll(ctx context.Context, env environment, dir, out string, run runfol
 		if len(paths) == 0 {
 			continue
 		}
-		if err := exportTo(filepath.Join(dir, name+".csv"), out, run, name); err != nil {
+		if err := exportTo(ctx, filepath.Join(dir, name+".csv"), out, run, name); err != nil {
 			return err
 		}
 		fmt.Fprintln(env.stdout, filepath.Join(dir, name+".csv"))
@@ -89,12 +89,12 @@ func exportAll(ctx context.Context, env environment, dir, out string, run runfol
 }
 
 // exportTo writes one table to a file.
-func exportTo(path, out string, run runfolder.Run, table string) error {
+func exportTo(ctx context.Context, path, out string, run runfolder.Run, table string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("create output: %w", err)
 	}
-	err = runfolder.ExportCSV(f, out, run, table)
+	err = runfolder.ExportCSV(ctx, f, out, run, table)
 	if closeErr := f.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("write %s: %w", path, closeErr)
 	}

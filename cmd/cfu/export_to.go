@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -19,7 +20,7 @@ const exportForms = "vllm or aiperf"
 
 // exportTool writes one cell of a run in another tool's format, each request
 // with its joules by a convention, "" for the first of the table.
-func exportTool(w io.Writer, out string, run runfolder.Run, form, cellID, convention string) error {
+func exportTool(ctx context.Context, w io.Writer, out string, run runfolder.Run, form, cellID, convention string) error {
 	cell, err := exportedCell(run, cellID)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func exportTool(w io.Writer, out string, run runfolder.Run, form, cellID, conven
 	if form == "aiperf" {
 		return logs.WriteAIPerf(w, res, rows())
 	}
-	s, err := summary.Summarize(out)
+	s, err := summary.Summarize(ctx, out)
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,13 @@ func bindImport(fs *pflag.FlagSet) action {
 		if err := f.check(); err != nil {
 			return err
 		}
+		if f.im.Out != "" {
+			release, err := ownNew(env, f.im.Out, "import")
+			if err != nil {
+				return err
+			}
+			defer release()
+		}
 		got, err := f.im.Run()
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"cfubench/internal/secret"
 	"cfubench/loadgen/mock"
 )
 
@@ -20,6 +21,7 @@ import (
 type environment struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	secrets        *secret.Redactor // knows what nothing that is written may have
 }
 
 // commands lists the subcommands in the order of the usage text.
@@ -39,6 +41,7 @@ func commands() []command {
 		{"compare", "rank configurations and compare runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
 		{"report", "write a self-contained HTML report", reportHelp, oneRun, bindReport},
 		{"export", "write the tables as CSV", exportHelp, oneRun, bindExport},
+		{"check", "verify that a run folder is whole and agrees with itself", checkHelp, oneRun, bindCheck},
 		{"version", "print version, platform, and whether NVIDIA GPUs can be read", versionHelp, noOperand, bindVersion},
 		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
 		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process
@@ -48,7 +51,7 @@ func commands() []command {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	code := Main(ctx, environment{os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])
+	code := Main(ctx, environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -77,6 +80,11 @@ func Main(ctx context.Context, env environment, args []string) int {
 		if c.name != args[0] {
 			continue
 		}
+		env.secrets = secret.New()
+		for _, a := range args { // also of a command line that is refused
+			env.secrets.AddURL(a)
+		}
+		env.stderr = screen{env.stderr, env.secrets}
 		err := c.execute(ctx, env, args[1:])
 		if err == nil {
 			return 0

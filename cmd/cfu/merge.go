@@ -30,6 +30,11 @@ func bindMerge(fs *pflag.FlagSet) action {
 		if err := derivation.check(); err != nil {
 			return err
 		}
+		release, err := ownNew(env, *out, "merge")
+		if err != nil {
+			return err
+		}
+		defer release()
 		merged, err := sweep.Merge(*out, operands)
 		if err != nil {
 			return err

@@ -35,13 +35,18 @@ func bindReport(fs *pflag.FlagSet) action {
 	var output string
 	fs.Var(&slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
 	fs.StringVar(&output, "output", "", "Write the report to `FILE` (default OUT/report.html).")
-	return func(_ context.Context, env environment, operands []string) error {
+	return func(ctx context.Context, env environment, operands []string) error {
 		o := summary.Options{Limits: summary.DefaultLimits(), SLO: slo}
 		dir, path := operands[0], output
 		if path == "" {
 			path = filepath.Join(dir, runfolder.ReportFile)
 		}
-		s, err := writeReport(dir, path, o)
+		release, err := ownRun(env, dir, "report")
+		if err != nil {
+			return err
+		}
+		defer release()
+		s, err := writeReport(ctx, dir, path, o)
 		if err != nil {
 			return err
 		}
@@ -55,13 +60,13 @@ func bindReport(fs *pflag.FlagSet) action {
 
 // writeReport summarizes the run in dir, writes summary.json beside its tables
 // and the report to output.
-func writeReport(dir, output string, o summary.Options) (summary.Summary, error) {
+func writeReport(ctx context.Context, dir, output string, o summary.Options) (summary.Summary, error) {
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return summary.Summary{}, err
 	}
 	o.Traces = true
-	s, err := summary.SummarizeWith(dir, o)
+	s, err := summary.SummarizeWith(ctx, dir, o)
 	if err != nil {
 		return s, err
 	}

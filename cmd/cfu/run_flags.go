@@ -64,7 +64,7 @@ func (f *runFlags) complete(env environment) error {
 	if err := f.configure(); err != nil {
 		return err
 	}
-	f.Getenv = env.getenv
+	f.Getenv, f.Secrets = env.getenv, env.secrets
 	var err error
 	if f.APIKey, f.Headers, err = f.access.complete(f.set, env.getenv); err != nil {
 		return err

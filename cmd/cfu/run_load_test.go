@@ -266,7 +266,7 @@ func TestMaxInFlightHoldsBackAndSaysSo(t *testing.T) {
 		t.Errorf("got %d requests flagged %s, want the 4 that found no room", held, loadgen.FlagHeld)
 	}
 	mustFinish(t, code, stderr)
-	summary, err := summary.Summarize(out)
+	summary, err := summary.Summarize(t.Context(), out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"cfubench/internal/secret"
 )
 
 // status is where a run says what it does: lines on stderr, and a progress line
@@ -18,6 +20,7 @@ import (
 // elsewhere. Results go to stdout.
 type status struct {
 	results  io.Writer
+	secrets  *secret.Redactor
 	terminal bool
 	width    int // in characters
 
@@ -27,8 +30,11 @@ type status struct {
 }
 
 func newStatus(env environment) *status {
-	s := &status{results: env.stdout, w: env.stderr, width: 80}
-	if f, ok := env.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	s := &status{results: env.stdout, w: env.stderr, secrets: env.secrets, width: 80}
+	if covered, ok := env.stderr.(screen); ok { // lines are made plain before the cursor is moved
+		s.w = covered.out
+	}
+	if f, ok := s.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.terminal = true
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			s.width = n
@@ -47,6 +53,7 @@ func (s *status) every() time.Duration {
 
 // live shows a passing state.
 func (s *status) live(line string) {
+	line = plain(line, s.secrets)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.terminal {
@@ -64,6 +71,7 @@ func (s *status) live(line string) {
 
 // Say prints a line that stays.
 func (s *status) Say(line string) {
+	line = plain(line, s.secrets)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear()
@@ -72,6 +80,7 @@ func (s *status) Say(line string) {
 
 // Result prints a line of the run's output.
 func (s *status) Result(line string) {
+	line = plain(line, s.secrets)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear()

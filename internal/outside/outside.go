@@ -35,6 +35,19 @@ func Lines(text string, limit int) string {
 	return Cut(strings.Join(out, "\n"), limit)
 }
 
+// Text is text of several lines, each as wide and as indented as it was.
+func Text(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		words := strings.Split(line, " ")
+		for k, word := range words {
+			words[k] = Clean(word)
+		}
+		lines[i] = strings.Join(words, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Clean is Line without a bound.
 func Clean(text string) string {
 	if isClean(text) {

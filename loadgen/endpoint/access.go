@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"cfubench/internal/secret"
 )
 
 // Header is a field that every request carries besides the client's own. Its
@@ -79,16 +81,10 @@ func (a Access) Set(fields http.Header) {
 	}
 }
 
-// Secrets are the values that nobody may see.
-func (a Access) Secrets() Secrets {
-	var s Secrets
-	s.Add("API key", a.APIKey)
+// Tell makes the values that nobody may see known to secrets.
+func (a Access) Tell(secrets *secret.Redactor) {
+	secrets.Add(a.APIKey)
 	for _, h := range a.Headers {
-		s.Add("value of "+h.Name, h.Value)
-		// "Bearer sk-…", "Basic …": a server may repeat the second half alone.
-		if _, credentials, ok := strings.Cut(h.Value, " "); ok {
-			s.Add("value of "+h.Name, strings.TrimSpace(credentials))
-		}
+		secrets.AddHeader(h.Name, h.Value, true)
 	}
-	return s
 }

@@ -6,7 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"unicode/utf8"
+
+	"cfubench/internal/secret"
 )
 
 func TestAddresses(t *testing.T) {
@@ -91,48 +92,30 @@ func TestHeaders(t *testing.T) {
 // wherever a text was cut within it.
 func TestSecretsAreMasked(t *testing.T) {
 	const key = `sk-Zq7/Xw+01"é=`
-	s := Access{APIKey: key, Headers: []Header{{"Authorization", "Basic dXNlcjpwdw=="}}}.Secrets()
+	s := secret.New()
+	Access{APIKey: key, Headers: []Header{{"Authorization", "Basic dXNlcjpwdw=="}}}.Tell(s)
 	for _, tt := range []struct{ name, text string }{
 		{"as it is", "bad key " + key + "!"},
 		{"as JSON", `{"k":"sk-Zq7/Xw+01\"é="}`},
 		{"as JSON with escaped slashes", `{"k":"sk-Zq7\/Xw+01\"é="}`},
-		{"in a query", "?k=" + url.QueryEscape(key)},
+		{"with small digits", "?k=" + strings.NewReplacer("%2F", "%2f", "%2B", "%2b", "%3D", "%3d", "%C3%A9", "%c3%a9").Replace(url.QueryEscape(key))},
 		{"in a path", "/" + url.PathEscape(key) + "/"},
-		{"with small digits", "?k=" + strings.ToLower(url.QueryEscape("/")) + " " + lowerPercent(url.QueryEscape(key))},
 		{"in base64", base64.StdEncoding.EncodeToString([]byte(key))},
 		{"in base64 for URLs", base64.RawURLEncoding.EncodeToString([]byte(key))},
 		{"cut in the middle", "bad key " + key[:9]},
-		{"cut and quoted", `"bad key ` + key[:6] + `"`},
 		{"the credentials of a header alone", "user dXNlcjpwdw== unknown"},
 	} {
-		got := s.Mask(tt.text)
+		got := s.Text(tt.text)
 		for _, piece := range []string{"Zq7", "Zq7%", "dXNlcjpwdw", "c2stWnE3"} {
 			if strings.Contains(got, piece) {
 				t.Errorf("%s: got %q, want nothing of the secret", tt.name, got)
 			}
 		}
-		if !strings.Contains(got, "[") {
-			t.Errorf("%s: got %q, want its name in its place", tt.name, got)
+		if !strings.Contains(got, secret.Mask) {
+			t.Errorf("%s: got %q, want the mask in its place", tt.name, got)
 		}
 	}
-	if got := s.Mask("nothing of it, sk"); got != "nothing of it, sk" {
+	if got := s.Text("nothing of it, sk"); got != "nothing of it, sk" {
 		t.Errorf("an innocent text: got %q", got)
-	}
-	if got := (Secrets{}).Mask("text"); got != "text" {
-		t.Errorf("without secrets: got %q", got)
-	}
-}
-
-func TestLine(t *testing.T) {
-	for _, tt := range []struct{ name, in, want string }{
-		{"lines and tabs become spaces", " a\r\n\tb ", "a b"},
-		{"escapes for a terminal go, both kinds", "a\x1b[31mb\u009b1mc", "a [31mb 1mc"},
-		{"marks that turn the writing go", "a\u202eb\u2066c\ufeffd", "abcd"},
-		{"what is no UTF-8 is replaced", "a\xff\xc0b", "a\uFFFDb"},
-		{"a long text is cut between characters", strings.Repeat("é", 20), strings.Repeat("é", 10) + "…"},
-	} {
-		if got := Line(tt.in, 21); got != tt.want || !utf8.ValidString(got) {
-			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
-		}
 	}
 }

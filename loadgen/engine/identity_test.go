@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"cfubench/internal/secret"
 	"cfubench/loadgen/endpoint"
 )
 
@@ -219,7 +220,7 @@ func TestQuestionsCarryHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	id, err := Identify(t.Context(), c, srv.URL, "")
-	if err != nil || strings.Contains(id.NoModel, value) || strings.ContainsRune(id.NoModel, 0x1b) || !strings.Contains(id.NoModel, "[value of api-key]") {
+	if err != nil || strings.Contains(id.NoModel, value) || strings.ContainsRune(id.NoModel, 0x1b) || !strings.Contains(id.NoModel, secret.Mask) {
 		t.Errorf("Identify: %q, %v, want the message without the value and the escape", id.NoModel, err)
 	}
 }

@@ -63,6 +63,9 @@ func Start(ctx context.Context, l Launch) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.Secrets == nil {
+		l.Secrets = secret.New()
+	}
 	line, err := l.expand(port)
 	if err != nil {
 		return nil, err
@@ -71,12 +74,8 @@ func Start(ctx context.Context, l Launch) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets := l.Secrets
-	if secrets == nil {
-		secrets = secret.New()
-	}
-	secrets.AddCommand(line, os.Getenv)
-	s := &Server{port: port, log: process.NewLog(l.Log, secrets)}
+	l.Secrets.AddCommand(line, os.Getenv)
+	s := &Server{port: port, log: process.NewLog(l.Log, l.Secrets)}
 	s.Group, err = process.Start(process.Spec{
 		Args: []string{"sh", "-c", line}, Output: s.log, Bind: cpus.bindThread, Grace: orDefault(l.Grace, DefaultGrace),
 	})
@@ -106,7 +105,7 @@ func (l Launch) expand(port int) (string, error) {
 	}
 	need := func(placeholder, what string) error {
 		return fmt.Errorf("engine command %q has no %s: put it where the command takes the %s",
-			Redact(l.Command), placeholder, what)
+			l.Secrets.Command(l.Command), placeholder, what)
 	}
 	switch {
 	case strings.TrimSpace(l.Command) == "":
@@ -118,7 +117,7 @@ func (l Launch) expand(port int) (string, error) {
 	case l.Batch > 0 && !strings.Contains(l.Command, "{batch}"):
 		return "", need("{batch}", "batch size")
 	case l.CPUs == "" && strings.Contains(l.Command, "{cpus}"):
-		return "", fmt.Errorf("engine command %q has {cpus}, but no list of cores is given", Redact(l.Command))
+		return "", fmt.Errorf("engine command %q has {cpus}, but no list of cores is given", l.Secrets.Command(l.Command))
 	}
 	return strings.NewReplacer("{port}", strconv.Itoa(port),
 		"{batch}", strconv.Itoa(l.Batch), "{cpus}", l.CPUs).Replace(l.Command), nil

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/internal/secret"
 	"cfubench/loadgen/endpoint"
 )
 
@@ -42,7 +43,7 @@ type peer struct {
 	address endpoint.Address
 	root    string // without a trailing slash and without /v1
 	access  endpoint.Access
-	secrets endpoint.Secrets
+	secrets *secret.Redactor
 }
 
 // asking is the transport of a NewClient: it puts the same header fields on each
@@ -98,11 +99,10 @@ func newPeer(c *http.Client, baseURL, apiKey string) (peer, error) {
 			return peer{}, err
 		}
 	}
-	s.secrets = s.access.Secrets()
+	s.secrets = secret.New()
+	s.access.Tell(s.secrets)
 	if a, ok := s.client.Transport.(asking); ok {
-		all := a.access
-		all.APIKey = apiKey
-		s.secrets = all.Secrets()
+		a.access.Tell(s.secrets)
 	}
 	return s, nil
 }
@@ -200,14 +200,14 @@ func (e peer) ask(ctx context.Context, limit time.Duration, method, path, url st
 // masked is an error without secrets. What the transport says may hold what the
 // server sent.
 func (e peer) masked(err error) error {
-	if text := err.Error(); e.secrets.Mask(text) != text {
+	if text := err.Error(); e.secrets.Text(text) != text {
 		return errors.New(e.line(text))
 	}
 	return err
 }
 
 // line is text as one bounded line without secrets or control characters.
-func (e peer) line(text string) string { return endpoint.Line(e.secrets.Mask(text), 200) }
+func (e peer) line(text string) string { return e.secrets.Line(text, 200) }
 
 // getJSON decodes the answer to a GET into v.
 func (e peer) getJSON(ctx context.Context, path string, v any) error {

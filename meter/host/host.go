@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"cfubench/internal/secret"
 	"cfubench/meter"
 )
 
@@ -236,14 +236,8 @@ func Known() string {
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
-// shown is spec as an error may print it: without a password in its URL.
-func shown(spec string) string {
-	name, argument, _ := strings.Cut(spec, ":")
-	if u, err := url.Parse(argument); err == nil && u.User != nil {
-		return name + ":" + u.Redacted()
-	}
-	return spec
-}
+// shown is spec as an error may print it: without the secrets of its address.
+func shown(spec string) string { return secret.New().Text(spec) }
 
 // reasons joins refusals into one line.
 func reasons(left []meter.Refusal) string {

@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"cfubench/internal/secret"
 	"cfubench/meter"
 	"cfubench/meter/polled"
 )
@@ -51,27 +52,29 @@ const (
 // GPUs of the engine's pod. A device goes on being read by what it is, whatever
 // becomes of its labels.
 func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Source, []meter.Refusal) {
+	secrets := secret.New() // of the address, which errors of the transport repeat
+	secrets.AddURL(address)
 	refuse := func(reason, remedy string) ([]meter.Source, []meter.Refusal) {
-		return nil, []meter.Refusal{{Source: source, Reason: reason, Remedy: remedy}}
+		return nil, []meter.Refusal{{Source: source, Reason: secrets.Text(reason), Remedy: remedy}}
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return refuse(fmt.Sprintf("%q is not a URL", redacted(address)), "want http://HOST:PORT/metrics")
+		return refuse(fmt.Sprintf("%q is not a URL", address), "want http://HOST:PORT/metrics")
 	}
 	rules, only, err := rulesFor(u.Fragment)
 	if err != nil {
-		return refuse(fmt.Sprintf("fragment of %s: %v", redacted(address), err), "want #metric=NAME&scope=SCOPE, or #pod=NAME&namespace=NAME")
+		return refuse(fmt.Sprintf("fragment of %s: %v", address, err), "want #metric=NAME&scope=SCOPE, or #pod=NAME&namespace=NAME")
 	}
 	u.Fragment, u.RawFragment = "", ""
 	e := &endpoint{url: u.String(), client: &http.Client{}}
 	families, err := e.get(ctx)
 	if err != nil {
-		return refuse(fmt.Sprintf("read %s: %v", u.Redacted(), err), "")
+		return refuse(fmt.Sprintf("read %s: %v", address, err), "")
 	}
 	series, left := find(families, rules, only, u.Host)
 	if len(series) == 0 {
 		return nil, append(left, meter.Refusal{
-			Source: source, Reason: fmt.Sprintf("%s has no energy or power metric that is known", u.Redacted()),
+			Source: source, Reason: secrets.Text(u.String()) + " has no energy or power metric that is known",
 			Remedy: "name one and what it covers: …/metrics#metric=NAME&scope=gpu|package|dram|psys|node",
 		})
 	}
@@ -81,19 +84,6 @@ func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Sourc
 		domains[i] = s.domain
 	}
 	return []meter.Source{polled.New(ctx, clock, domains, max(meter.PollPeriod(domains), leastPeriod), patience, e.fetch, nil)}, left
-}
-
-// redacted is address without a password, for messages.
-func redacted(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		before, after, ok := strings.Cut(address, "@")
-		if !ok {
-			return before
-		}
-		return "…@" + after
-	}
-	return u.Redacted()
 }
 
 // endpoint is one exporter and what is taken from it.

@@ -55,7 +55,7 @@ func subject(t *testing.T, name string, change func(*simulated.Spec)) comparison
 	if _, err := s.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := comparison.Load(dir, summary.Options{Limits: summary.DefaultLimits()})
+	loaded, err := comparison.Load(t.Context(), dir, summary.Options{Limits: summary.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestFalsePositives(t *testing.T) {
 	if _, err := s.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	all, err := comparison.Load(dir, summary.Options{Limits: summary.DefaultLimits()})
+	all, err := comparison.Load(t.Context(), dir, summary.Options{Limits: summary.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestSelections(t *testing.T) {
 		t.Fatal(err)
 	}
 	for argument, want := range map[string]int{dir: 6, dir + ":b4-c4": 3, dir + ":b4-c16-r2": 1, filepath.Join(dir, "cells", "b4-c16-r2"): 1} {
-		s, err := comparison.Load(argument, summary.Options{Limits: summary.DefaultLimits()})
+		s, err := comparison.Load(t.Context(), argument, summary.Options{Limits: summary.DefaultLimits()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,11 +257,11 @@ func TestSelections(t *testing.T) {
 			t.Errorf("%s selects %d cells, want %d", argument, got, want)
 		}
 	}
-	if _, err := comparison.Load(dir+":b9", summary.Options{}); err == nil || !strings.Contains(err.Error(), `no cell or load point "b9"; its cells are b4-c4-r1`) {
+	if _, err := comparison.Load(t.Context(), dir+":b9", summary.Options{}); err == nil || !strings.Contains(err.Error(), `no cell or load point "b9"; its cells are b4-c4-r1`) {
 		t.Errorf("selecting a cell that is not there: %v", err)
 	}
-	a, _ := comparison.Load(dir+":b4-c4", summary.Options{Limits: summary.DefaultLimits()})
-	b, _ := comparison.Load(dir+":b4-c16", summary.Options{Limits: summary.DefaultLimits()})
+	a, _ := comparison.Load(t.Context(), dir+":b4-c4", summary.Options{Limits: summary.DefaultLimits()})
+	b, _ := comparison.Load(t.Context(), dir+":b4-c16", summary.Options{Limits: summary.DefaultLimits()})
 	if _, err := comparison.Compare(a, []comparison.Subject{b}, comparison.Options{}); err == nil || !strings.Contains(err.Error(), "--across load") {
 		t.Errorf("comparing two loads without asking for it: %v", err)
 	}

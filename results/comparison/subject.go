@@ -9,6 +9,7 @@
 package comparison
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ type Subject struct {
 
 // Load reads the subject that argument names: OUT, OUT:POINT (such as
 // out:b8-c16, all its repeats), OUT:CELL or the path OUT/cells/CELL.
-func Load(argument string, o summary.Options) (Subject, error) {
+func Load(ctx context.Context, argument string, o summary.Options) (Subject, error) {
 	dir, which := split(argument)
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
@@ -55,7 +56,7 @@ func Load(argument string, o summary.Options) (Subject, error) {
 			return slices.ContainsFunc(cells, func(k runfolder.Cell) bool { return k.ID == c.ID })
 		}
 	}
-	s.Summary, err = summary.SummarizeWith(dir, o)
+	s.Summary, err = summary.SummarizeWith(ctx, dir, o)
 	return s, err
 }
 

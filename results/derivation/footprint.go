@@ -56,7 +56,7 @@ func (m Amortization) Run(ctx context.Context, dir string) ([]lca.Assessment, er
 	if err != nil {
 		return nil, err
 	}
-	return assessments, writeFootprint(dir, run, assessments)
+	return assessments, m.writeFootprint(dir, run, assessments)
 }
 
 // Assess is Run without writing anything.
@@ -349,7 +349,7 @@ func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnerg
 }
 
 // writeFootprint writes footprint.arrow of the run folder.
-func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment) error {
+func (m Amortization) writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment) error {
 	first := assessments[0]
 	lifetime, of := first.Inventory.Lifetime()
 	labels := map[string]string{}
@@ -360,7 +360,7 @@ func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment)
 	if err != nil {
 		return fmt.Errorf("write table %s: %w", runfolder.FootprintFile, err)
 	}
-	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), map[string]string{
+	meta := map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
 		"inventory_sha256":    first.Inventory.Hash,
@@ -375,7 +375,13 @@ func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment)
 		"monte_carlo_draws":   strconv.Itoa(first.Options.Draws),
 		runfolder.MetaNotes:   string(notes),
 		"monte_carlo_seed":    strconv.FormatUint(first.Options.Seed, 10),
-	})
+	}
+	if !m.RequestsOnly {
+		for _, a := range assessments {
+			meta[metaUsed+a.Usage.Cell] = strconv.FormatInt(int64(a.Usage.Energy), 10)
+		}
+	}
+	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), meta)
 	if err != nil {
 		return err
 	}
@@ -394,4 +400,15 @@ func writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment)
 		}
 	}
 	return w.Close()
+}
+
+// metaUsed and a cell's name are the key in footprint.arrow of the energy that
+// the cell's footprint was made from.
+const metaUsed = "cell_energy_uj."
+
+// FootprintEnergy is the energy of a cell that a footprint.arrow with this
+// metadata was made from; false where it was not the cell's whole energy.
+func FootprintEnergy(meta map[string]string, cell string) (meter.Energy, bool) {
+	n, err := strconv.ParseInt(meta[metaUsed+cell], 10, 64)
+	return meter.Energy(n), err == nil
 }

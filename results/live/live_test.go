@@ -185,7 +185,7 @@ func TestWattsAreTheTables(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := summary.Summarize(dir)
+		s, err := summary.Summarize(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}

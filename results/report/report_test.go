@@ -72,7 +72,7 @@ func simulate(t *testing.T, change func(*simulated.Spec)) (runfolder.Run, summar
 	if err != nil {
 		t.Fatal(err)
 	}
-	summary, err := summary.SummarizeWith(dir, summary.Options{Limits: summary.DefaultLimits(), Traces: true})
+	summary, err := summary.SummarizeWith(t.Context(), dir, summary.Options{Limits: summary.DefaultLimits(), Traces: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestTextIsEscaped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	summary, err := summary.Summarize(dir)
+	summary, err := summary.Summarize(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package runfolder
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"cfubench/internal/outside"
 	"cfubench/results/arrowfile"
 )
 
@@ -45,8 +47,8 @@ func TablePaths(dir string, run Run, table string) (paths, cells []string, err e
 
 // ExportCSV writes a table of the run folder dir as CSV: the column cell, where
 // the table has none of its own, then the table's columns. Nulls are empty,
-// lists are numbers with spaces between.
-func ExportCSV(w io.Writer, dir string, run Run, table string) error {
+// lists are numbers with spaces between, and no text is a spreadsheet's formula.
+func ExportCSV(ctx context.Context, w io.Writer, dir string, run Run, table string) error {
 	paths, cells, err := TablePaths(dir, run, table)
 	if err != nil {
 		return err
@@ -57,7 +59,7 @@ func ExportCSV(w io.Writer, dir string, run Run, table string) error {
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	out := csv.NewWriter(buffered)
 	for i, path := range paths {
-		if err := exportFile(out, path, cells[i], i == 0); err != nil {
+		if err := exportFile(ctx, out, path, cells[i], i == 0); err != nil {
 			return err
 		}
 	}
@@ -68,7 +70,7 @@ func ExportCSV(w io.Writer, dir string, run Run, table string) error {
 	return buffered.Flush()
 }
 
-func exportFile(out *csv.Writer, path, cell string, header bool) error {
+func exportFile(ctx context.Context, out *csv.Writer, path, cell string, header bool) error {
 	r, err := arrowfile.Open(path)
 	if err != nil {
 		return err
@@ -92,9 +94,12 @@ func exportFile(out *csv.Writer, path, cell string, header bool) error {
 		if err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("export %s: %w", path, context.Cause(ctx))
+		}
 		for i := range int(batch.NumRows()) {
 			if before > 0 {
-				line[0] = cell
+				line[0] = outside.Cell(cell)
 			}
 			for c, column := range batch.Columns() {
 				line[before+c] = csvValue(column, i)
@@ -120,7 +125,7 @@ func csvValue(a arrow.Array, i int) string {
 	case *array.Float64:
 		return strconv.FormatFloat(a.Value(i), 'g', -1, 64)
 	case *array.String:
-		return a.Value(i)
+		return outside.Cell(a.Value(i))
 	case *array.Boolean:
 		return strconv.FormatBool(a.Value(i))
 	case *array.List:

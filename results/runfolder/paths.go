@@ -1,10 +1,6 @@
 package runfolder
 
-import (
-	"fmt"
-	"path/filepath"
-	"strings"
-)
+import "path/filepath"
 
 // The names of the files of a run folder and of a cell's folder in it.
 const (
@@ -26,13 +22,3 @@ func CellDir(dir, cell string) string { return filepath.Join(dir, CellsDir, cell
 
 // CellFile is the path of a table of a cell in the run folder dir.
 func CellFile(dir, cell, file string) string { return filepath.Join(CellDir(dir, cell), file) }
-
-// checkCellName refuses a name that would lead out of the folder of the cells.
-func checkCellName(name string) error {
-	if name == "" || name == "." || name == ".." || len(name) > 200 || strings.ContainsFunc(name, func(r rune) bool {
-		return r == '/' || r == '\\' || r < ' ' || r == 0x7f
-	}) {
-		return fmt.Errorf("cell name %.80q is no name of a folder", name)
-	}
-	return nil
-}

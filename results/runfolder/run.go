@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"cfubench/internal/atomicfile"
+	"cfubench/internal/folder"
 	"cfubench/internal/hostinfo"
+	"cfubench/internal/outside"
 	"cfubench/loadgen"
 	"cfubench/meter"
+	"cfubench/results/arrowfile"
 )
 
 // schema is the version of run.json that this package writes and reads.
@@ -171,7 +174,10 @@ type Cell struct {
 	Errors       int          `json:"errors"`
 	ScheduleHash string       `json:"schedule_hash"`
 	Complete     bool         `json:"complete"` // false: interrupted or failed, rows kept
-	Interrupted  string       `json:"interrupted,omitempty"`
+	// Tables are the digests of the raw tables (arrowfile.Reader), by file, once
+	// the cell is complete: a table that was replaced or changed is known.
+	Tables      map[string]string `json:"tables,omitempty"`
+	Interrupted string            `json:"interrupted,omitempty"`
 	// Reasons are validity reason codes found while running.
 	Reasons []string `json:"reasons,omitempty"`
 	// Client is what the load generator says of itself: its lateness, how its
@@ -203,10 +209,14 @@ type BareIdle struct {
 func (b *BareIdle) Measured() bool { return b != nil && b.Window.Length() > 0 }
 
 // ReadRun reads run.json of the run folder dir. An error says so if dir holds no
-// run (it wraps fs.ErrNotExist), one of another schema, or one whose cells have
-// names that lead elsewhere.
+// run (it wraps fs.ErrNotExist), one of another schema, or one whose cells' names
+// or links lead elsewhere.
 func ReadRun(dir string) (Run, error) {
 	path := filepath.Join(dir, RunFile)
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+		return Run{}, fmt.Errorf("read %s: it is no regular file", path)
+	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Run{}, fmt.Errorf("%s holds no run: %w; give the folder that 'cfu run --out' wrote", dir, err)
@@ -229,20 +239,94 @@ func ReadRun(dir string) (Run, error) {
 	}
 	seen := map[string]bool{}
 	for _, c := range r.Cells {
-		if err := checkCellName(c.ID); err != nil {
-			return Run{}, fmt.Errorf("read %s: %w", path, err)
+		if err := folder.CheckName(c.ID); err != nil {
+			return Run{}, fmt.Errorf("read %s: cell %w", path, err)
 		}
 		if seen[c.ID] {
 			return Run{}, fmt.Errorf("read %s: cell %s is there twice", path, c.ID)
 		}
 		seen[c.ID] = true
 	}
+	r.EachText(func(_, text string) string { return outside.Text(text) })
+	if err := checkLinks(dir, r); err != nil {
+		return Run{}, fmt.Errorf("read %s: %w", dir, err)
+	}
 	return r, nil
 }
 
+// checkLinks refuses a run folder with a link among its files that leads out of
+// it: what is written and read there would be somebody else's.
+func checkLinks(dir string, r Run) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	folders := []string{".", CellsDir, BareDir}
+	for _, c := range r.Cells {
+		folders = append(folders, CellDir("", c.ID))
+	}
+	for _, name := range folders {
+		f, err := root.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		entries, err := f.ReadDir(-1)
+		f.Close()
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Type()&fs.ModeSymlink == 0 {
+				continue
+			}
+			if _, err := root.Stat(filepath.Join(name, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("the link %s: %w", filepath.Join(name, e.Name()), err)
+			}
+		}
+	}
+	return nil
+}
+
 // WriteRun writes run.json of the run folder dir in one step: a reader sees the
-// old file or the new one. It sets the schema.
+// old file or the new one. It sets the schema, and the digests of the tables of
+// complete cells that have none yet.
 func WriteRun(dir string, r Run) error {
 	r.Schema = schema
+	for i := range r.Cells {
+		switch c := &r.Cells[i]; {
+		case !c.Complete: // its tables may grow yet
+			c.Tables = nil
+		case c.Tables == nil:
+			var err error
+			if c.Tables, err = digests(dir, c.ID); err != nil {
+				return err
+			}
+		}
+	}
 	return atomicfile.WriteJSON(filepath.Join(dir, RunFile), r)
+}
+
+// digests are those of a cell's raw tables that are there and have one.
+func digests(dir, cell string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, file := range []string{RequestsFile, ReadingsFile, EngineFile, DevicesFile, PowerFile} {
+		r, err := arrowfile.Open(CellFile(dir, cell, file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Complete && r.Verified {
+			out[file] = r.Digest
+		}
+		if err := r.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

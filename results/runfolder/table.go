@@ -1,6 +1,7 @@
 package runfolder
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"math"
@@ -552,4 +553,19 @@ func in[R, P any](part func(*R) *P, columns []column[P]) []column[R] {
 		}
 	}
 	return out
+}
+
+// While yields rows until ctx ends, and then its cause as their error.
+func While[R any](ctx context.Context, rows iter.Seq2[R, error]) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		n := 0
+		for r, err := range rows {
+			if n++; n%1024 == 1 && err == nil && ctx.Err() != nil {
+				err = fmt.Errorf("read rows: %w", context.Cause(ctx))
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"maps"
@@ -18,9 +19,9 @@ import (
 )
 
 // summarizeCell reads the tables of one cell and measures them.
-func summarizeCell(dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, o Options) (CellSummary, error) {
+func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, o Options) (CellSummary, error) {
 	c := CellSummary{Cell: cell.ID, Point: cell.Point, Repeat: cell.Repeat}
-	t, err := readRequestTable(runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
+	t, err := readRequestTable(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		t, err = &requestTable{}, nil
 	}
@@ -35,7 +36,7 @@ func summarizeCell(dir string, run runfolder.Run, cell runfolder.Cell, bare deri
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c, err
 	}
-	byConvention, err := readShares(dir, cell.ID, t)
+	byConvention, err := readShares(ctx, dir, cell.ID, t)
 	if err != nil {
 		return c, err
 	}

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"context"
 	"math"
 	"slices"
 	"time"
@@ -36,9 +37,9 @@ type requestTable struct {
 }
 
 // readRequestTable reads requests.arrow in one pass.
-func readRequestTable(path string) (*requestTable, error) {
+func readRequestTable(ctx context.Context, path string) (*requestTable, error) {
 	t := &requestTable{flags: map[string]int{}}
-	for r, err := range runfolder.Requests().Scan(path) {
+	for r, err := range runfolder.While(ctx, runfolder.Requests().Scan(path)) {
 		if err != nil {
 			return nil, err
 		}

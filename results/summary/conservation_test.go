@@ -175,7 +175,7 @@ func TestOneEnergy(t *testing.T) {
 		if got := electricity(t, dir) * float64(completed) / overhead(inv, made.Energy); math.Abs(got-one.Energy.Joules()) > 1e-6 {
 			t.Errorf("the footprint's electricity with %s is of %.7f J, the cell used %.6f J", name, got, one.Energy.Joules())
 		}
-		s, err := summary.Summarize(dir)
+		s, err := summary.Summarize(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}

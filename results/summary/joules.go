@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"math"
@@ -55,11 +56,11 @@ type shares struct {
 // readShares reads energy.arrow of a cell, one element a convention in the
 // order of the file, for the domains that are summed. A cell without the table
 // has none.
-func readShares(dir, cell string, t *requestTable) ([]*shares, error) {
+func readShares(ctx context.Context, dir, cell string, t *requestTable) ([]*shares, error) {
 	row := rowsByID(t.id)
 	var all []*shares
 	byName := map[string]*shares{}
-	for e, err := range runfolder.Energies().Scan(runfolder.CellFile(dir, cell, runfolder.EnergyFile)) {
+	for e, err := range runfolder.While(ctx, runfolder.Energies().Scan(runfolder.CellFile(dir, cell, runfolder.EnergyFile))) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -213,13 +214,14 @@ type Options struct {
 
 // Summarize makes the summary of the run folder dir from its tables, with the
 // run's own SLO and the default limits.
-func Summarize(dir string) (Summary, error) {
-	return SummarizeWith(dir, Options{Limits: DefaultLimits()})
+func Summarize(ctx context.Context, dir string) (Summary, error) {
+	return SummarizeWith(ctx, dir, Options{Limits: DefaultLimits()})
 }
 
 // SummarizeWith makes the summary of the run folder dir by o. Cells are read
-// one after another: memory is that of the largest.
-func SummarizeWith(dir string, o Options) (Summary, error) {
+// one after another: memory is that of the largest. The end of ctx ends it, with
+// its cause.
+func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) {
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return Summary{}, err
@@ -255,7 +257,7 @@ func SummarizeWith(dir string, o Options) (Summary, error) {
 		if o.Only != nil && !o.Only(cell) {
 			continue
 		}
-		c, err := summarizeCell(dir, run, cell, bare, slo, o)
+		c, err := summarizeCell(ctx, dir, run, cell, bare, slo, o)
 		if err != nil {
 			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cfubench/internal/failure"
+	"cfubench/internal/outside"
 	"cfubench/loadgen"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
@@ -27,7 +28,7 @@ import (
 func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 	number := len(s.done) + 1
 	label := fmt.Sprintf("cell %s (%d of %d)", c.id, number, s.total)
-	s.live.SetCell(number, c.id, s.server.identity.Model, s.server.identity.Kind)
+	s.live.SetCell(number, c.id, outside.Line(s.server.identity.Model, 0), s.server.identity.Kind)
 	began := s.clock()
 	dir := runfolder.CellDir(s.config.Out, c.id)
 	if err := os.RemoveAll(dir); err != nil { // rows of an attempt that did not complete
@@ -112,7 +113,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 	})
 	domains := runfolder.Describe(m.metered.Domains(), s.server.chosen.Excluded...)
 	meta := map[string]string{
-		"cell": cell.ID, "batch": strconv.Itoa(cell.Batch), "repeat": strconv.Itoa(cell.Repeat), "model": s.server.identity.Model,
+		"cell": cell.ID, "batch": strconv.Itoa(cell.Batch), "repeat": strconv.Itoa(cell.Repeat), "model": outside.Line(s.server.identity.Model, 0),
 		"engine": s.server.identity.Kind, "config_hash": s.record.ConfigHash, "trace_hash": s.record.TraceHash,
 		"schedule_hash": cell.ScheduleHash, "origin_unix_ns": strconv.FormatInt(cell.OriginUnix, 10),
 	}
@@ -184,7 +185,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 		err = e
 	}
 	if err != nil {
-		m.cell.Interrupted = err.Error()
+		m.cell.Interrupted = s.config.Secrets.Text(err.Error())
 	} else {
 		m.cell.Complete = true
 	}

@@ -38,6 +38,7 @@ func (c *Config) Check() error {
 			return err
 		}
 	}
+	c.learn()
 	return nil
 }
 

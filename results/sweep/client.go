@@ -27,7 +27,7 @@ func (s *sweep) clientOptions(connections int) loadgen.Options {
 	return loadgen.Options{
 		BaseURL: s.server.url, Model: s.server.identity.Model, API: s.config.API, APIKey: s.config.APIKey,
 		IgnoreEOS: s.config.IgnoreEOS, MinTokens: s.config.MinTokens, Salt: salt, ExtraBody: body, Connections: connections,
-		CAFile: s.config.CAFile, Timeout: s.config.Timeout, Headers: s.config.Headers, TokensField: s.config.TokensField,
+		CAFile: s.config.CAFile, Timeout: s.config.Timeout, Headers: s.config.Headers, TokensField: s.config.TokensField, Secrets: s.config.Secrets,
 	}
 }
 

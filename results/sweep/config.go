@@ -1,10 +1,9 @@
 package sweep
 
 import (
-	"net/url"
-	"strings"
 	"time"
 
+	"cfubench/internal/secret"
 	"cfubench/loadgen"
 	"cfubench/loadgen/endpoint"
 	"cfubench/meter/host"
@@ -42,6 +41,9 @@ type Config struct {
 	Budget time.Duration
 	// Getenv reads the environment: credentials of meters, for one.
 	Getenv func(string) string
+	// Secrets hides keys and passwords in all that the sweep says and writes.
+	// Check makes those of the configuration known to it.
+	Secrets *secret.Redactor
 }
 
 // Defaults is the configuration of `cfu run` without flags: it lacks a server and
@@ -60,37 +62,3 @@ func Defaults() Config {
 
 // noMeter is the --meter of a shard that leaves metering to another.
 const noMeter = "none"
-
-// recorded is what run.json keeps of the configuration: no secret.
-func (c Config) recorded() runfolder.Config {
-	r := c.Config
-	r.Endpoint = redactURL(c.Endpoint)
-	r.Meter = redactURLs(c.Meter)
-	r.Header = nil
-	for _, h := range c.Headers {
-		r.Header = append(r.Header, h.Name)
-	}
-	return r
-}
-
-// redactURL takes user and password out of a URL.
-func redactURL(s string) string {
-	u, err := url.Parse(s)
-	if err != nil || u.User == nil {
-		return s
-	}
-	u.User = nil
-	return u.String()
-}
-
-func redactURLs(specs []string) []string {
-	out := make([]string, len(specs))
-	for i, s := range specs {
-		kind, rest, ok := strings.Cut(s, ":")
-		if ok && strings.Contains(rest, "://") {
-			s = kind + ":" + redactURL(rest)
-		}
-		out[i] = s
-	}
-	return out
-}

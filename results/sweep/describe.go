@@ -41,9 +41,9 @@ func Describe(ctx context.Context, c Config) (Plan, error) {
 		p.PromptTokens, p.OutputTokens = tokensOf(trace.Totals())
 	}
 	for _, l := range c.launches() {
-		planned := PlannedLaunch{Name: l.String(), Command: command(l.configuration)}
+		planned := PlannedLaunch{Name: l.String(), Command: c.Secrets.Command(command(l.configuration))}
 		if c.Endpoint != "" {
-			planned.Command = redactURL(c.Endpoint)
+			planned.Command = c.Secrets.Text(c.Endpoint)
 		}
 		for _, cell := range l.cells {
 			planned.Cells = append(planned.Cells, cell.id)

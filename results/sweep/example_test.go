@@ -60,7 +60,7 @@ func Example() {
 		}
 		fmt.Println(cell.ID, cell.Requests, "requests,", tokens, "output tokens")
 	}
-	s, err := summary.Summarize(config.Out)
+	s, err := summary.Summarize(context.Background(), config.Out)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
+	"cfubench/internal/failure"
+	"cfubench/internal/folder"
+	"cfubench/internal/outside"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/meter/host"
@@ -39,8 +44,14 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	pid := 0
 	if s.config.Endpoint == "" {
 		s.say("engine for %s: starting", l)
+		log, err := openEngineLog(s.config.Out, l)
+		if err != nil {
+			return err
+		}
+		defer func() { err = failure.Join(err, log.Close()) }()
 		server, err := engine.Start(ctx, engine.Launch{
 			Command: command(l.configuration), Batch: l.batch, CPUs: s.config.EngineCPUs, Ready: s.config.ReadyTimeout,
+			Log: log, Secrets: s.config.Secrets,
 		})
 		if err != nil {
 			return err
@@ -65,7 +76,7 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	t.profile = t.identity.Profile()
 	info := runfolder.EngineInfo{
 		Label: l.configuration.Label, Params: l.configuration.Params, Batch: l.batch, EffectiveBatch: t.identity.EffectiveBatch, Kind: t.identity.Kind, Version: t.identity.Version,
-		Model: t.identity.Model, Command: engine.Redact(command(l.configuration)), Unknown: t.identity.Unknown,
+		Model: outside.Line(t.identity.Model, 0), Command: s.config.Secrets.Command(command(l.configuration)), Unknown: t.identity.Unknown,
 	}
 	s.keepEngine(info)
 	s.say("%s", engineLine(info))
@@ -110,6 +121,25 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 		}
 	}
 	return nil
+}
+
+// openEngineLog opens the file in the run folder that keeps what the engine of a
+// launch prints, behind what earlier launches of it did.
+func openEngineLog(out string, l launch) (*os.File, error) {
+	dir, err := folder.Open(out)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	name := "engine"
+	if l.configuration.Label != "" {
+		name += "-" + l.configuration.Label
+	}
+	file, err := dir.OpenFile(name+"-b"+strconv.Itoa(l.batch)+".log", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("engine log: %w", err)
+	}
+	return file, nil
 }
 
 // awaitEndpoint waits for a server that is said to run already: not for long, but

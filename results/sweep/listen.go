@@ -29,9 +29,12 @@ func (s *sweep) serveMetrics() (*metricsServer, error) {
 		s.live.SetInFlight(int(s.inFlight()))
 		handler.ServeHTTP(w, r)
 	})
-	m := &metricsServer{server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
+	m := &metricsServer{server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
 	m.group.Go(func() error { return m.server.Serve(l) })
 	s.say("metrics: http://%s/metrics", l.Addr())
+	if a, ok := l.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		s.warn("--listen %s: whoever reaches this host reads the live figures, without a password: 127.0.0.1:%d keeps them here", s.config.Listen, a.Port)
+	}
 	return m, nil
 }
 
@@ -43,11 +46,15 @@ func (s *sweep) inFlight() int64 {
 	return 0
 }
 
-// stop ends the server and lets scrapes under way finish.
+// stop ends the server. Scrapes under way have half a second to finish: one that
+// was only half sent must neither hold up nor fail a run that is complete.
 func (m *metricsServer) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	err := m.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = m.server.Close()
+	}
 	if e := m.group.Wait(); !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}

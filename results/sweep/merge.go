@@ -157,7 +157,7 @@ func mergeCell(out string, shards []shard, i, meterer int) (runfolder.Cell, erro
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return cell, fmt.Errorf("create cell folder: %w", err)
 	}
-	cell.Requests, cell.Errors = 0, 0
+	cell.Requests, cell.Errors, cell.Tables = 0, 0, nil
 	var rows []runfolder.Request
 	for _, s := range shards {
 		c := s.run.Cells[i]

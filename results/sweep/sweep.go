@@ -71,6 +71,8 @@ type sweep struct {
 	flying  atomic.Pointer[loadgen.Live] // of the cell under way
 	loaded  time.Duration                // when the server had its last request
 
+	hidden int // cells of the record without secrets
+
 	mu     sync.Mutex // guards record.Warnings: doubts come from several goroutines
 	record runfolder.Run
 }
@@ -244,11 +246,13 @@ func interruptedError(out string) error {
 }
 
 // say prints a line about the run.
-func (s *sweep) say(format string, args ...any) { s.log.Say(fmt.Sprintf(format, args...)) }
+func (s *sweep) say(format string, args ...any) {
+	s.log.Say(s.config.Secrets.Text(fmt.Sprintf(format, args...)))
+}
 
 // warn prints a doubt and keeps it in the record, once.
 func (s *sweep) warn(format string, args ...any) {
-	w := fmt.Sprintf(format, args...)
+	w := s.config.Secrets.Text(fmt.Sprintf(format, args...))
 	s.mu.Lock()
 	known := slices.Contains(s.record.Warnings, w)
 	if !known {
@@ -264,5 +268,6 @@ func (s *sweep) warn(format string, args ...any) {
 func (s *sweep) save() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.hideSecrets()
 	return runfolder.WriteRun(s.config.Out, s.record)
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/results/check"
+)
+
+const checkHelp = `Checks the run in OUT against itself: that its tables are those that were
+written, whole and with the columns that they should have; that the rows of
+every convention sum to the energy of the cell; and that summary and footprint
+say the same as the tables. Prints a line for each thing that is wrong; exit 1
+if there is one. It changes nothing.
+
+usage: cfu check OUT [flags]
+
+examples:
+  cfu check out/
+  cfu check out/ --json | jq .findings
+
+flags:
+`
+
+// bindCheck is `cfu check`.
+func bindCheck(fs *pflag.FlagSet) action {
+	asJSON := fs.Bool("json", false, "Print one JSON object.")
+	return func(ctx context.Context, env environment, operands []string) error {
+		got, err := check.Folder(ctx, operands[0])
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			text, err := json.MarshalIndent(got, "", "  ")
+			if err != nil {
+				return fmt.Errorf("print findings: %w", err)
+			}
+			fmt.Fprintf(env.stdout, "%s\n", text)
+		} else {
+			for _, f := range got.Findings {
+				fmt.Fprintln(env.stdout, f)
+			}
+			for _, n := range got.Notes {
+				fmt.Fprintf(env.stderr, "not checked: %s\n", n)
+			}
+		}
+		if n := len(got.Findings); n > 0 {
+			return fmt.Errorf("%s: %d findings", operands[0], n)
+		}
+		if *asJSON {
+			return nil
+		}
+		_, err = fmt.Fprintf(env.stdout, "%s: %d cells with %d tables are right\n", operands[0], got.Cells, got.Tables)
+		return err
+	}
+}

@@ -1,0 +1,98 @@
+package check
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"cfubench/loadgen"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
+)
+
+// most is how many differences of one file are said.
+const most = 10
+
+// summary makes summary.json again, from the tables, and holds the one that is
+// there against it.
+func (c *checker) summary() {
+	file := runfolder.SummaryFile
+	text, err := os.ReadFile(filepath.Join(c.dir, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		c.note("there is no %s: cfu report makes it", file)
+		return
+	}
+	var there, again map[string]any
+	if err == nil {
+		err = json.Unmarshal(text, &there)
+	}
+	if err != nil {
+		c.find(file, "%v", err)
+		return
+	}
+	o := summary.Options{Limits: summary.DefaultLimits()}
+	if slo, _ := there["slo"].(string); slo != "" { // it may have been made with another than the run's
+		parsed, err := loadgen.ParseSLO(slo)
+		if err != nil {
+			c.find(file, "slo: %v", err)
+			return
+		}
+		o.SLO = parsed
+	}
+	made, err := summary.SummarizeWith(c.ctx, c.dir, o)
+	if err == nil {
+		text, err = json.Marshal(made)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &again)
+	}
+	if err != nil {
+		c.find(file, "made again: %v", err)
+		return
+	}
+	differences := differing("", there, again, nil)
+	for i, d := range differences {
+		if i == most {
+			c.find(file, "and %d more figures differ", len(differences)-most)
+			break
+		}
+		c.find(file, "%s", d)
+	}
+}
+
+// differing lists where two JSON values differ.
+func differing(at string, there, again any, out []string) []string {
+	switch a := again.(type) {
+	case map[string]any:
+		b, ok := there.(map[string]any)
+		if !ok {
+			break
+		}
+		keys := maps.Clone(a)
+		maps.Copy(keys, b)
+		for _, k := range slices.Sorted(maps.Keys(keys)) {
+			out = differing(at+"."+k, b[k], a[k], out)
+		}
+		return out
+	case []any:
+		b, ok := there.([]any)
+		if !ok || len(a) != len(b) {
+			break
+		}
+		for i := range a {
+			out = differing(fmt.Sprintf("%s[%d]", at, i), b[i], a[i], out)
+		}
+		return out
+	default:
+		if a == there {
+			return out
+		}
+		return append(out, fmt.Sprintf("%s is %v, and from the tables %v", at, there, again))
+	}
+	return append(out, at+" is not as it is made from the tables")
+}

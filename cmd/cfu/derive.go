@@ -70,8 +70,8 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)
 	}
-	for _, note := range lca.Warnings(assessments) {
-		fmt.Fprintf(env.stderr, "C_FU: %s\n", note)
+	if n := len(lca.Warnings(assessments)); n > 0 {
+		fmt.Fprintf(env.stderr, "C_FU rests on %d assumptions and gaps: 'cfu amortize %s' prints them, and the report has them\n", n, out)
 	}
 	summary, last, err := f.summarize(ctx, out)
 	if err != nil {

@@ -96,7 +96,7 @@ func TestPartialTableIsConverted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := filepath.Join(t.TempDir(), "cut.arrow")
+	cut := filepath.Join(t.TempDir(), "cut.arrow.partial")
 	if err := os.WriteFile(cut, text[:len(text)-10], 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestPartialTableIsConverted(t *testing.T) {
 	if code := run(&stdout, &stderr, []string{cut, "--dir", out}); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr.String())
 	}
-	r, err := file.OpenParquetFile(filepath.Join(out, "cut.parquet"), false)
+	r, err := file.OpenParquetFile(filepath.Join(out, "cut.arrow.partial.parquet"), false)
 	if err != nil {
 		t.Fatal(err)
 	}

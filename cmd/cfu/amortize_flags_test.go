@@ -111,7 +111,7 @@ func TestOutcomesAreAUnit(t *testing.T) {
 	if err := os.WriteFile(file, []byte("request,success\n0,true\n1,false\n2,true\n3,true\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--csv", "--monte-carlo", "0", "--outcomes", file, "--outcome-unit", "correct_answer", "--category", "energy")
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--csv", "--monte-carlo", "0", "--outcomes", file, "--outcome-unit", "correct_answer", "--category", "energy")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}

@@ -104,12 +104,8 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	}
 	for key, sum := range sums {
 		_, domain, _ := strings.Cut(key, ".")
-		want, err := strconv.ParseInt(meta[runfolder.MetaCounter+domain], 10, 64)
-		if err != nil {
-			t.Fatalf("metadata of %s: %v", domain, err)
-		}
-		if int64(sum) != want {
-			t.Errorf("%s: rows sum to %d µJ, want the counter's difference of %d", key, sum, want)
+		if want := energyOf(t, meta, domain); sum != want {
+			t.Errorf("%s: rows sum to %d µJ, want the domain's energy of %d", key, sum, want)
 		}
 	}
 	readings, err := runfolder.ReadReadings(filepath.Join(filepath.Dir(table), runfolder.ReadingsFile))

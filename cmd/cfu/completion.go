@@ -16,8 +16,6 @@ usage: cfu completion bash|zsh|fish
 examples:
   source <(cfu completion bash)
   cfu completion fish > ~/.config/fish/completions/cfu.fish
-
-flags:
 `
 
 // bindCompletion is `cfu completion`.

@@ -120,11 +120,11 @@ func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
 		{"report of a folder without a run", []string{"report", empty}, 1, "holds no run"},
 		{"report with a bad SLO", []string{"report", out, "--slo", "fast"}, 2, "--slo"},
 		{"report to a folder that there is not", []string{"report", out, "--output", filepath.Join(empty, "no", "r.html")}, 1, "no such file or directory"},
-		{"compare wants two", []string{"compare", out}, 2, "want two runs or more"},
+		{"compare wants a run", []string{"compare"}, 2, "want a run or more"},
 		{"compare with a test that there is not", []string{"compare", out, out, "--test", "anova"}, 2, `test "anova" is unknown`},
 		{"compare in a format that there is not", []string{"compare", out, out, "--format", "xml"}, 2, "want text or csv"},
 		{"compare with no run", []string{"compare", out, empty}, 1, "holds no run"},
-		{"export wants to know where", []string{"export", out}, 2, "either --table NAME or --dir DIR"},
+		{"export wants to know where", []string{"export", out}, 2, "want one of --table NAME, --dir DIR and --to FORMAT"},
 		{"export of a table that there is not", []string{"export", out, "--table", "tokens"}, 1, `table "tokens" is unknown`},
 		{"export of a table that the run lacks", []string{"export", out, "--table", "engine"}, 1, "has no table engine"},
 	} {

@@ -11,9 +11,10 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// closed reads back a run and holds every cell's shares against the raw
-// readings: in each convention and domain they must sum, with idle and
-// unattributed, to the counter's own difference, to the quantum.
+// closed reads back a run and holds every cell's shares against its one energy
+// and the raw readings: in each convention and domain they must sum, with idle
+// and unattributed, to the domain's energy, to the microjoule, and that lies
+// within an update at either end of what the register itself advanced by.
 func closed(t *testing.T, out string) runfolder.Run {
 	t.Helper()
 	run, err := runfolder.ReadRun(out)
@@ -60,16 +61,53 @@ func closedCell(t *testing.T, out string, c runfolder.Cell) {
 		if got := meta[runfolder.MetaCounter+d.Name]; got != strconv.FormatInt(int64(want), 10) {
 			t.Errorf("%s: metadata of %s says %s µJ, want the counter's difference %d µJ", c.ID, d.Name, got, want)
 		}
+		energy := energyOf(t, meta, d.Name)
+		if off, most := energy-want, 2*update(readings.ByDomain[i]); off > most || off < -most {
+			t.Errorf("%s %s: energy %d µJ, and the counter's difference is %d µJ: want them within %d µJ, an update at either end", c.ID, d.Name, energy, want, most)
+		}
 		for conv := range conventions {
 			k := key{conv, d.Name}
+			if why := meta["refused."+conv+"."+d.Name]; why != "" && rows[k] == 0 {
+				t.Logf("%s %v: %s", c.ID, k, why)
+				continue
+			}
 			if rows[k] != c.Requests+2 {
 				t.Errorf("%s %v: got %d rows, want %d requests, idle and unattributed", c.ID, k, rows[k], c.Requests)
 			}
-			if sums[k] != want {
-				t.Errorf("%s %v: shares sum to %d µJ, want the counter's difference %d µJ", c.ID, k, sums[k], want)
+			if sums[k] != energy {
+				t.Errorf("%s %v: shares sum to %d µJ, want the domain's energy %d µJ", c.ID, k, sums[k], energy)
 			}
 		}
 	}
+}
+
+// energyOf is the one energy of a domain that energy.arrow names.
+func energyOf(t *testing.T, meta map[string]string, domain string) meter.Energy {
+	t.Helper()
+	n, err := strconv.ParseInt(meta[runfolder.MetaEnergy+domain], 10, 64)
+	if err != nil {
+		t.Fatalf("energy of %s in the metadata: %v", domain, err)
+	}
+	return meter.Energy(n)
+}
+
+// update is the most that a register advanced by, or a power came to, from one
+// reading to the next that showed another value.
+func update(readings []meter.Reading) (most meter.Energy) {
+	last := -1
+	for i, r := range readings {
+		switch {
+		case last < 0:
+		case r.HasEnergy && r.Energy > readings[last].Energy:
+			most = max(most, r.Energy-readings[last].Energy)
+		case r.HasPower:
+			most = max(most, meter.EnergyOf(max(r.Power, readings[last].Power), r.After-readings[last].After))
+		}
+		if r.HasEnergy || r.HasPower {
+			last = i
+		}
+	}
+	return most
 }
 
 // rowsOf reads a cell's requests.

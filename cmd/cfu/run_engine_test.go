@@ -173,7 +173,7 @@ func checkCell(t *testing.T, out string, c runfolder.Cell) {
 			t.Errorf("%s request %d: no server timings", c.ID, r.Request)
 		}
 	}
-	shares, _, err := runfolder.Energies().Read(filepath.Join(dir, "energy.arrow"))
+	shares, meta, err := runfolder.Energies().Read(filepath.Join(dir, "energy.arrow"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,16 +197,15 @@ func checkCell(t *testing.T, out string, c runfolder.Cell) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, d := range readings.Domains {
-		curve, _ := attribution.NewCurve(d.Domain, readings.ByDomain[i])
-		want := curve.Counter(c.Window).Energy
+	for _, d := range readings.Domains {
+		energy := energyOf(t, meta, d.Name)
 		for _, conv := range []string{"equal", "token", "residency", "phase"} {
 			k := key{conv, d.Name}
 			if rows[k] != 8 {
 				t.Errorf("%s %v: got %d rows, want 6 requests, idle and unattributed", c.ID, k, rows[k])
 			}
-			if sums[k] != want {
-				t.Errorf("%s %v: shares sum to %d µJ, want the counter's difference %d µJ", c.ID, k, sums[k], want)
+			if sums[k] != energy {
+				t.Errorf("%s %v: shares sum to %d µJ, want the domain's energy %d µJ", c.ID, k, sums[k], energy)
 			}
 		}
 	}

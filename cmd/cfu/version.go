@@ -16,6 +16,10 @@ const versionHelp = `Prints which build of cfu this is, and whether it can read 
 
 usage: cfu version [flags]
 
+examples:
+  cfu version
+  cfu version --json
+
 flags:
 `
 

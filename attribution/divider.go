@@ -146,6 +146,12 @@ func (a *Allocation) reset(convention string, reqs Columns, curve *Curve, w mete
 	}
 }
 
+// HasEnergy reports whether the curve has energy over the window: a convention
+// may refuse to divide what there is.
+func (a *Allocation) HasEnergy() bool {
+	return a.Counter.Flag != FlagInvalidReset && a.Counter.Flag != FlagOutside
+}
+
 // clip cuts w to the readings where they end a little early, and refuses it
 // where the curve has no energy.
 func (a *Allocation) clip(curve *Curve, w meter.Window) meter.Window {

@@ -78,10 +78,10 @@ func domainEnergy(d runfolder.DomainInfo, e attribution.Estimate, idle attributi
 }
 
 // domainRows is what the rows of one domain sum to, the same by every
-// convention.
+// convention that can divide it.
 type domainRows struct {
 	energy  meter.Energy
-	missing string // why there are none, "" where there are
+	missing string // why there is no energy, "" where there is
 }
 
 // sumOf is the energy of a cell whose domains have these energies.

@@ -67,6 +67,25 @@ func TestEveryConventionSumsToTheCounter(t *testing.T) {
 	}
 }
 
+// TestARefusedConventionLeavesTheEnergy: what was metered is known, whoever can
+// divide it.
+func TestARefusedConventionLeavesTheEnergy(t *testing.T) {
+	dir, run := raw(t)
+	cell := run.Cells[0] // one request at a time in a batch of four: never saturated
+	e, err := derivation.Attribution{Conventions: "steady"}.Cell(dir, run, cell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range e.Divisions {
+		if d.Refused == "" {
+			t.Errorf("%s of %s: not refused", d.Convention, d.Domain)
+		}
+	}
+	if want := attributed(t, dir, run)[0].Energy; !e.Energy.HasEnergy || e.Energy.Energy != want.Energy {
+		t.Errorf("got the energy %v (known: %v), want %v", e.Energy.Energy, e.Energy.HasEnergy, want.Energy)
+	}
+}
+
 // TestTheSameTablesGiveTheSameBytes: derived twice, written alike.
 func TestTheSameTablesGiveTheSameBytes(t *testing.T) {
 	dir, run := raw(t)

@@ -171,7 +171,7 @@ func (e *Attributed) survey(meta map[string]string, divider *attribution.Divider
 				return err
 			}
 			switch {
-			case a.Refused == "":
+			case a.HasEnergy(): // whether or not the convention can divide it
 				rows = domainRows{energy: a.Counter.Energy}
 			case k == 0:
 				rows.missing = a.Refused

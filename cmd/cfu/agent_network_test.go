@@ -290,7 +290,7 @@ func TestReplicaOverTwoHosts(t *testing.T) {
 		t.Fatalf("got %d requests sent, want none before the devices are right", n)
 	}
 
-	p = start(t, nil, quick(e, out, append(meters, "--expect-devices", "8", "--idle", "300ms", "--convention", "token")...)...)
+	p = start(t, nil, quick(e, out, append(meters, "--expect-devices", "8", "--idle", "300ms", "--convention", "token", "--weights", "1:1")...)...)
 	mustFinish(t, p.wait(t), p.stderr.String())
 	run := closed(t, out)
 	c := run.Cells[0]

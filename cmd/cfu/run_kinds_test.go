@@ -76,7 +76,7 @@ func TestKindsOfServers(t *testing.T) {
 	}{
 		{"a server of no known kind", nil, nil,
 			"engine: openai, model tiny; unknown: version, effective_batch, context_tokens, metrics", -1},
-		{"one that publishes other figures", map[string]string{"/metrics": "tgi_queue_size 3\n"}, nil,
+		{"one that publishes other figures", map[string]string{"/metrics": "other_queue_size 3\n"}, nil,
 			"unknown: version, effective_batch, context_tokens, metrics", -1},
 		{"one that answers every path with a page", map[string]string{"/metrics": "<html>Welcome</html>", "/props": "<html>Welcome</html>", "/server_info": "<html>Welcome</html>"}, nil,
 			"engine: openai, model tiny; unknown: version, effective_batch, context_tokens, metrics", -1},

@@ -394,7 +394,15 @@ func TestShort(t *testing.T) {
 
 func TestUnknownSLOOfRunIsAnError(t *testing.T) {
 	dir := t.TempDir()
-	if err := runfolder.WriteRun(dir, runfolder.Run{Config: runfolder.Config{SLO: "fast"}}); err != nil {
+	if err := runfolder.WriteRun(dir, runfolder.Run{Config: runfolder.Config{SLO: loadgen.SLO{TTFT: 500 * time.Millisecond}}}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, runfolder.RunFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, []byte("ttft=500ms"), []byte("fast"), 1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := summary.Summarize(dir); err == nil || !strings.Contains(err.Error(), "slo") {

@@ -77,12 +77,11 @@ const (
 
 // normal are the normal equations of a fit: sums that add up over runs.
 type normal struct {
-	gram                  [terms][terms]float64
-	moment                [terms]float64
-	scatter               [terms][terms]float64 // of gradients, for the covariance
-	squares               float64               // of the residuals
-	n                     int
-	batch, decodes, steps float64
+	gram    [terms][terms]float64
+	moment  [terms]float64
+	scatter [terms][terms]float64 // of gradients, for the covariance
+	squares float64               // of the residuals
+	n       int
 }
 
 // Limits of a fit that can be believed.

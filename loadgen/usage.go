@@ -129,7 +129,7 @@ func (u tokenUsage) judge(a asked, c came) (prompt, output, cached, reasoning in
 		}
 		doubts = append(doubts, flag)
 	}
-	prompt, output, cached, reasoning = u.prompt, u.completion, u.cached, u.reasoning
+	prompt, cached, reasoning = u.prompt, u.cached, u.reasoning
 	if u.shortInput && prompt != Unknown {
 		prompt += u.apart
 	}

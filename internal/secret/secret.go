@@ -43,7 +43,6 @@ type Redactor struct {
 	values []string
 	forms  []form
 	starts [256]bool // bytes that a form may begin with
-	getenv func(string) string
 }
 
 // New returns a Redactor of values.

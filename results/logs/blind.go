@@ -16,9 +16,6 @@ type blind struct {
 	early  []Sample // before it is known whether there are several
 	tick   []Sample
 	last   int64
-	short  int // steps that are much shorter than the longest usual one
-	steps  int
-	step   int64 // the step between ticks
 	lost   int
 	direct bool
 }

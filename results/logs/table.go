@@ -282,7 +282,7 @@ func (x *powerTable) emit(s Sample) error {
 // failed query is no value; text that is neither is an error.
 func (x *powerTable) value(s *Sample, v valueColumn, fields [][]byte) error {
 	if v.index >= len(fields) {
-		return &lineError{x.t.line, fmt.Errorf("the row has %d fields, and the value is the %d.", len(fields), v.index+1)}
+		return &lineError{x.t.line, fmt.Errorf("the row has %d fields, and the value is the %d. of them", len(fields), v.index+1)}
 	}
 	text, own := stripUnit(fields[v.index])
 	u := v.unit

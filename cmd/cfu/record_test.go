@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -114,6 +116,30 @@ func TestRecordCommand(t *testing.T) {
 	r := recorded(t, out)
 	if r.Kind != meter.KindCounter || r.DeviceTime != c.Window.Length() || r.Metered != lca.Device {
 		t.Errorf("got the record %+v", r)
+	}
+	code, preset, _ := cfu(t, t.Context(), nil, "amortize", "--print-preset", "cpu-server")
+	if code != 0 {
+		t.Fatalf("cfu amortize --print-preset: exit %d", code)
+	}
+	var inventory map[string]any
+	if err := json.Unmarshal([]byte(preset), &inventory); err != nil {
+		t.Fatal(err)
+	}
+	inventory["stages"] = []any{map[string]any{"name": "nap", "kind": "training", "record": filepath.Base(out)}}
+	text, err := json.Marshal(inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(filepath.Dir(out), "inventory.json") // a record is named as seen from it
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := lca.Load(path, derivation.Files{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(inv.Upfront); n != 1 || math.Abs(inv.Upfront[0].Energy.Canonical()*3.6e6-r.Energy.Joules()) > 1e-6 {
+		t.Errorf("got the stages %+v, want one of the record's %v", inv.Upfront, r.Energy)
 	}
 	for _, args := range [][]string{{"report", out}, {"attribute", out}, {"export", out, "--dir", filepath.Join(out, "csv")}} {
 		if code, stdout, stderr := cfu(t, t.Context(), nil, args...); code != 0 {

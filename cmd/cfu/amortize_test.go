@@ -166,6 +166,9 @@ func TestNoRequestMetTheSLO(t *testing.T) {
 	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--slo-ttft", "1us", "--functional-unit", "slo_request"); code != 1 || !strings.Contains(stderr, "no bound") {
 		t.Errorf("nothing left to report: exit %d, %s; want 1 and the reason", code, stderr)
 	}
+	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--functional-unit", "slo_request"); code == 0 || !strings.Contains(stderr, "the run has no --slo") {
+		t.Errorf("no SLO at all: exit %d, %s; want a refusal that says that none was given", code, stderr)
+	}
 }
 
 // The same run and options give the same bytes.

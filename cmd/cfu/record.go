@@ -56,7 +56,7 @@ func bindRecord(fs *pflag.FlagSet) action {
 		fs.IntVar(&f.PID, "pid", 0, "Record process `N`, which is there, until it ends.")
 		fs.StringVar(&f.until, "until", "", "Record until `TIME` (RFC 3339) or for a duration, this host or no longer than that --pid.")
 		fs.StringVar(&f.Label, "label", "", "Call the record `NAME`.")
-		fs.StringVar(&f.Stage, "kind", "", "Say what `KIND` of stage it is: training, experimentation, data, evaluation, …")
+		fs.StringVar(&f.Stage, "kind", "", "Say what `KIND` of stage it is: training, data, experimentation, evaluation or end_of_life.")
 	})
 	section(fs, "what is metered", func(fs *pflag.FlagSet) {
 		fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL or redfish:URL; repeatable.")

@@ -235,7 +235,7 @@ func TestRecordKilled(t *testing.T) {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			out := filepath.Join(t.TempDir(), "rec")
-			cmd, stderr := recording(t, tree, out, "--", "sleep", "20")
+			cmd, _ := recording(t, tree, out, "--", "sleep", "20")
 			began := time.Now()
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -258,7 +258,7 @@ func TestRecordKilled(t *testing.T) {
 					t.Errorf("the command did not outlive cfu: %v", err)
 				}
 			}
-			cmd, stderr = recording(t, tree, out, "--append", "--", "sh", "-c", "sleep 0.3")
+			cmd, stderr := recording(t, tree, out, "--append", "--", "sh", "-c", "sleep 0.3")
 			if err := cmd.Run(); err != nil {
 				t.Fatalf("%v\n%s", err, stderr)
 			}

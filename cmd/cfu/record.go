@@ -69,10 +69,15 @@ func bindRecord(fs *pflag.FlagSet) action {
 		fs.BoolVar(&f.Append, "append", false, "Go on with the record in --out, also after a kill or a reboot: the gap is in no figure, and is said.")
 	})
 	return func(ctx context.Context, env environment, operands []string) error {
-		f.Command, f.Getenv = operands, env.getenv
+		f.Command, f.Getenv, f.Secrets = operands, env.getenv, env.secrets
 		if err := f.complete(time.Now()); err != nil {
 			return err
 		}
+		release, err := ownNew(env, f.Out, "record")
+		if err != nil {
+			return err
+		}
+		defer release()
 		f.Say = func(line string) { fmt.Fprintf(env.stderr, "cfu record: %s\n", line) }
 		return f.run(ctx, env)
 	}

@@ -143,14 +143,10 @@ func (r *recorder) keepCosts(metered *session.Session) {
 	}
 }
 
-// masked is what is recorded of arguments: no secret.
-func masked(args []string) []string { return secret.New().Args(args) }
-
-// maskedMeters are the names of meters without passwords.
-func maskedMeters(specs []string) []string {
-	out, redactor := make([]string, len(specs)), secret.New()
-	for i, s := range specs {
-		out[i] = redactor.Text(s)
+// masked are arguments as they are recorded: without secrets.
+func (r *recorder) masked(args []string) []string {
+	if r.Secrets == nil {
+		return secret.New().Args(args)
 	}
-	return out
+	return r.Secrets.Args(args)
 }

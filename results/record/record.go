@@ -24,6 +24,7 @@ import (
 	"cfubench/attribution/lca"
 	"cfubench/internal/failure"
 	"cfubench/internal/hostinfo"
+	"cfubench/internal/secret"
 	"cfubench/internal/version"
 	"cfubench/meter"
 	"cfubench/meter/host"
@@ -47,6 +48,9 @@ type Config struct {
 	Label, Stage string
 	// Getenv reads the environment: credentials of meters.
 	Getenv func(string) string
+	// Secrets are kept out of what is recorded of the command and the meters; nil
+	// knows them by their places alone.
+	Secrets *secret.Redactor
 	// Say gets a line at each phase.
 	Say func(string)
 }
@@ -120,7 +124,7 @@ func (r *recorder) open() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		config := r.Config.Config
-		config.Meter = maskedMeters(r.Meter)
+		config.Meter = r.masked(r.Meter)
 		r.run = runfolder.Run{
 			Cfu: version.String(), Started: r.started.UTC().Format(time.RFC3339), Config: config, ScheduleHash: map[string]string{},
 			Host: hostinfo.Read(), Record: &runfolder.Recorded{Label: r.Label, Stage: r.Stage},
@@ -215,7 +219,7 @@ func (r *recorder) begin() error {
 		if r.command, err = hold(r.Command); err != nil {
 			return err
 		}
-		part.Of, part.Command, r.target = "command", masked(r.Command), r.command.pid()
+		part.Of, part.Command, r.target = "command", r.masked(r.Command), r.command.pid()
 	case r.PID > 0:
 		if r.process, err = find(r.PID); err != nil {
 			return err

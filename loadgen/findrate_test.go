@@ -104,7 +104,7 @@ func TestFindRateSaysWhatIsOpen(t *testing.T) {
 		return nil
 	}
 	got, err = FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}, Trials: 3}, few)
-	if err != nil || got.Rate != 0 || got.Trials[0].Verdict != "undecided" || !strings.Contains(got.Warnings[0], "at least 652 needed") || !strings.Contains(got.Warnings[3], "ended after 3 trials") {
+	if err != nil || got.Rate != 0 || got.Trials[0].Verdict != "undecided" || !strings.Contains(got.Warnings[0], "needs at least 652") || !strings.Contains(got.Warnings[3], "ended after 3 trials") {
 		t.Errorf("too few requests: got %+v, %v; want undecided trials, taken as failed, with warnings", got, err)
 	}
 	never := func(_ context.Context, _ float64, _ int, observe func(int, bool) bool) error {

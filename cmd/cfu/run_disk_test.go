@@ -55,8 +55,8 @@ func TestOutThatCannotBeWritten(t *testing.T) {
 	}{
 		{"a file where the folder should be", file, 1 << 20, "not a directory"},
 		{"a file where the folder above should be", filepath.Join(file, "out"), 1 << 20, "not a directory"},
-		{"a file system that takes no folders", "/proc/cfu-out", 1 << 20, "create output folder"},
-		{"a disk without a free byte", filepath.Join(t.TempDir(), "out"), 0, "write to output folder"},
+		{"a file system that takes no folders", "/proc/cfu-out", 1 << 20, "create folder"},
+		{"a disk without a free byte", filepath.Join(t.TempDir(), "out"), 0, "lock "},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			started := filepath.Join(t.TempDir(), "started")

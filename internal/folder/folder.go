@@ -32,7 +32,7 @@ func Open(path string) (*Folder, error) {
 // Create opens a folder, and makes it if it is not there.
 func Create(path string) (*Folder, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, fmt.Errorf("create folder: %w", err)
+		return nil, fmt.Errorf("create folder %s: %w", path, err)
 	}
 	return Open(path)
 }

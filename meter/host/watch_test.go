@@ -24,7 +24,7 @@ func TestLinkWarnings(t *testing.T) {
 		{"a connection that was made anew lost nothing", func(l *agent.Link) { l.Reconnects = 9 }, ""},
 		{"a restart", func(l *agent.Link) { l.Restarts = 3 }, "restarted 2 times"},
 		{"lost readings", func(l *agent.Link) { l.Lost = 11 }, "1 readings were lost"},
-		{"a stepped clock", func(l *agent.Link) { l.ClockSteps = 3 }, "contradicted"},
+		{"a stepped clock", func(l *agent.Link) { l.ClockSteps = 3 }, "clock offset jumped 1 times"},
 		{"an agent that has gone and not come back", func(l *agent.Link) { l.Silent = 6200 * time.Millisecond }, "out of reach for the last 6.2s"},
 		{"one that is about to send again", func(l *agent.Link) { l.Silent = time.Second }, ""},
 		{"a clock that is not known to a millisecond", func(l *agent.Link) { l.Uncertainty = 200 * time.Millisecond }, "± 200ms"},

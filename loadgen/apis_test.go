@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,15 +43,15 @@ func TestEmbeddings(t *testing.T) {
 			body: `{"data":[{"embedding":[0.1,`, prompt: Unknown, err: "not the JSON it should be"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var path, accept string
+			asked := make(chan [2]string, 1) // the path, what is accepted
 			url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-				path, accept = req.URL.Path, req.Header.Get("Accept")
+				asked <- [2]string{req.URL.Path, req.Header.Get("Accept")}
 				w.Header().Set("Content-Type", "application/json")
 				io.WriteString(w, tt.body)
 			}))
 			r := do(client(t, Options{BaseURL: url, API: APIEmbeddings}))
-			if path != "/v1/embeddings" || accept != "application/json" || r.Kind != APIEmbeddings {
-				t.Errorf("asked %s for %s, kind %q", path, accept, r.Kind)
+			if got, want := <-asked, [2]string{"/v1/embeddings", "application/json"}; got != want || r.Kind != APIEmbeddings {
+				t.Errorf("asked %v, kind %q, want %v", got, r.Kind, want)
 			}
 			if tt.err != "" {
 				if !strings.Contains(r.Err, tt.err) {
@@ -67,9 +68,9 @@ func TestEmbeddings(t *testing.T) {
 
 // A request of another API than the client's goes to that API.
 func TestRequestsOfSeveralAPIs(t *testing.T) {
-	var paths []string
+	paths := make(chan string, 2)
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		paths = append(paths, req.URL.Path)
+		paths <- req.URL.Path
 		if strings.HasSuffix(req.URL.Path, "/embeddings") {
 			io.WriteString(w, `{"data":[],"usage":{"prompt_tokens":1}}`)
 			return
@@ -84,8 +85,8 @@ func TestRequestsOfSeveralAPIs(t *testing.T) {
 			t.Errorf("%s: got kind %q, error %q", api, r.Kind, r.Err)
 		}
 	}
-	if want := []string{"/v1/embeddings", "/v1/responses"}; !slices.Equal(paths, want) {
-		t.Errorf("paths: got %v, want %v", paths, want)
+	if got, want := []string{<-paths, <-paths}, []string{"/v1/embeddings", "/v1/responses"}; !slices.Equal(got, want) {
+		t.Errorf("paths: got %v, want %v", got, want)
 	}
 	if r := c.Do(context.Background(), Call{API: "speech"}, 0, since()); r.OK() {
 		t.Error("an API that is none: got success")
@@ -278,13 +279,13 @@ func TestStatsTellDoubtsAndFailures(t *testing.T) {
 // A trace's whole requests go out whole, each to its own API, and a system turn
 // stands before the others.
 func TestTracesRequestsAreSentAsTheyAre(t *testing.T) {
-	bodies := map[string]string{}
+	var bodies sync.Map // by path
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		b, err := io.ReadAll(req.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		bodies[req.URL.Path] = string(b)
+		bodies.Store(req.URL.Path, string(b))
 		if strings.HasSuffix(req.URL.Path, "/embeddings") {
 			io.WriteString(w, `{"data":[],"usage":{"prompt_tokens":1}}`)
 			return
@@ -309,8 +310,8 @@ func TestTracesRequestsAreSentAsTheyAre(t *testing.T) {
 		"/v1/completions":      `{"model":"m","prompt":"p","max_tokens":3,"temperature":0,"stream":true,"stream_options":{"include_usage":true}}`,
 		"/v1/chat/completions": `{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}],"max_tokens":2,"temperature":0,"stream":true,"stream_options":{"include_usage":true}}`,
 	} {
-		if bodies[path] != want {
-			t.Errorf("%s: got %s, want %s", path, bodies[path], want)
+		if got, _ := bodies.Load(path); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func manyCells(b *testing.B) {
 		out := filepath.Join(b.TempDir(), "out")
 		began := time.Now()
 		m := execRun(b, out, "--endpoint", url, "--model", "mock", "--dataset", "jsonl:"+trace, "--num-requests", "10",
-			"--concurrency", "1,2,5,10", "--repeat", "25", "--max-tokens", "8", "--idle", "0s")
+			"--concurrency", "1,2,5,10", "--repeat", "25", "--max-tokens", "8")
 		var inside time.Duration
 		for _, c := range m.run.Cells {
 			inside += c.Window.Length()

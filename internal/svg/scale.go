@@ -31,7 +31,7 @@ func logarithmic(low, high, from, to float64) scale {
 	low = max(low, high*1e-30)
 	ratio := high / low
 	if ratio < 1.5 { // widened on both sides alike
-		middle := math.Sqrt(low * high)
+		middle := math.Sqrt(low) * math.Sqrt(high) // low·high may be below every number
 		ratio = 1.5
 		low, high = middle/math.Sqrt(ratio), middle*math.Sqrt(ratio)
 	}

@@ -32,7 +32,7 @@ func wellFormed(t interface{ Fatalf(string, ...any) }, drawing string) {
 
 // number draws anything that a figure can be.
 func number() *rapid.Generator[float64] {
-	return rapid.OneOf(rapid.Float64Range(-1e9, 1e9), rapid.Float64Range(0, 1), rapid.SampledFrom([]float64{0, math.NaN(), math.Inf(1), math.Inf(-1), 1e-12, 1e12}))
+	return rapid.OneOf(rapid.Float64Range(-1e9, 1e9), rapid.Float64Range(0, 1), rapid.SampledFrom([]float64{0, 1e-162, math.NaN(), math.Inf(1), math.Inf(-1), 1e-12, 1e12}))
 }
 
 func TestAnyFiguresGiveADrawing(t *testing.T) {

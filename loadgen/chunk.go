@@ -64,11 +64,9 @@ func (c *chunk) event(w *walker) {
 		switch string(w.key) {
 		case "choices":
 			answers = true
-			if w.peek() != '[' {
-				w.value()
+			if !w.opens('[') {
 				continue
 			}
-			w.enter('[')
 			for w.element() {
 				c.choice(w)
 			}
@@ -146,11 +144,9 @@ func (c *chunk) typed(kind, delta []byte) {
 // response reads the Responses API's object at the beginning and end of a
 // stream: only its end has a usage.
 func (c *chunk) response(w *walker) {
-	if w.peek() != '{' {
-		w.value()
+	if !w.opens('{') {
 		return
 	}
-	w.enter('{')
 	for w.member() {
 		switch string(w.key) {
 		case "usage":
@@ -176,11 +172,9 @@ func (c *chunk) response(w *walker) {
 
 // incomplete names why a response was not completed, as the chat API would.
 func (c *chunk) incomplete(w *walker) {
-	if w.peek() != '{' {
-		w.value()
+	if !w.opens('{') {
 		return
 	}
-	w.enter('{')
 	for w.member() {
 		raw := w.value()
 		if string(w.key) != "reason" || !isString(raw) {
@@ -211,11 +205,9 @@ func (c *chunk) status(w *walker) {
 
 // within reads a usage one level down.
 func (c *chunk) within(w *walker) {
-	if w.peek() != '{' {
-		w.value()
+	if !w.opens('{') {
 		return
 	}
-	w.enter('{')
 	for w.member() {
 		switch string(w.key) {
 		case "usage":
@@ -319,11 +311,9 @@ func (c *chunk) whole() {
 
 // delta reads a chat delta: a role alone is no token.
 func (c *chunk) delta(w *walker, first bool) {
-	if w.peek() != '{' {
-		w.value()
+	if !w.opens('{') {
 		return
 	}
-	w.enter('{')
 	for w.member() {
 		switch string(w.key) {
 		case "content", "text":

@@ -20,11 +20,9 @@ func unknownUsage() tokenUsage {
 
 // read takes the members of a usage object.
 func (u *tokenUsage) read(w *walker) {
-	if w.peek() != '{' {
-		w.value()
+	if !w.opens('{') {
 		return
 	}
-	w.enter('{')
 	for w.member() {
 		switch string(w.key) {
 		case "prompt_tokens", "promptTokenCount":
@@ -59,11 +57,9 @@ func (u *tokenUsage) read(w *walker) {
 
 // details reads what a figure is made of.
 func (u *tokenUsage) details(w *walker) {
-	if w.peek() != '{' {
-		w.value()
+	if !w.opens('{') {
 		return
 	}
-	w.enter('{')
 	for w.member() {
 		switch string(w.key) {
 		case "cached_tokens":

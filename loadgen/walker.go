@@ -50,6 +50,16 @@ func (w *walker) enter(bracket byte) {
 	w.fresh = true
 }
 
+// opens enters a value that begins with bracket and consumes any other.
+func (w *walker) opens(bracket byte) bool {
+	if w.peek() != bracket {
+		w.value()
+		return false
+	}
+	w.enter(bracket)
+	return true
+}
+
 // next goes to what follows inside a bracket, or past its closing.
 func (w *walker) next(closing byte) bool {
 	switch {

@@ -130,6 +130,17 @@ func (c *checker) optional(d *Datum, where at, dim string, within domain) {
 	}
 }
 
+// given reports whether d is a figure under a key that its part knows.
+func (c *checker) given(d *Datum, known bool, where at) bool {
+	switch {
+	case !known:
+		c.add(where, "no such field: see docs/lca.md for the format")
+	case d == nil:
+		c.add(where, "is null: give a figure, or leave it out")
+	}
+	return known && d != nil
+}
+
 // covering checks that a figure of equipment has the boundary of its part.
 func (c *checker) covering(d *Datum, where at, boundary Boundary) {
 	if d != nil && d.Boundary.Valid() && d.Boundary != boundary {
@@ -158,12 +169,7 @@ func (c *checker) hardware(h *Hardware, where at) {
 	some := len(h.Emissions) > 0
 	for key, d := range h.Impacts {
 		row := rowOf(key)
-		if row == nil {
-			c.add(where.field(key), "no such field: see docs/lca.md for the format")
-			continue
-		}
-		if d == nil {
-			c.add(where.field(key), "is null: give a figure, or leave it out")
+		if !c.given(d, row != nil, where.field(key)) {
 			continue
 		}
 		c.datum(d, where.field(key), row.amount, notNegative)
@@ -187,12 +193,7 @@ func (c *checker) electricity(e *Electricity, where at) {
 	}
 	for key, d := range e.Impacts {
 		row := rowOf(key)
-		if row == nil || row.rate == "" {
-			c.add(where.field(key), "no such field: see docs/lca.md for the format")
-			continue
-		}
-		if d == nil {
-			c.add(where.field(key), "is null: give a figure, or leave it out")
+		if !c.given(d, row != nil && row.rate != "", where.field(key)) {
 			continue
 		}
 		c.datum(d, where.field(key), row.rate, notNegative)
@@ -326,12 +327,7 @@ func (l *loader) process(p *Process, where at) {
 	figures := 0
 	for key, d := range p.Printed {
 		row := printedRow(key)
-		if row == nil {
-			c.add(where.field(key), "no such field: see docs/lca.md for the format")
-			continue
-		}
-		if d == nil {
-			c.add(where.field(key), "is null: give a figure, or leave it out")
+		if !c.given(d, row != nil, where.field(key)) {
 			continue
 		}
 		figures++

@@ -70,21 +70,18 @@ func (s *status) live(line string) {
 }
 
 // Say prints a line that stays.
-func (s *status) Say(line string) {
-	line = plain(line, s.secrets)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.clear()
-	fmt.Fprintln(s.w, line)
-}
+func (s *status) Say(line string) { s.print(s.w, line) }
 
 // Result prints a line of the run's output.
-func (s *status) Result(line string) {
+func (s *status) Result(line string) { s.print(s.results, line) }
+
+// print prints a line without secrets in place of the progress line.
+func (s *status) print(w io.Writer, line string) {
 	line = plain(line, s.secrets)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear()
-	fmt.Fprintln(s.results, line)
+	fmt.Fprintln(w, line)
 }
 
 // clear takes the progress line off the terminal.

@@ -52,16 +52,7 @@ func (s Stacks) SVG() string {
 	p.bottom = p.top + float64(len(s.Bars))*(bar+gap) + gap
 	c := newCanvas(width, p.bottom+46+float64(len(legend))*legendLine, s.Title, s.Description)
 	x := linear(0, top, p.left, p.right)
-	last := math.Inf(-1)
-	for _, v := range x.ticks(5) {
-		at := x.at(v)
-		c.line(at, p.top, at, p.bottom, "grid")
-		if at-last < 46 {
-			continue
-		}
-		last = at
-		c.text(at, p.bottom+17, "middle", "tick", label(v))
-	}
+	c.uprights(x, p)
 	for k, b := range s.Bars {
 		y := p.top + gap + float64(k)*(bar+gap)
 		c.text(p.left-6, y+bar-5, "end", "label", b.Name)
@@ -158,16 +149,7 @@ func (s Boxes) SVG() string {
 	if log {
 		x = logarithmic(lo, hi, p.left, p.right)
 	}
-	last := math.Inf(-1)
-	for _, v := range x.ticks(5) {
-		at := x.at(v)
-		c.line(at, p.top, at, p.bottom, "grid")
-		if at-last < 46 {
-			continue
-		}
-		last = at
-		c.text(at, p.bottom+17, "middle", "tick", label(v))
-	}
+	c.uprights(x, p)
 	for k, g := range s.Groups {
 		top := p.top + gap/2.0 + float64(k)*perGroup
 		c.text(p.left-6, top+float64(len(s.Names))*box/2+4, "end", "label", g.Name)
@@ -192,4 +174,19 @@ func (s Boxes) SVG() string {
 	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", s.Axis)
 	c.legend(legend, p.bottom+54)
 	return c.String()
+}
+
+// uprights draws the grid lines of a horizontal scale, and the labels of those
+// that stand far enough from the last one labelled.
+func (c *canvas) uprights(x scale, p plot) {
+	last := math.Inf(-1)
+	for _, v := range x.ticks(5) {
+		at := x.at(v)
+		c.line(at, p.top, at, p.bottom, "grid")
+		if at-last < 46 {
+			continue
+		}
+		last = at
+		c.text(at, p.bottom+17, "middle", "tick", label(v))
+	}
 }

@@ -13,6 +13,30 @@ import (
 	"cfubench/meter"
 )
 
+// How long meters are calibrated: long enough to hold a counter against its
+// power gauge, and short for a model, which has no register to be found wrong.
+const (
+	calibrateCounters = 5 * time.Second
+	calibrateModel    = 500 * time.Millisecond
+)
+
+// CalibrationTime is how long the set's sources need to be calibrated.
+func (s Set) CalibrationTime() time.Duration {
+	if slices.ContainsFunc(meter.Domains(s.Sources), func(d meter.Domain) bool { return d.Kind != meter.KindModel }) {
+		return calibrateCounters
+	}
+	return calibrateModel
+}
+
+// Expect refuses a set with another number of GPUs; 0 expects nothing. A superchip
+// is one, though its module and the GPU within are two domains.
+func (s Set) Expect(devices int) error {
+	if gpus := len(meter.Devices(meter.Domains(s.Sources))); devices != 0 && gpus != devices {
+		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", devices, gpus)
+	}
+	return nil
+}
+
 // Calibrate reads all sources of the set for d at once and returns the set with
 // the measured update periods, and a calibration for each of its domains, in
 // their order. A domain that its calibration refuses moves to LeftOut, and so

@@ -8,6 +8,7 @@
 package decision
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -265,13 +266,7 @@ func (l layout) compare(rows []Row, confidence float64) {
 		tests = append(tests, test{i, p})
 	}
 	slices.SortFunc(tests, func(a, b test) int {
-		switch {
-		case a.p < b.p:
-			return -1
-		case a.p > b.p:
-			return 1
-		}
-		return 0
+		return cmp.Compare(a.p, b.p)
 	})
 	for k, t := range tests {
 		if t.p > (1-confidence)/float64(len(tests)-k) {

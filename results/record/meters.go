@@ -6,19 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"cfubench/internal/secret"
 	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/meter/session"
 	"cfubench/results/runfolder"
-)
-
-// How long the meters are calibrated: see the sweep's.
-const (
-	calibrateCounters = 5 * time.Second
-	calibrateModel    = 500 * time.Millisecond
 )
 
 // meters opens and calibrates the meters and describes them in the run.
@@ -34,16 +27,12 @@ func (r *recorder) meters(ctx context.Context) (host.Set, error) {
 	if err != nil {
 		return set, err
 	}
-	d := calibrateModel
 	for _, dom := range meter.Domains(set.Sources) {
-		if dom.Kind != meter.KindModel {
-			d = calibrateCounters
-		}
 		if r.part.Of == "host" && dom.Scope == meter.ScopeProcess {
 			return set, errors.Join(errors.New("--until without a process: this host has no counter that can be read, and a model counts a process: give --pid or a command (cfu meters says what each meter needs)"), set.Close())
 		}
 	}
-	calibrated, found, err := set.Calibrate(ctx, r.clock, d)
+	calibrated, found, err := set.Calibrate(ctx, r.clock, set.CalibrationTime())
 	if err != nil {
 		return set, errors.Join(err, set.Close())
 	}
@@ -52,8 +41,8 @@ func (r *recorder) meters(ctx context.Context) (host.Set, error) {
 	if len(domains) == 0 {
 		return set, errors.Join(errors.New("nothing can be metered on this host: cfu meters says what each meter needs"), set.Close())
 	}
-	if want := r.ExpectDevices; want > 0 && len(meter.Devices(domains)) != want {
-		return set, errors.Join(fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", want, len(meter.Devices(domains))), set.Close())
+	if err := set.Expect(r.ExpectDevices); err != nil {
+		return set, errors.Join(err, set.Close())
 	}
 	choice, err := meter.ParseChoice(r.GPUs)
 	if err == nil { // a GPU that is not there is an error now, and not in a month
@@ -69,23 +58,11 @@ func (r *recorder) meters(ctx context.Context) (host.Set, error) {
 // describe keeps the domains with their calibration, and says what is read.
 func (r *recorder) describe(set host.Set, found []meter.Calibration) {
 	r.run.Domains, r.run.LeftOut = runfolder.Describe(meter.Domains(set.Sources)), set.LeftOut
-	for i := range r.run.Domains {
-		info := &r.run.Domains[i]
-		if i < len(found) {
-			c := found[i]
-			info.UpdatePeriodP5, info.UpdatePeriodP95 = c.UpdateP5, c.UpdateP95
-			info.CallP50, info.CallP99, info.CounterToPower = c.CallP50, c.CallP99, c.CounterToPower
-			for _, w := range c.Warnings {
-				r.warn("meter %s: %s", info.Name, w)
-			}
-		}
-		line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", info.Name, info.Source, info.Scope, info.Kind)
-		if info.NotSummed != "" {
-			line += " is recorded and not summed: " + info.NotSummed
-		} else if info.Note != "" {
-			line += ": " + info.Note
-		}
-		r.say("%s", line)
+	for _, w := range runfolder.SetCalibrations(r.run.Domains, found) {
+		r.warn("%s", w)
+	}
+	for _, d := range r.run.Domains {
+		r.say("meter: %s", d)
 	}
 }
 
@@ -129,18 +106,7 @@ func (r *recorder) chosen(domains []meter.Domain, devices json.RawMessage) ([]ru
 
 // keepCosts keeps what reading the meters cost.
 func (r *recorder) keepCosts(metered *session.Session) {
-	domains := metered.Domains()
-	for _, c := range metered.Cost() {
-		for _, i := range c.Domains {
-			for k := range r.run.Domains {
-				if d := &r.run.Domains[k]; d.Name == domains[i].Name {
-					d.Poll, d.CallP50, d.CallP99, d.InsideCalls = c.Poll, c.CallP50, c.CallP99, c.InsideCalls
-					d.ReadCPU, d.Reads, d.Missed, d.Backoffs = c.CPU, c.Reads, c.Missed, c.Backoffs
-					d.LateP50, d.LateP99 = c.JitterP50, c.JitterP99
-				}
-			}
-		}
-	}
+	runfolder.SetCosts(r.run.Domains, metered.Domains(), metered.Cost())
 }
 
 // masked are arguments as they are recorded: without secrets.

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -114,13 +115,7 @@ func (t *requestTable) lanes(origin time.Duration) []Lane {
 		lanes = append(lanes, Lane{t.id[i], at(t.sent[i]), at(t.first[i]), at(max(t.last[i], t.done[i])), t.prompt[i], t.output[i], !t.ok[i]})
 	}
 	slices.SortStableFunc(lanes, func(a, b Lane) int {
-		switch {
-		case a.Sent < b.Sent:
-			return -1
-		case a.Sent > b.Sent:
-			return 1
-		}
-		return 0
+		return cmp.Compare(a.Sent, b.Sent)
 	})
 	return lanes
 }

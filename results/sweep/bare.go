@@ -47,7 +47,7 @@ func (s *sweep) bareIdle(ctx context.Context) error {
 		s.record.BareIdle = &runfolder.BareIdle{NotMeasured: "this host has no counter that can be read (cfu meters says why)"}
 		return set.Close()
 	}
-	if err := s.checkDevices(set); err != nil { // rather than after the engine has loaded
+	if err := set.Expect(s.config.ExpectDevices); err != nil { // rather than after the engine has loaded
 		return errors.Join(err, set.Close())
 	}
 	s.say("bare idle: metering for %v before the first engine", s.config.Idle)

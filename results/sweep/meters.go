@@ -3,23 +3,13 @@ package sweep
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/meter/session"
 	"cfubench/results/runfolder"
-)
-
-// How long the meters are calibrated before the first cell of a server: long
-// enough to hold a counter against its power gauge, and short for a model,
-// which has no register to be found wrong.
-const (
-	calibrateCounters = 5 * time.Second
-	calibrateModel    = 500 * time.Millisecond
 )
 
 // openMeters opens and calibrates the meters for a server and says, the first
@@ -37,18 +27,10 @@ func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, 
 	}
 	// Before the calibration, which takes seconds, and after it, which may
 	// refuse one.
-	if err := s.checkDevices(set); err != nil {
+	if err := set.Expect(s.config.ExpectDevices); err != nil {
 		return set, errors.Join(err, set.Close())
 	}
-	d := calibrateModel
-	for _, src := range set.Sources {
-		for _, dom := range src.Domains() {
-			if dom.Kind != meter.KindModel {
-				d = calibrateCounters
-			}
-		}
-	}
-	calibrated, found, err := set.Calibrate(ctx, s.clock, d)
+	calibrated, found, err := set.Calibrate(ctx, s.clock, set.CalibrationTime())
 	if err != nil {
 		return set, errors.Join(err, set.Close())
 	}
@@ -65,19 +47,6 @@ func (s *sweep) openMeters(ctx context.Context, url string, pid int) (host.Set, 
 	return set, nil
 }
 
-// checkDevices holds the GPUs of a set against --expect-devices. A superchip is
-// one, though its module and the GPU within are two domains.
-func (s *sweep) checkDevices(set host.Set) error {
-	want := s.config.ExpectDevices
-	if want == 0 {
-		return nil
-	}
-	if gpus := len(meter.Devices(meter.Domains(set.Sources))); gpus != want {
-		return fmt.Errorf("--expect-devices %d: %d GPUs are metered: see cfu meters", want, gpus)
-	}
-	return nil
-}
-
 // describeMeters records the domains and their calibration.
 func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	before := s.record.Domains
@@ -85,18 +54,10 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	// The calibrations are in the order of the domains, whose names here are
 	// those of the sampler: two hosts may both have a gpu0.
 	s.record.Domains = runfolder.Describe(meter.Domains(set.Sources))
-	for i := range s.record.Domains {
-		if i >= len(found) {
-			break
-		}
-		info, c := &s.record.Domains[i], found[i]
-		info.UpdatePeriodP5, info.UpdatePeriodP95 = c.UpdateP5, c.UpdateP95
-		info.CallP50, info.CallP99, info.CounterToPower = c.CallP50, c.CallP99, c.CounterToPower
-		for _, w := range c.Warnings {
-			s.warn("meter %s: %s", info.Name, w)
-		}
+	for _, w := range runfolder.SetCalibrations(s.record.Domains, found) {
+		s.warn("%s", w)
 	}
-	if err := s.checkDevices(set); err != nil {
+	if err := set.Expect(s.config.ExpectDevices); err != nil {
 		return err
 	}
 	if before == nil {
@@ -156,14 +117,10 @@ func (s *sweep) sayMeters() {
 			likewise[k] = append(likewise[k], d.Name)
 			continue
 		}
-		line := fmt.Sprintf("meter: %s (%s, %s, kind %s)", d.Name, d.Source, d.Scope, d.Kind)
-		if d.Note != "" {
-			line += ": " + d.Note
-		}
-		s.say("%s", line)
+		s.say("meter: %s", d)
 	}
 	for _, d := range aside {
-		line := fmt.Sprintf("meter: %s (%s, %s, kind %s) is recorded and not summed: %s", d.Name, d.Source, d.Scope, d.Kind, d.NotSummed)
+		line := "meter: " + d.String()
 		if others := likewise[meter.Unnumbered(d.NotSummed)][1:]; len(others) > 0 {
 			line += "; likewise " + strings.Join(others, ", ")
 		}
@@ -191,16 +148,5 @@ func missing(before, now []runfolder.DomainInfo) (names []string) {
 
 // keepCosts adds what reading the meters cost during a cell to the record.
 func (s *sweep) keepCosts(metered *session.Session) {
-	domains := metered.Domains()
-	for _, c := range metered.Cost() {
-		for _, i := range c.Domains {
-			for k := range s.record.Domains {
-				if d := &s.record.Domains[k]; d.Name == domains[i].Name {
-					d.Poll, d.CallP50, d.CallP99, d.InsideCalls = c.Poll, c.CallP50, c.CallP99, c.InsideCalls
-					d.ReadCPU, d.Reads, d.Missed, d.Backoffs = c.CPU, c.Reads, c.Missed, c.Backoffs
-					d.LateP50, d.LateP99 = c.JitterP50, c.JitterP99
-				}
-			}
-		}
-	}
+	runfolder.SetCosts(s.record.Domains, metered.Domains(), metered.Cost())
 }

@@ -22,19 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain keeps the run folders of the tests in memory, where there is a place
-// for that: they are made of thousands of files, and every one is synced.
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("/dev/shm", "comparison-")
-	if err == nil {
-		os.Setenv("TMPDIR", dir)
-	}
-	code := m.Run()
-	if err == nil {
-		os.RemoveAll(dir)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(simulated.InMemory(m.Run)) }
 
 func spec() simulated.Spec {
 	return simulated.Spec{

@@ -71,7 +71,7 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 		warn("%v", err)
 	}
 	if n := len(lca.Warnings(assessments)); n > 0 {
-		fmt.Fprintf(env.stderr, "C_FU rests on %d assumptions and gaps: 'cfu amortize %s' prints them, and the report has them\n", n, out)
+		fmt.Fprintf(env.stderr, "C_FU rests on %d assumptions and gaps, which footprint_notes of summary.json and the report list\n", n)
 	}
 	summary, last, err := f.summarize(ctx, out)
 	if err != nil {

@@ -50,7 +50,6 @@ func start(t *testing.T, traits string, s Spec) (*Group, []int) {
 			t.Fatalf("the process does not come up; it printed %q", out.String())
 		}
 	}
-	time.Sleep(50 * time.Millisecond) // for what a shell prints in the background
 	return g, append(pids(out.String()), g.PID())
 }
 

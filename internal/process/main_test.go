@@ -61,8 +61,12 @@ func play(traits string) {
 	if has("stubborn-session") {
 		start(&syscall.SysProcAttr{Setsid: true}, "sh", "-c", "trap '' TERM; sleep 300")
 	}
-	if has("daemon") { // a double fork: its parent is soon gone
-		start(&syscall.SysProcAttr{Setsid: true}, "sh", "-c", "sleep 300 & echo self $!; exit 0")
+	if has("daemon") { // a double fork: its parent, the shell, is gone before "ready"
+		shell := exec.Command("sh", "-c", "sleep 300 & echo self $!")
+		shell.SysProcAttr, shell.Stdout = &syscall.SysProcAttr{Setsid: true}, os.Stdout
+		if err := shell.Run(); err != nil {
+			panic(err)
+		}
 	}
 	if has("dies") {
 		time.Sleep(300 * time.Millisecond)

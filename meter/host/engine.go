@@ -99,6 +99,21 @@ func Own(pid int, endpoint string) func(pid int) bool {
 	return e.Owns()
 }
 
+// Looks tells whether the set says who computes on its devices. Where it does not,
+// nobody need look for the engine, which takes tens of milliseconds of CPU time on a
+// busy host.
+func (s Set) Looks() bool {
+	for _, src := range s.Sources {
+		if _, ok := meter.As[meter.Observable](src); ok {
+			return true
+		}
+		if _, ok := meter.As[*agent.Source](src); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // Uses lists, once, the processes that compute on each GPU of the set, here and at
 // agents: while the engine is under load, and outside of measured windows, since a
 // driver may take milliseconds for it. A GPU that does not answer in time is not

@@ -1,9 +1,11 @@
 package host
 
 import (
+	"bufio"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -43,15 +45,17 @@ func Listener(procfs, endpoint string) (int, error) {
 	}
 	inodes := map[string]bool{}
 	for _, table := range []string{"tcp", "tcp6"} {
-		b, err := os.ReadFile(filepath.Join(procfs, "net", table))
+		f, err := os.Open(filepath.Join(procfs, "net", table))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // no IPv6
 		}
 		if err != nil {
 			return 0, err
 		}
-		for _, inode := range listening(string(b), uint16(number)) {
-			inodes[inode] = true
+		err = listening(f, uint16(number), inodes)
+		f.Close()
+		if err != nil {
+			return 0, err
 		}
 	}
 	if len(inodes) == 0 {
@@ -81,14 +85,23 @@ func (e *ForwarderError) Error() string {
 	return fmt.Sprintf("process %d (%s), which listens on port %d, only passes requests on: the engine is another process, or on another host", e.PID, e.Command, e.Port)
 }
 
-// listening returns the inodes of the sockets in a /proc/net/tcp table that
-// listen on port (proc_net_tcp: local address is ADDRESS:PORT in hex, state 0A
-// is LISTEN, the tenth field is the inode).
-func listening(table string, port uint16) []string {
-	var inodes []string
-	for line := range strings.Lines(table) {
-		f := strings.Fields(line)
-		if len(f) < 10 || f[3] != "0A" {
+// listening adds to inodes the sockets in a /proc/net/tcp table that listen on port
+// (proc_net_tcp: local address is ADDRESS:PORT in hex, state 0A is LISTEN, the
+// tenth field is the inode). The kernel lists those that listen before all others,
+// and writes the table as it is read: once the port is found the connections, of
+// which a loaded server has thousands, are not asked for.
+func listening(table io.Reader, port uint16, inodes map[string]bool) error {
+	found := false
+	lines := bufio.NewScanner(table)
+	for lines.Scan() {
+		f := strings.Fields(lines.Text())
+		if len(f) < 10 {
+			continue
+		}
+		if f[3] != "0A" {
+			if found {
+				break
+			}
 			continue
 		}
 		_, hexPort, ok := strings.Cut(f[1], ":")
@@ -97,10 +110,11 @@ func listening(table string, port uint16) []string {
 			continue
 		}
 		if uint16(b[0])<<8|uint16(b[1]) == port {
-			inodes = append(inodes, f[9])
+			inodes[f[9]] = true
+			found = true
 		}
 	}
-	return inodes
+	return lines.Err()
 }
 
 // holders returns the processes that have one of the sockets open, and whether

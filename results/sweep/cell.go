@@ -96,6 +96,7 @@ func (s *sweep) remaining() time.Duration {
 // measured is what a cell left besides its files.
 type measured struct {
 	cell    runfolder.Cell
+	tested  host.Engine
 	metered *session.Session
 }
 
@@ -107,9 +108,10 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 		return m, err
 	}
 	defer client.Close()
+	m.tested = s.tested()
 	states := deviceTable{path: filepath.Join(dir, runfolder.DevicesFile), key: cell.Key()}
 	m.metered = session.New(session.Options{
-		Meters: s.server.meters, Clock: s.clock, Poll: s.config.Poll, Own: host.Own(s.server.pid, s.server.url), States: states.write,
+		Meters: s.server.meters, Clock: s.clock, Poll: s.config.Poll, Own: m.tested.Owns(), States: states.write,
 	})
 	domains := runfolder.Describe(m.metered.Domains(), s.server.chosen.Excluded...)
 	meta := map[string]string{
@@ -249,7 +251,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		s.warn("cell %s: %d of %d requests failed: %s", cell.ID, f.Requests, stats.Requests, f.Error)
 	}
 	// What the engine uses under load may be more than what it did when warm.
-	if used, err := s.usedGPUs(ctx); err == nil && used.Line != s.server.chosen.Line {
+	if used, err := s.usedGPUs(ctx, m.tested); err == nil && used.Line != s.server.chosen.Line {
 		s.warn("cell %s: under load it is %s, and this cell's sum is of the others: name them with --gpus", cell.ID, used.Line)
 	}
 	// Whoever meters does so until the last shard's last request is done.

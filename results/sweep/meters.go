@@ -74,7 +74,7 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 // chooseGPUs settles which GPUs are summed, by the processes that use them once the
 // server is warm, and says so where it has not said the same before.
 func (s *sweep) chooseGPUs(ctx context.Context) error {
-	chosen, err := s.usedGPUs(ctx)
+	chosen, err := s.usedGPUs(ctx, s.tested())
 	if err != nil || chosen.Line == "" {
 		return err
 	}
@@ -91,17 +91,26 @@ func (s *sweep) chooseGPUs(ctx context.Context) error {
 	return nil
 }
 
+// tested is the process under test: the zero value where it is not known, or where
+// no meter asks who computes on a device.
+func (s *sweep) tested() host.Engine {
+	if !s.server.meters.Looks() {
+		return host.Engine{}
+	}
+	engine, err := host.FindEngine(s.server.pid, s.server.url)
+	if forwarder := (*host.ForwarderError)(nil); errors.As(err, &forwarder) {
+		s.warn("%v", err)
+	}
+	return engine
+}
+
 // usedGPUs are the GPUs that --gpus asks for, as the processes on them are now.
-func (s *sweep) usedGPUs(ctx context.Context) (meter.Chosen, error) {
+func (s *sweep) usedGPUs(ctx context.Context, tested host.Engine) (meter.Chosen, error) {
 	choice, err := meter.ParseChoice(s.config.GPUs)
 	if err != nil {
 		return meter.Chosen{}, err
 	}
-	server, err := host.FindEngine(s.server.pid, s.server.url)
-	if forwarder := (*host.ForwarderError)(nil); errors.As(err, &forwarder) {
-		s.warn("%v", err)
-	}
-	return s.server.meters.Choose(ctx, choice, server)
+	return s.server.meters.Choose(ctx, choice, tested)
 }
 
 // sayMeters says what is read, what of it is summed, and what is not read.

@@ -22,7 +22,10 @@ func TestSlurmJobArray(t *testing.T) {
 	}
 	startSlurm(t)
 	e := newEndpoint(t, paced)
-	bin := buildCfu(t)
+	bin, err := exec.LookPath("cfu")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	flags := []string{"--endpoint", e.URL, "--num-requests", "16", "--concurrency", "4", "--max-tokens", "3",
 		"--idle", "0s", "--warmup", "0", "--certify=false", "--report=false"}

@@ -2,43 +2,24 @@ package process
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"cfubench/internal/process/processtest"
 )
-
-// output is a buffer that several goroutines share.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
 
 // start starts this binary in a part and waits until it and all that come of it
 // are there.
 func start(t *testing.T, traits string, s Spec) (*Group, []int) {
 	t.Helper()
-	out := &output{}
+	out := &processtest.Log{}
 	s.Args, s.Env, s.Output = []string{os.Args[0]}, append(os.Environ(), playAs+"="+traits), out
 	g, err := Start(s)
 	if err != nil {
@@ -53,33 +34,14 @@ func start(t *testing.T, traits string, s Spec) (*Group, []int) {
 	return g, append(pids(out.String()), g.PID())
 }
 
-func pids(printed string) (all []int) {
-	for line := range strings.Lines(printed) {
-		if f := strings.Fields(line); len(f) == 2 && f[0] == "self" {
-			if pid, err := strconv.Atoi(f[1]); err == nil {
-				all = append(all, pid)
-			}
-		}
-	}
-	return all
-}
-
-// running lists which of the processes run.
-func running(pids []int) (live []int) {
-	for _, pid := range pids {
-		if s, err := ReadStat(ProcFS, pid); err == nil && !s.Ended() {
-			live = append(live, pid)
-		}
-	}
-	return live
-}
+func pids(printed string) []int { return processtest.Named(printed, "self") }
 
 // awaitEnd fails the test if some of the processes run on.
 func awaitEnd(t *testing.T, pids []int, comment string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); len(running(pids)) > 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); len(processtest.Running(pids)) > 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			left := running(pids)
+			left := processtest.Running(pids)
 			for _, pid := range left {
 				syscall.Kill(pid, syscall.SIGKILL)
 			}
@@ -123,13 +85,13 @@ func TestStopLeavesNoProcess(t *testing.T) {
 					g.procfs = ProcFS // to end them: nothing else could find them
 					t.Skip("not promised")
 				}
-				if got := len(running(all)); got < f.processes {
+				if got := len(processtest.Running(all)); got < f.processes {
 					t.Fatalf("%d of %v run before Stop, want %d", got, all, f.processes)
 				}
 				if err := g.Stop(t.Context()); err != nil {
 					t.Errorf("Stop: %v", err)
 				}
-				if left := running(all); len(left) > 0 {
+				if left := processtest.Running(all); len(left) > 0 {
 					awaitEnd(t, all, "after Stop")
 				}
 				if err := g.Stop(t.Context()); err != nil {
@@ -172,7 +134,7 @@ func TestKilledStarterLeavesNoProcess(t *testing.T) {
 					}
 				}
 				all := pids(printed.String())
-				if got := len(running(all)); got < f.processes {
+				if got := len(processtest.Running(all)); got < f.processes {
 					t.Errorf("%d of %v run, want %d:\n%s", got, all, f.processes, printed.String())
 				}
 				launcher.Process.Kill()
@@ -194,7 +156,7 @@ func TestStopAtOnceWhenContextEnds(t *testing.T) {
 }
 
 func TestOneThatDies(t *testing.T) {
-	var out output
+	var out processtest.Log
 	log := NewLog(&out, nil)
 	g, err := Start(Spec{Args: []string{os.Args[0]}, Env: append(os.Environ(), playAs+"=dies"), Output: log})
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	stdlog "log"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -314,7 +314,7 @@ func TestWaitReady(t *testing.T) {
 func TestNewClient(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
 	defer srv.Close()
-	srv.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
 	if err := os.WriteFile(file, ca, 0o644); err != nil {

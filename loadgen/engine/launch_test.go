@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,34 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"cfubench/internal/process"
+	"cfubench/internal/process/processtest"
 	"cfubench/internal/secret"
 )
-
-// log is a writer that several goroutines share.
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // start launches a server that must come up, and stops it with the test.
 func start(t *testing.T, l Launch) *Server {
@@ -55,34 +34,8 @@ func start(t *testing.T, l Launch) *Server {
 	return s
 }
 
-// pids reads the processes that a playing server has named.
-func pids(t *testing.T, printed string) []int {
-	t.Helper()
-	var all []int
-	for line := range strings.Lines(printed) {
-		f := strings.Fields(line)
-		if len(f) == 2 && (f[0] == "self" || f[0] == "child" || f[0] == "ready") {
-			pid, err := strconv.Atoi(f[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, pid)
-		}
-	}
-	return all
-}
-
-// running lists which of the processes run.
-func running(t *testing.T, pids []int) []int {
-	t.Helper()
-	var live []int
-	for _, pid := range pids {
-		if p, err := process.ReadStat(process.ProcFS, pid); err == nil && !p.Ended() {
-			live = append(live, pid)
-		}
-	}
-	return live
-}
+// pids are the processes that a playing server has named.
+func pids(printed string) []int { return processtest.Named(printed, "self", "child", "ready") }
 
 func TestStopLeavesNoProcess(t *testing.T) {
 	for _, tt := range []struct {
@@ -103,19 +56,19 @@ func TestStopLeavesNoProcess(t *testing.T) {
 			if tt.wrap != "" {
 				command = fmt.Sprintf(tt.wrap, command)
 			}
-			var out log
+			var out processtest.Log
 			s := start(t, Launch{Command: command, Batch: 1, Grace: time.Second, Log: &out})
-			family := pids(t, out.String())
+			family := pids(out.String())
 			if len(family) != tt.processes {
 				t.Fatalf("the server named %d processes, want %d:\n%s", len(family), tt.processes, out.String())
 			}
-			if got := running(t, family); len(got) != tt.processes {
+			if got := processtest.Running(family); len(got) != tt.processes {
 				t.Fatalf("before Stop processes %v run, want all of %v", got, family)
 			}
 			if err := s.Stop(context.Background()); err != nil {
 				t.Errorf("Stop: %v", err)
 			}
-			if got := running(t, family); len(got) > 0 {
+			if got := processtest.Running(family); len(got) > 0 {
 				t.Errorf("after Stop processes %v run, want none", got)
 			}
 			if s.ExitError() == nil {
@@ -126,14 +79,14 @@ func TestStopLeavesNoProcess(t *testing.T) {
 }
 
 func TestStopAtOnceWhenContextEnds(t *testing.T) {
-	var out log
+	var out processtest.Log
 	s := start(t, Launch{Command: server(t, "ignores-term+children"), Batch: 1, Grace: time.Hour, Log: &out})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Stop(ctx); err != nil { // an hour of grace would time the test out
 		t.Errorf("Stop: %v", err)
 	}
-	if got := running(t, pids(t, out.String())); len(got) > 0 {
+	if got := processtest.Running(pids(out.String())); len(got) > 0 {
 		t.Errorf("after Stop processes %v run, want none", got)
 	}
 }
@@ -168,7 +121,7 @@ func TestKilledLauncherLeavesNoOrphan(t *testing.T) {
 					break
 				}
 			}
-			family := pids(t, printed.String())
+			family := pids(printed.String())
 			if len(family) < 4 { // two children, the server, the leader (perhaps the same)
 				t.Fatalf("launcher named %v, want a server and its children:\n%s", family, printed.String())
 			}
@@ -177,7 +130,7 @@ func TestKilledLauncherLeavesNoOrphan(t *testing.T) {
 			}
 			launcher.Wait()
 			for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-				left := running(t, family)
+				left := processtest.Running(family)
 				if len(left) == 0 {
 					return
 				}
@@ -240,7 +193,7 @@ func TestStartFails(t *testing.T) {
 // neither the log nor anything else that the caller redacts has it.
 func TestKeysOfTheEngineAreKnown(t *testing.T) {
 	t.Setenv("MY_KEY", "sk-from-environment")
-	var out log
+	var out processtest.Log
 	secrets := secret.New()
 	s := start(t, Launch{Command: `echo "args: api_key=$MY_KEY --api-key '$MY_KEY'"; echo got $MY_KEY; : --api-key "$MY_KEY"; ` + server(t, "plain"), Batch: 1, Log: &out, Secrets: secrets})
 	if err := s.Stop(t.Context()); err != nil {
@@ -257,7 +210,7 @@ func TestKeysOfTheEngineAreKnown(t *testing.T) {
 func TestStartCancelled(t *testing.T) {
 	interrupted := errors.New("interrupted by the user")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	var out log
+	var out processtest.Log
 	failed := make(chan error)
 	go func() {
 		_, err := Start(ctx, Launch{Command: server(t, "sick+children"), Batch: 1, Ready: time.Hour, Grace: time.Hour, Log: &out})
@@ -270,7 +223,7 @@ func TestStartCancelled(t *testing.T) {
 	if err := <-failed; !errors.Is(err, interrupted) {
 		t.Errorf("Start: %v, want %v", err, interrupted)
 	}
-	if got := running(t, pids(t, out.String())); len(got) > 0 {
+	if got := processtest.Running(pids(out.String())); len(got) > 0 {
 		t.Errorf("after a cancelled Start processes %v run, want none", got)
 	}
 }

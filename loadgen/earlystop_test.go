@@ -81,7 +81,7 @@ func TestPlanWaitsForABacklog(t *testing.T) {
 		{"the tightest bound shows it first", SLO{TTFT: time.Second, E2E: 500 * time.Millisecond}, 100, 1500, 5000},
 		{"time per token has no backlog", SLO{TPOT: 50 * time.Millisecond}, 1000, 459, 5000},
 	} {
-		plan := FindOptions{SLO: tt.slo}.withDefaults().plan(tt.rate)
+		plan := FindOptions{SLO: tt.slo, Requests: 5000}.withDefaults().plan(tt.rate)
 		if plan.passFrom != tt.passFrom || plan.limit() != tt.limit {
 			t.Errorf("%s: got a pass from %d and a limit of %d, want %d and %d", tt.name, plan.passFrom, plan.limit(), tt.passFrom, tt.limit)
 		}
@@ -92,7 +92,7 @@ func TestPlanWaitsForABacklog(t *testing.T) {
 // pass a rate while the slow ones are still in flight.
 func TestTrialWaitsForWhatStartedEarlier(t *testing.T) {
 	o := FindOptions{SLO: SLO{TTFT: 1}}.withDefaults()
-	got, err := o.trial(context.Background(), 1, func(_ context.Context, _ float64, _ int, observe func(int, bool) bool) error {
+	got, err := o.trial(context.Background(), 1, SearchProgress{}, func(_ context.Context, _ float64, _ int, observe func(int, bool) bool) error {
 		for i := 20; i < 2000; i++ {
 			if !observe(i, true) {
 				t.Fatalf("decided after %d requests, while 20 that started earlier are in flight", i-19)

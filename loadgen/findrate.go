@@ -1,9 +1,12 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 )
 
 // FindOptions configures FindRate.
@@ -14,11 +17,16 @@ type FindOptions struct {
 	// Confidence of the verdict on each rate, over all looks at it; default 0.99.
 	Confidence float64
 	// Requests is how many there are at each rate at most, unless a backlog
-	// would take more to show; default 5000.
+	// would take more to show; default 2000.
 	Requests int
-	// Start is the first rate tried, in requests/s; default 1.
+	// Throughput is the rate at which the server completed requests when it had as
+	// many as it could take, in requests/s; 0 if that is not known. It is where the
+	// search looks for the limit first, and bounds nothing.
+	Throughput float64
+	// Start is the first rate tried, in requests/s; default half the throughput, or
+	// 1 where that is not known.
 	Start float64
-	// Max bounds the doubling, default 1e6; Min the halving, default Start/64:
+	// Max bounds the rates upwards, default 1e6; Min the halving, default Start/64:
 	// a server that fails at such a rate fails without a queue.
 	Max, Min float64
 	// Resolution is the ratio of failing to passing rate at which the search
@@ -26,6 +34,36 @@ type FindOptions struct {
 	Resolution float64
 	// Trials bounds the number of rates tried; default 20.
 	Trials int
+	// Effort bounds the time of the bisection, as a multiple of the least in which
+	// its best rate can pass; default 6. With the way up to it, which begins near
+	// the throughput, a search takes about 10 times that.
+	Effort float64
+	// Tell, if it is not nil, is called as the search goes on: when a trial begins,
+	// after each of its requests, and at its end.
+	Tell func(SearchProgress)
+}
+
+// SearchProgress is how far a search is.
+type SearchProgress struct {
+	// Passed and Failed are the highest rate that passed and the lowest that did
+	// not, in requests/s, 0 for none yet.
+	Passed, Failed float64
+	// Number counts the trials from 1. Trial is the one under way; it has a verdict
+	// when it is over.
+	Number int
+	Trial  Trial
+	// Least and Most are how many requests it takes to pass without a miss, and at
+	// the most.
+	Least, Most int
+}
+
+// Left is how long the trial goes on at the least, if it passes without a further
+// miss, and at the most.
+func (p SearchProgress) Left() (least, most time.Duration) {
+	at := func(requests int) time.Duration {
+		return time.Duration(float64(max(0, requests-p.Trial.Requests)) / p.Trial.Rate * float64(time.Second))
+	}
+	return at(p.Least), at(p.Most)
 }
 
 // Trial is one rate that was tried.
@@ -54,28 +92,69 @@ type FoundRate struct {
 // trial is to start no more.
 type TryRate func(ctx context.Context, rate float64, requests int, observe func(order int, met bool) bool) error
 
-// FindRate finds the highest rate at which the SLO is kept: doubling from
-// Start until a rate fails, then bisection. Each trial ends as soon as MLPerf
-// LoadGen's early-stopping bound decides it at one of the looks of its plan; an
-// undecided one counts as failed.
+// FindRate finds the highest rate at which the SLO is kept: upwards from Start,
+// towards the throughput and past it by doubling, until a rate fails, then
+// bisection. Each trial ends as soon as MLPerf LoadGen's early-stopping bound
+// decides it at one of the looks of its plan, or as soon as so many requests missed
+// the SLO that it cannot pass any more; one that is undecided counts as failed.
 func FindRate(ctx context.Context, o FindOptions, try TryRate) (FoundRate, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
 		return FoundRate{}, err
 	}
 	var found FoundRate
+	err := o.search(ctx, &found, try)
+	if doubt := found.undecided(o); doubt != "" {
+		found.Warnings = append([]string{doubt}, found.Warnings...)
+	}
+	return found, err
+}
+
+// undecided says which trials had no verdict, "" if all had: the rate that was
+// found may then be lower than that of the server.
+func (f FoundRate) undecided(o FindOptions) string {
+	var open []Trial
+	for _, t := range f.Trials {
+		if t.Verdict == Undecided.String() {
+			open = append(open, t)
+		}
+	}
+	if len(open) == 0 {
+		return ""
+	}
+	lowest := slices.MinFunc(open, func(a, b Trial) int { return cmp.Compare(a.Rate, b.Rate) })
+	text := fmt.Sprintf("%.4g requests/s: after %d requests, of which %d met the SLO, inconclusive at %g %% confidence; counted as failed",
+		lowest.Rate, lowest.Requests, lowest.Met, 100*o.Confidence)
+	if more := len(open) - 1; more > 0 {
+		text += fmt.Sprintf(", as %d higher rates", more)
+	}
+	return text
+}
+
+// search tries rates until the limit is known to the resolution.
+func (o FindOptions) search(ctx context.Context, found *FoundRate, try TryRate) error {
+	spent := 0.0 // seconds of the bisection
 	rate := o.Start
 	for len(found.Trials) < o.Trials {
-		trial, err := o.trial(ctx, rate, try)
+		enough := o
+		bisects := found.Rate > 0 && found.FailedAt > 0
+		if bisects {
+			most := o.Effort*float64(o.plan(found.Rate).needed(0))/found.Rate - spent
+			if most*rate < float64(o.plan(rate).needed(0)) {
+				found.Warnings = append(found.Warnings, fmt.Sprintf("search ended at a resolution of %.0f %%, not %.0f %%: a further trial would take its bisection beyond %g times what its best rate takes to pass",
+					100*(found.FailedAt/found.Rate-1), 100*o.Resolution, o.Effort))
+				return nil
+			}
+			enough.Requests = int(math.Min(float64(o.Requests), most*rate))
+		}
+		trial, err := enough.trial(ctx, rate, SearchProgress{Passed: found.Rate, Failed: found.FailedAt, Number: len(found.Trials) + 1}, try)
 		if err != nil {
-			return found, fmt.Errorf("try %.4g requests/s: %w", rate, err)
+			return fmt.Errorf("try %.4g requests/s: %w", rate, err)
+		}
+		if bisects {
+			spent += float64(trial.Requests) / rate
 		}
 		found.Trials = append(found.Trials, trial)
-		if trial.Verdict == Undecided.String() {
-			found.Warnings = append(found.Warnings, fmt.Sprintf(
-				"%.4g requests/s: after %d requests, of which %d met the SLO, inconclusive at %g %% confidence; counted as failed (needs at least %d)",
-				rate, trial.Requests, trial.Met, 100*o.Confidence, o.plan(rate).needed(trial.Requests-trial.Met)))
-		}
 		if trial.Verdict == Passes.String() {
 			found.Rate = rate
 		} else {
@@ -84,22 +163,35 @@ func FindRate(ctx context.Context, o FindOptions, try TryRate) (FoundRate, error
 		switch {
 		case found.FailedAt == 0 && rate >= o.Max:
 			found.Warnings = append(found.Warnings, fmt.Sprintf("every rate up to %.4g requests/s keeps the SLO", rate))
-			return found, nil
+			return nil
 		case found.FailedAt == 0:
-			rate = math.Min(2*rate, o.Max)
+			rate = math.Min(o.above(rate), o.Max)
 		case found.Rate == 0 && rate/2 < o.Min:
 			found.Warnings = append(found.Warnings, fmt.Sprintf("no rate from %.4g requests/s up keeps the SLO: lower ones were not tried, since a server that fails at this one fails without a queue", rate))
-			return found, nil
+			return nil
 		case found.Rate == 0:
 			rate /= 2
 		case found.FailedAt/found.Rate <= 1+o.Resolution:
-			return found, nil
+			return nil
 		default:
 			rate = math.Sqrt(found.Rate * found.FailedAt)
 		}
 	}
 	found.Warnings = append(found.Warnings, fmt.Sprintf("search ended after %d trials, before its resolution of %g %%", o.Trials, 100*o.Resolution))
-	return found, nil
+	return nil
+}
+
+// beyondThroughput is by how much of the throughput the rates that are tried may lie
+// above it before the search takes it for what it is not, a limit: a saturated
+// server batches more, and a queue costs it nothing.
+const beyondThroughput = 1.25
+
+// above is the rate to try after one that passed while none has failed.
+func (o FindOptions) above(rate float64) float64 {
+	if rate < o.Throughput {
+		return math.Sqrt(rate * beyondThroughput * o.Throughput)
+	}
+	return 2 * rate
 }
 
 func (o FindOptions) withDefaults() FindOptions {
@@ -111,6 +203,9 @@ func (o FindOptions) withDefaults() FindOptions {
 	}
 	if o.Start == 0 {
 		o.Start = 1
+		if o.Throughput > 0 {
+			o.Start = o.Throughput / 2
+		}
 	}
 	if o.Min == 0 {
 		o.Min = o.Start / 64
@@ -124,8 +219,11 @@ func (o FindOptions) withDefaults() FindOptions {
 	if o.Trials == 0 {
 		o.Trials = 20
 	}
+	if o.Effort == 0 {
+		o.Effort = 6
+	}
 	if o.Requests == 0 {
-		o.Requests = 5000
+		o.Requests = 2000
 	}
 	return o
 }
@@ -138,22 +236,31 @@ func (o FindOptions) check() error {
 		return fmt.Errorf("find rate: want a percentile and a confidence between 0 and 1, got %v and %v", o.Percentile, o.Confidence)
 	case !(o.Start > 0), !(o.Resolution > 0), o.Trials < 1, o.Requests < 1, o.Max < o.Start:
 		return fmt.Errorf("find rate: want rates, resolution, requests and trials above 0 and start %v at most %v", o.Start, o.Max)
+	case o.Throughput < 0 || math.IsInf(o.Throughput, 0) || math.IsNaN(o.Throughput):
+		return fmt.Errorf("find rate: want a throughput of 0 or more, got %v", o.Throughput)
 	}
 	return nil
 }
 
 // trial tries one rate until its plan decides.
-func (o FindOptions) trial(ctx context.Context, rate float64, try TryRate) (Trial, error) {
+func (o FindOptions) trial(ctx context.Context, rate float64, p SearchProgress, try TryRate) (Trial, error) {
 	plan := o.plan(rate)
-	t := Trial{Rate: rate}
-	verdict := Undecided
+	p.Trial, p.Least, p.Most = Trial{Rate: rate}, plan.needed(0), plan.limit()
+	t := &p.Trial
+	tell := func() {
+		if o.Tell != nil {
+			o.Tell(p)
+		}
+	}
+	tell()
+	verdict, over := Undecided, false
 	early := make(map[int]bool) // met, of those that finished before one started earlier
 	err := try(ctx, rate, plan.limit(), func(order int, met bool) bool {
-		if verdict != Undecided {
+		if over {
 			return false // stragglers of a decided trial
 		}
 		early[order] = met
-		for verdict == Undecided {
+		for !over {
 			met, ok := early[t.Requests]
 			if !ok {
 				break
@@ -163,10 +270,14 @@ func (o FindOptions) trial(ctx context.Context, rate float64, try TryRate) (Tria
 			if met {
 				t.Met++
 			}
-			verdict = plan.decide(t.Requests, t.Requests-t.Met)
+			missed := t.Requests - t.Met
+			verdict = plan.decide(t.Requests, missed)
+			over = verdict != Undecided || plan.lost(missed)
+			tell()
 		}
-		return verdict == Undecided
+		return !over
 	})
 	t.Verdict = verdict.String()
-	return t, err
+	tell()
+	return *t, err
 }

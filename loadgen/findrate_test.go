@@ -80,7 +80,7 @@ func TestFindRateFindsTheKnee(t *testing.T) {
 		}
 		for _, trial := range got.Trials {
 			if trial.Verdict == "passes" && trial.Requests != 657 {
-				t.Errorf("rate %v passed after %d requests, want 657: the first of 7 looks at which p99 with none over can pass", trial.Rate, trial.Requests)
+				t.Errorf("rate %v passed after %d requests, want 657: the first look at which p99 with none over can pass", trial.Rate, trial.Requests)
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func TestFindRateSaysWhatIsOpen(t *testing.T) {
 		return nil
 	}
 	got, err = FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}, Trials: 3}, few)
-	if err != nil || got.Rate != 0 || got.Trials[0].Verdict != "undecided" || !strings.Contains(got.Warnings[0], "needs at least 652") || !strings.Contains(got.Warnings[3], "ended after 3 trials") {
+	if err != nil || got.Rate != 0 || got.Trials[0].Verdict != "undecided" || !strings.Contains(got.Warnings[0], "0.25 requests/s: after 100 requests, of which 100 met the SLO, inconclusive at 99 % confidence; counted as failed, as 2 higher rates") || !strings.Contains(got.Warnings[1], "ended after 3 trials") {
 		t.Errorf("too few requests: got %+v, %v; want undecided trials, taken as failed, with warnings", got, err)
 	}
 	never := func(_ context.Context, _ float64, _ int, observe func(int, bool) bool) error {
@@ -129,6 +129,64 @@ func TestFindRateSaysWhatIsOpen(t *testing.T) {
 	} {
 		if _, err := FindRate(ctx, o, always); err == nil {
 			t.Errorf("%s: got no error", name)
+		}
+	}
+}
+
+// queue is a server of one request at a time, each for as long, in the order of
+// their Poisson arrivals: its wait is known, and so is the rate at which 99 % wait
+// less than the SLO.
+func queue(service time.Duration, slo time.Duration, seed uint64, spent *float64) TryRate {
+	random := rand.New(rand.NewPCG(seed, 7))
+	return func(_ context.Context, rate float64, requests int, observe func(int, bool) bool) error {
+		at, free := 0.0, 0.0
+		for i := range requests {
+			at += random.ExpFloat64() / rate
+			free = max(free, at) + service.Seconds()
+			if !observe(i, free-at <= slo.Seconds()) {
+				break
+			}
+		}
+		*spent += at
+		return nil
+	}
+}
+
+// From half the throughput on, which a short saturated load tells to 30 %, a search
+// takes about ten times as long as its rate does to pass, and finds the limit of a
+// queue that is known: not a rate that keeps the SLO for less than 99 %, and none
+// that is far below.
+func TestFindRateTakesTenTimesItsDecision(t *testing.T) {
+	const service = 100 * time.Millisecond // 10 requests/s at most
+	for _, tt := range []struct {
+		does        string
+		slo         time.Duration
+		limit, near float64 // requests/s that keep it for 99 % of a million, and the share of them that must be found
+	}{
+		{"a bound of two services is kept at low load alone", 200 * time.Millisecond, 1.36, 0.5},
+		{"one of five services at half load", 500 * time.Millisecond, 5.62, 0.85},
+		{"one of twenty services nearly at capacity", 2 * time.Second, 8.94, 0.95},
+	} {
+		for _, known := range []float64{0.7, 1, 1.3} {
+			var ratio, rate float64
+			const seeds = 20
+			for seed := range uint64(seeds) {
+				var spent float64
+				o := FindOptions{SLO: SLO{TTFT: tt.slo}, Throughput: known / service.Seconds()}
+				got, err := FindRate(t.Context(), o, queue(service, tt.slo, seed, &spent))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ratio += spent / (float64(o.withDefaults().plan(got.Rate).needed(0)) / got.Rate) / seeds
+				rate += got.Rate / seeds
+			}
+			t.Logf("%s, throughput taken for %v of itself: %.3g requests/s after %.1f times the least", tt.does, known, rate, ratio)
+			if ratio > 12 {
+				t.Errorf("%s, throughput taken for %v of itself: the search took %.1f times as long as its rate does to pass, want about 10", tt.does, known, ratio)
+			}
+			if rate > 1.1*tt.limit || rate < tt.near*tt.limit {
+				t.Errorf("%s, throughput taken for %v of itself: got %.3g requests/s, want up to %.3g", tt.does, known, rate, tt.limit)
+			}
 		}
 	}
 }

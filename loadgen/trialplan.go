@@ -3,6 +3,7 @@ package loadgen
 import (
 	"math"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type trialPlan struct {
 	looks       []int   // numbers of requests, rising; the last is the limit
 	passFrom    int     // the least number that may pass
 	pass, fails float64 // confidence of one look
+	spare       int     // the most misses with which the last look can pass
 }
 
 // lookStep is the ratio of one look's requests to those of the look before.
@@ -51,6 +53,7 @@ func (o FindOptions) plan(rate float64) trialPlan {
 	}
 	p.pass = 1 - (1-o.Confidence)/float64(passing)
 	p.fails = 1 - (1-o.Confidence)/float64(len(p.looks))
+	p.spare = sort.Search(limit, func(over int) bool { return Decide(p.percentile, p.pass, limit, over) != Passes }) - 1
 	return p
 }
 
@@ -69,6 +72,11 @@ func (p trialPlan) decide(n, over int) Verdict {
 	}
 	return Undecided
 }
+
+// lost reports whether a trial with so many misses cannot pass any more, however
+// many of the requests to come meet the SLO. To go on would only tell a rate that
+// fails from one that is undecided, and both count as failed.
+func (p trialPlan) lost(over int) bool { return over > p.spare }
 
 // needed is the least number of requests with so many over that can pass.
 func (p trialPlan) needed(over int) int {

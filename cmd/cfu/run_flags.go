@@ -249,7 +249,7 @@ func (f *runFlags) bindClient(fs *pflag.FlagSet) {
 func (f *runFlags) bindSearch(fs *pflag.FlagSet) {
 	fs.Var(&f.SLO, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms.")
 	fs.BoolVar(&f.FindRate, "find-rate", f.FindRate, "Search the highest Poisson rate that meets --slo, then measure there.")
-	fs.Float64Var(&f.FindRateFrom, "find-rate-from", f.FindRateFrom, "Start --find-rate at `R` requests per second.")
+	fs.Float64Var(&f.FindRateFrom, "find-rate-from", f.FindRateFrom, "Start --find-rate at `R` requests per second (default: half of what the saturated server completes).")
 	fs.IntVar(&f.FindRateRequests, "find-rate-requests", f.FindRateRequests, "Send at most `N` requests per tried rate (more if a backlog builds up slowly). A rate with no decision counts as failed.")
 	fs.Float64Var(&f.SLOShare, "slo-share", f.SLOShare, "Require a fraction `P` of the requests to meet --slo.")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -62,14 +63,25 @@ func TestFindRate(t *testing.T) {
 	}
 }
 
+// A search that is told no rate begins at half of what the saturated server completes,
+// and says what it tries.
 func TestFindRateWhereNoneKeepsTheSLO(t *testing.T) {
 	t.Parallel()
 	e := newEndpoint(t, paced)
 	out := filepath.Join(t.TempDir(), "out")
 	code, _, stderr := cfu(t, t.Context(), nil, "run", "--endpoint", e.URL, "--out", out, "--meter", "cputime", "--num-requests", "8",
-		"--max-tokens", "4", "--idle", "0s", "--warmup", "0", "--certify=false", "--find-rate", "--slo", "e2e=1ms", "--slo-share", "0.5",
-		"--find-rate-from", "1000")
-	if line := errorLine(t, stderr); code != 1 || !strings.Contains(line, "e2e=1ms: no rate from 15.62 requests/s up keeps the SLO") {
+		"--max-tokens", "4", "--idle", "0s", "--warmup", "0", "--certify=false", "--find-rate", "--slo", "e2e=1ms", "--slo-share", "0.5")
+	if line := errorLine(t, stderr); code != 1 || !regexp.MustCompile(`e2e=1ms: no rate from [0-9.]+ requests/s up keeps the SLO`).MatchString(line) {
 		t.Errorf("got exit %d and %q, want 1 and that no rate keeps the SLO", code, line)
+	}
+	for _, said := range []string{
+		`rate search: 32 requests at a time show where to begin \(5s to 1m0s\)`,
+		`rate search: trial 1: [0-9.e+]+ requests/s: \d+ to 2000 requests pass it, \S+ to \S+; one that fails ends sooner`,
+		`rate search: [0-9.e+]+ requests/s: fails: 0 of \d+ requests met the SLO`,
+		`rate search: trial 2: [0-9.e+]+ requests/s \([0-9.e+]+ did not pass\)`,
+	} {
+		if !regexp.MustCompile(said).MatchString(stderr) {
+			t.Errorf("the run does not say %q:\n%s", said, stderr)
+		}
 	}
 }

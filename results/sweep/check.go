@@ -123,14 +123,21 @@ func (c *Config) checkNumbers() error {
 		flag string
 		x    float64
 	}{
-		{"burstiness", c.Burstiness}, {"cpu-watts", c.CPUWatts}, {"find-rate-from", c.FindRateFrom},
+		{"burstiness", c.Burstiness}, {"cpu-watts", c.CPUWatts},
 	} {
 		if !(v.x > 0) || math.IsInf(v.x, 0) {
 			return usagef("--%s %v: want a number above 0", v.flag, v.x)
 		}
 	}
-	if !(c.CPUIdleWatts >= 0) || math.IsInf(c.CPUIdleWatts, 0) {
-		return usagef("--cpu-idle-watts %v: want a number of 0 or more", c.CPUIdleWatts)
+	for _, v := range []struct {
+		flag string
+		x    float64
+	}{
+		{"cpu-idle-watts", c.CPUIdleWatts}, {"find-rate-from", c.FindRateFrom},
+	} {
+		if !(v.x >= 0) || math.IsInf(v.x, 0) {
+			return usagef("--%s %v: want a number of 0 or more", v.flag, v.x)
+		}
 	}
 	if _, err := meter.ParseChoice(c.GPUs); err != nil {
 		return usagef("--gpus: %w", err)

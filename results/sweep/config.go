@@ -54,7 +54,7 @@ func Defaults() Config {
 			API: "chat", TokensField: "max_tokens", Dataset: "sample", Select: "first", Tokenizer: "endpoint", NumRequests: 32,
 			History: string(loadgen.HistoryAnswers), Seed: 1, Order: OrderGrouped, Arrival: "poisson", Burstiness: 1,
 			Repeat: 1, Warmup: 2, Timeout: 10 * time.Minute, Meter: []string{"auto"}, CPUWatts: host.DefaultCPUWatts(),
-			GPUs: "engine", Idle: 2 * time.Second, Sysfs: "/sys", SLOShare: 0.99, FindRateFrom: 1, FindRateRequests: 5000,
+			GPUs: "engine", Idle: 2 * time.Second, Sysfs: "/sys", SLOShare: 0.99, FindRateRequests: 2000,
 		},
 		ReadyTimeout: 5 * time.Minute, Drain: 2 * time.Second, Certify: true,
 	}

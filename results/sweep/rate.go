@@ -4,7 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"sync/atomic"
+	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/internal/failure"
 	"cfubench/loadgen"
 	"cfubench/results/runfolder"
 )
@@ -51,17 +57,26 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 		return loadgen.FoundRate{}, err
 	}
 	defer client.Close()
-	options := loadgen.FindOptions{SLO: slo, Percentile: s.config.SLOShare, Start: s.config.FindRateFrom, Requests: s.config.FindRateRequests}
-	return loadgen.FindRate(ctx, options, func(ctx context.Context, rate float64, requests int, observe func(int, bool) bool) error {
-		s.say("%s: trying %.4g requests/s", l, rate)
-		p := l.point()
-		p.Load = runfolder.AtRate(rate)
-		load, err := s.load(planned(p, 1))
+	tell := &searchLines{sweep: s, launch: l}
+	options := loadgen.FindOptions{
+		SLO: slo, Percentile: s.config.SLOShare, Start: s.config.FindRateFrom, Requests: s.config.FindRateRequests, Tell: tell.tell,
+	}
+	if options.Start == 0 {
+		if options.Throughput, err = s.throughput(ctx, l, client); err != nil {
+			return loadgen.FoundRate{}, fmt.Errorf("measure the throughput: %w", err)
+		}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var beside errgroup.Group
+	beside.Go(func() error {
+		s.log.Follow(ctx, tell.line)
+		return nil
+	})
+	found, err := loadgen.FindRate(ctx, options, func(ctx context.Context, rate float64, requests int, observe func(int, bool) bool) error {
+		load, err := s.searchLoad(l, runfolder.AtRate(rate), loadgen.StopRules{MinRequests: requests, MaxRequests: requests})
 		if err != nil {
 			return err
 		}
-		load.Drain = s.config.Timeout
-		load.Stop = loadgen.StopRules{MinRequests: requests, MaxRequests: requests}
 		if err := client.Warm(ctx, load.connections); err != nil {
 			return fmt.Errorf("open connections: %w", err)
 		}
@@ -79,6 +94,116 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 		}
 		return err
 	})
+	stop()
+	return found, failure.Join(err, beside.Wait())
+}
+
+// searchLoad is a load of the search, which ends by its own rules.
+func (s *sweep) searchLoad(l launch, load runfolder.Load, stop loadgen.StopRules) (cellLoad, error) {
+	p := l.point()
+	p.Load = load
+	c, err := s.load(planned(p, 1))
+	c.Drain, c.Stop = s.config.Timeout, stop
+	return c, err
+}
+
+// What the throughput is measured with, before the search: enough requests in flight
+// to fill a batch whose size is not known, for long enough to see a fast server, and
+// no longer than a slow one needs to show where to begin.
+const (
+	saturating    = 32
+	saturatedFor  = 5 * time.Second
+	saturatedMost = time.Minute
+)
+
+// throughput is the rate at which the server completes requests when more wait than
+// it can take, in requests/s: 0 where it answered none.
+func (s *sweep) throughput(ctx context.Context, l launch, client *loadgen.Client) (float64, error) {
+	n := max(saturating, 2*l.batch)
+	s.say("%s: rate search: %d requests at a time show where to begin (%v to %v)", l, n, saturatedFor, saturatedMost)
+	load, err := s.searchLoad(l, runfolder.Load{Concurrency: n}, loadgen.StopRules{MinRequests: 2 * n, MinDuration: saturatedFor, MaxDuration: saturatedMost})
+	if err != nil {
+		return 0, err
+	}
+	if err := client.Warm(ctx, load.connections); err != nil {
+		return 0, fmt.Errorf("open connections: %w", err)
+	}
+	var done []time.Duration
+	began := s.clock()
+	last := began // request sent
+	_, err = loadgen.Run(ctx, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
+		if r.OK() {
+			done = append(done, r.Done)
+		}
+		last = max(last, r.Sent)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return completed(done, began, last), nil
+}
+
+// completed is the rate of the answers that were complete while others still took
+// their place, in requests/s; of all where none was.
+func completed(done []time.Duration, began, last time.Duration) float64 {
+	while := 0
+	for _, at := range done {
+		if at <= last {
+			while++
+		}
+	}
+	if while == 0 {
+		if len(done) == 0 {
+			return 0
+		}
+		while, last = len(done), slices.Max(done)
+	}
+	return float64(while) / (last - began).Seconds()
+}
+
+// searchLines say how far a search is: a line at each end of a trial, and one that
+// is followed in between.
+type searchLines struct {
+	*sweep
+	launch launch
+	now    atomic.Pointer[loadgen.SearchProgress]
+}
+
+// tell takes the search's progress.
+func (t *searchLines) tell(p loadgen.SearchProgress) {
+	t.now.Store(&p)
+	switch {
+	case p.Trial.Verdict != "":
+		t.say("%s: rate search: %.4g requests/s: %s: %d of %d requests met the SLO", t.launch, p.Trial.Rate, p.Trial.Verdict, p.Trial.Met, p.Trial.Requests)
+	case p.Trial.Requests == 0:
+		least, most := p.Left()
+		t.say("%s: rate search: trial %d: %.4g requests/s%s: %d to %d requests pass it, %v to %v; one that fails ends sooner",
+			t.launch, p.Number, p.Trial.Rate, between(p.Passed, p.Failed), p.Least, p.Most, least.Round(time.Second), most.Round(time.Second))
+	}
+}
+
+// between says what is known of the rate looked for.
+func between(passed, failed float64) string {
+	switch {
+	case passed > 0 && failed > 0:
+		return fmt.Sprintf(" (%.4g passed, %.4g did not)", passed, failed)
+	case passed > 0:
+		return fmt.Sprintf(" (%.4g passed)", passed)
+	case failed > 0:
+		return fmt.Sprintf(" (%.4g did not pass)", failed)
+	}
+	return ""
+}
+
+// line is the followed line of the trial under way.
+func (t *searchLines) line() string {
+	p := t.now.Load()
+	if p == nil {
+		return ""
+	}
+	_, most := p.Left()
+	return fmt.Sprintf("%s: rate search: trial %d, %.4g requests/s: %d of at most %d requests, %d missed the SLO, at most %v left",
+		t.launch, p.Number, p.Trial.Rate, p.Trial.Requests, p.Most, p.Trial.Requests-p.Trial.Met, most.Round(time.Second))
 }
 
 // foundCell is the cell at the rate that the search found for a launch.

@@ -22,13 +22,15 @@ import (
 	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
 	"cfubench/results/derivation"
+	runreport "cfubench/results/report"
 	"cfubench/results/runfolder"
 )
 
 const amortizeHelp = `Computes C_FU, the life cycle cost of a functional unit, from a run and an
 inventory: inference, embodied hardware, training and experimentation, their
 sum, and the number of requests at which inference overtakes the upfront cost.
-Writes footprint.arrow into OUT.
+Writes footprint.arrow into OUT, and makes summary.json and report.html again
+where they are there.
 
 usage: cfu amortize OUT [flags]
        cfu amortize --published [flags]
@@ -63,7 +65,7 @@ type amortizeFlags struct {
 // bind declares the flags on fs.
 func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	o := &f.Options
-	fs.StringVar(&f.Inventory, "inventory", f.Inventory, "Take the figures from `PRESET|FILE` (default: what the run itself allows; olmo2-7b for --published and --crossover).")
+	fs.StringVar(&f.Inventory, "inventory", f.Inventory, "Take the figures from `PRESET|FILE` (default: the run's own; none: what the run itself allows; olmo2-7b for published figures).")
 	fs.BoolVar(&f.published, "published", false, "Assess the published inference runs of the presets instead of a run of your own.")
 	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
 	fs.StringVar(&f.beside, "beside", "", "Set the cells at request rates beside the published rows of `MODEL`.")
@@ -315,7 +317,10 @@ func (f *amortizeFlags) assess(ctx context.Context, dir string) ([]lca.Assessmen
 			return nil, nil, err
 		}
 		assessments, err := f.Amortization.Run(ctx, dir)
-		return assessments, &run, err
+		if err != nil {
+			return nil, nil, err
+		}
+		return assessments, &run, runreport.Refresh(ctx, dir)
 	}
 	if f.Inventory == "" {
 		f.Inventory = lca.DefaultPreset

@@ -13,12 +13,14 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/results/derivation"
+	"cfubench/results/report"
 	"cfubench/results/runfolder"
 )
 
 const attributeHelp = `Re-attributes the measured energy to requests, using other conventions: reads
 run.json, requests.arrow and readings.arrow below OUT and replaces each cell's
-energy.arrow. The same tables and flags give the same bytes.
+energy.arrow; makes summary.json and report.html again where they are there. The
+same tables and flags give the same bytes.
 
 usage: cfu attribute OUT [flags]
 
@@ -128,6 +130,9 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 		for _, w := range e.Warnings {
 			fmt.Fprintf(env.stderr, "cfu attribute: %s: %s\n", e.Cell, w)
 		}
+	}
+	if err := report.Refresh(ctx, dir); err != nil {
+		return err
 	}
 	return printEnergy(env.stdout, cells)
 }

@@ -7,6 +7,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/results/derivation"
+	"cfubench/results/report"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 
@@ -23,7 +24,7 @@ type derivationFlags struct {
 
 func (f *derivationFlags) bind(fs *pflag.FlagSet) {
 	f.attributionFlags.bind(fs)
-	fs.StringVar(&f.inventory, "inventory", "", "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file (default: the use phase, the embodied share of hardware that is recognised, and the making of a model that is a preset's).")
+	fs.StringVar(&f.inventory, "inventory", "", "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file (default, or none: the use phase, the embodied share of hardware that is recognised, and the making of a model that is a preset's).")
 	fs.BoolVar(&f.report, "report", true, "Write report.html at the end.")
 }
 
@@ -33,7 +34,7 @@ func (f derivationFlags) check() error {
 	if _, err := f.options(); err != nil {
 		return err
 	}
-	if f.inventory == "" {
+	if f.inventory == "" || f.inventory == derivation.NoInventory {
 		return nil
 	}
 	_, err := lca.Load(f.inventory, derivation.Files{})
@@ -87,14 +88,11 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 // summarize writes summary.json and, if it is asked for, report.html, and
 // returns the path of the last of them.
 func (f derivationFlags) summarize(ctx context.Context, out string) (summary.Summary, string, error) {
+	last, page := filepath.Join(out, runfolder.SummaryFile), ""
 	if f.report {
-		path := filepath.Join(out, runfolder.ReportFile)
-		s, err := writeReport(ctx, out, path, summary.Options{Limits: summary.DefaultLimits()})
-		return s, path, err
+		page = filepath.Join(out, runfolder.ReportFile)
+		last = page
 	}
-	s, err := summary.Summarize(ctx, out)
-	if err != nil {
-		return s, "", err
-	}
-	return s, filepath.Join(out, runfolder.SummaryFile), summary.WriteSummary(out, s)
+	s, err := report.Make(ctx, out, page, summary.Options{Limits: summary.DefaultLimits()})
+	return s, last, err
 }

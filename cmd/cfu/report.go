@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
 
-	"cfubench/internal/atomicfile"
 	"cfubench/loadgen"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
@@ -46,7 +44,7 @@ func bindReport(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer release()
-		s, err := writeReport(ctx, dir, path, o)
+		s, err := report.Make(ctx, dir, path, o)
 		if err != nil {
 			return err
 		}
@@ -56,24 +54,6 @@ func bindReport(fs *pflag.FlagSet) action {
 		fmt.Fprintf(env.stdout, "\n%s\n", path)
 		return verdictError(s)
 	}
-}
-
-// writeReport summarizes the run in dir, writes summary.json beside its tables
-// and the report to output.
-func writeReport(ctx context.Context, dir, output string, o summary.Options) (summary.Summary, error) {
-	run, err := runfolder.ReadRun(dir)
-	if err != nil {
-		return summary.Summary{}, err
-	}
-	o.Traces = true
-	s, err := summary.SummarizeWith(ctx, dir, o)
-	if err != nil {
-		return s, err
-	}
-	if err := summary.WriteSummary(dir, s); err != nil {
-		return s, err
-	}
-	return s, atomicfile.Stream(output, func(w io.Writer) error { return report.Write(w, run, s) })
 }
 
 // verdictError is the error of an invalid run, nil for any other.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"cfubench/loadgen"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 )
@@ -35,14 +34,10 @@ func (c *checker) summary() {
 		c.find(file, "%v", err)
 		return
 	}
-	o := summary.Options{Limits: summary.DefaultLimits()}
-	if slo, _ := there["slo"].(string); slo != "" { // it may have been made with another than the run's
-		parsed, err := loadgen.ParseSLO(slo)
-		if err != nil {
-			c.find(file, "slo: %v", err)
-			return
-		}
-		o.SLO = parsed
+	o, err := summary.MadeWith(c.dir)
+	if err != nil {
+		c.find(file, "%v", err)
+		return
 	}
 	made, err := summary.SummarizeWith(c.ctx, c.dir, o)
 	if err == nil {

@@ -22,7 +22,9 @@ import (
 
 // Amortization says how a run is amortized.
 type Amortization struct {
-	Inventory string // a preset or a file; "" for what the run itself allows
+	// Inventory is a preset or a file: "" for the run's own, and NoInventory, as
+	// where the run has none, for what the run itself allows.
+	Inventory string
 	Options   lca.Options
 	SLO       loadgen.SLO // of functional unit slo_request, none for the run's own
 	// Convention is whose rows are summed, "" for the narrowest bracket.
@@ -35,6 +37,9 @@ type Amortization struct {
 	OutcomeUnit string
 	Devices     int // that wall time counts on; 0 for the metered GPUs, or 1
 }
+
+// NoInventory is the name of none: what was recognised is amortized.
+const NoInventory = "none"
 
 // NewAmortization amortizes with the inventory and the defaults of cfu
 // amortize: 95 % intervals from 10,000 draws, few enough for a sweep of dozens of
@@ -108,10 +113,19 @@ func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment,
 	return assessments, nil
 }
 
-// inventory is the one that was named, else what the run itself allows: the use
-// phase, and of the making what was recognised. The notes say what was taken.
+// inventory is the one that was named, else the run's own, else what the run
+// itself allows: the use phase, and of the making what was recognised. The notes
+// say what was taken.
 func (m Amortization) inventory(run runfolder.Run) (lca.Inventory, []string, error) {
-	if m.Inventory != "" {
+	switch own := run.Config.Inventory; {
+	case m.Inventory == NoInventory, m.Inventory == "" && (own == "" || own == NoInventory):
+	case m.Inventory == "":
+		inv, err := lca.Load(own, Files{})
+		if err != nil {
+			err = fmt.Errorf("the run's own inventory: %w: name it with --inventory, or %s for none", err, NoInventory)
+		}
+		return inv, nil, err
+	default:
 		inv, err := lca.Load(m.Inventory, Files{})
 		return inv, nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -278,6 +279,28 @@ func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) 
 // WriteSummary writes summary.json of the run folder dir in one step.
 func WriteSummary(dir string, s Summary) error {
 	return atomicfile.WriteJSON(filepath.Join(dir, runfolder.SummaryFile), s)
+}
+
+// MadeWith are the options that summary.json of the run folder dir was made with,
+// as far as it says: the SLO. The error wraps fs.ErrNotExist where there is none.
+func MadeWith(dir string) (Options, error) {
+	o := Options{Limits: DefaultLimits()}
+	text, err := os.ReadFile(filepath.Join(dir, runfolder.SummaryFile))
+	if err != nil {
+		return o, fmt.Errorf("read summary: %w", err)
+	}
+	var made struct {
+		SLO string `json:"slo"`
+	}
+	if err := json.Unmarshal(text, &made); err != nil {
+		return o, fmt.Errorf("read %s of %s: %w", runfolder.SummaryFile, dir, err)
+	}
+	if made.SLO != "" {
+		if o.SLO, err = loadgen.ParseSLO(made.SLO); err != nil {
+			return o, fmt.Errorf("read %s of %s: slo: %w", runfolder.SummaryFile, dir, err)
+		}
+	}
+	return o, nil
 }
 
 // sloOf is the SLO of o, else the run's own.

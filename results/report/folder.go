@@ -1,0 +1,58 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"cfubench/internal/atomicfile"
+	"cfubench/results/runfolder"
+	"cfubench/results/summary"
+)
+
+// Make summarizes the run folder dir by o, writes its summary.json and, unless
+// output is "", the page to output. Whatever changes a table of a run folder ends
+// with Make or Refresh, so that all files of the folder say the same.
+func Make(ctx context.Context, dir, output string, o summary.Options) (summary.Summary, error) {
+	o.Traces = output != ""
+	s, err := summary.SummarizeWith(ctx, dir, o)
+	if err != nil {
+		return s, err
+	}
+	if err := summary.WriteSummary(dir, s); err != nil || output == "" {
+		return s, err
+	}
+	run, err := runfolder.ReadRun(dir)
+	if err != nil {
+		return s, err
+	}
+	return s, atomicfile.Stream(output, func(w io.Writer) error { return Write(w, run, s) })
+}
+
+// Refresh makes summary.json and report.html of the run folder dir again, each if
+// it is there, with the SLO that the summary has.
+func Refresh(ctx context.Context, dir string) error {
+	output := filepath.Join(dir, runfolder.ReportFile)
+	switch _, err := os.Lstat(output); {
+	case errors.Is(err, fs.ErrNotExist):
+		output = ""
+	case err != nil:
+		return fmt.Errorf("make %s again: %w", runfolder.ReportFile, err)
+	}
+	o, err := summary.MadeWith(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if output == "" {
+			return nil
+		}
+		o, err = summary.Options{Limits: summary.DefaultLimits()}, nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = Make(ctx, dir, output, o)
+	return err
+}

@@ -19,7 +19,7 @@ import (
 
 	openai "github.com/sashabaranov/go-openai"
 
-	"cfubench/loadgen/endpoint"
+	"cfubench/internal/origin"
 )
 
 // failureLimit is the longest error text of a record, in bytes.
@@ -90,7 +90,7 @@ func refusal(resp *http.Response, path string) error {
 	var known openai.ErrorResponse
 	switch {
 	case resp.StatusCode/100 == 3:
-		message = endpoint.Redirected(resp).Error()
+		message = origin.Redirected(resp).Error()
 	case json.Unmarshal(body, &known) == nil && known.Error != nil && known.Error.Message != "":
 		message = known.Error.Message
 	default:

@@ -139,7 +139,7 @@ func TestFaults(t *testing.T) {
 					t.Errorf("the redirect to %s was followed", req.URL.Path)
 				}))
 			},
-			status: 307, err: []string{"HTTP 307 Temporary Redirect", "redirects to /v2/chat/completions: give that address as the endpoint"}},
+			status: 307, err: []string{"HTTP 307 Temporary Redirect", "redirects to /v2/chat/completions: give that address instead"}},
 		{name: "a stream that ends within the HTTP chunk",
 			url: func(t *testing.T) string {
 				return raw(t, func(c net.Conn) { io.WriteString(c, streamHead+chunked(hello)+"ff\r\ndata: {") })

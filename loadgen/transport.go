@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cfubench/internal/origin"
 	"cfubench/loadgen/endpoint"
 	"cfubench/loadgen/rxtime"
 )
@@ -18,7 +19,7 @@ import (
 // the client and the queue would show as the server's latency), and idle
 // connections kept for as long as the server keeps them.
 func newTransport(o Options, now func() time.Duration, headStart *headStart) (*http.Transport, error) {
-	dialer := &net.Dialer{Timeout: endpoint.DialTimeout, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: origin.DialTimeout, KeepAlive: 30 * time.Second}
 	t, err := endpoint.Transport(o.CAFile, func(ctx context.Context, network, address string) (net.Conn, error) {
 		inner, err := dialer.DialContext(ctx, network, address)
 		if err != nil {

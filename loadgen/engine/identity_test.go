@@ -197,7 +197,7 @@ func TestQuestionsFollowNoRedirect(t *testing.T) {
 	}))
 	defer srv.Close()
 	id, err := Identify(t.Context(), nil, srv.URL, "sk-secret-123")
-	if err != nil || !strings.Contains(id.NoModel, "redirects to "+other.URL+"/v1/models: give that address as the endpoint") {
+	if err != nil || !strings.Contains(id.NoModel, "redirects to "+other.URL+"/v1/models: give that address instead") {
 		t.Errorf("Identify: %+v, %v, want the redirect told", id, err)
 	}
 	if err := WaitReady(t.Context(), nil, srv.URL, "sk-secret-123"); err == nil || !strings.Contains(err.Error(), "redirects to") {

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/internal/origin"
 	"cfubench/internal/secret"
 	"cfubench/loadgen/endpoint"
 )
@@ -185,7 +186,7 @@ func (e peer) ask(ctx context.Context, limit time.Duration, method, path, url st
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 == 3 {
-		return nil, &statusError{method, path, resp.StatusCode, e.line(endpoint.Redirected(resp).Error())}
+		return nil, &statusError{method, path, resp.StatusCode, e.line(origin.Redirected(resp).Error())}
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	"cfubench/internal/origin"
 	"cfubench/internal/outside"
 	"cfubench/meter"
 )
@@ -54,19 +55,15 @@ func newConnection(address string, credentials Credentials) (*connection, error)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{
-		base: base, token: credentials.Token,
-		client: &http.Client{
-			// No proxy: the token is the agent's. Headers and their time are
-			// bounded; bodies are where they are read.
-			Transport: &http.Transport{
-				TLSClientConfig: config, DisableCompression: true, ResponseHeaderTimeout: patience,
-				TLSHandshakeTimeout: patience, MaxResponseHeaderBytes: headerBytes, IdleConnTimeout: idleLimit / 2,
-			},
-			// A redirect would carry the token to who knows whom.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
+	// The token is the agent's alone, so no redirect is followed. Headers and their
+	// time are bounded; bodies are where they are read.
+	transport := origin.Transport(config, nil)
+	transport.ResponseHeaderTimeout, transport.MaxResponseHeaderBytes = patience, headerBytes
+	transport.IdleConnTimeout = idleLimit / 2
+	return &connection{base: base, token: credentials.Token, client: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
 }
 
 // get asks for path; the caller closes the body.

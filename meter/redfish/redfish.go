@@ -8,16 +8,17 @@ package redfish
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"math"
 	"net"
-	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/stmcginnis/gofish"
 	"github.com/stmcginnis/gofish/schemas"
 
+	"cfubench/internal/origin"
 	"cfubench/meter"
 	"cfubench/meter/polled"
 )
@@ -27,8 +28,14 @@ const source = "redfish"
 // period is the rate of the polls: most BMCs refresh once a second or slower.
 const period = time.Second
 
-// patience is how long a BMC may take to answer.
-const patience = 30 * time.Second
+const (
+	// patience is how long a BMC may take to answer one question, and opening how
+	// long the dozens of questions may take that find its chassis.
+	patience = 30 * time.Second
+	opening  = 2 * time.Minute
+	// largest is the most that is read of an answer.
+	largest = 16 << 20
+)
 
 // quantum is a joule: what EnergyJoules counts in.
 const quantum = meter.Joule
@@ -51,7 +58,7 @@ func CredentialsFromEnv(getenv func(string) string) Credentials {
 
 // Open opens the BMC at address (https://bmc.example), one source a computer
 // system that it manages and can tell the energy or power of.
-func Open(ctx context.Context, clock meter.Clock, address string, credentials Credentials) ([]meter.Source, []meter.Refusal) {
+func Open(run context.Context, clock meter.Clock, address string, credentials Credentials) ([]meter.Source, []meter.Refusal) {
 	refuse := func(reason, remedy string) ([]meter.Source, []meter.Refusal) {
 		return nil, []meter.Refusal{{Source: source, Reason: reason, Remedy: remedy}}
 	}
@@ -65,11 +72,15 @@ func Open(ctx context.Context, clock meter.Clock, address string, credentials Cr
 	if u.Scheme == "http" && credentials.Password != "" && !loopback(u.Hostname()) {
 		return refuse("the password would cross the network in the clear", "use https://"+u.Host)
 	}
+	transport := origin.Transport(&tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: credentials.Insecure}, nil)
+	transport.IdleConnTimeout = time.Minute
+	ctx, cancel := context.WithTimeoutCause(run, opening, fmt.Errorf("the BMC was not read within %v", opening))
+	defer cancel()
 	client, err := gofish.ConnectContext(ctx, gofish.ClientConfig{
 		Endpoint: u.Scheme + "://" + u.Host, Username: credentials.User, Password: credentials.Password,
 		// Basic authentication leaves no session behind on a BMC that has few.
-		BasicAuth: true, Insecure: credentials.Insecure, ReuseConnections: true,
-		HTTPClient: &http.Client{Timeout: patience, Transport: http.DefaultTransport.(*http.Transport).Clone()},
+		BasicAuth: true, ReuseConnections: true,
+		HTTPClient: origin.Client(transport, origin.Bounds{Patience: patience, Bytes: largest}),
 	})
 	if err != nil {
 		return refuse(fmt.Sprintf("connect to %s: %v", u.Host, err), "set CFU_REDFISH_USER and CFU_REDFISH_PASSWORD; CFU_REDFISH_INSECURE=1 accepts the BMC's own certificate")
@@ -87,7 +98,7 @@ func Open(ctx context.Context, clock meter.Clock, address string, credentials Cr
 		if len(found) > 1 {
 			m.domain.Name = fmt.Sprintf("node%d", i)
 		}
-		sources = append(sources, polled.New(ctx, clock, []meter.Domain{m.domain}, period, patience, m.fetch, nil))
+		sources = append(sources, polled.New(run, clock, []meter.Domain{m.domain}, period, patience, m.fetch, nil))
 	}
 	return sources, left
 }

@@ -255,3 +255,18 @@ func TestOwnCertificate(t *testing.T) {
 	first(t, sources[0])
 	sources[0].Close()
 }
+
+// A BMC that sends elsewhere is not followed: the password is its own.
+func TestRedirectKeepsThePasswordAtHome(t *testing.T) {
+	asked := make(chan string, 10)
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Authorization") }))
+	defer other.Close()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusPermanentRedirect)
+	}))
+	defer s.Close()
+	_, left := Open(t.Context(), meter.NewClock(time.Now()), s.URL, Credentials{User: "root", Password: "pass-w0rd"})
+	if len(left) != 1 || !strings.Contains(left[0].Reason, "redirects to "+other.URL) || len(asked) > 0 {
+		t.Errorf("left out: %v, and the other server was asked %d times; want a refusal that names it", left, len(asked))
+	}
+}

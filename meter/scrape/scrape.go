@@ -25,6 +25,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"cfubench/internal/origin"
+	"cfubench/internal/outside"
 	"cfubench/internal/secret"
 	"cfubench/meter"
 	"cfubench/meter/polled"
@@ -66,7 +68,9 @@ func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Sourc
 		return refuse(fmt.Sprintf("fragment of %s: %v", address, err), "want #metric=NAME&scope=SCOPE, or #pod=NAME&namespace=NAME")
 	}
 	u.Fragment, u.RawFragment = "", ""
-	e := &endpoint{url: u.String(), client: &http.Client{}}
+	e := &endpoint{user: u.User, client: origin.Client(origin.Transport(nil, nil), origin.Bounds{Patience: patience, Bytes: largest})}
+	u.User = nil
+	e.url = u.String()
 	families, err := e.get(ctx)
 	if err != nil {
 		return refuse(fmt.Sprintf("read %s: %v", address, err), "")
@@ -89,33 +93,33 @@ func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Sourc
 // endpoint is one exporter and what is taken from it.
 type endpoint struct {
 	url    string
+	user   *url.Userinfo // nil for none
 	client *http.Client
 	series []series
 }
 
 // get asks the exporter and parses its answer.
 func (e *endpoint) get(ctx context.Context) (map[string]*dto.MetricFamily, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", "text/plain; version=0.0.4; charset=utf-8")
+	if e.user != nil {
+		password, _ := e.user.Password()
+		req.SetBasicAuth(e.user.Username(), password)
+	}
 	resp, err := e.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %s", resp.Status)
+		return nil, fmt.Errorf("status %s", outside.Line(resp.Status, 80))
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, largest+1))
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
-	}
-	if len(body) > largest {
-		return nil, fmt.Errorf("answer of more than %d MiB", largest>>20)
 	}
 	return parse(body)
 }

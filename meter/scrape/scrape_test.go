@@ -295,3 +295,34 @@ func TestRelabelledSeriesGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// The password of an exporter is for its own origin: it is kept on the way from
+// /metrics to /metrics/, and nobody else is asked.
+func TestRedirectKeepsThePasswordAtHome(t *testing.T) {
+	var elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/metrics/", func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "u" || password != "pass-w0rd" {
+			http.Error(w, "who?", http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprint(w, raplText)
+	})
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+"/metrics", http.StatusFound)
+	})
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	address := strings.Replace(s.URL, "//", "//u:pass-w0rd@", 1)
+	sources, left := Open(t.Context(), meter.NewClock(time.Now()), address+"/metrics")
+	if len(sources) != 1 {
+		t.Fatalf("refused: %v", left)
+	}
+	defer sources[0].Close()
+	_, left = Open(t.Context(), meter.NewClock(time.Now()), address+"/away")
+	if len(left) != 1 || !strings.Contains(left[0].Reason, "redirects to "+other.URL) || strings.Contains(left[0].Reason, "pass-w0rd") || elsewhere.Load() != 0 {
+		t.Errorf("left out: %v, and the other server was asked %d times; want a refusal that names it", left, elsewhere.Load())
+	}
+}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -12,28 +10,27 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"cfubench/results/arrowfile"
+	"cfubench/results/runfolder"
 )
 
-// convert writes the Arrow table from as the Parquet file to, which appears
+// convert writes the Arrow table from, as open opens it, as the Parquet file to, which appears
 // under its name when it is complete. A partial table is converted as far as it
 // goes.
-func convert(from, to string) (err error) {
-	r, err := arrowfile.Open(from)
+func convert(from, to string, open func(string) (*arrowfile.Reader, error)) (err error) {
+	r, err := open(from)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return fmt.Errorf("convert %s: %w", from, err)
-	}
-	f, err := os.Create(to + arrowfile.PartialSuffix)
+	partial := to + arrowfile.PartialSuffix
+	f, err := runfolder.Create(partial)
 	if err != nil {
 		return fmt.Errorf("convert %s: %w", from, err)
 	}
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name())
+			runfolder.Remove(partial)
 		}
 	}()
 	w, err := pqarrow.NewFileWriter(r.Schema(), f, properties(r.Schema()), pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
@@ -52,7 +49,7 @@ func convert(from, to string) (err error) {
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("convert %s: %w", from, err)
 	}
-	if err := os.Rename(f.Name(), to); err != nil {
+	if err := runfolder.Rename(partial, to); err != nil {
 		return fmt.Errorf("convert %s: %w", from, err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/results/arrowfile"
 	"cfubench/results/runfolder"
 )
 
@@ -49,7 +50,7 @@ func run(stdout, stderr io.Writer, args []string) int {
 		jobs, err := plan(argument, dir)
 		if err == nil {
 			for _, j := range jobs {
-				if err = convert(j.from, j.to); err != nil {
+				if err = convert(j.from, j.to, j.open); err != nil {
 					break
 				}
 				fmt.Fprintln(stdout, j.to)
@@ -64,7 +65,10 @@ func run(stdout, stderr io.Writer, args []string) int {
 }
 
 // job is one table to convert.
-type job struct{ from, to string }
+type job struct {
+	from, to string
+	open     func(string) (*arrowfile.Reader, error)
+}
 
 // plan lists the tables that an argument names and where they go.
 func plan(argument, dir string) ([]job, error) {
@@ -77,7 +81,7 @@ func plan(argument, dir string) ([]job, error) {
 		if dir != "" {
 			to = filepath.Join(dir, filepath.Base(to))
 		}
-		return []job{{argument, to}}, nil
+		return []job{{argument, to, arrowfile.Open}}, nil
 	}
 	record, err := runfolder.ReadRun(argument)
 	if err != nil {
@@ -97,7 +101,7 @@ func plan(argument, dir string) ([]job, error) {
 			if err != nil {
 				return nil, fmt.Errorf("convert %s: %w", from, err)
 			}
-			jobs = append(jobs, job{from, filepath.Join(dir, strings.TrimSuffix(below, ".arrow")+".parquet")})
+			jobs = append(jobs, job{from, filepath.Join(dir, strings.TrimSuffix(below, ".arrow")+".parquet"), runfolder.OpenTable})
 		}
 	}
 	if len(jobs) == 0 {

@@ -90,7 +90,7 @@ func exportAll(ctx context.Context, env environment, dir, out string, run runfol
 
 // exportTo writes one table to a file.
 func exportTo(ctx context.Context, path, out string, run runfolder.Run, table string) error {
-	f, err := os.Create(path)
+	f, err := runfolder.Create(path)
 	if err != nil {
 		return fmt.Errorf("create output: %w", err)
 	}

@@ -196,7 +196,7 @@ func printRecord(w io.Writer, out string, r record.Result) error {
 	}
 	_, err := fmt.Fprintf(w, "\nenergy %.3f J (%.6g kWh; from %.3f J to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
 		total.Energy.Joules(), total.Energy.Joules()/3.6e6, total.EnergyLo.Joules(), hi, kind, total.DeviceTime.Round(time.Millisecond),
-		orUnknown(strings.Join(total.Products, ", ")), derivation.RecordFile, out)
+		orUnknown(strings.Join(total.Products, ", ")), runfolder.RecordFile, out)
 	return err
 }
 

@@ -248,7 +248,7 @@ func TestRecordKilled(t *testing.T) {
 			_ = cmd.Wait() // it was killed
 			run, err := runfolder.ReadRun(out)
 			if err != nil { // before its window
-				if _, err := os.Stat(filepath.Join(out, derivation.RecordFile)); !errors.Is(err, os.ErrNotExist) {
+				if _, err := os.Stat(filepath.Join(out, runfolder.RecordFile)); !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("a record without a run: %v", err)
 				}
 				run = runfolder.Run{Record: &runfolder.Recorded{}}

@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// folder is where tables lie: the host's file system, or a folder that no link
-// leads out of (os.Root).
-type folder interface {
+// Folder is where tables lie: an os.Root, out of which no link leads, or what is
+// made of one.
+type Folder interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 	Rename(from, to string) error
 	Remove(name string) error
 }
 
-// host is the whole file system.
+// host is the whole file system, for tables that are nobody's but their user's.
 type host struct{}
 
 func (host) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
@@ -27,7 +27,7 @@ func (host) Remove(name string) error     { return os.Remove(name) }
 
 // openRegular opens a file for reading, and nothing that would let the reader
 // wait, such as a pipe.
-func openRegular(in folder, name string) (*os.File, error) {
+func openRegular(in Folder, name string) (*os.File, error) {
 	f, err := in.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func openRegular(in folder, name string) (*os.File, error) {
 
 // createNew creates a file in place of what may be there, also of a link, which
 // it does not follow.
-func createNew(in folder, name string) (*os.File, error) {
+func createNew(in Folder, name string) (*os.File, error) {
 	if err := in.Remove(name); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func createNew(in folder, name string) (*os.File, error) {
 }
 
 // syncDir makes a rename in the folder of name durable.
-func syncDir(in folder, name string) error {
+func syncDir(in Folder, name string) error {
 	d, err := in.OpenFile(filepath.Dir(name), os.O_RDONLY, 0)
 	if err != nil {
 		return err

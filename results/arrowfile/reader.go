@@ -40,9 +40,9 @@ type Reader struct {
 func Open(path string) (*Reader, error) { return open(host{}, path) }
 
 // OpenIn is Open for a file of a folder, out of which no link leads.
-func OpenIn(root *os.Root, name string) (*Reader, error) { return open(root, name) }
+func OpenIn(in Folder, name string) (*Reader, error) { return open(in, name) }
 
-func open(in folder, path string) (*Reader, error) {
+func open(in Folder, path string) (*Reader, error) {
 	base, partial := strings.CutSuffix(path, PartialSuffix)
 	if !partial {
 		file, err := openRegular(in, path)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // Recover completes the table at path from what a stopped writer left of it,
@@ -14,9 +13,9 @@ import (
 func Recover(path string) (rows int64, err error) { return recoverTable(host{}, path) }
 
 // RecoverIn is Recover for a file of a folder, out of which no link leads.
-func RecoverIn(root *os.Root, name string) (rows int64, err error) { return recoverTable(root, name) }
+func RecoverIn(in Folder, name string) (rows int64, err error) { return recoverTable(in, name) }
 
-func recoverTable(in folder, path string) (rows int64, err error) {
+func recoverTable(in Folder, path string) (rows int64, err error) {
 	r, err := open(in, path)
 	if err != nil {
 		return 0, err

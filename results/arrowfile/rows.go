@@ -2,7 +2,6 @@ package arrowfile
 
 import (
 	"errors"
-	"os"
 	"sync"
 	"time"
 
@@ -53,11 +52,11 @@ func CreateRows[R any](path string, shape Shape[R]) (*Rows[R], error) {
 }
 
 // CreateRowsIn is CreateRows for a file of a folder, out of which no link leads.
-func CreateRowsIn[R any](root *os.Root, name string, shape Shape[R]) (*Rows[R], error) {
-	return startRows(root, name, shape)
+func CreateRowsIn[R any](in Folder, name string, shape Shape[R]) (*Rows[R], error) {
+	return startRows(in, name, shape)
 }
 
-func startRows[R any](in folder, path string, shape Shape[R]) (*Rows[R], error) {
+func startRows[R any](in Folder, path string, shape Shape[R]) (*Rows[R], error) {
 	out, err := create(in, path, shape.Schema, nil)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func Derived() Option { return func(w *Writer) { w.derived = true } }
 // rows or about 16 MiB, however small those are that it is given. It is used by
 // one goroutine at a time, and holds less than 64 MiB.
 type Writer struct {
-	in      folder
+	in      Folder
 	path    string
 	schema  *arrow.Schema
 	derived bool
@@ -96,11 +96,11 @@ func Create(path string, schema *arrow.Schema, options ...Option) (*Writer, erro
 }
 
 // CreateIn is Create for a file of a folder, out of which no link leads.
-func CreateIn(root *os.Root, name string, schema *arrow.Schema, options ...Option) (*Writer, error) {
-	return create(root, name, schema, options)
+func CreateIn(in Folder, name string, schema *arrow.Schema, options ...Option) (*Writer, error) {
+	return create(in, name, schema, options)
 }
 
-func create(in folder, path string, schema *arrow.Schema, options []Option) (*Writer, error) {
+func create(in Folder, path string, schema *arrow.Schema, options []Option) (*Writer, error) {
 	w := &Writer{in: in, path: path, schema: marked(schema), limit: batchRows}
 	for _, o := range options {
 		o(w)
@@ -388,7 +388,7 @@ func (w *Writer) Abort() error {
 // journal holds the rows that are not in the table yet, as an Arrow stream of
 // plain buffers: packing is for the table.
 type journal struct {
-	in     folder
+	in     Folder
 	name   string
 	schema *arrow.Schema
 	file   *os.File

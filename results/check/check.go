@@ -19,7 +19,6 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/meter"
-	"cfubench/results/arrowfile"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 )
@@ -121,7 +120,7 @@ func (c *checker) cell(cell runfolder.Cell) {
 // table checks that a table is whole and, where a digest was kept of it, the one
 // that was written. It reports whether there is one to be read.
 func (c *checker) table(file, digest string, needed bool) bool {
-	r, err := arrowfile.Open(filepath.Join(c.dir, file))
+	r, err := runfolder.OpenTable(filepath.Join(c.dir, file))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if needed {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -21,7 +20,7 @@ const most = 10
 // there against it.
 func (c *checker) summary() {
 	file := runfolder.SummaryFile
-	text, err := os.ReadFile(filepath.Join(c.dir, file))
+	text, err := runfolder.ReadFile(filepath.Join(c.dir, file))
 	if errors.Is(err, fs.ErrNotExist) {
 		c.note("there is no %s: cfu report makes it", file)
 		return

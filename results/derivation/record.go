@@ -21,7 +21,7 @@ func WriteRecord(dir string, run runfolder.Run) (lca.Record, error) {
 	if err != nil {
 		return r, err
 	}
-	return r, atomicfile.WriteJSON(filepath.Join(dir, RecordFile), r)
+	return r, atomicfile.WriteJSON(filepath.Join(dir, runfolder.RecordFile), r)
 }
 
 func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {

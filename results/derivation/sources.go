@@ -14,9 +14,6 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// RecordFile is what metering one command leaves in its folder for an inventory.
-const RecordFile = "record.json"
-
 // Files finds on disk what an inventory names: paths are relative to the
 // inventory that names them.
 type Files struct{}
@@ -57,10 +54,10 @@ func (Files) Footprint(from, ref string) ([]lca.Row, error) {
 
 // Record reads what metering one command found.
 func (Files) Record(from, ref string) (lca.Record, error) {
-	path := filepath.Join(beside(from, ref), RecordFile)
-	data, err := os.ReadFile(path)
+	path := filepath.Join(beside(from, ref), runfolder.RecordFile)
+	data, err := runfolder.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return lca.Record{}, fmt.Errorf("record %s has no %s: make it with cfu record", ref, RecordFile)
+		return lca.Record{}, fmt.Errorf("record %s has no %s: make it with cfu record", ref, runfolder.RecordFile)
 	}
 	if err != nil {
 		return lca.Record{}, fmt.Errorf("read record: %w", err)

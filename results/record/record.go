@@ -130,7 +130,7 @@ func (r *recorder) open() error {
 			Host: hostinfo.Read(), Record: &runfolder.Recorded{Label: r.Label, Stage: r.Stage},
 		}
 		r.run.ConfigHash = r.run.Config.Hash()
-		return os.MkdirAll(filepath.Join(r.Out, runfolder.CellsDir), 0o755)
+		return runfolder.MakeDir(filepath.Join(r.Out, runfolder.CellsDir))
 	case err != nil:
 		return err
 	case !r.Append:
@@ -177,7 +177,7 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 	defer func() { err = set.CloseAfter(err) }()
 	metered := session.New(session.Options{Meters: set, Clock: r.clock, Poll: r.Poll, Own: r.own})
 	dir := runfolder.CellDir(r.Out, r.cell.ID)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := runfolder.MakeDir(dir); err != nil {
 		return result, errors.Join(err, r.giveUp())
 	}
 	meta := r.meta()

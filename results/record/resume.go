@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -40,7 +39,7 @@ func (r *recorder) recover() error {
 		r.warn("%s was killed before anything was metered: it is left out", r.cell.ID)
 		id := r.cell.ID
 		r.run.Cells, r.run.Record.Parts = r.run.Cells[:n], r.run.Record.Parts[:n]
-		if err := os.RemoveAll(runfolder.CellDir(r.Out, id)); err != nil {
+		if err := runfolder.RemoveAll(runfolder.CellDir(r.Out, id)); err != nil {
 			return fmt.Errorf("clear cell folder: %w", err)
 		}
 		return r.save()
@@ -58,7 +57,7 @@ func (r *recorder) recover() error {
 // end: what counts is as it was when the meters were opened, or as --gpus names.
 func (r *recorder) segmentDomains(dir string) ([]runfolder.DomainInfo, error) {
 	path := filepath.Join(dir, runfolder.ReadingsFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := runfolder.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		numbers, err := segments(dir)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && len(numbers) == 0 {
 			return nil, nil
@@ -87,7 +86,7 @@ func (r *recorder) segmentDomains(dir string) ([]runfolder.DomainInfo, error) {
 // there reports whether a table is there, in whatever state.
 func there(path string) bool {
 	for _, suffix := range []string{"", ".partial", ".journal"} {
-		if _, err := os.Stat(path + suffix); err == nil {
+		if _, err := runfolder.Stat(path + suffix); err == nil {
 			return true
 		}
 	}

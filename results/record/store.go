@@ -158,12 +158,12 @@ func rollUp(dir string, n int) error {
 			return err
 		}
 	}
-	return os.Remove(rawFile(dir, n))
+	return runfolder.Remove(rawFile(dir, n))
 }
 
 // flushed forces a file to the disk.
 func flushed(path string) error {
-	f, err := os.Open(path)
+	f, err := runfolder.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func finish(dir string, domains []runfolder.DomainInfo, meta map[string]string) 
 	if err != nil || len(numbers) == 0 {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, runfolder.ReadingsFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := runfolder.Stat(filepath.Join(dir, runfolder.ReadingsFile)); errors.Is(err, fs.ErrNotExist) {
 		if err := join(dir, numbers, domains, meta); err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func finish(dir string, domains []runfolder.DomainInfo, meta map[string]string) 
 	for _, n := range numbers {
 		for _, path := range []string{rawFile(dir, n), rolledFile(dir, n), powerFile(dir, n)} {
 			for _, suffix := range []string{"", arrowfile.PartialSuffix, arrowfile.JournalSuffix} {
-				if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				if err := runfolder.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					errs = append(errs, err)
 				}
 			}
@@ -211,7 +211,7 @@ func join(dir string, numbers []int, domains []runfolder.DomainInfo, meta map[st
 	rolled := false
 	for _, n := range numbers {
 		path := rawFile(dir, n)
-		if _, err := os.Stat(rolledFile(dir, n)); err == nil {
+		if _, err := runfolder.Stat(rolledFile(dir, n)); err == nil {
 			path, rolled = rolledFile(dir, n), true
 			for p, err := range runfolder.Powers().Scan(powerFile(dir, n)) {
 				if err == nil {
@@ -221,7 +221,7 @@ func join(dir string, numbers []int, domains []runfolder.DomainInfo, meta map[st
 					return err
 				}
 			}
-		} else if _, err := arrowfile.Recover(path); errors.Is(err, arrowfile.ErrEmpty) {
+		} else if _, err := runfolder.RecoverTable(path); errors.Is(err, arrowfile.ErrEmpty) {
 			continue
 		} else if err != nil { // of a killed writer
 			return err
@@ -243,7 +243,7 @@ func join(dir string, numbers []int, domains []runfolder.DomainInfo, meta map[st
 		if err := power.Close(); err != nil {
 			return err
 		}
-	} else if err := os.Remove(filepath.Join(dir, runfolder.PowerFile+arrowfile.PartialSuffix)); err != nil {
+	} else if err := runfolder.Remove(filepath.Join(dir, runfolder.PowerFile+arrowfile.PartialSuffix)); err != nil {
 		return err
 	}
 	if err := out.Close(); err != nil {
@@ -254,7 +254,7 @@ func join(dir string, numbers []int, domains []runfolder.DomainInfo, meta map[st
 
 // segments are the numbers of the segments in dir, in their order.
 func segments(dir string) ([]int, error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := runfolder.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("look for readings: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"cfubench/internal/atomicfile"
@@ -37,7 +36,7 @@ func Make(ctx context.Context, dir, output string, o summary.Options) (summary.S
 // it is there, with the SLO that the summary has.
 func Refresh(ctx context.Context, dir string) error {
 	output := filepath.Join(dir, runfolder.ReportFile)
-	switch _, err := os.Lstat(output); {
+	switch _, err := runfolder.Stat(output); {
 	case errors.Is(err, fs.ErrNotExist):
 		output = ""
 	case err != nil:

@@ -14,7 +14,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"cfubench/internal/outside"
-	"cfubench/results/arrowfile"
 )
 
 // Tables lists the tables of a run by name, those of cells first.
@@ -30,7 +29,7 @@ func TablePaths(dir string, run Run, table string) (paths, cells []string, err e
 		return nil, nil, fmt.Errorf("table %q is unknown: use one of %v", table, Tables())
 	}
 	add := func(path, cell string) {
-		if r, err := arrowfile.Open(path); err == nil {
+		if r, err := OpenTable(path); err == nil {
 			r.Close()
 			paths, cells = append(paths, path), append(cells, cell)
 		}
@@ -71,7 +70,7 @@ func ExportCSV(ctx context.Context, w io.Writer, dir string, run Run, table stri
 }
 
 func exportFile(ctx context.Context, out *csv.Writer, path, cell string, header bool) error {
-	r, err := arrowfile.Open(path)
+	r, err := OpenTable(path)
 	if err != nil {
 		return err
 	}

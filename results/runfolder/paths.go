@@ -15,6 +15,7 @@ const (
 	FootprintFile = "footprint.arrow"
 	SummaryFile   = "summary.json"
 	ReportFile    = "report.html"
+	RecordFile    = "record.json" // what metering one command leaves for an inventory
 )
 
 // CellDir is the folder of a cell's tables in the run folder dir.

@@ -14,7 +14,6 @@ import (
 	"cfubench/internal/outside"
 	"cfubench/loadgen"
 	"cfubench/meter"
-	"cfubench/results/arrowfile"
 )
 
 // schema is the version of run.json that this package writes and reads.
@@ -152,11 +151,7 @@ func (b *BareIdle) Measured() bool { return b != nil && b.Window.Length() > 0 }
 // or links lead elsewhere.
 func ReadRun(dir string) (Run, error) {
 	path := filepath.Join(dir, RunFile)
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
-		return Run{}, fmt.Errorf("read %s: it is no regular file", path)
-	}
-	text, err := os.ReadFile(path)
+	text, err := ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Run{}, fmt.Errorf("%s holds no run: %w; give the folder that 'cfu run --out' wrote", dir, err)
 	}
@@ -180,6 +175,9 @@ func ReadRun(dir string) (Run, error) {
 	for _, c := range r.Cells {
 		if err := folder.CheckName(c.ID); err != nil {
 			return Run{}, fmt.Errorf("read %s: cell %w", path, err)
+		}
+		if reserved(c.ID) {
+			return Run{}, fmt.Errorf("read %s: a cell cannot be called %q", path, c.ID)
 		}
 		if seen[c.ID] {
 			return Run{}, fmt.Errorf("read %s: cell %s is there twice", path, c.ID)
@@ -253,7 +251,7 @@ func WriteRun(dir string, r Run) error {
 func digests(dir, cell string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, file := range []string{RequestsFile, ReadingsFile, EngineFile, DevicesFile, PowerFile} {
-		r, err := arrowfile.Open(CellFile(dir, cell, file))
+		r, err := OpenTable(CellFile(dir, cell, file))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

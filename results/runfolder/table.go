@@ -76,7 +76,7 @@ type Writer[R any] struct{ rows *arrowfile.Rows[R] }
 // written, with its lists, is the table's from then on.
 func (t Table[R]) Create(path string, meta map[string]string) (*Writer[R], error) {
 	var put []func(*R)
-	rows, err := arrowfile.CreateRows(path, arrowfile.Shape[R]{
+	rows, err := arrowfile.CreateRowsIn(tables{}, path, arrowfile.Shape[R]{
 		Schema: t.schema(meta),
 		Encode: func(b *array.RecordBuilder, r R) {
 			if put == nil { // the builder is one and the same
@@ -126,7 +126,7 @@ type DerivedWriter[R any] struct {
 // Derive starts the derived table at path with the constants meta.
 func (t Table[R]) Derive(path string, meta map[string]string) (*DerivedWriter[R], error) {
 	schema := t.schema(meta)
-	file, err := arrowfile.Create(path, schema, arrowfile.Derived())
+	file, err := arrowfile.CreateIn(tables{}, path, schema, arrowfile.Derived())
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (t Table[R]) Scan(path string) iter.Seq2[*R, error] { return t.scan(path, n
 
 func (t Table[R]) scan(path string, opened func(meta map[string]string) error) iter.Seq2[*R, error] {
 	return func(yield func(*R, error) bool) {
-		r, err := arrowfile.Open(path)
+		r, err := OpenTable(path)
 		if err != nil {
 			yield(nil, err)
 			return

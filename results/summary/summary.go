@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -285,7 +284,7 @@ func WriteSummary(dir string, s Summary) error {
 // as far as it says: the SLO. The error wraps fs.ErrNotExist where there is none.
 func MadeWith(dir string) (Options, error) {
 	o := Options{Limits: DefaultLimits()}
-	text, err := os.ReadFile(filepath.Join(dir, runfolder.SummaryFile))
+	text, err := runfolder.ReadFile(filepath.Join(dir, runfolder.SummaryFile))
 	if err != nil {
 		return o, fmt.Errorf("read summary: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -62,7 +61,7 @@ func (s *sweep) bareIdle(ctx context.Context) error {
 // meterBare writes what the set reads over one idle window.
 func (s *sweep) meterBare(ctx context.Context, set host.Set) (*runfolder.BareIdle, error) {
 	dir := filepath.Join(s.config.Out, runfolder.BareDir)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := runfolder.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("create folder: %w", err)
 	}
 	metered := session.New(session.Options{Meters: set, Clock: s.clock, Poll: s.config.Poll, Own: host.Own(host.NoEngine, "")})

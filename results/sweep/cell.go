@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -31,10 +30,10 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 	s.live.SetCell(number, c.id, outside.Line(s.server.identity.Model, 0), s.server.identity.Kind)
 	began := s.clock()
 	dir := runfolder.CellDir(s.config.Out, c.id)
-	if err := os.RemoveAll(dir); err != nil { // rows of an attempt that did not complete
+	if err := runfolder.RemoveAll(dir); err != nil { // rows of an attempt that did not complete
 		return fmt.Errorf("clear cell folder: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := runfolder.MakeDir(dir); err != nil {
 		return fmt.Errorf("create cell folder: %w", err)
 	}
 	load, err := s.load(c)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -318,7 +317,7 @@ func (im Import) write(out *Imported, cells map[cellKey]*importedCell, order []c
 	for _, k := range order {
 		c := cells[k]
 		dir := runfolder.CellDir(im.Out, c.ID)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := runfolder.MakeDir(dir); err != nil {
 			return fmt.Errorf("create cell folder: %w", err)
 		}
 		domains := make([]meter.Domain, len(c.domains))

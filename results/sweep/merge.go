@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -154,7 +155,7 @@ func joinedWarnings(shards []shard) []string {
 func mergeCell(out string, shards []shard, i, meterer int) (runfolder.Cell, error) {
 	cell := shards[meterer].run.Cells[i]
 	dir := runfolder.CellDir(out, cell.ID)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := runfolder.MakeDir(dir); err != nil {
 		return cell, fmt.Errorf("create cell folder: %w", err)
 	}
 	cell.Requests, cell.Errors, cell.Tables = 0, 0, nil
@@ -252,19 +253,19 @@ func worstCertificate(shards []shard) *loadgen.Certificate {
 
 // copyFile copies a table; it appears under its name when it is whole.
 func copyFile(to, from string) error {
-	r, err := os.Open(from)
+	r, err := runfolder.OpenFile(from, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("copy table: %w", err)
 	}
 	defer r.Close()
 	partial := to + arrowfile.PartialSuffix
-	w, err := os.Create(partial)
+	w, err := runfolder.Create(partial)
 	if err != nil {
 		return fmt.Errorf("copy table: %w", err)
 	}
 	_, err = io.Copy(w, r)
 	if err = errors.Join(err, w.Close()); err == nil {
-		err = os.Rename(partial, to)
+		err = runfolder.Rename(partial, to)
 	}
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", from, err)

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -113,12 +112,15 @@ func newSweep(c Config, log Log) (*sweep, error) {
 	default:
 		s.goOn(old)
 	}
-	if err := os.MkdirAll(filepath.Join(c.Out, runfolder.CellsDir), 0o755); err != nil {
+	if err := runfolder.MakeDir(filepath.Join(c.Out, runfolder.CellsDir)); err != nil {
 		return nil, fmt.Errorf("create output folder: %w", err)
 	}
 	probe := filepath.Join(c.Out, ".writable")
-	err = os.WriteFile(probe, []byte("x"), 0o644) // a full disk takes a name, not a byte
-	os.Remove(probe)
+	f, err := runfolder.Create(probe)
+	if err == nil {
+		_, err = f.WriteString("x") // a full disk takes a name, not a byte
+		err = errors.Join(err, f.Close(), runfolder.Remove(probe))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write to output folder: %w", err)
 	}

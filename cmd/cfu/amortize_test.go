@@ -56,7 +56,7 @@ func amortizedRun(t *testing.T, kind meter.Kind) string {
 	failed.Err = "stream cut"
 	writeCell(t, dir, run, []loadgen.Record{record(0, "a", 100*time.Millisecond), record(1, "a", time.Second), record(2, "b", time.Millisecond), failed}, readings)
 	by := derivation.Attribution{Conventions: "equal,token", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
-	if _, err := by.Cell(dir, run, cell); err != nil {
+	if _, err := by.Cell(t.Context(), dir, run, cell); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -26,7 +26,7 @@ func BenchmarkAttributeTables(b *testing.B) {
 			readings := 0
 			for b.Loop() {
 				start := time.Now()
-				reqs, _, err := ReadColumns(filepath.Join(folder, runfolder.RequestsFile))
+				reqs, _, err := ReadColumns(b.Context(), filepath.Join(folder, runfolder.RequestsFile))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -50,7 +50,7 @@ func BenchmarkAttributeTables(b *testing.B) {
 				dividing += time.Since(start)
 				start = time.Now()
 				meters := &Meters{Domains: table.Domains, Curves: []*attribution.Curve{curve}, Idle: make([]attribution.Idle, 1)}
-				if err := write(dir, cell, nil, divider, meters, []attribution.Convention{attribution.Residency{}}); err != nil {
+				if err := write(b.Context(), dir, cell, nil, divider, meters, []attribution.Convention{attribution.Residency{}}); err != nil {
 					b.Fatal(err)
 				}
 				writing += time.Since(start)

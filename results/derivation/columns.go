@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"context"
 	"time"
 
 	"cfubench/attribution"
@@ -12,15 +13,16 @@ import (
 // the requests' numbers, with the table's schema metadata. It keeps no token
 // times, so a long table costs 60 bytes a request: they are streamed from the
 // table when they are needed. A request without a count from the server has the
-// tokens that arrived.
-func ReadColumns(path string) (attribution.Columns, map[string]string, error) {
+// tokens that arrived. The end of ctx ends the reading, also the later one of token
+// times, with its cause.
+func ReadColumns(ctx context.Context, path string) (attribution.Columns, map[string]string, error) {
 	var out attribution.Columns
 	table := runfolder.Requests()
 	meta, err := table.Meta(path)
 	if err != nil {
 		return out, nil, err
 	}
-	for r, err := range table.Scan(path) {
+	for r, err := range runfolder.While(ctx, table.Scan(path)) {
 		if err != nil {
 			return out, nil, err
 		}
@@ -28,7 +30,7 @@ func ReadColumns(path string) (attribution.Columns, map[string]string, error) {
 	}
 	out.SortByID()
 	out.Tokens = func(yield func(id int64, at []time.Duration, count []int32) bool) error {
-		for r, err := range table.Scan(path) {
+		for r, err := range runfolder.While(ctx, table.Scan(path)) {
 			if err != nil {
 				return err
 			}

@@ -56,7 +56,7 @@ func TestColumnsAreTheRecords(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		got, meta, err := ReadColumns(path)
+		got, meta, err := ReadColumns(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func attributed(t *testing.T, dir string, run runfolder.Run) []derivation.Attrib
 	a := derivation.Attribution{Conventions: "token,phase", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
 	var cells []derivation.Attributed
 	for _, cell := range run.Cells {
-		e, err := a.Cell(dir, run, cell)
+		e, err := a.Cell(t.Context(), dir, run, cell)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestEveryConventionSumsToTheCounter(t *testing.T) {
 func TestARefusedConventionLeavesTheEnergy(t *testing.T) {
 	dir, run := raw(t)
 	cell := run.Cells[0] // one request at a time in a batch of four: never saturated
-	e, err := derivation.Attribution{Conventions: "steady"}.Cell(dir, run, cell)
+	e, err := derivation.Attribution{Conventions: "steady"}.Cell(t.Context(), dir, run, cell)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (o Attribution) Run(ctx context.Context, dir string, run runfolder.Run) ([]
 			return nil, fmt.Errorf("interrupted before cell %s: %w", cell.ID, err)
 		}
 		var err error
-		if out[i], err = o.Cell(dir, run, cell); err != nil {
+		if out[i], err = o.Cell(ctx, dir, run, cell); err != nil {
 			return nil, err
 		}
 		own := false
@@ -84,7 +84,7 @@ func (o Attribution) Run(ctx context.Context, dir string, run runfolder.Run) ([]
 			return nil, fmt.Errorf("interrupted before cell %s: %w", run.Cells[i].ID, err)
 		}
 		var err error
-		if out[i], err = o.Cell(dir, run, run.Cells[i]); err != nil {
+		if out[i], err = o.Cell(ctx, dir, run, run.Cells[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -92,10 +92,11 @@ func (o Attribution) Run(ctx context.Context, dir string, run runfolder.Run) ([]
 }
 
 // Cell reads the raw tables of one cell of the run folder dir and writes its
-// energy.arrow, domain by domain and in batches of rows.
-func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (Attributed, error) {
+// energy.arrow, domain by domain and in batches of rows. The end of ctx ends it with
+// its cause, and leaves the table as it was.
+func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell) (Attributed, error) {
 	out := Attributed{Cell: cell.ID}
-	reqs, constants, err := ReadColumns(runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
+	reqs, constants, err := ReadColumns(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		out.Warnings = append(out.Warnings, "no requests were recorded: no energy table")
 		return out, nil
@@ -103,7 +104,7 @@ func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (A
 	if err != nil {
 		return out, err
 	}
-	meters, err := ReadMeters(dir, cell, o.Bare, tokenTime(reqs))
+	meters, err := ReadMeters(ctx, dir, cell, o.Bare, tokenTime(reqs))
 	if err != nil {
 		return out, err
 	}
@@ -116,7 +117,7 @@ func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (A
 	if err != nil {
 		return out, err
 	}
-	o.Params.Server, err = serverOf(dir, run, cell)
+	o.Params.Server, err = serverOf(ctx, dir, run, cell)
 	if err != nil {
 		// The server's metrics only help to place the queue.
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the server's own metrics are not used: %v", err))
@@ -145,21 +146,21 @@ func (o Attribution) Cell(dir string, run runfolder.Run, cell runfolder.Cell) (A
 			out.Warnings = append(out.Warnings, doubt)
 		}
 	}
-	if err := out.survey(meta, divider, meters, conventions); err != nil {
+	if err := out.survey(ctx, meta, divider, meters, conventions); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
 	out.Energy.Costs = out.Costs
 	if err := out.Energy.describe(meta); err != nil {
 		return out, err
 	}
-	return out, write(dir, cell, meta, divider, meters, conventions)
+	return out, write(ctx, dir, cell, meta, divider, meters, conventions)
 }
 
 // survey divides every domain by every convention and keeps what they come to:
 // the cell's energy first of all. Its notes go into the metadata, which precede
 // the rows in the table, so the rows are made a second time: that is cheap
 // beside holding or writing them.
-func (e *Attributed) survey(meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
+func (e *Attributed) survey(ctx context.Context, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
 	var energies []DomainEnergy
 	for i, d := range meters.Domains {
 		curve, idle := meters.Curves[i], meters.Idle[i]
@@ -167,6 +168,9 @@ func (e *Attributed) survey(meta map[string]string, divider *attribution.Divider
 		rows := domainRows{missing: "no convention was asked for"}
 		for k, c := range conventions {
 			a, err := divider.Divide(c, curve, idle)
+			if err == nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			if err != nil {
 				return err
 			}
@@ -197,7 +201,7 @@ func (e *Attributed) survey(meta map[string]string, divider *attribution.Divider
 const rowsAtOnce = 4096
 
 // write divides once more and writes the rows.
-func write(dir string, cell runfolder.Cell, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
+func write(ctx context.Context, dir string, cell runfolder.Cell, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
 	w, err := runfolder.Energies().Derive(runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile), meta)
 	if err != nil {
 		return err
@@ -211,6 +215,9 @@ func write(dir string, cell runfolder.Cell, meta map[string]string, divider *att
 				return errors.Join(err, w.Abort())
 			}
 			for from := 0; from < a.Len()+2; from += rowsAtOnce {
+				if ctx.Err() != nil {
+					return errors.Join(context.Cause(ctx), w.Abort())
+				}
 				shares = a.Shares(shares[:0], from, from+rowsAtOnce)
 				for _, s := range shares {
 					row.Request, row.Convention, row.Domain, row.Summed = s.Request, s.Convention, s.Domain, d.Summed()
@@ -327,12 +334,12 @@ func tokenTime(c attribution.Columns) time.Duration {
 
 // serverOf is what the run knows of the cell's server: its batch limit, as it
 // said itself or as it was told, and the totals of its own metrics.
-func serverOf(dir string, run runfolder.Run, cell runfolder.Cell) (*attribution.Server, error) {
+func serverOf(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell) (*attribution.Server, error) {
 	server := &attribution.Server{BatchLimit: cell.Batch}
 	if e := run.EngineOf(cell.Point); e != nil && e.EffectiveBatch > 0 {
 		server.BatchLimit = e.EffectiveBatch
 	}
-	for s, err := range runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile)) {
+	for s, err := range runfolder.While(ctx, runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile))) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return server, nil
 		}

@@ -88,7 +88,7 @@ func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment,
 		leftOut     []string
 	)
 	for _, cell := range run.Cells {
-		u, err := m.usage(dir, run, cell)
+		u, err := m.usage(ctx, dir, run, cell)
 		if errors.Is(err, errNotAssessable) {
 			leftOut = append(leftOut, err.Error())
 			continue
@@ -153,10 +153,10 @@ var errNotAssessable = errors.New("left out of the footprint")
 
 // usage sums up one cell: its counts, from one pass over the requests, and its
 // one energy, from energy.arrow.
-func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) (lca.Usage, error) {
+func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell) (lca.Usage, error) {
 	u := lca.Usage{Cell: cell.ID, SLO: m.SLO.String(), Source: filepath.Join(runfolder.CellsDir, cell.ID, runfolder.EnergyFile)}
 	counter := m.counter(cell.ID)
-	err := count(&u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell), m.SLO, counter)
+	err := count(ctx, &u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell), m.SLO, counter)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
 	}
@@ -189,7 +189,7 @@ func (m Amortization) usage(dir string, run runfolder.Run, cell runfolder.Cell) 
 		u.EnergyLo, u.EnergyHi = energy.Lo, energy.Hi
 	}
 	if m.RequestsOnly {
-		if err := m.requestsOnly(&u, runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile)); err != nil {
+		if err := m.requestsOnly(ctx, &u, runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile)); err != nil {
 			return lca.Usage{}, err
 		}
 	}
@@ -243,9 +243,9 @@ func together(run runfolder.Run, cell runfolder.Cell) int {
 }
 
 // count counts what the requests at path delivered.
-func count(u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
+func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
 	conversations := map[string]bool{}
-	for r, err := range runfolder.Requests().Scan(path) {
+	for r, err := range runfolder.While(ctx, runfolder.Requests().Scan(path)) {
 		if err != nil {
 			return err
 		}
@@ -278,10 +278,10 @@ func count(u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outco
 // requestsOnly replaces the cell's energy by that of its requests, without the
 // idle time and what nobody can be charged with, by one convention: what is left
 // out differs among them.
-func (m Amortization) requestsOnly(u *lca.Usage, path string) error {
+func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path string) error {
 	convention := m.Convention
 	sum, bounded, found := Estimate{}, true, []string{}
-	for s, err := range runfolder.Energies().Scan(path) {
+	for s, err := range runfolder.While(ctx, runfolder.Energies().Scan(path)) {
 		if err != nil {
 			return err
 		}

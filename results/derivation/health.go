@@ -31,85 +31,106 @@ type SensorHealth struct {
 	CounterToPower, IdleDrift, Bracket float64
 }
 
-// health looks at the readings of one domain over the cell's window.
-func health(d runfolder.DomainInfo, readings []meter.Reading, estimate attribution.Estimate, cell runfolder.Cell) SensorHealth {
-	w, curve, idle := cell.Window, estimate.Curve, estimate.Idle
-	h := SensorHealth{Domain: d.Name, Kind: d.Kind, Coarse: d.Coarse, PartTime: d.PartTime, CounterToPower: math.NaN(), IdleDrift: math.NaN(), Bracket: math.NaN()}
+// look gathers what the readings of one domain show over a window, as they come.
+type look struct {
+	window    meter.Window
+	found     SensorHealth
+	gap, last time.Duration
+	seen      bool // a reading
+	gauge     gaugeIntegral
+}
+
+func newLook(d runfolder.DomainInfo, w meter.Window) look {
+	return look{window: w, gauge: gaugeIntegral{window: w}, found: SensorHealth{
+		Domain: d.Name, Kind: d.Kind, Coarse: d.Coarse, PartTime: d.PartTime, CounterToPower: math.NaN(), IdleDrift: math.NaN(), Bracket: math.NaN(),
+	}}
+}
+
+// add takes the next reading of the domain.
+func (l *look) add(r meter.Reading) {
+	h, w := &l.found, l.window
+	if r.Status == meter.StatusLost && r.Before < w.End {
+		h.Lost = true
+	}
+	if h.Kind == meter.KindCounter {
+		l.gauge.add(r)
+	}
+	if r.At() < w.Start || r.At() > w.End {
+		l.last, l.seen = r.At(), true
+		return
+	}
+	h.Readings++
+	switch r.Status {
+	case meter.StatusGap:
+		h.Gaps++
+		if l.seen {
+			l.gap += r.At() - max(l.last, w.Start)
+		}
+	case meter.StatusReset:
+		h.Reset = true
+	case meter.StatusStalled:
+		h.Stalled++
+	}
+	l.last, l.seen = r.At(), true
+}
+
+// health is what was seen, with what the curve of the readings shows.
+func (l *look) health(estimate attribution.Estimate, cell runfolder.Cell) SensorHealth {
+	h, w, idle := l.found, l.window, estimate.Idle
 	if idle.Known && cell.IdleBefore.Length() > 0 && cell.IdleAfter.Length() > 0 {
 		h.IdleDrift = idle.Drift
 	}
-	var gap, last time.Duration
-	first := true
-	for _, r := range readings {
-		if r.Status == meter.StatusLost && r.Before < w.End {
-			h.Lost = true
-		}
-		if r.At() < w.Start || r.At() > w.End {
-			last, first = r.At(), false
-			continue
-		}
-		h.Readings++
-		switch r.Status {
-		case meter.StatusGap:
-			h.Gaps++
-			if !first {
-				gap += r.At() - max(last, w.Start)
-			}
-		case meter.StatusReset:
-			h.Reset = true
-		case meter.StatusStalled:
-			h.Stalled++
-		}
-		last, first = r.At(), false
-	}
 	if w.Length() > 0 {
-		h.GapShare = float64(gap) / float64(w.Length())
+		h.GapShare = float64(l.gap) / float64(w.Length())
 	}
-	span := curve.Span()
+	span := estimate.Curve.Span()
 	h.Covered = span.Start <= w.Start && span.End >= w.End
 	difference, bracket := estimate.Counter, estimate.Interval()
 	h.Advanced = difference.Flag == "" && difference.Energy > 0
 	if bracket.HasEnergy && bracket.Energy > 0 && bracket.Hi != meter.Unbounded {
 		h.Bracket = float64(bracket.Hi-bracket.Lo) / float64(bracket.Energy)
 	}
-	if d.Kind == meter.KindCounter {
-		h.CounterToPower = counterToPower(readings, bracket, w)
+	if joules := l.gauge.joules(); bracket.HasEnergy && h.Kind == meter.KindCounter {
+		h.CounterToPower = bracket.Energy.Joules() / joules
 	}
 	return h
 }
 
-// counterToPower is the counter's energy over w by the integral of the gauge
-// that was read with it, by trapezoids; NaN without a gauge or where its
-// readings do not bracket w.
-func counterToPower(readings []meter.Reading, energy attribution.Interval, w meter.Window) float64 {
-	if !energy.HasEnergy {
-		return math.NaN()
+// gaugeIntegral is the integral of a gauge that is read with a counter over a
+// window, by trapezoids.
+type gaugeIntegral struct {
+	window    meter.Window
+	sum       float64 // joules
+	before    meter.Reading
+	began     bool // before is a reading
+	uncovered bool // the first reading came after the window's begin
+	covered   bool // a reading came at or after its end
+}
+
+func (g *gaugeIntegral) add(r meter.Reading) {
+	if !r.HasPower {
+		return
 	}
-	var integral float64 // joules
-	var before *meter.Reading
-	covered := false
-	for i := range readings {
-		r := &readings[i]
-		if !r.HasPower {
-			continue
-		}
-		if before != nil {
-			from, to := max(before.At(), w.Start), min(r.At(), w.End)
-			if to > from {
-				at := func(t time.Duration) float64 {
-					share := float64(t-before.At()) / float64(r.At()-before.At())
-					return before.Power.Watts() + share*(r.Power.Watts()-before.Power.Watts())
-				}
-				integral += (at(from) + at(to)) / 2 * (to - from).Seconds()
+	if !g.began {
+		g.uncovered = r.At() > g.window.Start
+	} else {
+		from, to := max(g.before.At(), g.window.Start), min(r.At(), g.window.End)
+		if to > from {
+			at := func(t time.Duration) float64 {
+				share := float64(t-g.before.At()) / float64(r.At()-g.before.At())
+				return g.before.Power.Watts() + share*(r.Power.Watts()-g.before.Power.Watts())
 			}
-			covered = covered || r.At() >= w.End
-		} else if r.At() > w.Start {
-			return math.NaN()
+			g.sum += (at(from) + at(to)) / 2 * (to - from).Seconds()
 		}
-		before = r
+		g.covered = g.covered || r.At() >= g.window.End
 	}
-	if !covered || integral == 0 {
+	g.before, g.began = r, true
+}
+
+// joules is NaN without a gauge, or where its readings do not bracket the window.
+func (g *gaugeIntegral) joules() float64 {
+	if !g.covered || g.uncovered || g.sum == 0 {
 		return math.NaN()
 	}
-	return energy.Energy.Joules() / integral
+	return g.sum
 }

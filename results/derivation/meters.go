@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -31,32 +32,44 @@ type Meters struct {
 	Warnings []string
 }
 
-// ReadMeters reads the readings of a cell of the run folder dir. step is the time
-// between two steps of the engine's work, by which a sensor that looks part of the
-// time may be fooled, 0 if it is not known. A cell without readings has no domains.
-func ReadMeters(dir string, cell runfolder.Cell, bare Bare, step time.Duration) (*Meters, error) {
+// ReadMeters reads the readings of a cell of the run folder dir, and keeps of each
+// domain its curve. step is the time between two steps of the engine's work, by
+// which a sensor that looks part of the time may be fooled, 0 if it is not known. A
+// cell without readings has no domains. The end of ctx ends it, with its cause.
+func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare, step time.Duration) (*Meters, error) {
 	m := &Meters{NotBare: bare.NotMeasured}
-	readings, err := runfolder.ReadReadings(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
+	var builders []*attribution.Builder
+	var looks []look
+	rows := runfolder.ScanReadings(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), func(domains []runfolder.DomainInfo, _ map[string]string) {
+		m.Domains = domains
+		for _, d := range domains {
+			builders = append(builders, attribution.NewBuilder(d.Domain))
+			looks = append(looks, newLook(d, cell.Window))
+		}
+	})
+	for r, err := range runfolder.While(ctx, rows) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return m, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		builders[r.Domain].Add(r)
+		looks[r.Domain].add(r)
 	}
-	if err != nil {
-		return nil, err
-	}
-	m.Domains = readings.Domains
 	for i, d := range m.Domains {
-		curve, warnings := attribution.NewCurve(d.Domain, readings.ByDomain[i])
+		curve, warnings := builders[i].Curve()
+		builders[i] = nil
 		estimate := curve.Estimate(cell.Window, attribution.Surroundings{IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step})
 		idle, more := estimate.Idle, estimate.Warnings
 		more = append(more, bare.measure(d.Domain, &idle)...)
 		if d.Summed() { // the idle power of the others is in no sum
 			warnings = append(warnings, more...)
-			m.Sensors = append(m.Sensors, health(d, readings.ByDomain[i], estimate, cell))
+			m.Sensors = append(m.Sensors, looks[i].health(estimate, cell))
 		}
 		for _, w := range warnings {
 			m.Warnings = append(m.Warnings, w.String())
 		}
-		readings.ByDomain[i] = nil // the curve is small beside the readings
 		m.Estimates = append(m.Estimates, estimate)
 		m.Curves = append(m.Curves, estimate.Curve)
 		m.Idle = append(m.Idle, idle)

@@ -127,6 +127,6 @@ func writeMillion(b *testing.B, dir string) {
 	}
 	check(runfolder.WriteRun(dir, run))
 	by := derivation.Attribution{Conventions: "token,phase", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}
-	_, err = by.Cell(dir, run, cell)
+	_, err = by.Cell(b.Context(), dir, run, cell)
 	check(err)
 }

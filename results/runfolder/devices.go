@@ -52,7 +52,7 @@ func DeviceStates() Table[DeviceState] {
 			flags("throttled", func(r *R) *[]string { return &r.Throttled }),
 			text("processes", false, func(r *R) *string { return &r.Processes }),
 			text("role", false, func(r *R) *string { return &r.Role }),
-		}), nil, nil}
+		}), nil, nil, false}
 }
 
 // StateRow is a look at a device as a row of its cell.

@@ -54,5 +54,5 @@ func Energies() Table[Energy] {
 			joules("fit_j", false, func(r *R) *meter.Energy { return &r.Fit }),
 			text("method", false, func(r *R) *string { return &r.Method }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
-		}), nil, nil}
+		}), nil, nil, true}
 }

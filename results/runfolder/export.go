@@ -31,6 +31,9 @@ func TablePaths(dir string, run Run, table string) (paths, cells []string, err e
 	add := func(path, cell string) {
 		if r, err := OpenTable(path); err == nil {
 			r.Close()
+			if !r.Complete && (table == "energy" || table == "footprint") {
+				return // what a stopped pass left
+			}
 			paths, cells = append(paths, path), append(cells, cell)
 		}
 	}

@@ -34,7 +34,7 @@ func readings() Table[readingRow] {
 		whole("energy_uj", "uJ", &none, func(r *R) *int64 { return &r.energy }),
 		whole("power_uw", "uW", &none, func(r *R) *int64 { return &r.power }),
 		text("status", false, func(r *R) *string { return &r.status }),
-	}, nil, nil}
+	}, nil, nil, false}
 }
 
 // ReadingsWriter writes readings.arrow.

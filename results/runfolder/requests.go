@@ -68,7 +68,7 @@ func Requests() Table[Request] {
 			moment("server_prefill_ns", func(r *R) *time.Duration { return &r.ServerPrefill }),
 			moment("server_decode_ns", func(r *R) *time.Duration { return &r.ServerDecode }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
-		}), own, held}
+		}), own, held, false}
 }
 
 // own gives the request lists of its own, which outlive the next row.

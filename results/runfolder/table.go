@@ -3,6 +3,7 @@ package runfolder
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"iter"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -42,6 +43,9 @@ type Table[R any] struct {
 	// nil where rows have none.
 	own   func(r *R)
 	bytes func(r R) int
+	// whole says that a pass makes the table of others: what a stopped pass left of
+	// it is no table. Of a raw table every row counts.
+	whole bool
 }
 
 // schema is the table's with the run's constants.
@@ -182,6 +186,10 @@ func (t Table[R]) scan(path string, opened func(meta map[string]string) error) i
 			return
 		}
 		defer r.Close()
+		if t.whole && !r.Complete {
+			yield(nil, fmt.Errorf("read table %s: its making was stopped: %w", r.Path, fs.ErrNotExist))
+			return
+		}
 		meta := r.Metadata()
 		if got := meta[MetaTable]; got != t.name {
 			yield(nil, fmt.Errorf("read table %s: it is table %q, want %q", r.Path, got, t.name))

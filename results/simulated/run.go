@@ -141,7 +141,7 @@ func (s Spec) derive(dir string, run runfolder.Run) error {
 	}
 	by := derivation.Attribution{Conventions: s.Conventions, Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}, Bare: bare}
 	for _, cell := range run.Cells {
-		if _, err := by.Cell(dir, run, cell); err != nil {
+		if _, err := by.Cell(context.Background(), dir, run, cell); err != nil {
 			return err
 		}
 	}

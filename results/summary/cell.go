@@ -28,7 +28,7 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 	if err != nil {
 		return c, err
 	}
-	meters, err := derivation.ReadMeters(dir, cell, bare, t.tokenTime())
+	meters, err := derivation.ReadMeters(ctx, dir, cell, bare, t.tokenTime())
 	if err != nil {
 		return c, err
 	}

@@ -115,7 +115,7 @@ func TestOneEnergy(t *testing.T) {
 		cell.Requests = len(records)
 		run := runfolder.Run{Cells: []runfolder.Cell{cell}, Domains: runfolder.Describe(domains)}
 		writeRaw(t, dir, run, records, rawReadings(t, domains, end))
-		made, err := derivation.Attribution{Conventions: "token,phase,equal,residency", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}.Cell(dir, run, cell)
+		made, err := derivation.Attribution{Conventions: "token,phase,equal,residency", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}.Cell(t.Context(), dir, run, cell)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,7 +64,7 @@ func TestImportedFolderIsARun(t *testing.T) {
 	if len(run.Cells) != 1 || run.Cells[0].Requests != 4 || !run.Cells[0].Complete {
 		t.Fatalf("got cells %+v, want one complete with 4 requests", run.Cells)
 	}
-	attributed, err := derivation.Attribution{Conventions: "residency,equal", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}.Cell(out, run, run.Cells[0])
+	attributed, err := derivation.Attribution{Conventions: "residency,equal", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}.Cell(t.Context(), out, run, run.Cells[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestImportedRecordings(t *testing.T) {
 			if c.Label != label {
 				continue
 			}
-			a, err := derivation.Attribution{Conventions: "equal", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}.Cell(im.Out, got.Run, c)
+			a, err := derivation.Attribution{Conventions: "equal", Weights: "1:1", Params: attribution.Params{PromptWeight: 1, OutputWeight: 1}}.Cell(t.Context(), im.Out, got.Run, c)
 			if err != nil {
 				t.Fatal(err)
 			}

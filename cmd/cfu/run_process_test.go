@@ -26,7 +26,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 }
 
 // startCommand starts any program so.
-func startCommand(t *testing.T, env []string, name string, args ...string) *process {
+func startCommand(t testing.TB, env []string, name string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr

@@ -37,6 +37,9 @@ func Lines(text string, limit int) string {
 
 // Text is text of several lines, each as wide and as indented as it was.
 func Text(text string) string {
+	if isASCII(text) {
+		return text
+	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		words := strings.Split(line, " ")
@@ -46,6 +49,17 @@ func Text(text string) string {
 		lines[i] = strings.Join(words, " ")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// isASCII reports whether text is of printable ASCII characters, spaces and line
+// breaks alone, as nearly all are.
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < ' ' || c > '~') && c != '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // Clean is Line without a bound.

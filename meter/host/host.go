@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"cfubench/internal/outside"
 	"cfubench/internal/secret"
 	"cfubench/meter"
 )
@@ -191,7 +192,7 @@ func (s *Set) named(ctx context.Context, o Options, spec string) error {
 	}
 	s.LeftOut = append(s.LeftOut, left...)
 	if len(sources) == 0 {
-		return fmt.Errorf("meter %q: %s", shown(spec), meter.Printable(reasons(left)))
+		return fmt.Errorf("meter %q: %s", shown(spec), outside.Clean(reasons(left)))
 	}
 	s.Sources = append(s.Sources, sources...)
 	return nil

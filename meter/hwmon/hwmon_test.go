@@ -120,7 +120,7 @@ grace1 power grace: 80 W
 		}, "left out: hwmon1 (ltc2991): has curr1_input and no power: what this chip's rails cover is not known\n"},
 		{"a meter's own words are fit to print", map[string]map[string]string{
 			"hwmon1": acpi("PSU \xff \x1b[31m Socket 0", "9000000"),
-		}, "left out: hwmon1: ACPI power meter describes itself as PSU ? [31m Socket 0: what it covers is not known\n"},
+		}, "left out: hwmon1: ACPI power meter describes itself as PSU � Socket 0: what it covers is not known\n"},
 		{"a chip that nobody knows is named", map[string]map[string]string{
 			"hwmon1": {"name": "nct6683", "power1_input": "100"},
 			"hwmon2": {"name": "coretemp", "temp1_input": "45000"},

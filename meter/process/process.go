@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"cfubench/meter"
+	"cfubench/internal/outside"
 )
 
 // FS is the root of a procfs: "/proc".
@@ -181,7 +181,7 @@ func (fs FS) Command(pid int) string {
 			}
 		}
 	}
-	line := []rune(meter.Printable(strings.Join(words, " ")))
+	line := []rune(outside.Clean(strings.Join(words, " ")))
 	if len(line) > longestCommand {
 		line = append(line[:longestCommand-1], '…')
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"cfubench/meter"
+	"cfubench/internal/outside"
 )
 
 // Register is one file kept open: reading it at offset 0 makes the kernel form
@@ -108,7 +108,7 @@ func Text(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return meter.Printable(string(b)), nil
+	return outside.Clean(string(b)), nil
 }
 
 // Lines reads the lines of the file at path, each fit to print.
@@ -119,7 +119,7 @@ func Lines(path string) ([]string, error) {
 	}
 	var all []string
 	for line := range strings.Lines(string(b)) {
-		all = append(all, meter.Printable(line))
+		all = append(all, outside.Clean(line))
 	}
 	return all, nil
 }

@@ -26,8 +26,8 @@ type column[R any] struct {
 	get func(a arrow.Array) (func(i int, r *R), error)
 }
 
-// text is a column of words, null where it may be and the field is empty. Bytes
-// that are no UTF-8, as a server's error text may hold, are replaced.
+// text is a column of words, null where it may be and the field is empty. They are
+// clean in the table, and from whatever table they come.
 func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
 	return column[R]{
 		name: name, unit: unitNone, nullable: nullable, kind: arrow.BinaryTypes.String,
@@ -35,18 +35,19 @@ func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
 			s := b.(*array.StringBuilder)
 			return func(r *R) {
 				if v := *at(r); v != "" || !nullable {
-					s.Append(strings.ToValidUTF8(v, "\uFFFD"))
+					s.Append(word(v))
 				} else {
 					s.AppendNull()
 				}
 			}
 		},
 		get: func(a arrow.Array) (func(int, *R), error) {
-			s, last := a.(*array.String), ""
+			s, raw, last := a.(*array.String), "", ""
 			return func(i int, r *R) {
 				v := s.Value(i) // "" where null
-				if v != last {  // a column often repeats itself, and a batch is not to be kept for a word
-					last = strings.Clone(v)
+				if v != raw {   // a column often repeats itself, and a batch is not to be kept for a word
+					raw = strings.Clone(v)
+					last = word(raw)
 				}
 				*at(r) = last
 			}, nil

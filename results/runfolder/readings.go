@@ -55,12 +55,12 @@ func NewReadingsWriter(path string, domains []DomainInfo, meta map[string]string
 	if err != nil {
 		return nil, err
 	}
-	return &ReadingsWriter{w, domains}, nil
+	return &ReadingsWriter{w, cleanDomains(domains)}, nil
 }
 
 // withDomains are the constants of a table of readings.
 func withDomains(path string, domains []DomainInfo, meta map[string]string) (map[string]string, error) {
-	said, err := json.Marshal(domains)
+	said, err := json.Marshal(cleanDomains(domains))
 	if err != nil {
 		return nil, fmt.Errorf("write the domains of %s: %w", path, err)
 	}
@@ -148,6 +148,7 @@ func ScanReadings(path string, opened func(domains []DomainInfo, meta map[string
 			if err := json.Unmarshal([]byte(meta[metaDomains]), &domains); err != nil {
 				return fmt.Errorf("schema metadata %q: %w", metaDomains, err)
 			}
+			domains = cleanDomains(domains)
 			for i, d := range domains {
 				index[d.Name] = i
 			}

@@ -11,7 +11,6 @@ import (
 	"cfubench/internal/atomicfile"
 	"cfubench/internal/folder"
 	"cfubench/internal/hostinfo"
-	"cfubench/internal/outside"
 	"cfubench/loadgen"
 	"cfubench/meter"
 )
@@ -184,7 +183,7 @@ func ReadRun(dir string) (Run, error) {
 		}
 		seen[c.ID] = true
 	}
-	r.EachText(func(_, text string) string { return outside.Text(text) })
+	r.EachText(func(_, text string) string { return clean(text) })
 	if err := checkLinks(dir, r); err != nil {
 		return Run{}, fmt.Errorf("read %s: %w", dir, err)
 	}
@@ -233,6 +232,7 @@ func checkLinks(dir string, r Run) error {
 // complete cells that have none yet.
 func WriteRun(dir string, r Run) error {
 	r.Schema = schema
+	r.EachText(func(_, text string) string { return clean(text) })
 	for i := range r.Cells {
 		switch c := &r.Cells[i]; {
 		case !c.Complete: // its tables may grow yet

@@ -56,7 +56,7 @@ func (t Table[R]) schema(meta map[string]string) *arrow.Schema {
 	}
 	all := map[string]string{}
 	for k, v := range meta {
-		all[k] = v
+		all[clean(k)] = clean(v)
 	}
 	all[MetaTable] = t.name
 	m := arrowfile.Metadata(all)

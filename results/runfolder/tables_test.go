@@ -16,12 +16,16 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"cfubench/internal/outside"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/arrowfile"
 	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
 )
+
+// words are texts as they stand in tables: clean ones.
+func words() *rapid.Generator[string] { return rapid.Map(rapid.String(), outside.Text) }
 
 // duration draws a time on the run's clock, or Never.
 func duration() *rapid.Generator[time.Duration] {
@@ -32,8 +36,8 @@ func duration() *rapid.Generator[time.Duration] {
 func key() *rapid.Generator[runfolder.Key] {
 	return rapid.Custom(func(t *rapid.T) runfolder.Key {
 		return runfolder.Key{
-			Cell: rapid.String().Draw(t, "cell"), Batch: rapid.IntRange(0, 1<<20).Draw(t, "batch"), Load: rapid.String().Draw(t, "load"),
-			Repeat: rapid.IntRange(1, 100).Draw(t, "repeat"), Label: rapid.String().Draw(t, "label"),
+			Cell: words().Draw(t, "cell"), Batch: rapid.IntRange(0, 1<<20).Draw(t, "batch"), Load: words().Draw(t, "load"),
+			Repeat: rapid.IntRange(1, 100).Draw(t, "repeat"), Label: words().Draw(t, "label"),
 		}
 	})
 }
@@ -42,7 +46,7 @@ func record() *rapid.Generator[loadgen.Record] {
 	count := rapid.IntRange(-1, 1<<30)
 	return rapid.Custom(func(t *rapid.T) loadgen.Record {
 		r := loadgen.Record{
-			Request: rapid.Int().Draw(t, "request"), Conversation: rapid.String().Draw(t, "conversation"), Turn: rapid.IntRange(0, 100).Draw(t, "turn"),
+			Request: rapid.Int().Draw(t, "request"), Conversation: words().Draw(t, "conversation"), Turn: rapid.IntRange(0, 100).Draw(t, "turn"),
 			Due: duration().Draw(t, "due"), Sent: duration().Draw(t, "sent"), FirstToken: duration().Draw(t, "first"),
 			LastToken: duration().Draw(t, "last"), Done: duration().Draw(t, "done"),
 			PromptTokens: count.Draw(t, "prompt"), OutputTokens: count.Draw(t, "output"), CachedTokens: count.Draw(t, "cached"), TargetOutputTokens: count.Draw(t, "target"),

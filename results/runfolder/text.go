@@ -3,7 +3,34 @@ package runfolder
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
+
+	"cfubench/internal/outside"
 )
+
+// longest is how long a text of a row may be, in bytes.
+const longest = 64 << 10
+
+// clean is what every text of a run folder passes, when it is written and when it
+// is read: of servers and sensors, of traces and other tools' logs, and of folders
+// that others made.
+func clean(text string) string { return outside.Text(text) }
+
+// word is a text of a row: clean, and bounded.
+func word(text string) string {
+	if len(text) > longest {
+		text = outside.Cut(text, longest)
+	}
+	return clean(text)
+}
+
+// cleanDomains are domains with clean texts, which are what the rows of their
+// readings are called by.
+func cleanDomains(domains []DomainInfo) []DomainInfo {
+	domains = slices.Clone(domains)
+	eachText(reflect.ValueOf(domains), "", func(_, text string) string { return word(text) })
+	return domains
+}
 
 // EachText replaces every text in the record, also in what is encoded already, by
 // f of it. The field is the name of the Go field that holds it.
@@ -15,7 +42,9 @@ func eachText(v reflect.Value, field string, f func(field, text string) string) 
 	switch v.Kind() {
 	case reflect.String:
 		if text := v.String(); text != "" {
-			v.SetString(f(field, text))
+			if changed := f(field, text); changed != text {
+				v.SetString(changed)
+			}
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
@@ -36,8 +65,12 @@ func eachText(v reflect.Value, field string, f func(field, text string) string) 
 		}
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
-			if value := v.MapIndex(key); value.Kind() == reflect.String {
-				v.SetMapIndex(key, reflect.ValueOf(f(field, value.String())).Convert(value.Type()))
+			value := v.MapIndex(key)
+			if value.Kind() != reflect.String {
+				continue
+			}
+			if text := f(field, value.String()); text != value.String() {
+				v.SetMapIndex(key, reflect.ValueOf(text).Convert(value.Type()))
 			}
 		}
 	case reflect.Struct:

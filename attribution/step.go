@@ -216,7 +216,12 @@ func (f *StepCosts) String() string {
 	case SourcePrior:
 		return s + ", as given"
 	case SourceCells:
-		return s + fmt.Sprintf(", fitted over %d intervals of this run's cells", f.Intervals)
+		s += fmt.Sprintf(", fitted over %d intervals of this run's cells", f.Intervals)
+	default:
+		s += fmt.Sprintf(", fitted over %d intervals of %v and %d steps", f.Intervals, f.Interval.Round(1e6), f.Steps)
 	}
-	return s + fmt.Sprintf(", fitted over %d intervals of %v and %d steps (R² %.3f, residual %.1f %%)", f.Intervals, f.Interval.Round(1e6), f.Steps, f.R2, 100*f.Residual)
+	if miss, known := f.Miss(); known {
+		s += fmt.Sprintf("; they miss an interval's energy by %.1f %%", 100*miss)
+	}
+	return s + "; told apart: " + f.Told()
 }

@@ -54,6 +54,10 @@ type StepCosts struct {
 	// interval to another, CurvaturePValue how likely as much is by chance.
 	Curvature       float64 `json:"curvature"`
 	CurvaturePValue float64 `json:"curvature_p"`
+	// NotTold are the costs whose 95 % interval reaches zero: the run's load does
+	// not tell them from the others. A batch that is always full, for one, makes
+	// steps and output tokens rise together.
+	NotTold []string `json:"not_told,omitempty"`
 	// Doubt says why the costs do not describe the run, "" if they do.
 	Doubt string `json:"doubt,omitempty"`
 
@@ -220,15 +224,7 @@ func (f *StepCosts) finish() {
 				f.covariance[i][j] = sum * small
 			}
 		}
-		for a, i := range index { // never less than the covariance of independent residuals would be
-			if plain := inverse[a][a] * n.squares / freedom; f.covariance[i][i] < plain {
-				ratio := math.Sqrt(plain / max(f.covariance[i][i], plain*1e-6))
-				for j := range terms {
-					f.covariance[i][j] *= ratio
-					f.covariance[j][i] *= ratio
-				}
-			}
-		}
+		f.atLeastIndependent(index, inverse, n.squares/freedom)
 	}
 	for _, i := range index {
 		f.covariance[i][i] += modelDoubt * modelDoubt * f.theta[i] * f.theta[i]
@@ -237,6 +233,33 @@ func (f *StepCosts) finish() {
 		}
 	}
 	f.estimates(distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(0.975))
+}
+
+// atLeastIndependent makes the covariance never less than that of independent
+// residuals of a variance would be. Where work of two kinds always coincides the
+// sandwich is rounding error, and theirs stands for it: wide along what the load
+// leaves open, and narrow across it, as for a sum of costs.
+func (f *StepCosts) atLeastIndependent(index []int, inverse [][]float64, variance float64) {
+	const rounding = 1e-6
+	for a, i := range index {
+		if !(f.covariance[i][i] > rounding*inverse[a][a]*variance) {
+			for a, i := range index {
+				for b, j := range index {
+					f.covariance[i][j] = inverse[a][b] * variance
+				}
+			}
+			return
+		}
+	}
+	for a, i := range index {
+		if plain := inverse[a][a] * variance; f.covariance[i][i] < plain {
+			ratio := math.Sqrt(plain / f.covariance[i][i])
+			for j := range terms {
+				f.covariance[i][j] *= ratio
+				f.covariance[j][i] *= ratio
+			}
+		}
+	}
 }
 
 // estimates states the costs with intervals of so many standard errors.
@@ -256,4 +279,14 @@ func (f *StepCosts) estimates(quantile float64) {
 	f.Prompt = of([terms]float64{termPrompt: 1})
 	f.Decode = of([terms]float64{termDecode: 1, termContext: f.MeanContext})
 	f.Context = of([terms]float64{termContext: 1})
+	f.NotTold = nil
+	for _, cost := range []struct {
+		name string
+		of   Fitted
+		term int
+	}{{"step", f.Step, termStep}, {"prompt token", f.Prompt, termPrompt}, {"output token", f.Decode, termDecode}} {
+		if f.normal.gram[cost.term][cost.term] > 0 && cost.of.Lo <= 0 { // where there was such work
+			f.NotTold = append(f.NotTold, cost.name)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package attribution
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -30,7 +31,7 @@ func (f *StepCosts) judge(w *work, intervals []stretch, variance, neighbours flo
 	case f.theta == [terms]float64{}:
 		f.Doubt = "no cost is above zero"
 	case f.R2 < minR2 && f.Residual > maxResidual:
-		f.Doubt = fmt.Sprintf("the costs explain %.0f %% of the power's variation and leave %.0f %% of its mean", 100*f.R2, 100*f.Residual)
+		f.Doubt = fmt.Sprintf("the costs miss an interval's energy by %.0f %% and do not follow its changes", 100*f.Residual)
 	case f.Curvature > maxCurvature && f.CurvaturePValue < significance:
 		f.Doubt = fmt.Sprintf("a quadratic term would move %.0f %% of the energy: steps do not cost a sum of these terms", 100*f.Curvature)
 	}
@@ -79,4 +80,21 @@ func (f *StepCosts) curvature(intervals []stretch, variance, neighbours, mean fl
 		moved := copied[k].energy - copied[k].residual(extended)
 		f.Curvature += math.Abs(moved) / 2 / (mean * float64(len(copied)))
 	}
+}
+
+// Miss is by how much the costs miss the energy of an interval, relative to the
+// mean; false where they were not fitted to this run's intervals alone.
+func (f *StepCosts) Miss() (share float64, known bool) {
+	return f.Residual, f.Source == SourceFit && f.Intervals >= minFitIntervals
+}
+
+// Told says in words which of the costs the run's load tells from the others.
+func (f *StepCosts) Told() string {
+	switch {
+	case f.Source == SourcePrior:
+		return "as given"
+	case len(f.NotTold) == 0:
+		return "all"
+	}
+	return "not " + strings.Join(f.NotTold, ", ")
 }

@@ -10,12 +10,14 @@ import (
 
 // StepTableOf sets out what a step of the engine costs, one row a valid cell and
 // domain: reading the weights once, a prompt token, an output token, each with its
-// 95 % interval. There is no row where the step convention could not tell.
+// 95 % interval, by how much they miss an interval between two publications of the
+// register, and which of them the load tells from the others. There is no row where the step convention could not tell.
 func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
 	kind := s.modelledKind()
 	columns = []Column{
 		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "step", Unit: "J", Kind: kind}, {Name: "prompt token", Unit: "J", Kind: kind},
-		{Name: "output token", Unit: "J", Kind: kind}, {Name: "requests a step"}, {Name: "explained", Unit: "%"}, {Name: "from", Text: true},
+		{Name: "output token", Unit: "J", Kind: kind}, {Name: "requests a step"}, {Name: "miss an interval by", Unit: "%"},
+		{Name: "told apart", Text: true}, {Name: "from", Text: true},
 	}
 	for _, c := range s.Cells {
 		if !c.Validity.Valid() {
@@ -26,9 +28,13 @@ func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
 			if costs.Doubt != "" {
 				from += ", doubtful"
 			}
+			miss, known := costs.Miss()
+			if !known {
+				miss = math.NaN()
+			}
 			rows = append(rows, TableRow{[]string{
 				c.Cell, costs.Domain, fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
-				Short(costs.MeanBatch), Short(100 * costs.R2), from,
+				Short(costs.MeanBatch), Short(100 * miss), costs.Told(), from,
 			}, c.Validity.Verdict, false})
 		}
 	}

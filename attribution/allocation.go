@@ -30,6 +30,8 @@ type Allocation struct {
 	common   []string // flags of all rows
 	timeline *Timeline
 	split    bool
+	// sharesCache: weights go by Columns.ShareCache
+	sharesCache bool
 	// tally holds each request's energy with its bracket and the time that
 	// goes with it, by which idle power is divided; prefill the part of it that
 	// goes with prefill, in µJ, under ByInstant. Else of says it.
@@ -160,6 +162,9 @@ func (a *Allocation) Flags(i int) []string {
 	}
 	if a.timeline != nil && a.timeline.doubtful != nil && a.timeline.doubtful[i] {
 		flags = append(flags, FlagQueueOrPrefill)
+	}
+	if a.sharesCache && c.sharesCache(i) {
+		flags = append(flags, FlagCacheShared)
 	}
 	if a.domainUnbounded(i) {
 		flags = append(flags, FlagUnbounded)

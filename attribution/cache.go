@@ -2,8 +2,42 @@ package attribution
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
+
+// CacheShare says who pays for a prompt prefix that was computed once and that
+// others found in the server's cache. An empty one is CacheOwner.
+type CacheShare string
+
+// Ways to pay for a cached prefix.
+const (
+	CacheOwner CacheShare = "owner" // the request that computed it, alone
+	CacheUsers CacheShare = "users" // everyone who used it, the same each
+)
+
+// SharedCache is what sharing the cost of cached prompts among their users came
+// to, in prompt tokens.
+type SharedCache struct {
+	// Cached are those that the server reports as cached, Known those of them
+	// that another request of the run is known to have computed.
+	Cached float64 `json:"cached_tokens"`
+	Known  float64 `json:"shared_tokens"`
+	// Users are the requests that pay for a part of what another one computed.
+	Users int `json:"users"`
+}
+
+// String says it in one line, and why nothing is shared where nothing is.
+func (s SharedCache) String() string {
+	switch {
+	case s.Cached == 0:
+		return "nothing is shared among the users of the cache: the server reports no cached tokens"
+	case s.Known == 0:
+		return fmt.Sprintf("nothing is shared among the users of the cache: who computed the %.0f cached tokens is not known, none is from an earlier prompt of its own conversation", s.Cached)
+	}
+	return fmt.Sprintf("%d requests pay their part of %.0f cached prompt tokens that earlier prompts of their conversations computed; who computed the other %.0f is not known, and nobody pays for them",
+		s.Users, s.Known, s.Cached-s.Known)
+}
 
 // ShareCache makes the users of cached prompt tokens pay their part of the one
 // computation that filled the cache: a token of a prefix that one request
@@ -11,28 +45,40 @@ import (
 // Without it the request that computed a token pays for it alone, and those that
 // found it cached pay nothing.
 //
-// group says which requests can share a prefix (those of a conversation, or of
-// one system prompt). Within a group, in the order of sending, a request takes
-// the first CachedTokens of its prompt from those that computed them last, and
-// computes the rest. Cached tokens that no request of the group computed cost
-// nobody anything: they are from before the run. Only what the server says was
+// groups has a number for each request: those of the same number are known to
+// begin with the same prompt, as far as their prompts go, such as the turns of a
+// conversation; a negative one shares with nobody. Within a group, in the order
+// of sending, a request takes the first CachedTokens of its prompt from those
+// that computed them last, and computes the rest. Cached tokens that no request
+// of the group computed cost nobody anything. Only what the server says was
 // cached counts; nothing is inferred from how fast an answer came.
-func (c *Columns) ShareCache(group func(i int) string) {
+//
+// Conventions that divide the run's energy as a whole (step, token) go by it.
+// Those that divide an instant or a busy period have nobody else to charge for
+// what was computed in it.
+func (c *Columns) ShareCache(groups []int32) SharedCache {
+	var out SharedCache
 	if c.Cached == nil {
-		return
+		return out
 	}
-	members := make(map[string][]int32)
+	members := make(map[int32][]int32)
 	for i := range c.Len() {
-		if c.Sent[i] >= 0 && !c.refused(i) {
-			g := group(i)
-			members[g] = append(members[g], int32(i))
+		if c.Sent[i] < 0 || c.refused(i) {
+			continue
+		}
+		out.Cached += min(float64(c.Cached[i]), c.context(i))
+		if groups[i] >= 0 {
+			members[groups[i]] = append(members[groups[i]], int32(i))
 		}
 	}
 	c.Moved = make([]float32, c.Len())
 	for _, rows := range members {
 		slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(c.Sent[a], c.Sent[b]) })
-		c.shareWithin(rows)
+		known, users := c.shareWithin(rows)
+		out.Known += known
+		out.Users += users
 	}
+	return out
 }
 
 // prefix is a stretch of a cached prompt, up to token end.
@@ -42,8 +88,10 @@ type prefix struct {
 	users []int32
 }
 
-// shareWithin moves the cost of prefixes among the requests of a group.
-func (c *Columns) shareWithin(rows []int32) {
+// shareWithin moves the cost of prefixes among the requests of a group. It
+// returns the cached tokens that one of them had computed, and the number of
+// those that took some.
+func (c *Columns) shareWithin(rows []int32) (known float64, users int) {
 	var cache []prefix // in the order of tokens, without a gap
 	settle := func(p prefix, length float64) {
 		if len(p.users) == 0 || p.owner < 0 {
@@ -58,17 +106,26 @@ func (c *Columns) shareWithin(rows []int32) {
 	for _, i := range rows {
 		cached := min(float64(c.Cached[i]), c.context(int(i)))
 		from, k := 0.0, 0
+		before := known
+		take := func(p *prefix, to float64) {
+			p.users = append(p.users, i)
+			if p.owner >= 0 {
+				known += to - from
+			}
+			from = to
+		}
 		for ; k < len(cache) && cache[k].end <= cached; k++ {
-			cache[k].users = append(cache[k].users, i)
-			from = cache[k].end
+			take(&cache[k], cache[k].end)
 		}
 		if k < len(cache) && from < cached { // it ends within a stretch
 			rest := prefix{cache[k].end, cache[k].owner, slices.Clone(cache[k].users)}
 			cache[k].end = cached
-			cache[k].users = append(cache[k].users, i)
+			take(&cache[k], cached)
 			k++
 			cache = slices.Insert(cache, k, rest)
-			from = cached
+		}
+		if known > before {
+			users++
 		}
 		for j, at := k, from; j < len(cache); j++ { // computed again by i
 			settle(cache[j], cache[j].end-at)
@@ -87,4 +144,5 @@ func (c *Columns) shareWithin(rows []int32) {
 		settle(p, p.end-at)
 		at = p.end
 	}
+	return known, users
 }

@@ -137,19 +137,27 @@ func (c *Columns) row(id int64, near int) int {
 	return -1
 }
 
-// tokens returns what request i pays for: the prompt tokens that were computed,
-// or its part of a shared cache's, and the output tokens; zero where they are
-// unknown.
+// tokens returns the prompt tokens that were computed for request i and its
+// output tokens, zero where they are unknown.
 func (c *Columns) tokens(i int) (prompt, output float64) {
-	prompt = c.computed(i)
-	if c.Moved != nil {
-		prompt = max(prompt+float64(c.Moved[i]), 0)
-	}
 	if c.Output != nil {
 		output = max(float64(c.Output[i]), 0)
 	}
-	return prompt, output
+	return c.computed(i), output
 }
+
+// paid is the number of prompt tokens that request i pays for of so many that
+// were computed for it: with its part of a shared cache's.
+func (c *Columns) paid(i int, computed float64) float64 {
+	if c.Moved == nil {
+		return computed
+	}
+	return max(computed+float64(c.Moved[i]), 0)
+}
+
+// sharesCache reports whether request i pays for another's prompt, or another
+// for its.
+func (c *Columns) sharesCache(i int) bool { return c.Moved != nil && c.Moved[i] != 0 }
 
 // context is the prompt's length, computed or not, zero if unknown.
 func (c *Columns) context(i int) float64 {

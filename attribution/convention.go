@@ -93,6 +93,8 @@ type Weights struct {
 	Of func(i int) (prefill, decode float64)
 	// Split says that the two weights mean the two phases.
 	Split bool
+	// SharesCache says that the weights go by Columns.ShareCache.
+	SharesCache bool
 	// LoRatio and HiRatio are the bracket of Fixed energies, relative to them.
 	LoRatio, HiRatio float64
 	// Fit returns the half width of the 95 % interval that the fit leaves request

@@ -119,7 +119,7 @@ func (d *Divider) Divide(c Convention, curve *Curve, idle Idle) (*Allocation, er
 	if a.Refused = weights.Refused; a.Refused != "" {
 		return a, nil
 	}
-	a.split, a.basis, a.timeline, a.of = weights.Split, weights.Basis, weights.Timeline, weights.Of
+	a.split, a.sharesCache, a.basis, a.timeline, a.of = weights.Split, weights.SharesCache, weights.Basis, weights.Timeline, weights.Of
 	if a.split && a.basis == ByInstant {
 		a.prefill = slices.Grow(a.prefill, a.Len())[:a.Len()]
 		clear(a.prefill)

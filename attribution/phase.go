@@ -17,7 +17,9 @@ import (
 //	energy above idle = a · prompt tokens processed + b · output tokens made,
 //
 // with a, b ≥ 0, tokens being spread evenly over their phase; the weight is
-// a/b. Where the run cannot tell the two apart the request's presence is the
+// a/b. Who found a prompt in the cache pays for none of it, also where
+// Columns.ShareCache was called: what was computed in an instant can only be
+// charged to those who were there. Where the run cannot tell the two apart the request's presence is the
 // weight, as in Residency but without the queue, and a note says so. A failed
 // request weighs what was counted for it.
 type Phase struct {

@@ -34,7 +34,7 @@ func (Token) Name() string { return "token" }
 
 // Weigh prices each request's tokens.
 func (t Token) Weigh(s Scene) (Weights, error) {
-	w := Weights{Basis: ByRun, Split: true}
+	w := Weights{Basis: ByRun, Split: true, SharesCache: true}
 	if t.Prompt == 0 && t.Output == 0 {
 		fit, err := fitPhases(s, s.Timeline(t.Server))
 		if err != nil {
@@ -50,7 +50,7 @@ func (t Token) Weigh(s Scene) (Weights, error) {
 	c := s.Requests
 	w.Of = func(i int) (float64, float64) {
 		prompt, output := c.tokens(i)
-		return t.Prompt * prompt, t.Output * output
+		return t.Prompt * c.paid(i, prompt), t.Output * output
 	}
 	return w, nil
 }

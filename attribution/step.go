@@ -72,7 +72,7 @@ func (p Steps) Weigh(s Scene) (Weights, error) {
 	if err := w.weigh(s.Requests, costs.scaling); err != nil {
 		return Weights{}, fmt.Errorf("read token arrivals: %w", err)
 	}
-	out := Weights{Basis: ByRun, Split: true, Costs: costs, Notes: []string{costs.String()}}
+	out := Weights{Basis: ByRun, Split: true, SharesCache: true, Costs: costs, Notes: []string{costs.String()}}
 	switch costs.Source {
 	case SourceCells:
 		out.Flags = append(out.Flags, FlagStepCells)

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"cfubench/attribution"
@@ -85,65 +83,6 @@ func TestCachedTokensAreNoPrefill(t *testing.T) {
 			t.Errorf("%d tokens of the first prompt cached: step is %.3f from the fair shares, want 0.02 at most", l.Jobs[0].Cached, d)
 		}
 	}
-}
-
-// TestShareCache moves the cost of a prefix that one request computed and
-// others used.
-func TestShareCache(t *testing.T) {
-	ask := func(id int64, sent int, prompt, cached int) attribution.Request {
-		r := req(id, sent, sent+1, sent+2)
-		r.PromptTokens, r.CachedTokens = prompt, cached
-		return r
-	}
-	for _, row := range []struct {
-		name string
-		reqs []attribution.Request
-		want []float32 // prompt tokens moved
-	}{
-		{"one computes 100 tokens, another uses all of them", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 150, 100)}, []float32{-50, 50}},
-		{"two use 60 of them", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 150, 60), ask(2, 20, 80, 60)}, []float32{-40, 20, 20}},
-		{"a second turn fills the cache for a third", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 200, 100), ask(2, 20, 300, 200)}, []float32{-200. / 3, 100./3 - 50, 100./3 + 50}},
-		{"computed again after the cache lost it", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 100, 0), ask(2, 20, 100, 100)}, []float32{0, -50, 50}},
-		{"cached before the run", []attribution.Request{ask(0, 0, 100, 80), ask(1, 10, 100, 90)}, []float32{-5, 5}},
-		{"sent in another order than numbered", []attribution.Request{ask(0, 10, 150, 100), ask(1, 0, 100, 0)}, []float32{50, -50}},
-	} {
-		c := attribution.ColumnsOf(row.reqs)
-		c.ShareCache(func(int) string { return "" })
-		if diff := cmp.Diff(row.want, c.Moved, cmpopts.EquateApprox(0, 1e-3)); diff != "" {
-			t.Errorf("%s: prompt tokens moved (-want +got):\n%s", row.name, diff)
-		}
-	}
-	apart := attribution.ColumnsOf([]attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 100, 100)})
-	apart.ShareCache(func(i int) string { return string(rune('a' + i)) })
-	if apart.Moved[0] != 0 || apart.Moved[1] != 0 {
-		t.Errorf("requests of two conversations share nothing: got %v moved", apart.Moved)
-	}
-}
-
-// TestShareCacheMovesAndMakesNothing: over a group the tokens moved sum to zero,
-// and nobody pays for less than nothing or for more than its prompt.
-func TestShareCacheMovesAndMakesNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var reqs []attribution.Request
-		for i := range rapid.IntRange(1, 12).Draw(t, "requests") {
-			r := drawRequest(t, int64(i))
-			r.Refused, r.Sent = false, max(r.Sent, 0)
-			reqs = append(reqs, r)
-		}
-		c := attribution.ColumnsOf(reqs)
-		c.ShareCache(func(i int) string { return string(rune('a' + i%2)) })
-		sum := 0.0
-		for i, moved := range c.Moved {
-			sum += float64(moved)
-			prompt, cached := max(reqs[i].PromptTokens, 0), max(reqs[i].CachedTokens, 0)
-			if pays := float64(prompt-cached) + float64(moved); pays < -1e-3 || pays > float64(prompt)+1e-3 {
-				t.Fatalf("request %d pays for %g of %d prompt tokens, %d cached", i, pays, prompt, cached)
-			}
-		}
-		if math.Abs(sum) > 1e-2 {
-			t.Fatalf("%g tokens came out of nothing: %v", sum, c.Moved)
-		}
-	})
 }
 
 // TestStepFallsBackInOrder takes runs from long to so short that they tell

@@ -93,8 +93,8 @@ func (w *work) by(at time.Duration) [terms]float64 {
 func (w *work) of(c *Columns, i int) [terms]float64 {
 	r := w.byRequest[i]
 	prompt, decoded := float64(r.prompt), float64(r.decoded)
-	if c.Moved != nil && (prompt > 0 || decoded > 0) {
-		prompt = max(prompt+float64(c.Moved[i]), 0)
+	if prompt > 0 || decoded > 0 {
+		prompt = c.paid(i, prompt)
 	}
 	return [terms]float64{
 		float64(r.prefillSteps) + float64(r.decodeSteps), prompt, decoded,

@@ -66,6 +66,9 @@ const (
 	FlagStepDoubt = "step_costs_doubtful"
 	// FlagStepUnknown: steps are not known; phase stands in for step.
 	FlagStepUnknown = "steps_unknown"
+	// FlagCacheShared: the request pays for a part of a prompt that another one
+	// computed, or others pay for a part of its.
+	FlagCacheShared = "cache_shared"
 	// FlagQueueOrPrefill: client stamps cannot tell the wait for a slot from
 	// the prefill.
 	FlagQueueOrPrefill = "queue_or_prefill"

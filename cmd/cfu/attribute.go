@@ -29,6 +29,8 @@ examples:
   cfu attribute out/ --convention token --weights 1:4    an output token is 4 prompt tokens
   cfu attribute out/ --convention phase,shapley --calibration calibration.json
 
+  cfu attribute out/ --cache-share users                 turns that find a prompt cached pay their part of it
+
 conventions:
   step       each engine step's fixed cost shared by who takes part, its tokens by
              whose they are, the costs fitted from the run: the one to quote
@@ -44,7 +46,7 @@ flags:
 
 // attributionFlags are the flags of attribution, which cfu run shares.
 type attributionFlags struct {
-	conventions, weights, calibration, stepPrior string
+	conventions, weights, calibration, stepPrior, cacheShare string
 }
 
 // bind declares the flags on fs.
@@ -52,12 +54,18 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.conventions, "convention", attribution.Defaults, "Divide by each of these `NAMES`, with commas between.")
 	fs.StringVar(&f.weights, "weights", "", "Weigh a prompt token and an output token `IN:OUT` in the token convention (default: as the run's own energy has it).")
 	fs.StringVar(&f.stepPrior, "step-prior", "", "Take the step convention's costs from `FILE` (JSON, as a summary holds them) where a run is too short to tell them.")
+	fs.StringVar(&f.cacheShare, "cache-share", string(attribution.CacheOwner), "Charge a cached prompt to `WHO`: owner (the request that computed it) or users (it and all that found it cached, the same each; conventions step and token).")
 	fs.StringVar(&f.calibration, "calibration", "", "Take the shapley convention's model from `FILE`.")
 }
 
 // options checks the flags and reads the calibration file.
 func (f attributionFlags) options() (derivation.Attribution, error) {
 	o := derivation.Attribution{Conventions: f.conventions, Weights: f.weights}
+	switch o.CacheShare = attribution.CacheShare(f.cacheShare); o.CacheShare {
+	case attribution.CacheOwner, attribution.CacheUsers:
+	default:
+		return o, usagef("--cache-share %q: want owner or users", f.cacheShare)
+	}
 	if f.stepPrior != "" {
 		text, err := os.ReadFile(f.stepPrior)
 		if err != nil {
@@ -156,6 +164,9 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 	for _, c := range cells {
 		for _, e := range c.Windows {
 			fmt.Fprintf(w, "%s %v\n", c.Cell, e)
+		}
+		if c.CacheShare != nil {
+			fmt.Fprintf(w, "%s cache: %v\n", c.Cell, c.CacheShare)
 		}
 		for _, costs := range c.Costs {
 			fmt.Fprintf(w, "%s %s step costs: %v\n", c.Cell, costs.Domain, costs)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/attribution"
 	"cfubench/meter/host"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
@@ -70,6 +71,9 @@ func (f *runFlags) complete(env environment) error {
 		return err
 	}
 	f.Convention, f.Weights, f.Calibration, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.calibration, f.derivation.inventory
+	if f.derivation.cacheShare != string(attribution.CacheOwner) {
+		f.CacheShare = f.derivation.cacheShare
+	}
 	if f.timeUnit != "" {
 		units := map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": time.Nanosecond}
 		var ok bool

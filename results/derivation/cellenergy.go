@@ -32,6 +32,9 @@ type CellEnergy struct {
 	// Costs are what an engine step, a prompt token and an output token cost in
 	// each summed domain, as far as the step convention could tell.
 	Costs []*attribution.StepCosts `json:"step_costs,omitempty"`
+	// CacheShare is what sharing the cost of cached prompts among their users came
+	// to, nil where the request that computed a prompt pays for it alone.
+	CacheShare *attribution.SharedCache `json:"cache_share,omitempty"`
 }
 
 // DomainEnergy is the energy of one domain over the cell's window.

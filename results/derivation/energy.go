@@ -31,6 +31,8 @@ type Attribution struct {
 	Weights     string // of the token convention as they were asked for, for the table's metadata
 	Params      attribution.Params
 	Bare        Bare // of the run
+	// CacheShare says who pays for what a prompt cache held; see CacheOwner.
+	CacheShare attribution.CacheShare
 }
 
 // Attributed is what attributing one cell gave, beside its table.
@@ -47,6 +49,9 @@ type Attributed struct {
 	// Costs are what an engine step, a prompt token and an output token cost in
 	// each summed domain, as far as the step convention could tell.
 	Costs []*attribution.StepCosts
+	// CacheShare is what sharing the cost of cached prompts came to, nil where
+	// their owners pay for them.
+	CacheShare *attribution.SharedCache
 	// Warnings are doubts in one line each.
 	Warnings []string
 }
@@ -113,6 +118,13 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 		return out, nil
 	}
 	out.Warnings = append(out.Warnings, meters.Warnings...)
+	meta := maps.Clone(constants)
+	if meta == nil {
+		meta = make(map[string]string)
+	}
+	if err := out.shareCache(o.CacheShare, meta, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), &reqs); err != nil {
+		return out, err
+	}
 	divider, err := attribution.NewDivider(reqs, cell.Window)
 	if err != nil {
 		return out, err
@@ -127,10 +139,6 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 		return out, err
 	}
 	out.checkCalibration(o.Params.Calibration, run, cell)
-	meta := maps.Clone(constants)
-	if meta == nil {
-		meta = make(map[string]string)
-	}
 	meta[runfolder.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
 	meta[runfolder.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
 	meta["token_weights"] = o.Weights
@@ -149,7 +157,7 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 	if err := out.survey(ctx, meta, divider, meters, conventions); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
-	out.Energy.Costs = out.Costs
+	out.Energy.Costs, out.Energy.CacheShare = out.Costs, out.CacheShare
 	if err := out.Energy.describe(meta); err != nil {
 		return out, err
 	}

@@ -49,6 +49,7 @@ type document struct {
 	IdleColumns       []summary.Column
 	IdleRows          []summary.TableRow
 	IdleNote          string
+	CacheLines        []string
 	StepColumns       []summary.Column
 	StepRows          []summary.TableRow
 	Sections          []section
@@ -149,6 +150,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()
 	d.StepColumns, d.StepRows = summary.StepTableOf(s)
+	d.CacheLines = s.CacheLines()
 	d.Sections = sections(s)
 	if slices.ContainsFunc(d.Sections, func(one section) bool { return one.ID == traceSection }) {
 		d.Script = template.JS(zoom)

@@ -74,6 +74,7 @@ type Config struct {
 
 	Convention  string `json:"convention"`
 	Weights     string `json:"weights"`
+	CacheShare  string `json:"cache_share,omitempty"` // "" is "owner"
 	Calibration string `json:"calibration"`
 	Inventory   string `json:"inventory"`
 

@@ -1,0 +1,186 @@
+package attribution_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"cfubench/attribution"
+	"cfubench/attribution/batchsim"
+)
+
+// TestShareCache moves the cost of a prefix that one request computed and
+// others used.
+func TestShareCache(t *testing.T) {
+	ask := func(id int64, sent int, prompt, cached int) attribution.Request {
+		r := req(id, sent, sent+1, sent+2)
+		r.PromptTokens, r.CachedTokens = prompt, cached
+		return r
+	}
+	for _, row := range []struct {
+		name string
+		reqs []attribution.Request
+		want []float32 // prompt tokens moved
+	}{
+		{"one computes 100 tokens, another uses all of them", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 150, 100)}, []float32{-50, 50}},
+		{"two use 60 of them", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 150, 60), ask(2, 20, 80, 60)}, []float32{-40, 20, 20}},
+		{"a second turn fills the cache for a third", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 200, 100), ask(2, 20, 300, 200)}, []float32{-200. / 3, 100./3 - 50, 100./3 + 50}},
+		{"computed again after the cache lost it", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 100, 0), ask(2, 20, 100, 100)}, []float32{0, -50, 50}},
+		{"cached before the run", []attribution.Request{ask(0, 0, 100, 80), ask(1, 10, 100, 90)}, []float32{-5, 5}},
+		{"sent in another order than numbered", []attribution.Request{ask(0, 10, 150, 100), ask(1, 0, 100, 0)}, []float32{50, -50}},
+	} {
+		c := attribution.ColumnsOf(row.reqs)
+		c.ShareCache(make([]int32, len(row.reqs)))
+		if diff := cmp.Diff(row.want, c.Moved, cmpopts.EquateApprox(0, 1e-3)); diff != "" {
+			t.Errorf("%s: prompt tokens moved (-want +got):\n%s", row.name, diff)
+		}
+	}
+	apart := attribution.ColumnsOf([]attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 100, 100)})
+	for _, groups := range [][]int32{{0, 1}, {-1, -1}} {
+		got := apart.ShareCache(groups)
+		if apart.Moved[0] != 0 || apart.Moved[1] != 0 || got != (attribution.SharedCache{Cached: 100}) {
+			t.Errorf("requests of groups %v share nothing: got %v moved and %+v", groups, apart.Moved, got)
+		}
+	}
+}
+
+// TestShareCacheMovesAndMakesNothing: over a group the tokens moved sum to zero,
+// and nobody pays for less than nothing or for more than its prompt.
+func TestShareCacheMovesAndMakesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var reqs []attribution.Request
+		for i := range rapid.IntRange(1, 12).Draw(t, "requests") {
+			r := drawRequest(t, int64(i))
+			r.Refused, r.Sent = false, max(r.Sent, 0)
+			reqs = append(reqs, r)
+		}
+		c := attribution.ColumnsOf(reqs)
+		groups := make([]int32, len(reqs))
+		for i := range groups {
+			groups[i] = int32(i%3) - 1
+		}
+		came := c.ShareCache(groups)
+		if came.Known > came.Cached || came.Known > 0 != (came.Users > 0) {
+			t.Fatalf("got %+v: more tokens shared than cached, or without a user", came)
+		}
+		sum := 0.0
+		for i, moved := range c.Moved {
+			sum += float64(moved)
+			prompt, cached := max(reqs[i].PromptTokens, 0), max(reqs[i].CachedTokens, 0)
+			if pays := float64(prompt-cached) + float64(moved); pays < -1e-3 || pays > float64(prompt)+1e-3 {
+				t.Fatalf("request %d pays for %g of %d prompt tokens, %d cached", i, pays, prompt, cached)
+			}
+		}
+		if math.Abs(sum) > 1e-2 {
+			t.Fatalf("%g tokens came out of nothing: %v", sum, c.Moved)
+		}
+	})
+}
+
+// sharing divides s by c, the cost of cached prompts shared within groups.
+func sharing(t interface{ Fatal(...any) }, c attribution.Convention, s scene, groups []int32) []attribution.Share {
+	columns := attribution.ColumnsOf(s.reqs)
+	columns.ShareCache(groups)
+	d, err := attribution.NewDivider(columns, s.window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.Divide(c, s.curve, s.idle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Refused != "" {
+		return nil
+	}
+	shares := a.Shares(nil, 0, a.Len()+2)
+	var sum int64
+	for _, share := range shares {
+		sum += int64(share.Energy)
+	}
+	if sum != int64(a.Counter.Energy) {
+		t.Fatal(c.Name(), "rows sum to", sum, "want the counter's", int64(a.Counter.Energy))
+	}
+	return shares
+}
+
+// TestASharedCacheKeepsTheRules: whoever pays for cached prompts, rows sum to the
+// counter, the order of the input does not matter, a request that computed
+// nothing pays nothing, and conventions that divide instants or periods charge
+// as ever.
+func TestASharedCacheKeepsTheRules(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t, 8)
+		refused := drawRequest(t, 100)
+		refused.Failed, refused.Refused = true, true
+		refused.FirstToken, refused.LastToken, refused.Tokens, refused.TokenCounts = -1, -1, nil, nil
+		s.reqs = append(slices.Clone(s.reqs), refused)
+		groups := make([]int32, len(s.reqs))
+		for i := range groups {
+			groups[i] = int32(rapid.IntRange(-1, 1).Draw(t, "group"))
+		}
+		for _, c := range everyConvention(t) {
+			got := sharing(t, c, s, groups)
+			if got == nil {
+				continue
+			}
+			if last := got[len(s.reqs)-1]; last.Energy != 0 {
+				t.Fatalf("%s: a refused request pays %v for a cache, want nothing", c.Name(), last.Energy)
+			}
+			backwards := s // columns are in the order of numbers, whatever that of the input
+			backwards.reqs = slices.Clone(s.reqs)
+			slices.Reverse(backwards.reqs)
+			for i, share := range sharing(t, c, backwards, groups) {
+				if share.Energy != got[i].Energy {
+					t.Fatalf("%s: request %d pays %v, and %v if requests come in another order", c.Name(), share.Request, got[i].Energy, share.Energy)
+				}
+			}
+			if name := c.Name(); name == "step" || name == "token" {
+				continue
+			}
+			for i, share := range attribute(t, c, s).Shares {
+				if share.Energy != got[i].Energy {
+					t.Fatalf("%s: request %d pays %v with a shared cache, want the same %v", c.Name(), i, got[i].Energy, share.Energy)
+				}
+			}
+		}
+	})
+}
+
+// TestStepSharesAPrefix: of two requests with the same long prompt the first
+// computes it and the second finds it cached. Alone the owner pays for it, with a
+// shared cache each pays for half.
+func TestStepSharesAPrefix(t *testing.T) {
+	l := batchsim.Standard()[2]
+	l.Jobs = slices.Clone(l.Jobs)
+	const owner, user, prefix = 0, 40, 1800
+	l.Jobs[user] = batchsim.Job{Prompt: prefix, Cached: prefix - 1, Output: l.Jobs[owner].Output}
+	s := serve(l, 1, 20*ms, 0)
+	groups := make([]int32, len(s.reqs))
+	for i := range groups {
+		groups[i] = -1
+	}
+	groups[owner], groups[user] = 7, 7
+	alone := s.attribute(t, attribution.Steps{})
+	shared := sharing(t, attribution.Steps{}, scene{curve: s.curve, window: s.trace.Window(), idle: attribution.Idle{Loaded: simIdle, Known: true}, reqs: s.reqs}, groups)
+	half := (prefix - 1) * l.Engine.Physics.PromptJ / 2
+	for _, row := range []struct {
+		who   int
+		moves float64
+	}{{owner, -half}, {user, half}} {
+		// Of busy energy the idle power's part goes by the same shares.
+		moved := shared[row.who].Energy - shared[row.who].Idle - alone.Shares[row.who].Energy + alone.Shares[row.who].Idle
+		if got := moved.Joules() / row.moves; math.Abs(got-1) > 0.05 {
+			t.Errorf("request %d: %v moved, want about %.1f J", row.who, moved, row.moves)
+		}
+		if !slices.Contains(shared[row.who].Flags, attribution.FlagCacheShared) {
+			t.Errorf("request %d has the flags %v, want %s among them", row.who, shared[row.who].Flags, attribution.FlagCacheShared)
+		}
+	}
+	if got := shared[1].Energy - alone.Shares[1].Energy; got > 2 || got < -2 {
+		t.Errorf("a request that has nothing to do with the prefix pays %v more, want nothing", got)
+	}
+}

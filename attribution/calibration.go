@@ -14,10 +14,22 @@ type Calibration struct {
 	// Engine and Model are what was measured: the model holds for them.
 	Engine string `json:"engine"`
 	Model  string `json:"model"`
+	// Meter says in words what was read, Unit in what the costs are:
+	// UnitProcessor, or "" in older files, for processor time.
+	Meter string `json:"meter"`
+	Unit  string `json:"unit"`
 	// Coefficients are by feature; see Features.
 	Features     []string  `json:"features"`
 	Coefficients []float64 `json:"coefficients"`
 }
+
+// UnitProcessor is the unit of a calibration without a counter: seconds of
+// processor time.
+const UnitProcessor = "CPU s"
+
+// OfProcessor reports whether the calibration knows processor time, and nothing
+// of what an accelerator uses.
+func (c *Calibration) OfProcessor() bool { return c.Unit == "" || c.Unit == UnitProcessor }
 
 // ParseCalibration reads a calibration file. One without a fitted model, for
 // other features or with a coefficient under zero is refused.
@@ -59,7 +71,11 @@ func (Shapley) Name() string { return "shapley" }
 // Weigh predicts each request's share from its features.
 func (p Shapley) Weigh(s Scene) (Weights, error) {
 	features := featuresOf(s.Timeline(nil))
-	return Weights{Basis: ByPeriod, Split: true, Of: func(i int) (prefill, decode float64) {
+	var notes []string
+	if p.Calibration.Meter != "" {
+		notes = []string{"calibrated on " + p.Calibration.Meter}
+	}
+	return Weights{Basis: ByPeriod, Split: true, Notes: notes, Of: func(i int) (prefill, decode float64) {
 		for k, x := range features.row(i) {
 			if k == promptFeature {
 				prefill = p.Calibration.Coefficients[k] * x

@@ -23,8 +23,13 @@ type File struct {
 	Model   string `json:"model"`
 	Batch   int    `json:"batch"`
 	Seed    uint64 `json:"seed"`
-	Meter   string `json:"meter"`
-	// Features and Coefficients are the model: CPU seconds per feature.
+	// Meter says in words what was read. Unit is that of the costs: UnitJoules, or
+	// UnitProcessor where there was no counter (or no word, in older files);
+	// Domains are the counters whose sum they are.
+	Meter   string   `json:"meter"`
+	Unit    string   `json:"unit,omitempty"`
+	Domains []string `json:"domains,omitempty"`
+	// Features and Coefficients are the model: so much of the unit per feature.
 	Features     []string  `json:"features"`
 	Coefficients []float64 `json:"coefficients"`
 	Errors       []Error   `json:"errors"`
@@ -32,6 +37,12 @@ type File struct {
 	Noise  float64 `json:"noise,omitempty"`
 	Groups []Group `json:"groups"`
 }
+
+// Units of a calibration's costs.
+const (
+	UnitJoules    = "J"
+	UnitProcessor = attribution.UnitProcessor
+)
 
 // Refit fits the model to all groups and evaluates it with each held out.
 func (f *File) Refit() error {
@@ -74,6 +85,11 @@ func ParseFile(text []byte) (*File, error) {
 	for i, g := range f.Groups {
 		if err := g.check(); err != nil {
 			return nil, fmt.Errorf("group %d: %w", i, err)
+		}
+		for _, w := range g.Worths {
+			if joules := len(w.Joules) > 0; joules != (f.Unit == UnitJoules) || joules && len(w.CPUSeconds) > 0 {
+				return nil, fmt.Errorf("group %d: the cost of subset %b is not in the file's unit %q alone", i, w.Subset, f.Unit)
+			}
 		}
 	}
 	return &f, nil

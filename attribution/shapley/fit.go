@@ -33,7 +33,7 @@ func Fit(groups []Group) ([]float64, error) {
 			total += v
 		}
 		if total <= 0 {
-			return nil, fmt.Errorf("group %d cost nothing: its CPU time was not seen", i)
+			return nil, fmt.Errorf("group %d cost nothing: what it used was not seen", i)
 		}
 		for r, x := range g.features() {
 			rows++

@@ -2,6 +2,7 @@ package shapley_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -174,4 +175,26 @@ func FuzzParseFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAFileHasOneUnit: joules and processor time are not fitted together.
+func TestAFileHasOneUnit(t *testing.T) {
+	const group = `{"arrivals":"static","replays":[[{}]],"worths":[{"subset":1,%s}]}`
+	joules, processor := `"energy_j":[3]`, `"cpu_s":[3]`
+	for _, row := range []struct {
+		what, unit, worth string
+		ok                bool
+	}{
+		{"joules in a file of joules", "J", joules, true},
+		{"processor time in a file of it", "CPU s", processor, true},
+		{"processor time in a file of before units", "", processor, true},
+		{"processor time in a file of joules", "J", processor, false},
+		{"joules in a file of processor time", "CPU s", joules, false},
+		{"both", "J", joules + "," + processor, false},
+	} {
+		text := fmt.Sprintf(`{"schema":1,"unit":%q,"groups":[`+group+`]}`, row.unit, row.worth)
+		if _, err := shapley.ParseFile([]byte(text)); (err == nil) != row.ok {
+			t.Errorf("%s: got error %v, want it taken: %v", row.what, err, row.ok)
+		}
+	}
 }

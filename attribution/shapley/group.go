@@ -22,19 +22,30 @@ type Member struct {
 	Decode  time.Duration `json:"server_decode_ns"`
 }
 
-// Worth is what one subset of a group cost, replay by replay.
+// Worth is what one subset of a group cost, replay by replay: joules above the
+// loaded idle power where a counter was read, else processor time. It has one of
+// the two.
 type Worth struct {
 	Subset     uint64    `json:"subset"` // bit i: request i is in it
-	CPUSeconds []float64 `json:"cpu_s"`
+	Joules     []float64 `json:"energy_j,omitempty"`
+	CPUSeconds []float64 `json:"cpu_s,omitempty"`
+}
+
+// replays are the costs in the unit that was measured.
+func (w Worth) replays() []float64 {
+	if len(w.Joules) > 0 {
+		return w.Joules
+	}
+	return w.CPUSeconds
 }
 
 // mean is over the replays.
 func (w Worth) mean() float64 {
 	sum := 0.0
-	for _, v := range w.CPUSeconds {
+	for _, v := range w.replays() {
 		sum += v
 	}
-	return sum / float64(len(w.CPUSeconds))
+	return sum / float64(len(w.replays()))
 }
 
 // Group is what was measured of one group.
@@ -58,11 +69,11 @@ func (g Group) Size() int {
 	return len(g.Replays[0])
 }
 
-// Values returns the requests' Shapley values, in CPU seconds.
+// Values returns the requests' Shapley values, in the unit that was measured.
 func (g Group) Values() ([]float64, error) {
 	value := make(map[uint64]float64, len(g.Worths))
 	for _, w := range g.Worths {
-		if len(w.CPUSeconds) == 0 {
+		if len(w.replays()) == 0 {
 			return nil, fmt.Errorf("subset %b has no replay", w.Subset)
 		}
 		value[w.Subset] = w.mean()
@@ -101,21 +112,31 @@ func (g Group) Alone() []float64 {
 
 // Noise is the standard error of a measured worth relative to it: from the
 // scatter of the replays of each subset, pooled over the subsets (root mean
-// square) and divided by the root of their number. NaN with one replay each.
+// square) and divided by the root of their number. NaN with one replay each. A
+// worth below a twentieth of its whole group's, which a counter's noise may even
+// make negative, scatters relative to that.
 func Noise(groups []Group) float64 {
 	sum, n := 0.0, 0
 	replays := 0.0
 	for _, g := range groups {
+		whole := 0.0
 		for _, w := range g.Worths {
-			if len(w.CPUSeconds) < 2 {
+			if len(w.replays()) > 0 {
+				whole = max(whole, w.mean())
+			}
+		}
+		for _, w := range g.Worths {
+			count := len(w.replays())
+			if count < 2 {
 				continue
 			}
 			m := w.mean()
-			for _, v := range w.CPUSeconds {
-				sum += (v/m - 1) * (v/m - 1)
+			relative := max(m, whole/20)
+			for _, v := range w.replays() {
+				sum += (v - m) / relative * (v - m) / relative
 			}
-			n += len(w.CPUSeconds) - 1
-			replays += float64(len(w.CPUSeconds)) * float64(len(w.CPUSeconds)-1)
+			n += count - 1
+			replays += float64(count) * float64(count-1)
 		}
 	}
 	if n == 0 {

@@ -7,7 +7,10 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"cfubench/meter"
 )
 
 // The processor time that the test engine spends, so that the truth is known.
@@ -18,12 +21,21 @@ const (
 
 // burnEngine is an engine whose only work is to use processor time: a known
 // amount for every word of a prompt and every token of an answer, one request
-// after the other. It serves on 127.0.0.1 at the port in its last argument.
+// after the other. It serves on 127.0.0.1 at the port in its last argument. An
+// argument counter=FILE makes it count the joules of that work, and of an idle
+// power, in FILE as a powercap register does.
 func burnEngine() {
 	var turn sync.Mutex
+	var burned atomic.Int64 // ns asked for
+	for _, arg := range os.Args {
+		if path, ok := strings.CutPrefix(arg, "counter="); ok {
+			go countBurned(path, &burned)
+		}
+	}
 	burn := func(d time.Duration) {
 		turn.Lock()
 		defer turn.Unlock()
+		defer burned.Add(int64(d))
 		// Time on one core is what is asked for; a loaded machine only makes it
 		// shorter, by the same part for every request.
 		for end := time.Now().Add(d); time.Now().Before(end); {
@@ -56,4 +68,28 @@ func burnEngine() {
 	err := http.ListenAndServe("127.0.0.1:"+os.Args[len(os.Args)-1], nil)
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// What a burnt second and an idle one count.
+const (
+	burnPower     = 4000 * meter.Watt
+	burnIdlePower = 20 * meter.Watt
+)
+
+// countBurned publishes the energy so far every 5 ms, in as many digits each time:
+// a register never shrinks under a reader.
+func countBurned(path string, burned *atomic.Int64) {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	begun := time.Now()
+	for range time.Tick(5 * time.Millisecond) {
+		e := meter.EnergyOf(burnIdlePower, time.Since(begun)) + meter.EnergyOf(burnPower, time.Duration(burned.Load()))
+		if _, err := file.WriteAt(fmt.Appendf(nil, "%015d\n", int64(e)), 0); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,17 +18,21 @@ import (
 	"cfubench/attribution"
 	"cfubench/attribution/shapley"
 	"cfubench/loadgen/engine"
+	"cfubench/meter"
 	"cfubench/meter/host"
+	"cfubench/results/calibration"
 )
 
 const calibrateHelp = `Measures the Shapley value of requests that share a server, and fits a model of it
 for the shapley convention: replays every subset of small groups of requests on
-the engine, measures the CPU time of each subset, computes the Shapley value of
-each request, and fits these values by features that every run has. The file that
-it writes holds the model, its error on held-out groups, and all measurements.
+the engine, measures what each subset costs, computes the Shapley value of each
+request, and fits these values by features that every run has. The file that it
+writes holds the model, its error on held-out groups, and all measurements.
 
-The value of a subset is the CPU time of the engine's process tree: measured and
-additive, but not energy. Joules beside it are a model, --cpu-watts per core.
+The cost of a subset is its energy above idle, from the host's counters. Only
+where there is none it is the CPU time of the engine's process tree: measured and
+additive, but not energy; joules beside it are a model, --cpu-watts per core. The
+file says which it was.
 
 usage: cfu calibrate --engine-cmd CMD --out FILE [flags]
        cfu calibrate --refit FILE --out FILE
@@ -35,6 +40,7 @@ usage: cfu calibrate --engine-cmd CMD --out FILE [flags]
 examples:
   cfu calibrate --engine-cmd 'scripts/engine --batch {batch} --port {port}' --out calibration.json
   cfu calibrate --engine-cmd '...' --groups 20 --group-size 5 --arrivals static --out calibration.json
+  cfu calibrate --engine-cmd '...' --meter nvml --standard-error 0.02 --out calibration.json
   cfu attribute out/ --convention token,shapley --calibration calibration.json
 
 flags:
@@ -42,55 +48,73 @@ flags:
 
 // calibrateFlags are the flags of cfu calibrate.
 type calibrateFlags struct {
-	engineCmd, arrivals, out, refit string
-	groups, size, repeats, orders   int
-	seed                            uint64
-	watts                           float64
-	ready                           time.Duration
+	calibration.Config
+	arrivals, out, refit string
+	watts                float64
 }
 
 func (f *calibrateFlags) bind(fs *pflag.FlagSet) {
-	fs.StringVar(&f.engineCmd, "engine-cmd", "", "Launch the engine with `CMD`, in which {batch} and {port} are replaced.")
-	fs.IntVar(&f.groups, "groups", 12, "Measure `N` groups of each kind of arrivals.")
-	fs.IntVar(&f.size, "group-size", 4, fmt.Sprintf("Put `K` requests in a group: all subsets up to %d, sampled orders above.", shapley.MaxExact))
+	fs.StringVar(&f.EngineCmd, "engine-cmd", "", "Launch the engine with `CMD`, in which {batch} and {port} are replaced.")
+	fs.IntVar(&f.Groups, "groups", 12, "Measure `N` groups of each kind of arrivals.")
+	fs.IntVar(&f.Size, "group-size", 4, fmt.Sprintf("Put `K` requests in a group: all subsets up to %d, sampled orders above.", shapley.MaxExact))
 	fs.StringVar(&f.arrivals, "arrivals", "static,staggered", "Send groups by these `KINDS` of arrivals: at once (static), spread out (staggered), or both.")
-	fs.IntVar(&f.repeats, "repeats", 2, "Replay each subset `R` times.")
-	fs.IntVar(&f.orders, "orders", 12, "Sample `N` orders of groups that are too large for all subsets.")
-	fs.Uint64Var(&f.seed, "seed", 1, "Draw lengths, prompts and arrivals with `S`.")
+	fs.IntVar(&f.Repeats, "repeats", 2, "Replay each subset `R` times.")
+	fs.Float64Var(&f.StandardError, "standard-error", 0, "Replay all subsets of a group again until the relative standard error of their costs is at most `P`, such as 0.02 (0: --repeats only).")
+	fs.IntVar(&f.MostRepeats, "max-repeats", 20, "Replay each subset `N` times at most for --standard-error.")
+	fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Measure joules with these `METERS`, as in cfu run; auto takes processor time where no counter can be read, cputime always.")
+	fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that its processes use), all, or a list, as in cfu run.")
+	fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Leave the engine alone for `D` between replays, to measure its idle power with a counter.")
+	fs.StringVar(&f.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
+	fs.StringVar(&f.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the driver's own).")
+	fs.IntVar(&f.Orders, "orders", 12, "Sample `N` orders of groups that are too large for all subsets.")
+	fs.Uint64Var(&f.Seed, "seed", 1, "Draw lengths, prompts and arrivals with `S`.")
 	fs.Float64Var(&f.watts, "cpu-watts", host.DefaultCPUWatts(), "Show `W` watts per busy core as modelled joules.")
-	fs.DurationVar(&f.ready, "ready", engine.DefaultReady, "Give the engine `D` to become healthy.")
+	fs.DurationVar(&f.Ready, "ready", engine.DefaultReady, "Give the engine `D` to become healthy.")
 	fs.StringVar(&f.refit, "refit", "", "Fit the groups that `FILE` holds again, without an engine.")
 	fs.StringVar(&f.out, "out", "", "Write the calibration to `FILE`.")
 }
 
-// check returns the kinds of arrivals.
-func (f *calibrateFlags) check() ([]string, error) {
-	var kinds []string
+// check refuses wrong flags.
+func (f *calibrateFlags) check() error {
+	f.Arrivals = nil
 	for _, k := range strings.Split(f.arrivals, ",") {
-		if k != arrivalsStatic && k != arrivalsStaggered {
-			return nil, usagef("--arrivals %q: want static, staggered or both with a comma between", f.arrivals)
+		if k != calibration.ArrivalsStatic && k != calibration.ArrivalsStaggered {
+			return usagef("--arrivals %q: want static, staggered or both with a comma between", f.arrivals)
 		}
-		kinds = append(kinds, k)
+		f.Arrivals = append(f.Arrivals, k)
+	}
+	if _, err := meter.ParseChoice(f.GPUs); err != nil {
+		return usagef("--gpus: %w", err)
 	}
 	switch {
 	case f.out == "":
-		return nil, usagef("--out is missing: name the file to write")
-	case f.refit != "" && f.engineCmd != "":
-		return nil, usagef("--refit needs no engine: leave --engine-cmd out")
-	case f.refit == "" && f.engineCmd == "":
-		return nil, usagef("--engine-cmd is missing: say how to launch the engine")
-	case f.groups < 1:
-		return nil, usagef("--groups %d: want at least 1", f.groups)
-	case f.size < 2 || f.size > 32:
-		return nil, usagef("--group-size %d: want 2 to 32", f.size)
-	case f.repeats < 1:
-		return nil, usagef("--repeats %d: want at least 1", f.repeats)
-	case f.orders < 1:
-		return nil, usagef("--orders %d: want at least 1", f.orders)
+		return usagef("--out is missing: name the file to write")
+	case f.refit != "" && f.EngineCmd != "":
+		return usagef("--refit needs no engine: leave --engine-cmd out")
+	case f.refit == "" && f.EngineCmd == "":
+		return usagef("--engine-cmd is missing: say how to launch the engine")
+	case f.Groups < 1:
+		return usagef("--groups %d: want at least 1", f.Groups)
+	case f.Size < 2 || f.Size > 32:
+		return usagef("--group-size %d: want 2 to 32", f.Size)
+	case f.Repeats < 1:
+		return usagef("--repeats %d: want at least 1", f.Repeats)
+	case f.Orders < 1:
+		return usagef("--orders %d: want at least 1", f.Orders)
+	case !(f.StandardError >= 0) || f.StandardError >= 1:
+		return usagef("--standard-error %g: want a part of one, such as 0.02", f.StandardError)
+	case f.StandardError > 0 && f.MostRepeats < max(f.Repeats, 2):
+		return usagef("--max-repeats %d: --standard-error needs at least two replays, and --repeats %d are made", f.MostRepeats, f.Repeats)
+	case len(f.Meter) == 0:
+		return usagef("--meter: name at least one")
+	case slices.Contains(f.Meter, "cputime") && len(f.Meter) > 1:
+		return usagef("--meter %s: a calibration is in joules or in processor time: leave cputime out, or name it alone", strings.Join(f.Meter, ","))
+	case f.Idle < 0:
+		return usagef("--idle %v: want a time of zero or more", f.Idle)
 	case !(f.watts > 0) || math.IsInf(f.watts, 0):
-		return nil, usagef("--cpu-watts %g: want a number above zero", f.watts)
+		return usagef("--cpu-watts %g: want a number above zero", f.watts)
 	}
-	return kinds, nil
+	return nil
 }
 
 // bindCalibrate is `cfu calibrate`.
@@ -102,11 +126,11 @@ func bindCalibrate(fs *pflag.FlagSet) action {
 
 // run measures the groups, or takes those measured before, and fits them.
 func (f *calibrateFlags) run(ctx context.Context, env environment, _ []string) error {
-	kinds, err := f.check()
-	if err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
-	file, failure := f.measured(ctx, env, kinds)
+	f.Getenv, f.Say = env.getenv, func(line string) { fmt.Fprintf(env.stderr, "cfu calibrate: %s\n", line) }
+	file, failure := f.measured(ctx)
 	if file == nil || len(file.Groups) == 0 {
 		return failure
 	}
@@ -130,7 +154,7 @@ func (f *calibrateFlags) run(ctx context.Context, env environment, _ []string) e
 
 // measured returns the groups, from the file to refit or from the engine; with
 // an error, those that were measured before it.
-func (f *calibrateFlags) measured(ctx context.Context, env environment, kinds []string) (*shapley.File, error) {
+func (f *calibrateFlags) measured(ctx context.Context) (*shapley.File, error) {
 	if f.refit != "" {
 		text, err := os.ReadFile(f.refit)
 		if err != nil {
@@ -149,7 +173,7 @@ func (f *calibrateFlags) measured(ctx context.Context, env environment, kinds []
 	if info, err := os.Stat(filepath.Dir(f.out)); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("write calibration %s: its folder does not exist", f.out)
 	}
-	return f.measure(ctx, env, kinds)
+	return f.Measure(ctx)
 }
 
 // printCalibration prints the conventions' distances and the coefficients.
@@ -160,9 +184,18 @@ func printCalibration(w io.Writer, file *shapley.File, watts float64) error {
 		fmt.Fprintf(t, "%s\t%s\t%d\t%.3f\t%.3f\n", e.Arrivals, e.Convention, e.Groups, e.Mean, e.Max)
 	}
 	fmt.Fprintln(t, "\t\t\t\t")
-	fmt.Fprintln(t, "coefficient of\tCPU s\tmodelled J\t\t")
+	joules := file.Unit == shapley.UnitJoules
+	if joules {
+		fmt.Fprintln(t, "coefficient of\tJ\t\t\t")
+	} else {
+		fmt.Fprintln(t, "coefficient of\tCPU s\tmodelled J\t\t")
+	}
 	for k, c := range file.Coefficients {
-		fmt.Fprintf(t, "%s\t%.4g\t%.4g\t\t\n", attribution.Features[k], c, c*watts)
+		modelled := ""
+		if !joules {
+			modelled = fmt.Sprintf("%.4g", c*watts)
+		}
+		fmt.Fprintf(t, "%s\t%.4g\t%s\t\t\n", attribution.Features[k], c, modelled)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -171,6 +204,10 @@ func printCalibration(w io.Writer, file *shapley.File, watts float64) error {
 	if file.Noise > 0 {
 		noise = fmt.Sprintf("%.1f %%", 100*file.Noise)
 	}
-	_, err := fmt.Fprintf(w, "L1 is normalised, Σ|share − Shapley value| / Σ values, per group. Standard error of a subset's processor time: %s.\n", noise)
+	what := "processor time"
+	if joules {
+		what = "energy above idle"
+	}
+	_, err := fmt.Fprintf(w, "L1 is normalised, Σ|share − Shapley value| / Σ values, per group. Measured: %s. Standard error of a subset's %s: %s.\n", file.Meter, what, noise)
 	return err
 }

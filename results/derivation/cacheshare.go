@@ -58,6 +58,7 @@ func conversations(path string, reqs attribution.Columns) ([]int32, error) {
 func (e *Attributed) shareCache(share attribution.CacheShare, meta map[string]string, path string, reqs *attribution.Columns) error {
 	meta["cache_share"] = string(cmp.Or(share, attribution.CacheOwner))
 	if share != attribution.CacheUsers {
+		meta["note.cache_share"] = "the request that computed a prompt pays for it alone"
 		return nil
 	}
 	groups, err := conversations(path, *reqs)

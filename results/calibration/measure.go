@@ -1,0 +1,304 @@
+// Package calibration measures what requests that share a server cost: it
+// launches an engine, replays every subset of small groups of requests, and
+// measures each subset in joules where the host has a counter, else in processor
+// time. What that says of each request's fair share is the business of
+// attribution/shapley.
+package calibration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/attribution"
+	"cfubench/attribution/shapley"
+	"cfubench/datasets"
+	"cfubench/loadgen"
+	"cfubench/loadgen/engine"
+	"cfubench/meter"
+	"cfubench/results/derivation"
+)
+
+// Config says what is measured.
+type Config struct {
+	EngineCmd string // with {batch} and {port}
+	Ready     time.Duration
+	// Groups of each of the kinds of Arrivals, of Size requests; Orders are
+	// sampled of groups too large for all subsets.
+	Groups, Size, Orders int
+	Arrivals             []string
+	Seed                 uint64
+	// Each subset is replayed Repeats times, and then, all subsets of the group once
+	// more at a time, until the relative standard error of their costs is at most
+	// StandardError (0: no bound), MostRepeats times at most.
+	Repeats, MostRepeats int
+	StandardError        float64
+	// Meter, GPUs, Sysfs, NVMLLibrary and Getenv say which meters are read, as in a
+	// run; Idle is the time that the engine is left alone between replays, for its
+	// idle power, where joules are measured.
+	Meter                    []string
+	GPUs, Sysfs, NVMLLibrary string
+	Getenv                   func(string) string
+	Idle                     time.Duration
+	// Say gets a line on what was done, nil for none.
+	Say func(string)
+}
+
+func (c Config) say(format string, args ...any) {
+	if c.Say != nil {
+		c.Say(fmt.Sprintf(format, args...))
+	}
+}
+
+// replayer replays subsets on one engine.
+type replayer struct {
+	client      *loadgen.Client
+	gauge       gauge
+	clock       meter.Clock
+	conventions []attribution.Convention
+}
+
+// Measure launches the engine and measures the groups of each kind; with an
+// error it returns those that were measured before.
+func (c Config) Measure(ctx context.Context) (file *shapley.File, err error) {
+	server, err := engine.Start(ctx, engine.Launch{Command: c.EngineCmd, Batch: c.Size, Ready: c.Ready})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		// The run may be ending because ctx is done; stopping must not be.
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		err = errors.Join(err, server.Stop(stopCtx))
+	}()
+	identity, err := engine.Identify(ctx, nil, server.URL(), "")
+	if err != nil {
+		return nil, err
+	}
+	profile := identity.Profile()
+	if profile.NeedsSalt() {
+		c.say("%s may answer a repeated prompt from its prefix cache: start it with prefix caching off", identity.Kind)
+	}
+	client, err := loadgen.NewClient(loadgen.Options{BaseURL: server.URL(), Model: identity.Model, IgnoreEOS: true, ExtraBody: profile.ExtraBody()})
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	r := &replayer{client: client, clock: meter.NewClock(time.Now())}
+	r.conventions, err = attribution.Parse("equal,token,residency,phase", attribution.Params{PromptWeight: 1, OutputWeight: 1, Server: &attribution.Server{BatchLimit: c.Size}})
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(c.Seed, 0x5ca1ab1e))
+	if _, err := r.send(ctx, planGroup(rng, c.Size, ArrivalsStatic), 1<<c.Size-1); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
+	if r.gauge, err = c.open(ctx, r.clock, server.URL(), server.PID()); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.gauge.close()) }()
+	file = &shapley.File{Engine: identity.Kind, Version: identity.Version, Model: identity.Model, Batch: c.Size, Seed: c.Seed}
+	r.gauge.describe(file)
+	c.say("measuring %s", file.Meter)
+	for n := range c.Groups {
+		for _, kind := range c.Arrivals {
+			start := r.clock()
+			group, err := c.measureGroup(ctx, r, rng, kind, file.Unit)
+			if err != nil {
+				return file, fmt.Errorf("group %d, %s: %w", n+1, kind, err)
+			}
+			file.Groups = append(file.Groups, group)
+			c.say("group %d of %d, %s: %d subsets, %d replays each, in %.1f s", n+1, c.Groups, kind, len(group.Worths), len(group.Replays), (r.clock() - start).Seconds())
+		}
+	}
+	return file, nil
+}
+
+// open returns the gauge: joules where the host has a counter, else processor
+// time.
+func (c Config) open(ctx context.Context, clock meter.Clock, url string, pid int) (gauge, error) {
+	j, why, err := openJoules(ctx, c, clock, url, pid)
+	switch {
+	case err != nil:
+		return nil, err
+	case j != nil:
+		return j, nil
+	}
+	c.say("the costs are processor time: %s", why)
+	p, err := openProcessorTime(clock, pid)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// measureGroup replays every needed subset of a new group, in random order so
+// that a drift of the machine does not fall on some subsets only.
+func (c Config) measureGroup(ctx context.Context, r *replayer, rng *rand.Rand, arrivals, unit string) (shapley.Group, error) {
+	plan := planGroup(rng, c.Size, arrivals)
+	group := shapley.Group{Arrivals: arrivals, Shares: make(map[string][]float64)}
+	subsets := shapley.AllSubsets
+	if c.Size > shapley.MaxExact {
+		group.Orders = shapley.Orders(c.Size, c.Orders, rng)
+		subsets = func(int) []uint64 { return shapley.Subsets(group.Orders) }
+	}
+	index := make(map[uint64]int)
+	var all []uint64
+	for _, s := range subsets(c.Size) {
+		index[s] = len(group.Worths)
+		group.Worths = append(group.Worths, shapley.Worth{Subset: s})
+		all = append(all, s)
+	}
+	var first []uint64
+	for range c.Repeats {
+		first = append(first, all...)
+	}
+	for todo := first; ; todo = all {
+		rng.Shuffle(len(todo), func(i, j int) { todo[i], todo[j] = todo[j], todo[i] })
+		for _, s := range todo {
+			run, err := r.replay(ctx, plan, s)
+			if err != nil {
+				return group, err
+			}
+			w := &group.Worths[index[s]]
+			if unit == shapley.UnitJoules {
+				w.Joules = append(w.Joules, run.spent.worth)
+			} else {
+				w.CPUSeconds = append(w.CPUSeconds, run.spent.worth)
+			}
+			if bits.OnesCount64(s) == c.Size {
+				if err := r.keepWhole(&group, run); err != nil {
+					return group, err
+				}
+			}
+		}
+		enough, noise := c.enough(group)
+		if !enough {
+			continue
+		}
+		if c.StandardError > 0 && noise > c.StandardError {
+			c.say("warning: after %d replays each the standard error of a subset's cost is %.1f %%, and %.1f %% was asked for: a quieter machine or more --max-repeats", len(group.Replays), 100*noise, 100*c.StandardError)
+		}
+		for _, shares := range group.Shares { // of sums over the replays
+			for i := range shares {
+				shares[i] /= float64(len(group.Replays))
+			}
+		}
+		return group, nil
+	}
+}
+
+// enough reports whether a group was replayed often enough, and the standard
+// error of its subsets' costs.
+func (c Config) enough(group shapley.Group) (bool, float64) {
+	noise := shapley.Noise([]shapley.Group{group})
+	return c.StandardError <= 0 || noise <= c.StandardError || len(group.Replays) >= c.MostRepeats, noise
+}
+
+// keepWhole takes a replay of the whole group for what an ordinary run would
+// see of it, divides its cost by each convention, and adds the shares to the
+// group's.
+func (r *replayer) keepWhole(group *shapley.Group, run replayed) error {
+	members := make([]shapley.Member, len(run.records))
+	for i, rec := range run.records {
+		members[i] = shapley.Member{PromptTokens: rec.PromptTokens, OutputTokens: rec.OutputTokens,
+			Sent: rec.Sent - run.window.Start, FirstToken: rec.FirstToken - run.window.Start, Done: rec.Done - run.window.Start,
+			Prefill: rec.ServerPrefill, Decode: rec.ServerDecode}
+	}
+	group.Replays = append(group.Replays, members)
+	reqs := make([]attribution.Request, len(run.records))
+	for i, rec := range run.records {
+		reqs[i] = derivation.AttributionRequest(rec)
+	}
+	for _, c := range r.conventions {
+		each, total := make([]float64, len(reqs)), 0.0
+		for k, curve := range run.spent.curves {
+			result, err := attribution.Attribute(c, reqs, curve, run.spent.window, run.spent.idle[k])
+			if err != nil {
+				return err
+			}
+			if result.Refused != "" {
+				return fmt.Errorf("convention %s: %s", c.Name(), result.Refused)
+			}
+			for i, s := range result.Shares[:len(reqs)] {
+				used := (s.Energy - s.Idle).Joules() // as the subsets' costs are
+				each[i], total = each[i]+used, total+used
+			}
+		}
+		if total <= 0 {
+			return errors.New("a replay of the whole group used nothing above idle: the meter does not see the engine")
+		}
+		if group.Shares[c.Name()] == nil {
+			group.Shares[c.Name()] = make([]float64, len(reqs))
+		}
+		for i := range each {
+			group.Shares[c.Name()][i] += each[i] / total
+		}
+	}
+	return nil
+}
+
+// replayed is one replay of a subset.
+type replayed struct {
+	window  meter.Window
+	records []loadgen.Record // of the subset's requests, in the group's order
+	spent   spent
+}
+
+// replay sends the requests of a subset at their offsets and measures what they
+// cost.
+func (r *replayer) replay(ctx context.Context, plan []planned, subset uint64) (replayed, error) {
+	if err := r.gauge.begin(ctx); err != nil {
+		return replayed{}, err
+	}
+	out, err := r.send(ctx, plan, subset)
+	spent, unmeasured := r.gauge.end(ctx, out.window)
+	if err != nil {
+		return out, err
+	}
+	if unmeasured != nil {
+		return out, fmt.Errorf("measure subset %b: %w", subset, unmeasured)
+	}
+	out.spent = spent
+	return out, nil
+}
+
+// send sends the requests of a subset at their offsets, from now on.
+func (r *replayer) send(ctx context.Context, plan []planned, subset uint64) (replayed, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var out replayed
+	var group errgroup.Group
+	out.window.Start = r.clock()
+	records := make([]loadgen.Record, len(plan))
+	for i, p := range plan {
+		if subset>>i&1 == 0 {
+			continue
+		}
+		group.Go(func() error {
+			call := loadgen.Call{Request: datasets.Request{Index: i, Conversation: fmt.Sprint(i), Prompt: p.prompt, At: -1}, MaxTokens: p.output}
+			records[i] = r.client.Do(ctx, call, out.window.Start+p.offset, r.clock)
+			if !records[i].OK() {
+				stop()
+				return fmt.Errorf("request %d: %s", i, records[i].Err)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	out.window.End = r.clock()
+	if err != nil {
+		return out, err
+	}
+	for i := range plan {
+		if subset>>i&1 == 1 {
+			out.records = append(out.records, records[i])
+		}
+	}
+	return out, nil
+}

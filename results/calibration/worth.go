@@ -1,0 +1,95 @@
+package calibration
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cfubench/attribution"
+	"cfubench/attribution/shapley"
+	"cfubench/meter"
+	"cfubench/meter/cputime"
+)
+
+// gauge measures what replays cost, one after the other.
+type gauge interface {
+	// describe says in the file what is measured.
+	describe(*shapley.File)
+	// begin leaves the engine alone until a replay can start.
+	begin(context.Context) error
+	// end leaves it alone until all of the replay in w has been measured.
+	end(ctx context.Context, w meter.Window) (spent, error)
+	close() error
+}
+
+// spent is what a replay cost, in the gauge's unit, and the curves that its sum is
+// of over a window that holds the replay.
+type spent struct {
+	worth  float64
+	window meter.Window
+	curves []*attribution.Curve
+	idle   []attribution.Idle
+}
+
+// settle is how long the engine is left alone before its processor time is
+// read: longer than a scheduler's tick and its own last bookkeeping.
+const settle = 40 * time.Millisecond
+
+// processorTime is the gauge of hosts without a counter: the processor time of the
+// engine's process tree.
+type processorTime struct {
+	source   *cputime.Source
+	readings []meter.Reading
+	stop     chan struct{}
+	reader   errgroup.Group
+}
+
+func openProcessorTime(clock meter.Clock, pid int) (*processorTime, error) {
+	source, err := cputime.Open(clock, cputime.Options{PID: pid, Watts: 1}) // 1 W: its µJ are CPU µs
+	if err != nil {
+		return nil, err
+	}
+	return &processorTime{source: source}, nil
+}
+
+func (p *processorTime) describe(f *shapley.File) {
+	f.Unit, f.Meter = shapley.UnitProcessor, "processor time of the engine's process tree (kind model where it is given in joules)"
+}
+
+func (p *processorTime) begin(context.Context) error {
+	time.Sleep(settle)
+	p.readings, p.stop = p.source.Read(nil), make(chan struct{})
+	stop := p.stop
+	p.reader.Go(func() error {
+		ticker := time.NewTicker(10 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return nil
+			case <-ticker.C:
+				p.readings = p.source.Read(p.readings)
+			}
+		}
+	})
+	return nil
+}
+
+func (p *processorTime) end(_ context.Context, w meter.Window) (spent, error) {
+	time.Sleep(settle)
+	close(p.stop)
+	if err := p.reader.Wait(); err != nil {
+		return spent{}, err
+	}
+	p.readings = p.source.Read(p.readings)
+	first, last := p.readings[0], p.readings[len(p.readings)-1]
+	if !first.HasEnergy || !last.HasEnergy {
+		return spent{}, errors.New("the engine's processor time could not be read: it may have ended")
+	}
+	curve, _ := attribution.NewCurve(p.source.Domains()[0], p.readings)
+	return spent{(last.Energy - first.Energy).Joules(), w, []*attribution.Curve{curve}, make([]attribution.Idle, 1)}, nil
+}
+
+func (p *processorTime) close() error { return p.source.Close() }

@@ -301,18 +301,6 @@ func TestStepSaysHowFarItIsKnown(t *testing.T) {
 	}
 }
 
-func TestRoofline(t *testing.T) {
-	one := func(v float64) attribution.Fitted { return attribution.Fitted{Value: v, Lo: v / 2, Hi: v * 2} }
-	f := attribution.StepCosts{Step: one(1.4), Prompt: one(0.014), Decode: one(0.07)}
-	r, ok := f.Roofline(attribution.ModelSize{Parameters: 7e9, WeightBytes: 14e9})
-	if !ok || math.Abs(r.StepByte.Value-100) > 1e-9 || math.Abs(r.PromptFLOP.Value-1) > 1e-9 || math.Abs(r.DecodeFLOP.Hi-10) > 1e-9 || math.Abs(r.BalanceTokens-20) > 1e-9 {
-		t.Errorf("got %+v, want 100 pJ a byte, 1 pJ an operation of the prompt, at most 10 of a decode, 20 tokens of balance", r)
-	}
-	if _, ok := f.Roofline(attribution.ModelSize{}); ok {
-		t.Error("got a roofline of a model of no known size, want none")
-	}
-}
-
 func TestParsePrior(t *testing.T) {
 	for _, row := range []struct{ text, want string }{
 		{`{"step_j":{"value":1.5}}`, ""},

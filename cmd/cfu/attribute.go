@@ -47,6 +47,7 @@ flags:
 // attributionFlags are the flags of attribution, which cfu run shares.
 type attributionFlags struct {
 	conventions, weights, calibration, stepPrior, cacheShare string
+	size                                                     attribution.ModelSize
 }
 
 // bind declares the flags on fs.
@@ -55,12 +56,20 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.weights, "weights", "", "Weigh a prompt token and an output token `IN:OUT` in the token convention (default: as the run's own energy has it).")
 	fs.StringVar(&f.stepPrior, "step-prior", "", "Take the step convention's costs from `FILE` (JSON, as a summary holds them) where a run is too short to tell them.")
 	fs.StringVar(&f.cacheShare, "cache-share", string(attribution.CacheOwner), "Charge a cached prompt to `WHO`: owner (the request that computed it) or users (it and all that found it cached, the same each; conventions step and token).")
+	fs.Float64Var(&f.size.Parameters, "model-parameters", 0, "Hold the costs of steps against a model that computes a token with `N` parameters, such as 7.6e9 (of a mixture of experts the active ones; default: as the server says).")
+	fs.Float64Var(&f.size.WeightBytes, "weight-bytes", 0, "Hold them against a model whose weights take `B` bytes, such as 15.2e9 (default: as the server says).")
 	fs.StringVar(&f.calibration, "calibration", "", "Take the shapley convention's model from `FILE`.")
 }
 
 // options checks the flags and reads the calibration file.
 func (f attributionFlags) options() (derivation.Attribution, error) {
 	o := derivation.Attribution{Conventions: f.conventions, Weights: f.weights}
+	switch o.Size = f.size; {
+	case !(o.Size.Parameters >= 0 && o.Size.WeightBytes >= 0) || o.Size.Parameters > 1e18 || o.Size.WeightBytes > 1e18:
+		return o, usagef("--model-parameters %g --weight-bytes %g: want numbers above zero", f.size.Parameters, f.size.WeightBytes)
+	case (o.Size.Parameters > 0) != (o.Size.WeightBytes > 0):
+		return o, usagef("--model-parameters and --weight-bytes go together: the costs are held against both")
+	}
 	switch o.CacheShare = attribution.CacheShare(f.cacheShare); o.CacheShare {
 	case attribution.CacheOwner, attribution.CacheUsers:
 	default:
@@ -161,6 +170,7 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	unsized := false
 	for _, c := range cells {
 		for _, e := range c.Windows {
 			fmt.Fprintf(w, "%s %v\n", c.Cell, e)
@@ -171,6 +181,10 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 		for _, costs := range c.Costs {
 			fmt.Fprintf(w, "%s %s step costs: %v\n", c.Cell, costs.Domain, costs)
 		}
+		for _, r := range c.Rooflines {
+			fmt.Fprintf(w, "%s %s against the model's size: %v\n", c.Cell, r.Domain, r)
+		}
+		unsized = unsized || len(c.Costs) > 0 && len(c.Rooflines) == 0
 		for _, check := range c.CrossChecks {
 			fmt.Fprintf(w, "%s cross-check %v\n", c.Cell, check)
 		}
@@ -178,6 +192,9 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; the convention changes the ranking of %.0f %% of %d request pairs\n",
 				c.Cell, s.Domain, 100*s.Median, 100*s.Max, 100*float64(s.Convention)/float64(max(s.Pairs, 1)), s.Pairs)
 		}
+	}
+	if unsized {
+		fmt.Fprintln(w, "the server does not tell the model's size: --model-parameters N --weight-bytes B hold the step costs against it")
 	}
 	return nil
 }

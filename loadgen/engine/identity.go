@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -36,6 +37,9 @@ type Identity struct {
 	// together, ContextTokens the longest prompt and output together of one
 	// request; 0 if the server does not tell.
 	EffectiveBatch, ContextTokens int
+	// Parameters is the number of the model's weights, WeightBytes what they take;
+	// 0 if the server does not tell.
+	Parameters, WeightBytes int64
 	// Unknown names what the server does not tell.
 	Unknown []string
 }
@@ -55,6 +59,22 @@ type listedModel struct {
 	ContextLength    int `json:"context_length"`
 	MaxContextLength int `json:"max_context_length"`
 	ContextWindow    int `json:"context_window"`
+	// llama.cpp's size of the model (tools/server of llama.cpp); any shape in the
+	// lists of others.
+	Meta json.RawMessage `json:"meta"`
+}
+
+// size is the number of the model's weights and what they take, 0 if the list
+// does not tell.
+func (m listedModel) size() (parameters, bytes int64) {
+	var meta struct {
+		Parameters int64 `json:"n_params"`
+		Bytes      int64 `json:"size"`
+	}
+	if json.Unmarshal(m.Meta, &meta) != nil || meta.Parameters <= 0 || meta.Bytes <= 0 {
+		return 0, 0
+	}
+	return meta.Parameters, meta.Bytes
 }
 
 func (m listedModel) context() int {
@@ -82,6 +102,7 @@ func Identify(ctx context.Context, c *http.Client, baseURL, apiKey string) (Iden
 		id.Models = append(id.Models, e.line(m.ID))
 		if id.Model == "" && m.Parent == "" {
 			id.Model, id.ContextTokens = m.ID, m.context()
+			id.Parameters, id.WeightBytes = m.size()
 		}
 	}
 	owner := ""

@@ -32,6 +32,8 @@ type CellEnergy struct {
 	// Costs are what an engine step, a prompt token and an output token cost in
 	// each summed domain, as far as the step convention could tell.
 	Costs []*attribution.StepCosts `json:"step_costs,omitempty"`
+	// Rooflines hold the costs against the model's size, none where it is not known.
+	Rooflines []attribution.Roofline `json:"rooflines,omitempty"`
 	// CacheShare is what sharing the cost of cached prompts among their users came
 	// to, nil where the request that computed a prompt pays for it alone.
 	CacheShare *attribution.SharedCache `json:"cache_share,omitempty"`

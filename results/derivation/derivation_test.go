@@ -67,6 +67,48 @@ func TestEveryConventionSumsToTheCounter(t *testing.T) {
 	}
 }
 
+// TestStepCostsAgainstTheModelsSize: the size is the server's unless it is given,
+// and without one nothing is said.
+func TestStepCostsAgainstTheModelsSize(t *testing.T) {
+	dir, run := raw(t)
+	cell := run.Cells[1]
+	for _, row := range []struct {
+		what                string
+		parameters, weights int64 // as the server says
+		given               attribution.ModelSize
+		want                float64 // bytes, 0 for no comparison
+	}{
+		{"nobody knows it", 0, 0, attribution.ModelSize{}, 0},
+		{"the server says it", 7e9, 14e9, attribution.ModelSize{}, 14e9},
+		{"it is given", 0, 0, attribution.ModelSize{Parameters: 3e9, WeightBytes: 6e9}, 6e9},
+		{"what is given goes before what the server says", 7e9, 14e9, attribution.ModelSize{Parameters: 3e9, WeightBytes: 6e9}, 6e9},
+	} {
+		for i := range run.Engine {
+			run.Engine[i].Parameters, run.Engine[i].WeightBytes = row.parameters, row.weights
+		}
+		e, err := derivation.Attribution{Conventions: "step", Size: row.given}.Cell(dir, run, cell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(e.Costs) == 0 {
+			t.Fatalf("%s: got no step costs", row.what)
+		}
+		kept, err := derivation.ReadCellEnergy(dir, cell.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.want == 0 {
+			if len(e.Rooflines) != 0 || len(kept.Rooflines) != 0 {
+				t.Errorf("%s: got %v, want no comparison", row.what, e.Rooflines)
+			}
+			continue
+		}
+		if len(kept.Rooflines) != len(e.Costs) || kept.Rooflines[0].WeightBytes != row.want {
+			t.Errorf("%s: got %v in the table's metadata, want one of %g bytes for each of %d costs", row.what, kept.Rooflines, row.want, len(e.Costs))
+		}
+	}
+}
+
 // TestARefusedConventionLeavesTheEnergy: what was metered is known, whoever can
 // divide it.
 func TestARefusedConventionLeavesTheEnergy(t *testing.T) {

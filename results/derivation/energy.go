@@ -31,6 +31,8 @@ type Attribution struct {
 	Weights     string // of the token convention as they were asked for, for the table's metadata
 	Params      attribution.Params
 	Bare        Bare // of the run
+	// Size is the model's where it was given; zero: as the server said.
+	Size attribution.ModelSize
 	// CacheShare says who pays for what a prompt cache held; see CacheOwner.
 	CacheShare attribution.CacheShare
 }
@@ -49,6 +51,8 @@ type Attributed struct {
 	// Costs are what an engine step, a prompt token and an output token cost in
 	// each summed domain, as far as the step convention could tell.
 	Costs []*attribution.StepCosts
+	// Rooflines hold the costs against the model's size, none where it is not known.
+	Rooflines []attribution.Roofline
 	// CacheShare is what sharing the cost of cached prompts came to, nil where
 	// their owners pay for them.
 	CacheShare *attribution.SharedCache
@@ -157,7 +161,13 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 	if err := out.survey(ctx, meta, divider, meters, conventions); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
-	out.Energy.Costs, out.Energy.CacheShare = out.Costs, out.CacheShare
+	size := o.sizeOf(run, cell)
+	for _, costs := range out.Costs {
+		if r, ok := costs.Roofline(size); ok {
+			out.Rooflines = append(out.Rooflines, r)
+		}
+	}
+	out.Energy.Costs, out.Energy.Rooflines, out.Energy.CacheShare = out.Costs, out.Rooflines, out.CacheShare
 	if err := out.Energy.describe(meta); err != nil {
 		return out, err
 	}
@@ -329,6 +339,14 @@ func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.
 		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
 			c.Model, c.Engine, engine.Model, engine.Kind))
 	}
+}
+
+// sizeOf is the size of the cell's model: as it was given, else as its server said.
+func (o Attribution) sizeOf(run runfolder.Run, cell runfolder.Cell) attribution.ModelSize {
+	if engine := run.EngineOf(cell.Point); engine != nil && !o.Size.Known() {
+		return attribution.ModelSize{Parameters: float64(engine.Parameters), WeightBytes: float64(engine.WeightBytes)}
+	}
+	return o.Size
 }
 
 // tokenTime is the median time per output token, 0 where no request tells one: the

@@ -52,6 +52,8 @@ type document struct {
 	CacheLines        []string
 	StepColumns       []summary.Column
 	StepRows          []summary.TableRow
+	RooflineColumns   []summary.Column
+	RooflineRows      []summary.TableRow
 	Sections          []section
 	Findings          []finding
 	Sensors           []sensorRow
@@ -150,6 +152,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()
 	d.StepColumns, d.StepRows = summary.StepTableOf(s)
+	d.RooflineColumns, d.RooflineRows = summary.RooflineTableOf(s)
 	d.CacheLines = s.CacheLines()
 	d.Sections = sections(s)
 	if slices.ContainsFunc(d.Sections, func(one section) bool { return one.ID == traceSection }) {

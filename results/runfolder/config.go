@@ -72,11 +72,14 @@ type Config struct {
 	NVMLLibrary   string        `json:"nvml_library"`
 	Poll          time.Duration `json:"poll_ns"`
 
-	Convention  string `json:"convention"`
-	Weights     string `json:"weights"`
-	CacheShare  string `json:"cache_share,omitempty"` // "" is "owner"
-	Calibration string `json:"calibration"`
-	Inventory   string `json:"inventory"`
+	Convention string `json:"convention"`
+	Weights    string `json:"weights"`
+	CacheShare string `json:"cache_share,omitempty"` // "" is "owner"
+	// ModelParameters and WeightBytes are the model's size where they were given.
+	ModelParameters float64 `json:"model_parameters,omitempty"`
+	WeightBytes     float64 `json:"weight_bytes,omitempty"`
+	Calibration     string  `json:"calibration"`
+	Inventory       string  `json:"inventory"`
 
 	ClientCPUs string `json:"client_cpus"`
 	EngineCPUs string `json:"engine_cpus"`

@@ -71,7 +71,11 @@ type EngineInfo struct {
 	Kind           string            `json:"kind"`                      // "llama.cpp", "vllm", "sglang", "tensorrt-llm", "openai"
 	Version        string            `json:"version,omitempty"`
 	Model          string            `json:"model"`
-	Command        string            `json:"command,omitempty"`
+	// Parameters is the number of the model's weights, WeightBytes what they take,
+	// as the server says; 0 where it does not.
+	Parameters  int64  `json:"model_parameters,omitempty"`
+	WeightBytes int64  `json:"weight_bytes,omitempty"`
+	Command     string `json:"command,omitempty"`
 	// Unknown lists what the server did not tell.
 	Unknown []string `json:"unknown,omitempty"`
 }

@@ -72,7 +72,7 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 		c.Conventions = append(c.Conventions, s.summary(t))
 	}
 	c.Spread = spreadOf(byConvention, t)
-	c.StepCosts, c.CacheShare = energy.Costs, energy.CacheShare
+	c.StepCosts, c.Rooflines, c.CacheShare = energy.Costs, energy.Rooflines, energy.CacheShare
 	for _, h := range meters.Sensors {
 		c.Sensors = append(c.Sensors, SensorSummary{h.Domain, string(h.Kind), h.Readings, h.Gaps, h.GapShare, Figure(h.CounterToPower), Figure(h.IdleDrift), Figure(h.Bracket)})
 	}

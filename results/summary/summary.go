@@ -73,6 +73,9 @@ type CellSummary struct {
 	// StepCosts are what a step of the engine, a prompt token and an output token
 	// cost above idle, by domain, as the step convention found.
 	StepCosts []*attribution.StepCosts `json:"step_costs,omitempty"`
+	// Rooflines hold these costs against the model's size, by domain; none where it
+	// is not known.
+	Rooflines []attribution.Roofline `json:"rooflines,omitempty"`
 	// CacheShare is what sharing the cost of cached prompts among their users came
 	// to, null where the request that computed a prompt pays for it alone.
 	CacheShare *attribution.SharedCache `json:"cache_share,omitempty"`

@@ -16,6 +16,7 @@ func (s Summary) WriteTable(w io.Writer) error {
 	WriteColumns(&b, columns, cellsOf(rows))
 	s.idleTable(&b)
 	s.stepTable(&b)
+	s.rooflineTable(&b)
 	s.cacheLines(&b)
 	s.findings(&b)
 	_, err := io.WriteString(w, b.String())

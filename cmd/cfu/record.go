@@ -59,7 +59,7 @@ func bindRecord(fs *pflag.FlagSet) action {
 		fs.StringVar(&f.Stage, "kind", "", "Say what `KIND` of stage it is: training, data, experimentation, evaluation or end_of_life.")
 	})
 	section(fs, "what is metered", func(fs *pflag.FlagSet) {
-		fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL or redfish:URL; repeatable.")
+		fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL or ptd:HOST; repeatable.")
 		fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Meter idle baselines of `D` before and after (0: none).")
 		fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that the recorded processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
 		bindSensors(fs, &f.Config.Config)

@@ -220,7 +220,7 @@ func (f *runFlags) bindLimits(fs *pflag.FlagSet) {
 }
 
 func (f *runFlags) bindMeters(fs *pflag.FlagSet) {
-	fs.StringSliceVar(&f.Meter, "meter", f.Meter, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL, or none (for shards whose meter is elsewhere); repeatable.")
+	fs.StringSliceVar(&f.Meter, "meter", f.Meter, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL, ptd:HOST, or none (for shards whose meter is elsewhere); repeatable.")
 	fs.DurationVar(&f.Idle, "idle", f.Idle, "Meter idle baselines of `D` before and after each cell, and of the bare one before the first engine is launched (0: none).")
 	fs.StringVar(&f.GPUs, "gpus", f.GPUs, "Sum these `GPUS`: engine (those that its processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
 	bindSensors(fs, &f.Config.Config)

@@ -102,6 +102,7 @@ func families() []family {
 		{name: "cputime", open: openCPUTime},
 		{name: "scrape", argument: "URL", open: openScrape},
 		{name: "redfish", argument: "URL", open: openRedfish},
+		{name: "ptd", argument: "HOST", open: openPTD},
 		{name: "agent", argument: "HOST:PORT", open: openAgent},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"cfubench/meter"
 	"cfubench/meter/agent"
+	"cfubench/meter/ptd"
 	"cfubench/meter/redfish"
 	"cfubench/meter/scrape"
 )
@@ -26,6 +27,15 @@ func openRedfish(ctx context.Context, o Options, address string) ([]meter.Source
 		return nil, nil, err
 	}
 	sources, left := redfish.Open(ctx, o.Clock, address, redfish.CredentialsFromEnv(o.Getenv))
+	return sources, left, nil
+}
+
+func openPTD(ctx context.Context, o Options, address string) ([]meter.Source, []meter.Refusal, error) {
+	address, err := ptd.Address(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, left := ptd.Open(ctx, o.Clock, address)
 	return sources, left, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"cfubench/internal/stats"
 	"cfubench/meter"
 	"cfubench/meter/gauge"
 )
@@ -60,12 +61,15 @@ type Reference struct {
 	Slope, SlopeError float64 // and its standard error, 0 of two plateaus
 	Offset            meter.Power
 	OffsetError       meter.Power
-	R2                float64
-	Plateaus          int
-	// HostFactor is the reference over the sum where the load is in the upper
-	// half: what the energy of the domains is to be multiplied by to be that of
-	// all the reference covers, at that load.
-	HostFactor float64
+	// SlopeU95 and OffsetU95 are half of the 95 % intervals (Student's t), 0 of
+	// two plateaus. They hold what scatters from plateau to plateau and not the
+	// reference's own gain.
+	SlopeU95  float64
+	OffsetU95 meter.Power
+	R2        float64
+	Plateaus  int
+	// HostFactor is that of all domains, zero if the meter is blind.
+	HostFactor HostFactor
 	// Slopes are those of each domain by itself, nil where the plateaus do not
 	// tell them apart.
 	Slopes []float64
@@ -118,24 +122,64 @@ func FitReference(plateaus []Plateau) (Reference, error) {
 	if n > 2 {
 		residual := math.Sqrt(max(yy-slope*xy, 0) / (n - 2))
 		out.SlopeError = residual / math.Sqrt(xx)
-		out.OffsetError = watts(residual * math.Sqrt(1/n+x*x/xx))
+		offset := residual * math.Sqrt(1/n+x*x/xx)
+		t := stats.StudentT(n-2, confidence)
+		out.OffsetError, out.SlopeU95, out.OffsetU95 = watts(offset), t*out.SlopeError, watts(t*offset)
 	}
-	var above, seen float64
-	for _, p := range plateaus {
-		if s := p.sum(); s >= (low+high)/2 {
-			above, seen = above+s, seen+p.Reference.Watts()
-		}
-	}
-	out.HostFactor = seen / above
 	if out.Blind {
-		out.HostFactor = 0
 		out.Warnings = append(out.Warnings, Warning{"reference_blind", "", -1,
 			fmt.Sprintf("the reference rises by %.2f W for each watt of the domains: this meter does not see this load", slope)})
 		return out, nil
 	}
+	all := make([]int, len(plateaus[0].Domains))
+	for i := range all {
+		all[i] = i
+	}
+	out.HostFactor = HostFactorOf(plateaus, all)
 	out.Slopes = slopes(plateaus)
 	return out, nil
 }
+
+// HostFactor is the reference over the power of some domains: what their energy
+// is to be multiplied by to be that of all the reference covers, at that load.
+type HostFactor struct {
+	Value    float64
+	U95      float64 // half of the 95 % interval, 0 of one plateau
+	Plateaus int     // that it was taken from
+}
+
+// HostFactorOf is the host factor of the domains numbered of over the plateaus at
+// which their power is in the upper half of its span. At idle it is another,
+// larger one.
+func HostFactorOf(plateaus []Plateau, of []int) HostFactor {
+	sums := make([]float64, len(plateaus))
+	low, high := math.Inf(1), 0.0
+	for i, p := range plateaus {
+		for _, k := range of {
+			sums[i] += p.Domains[k].Watts()
+		}
+		low, high = min(low, sums[i]), max(high, sums[i])
+	}
+	var ratios []float64
+	var above, seen float64
+	for i, p := range plateaus {
+		if sums[i] > 0 && sums[i] >= (low+high)/2 {
+			ratios = append(ratios, p.Reference.Watts()/sums[i])
+			above, seen = above+sums[i], seen+p.Reference.Watts()
+		}
+	}
+	if len(ratios) == 0 {
+		return HostFactor{}
+	}
+	out := HostFactor{Value: seen / above, Plateaus: len(ratios)}
+	if r := stats.Repeats(ratios, confidence); len(ratios) > 1 {
+		out.U95 = (r.Hi - r.Lo) / 2
+	}
+	return out
+}
+
+// confidence is that of the intervals.
+const confidence = 0.95
 
 func watts(w float64) meter.Power { return meter.Power(math.Round(w * float64(meter.Watt))) }
 

@@ -31,14 +31,14 @@ func TestReferenceFollowsTheDomains(t *testing.T) {
 		err                   string
 	}{
 		{"two plateaus give slope, offset and host factor", []attribution.Plateau{plateau(209.1, 100), plateau(425.3, 300)}, 1.081, 101, 425.3 / 300, nil, false, 1, ""},
-		{"several that lie on the line", []attribution.Plateau{plateau(331, 100), plateau(427.5, 200), plateau(524, 300)}, 0.965, 234.5, 524.0 / 300, nil, false, 1, ""},
+		{"several that lie on the line", []attribution.Plateau{plateau(331, 100), plateau(427.5, 200), plateau(524, 300)}, 0.965, 234.5, 951.5 / 500, nil, false, 1, ""},
 		{"a wall meter of another machine does not see this load", []attribution.Plateau{plateau(282, 17), plateau(282.2, 40), plateau(281.9, 72)}, 0, 282, 0, nil, true, 0, ""},
 		{"a load that did not change shows nothing", []attribution.Plateau{plateau(300, 200), plateau(310, 205)}, 0, 0, 0, nil, false, 0, "measure idle and load"},
 		{"one plateau is too few", []attribution.Plateau{plateau(300, 200)}, 0, 0, 0, nil, false, 0, "two plateaus"},
 		{"plateaus of different domains are a mistake", []attribution.Plateau{plateau(300, 200), plateau(500, 200, 200)}, 0, 0, 0, nil, false, 0, "domains"},
 		{"cards that are loaded one after the other have slopes of their own",
 			[]attribution.Plateau{plateau(50+105+97, 100, 100), plateau(50+420+97, 400, 100), plateau(50+105+388, 100, 400), plateau(50+420+388, 400, 400)},
-			1.01, 50, 858.0 / 800, []float64{1.05, 0.97}, false, 0.98, ""},
+			1.01, 50, 1968.0 / 1800, []float64{1.05, 0.97}, false, 0.98, ""},
 		{"and none if they rise together", []attribution.Plateau{plateau(252, 100, 100), plateau(455, 200, 200), plateau(658, 300, 300), plateau(861, 400, 400)}, 1.015, 49, 0, nil, false, 1, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -63,10 +63,10 @@ func TestReferenceFollowsTheDomains(t *testing.T) {
 				near("R²", got.R2, row.r2, 0.02)
 			}
 			if row.factor > 0 {
-				near("host factor", got.HostFactor, row.factor, 0.35)
+				near("host factor", got.HostFactor.Value, row.factor, 0.02)
 			}
-			if got.Blind != row.blind || row.blind != (len(got.Warnings) > 0) || row.blind && got.HostFactor != 0 {
-				t.Errorf("got blind %v, factor %g and warnings %v, want blind %v", got.Blind, got.HostFactor, got.Warnings, row.blind)
+			if got.Blind != row.blind || row.blind != (len(got.Warnings) > 0) || row.blind && got.HostFactor.Value != 0 {
+				t.Errorf("got blind %v, factor %v and warnings %v, want blind %v", got.Blind, got.HostFactor, got.Warnings, row.blind)
 			}
 			if len(got.Slopes) != len(row.slopes) {
 				t.Fatalf("got slopes %v, want %v", got.Slopes, row.slopes)
@@ -75,6 +75,56 @@ func TestReferenceFollowsTheDomains(t *testing.T) {
 				near("a card's slope", got.Slopes[i], want, 0.005)
 			}
 		})
+	}
+}
+
+// The 95 % intervals hold the truth about as often as they say, and are absent
+// where two plateaus lie on any line.
+func TestIntervalsOfAReference(t *testing.T) {
+	const slope, offset = 1.08, 101.0
+	rng := rand.New(rand.NewPCG(7, 7))
+	hit, hitFactor := 0, 0
+	const fits = 400
+	for range fits {
+		var plateaus []attribution.Plateau
+		for i := range 8 {
+			x := 90.0
+			if i%2 == 1 {
+				x = 400
+			}
+			plateaus = append(plateaus, plateau(offset+slope*x+3*rng.NormFloat64(), x/2, x/2))
+		}
+		got, err := attribution.FitReference(plateaus)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(got.Slope-slope) <= got.SlopeU95 && math.Abs((got.Offset).Watts()-offset) <= 2*got.OffsetU95.Watts() {
+			hit++
+		}
+		if math.Abs(got.HostFactor.Value-(offset+slope*400)/400) <= got.HostFactor.U95 && got.HostFactor.Plateaus == 4 {
+			hitFactor++
+		}
+	}
+	for what, n := range map[string]int{"slope": hit, "host factor": hitFactor} {
+		if n < fits*90/100 || n == fits {
+			t.Errorf("%s: within its interval in %d of %d fits, want about 95 %%", what, n, fits)
+		}
+	}
+	two, err := attribution.FitReference([]attribution.Plateau{plateau(200, 100), plateau(420, 300)})
+	if err != nil || two.SlopeU95 != 0 || two.HostFactor.U95 != 0 {
+		t.Errorf("two plateaus: got %+v (error %v), want no interval", two, err)
+	}
+}
+
+// Of accelerators alone the host factor counts what the processors draw as
+// overhead, as an inventory's does.
+func TestHostFactorOfSomeDomains(t *testing.T) {
+	plateaus := []attribution.Plateau{plateau(300, 60, 100), plateau(900, 120, 500)}
+	if got := attribution.HostFactorOf(plateaus, []int{1}); got.Value != 900.0/500 || got.Plateaus != 1 {
+		t.Errorf("got %+v, want 1.8 from the plateau under load", got)
+	}
+	if got := attribution.HostFactorOf(plateaus, nil); got.Value != 0 {
+		t.Errorf("of no domain: got %+v, want none", got)
 	}
 }
 

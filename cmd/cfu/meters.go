@@ -23,6 +23,9 @@ examples:
                                  of a call, counter compared with power
   cfu meters --meter rapl        fails with the remedy if there is no RAPL
   cfu meters --endpoint http://localhost:8000    the cputime model of that server
+  cfu meters --reference ptd:analyzer --load-cmd './burn-gpus' --reference-out wall.json
+                                 hold the sum against a meter at the wall, at
+                                 idle and under load: slope, offset, host factor
 
 flags:
 `
@@ -33,11 +36,14 @@ type metersFlags struct {
 	calibrate    bool
 	calibrateFor time.Duration
 	json         bool
+	reference    referenceFlags
+	set          *pflag.FlagSet
 }
 
 // bind declares the flags on fs.
 func (f *metersFlags) bind(fs *pflag.FlagSet) {
 	o := &f.options
+	f.set = fs
 	fs.StringArrayVar(&o.Specs, "meter", []string{"auto"}, "List this `METER`: "+host.Known()+"; repeatable.")
 	fs.BoolVar(&f.calibrate, "calibrate", false, "Measure update periods, call latency and counter over power.")
 	fs.DurationVar(&f.calibrateFor, "calibrate-for", 5*time.Second, "Calibrate for `D`.")
@@ -47,6 +53,7 @@ func (f *metersFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&o.PID, "pid", 0, "Model the process tree of engine process `N`.")
 	fs.StringVar(&o.EndpointURL, "endpoint", "", "Model the process that listens at `URL` on this host.")
 	fs.Float64Var(&o.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Assume `W` watts per busy core in the cputime model.")
+	f.reference.bind(fs)
 }
 
 // bindMeters is `cfu meters`.
@@ -60,6 +67,11 @@ func bindMeters(fs *pflag.FlagSet) action {
 func (f *metersFlags) run(ctx context.Context, env environment, _ []string) error {
 	if err := f.check(); err != nil {
 		return err
+	}
+	if held, err := f.reference.asked(f.set); err != nil {
+		return err
+	} else if held {
+		return f.reference.measure(ctx, env, f)
 	}
 	f.options.Clock = meter.NewClock(time.Now())
 	entries, states, err := f.inspect(ctx)

@@ -124,6 +124,11 @@ func (f *recordFlags) complete(now time.Time) error {
 	if _, err := meter.ParseChoice(f.GPUs); err != nil {
 		return usagef("--gpus: %w", err)
 	}
+	if f.Reference != "" {
+		if _, err := runfolder.ReadReference(f.Reference); err != nil {
+			return usagef("--reference: %w", err)
+		}
+	}
 	switch {
 	case f.Idle < 0:
 		return usagef("--idle %v: want 0 or more", f.Idle)

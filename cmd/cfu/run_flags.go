@@ -229,6 +229,7 @@ func (f *runFlags) bindMeters(fs *pflag.FlagSet) {
 // bindSensors declares the flags that say how meters are read: cfu run and cfu
 // record share them.
 func bindSensors(fs *pflag.FlagSet, c *runfolder.Config) {
+	fs.StringVar(&c.Reference, "reference", "", "Keep what a reference meter found, from the `FILE` of 'cfu meters --reference-out', and state its sensors' gain and offset.")
 	fs.DurationVar(&c.Poll, "poll", 0, "Read every `D` (default: from the measured update period).")
 	fs.Float64Var(&c.CPUWatts, "cpu-watts", host.DefaultCPUWatts(), "Assume `W` watts per busy core in the cputime model.")
 	fs.Float64Var(&c.CPUIdleWatts, "cpu-idle-watts", 0, "Add an assumed `W` watts for the idle host to the cputime model.")

@@ -32,8 +32,14 @@ func Repeats(values []float64, confidence float64) Interval {
 
 // studentT is the two-sided interval around center with standard error se.
 func studentT(center, se, freedom, confidence float64) (lo, hi float64) {
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}.Quantile(0.5 + confidence/2)
-	return center - t*se, center + t*se
+	reach := StudentT(freedom, confidence) * se
+	return center - reach, center + reach
+}
+
+// StudentT is how many standard errors a two-sided interval reaches to each side,
+// with so many degrees of freedom.
+func StudentT(freedom, confidence float64) float64 {
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}.Quantile(0.5 + confidence/2)
 }
 
 // Batches and MinBatchSize are how BatchMeans cuts a run: into 20 batches, as

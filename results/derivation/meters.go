@@ -10,6 +10,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/meter"
+	"cfubench/meter/gauge"
 	"cfubench/results/runfolder"
 )
 
@@ -60,7 +61,9 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 	for i, d := range m.Domains {
 		curve, warnings := builders[i].Curve()
 		builders[i] = nil
-		estimate := curve.Estimate(cell.Window, attribution.Surroundings{IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step})
+		estimate := curve.Estimate(cell.Window, attribution.Surroundings{
+			IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step, Gauge: sensor(curve.Gauge(), d.Reference),
+		})
 		idle, more := estimate.Idle, estimate.Warnings
 		more = append(more, bare.measure(d.Domain, &idle)...)
 		if d.Summed() { // the idle power of the others is in no sum
@@ -75,6 +78,16 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		m.Idle = append(m.Idle, idle)
 	}
 	return m, nil
+}
+
+// sensor is the gauge with the gain and the offset that a reference meter found
+// of it; the zero gauge, which leaves the curve's own, without one.
+func sensor(g gauge.Gauge, r *runfolder.SensorReference) gauge.Gauge {
+	if r == nil {
+		return gauge.Gauge{}
+	}
+	g.Gain, g.Offset, g.Calibrated, g.Source = r.Gain, r.Offset, true, r.Source
+	return g
 }
 
 // Estimate is an energy with its bracket. Hi is meter.Unbounded where nothing

@@ -51,19 +51,32 @@ func (r *recorder) meters(ctx context.Context) (host.Set, error) {
 	if err != nil {
 		return set, errors.Join(err, set.Close())
 	}
-	r.describe(set, found)
+	if err := r.describe(set, found); err != nil {
+		return set, errors.Join(err, set.Close())
+	}
 	return set, nil
 }
 
 // describe keeps the domains with their calibration, and says what is read.
-func (r *recorder) describe(set host.Set, found []meter.Calibration) {
+func (r *recorder) describe(set host.Set, found []meter.Calibration) error {
 	r.run.Domains, r.run.LeftOut = runfolder.Describe(meter.Domains(set.Sources)), set.LeftOut
 	for _, w := range runfolder.SetCalibrations(r.run.Domains, found) {
 		r.warn("%s", w)
 	}
+	if r.Reference != "" {
+		ref, err := runfolder.ReadReference(r.Reference)
+		if err != nil {
+			return err
+		}
+		r.run.Reference = &ref
+		for _, w := range runfolder.SetReference(r.run.Domains, &ref) {
+			r.warn("%s", w)
+		}
+	}
 	for _, d := range r.run.Domains {
 		r.say("meter: %s", d)
 	}
+	return nil
 }
 
 // chosen are the domains with what counts: by --gpus, and by the processes that
@@ -94,6 +107,7 @@ func (r *recorder) chosen(domains []meter.Domain, devices json.RawMessage) ([]ru
 		r.say("%s", chosen.Line)
 	}
 	described := runfolder.Describe(domains, chosen.Excluded...)
+	runfolder.SetReference(described, r.run.Reference) // warned of when the meters were opened
 	for i := range r.run.Domains {
 		for _, d := range described {
 			if d.Name == r.run.Domains[i].Name {

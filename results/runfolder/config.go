@@ -79,6 +79,7 @@ type Config struct {
 	ModelParameters float64 `json:"model_parameters,omitempty"`
 	WeightBytes     float64 `json:"weight_bytes,omitempty"`
 	Calibration     string  `json:"calibration"`
+	Reference       string  `json:"reference,omitempty"`
 	Inventory       string  `json:"inventory"`
 
 	ClientCPUs string `json:"client_cpus"`

@@ -31,6 +31,9 @@ type DomainInfo struct {
 	// CounterToPower is the counter's mean power over the gauge's, 0 if there
 	// is no gauge to hold it against.
 	CounterToPower float64 `json:"counter_to_power_ratio,omitempty"`
+	// Reference is what a reference meter found of this very sensor, nil without
+	// one.
+	Reference *SensorReference `json:"reference,omitempty"`
 	// NotSummed says why the domain, though recorded, is in no sum; "" if it is.
 	// It is the one answer to what counts, given once, when the meters are opened.
 	NotSummed string `json:"not_summed,omitempty"`

@@ -40,6 +40,8 @@ type Run struct {
 	Certificate *loadgen.Certificate `json:"certificate,omitempty"`
 	// Record says that nothing was asked of a server: nil of every other run.
 	Record *Recorded `json:"record,omitempty"`
+	// Reference is the reference meter that --reference names, as it was measured.
+	Reference *Reference `json:"reference,omitempty"`
 	// BareIdle is the host before the first server was launched.
 	BareIdle *BareIdle `json:"bare_idle,omitempty"`
 	Cells    []Cell    `json:"cells"`

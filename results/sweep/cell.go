@@ -113,6 +113,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 		Meters: s.server.meters, Clock: s.clock, Poll: s.config.Poll, Own: m.tested.Owns(), States: states.write,
 	})
 	domains := runfolder.Describe(m.metered.Domains(), s.server.chosen.Excluded...)
+	runfolder.SetReference(domains, s.record.Reference) // warned of when the meters were opened
 	meta := map[string]string{
 		"cell": cell.ID, "batch": strconv.Itoa(cell.Batch), "repeat": strconv.Itoa(cell.Repeat), "model": outside.Line(s.server.identity.Model, 0),
 		"engine": s.server.identity.Kind, "config_hash": s.record.ConfigHash, "trace_hash": s.record.TraceHash,

@@ -12,6 +12,7 @@ import (
 	"cfubench/loadgen/endpoint"
 	"cfubench/meter"
 	"cfubench/meter/host"
+	"cfubench/results/runfolder"
 )
 
 // UsageError is a configuration that cannot be run, in the words of its flags.
@@ -262,6 +263,11 @@ func (c *Config) checkMeters() error {
 		}
 		if err := host.CheckSpec(m); err != nil {
 			return usagef("--meter: %w", err)
+		}
+	}
+	if c.Reference != "" {
+		if _, err := runfolder.ReadReference(c.Reference); err != nil {
+			return usagef("--reference: %w", err)
 		}
 	}
 	return nil

@@ -57,6 +57,9 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	for _, w := range runfolder.SetCalibrations(s.record.Domains, found) {
 		s.warn("%s", w)
 	}
+	if err := s.keepReference(); err != nil {
+		return err
+	}
 	if err := set.Expect(s.config.ExpectDevices); err != nil {
 		return err
 	}
@@ -67,6 +70,22 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 	}
 	if len(s.record.Domains) == 0 {
 		return errors.New("nothing can be metered on this host: cfu meters says what each meter needs")
+	}
+	return nil
+}
+
+// keepReference records what the reference meter found, of each domain too.
+func (s *sweep) keepReference() error {
+	if s.config.Reference == "" {
+		return nil
+	}
+	ref, err := runfolder.ReadReference(s.config.Reference)
+	if err != nil {
+		return err
+	}
+	s.record.Reference = &ref
+	for _, w := range runfolder.SetReference(s.record.Domains, &ref) {
+		s.warn("%s", w)
 	}
 	return nil
 }

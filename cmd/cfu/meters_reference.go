@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/internal/atomicfile"
+	"cfubench/meter"
+	"cfubench/results/logs"
+	"cfubench/results/reference"
+	"cfubench/results/runfolder"
+)
+
+// referenceFlags are the flags of cfu meters --reference.
+type referenceFlags struct {
+	spec, covers, clock, load, run, out string
+	plateau, settle                     time.Duration
+	rounds                              int
+}
+
+func (f *referenceFlags) bind(fs *pflag.FlagSet) {
+	fs.StringVar(&f.spec, "reference", "", "Hold the summed domains against this `METER`: redfish:URL, scrape:URL, ptd:HOST, or the file of a power log (FILE or FILE#NAME).")
+	fs.StringVar(&f.covers, "reference-covers", runfolder.CoversNode, "The reference covers `WHAT`: node (the wall, a BMC), or domains (what is summed, and nothing else).")
+	fs.StringVar(&f.clock, "reference-clock", "epoch", "Read a log's times by `CLOCK`, as cfu import --clock.")
+	fs.StringVar(&f.load, "load-cmd", "", "Load the host with `CMD`, which goes on until it is stopped (default: loops on the CPUs).")
+	fs.DurationVar(&f.plateau, "plateau", 10*time.Second, "Measure each plateau of idle or load for `D`.")
+	fs.DurationVar(&f.settle, "settle", 5*time.Second, "Wait `D` before each plateau for sensors and hardware; with --run, leave so much of each window out.")
+	fs.IntVar(&f.rounds, "rounds", 3, "Alternate `N` times between idle and load.")
+	fs.StringVar(&f.run, "run", "", "Take the idle windows and loads of the run in `DIR` instead; METER may then be a domain that it recorded.")
+	fs.StringVar(&f.out, "reference-out", "", "Write the result to `FILE`, for cfu run --reference.")
+}
+
+// asked reports whether a reference is asked for; the error names a flag that
+// needs one.
+func (f *referenceFlags) asked(fs *pflag.FlagSet) (bool, error) {
+	if f.spec != "" {
+		return true, nil
+	}
+	for _, name := range []string{"reference-covers", "reference-clock", "load-cmd", "plateau", "settle", "rounds", "run", "reference-out"} {
+		if fs.Changed(name) {
+			return false, usagef("--%s needs --reference", name)
+		}
+	}
+	return false, nil
+}
+
+// check refuses what makes no sense before anything is measured.
+func (f *referenceFlags) check(fs *pflag.FlagSet) (logs.Clock, error) {
+	clock, err := logs.ParseClock(f.clock)
+	if err != nil {
+		return clock, usagef("--reference-clock %q: %v", f.clock, err)
+	}
+	switch {
+	case f.covers != runfolder.CoversNode && f.covers != runfolder.CoversDomains:
+		return clock, usagef("--reference-covers %q: want node or domains", f.covers)
+	case f.plateau <= 0:
+		return clock, usagef("--plateau %v: want a time above 0", f.plateau)
+	case f.settle < 0:
+		return clock, usagef("--settle %v: want a time of 0 or more", f.settle)
+	case f.rounds < 1 || f.rounds > 1000:
+		return clock, usagef("--rounds %d: want 1 to 1000", f.rounds)
+	case f.run != "" && (fs.Changed("load-cmd") || fs.Changed("plateau") || fs.Changed("rounds")):
+		return clock, usagef("--run takes the run's own windows: leave --load-cmd, --plateau and --rounds out")
+	}
+	if f.run == "" {
+		if err := reference.CheckSpec(f.spec); err != nil {
+			return clock, usageError{err}
+		}
+	}
+	return clock, nil
+}
+
+// errBlind is the outcome of a meter that does not see the load.
+var errBlind = errors.New("this meter does not see this load")
+
+// measure measures or reads, and prints what was found.
+func (f *referenceFlags) measure(ctx context.Context, env environment, m *metersFlags) error {
+	clock, err := f.check(m.set)
+	if err != nil {
+		return err
+	}
+	var ref runfolder.Reference
+	if f.run != "" {
+		ref, err = reference.OfRun(f.run, f.spec, f.covers, clock, f.settle)
+	} else {
+		m.options.Getenv = env.getenv
+		ref, err = reference.Measure(ctx, reference.Options{
+			Spec: f.spec, Covers: f.covers, LogClock: clock, Meters: m.options, Load: f.load, Plateau: f.plateau, Settle: f.settle, Rounds: f.rounds,
+			Secrets: env.secrets, Say: func(format string, args ...any) { fmt.Fprintf(env.stderr, format+"\n", args...) },
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if m.json {
+		enc := json.NewEncoder(env.stdout)
+		enc.SetEscapeHTML(false)
+		err = enc.Encode(ref)
+	} else {
+		err = referenceTable(env.stdout, ref)
+	}
+	switch {
+	case err != nil:
+		return err
+	case ref.Blind:
+		return fmt.Errorf("reference %s: %w (%.2f W for each watt of the domains)", ref.Meter, errBlind, ref.Slope)
+	case f.out != "":
+		return atomicfile.WriteJSON(f.out, ref)
+	}
+	return nil
+}
+
+// referenceTable prints the plateaus, the fit, and what an inventory takes of it.
+func referenceTable(w io.Writer, r runfolder.Reference) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "plateau\tload\tfor\treference\tsum of the domains")
+	for _, d := range r.Domains {
+		fmt.Fprintf(t, "\t%s", d.Domain)
+	}
+	fmt.Fprintln(t)
+	for i, p := range r.Plateaus {
+		var sum meter.Power
+		for _, d := range p.Domains {
+			sum += d
+		}
+		fmt.Fprintf(t, "%d\t%s\t%v\t%.1f W\t%.1f W", i+1, p.Load, p.Over.Length().Round(100*time.Millisecond), p.Reference.Watts(), sum.Watts())
+		for _, d := range p.Domains {
+			fmt.Fprintf(t, "\t%.1f W", d.Watts())
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	slope, offset := fmt.Sprintf("%.4f", r.Slope), fmt.Sprintf("%.1f W", r.Offset.Watts())
+	if r.SlopeU95 != nil && r.OffsetU95 != nil {
+		slope, offset = fmt.Sprintf("(%s ± %.4f)", slope, *r.SlopeU95), fmt.Sprintf("(%.1f ± %.1f) W", r.Offset.Watts(), r.OffsetU95.Watts())
+	}
+	fmt.Fprintf(w, "\nreference = %s + %s × sum, R² %.4f over %d plateaus", offset, slope, r.R2, len(r.Plateaus))
+	if r.SlopeU95 == nil {
+		fmt.Fprint(w, "; two plateaus give no interval: more --rounds do")
+	} else {
+		fmt.Fprint(w, " (95 % intervals of the plateaus' scatter)")
+	}
+	fmt.Fprintln(w)
+	for _, d := range r.Domains {
+		if d.Slope != nil {
+			fmt.Fprintf(w, "%s: %.4f W for each watt of its own\n", d.Domain, *d.Slope)
+		}
+		if s := d.Sensor; s != nil {
+			fmt.Fprintf(w, "%s: gain ± %.2f %%, offset ± %.1f W (k=1), which cfu run --reference takes\n", d.Domain, 100*s.Gain, s.Offset.Watts())
+		}
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "\nwarning: %s\n", warning)
+	}
+	text, ok, err := reference.Inventory(r)
+	if err == nil && ok {
+		_, err = fmt.Fprintf(w, "\nfor the facility of an inventory:\n%s\n", text)
+	}
+	return err
+}

@@ -77,7 +77,7 @@ func (b *Builder) publish() {
 	}
 	c.published, c.watts = publications(b.samples, b.period)
 	c.epochs = []epoch{{begin: b.samples[0].at(), end: b.samples[len(b.samples)-1].at()}}
-	c.integrate(gauge.Gauge{})
+	c.integrate(c.gauge)
 	b.warnings = append(b.warnings, c.checkGauge()...)
 	b.samples = nil
 }

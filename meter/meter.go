@@ -71,6 +71,9 @@ type Domain struct {
 	// calibration concludes from the lowest that it saw, 0 without one.
 	Limit Power `json:"limit_uw,omitempty"`
 	Floor Power `json:"floor_uw,omitempty"`
+	// Gauge is the register that the domain's power comes from, of a card that has
+	// several: one of package gauge's ("instant", "average", "usage").
+	Gauge string `json:"gauge,omitempty"`
 	// PartTime marks a domain whose power gauge looks at a part of the time only:
 	// such a gauge says nothing against a counter.
 	PartTime bool `json:"part_time_gauge,omitempty"`

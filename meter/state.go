@@ -35,8 +35,20 @@ type DeviceState struct {
 	// Role is the part of a disaggregated server that the engine's processes on it
 	// say they are: "prefill" or "decode"; "" where they say nothing.
 	Role string `json:"role,omitempty"`
+	// Buffered is what the driver's own samples of power come to since the look
+	// before, nil without any.
+	Buffered *BufferedPower `json:"buffered,omitempty"`
 	// Unknown names what the driver did not tell, with its answer.
 	Unknown []string `json:"unknown,omitempty"`
+}
+
+// BufferedPower is the integral of a driver's samples of power from one of them
+// to another, by trapezoids. Successive ones join.
+type BufferedPower struct {
+	From    time.Duration `json:"from_ns"`
+	To      time.Duration `json:"to_ns"`
+	Energy  Energy        `json:"energy_uj"`
+	Samples int           `json:"samples"`
 }
 
 // Process is one that computes on a device.
@@ -55,6 +67,9 @@ type PowerSample struct {
 	Before, After time.Duration
 	Power         Power
 }
+
+// At is the middle of what bounds the sample's time.
+func (s PowerSample) At() time.Duration { return s.Before + (s.After-s.Before)/2 }
 
 // Observable is a source whose device can be looked at beside its readings, while
 // another goroutine reads.

@@ -80,6 +80,12 @@ func (d *Devices) hand(before, seen []devices.Summary) {
 		look := *s.Last
 		d.source.mu.Lock()
 		look.At, _ = d.source.clocks.roughly(look.At)
+		if b := look.Buffered; b != nil {
+			here := *b // on the client's clock
+			here.From, _ = d.source.clocks.roughly(b.From)
+			here.To, _ = d.source.clocks.roughly(b.To)
+			look.Buffered = &here
+		}
 		d.source.mu.Unlock()
 		d.each(look)
 	}

@@ -95,17 +95,20 @@ func (o *Observer) watch(ctx context.Context, i int, d meter.Observable) {
 	}
 	tick := time.NewTicker(statePeriod)
 	defer tick.Stop()
+	var kept []meter.PowerSample
 	for looks := 0; ctx.Err() == nil; looks++ {
 		if looks%int(processPeriod/statePeriod) == 0 {
 			listed, err := d.Processes()
 			o.noteProcesses(i, listed, err)
 		}
-		o.note(i, d.State())
-		samples, err := d.PowerSamples(nil)
+		state := d.State()
+		samples, err := d.PowerSamples(kept[:0])
+		kept = samples
 		// The first look empties the buffer of what was before.
 		if looks > 0 || err != nil {
-			o.noteSamples(i, samples, err)
+			state.Buffered = o.noteSamples(i, samples, err)
 		}
+		o.note(i, state)
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
@@ -171,29 +174,41 @@ func (o *Observer) whose(p meter.Process) meter.Process {
 	return p
 }
 
-func (o *Observer) noteSamples(i int, samples []meter.PowerSample, err error) {
+// noteSamples takes what the driver has buffered since the last look and returns
+// what it comes to, nil of fewer than two samples.
+func (o *Observer) noteSamples(i int, samples []meter.PowerSample, err error) *meter.BufferedPower {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sum, b := &o.summaries[i], &o.buffered[i]
 	if err != nil {
 		sum.unknown(err.Error())
-		return
+		return nil
 	}
+	var since meter.BufferedPower
+	area := 0.0
 	for _, s := range samples {
 		if apart := s.Before - b.last.Before; sum.Samples > 0 && apart > 0 {
 			if len(b.spacings) < spacingsKept {
 				b.spacings = append(b.spacings, apart)
 			}
-			b.area += (float64(b.last.Power) + float64(s.Power)) / 2 * float64(apart)
+			if since.Samples == 0 {
+				since.From = b.last.At()
+			}
+			area += (float64(b.last.Power) + float64(s.Power)) / 2 * float64(apart)
 			b.over += apart
+			since.To = s.At()
+			since.Samples++
 		}
 		b.last = s
 		sum.Samples++
 	}
-	if b.over == 0 {
-		return
+	if since.Samples == 0 {
+		return nil
 	}
+	b.area += area
 	sum.SampleMean = meter.Power(b.area / float64(b.over))
+	since.Energy = meter.Energy(area / float64(time.Second))
+	return &since
 }
 
 // Summaries returns one summary a GPU.

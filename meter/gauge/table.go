@@ -115,17 +115,28 @@ func Of(c Card, r Register) Gauge {
 	return g
 }
 
-// OfDomain returns the gauge of a domain of which no card is known: that of an
-// unknown NVIDIA card for NVML's domains, one without an offset or a part-time
-// sensor for other registers, and one without any uncertainty for a model.
+// OfDomain returns the gauge of a domain: that of its card's counter or power
+// register for NVML's domains (Usage where the domain does not say which), one
+// without an offset or a part-time sensor for other registers, and one without any
+// uncertainty for a model.
 func OfDomain(d meter.Domain) Gauge {
+	card := Card{Product: d.Product, Driver: d.Driver}
 	switch {
 	case d.Kind == meter.KindModel:
 		return Gauge{Look: 1, Period: d.UpdatePeriod, Source: "a model: its figure is what it states"}
 	case d.Source == "nvml" && d.Kind == meter.KindCounter:
-		return Of(Card{}, Counter)
+		return Of(card, Counter)
 	case d.Source == "nvml":
-		return Of(Card{}, Usage)
+		return Of(card, OfPower(d))
 	}
 	return Gauge{Look: 1, Gain: gainOfRegisters, Source: "assumed: 5 % at k=2"}
+}
+
+// OfPower is the register that a domain's power comes from, Usage where it does
+// not say.
+func OfPower(d meter.Domain) Register {
+	if d.Gauge == "" {
+		return Usage
+	}
+	return Register(d.Gauge)
 }

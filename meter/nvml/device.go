@@ -12,6 +12,7 @@ import (
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 
 	"cfubench/meter"
+	registers "cfubench/meter/gauge"
 )
 
 // Device is one GPU as a meter.Source. State and Samples may be called while
@@ -184,6 +185,14 @@ func (d *Device) add(dom meter.Domain, counter bool, gauge register, have map[re
 	if have[gauge] {
 		p = len(d.batch)
 		d.batch = append(d.batch, nvml.FieldValue{FieldId: gauge.field, ScopeId: gauge.scope})
+	}
+	switch {
+	case have[gauge] && gauge.field == instantPower(gauge.scope).field:
+		dom.Gauge = string(registers.Instant)
+	case have[gauge]:
+		dom.Gauge = string(registers.Average)
+	case d.powerCall && dom.Scope == meter.ScopeGPU:
+		dom.Gauge = string(registers.Usage)
 	}
 	var average register
 	if gauge.field == instantPower(gauge.scope).field && have[gauge] {

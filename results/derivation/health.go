@@ -26,9 +26,13 @@ type SensorHealth struct {
 	Covered  bool // readings bracket the window
 	Advanced bool // the register moved over the window
 	// CounterToPower is the counter's energy over the integral of the gauge read
-	// with it, IdleDrift the change of idle power over the run, Bracket the
+	// with it, ToSamples the domain's energy over that of the driver's own samples
+	// of power, IdleDrift the change of idle power over the run, Bracket the
 	// width of the energy's bracket over the energy.
-	CounterToPower, IdleDrift, Bracket float64
+	CounterToPower, ToSamples, IdleDrift, Bracket float64
+	// Response is how the power gauge followed the end of the load, zero where that
+	// did not show.
+	Response attribution.Response
 }
 
 // look gathers what the readings of one domain show over a window, as they come.
@@ -38,12 +42,23 @@ type look struct {
 	gap, last time.Duration
 	seen      bool // a reading
 	gauge     gaugeIntegral
+	scope     meter.Scope
+	responds  bool         // its gauge's response can be measured
+	about     meter.Window // the load's end, about which that shows
+	figures   []meter.Reading
 }
 
-func newLook(d runfolder.DomainInfo, w meter.Window) look {
-	return look{window: w, gauge: gaugeIntegral{window: w}, found: SensorHealth{
-		Domain: d.Name, Kind: d.Kind, Coarse: d.Coarse, PartTime: d.PartTime, CounterToPower: math.NaN(), IdleDrift: math.NaN(), Bracket: math.NaN(),
-	}}
+func newLook(d runfolder.DomainInfo, cell runfolder.Cell) look {
+	w := cell.Window
+	return look{
+		window: w, gauge: gaugeIntegral{window: w}, scope: d.Scope,
+		responds: d.Kind != meter.KindModel && !d.Coarse && cell.IdleAfter.Length() > 0,
+		about:    meter.Window{Start: w.End - attribution.ResponseBefore, End: cell.IdleAfter.End},
+		found: SensorHealth{
+			Domain: d.Name, Kind: d.Kind, Coarse: d.Coarse, PartTime: d.PartTime,
+			CounterToPower: math.NaN(), ToSamples: math.NaN(), IdleDrift: math.NaN(), Bracket: math.NaN(),
+		},
+	}
 }
 
 // add takes the next reading of the domain.
@@ -54,6 +69,9 @@ func (l *look) add(r meter.Reading) {
 	}
 	if h.Kind == meter.KindCounter {
 		l.gauge.add(r)
+	}
+	if l.responds && r.HasPower && r.At() >= l.about.Start && r.At() <= l.about.End {
+		l.figures = append(l.figures, r)
 	}
 	if r.At() < w.Start || r.At() > w.End {
 		l.last, l.seen = r.At(), true
@@ -75,7 +93,7 @@ func (l *look) add(r meter.Reading) {
 }
 
 // health is what was seen, with what the curve of the readings shows.
-func (l *look) health(estimate attribution.Estimate, cell runfolder.Cell) SensorHealth {
+func (l *look) health(samples []buffered, estimate attribution.Estimate, cell runfolder.Cell) SensorHealth {
 	h, w, idle := l.found, l.window, estimate.Idle
 	if idle.Known && cell.IdleBefore.Length() > 0 && cell.IdleAfter.Length() > 0 {
 		h.IdleDrift = idle.Drift
@@ -92,6 +110,12 @@ func (l *look) health(estimate attribution.Estimate, cell runfolder.Cell) Sensor
 	}
 	if joules := l.gauge.joules(); bracket.HasEnergy && h.Kind == meter.KindCounter {
 		h.CounterToPower = bracket.Energy.Joules() / joules
+	}
+	if l.responds {
+		h.Response, _ = attribution.MeasureResponse(l.figures, w.End, cell.IdleAfter)
+	}
+	if l.scope == meter.ScopeGPU { // the samples are the GPU's, whatever a module has besides
+		h.ToSamples = toSamples(estimate.Curve, samples, w)
 	}
 	return h
 }

@@ -45,7 +45,7 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		m.Domains = domains
 		for _, d := range domains {
 			builders = append(builders, attribution.NewBuilder(d.Domain))
-			looks = append(looks, newLook(d, cell.Window))
+			looks = append(looks, newLook(d, cell))
 		}
 	})
 	for r, err := range runfolder.While(ctx, rows) {
@@ -58,6 +58,10 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		builders[r.Domain].Add(r)
 		looks[r.Domain].add(r)
 	}
+	samples, err := readSamples(dir, cell)
+	if err != nil { // they only check what the sensors say
+		m.Warnings = append(m.Warnings, err.Error())
+	}
 	for i, d := range m.Domains {
 		curve, warnings := builders[i].Curve()
 		builders[i] = nil
@@ -68,7 +72,13 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		more = append(more, bare.measure(d.Domain, &idle)...)
 		if d.Summed() { // the idle power of the others is in no sum
 			warnings = append(warnings, more...)
-			m.Sensors = append(m.Sensors, looks[i].health(estimate, cell))
+			h := looks[i].health(samples[d.Name], estimate, cell)
+			m.Sensors = append(m.Sensors, h)
+			if h.Response.Average > 0 {
+				if doubt := disagrees(d, h.Response); doubt != "" {
+					m.Warnings = append(m.Warnings, doubt)
+				}
+			}
 		}
 		for _, w := range warnings {
 			m.Warnings = append(m.Warnings, w.String())

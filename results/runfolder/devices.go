@@ -27,10 +27,16 @@ type DeviceState struct {
 	Throttled []string
 	Processes string
 	Role      string // "prefill" or "decode" of a disaggregated server
+	// BufferedEnergy is the integral, in µJ, of the driver's own samples of power
+	// from BufferedFrom to BufferedTo (−1 where there are none), between this look
+	// and the one before.
+	BufferedFrom, BufferedTo time.Duration
+	BufferedEnergy           float64
 }
 
 // DeviceStates is the table of devices.arrow.
 func DeviceStates() Table[DeviceState] {
+	noSamples := time.Duration(-1)
 	type R = DeviceState
 	figure := func(name, unit string, at func(*R) *float64) column[R] {
 		return number(name, unit, true, math.NaN(), at)
@@ -52,6 +58,9 @@ func DeviceStates() Table[DeviceState] {
 			flags("throttled", func(r *R) *[]string { return &r.Throttled }),
 			text("processes", false, func(r *R) *string { return &r.Processes }),
 			text("role", false, func(r *R) *string { return &r.Role }),
+			whole("buffered_from_ns", "ns", &noSamples, func(r *R) *time.Duration { return &r.BufferedFrom }),
+			whole("buffered_to_ns", "ns", &noSamples, func(r *R) *time.Duration { return &r.BufferedTo }),
+			figure("buffered_energy_uj", "uJ", func(r *R) *float64 { return &r.BufferedEnergy }),
 		}), nil, nil, false}
 }
 
@@ -62,6 +71,10 @@ func StateRow(key Key, s meter.DeviceState) DeviceState {
 		SMClock: told(s.SMClock), MemoryClock: told(s.MemoryClock), Temperature: told(s.Temperature),
 		Utilization: told(s.Utilization), MemoryUtilization: told(s.MemoryUtilization),
 		MemoryUsed: told(s.MemoryUsed), MemoryTotal: told(s.MemoryTotal), Limit: math.NaN(),
+		BufferedFrom: -1, BufferedTo: -1, BufferedEnergy: math.NaN(),
+	}
+	if b := s.Buffered; b != nil {
+		row.BufferedFrom, row.BufferedTo, row.BufferedEnergy = b.From, b.To, float64(b.Energy)
 	}
 	if s.Limit != nil {
 		row.Limit = s.Limit.Watts()

@@ -74,7 +74,11 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 	c.Spread = spreadOf(byConvention, t)
 	c.StepCosts, c.Rooflines, c.CacheShare = energy.Costs, energy.Rooflines, energy.CacheShare
 	for _, h := range meters.Sensors {
-		c.Sensors = append(c.Sensors, SensorSummary{h.Domain, string(h.Kind), h.Readings, h.Gaps, h.GapShare, Figure(h.CounterToPower), Figure(h.IdleDrift), Figure(h.Bracket)})
+		s := SensorSummary{h.Domain, string(h.Kind), h.Readings, h.Gaps, h.GapShare, Figure(h.CounterToPower), Figure(h.ToSamples), Figure(h.IdleDrift), Figure(h.Bracket), nil}
+		if r := h.Response; r.Average > 0 {
+			s.Response = &GaugeResponse{r.Average, r.Lag, r.Period, r.Resolution}
+		}
+		c.Sensors = append(c.Sensors, s)
 	}
 	c.Validity = Verdict(evidenceOf(run, cell, c, t, meters.Sensors, window), o.Limits)
 	if o.Traces {

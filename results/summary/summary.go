@@ -1,6 +1,8 @@
 package summary
 
 import (
+	"time"
+
 	"context"
 	"encoding/json"
 	"fmt"
@@ -194,8 +196,20 @@ type SensorSummary struct {
 	Gaps           int     `json:"gaps"`
 	GapShare       float64 `json:"gap_ratio"`
 	CounterToPower Figure  `json:"counter_to_power_ratio"`
+	ToSamples      Figure  `json:"energy_to_samples_ratio"`
 	IdleDrift      Figure  `json:"idle_drift_ratio"`
 	Bracket        Figure  `json:"bracket_ratio"`
+	// Response is how the domain's power gauge followed the end of the load, nil
+	// where that did not show.
+	Response *GaugeResponse `json:"gauge_response,omitempty"`
+}
+
+// GaugeResponse is attribution.Response as kept.
+type GaugeResponse struct {
+	Average    time.Duration `json:"average_ns"`
+	Lag        time.Duration `json:"lag_ns"`
+	Period     time.Duration `json:"update_period_ns"`
+	Resolution time.Duration `json:"resolution_ns"`
 }
 
 // Point is one load point with its repeats.

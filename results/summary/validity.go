@@ -30,6 +30,7 @@ const (
 	ReasonSensorStalled   = "sensor_stalled"        // warning
 	ReasonNotCovered      = "not_covered"           // invalid: readings do not bracket the window
 	ReasonNotAdvanced     = "counter_not_moved"     // invalid: the counter did not advance
+	ReasonSamples         = "energy_vs_samples"     // warning
 	ReasonCounterPower    = "counter_vs_power"      // warning; invalid above Limits.CounterPowerInvalid
 	ReasonIdleDrift       = "idle_drift"            // warning
 	ReasonForeign         = runfolder.ReasonForeign // warning
@@ -223,6 +224,9 @@ func sensorReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 		}
 		if off := max(s.CounterToPower-1, 1-s.CounterToPower); !math.IsNaN(s.CounterToPower) && float64(off) > l.CounterPower {
 			add(ReasonCounterPower, float64(off) > l.CounterPowerInvalid, "%s: the counter says %s times the power gauge's energy", s.Domain, Short(float64(s.CounterToPower)))
+		}
+		if off := max(s.ToSamples-1, 1-s.ToSamples); s.ToSamples > 0 && off > l.CounterPower {
+			add(ReasonSamples, false, "%s: its energy is %s times that of the driver's own 20 ms samples: the register that is used, or they, miss part of the load", s.Domain, Short(s.ToSamples))
 		}
 		if drift := max(s.IdleDrift, -s.IdleDrift); s.Kind != meter.KindModel && !math.IsNaN(s.IdleDrift) && float64(drift) > l.IdleDrift {
 			add(ReasonIdleDrift, false, "%s: idle power drifted %+.1f %% over the run", s.Domain, 100*float64(s.IdleDrift))

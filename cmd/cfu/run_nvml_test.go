@@ -64,6 +64,35 @@ func TestRunWithNVML(t *testing.T) {
 	}
 }
 
+// A counter that shows less than the driver's own samples of power, and a gauge
+// that agrees with it since it is of the same sensor: the samples tell.
+func TestCounterBesideTheDriversSamples(t *testing.T) {
+	t.Parallel()
+	library := fakenvml.Build(t, "POWER_MW=300000", "SAMPLES_MW=375000", "PERIOD_MS=20")
+	e := newEndpoint(t, slow)
+	out := filepath.Join(t.TempDir(), "out")
+	p := start(t, nil, quick(e, out, "--meter", "nvml", "--nvml-library", library, "--rate", "4", "--arrival", "constant", "--num-requests", "28", "--convention", "equal")...)
+	mustFinish(t, p.wait(t), p.stderr.String())
+	run := closed(t, out)
+	for _, d := range run.Domains {
+		if d.Name == "gpu0" && d.Gauge != "instant" {
+			t.Errorf("gpu0: got the register %q, want the instantaneous one, which this driver has", d.Gauge)
+		}
+	}
+	var s summary.Summary
+	b, err := os.ReadFile(filepath.Join(out, runfolder.SummaryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		t.Fatal(err)
+	}
+	got := float64(s.Cells[0].Sensors[0].ToSamples)
+	if got < 0.75 || got > 0.85 || !slices.Contains(s.Validity.Codes(), summary.ReasonSamples) {
+		t.Errorf("got %.3f of the samples' energy and reasons %v, want 0.8 and a warning of it", got, s.Validity.Codes())
+	}
+}
+
 func TestExpectDevices(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

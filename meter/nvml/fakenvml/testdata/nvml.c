@@ -3,6 +3,7 @@
 //   GPUS            number of GPUs (1)
 //   FIRST           number of the first, in its UUID and bus address (0)
 //   POWER_MW        what each draws, in mW (300000)
+//   SAMPLES_MW      what the driver's own samples show of it (POWER_MW)
 //   PERIOD_MS       update period of the counter, in ms (100)
 //   SUPERCHIP       module scope has power; the counter is the module's
 //   MIG             MIG mode is on
@@ -37,6 +38,9 @@
 #endif
 #ifndef POWER_MW
 #define POWER_MW 300000
+#endif
+#ifndef SAMPLES_MW
+#define SAMPLES_MW POWER_MW
 #endif
 #ifndef PERIOD_MS
 #define PERIOD_MS 100
@@ -158,7 +162,7 @@ int nvmlDeviceGetSamples(gpu *g, int type, unsigned long long last, unsigned *ki
 		if (stamp > last && n < *count) {
 			memset(&out[n], 0, sizeof out[n]);
 			out[n].stamp = stamp;
-			out[n++].value.u = POWER_MW;
+			out[n++].value.u = SAMPLES_MW;
 		}
 	}
 	*count = n;

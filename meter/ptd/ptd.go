@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/internal/outside"
 	"cfubench/meter"
 	"cfubench/meter/polled"
 )
@@ -97,7 +98,7 @@ func (a *analyzer) begin(ctx context.Context) error {
 		return err
 	}
 	if !strings.Contains(hello, "PTDaemon") {
-		return fmt.Errorf("it answers %q to Hello: it is no PTDaemon", meter.Printable(hello))
+		return fmt.Errorf("it answers %q to Hello: it is no PTDaemon", outside.Clean(hello))
 	}
 	identity, err := a.ask(ctx, "Identify")
 	if err != nil {
@@ -113,7 +114,7 @@ func (a *analyzer) begin(ctx context.Context) error {
 		return err
 	}
 	if !strings.HasPrefix(answer, "Starting") {
-		return fmt.Errorf("it does not measure: %s", meter.Printable(answer))
+		return fmt.Errorf("it does not measure: %s", outside.Clean(answer))
 	}
 	return nil
 }
@@ -123,15 +124,15 @@ func (a *analyzer) begin(ctx context.Context) error {
 func (a *analyzer) identify(answer string) error {
 	fields := strings.Split(answer, ",")
 	if len(fields) < 3 {
-		return fmt.Errorf("it answers %q to Identify", meter.Printable(answer))
+		return fmt.Errorf("it answers %q to Identify", outside.Clean(answer))
 	}
-	a.name, a.period = meter.Printable(strings.TrimSpace(fields[0])), defaultPeriod
+	a.name, a.period = outside.Clean(strings.TrimSpace(fields[0])), defaultPeriod
 	if ms, err := strconv.Atoi(strings.TrimSpace(fields[1])); err == nil && ms > 0 {
 		a.period = min(max(time.Duration(ms)*time.Millisecond, leastPeriod), longestPeriod)
 	}
 	for _, f := range fields[2:] {
 		if mode, ok := strings.CutPrefix(f, "mode="); ok && mode != "power" {
-			return fmt.Errorf("it is in %s mode, not power mode", meter.Printable(mode))
+			return fmt.Errorf("it is in %s mode, not power mode", outside.Clean(mode))
 		}
 	}
 	return nil

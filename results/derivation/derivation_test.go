@@ -86,7 +86,7 @@ func TestStepCostsAgainstTheModelsSize(t *testing.T) {
 		for i := range run.Engine {
 			run.Engine[i].Parameters, run.Engine[i].WeightBytes = row.parameters, row.weights
 		}
-		e, err := derivation.Attribution{Conventions: "step", Size: row.given}.Cell(dir, run, cell)
+		e, err := derivation.Attribution{Conventions: "step", Size: row.given}.Cell(t.Context(), dir, run, cell)
 		if err != nil {
 			t.Fatal(err)
 		}

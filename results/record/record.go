@@ -31,6 +31,7 @@ import (
 	"cfubench/meter/session"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
+	"cfubench/results/segments"
 )
 
 // Config says what is metered, and how.
@@ -181,8 +182,8 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 		return result, errors.Join(err, r.giveUp())
 	}
 	meta := r.meta()
-	kept := newStore(dir, runfolder.Describe(metered.Domains()), meta)
-	metered.Start(ctx, kept.write)
+	kept := segments.New(dir, runfolder.Describe(metered.Domains()), meta)
+	metered.Start(ctx, kept.Write)
 	watched := make(chan struct{})
 	go func() { // meters that fail do not end the command, and are said
 		defer close(watched)
@@ -200,7 +201,7 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 	r.cut(nil)
 	<-watched
 	result.Interrupted = r.forced.Load() && r.command == nil
-	if e := kept.close(); err == nil {
+	if e := kept.Close(); err == nil {
 		err = e
 	}
 	return result, failure.Join(err, r.complete(ctx, metered, set, err))
@@ -395,7 +396,7 @@ func (r *recorder) complete(ctx context.Context, metered *session.Session, set h
 // none: the table says so.
 func (r *recorder) tables(domains []runfolder.DomainInfo) error {
 	dir, meta := runfolder.CellDir(r.Out, r.cell.ID), r.meta()
-	if err := finish(dir, domains, meta); err != nil {
+	if err := segments.Finish(dir, domains, meta); err != nil {
 		return err
 	}
 	requests, err := runfolder.Requests().Create(filepath.Join(dir, runfolder.RequestsFile), meta)

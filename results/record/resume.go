@@ -1,15 +1,13 @@
 package record
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"time"
 
 	"cfubench/meter"
-	"cfubench/results/arrowfile"
 	"cfubench/results/runfolder"
+	"cfubench/results/segments"
 )
 
 // recover makes whole what a killed cfu left of the record's last part. Its
@@ -31,7 +29,7 @@ func (r *recorder) recover() error {
 		if err := r.tables(domains); err != nil {
 			return err
 		}
-		if end, err = covered(filepath.Join(dir, runfolder.ReadingsFile)); err != nil {
+		if end, err = segments.Covered(filepath.Join(dir, runfolder.ReadingsFile)); err != nil {
 			return err
 		}
 	}
@@ -56,63 +54,13 @@ func (r *recorder) recover() error {
 // nothing had been written yet. Which GPUs the command used nobody has seen to the
 // end: what counts is as it was when the meters were opened, or as --gpus names.
 func (r *recorder) segmentDomains(dir string) ([]runfolder.DomainInfo, error) {
-	path := filepath.Join(dir, runfolder.ReadingsFile)
-	if _, err := runfolder.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		numbers, err := segments(dir)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && len(numbers) == 0 {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if path = rawFile(dir, numbers[0]); !there(path) && there(rolledFile(dir, numbers[0])) {
-			path = rolledFile(dir, numbers[0])
-		}
-	}
-	s, err := scanFile(path)
-	if errors.Is(err, arrowfile.ErrEmpty) || len(s.domains) == 0 && err == nil {
-		return nil, nil
-	}
-	if err != nil {
+	written, err := segments.Domains(dir)
+	if err != nil || len(written) == 0 {
 		return nil, err
 	}
 	var domains []meter.Domain
-	for _, d := range s.domains {
+	for _, d := range written {
 		domains = append(domains, d.Domain)
 	}
 	return r.chosen(domains, nil)
-}
-
-// there reports whether a table is there, in whatever state.
-func there(path string) bool {
-	for _, suffix := range []string{"", ".partial", ".journal"} {
-		if _, err := runfolder.Stat(path + suffix); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// covered is the last moment at which every domain that counts had been read.
-func covered(path string) (time.Duration, error) {
-	s, err := scanFile(path)
-	if err != nil {
-		return 0, err
-	}
-	last := make([]time.Duration, len(s.domains))
-	for one, err := range s.all() {
-		if err != nil {
-			return 0, err
-		}
-		if one.HasEnergy || one.HasPower {
-			last[one.Domain] = one.At()
-		}
-	}
-	end, any := time.Duration(0), false
-	for i, d := range s.domains {
-		if d.Summed() && (!any || last[i] < end) {
-			end, any = last[i], true
-		}
-	}
-	return end, nil
 }

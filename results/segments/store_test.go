@@ -1,4 +1,4 @@
-package record
+package segments
 
 import (
 	"context"
@@ -66,14 +66,14 @@ func TestStoreLong(t *testing.T) {
 	poll := 400 * time.Millisecond
 	d := board(meter.KindCounter)
 	dir := t.TempDir()
-	s := newStore(dir, runfolder.Describe([]meter.Domain{d}), nil)
+	s := New(dir, runfolder.Describe([]meter.Domain{d}), nil)
 	random := rand.New(rand.NewPCG(1, 2))
 	batch := make([]meter.Reading, 0, 64)
 	files := 0
 	for at := time.Duration(0); at <= length; at += poll {
 		jitter := time.Duration(random.IntN(int(5 * time.Millisecond)))
 		if batch = append(batch, readingAt(d, at+jitter, time.Duration(20_000+random.IntN(50_000)))); len(batch) == cap(batch) {
-			if err := s.write(batch); err != nil {
+			if err := s.Write(batch); err != nil {
 				t.Fatal(err)
 			}
 			batch = batch[:0]
@@ -82,13 +82,13 @@ func TestStoreLong(t *testing.T) {
 			files = max(files, rawFiles(t, dir))
 		}
 	}
-	if err := s.write(batch); err != nil {
+	if err := s.Write(batch); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := finish(dir, s.domains, nil); err != nil {
+	if err := Finish(dir, s.domains, nil); err != nil {
 		t.Fatal(err)
 	}
 	table, err := runfolder.ReadReadings(filepath.Join(dir, runfolder.ReadingsFile))
@@ -258,11 +258,11 @@ func TestStoreStopped(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for range 6 {
 		dir := t.TempDir()
-		s := newStore(dir, runfolder.Describe([]meter.Domain{d}), nil)
-		s.segment, s.keep = 30*time.Second, time.Minute
+		s := New(dir, runfolder.Describe([]meter.Domain{d}), nil)
+		s.Length, s.Raw = 30*time.Second, time.Minute
 		length := time.Duration(random.IntN(600)) * time.Second
 		for at := time.Duration(0); at <= length; at += 200 * time.Millisecond {
-			if err := s.write([]meter.Reading{readingAt(d, at, 1000)}); err != nil {
+			if err := s.Write([]meter.Reading{readingAt(d, at, 1000)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -280,10 +280,10 @@ func TestStoreStopped(t *testing.T) {
 				}
 			}
 		}
-		if err := finish(dir, s.domains, nil); err != nil {
+		if err := Finish(dir, s.domains, nil); err != nil {
 			t.Fatal(err)
 		}
-		end, err := covered(filepath.Join(dir, runfolder.ReadingsFile))
+		end, err := Covered(filepath.Join(dir, runfolder.ReadingsFile))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,18 +321,18 @@ func TestSamplerIntoStore(t *testing.T) {
 	const length = 3 * time.Hour
 	synctest.Test(t, func(t *testing.T) {
 		clock := meter.NewClock(time.Now())
-		s := newStore(dir, runfolder.Describe([]meter.Domain{d}), nil)
+		s := New(dir, runfolder.Describe([]meter.Domain{d}), nil)
 		sampler := meter.NewSampler(clock, []meter.Source{simulated{clock, d}}, 500*time.Millisecond)
 		ctx, stop := context.WithTimeout(t.Context(), length)
 		defer stop()
-		if err := sampler.Run(ctx, s.write); err != nil {
+		if err := sampler.Run(ctx, s.Write); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	})
-	if err := finish(dir, runfolder.Describe([]meter.Domain{d}), nil); err != nil {
+	if err := Finish(dir, runfolder.Describe([]meter.Domain{d}), nil); err != nil {
 		t.Fatal(err)
 	}
 	table, err := runfolder.ReadReadings(filepath.Join(dir, runfolder.ReadingsFile))

@@ -1,4 +1,8 @@
-package record
+// Package segments keeps the raw readings of a cell that lasts hours or weeks in
+// bounded memory and little disk: they are written as they come, in segments, and
+// rolled up when they are old. Whatever stops the writer, a table is made of what
+// is there. It knows neither what is metered nor why.
+package segments
 
 import (
 	"errors"
@@ -19,24 +23,25 @@ import (
 )
 
 const (
-	// segmentLength is how much time one file of raw readings holds, keepRaw for
-	// how long readings stay raw.
+	// The lengths of a record, which may last for weeks.
 	segmentLength = 15 * time.Minute
 	keepRaw       = time.Hour
 )
 
-// store holds the readings of a cell while they come, in segments: raw-000001.arrow
-// and so on, journaled. A segment that is older than keepRaw is rolled up into a
-// file of another name (hour-…), in one step, and its raw one is removed: whatever
+// Store holds the readings of a cell while they come, in segments: raw-000001.arrow
+// and so on, journaled. A segment that is older than Raw is rolled up into a file
+// of another name (rolled-…), in one step, and its raw one is removed: whatever
 // stops the writer, every reading is in one of the two. The first segment, in
-// which the record's window begins, stays raw. finish makes readings.arrow and
-// power.arrow of them all. Its memory does not grow with the record.
-type store struct {
+// which the cell's window begins, stays raw. Finish makes readings.arrow and
+// power.arrow of them all. Its memory does not grow with the cell.
+type Store struct {
+	// Length is how much time one file of raw readings holds, Raw for how long
+	// readings stay raw. They may be changed before the first Write.
+	Length, Raw time.Duration
+
 	dir     string
 	domains []runfolder.DomainInfo
 	meta    map[string]string
-
-	segment, keep time.Duration // segmentLength and keepRaw; less in tests
 
 	number int // of the segment that is being written
 	out    *runfolder.ReadingsWriter
@@ -50,8 +55,10 @@ type closedSegment struct {
 	ends   time.Duration
 }
 
-func newStore(dir string, domains []runfolder.DomainInfo, meta map[string]string) *store {
-	s := &store{dir: dir, domains: domains, meta: meta, segment: segmentLength, keep: keepRaw}
+// New returns a store in the cell folder dir, of readings that number domains; meta
+// are the constants of its tables.
+func New(dir string, domains []runfolder.DomainInfo, meta map[string]string) *Store {
+	s := &Store{dir: dir, domains: domains, meta: meta, Length: segmentLength, Raw: keepRaw}
 	s.rolls.SetLimit(1)
 	return s
 }
@@ -64,8 +71,8 @@ func powerFile(dir string, n int) string {
 	return filepath.Join(dir, fmt.Sprintf("power-%06d.arrow", n))
 }
 
-// write takes the next readings, whose slice is the caller's again afterwards.
-func (s *store) write(batch []meter.Reading) error {
+// Write takes the next readings, whose slice is the caller's again afterwards.
+func (s *Store) Write(batch []meter.Reading) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -81,13 +88,13 @@ func (s *store) write(batch []meter.Reading) error {
 		if err != nil {
 			return err
 		}
-		s.out, s.ends = out, now+s.segment
+		s.out, s.ends = out, now+s.Length
 	}
 	return s.out.Write(batch)
 }
 
 // rotate closes the segment and has those rolled up that are old enough.
-func (s *store) rotate(now time.Duration) error {
+func (s *Store) rotate(now time.Duration) error {
 	if err := s.out.Close(); err != nil {
 		return err
 	}
@@ -95,7 +102,7 @@ func (s *store) rotate(now time.Duration) error {
 	if s.number > 1 {
 		s.closed = append(s.closed, closedSegment{s.number, now})
 	}
-	for len(s.closed) > 0 && s.closed[0].ends+s.keep <= now {
+	for len(s.closed) > 0 && s.closed[0].ends+s.Raw <= now {
 		n := s.closed[0].number
 		s.closed = s.closed[1:]
 		s.rolls.Go(func() error { return rollUp(s.dir, n) })
@@ -103,8 +110,8 @@ func (s *store) rotate(now time.Duration) error {
 	return nil
 }
 
-// close ends the segment under way; what it holds is in files.
-func (s *store) close() error {
+// Close ends the segment under way; what it holds is in files.
+func (s *Store) Close() error {
 	var err error
 	if s.out != nil {
 		err = s.out.Close()
@@ -170,10 +177,10 @@ func flushed(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// finish makes the cell's tables of the segments in dir, with the domains and
+// Finish makes the cell's tables of the segments in dir, with the domains and
 // constants that are known at the end, and removes the segments. A finish that is
 // itself stopped is done again: readings.arrow, which comes last, is whole.
-func finish(dir string, domains []runfolder.DomainInfo, meta map[string]string) error {
+func Finish(dir string, domains []runfolder.DomainInfo, meta map[string]string) error {
 	numbers, err := segments(dir)
 	if err != nil || len(numbers) == 0 {
 		return err

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"cfubench/loadgen/engine"
 )
 
 // EngineSample is a row of engine.arrow: what the server's own metrics said at
@@ -51,4 +53,24 @@ func EngineSamples() Table[EngineSample] {
 			figure("finished_total", "requests", func(r *R) *float64 { return &r.Finished }),
 			text("error", true, func(r *R) *string { return &r.Err }),
 		}), nil, nil, false}
+}
+
+// EngineRow is a scrape as a row of its cell.
+func EngineRow(key Key, e engine.Sample) EngineSample {
+	return EngineSample{
+		Key: key, At: e.At(), Running: e.Running, Waiting: e.Waiting, CacheUsage: e.CacheUsage,
+		PromptTokens: e.PromptTokens, CachedTokens: e.CachedTokens, GenerationTokens: e.OutputTokens,
+		Preemptions: e.Preemptions, Steps: e.Steps, PrefillTime: e.PrefillTime, DecodeTime: e.DecodeTime,
+		QueueTime: e.QueueTime, Finished: e.Finished, Err: e.Err,
+	}
+}
+
+// Sample is the scrape of the row, its bracket shrunk to its moment.
+func (s EngineSample) Sample() engine.Sample {
+	return engine.Sample{
+		Before: s.At, After: s.At, Running: s.Running, Waiting: s.Waiting, CacheUsage: s.CacheUsage,
+		PromptTokens: s.PromptTokens, CachedTokens: s.CachedTokens, OutputTokens: s.GenerationTokens,
+		Preemptions: s.Preemptions, Steps: s.Steps, PrefillTime: s.PrefillTime, DecodeTime: s.DecodeTime,
+		QueueTime: s.QueueTime, Finished: s.Finished, Err: s.Err,
+	}
 }

@@ -316,9 +316,7 @@ func (s *sweep) scrapeEngine(ctx context.Context, dir string, key runfolder.Key,
 			w, writeErr = runfolder.EngineSamples().Create(filepath.Join(dir, runfolder.EngineFile), meta)
 		}
 		if writeErr == nil {
-			row := engineSample(e)
-			row.Key = key
-			writeErr = w.Write(row)
+			writeErr = w.Write(runfolder.EngineRow(key, e))
 		}
 	})
 	if errors.Is(err, engine.ErrNoMetrics) {

@@ -9,7 +9,6 @@ import (
 	"cfubench/datasets"
 	"cfubench/loadgen"
 	"cfubench/loadgen/engine"
-	"cfubench/results/runfolder"
 )
 
 // clientOptions is the client that this run's requests go through.
@@ -85,14 +84,4 @@ func (s *sweep) warmUp(ctx context.Context) error {
 		s.warn("warm-up request failed: %s", failed)
 	}
 	return nil
-}
-
-// engineSample is a scrape as the table has it.
-func engineSample(e engine.Sample) runfolder.EngineSample {
-	return runfolder.EngineSample{
-		At: e.Before + (e.After-e.Before)/2, Running: e.Running, Waiting: e.Waiting, CacheUsage: e.CacheUsage,
-		PromptTokens: e.PromptTokens, CachedTokens: e.CachedTokens, GenerationTokens: e.OutputTokens,
-		Preemptions: e.Preemptions, Steps: e.Steps, PrefillTime: e.PrefillTime, DecodeTime: e.DecodeTime,
-		QueueTime: e.QueueTime, Finished: e.Finished, Err: e.Err,
-	}
 }

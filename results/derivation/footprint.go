@@ -70,8 +70,11 @@ func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment,
 	if err != nil {
 		return nil, err
 	}
-	if run.Record != nil {
+	if run.Record != nil && !run.Record.Serves() {
 		return nil, fmt.Errorf("%s is a record, which delivers no request: name it in an inventory, as a stage with \"record\": %q, and amortize the run that serves the model", dir, dir)
+	}
+	if run.Record.Serves() && m.RequestsOnly {
+		return nil, fmt.Errorf("%s is of a server in production, whose totals tell no energy of a request alone: amortize its whole energy", dir)
 	}
 	if m.SLO.IsZero() {
 		m.SLO = run.Config.SLO
@@ -156,7 +159,13 @@ var errNotAssessable = errors.New("left out of the footprint")
 func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell) (lca.Usage, error) {
 	u := lca.Usage{Cell: cell.ID, SLO: m.SLO.String(), Source: filepath.Join(runfolder.CellsDir, cell.ID, runfolder.EnergyFile)}
 	counter := m.counter(cell.ID)
-	err := count(ctx, &u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell), m.SLO, counter)
+	var err error
+	if run.Record.Serves() {
+		counter = nil // there are no rows that outcomes could be joined to
+		err = countServed(&u, dir, cell)
+	} else {
+		err = count(ctx, &u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell), m.SLO, counter)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return lca.Usage{}, fmt.Errorf("cell %s has no requests: %w", cell.ID, errNotAssessable)
 	}

@@ -1,5 +1,6 @@
-// Package live holds the figures of a run that is under way: for the status
-// line and, as a Prometheus collector, for whoever scrapes it.
+// Package live holds the figures of a run that is under way, or of a server in
+// production that is watched: for the status line and, as a Prometheus collector,
+// for whoever scrapes it.
 //
 // It is not where results come from: those are computed from the tables. Power is
 // that of the domains that count in a cell's energy, by the rule of the tables:
@@ -10,19 +11,16 @@ package live
 
 import (
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"cfubench/meter"
 )
 
 // Live is the figures of a run that is under way. All methods may be called
 // from several goroutines at once.
 type Live struct {
 	registry *prometheus.Registry
+	*meters
 
 	info                                     *prometheus.GaugeVec
 	cells, cellsDone, started, remaining     prometheus.Gauge
@@ -30,30 +28,12 @@ type Live struct {
 	requests                                 *prometheus.CounterVec
 	promptTokens, outputTokens, cachedTokens prometheus.Counter
 	ttft, latency, lateness                  prometheus.Histogram
-	energy                                   *prometheus.CounterVec
-	power                                    *prometheus.GaugeVec
-	readings                                 *prometheus.CounterVec
-
-	mu      sync.Mutex
-	domains map[string]*domain
-}
-
-// domain is what is kept of one domain.
-type domain struct {
-	summed bool
-	kind   meter.Kind
-	known  bool // a power was seen
-	watts  float64
-	// The register as last read, and what it advanced since its power was last
-	// taken.
-	last, anchor meter.Energy
-	anchored     time.Duration
-	seen         bool
 }
 
 // New returns the figures of a run that has not begun.
 func New() *Live {
-	l := &Live{registry: prometheus.NewRegistry(), domains: map[string]*domain{}}
+	l := &Live{registry: prometheus.NewRegistry()}
+	l.meters = newMeters(l.registry)
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cfu", Name: name, Help: help})
 		l.registry.MustRegister(g)
@@ -69,14 +49,10 @@ func New() *Live {
 		l.registry.MustRegister(h)
 		return h
 	}
-	of := []string{"domain", "kind", "summed"}
 	l.info = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cfu", Name: "run_info", Help: "The cell under way, always 1."},
 		[]string{"model", "engine", "cell"})
 	l.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "requests_total", Help: "Requests that ended, by outcome."}, []string{"outcome"})
-	l.energy = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "energy_joules_total", Help: "Energy since the run began, by domain: add up those with summed=\"true\"; kind model is no measurement."}, of)
-	l.power = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cfu", Name: "power_watts", Help: "Power over the last second, by domain: add up those with summed=\"true\"; kind model is no measurement."}, of)
-	l.readings = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cfu", Name: "sensor_readings_total", Help: "Sensor readings by domain and status."}, []string{"domain", "status"})
-	l.registry.MustRegister(l.info, l.requests, l.energy, l.power, l.readings)
+	l.registry.MustRegister(l.info, l.requests)
 	l.requests.WithLabelValues("completed")
 	l.requests.WithLabelValues("failed")
 	l.cells = gauge("cells", "Cells of the sweep.")
@@ -95,25 +71,8 @@ func New() *Live {
 }
 
 // Handler serves the figures in the formats of Prometheus.
-func (l *Live) Handler() http.Handler {
-	return promhttp.HandlerFor(l.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
-}
+func (l *Live) Handler() http.Handler { return handler(l.registry) }
 
-// Watts is the power of the domains that are summed, and whether a model is among
-// them; it is not known before each of them has shown one.
-func (l *Live) Watts() (watts float64, model, known bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, d := range l.domains {
-		if !d.summed {
-			continue
-		}
-		if !d.known {
-			return 0, false, false
-		}
-		known = true
-		watts += d.watts
-		model = model || d.kind == meter.KindModel
-	}
-	return watts, model, known
+func handler(r *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }

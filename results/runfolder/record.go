@@ -24,10 +24,28 @@ type Recorded struct {
 	Parts []RecordedPart `json:"parts"`
 }
 
+// OfServer is what a part of cfu watch is of.
+const OfServer = "server"
+
+// Serves reports whether the record is one of a server in production: its cells
+// deliver requests, which the server counted. It is false of a nil record.
+func (r *Recorded) Serves() bool {
+	if r == nil || len(r.Parts) == 0 {
+		return false
+	}
+	for _, p := range r.Parts {
+		if p.Of != OfServer {
+			return false
+		}
+	}
+	return true
+}
+
 // RecordedPart is one start of the meters.
 type RecordedPart struct {
 	Cell string `json:"cell"`
-	// Of is what was metered: "command", "process" or "host".
+	// Of is what was metered: "command", "process", "host", or "server": one in
+	// production, beside its own totals in engine.arrow.
 	Of      string   `json:"of"`
 	Command []string `json:"command,omitempty"` // as run, without secrets
 	PID     int      `json:"pid,omitempty"`

@@ -157,11 +157,15 @@ func (s *sweep) run(ctx context.Context) error {
 	s.live.SetRun(s.total, s.origin)
 	stop := func() error { return nil }
 	if s.config.Listen != "" {
-		server, err := s.serveMetrics()
+		server, err := live.Listen(s.config.Listen, s.metrics())
 		if err != nil {
 			return err
 		}
-		stop = server.stop
+		s.say("%s", server.Line())
+		if w := server.Warning(); w != "" {
+			s.warn("%s", w)
+		}
+		stop = server.Stop
 	}
 	err := s.measureAll(ctx)
 	return failure.Join(failure.Join(err, s.leave(err)), stop())

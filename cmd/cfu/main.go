@@ -29,6 +29,7 @@ func commands() []command {
 	return []command{
 		{"run", "drive a server or launch one, meter it, write a run folder", runHelp, noOperand, bindRun},
 		{"record", "meter any command (training, evaluation, …) from start to end", recordHelp, anyOperands, bindRecord},
+		{"watch", "meter a server in production, with metrics and a run folder an hour", watchHelp, noOperand, bindWatch},
 		{"attribute", "re-attribute measured energy using other conventions", attributeHelp, oneRun, bindAttribute},
 		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateHelp, noOperand, bindCalibrate},
 		{"import", "make a run folder from logs of other tools", importHelp, noOperand, bindImport},

@@ -113,15 +113,24 @@ func (f *recordFlags) complete(now time.Time) error {
 	case !given && f.PID == 0 && f.until == "" && !f.Append:
 		return usagef("nothing to record: give a command after --, --pid or --until")
 	}
-	for _, m := range f.Meter {
+	if f.Idle < 0 {
+		return usagef("--idle %v: want 0 or more", f.Idle)
+	}
+	return checkSensors(f.Config.Config)
+}
+
+// checkSensors refuses wrong flags of the meters: cfu record and cfu watch share
+// them.
+func checkSensors(c runfolder.Config) error {
+	for _, m := range c.Meter {
 		if err := host.CheckSpec(m); err != nil {
 			return usagef("--meter: %w", err)
 		}
 	}
-	if len(f.Meter) == 0 {
+	if len(c.Meter) == 0 {
 		return usagef("--meter is empty: want a meter or auto")
 	}
-	if _, err := meter.ParseChoice(f.GPUs); err != nil {
+	if _, err := meter.ParseChoice(c.GPUs); err != nil {
 		return usagef("--gpus: %w", err)
 	}
 	if f.Reference != "" {
@@ -130,16 +139,14 @@ func (f *recordFlags) complete(now time.Time) error {
 		}
 	}
 	switch {
-	case f.Idle < 0:
-		return usagef("--idle %v: want 0 or more", f.Idle)
-	case f.Poll < 0:
-		return usagef("--poll %v: want 0 or more", f.Poll)
-	case !(f.CPUWatts > 0) || math.IsInf(f.CPUWatts, 0):
-		return usagef("--cpu-watts %v: want a number above 0", f.CPUWatts)
-	case !(f.CPUIdleWatts >= 0) || math.IsInf(f.CPUIdleWatts, 0):
-		return usagef("--cpu-idle-watts %v: want a number of 0 or more", f.CPUIdleWatts)
-	case f.ExpectDevices < 0:
-		return usagef("--expect-devices %d: want 0 or more", f.ExpectDevices)
+	case c.Poll < 0:
+		return usagef("--poll %v: want 0 or more", c.Poll)
+	case !(c.CPUWatts > 0) || math.IsInf(c.CPUWatts, 0):
+		return usagef("--cpu-watts %v: want a number above 0", c.CPUWatts)
+	case !(c.CPUIdleWatts >= 0) || math.IsInf(c.CPUIdleWatts, 0):
+		return usagef("--cpu-idle-watts %v: want a number of 0 or more", c.CPUIdleWatts)
+	case c.ExpectDevices < 0:
+		return usagef("--expect-devices %d: want 0 or more", c.ExpectDevices)
 	}
 	return nil
 }

@@ -168,6 +168,17 @@ func (e peer) scrape(ctx context.Context, path string, clock func() time.Duratio
 	return s, err
 }
 
+// Scrape reads the server's metrics once, between two readings of clock. A scrape
+// that failed is a Sample with its Err; the error is ErrNoMetrics if the server
+// answered without any. A nil client is http's default.
+func (p Profile) Scrape(ctx context.Context, c *http.Client, baseURL, apiKey string, clock func() time.Duration) (Sample, error) {
+	e, err := newPeer(c, baseURL, apiKey)
+	if err != nil {
+		return unknownSample(), err
+	}
+	return e.scrape(ctx, p.metrics, clock)
+}
+
 // finalScrape bounds the scrape after the end.
 const finalScrape = 2 * time.Second
 

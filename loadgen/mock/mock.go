@@ -36,13 +36,15 @@ type Stamps struct {
 
 // Server answers POST …/chat/completions and …/completions with max_tokens
 // tokens, GET /stamps with the Stamps of what was answered since the last
-// /stamps, PUT /pace with a change of pace, and anything else with {}.
+// /stamps, PUT /pace with a change of pace, GET …/models and /metrics as vLLM does,
+// and anything else with {}.
 type Server struct {
 	now func() time.Duration
 
 	mu     sync.Mutex
 	pace   Pace
 	stamps []Stamps
+	totals totals
 }
 
 // New returns a server that stamps on the clock now.
@@ -75,6 +77,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/completions"):
 		s.complete(w, req)
+	case strings.HasSuffix(req.URL.Path, "/models"):
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"object":"list","data":[{"id":"`+modelName+`","object":"model","owned_by":"vllm"}]}`)
+	case req.URL.Path == "/metrics":
+		s.serveMetrics(w)
 	case req.URL.Path == "/stamps":
 		s.mu.Lock()
 		stamps := s.stamps
@@ -119,7 +126,9 @@ func (s *Server) complete(w http.ResponseWriter, req *http.Request) {
 	number, _ := strconv.Atoi(prompt[strings.LastIndexByte(prompt, ' ')+1:])
 	s.mu.Lock()
 	pace := s.pace
+	s.totals.running++
 	s.mu.Unlock()
+	defer s.count(func(t *totals) { t.running-- })
 
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
@@ -135,6 +144,12 @@ func (s *Server) complete(w http.ResponseWriter, req *http.Request) {
 		if _, err := w.Write(event); err != nil {
 			return
 		}
+		s.count(func(t *totals) {
+			if i == 0 {
+				t.prompt += promptTokens
+			}
+			t.output++
+		})
 		// The last token leaves with the end of the stream.
 		if (pace.Gap > 0 || i == 0) && i < body.MaxTokens-1 {
 			if out.Flush() != nil {
@@ -144,9 +159,10 @@ func (s *Server) complete(w http.ResponseWriter, req *http.Request) {
 	}
 	s.mu.Lock()
 	s.stamps = append(s.stamps, Stamps{number, arrived, wrote})
+	s.totals.finished++
 	s.mu.Unlock()
-	fmt.Fprintf(w, `data: {"id":"mock","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":%d,"total_tokens":%d}}`+"\n\ndata: [DONE]\n\n",
-		body.MaxTokens, body.MaxTokens+8)
+	fmt.Fprintf(w, `data: {"id":"mock","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}`+"\n\ndata: [DONE]\n\n",
+		promptTokens, body.MaxTokens, body.MaxTokens+promptTokens)
 }
 
 // token is one event, of the size and shape of vLLM's.
@@ -158,7 +174,7 @@ func token(chat bool) []byte {
 		object = "chat.completion.chunk"
 	}
 	return []byte(`data: {"id":"chatcmpl-0123456789abcdef0123456789abcdef","object":"` + object +
-		`","created":1700000000,"model":"mock-model-7b-instruct","choices":[` + choice + "]}\n\n")
+		`","created":1700000000,"model":"` + modelName + `","choices":[` + choice + "]}\n\n")
 }
 
 // sleep waits for d, if it is positive, and reports whether ctx still holds.

@@ -91,7 +91,7 @@ type domainRows struct {
 
 // sumOf is the energy of a cell whose domains have these energies.
 func sumOf(domains []runfolder.DomainInfo, energies []DomainEnergy) CellEnergy {
-	out := CellEnergy{Kind: kindOf(domains), Domains: energies}
+	out := CellEnergy{Kind: KindOf(domains), Domains: energies}
 	sum, metered := Estimate{Known: true}, false
 	for _, e := range energies {
 		if e.Summed {

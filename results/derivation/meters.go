@@ -154,9 +154,9 @@ func (m *Meters) IdlePower() (loaded, bare meter.Power, hasLoaded, hasBare bool)
 	return loaded, bare, hasLoaded, hasBare
 }
 
-// kindOf is the kind of a sum over the summed domains: "counter", "power",
+// KindOf is the kind of a sum over the summed domains: "counter", "power",
 // "model", or several joined by "+".
-func kindOf(domains []runfolder.DomainInfo) string {
+func KindOf(domains []runfolder.DomainInfo) string {
 	var kinds []string
 	for _, d := range runfolder.Summed(domains) {
 		if !slices.Contains(kinds, string(d.Kind)) {

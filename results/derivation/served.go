@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"os"
 	"time"
 
 	"cfubench/attribution"
@@ -155,8 +156,14 @@ func countServed(u *lca.Usage, dir string, cell runfolder.Cell) error {
 }
 
 // Intervals are those of a cell of a server in production, none shorter than
-// length but the last, with their energies.
-func Intervals(dir string, cell runfolder.Cell, length time.Duration) ([]Interval, error) {
+// ServedLength but the last, with their energies. Where the readings were rolled up
+// to ten seconds they are six times as long: what lies between two readings that
+// are left is spread evenly.
+func Intervals(dir string, cell runfolder.Cell) ([]Interval, error) {
+	length := ServedLength
+	if _, err := os.Stat(runfolder.CellFile(dir, cell.ID, runfolder.PowerFile)); err == nil {
+		length *= 6
+	}
 	meters, err := ReadMeters(dir, cell, Bare{}, 0)
 	if err != nil {
 		return nil, err

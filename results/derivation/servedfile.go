@@ -46,7 +46,7 @@ type ServedHour struct {
 	// Grid is as stated, CarbonG of the energy at the meter; both only where a grid
 	// was stated.
 	Grid    *lca.CarbonGrid `json:"grid,omitempty"`
-	CarbonG *float64  `json:"carbon_g_co2e,omitempty"`
+	CarbonG *float64        `json:"carbon_g_co2e,omitempty"`
 	// Missing says of what there is no energy, and why.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -77,7 +77,7 @@ func servedHour(dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHour
 		if err != nil {
 			return h, err
 		}
-		intervals, err := Intervals(dir, cell, ServedLength)
+		intervals, err := Intervals(dir, cell)
 		if err != nil {
 			return h, err
 		}

@@ -10,6 +10,10 @@ import (
 // are RecordCell-2, RecordCell-3, …
 const RecordCell = "record"
 
+// WatchCell is the cell of an hour of a server in production; later ones of the hour
+// are WatchCell-2, …
+const WatchCell = "watch"
+
 // PowerFile is a record's power by the second, where readings were rolled up.
 const PowerFile = "power.arrow"
 

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"cfubench/attribution/lca"
+	address "cfubench/loadgen/endpoint"
+	"cfubench/loadgen/engine"
+	"cfubench/results/watch"
+)
+
+const watchHelp = `Meters a server in production, beside it and without any load of its own: the meters
+of cfu run and the server's own totals give joules per output token and per request,
+prefill and decode apart where the totals tell them, the share of idle energy, and
+carbon at a grid that you state. They are Prometheus metrics (--listen) and a run
+folder for each hour in OUT, which cfu attribute, amortize and report read.
+
+The server must publish vLLM's, SGLang's, llama.cpp's or TensorRT-LLM's metrics. Time
+in which it restarts or does not answer is told and in no figure. cfu watch runs
+until it gets INT or TERM.
+
+usage: cfu watch --endpoint URL --out OUT [flags]
+
+examples:
+  cfu watch --endpoint http://127.0.0.1:8000 --out /var/lib/cfu/watch --listen 127.0.0.1:9190
+  cfu watch --endpoint http://127.0.0.1:8000 --out watch/ --grid ecologits-deu --keep 90d
+  cfu amortize watch/2026-11-28T18 --inventory olmo2-7b
+
+flags:
+`
+
+// watchFlags are the flags of cfu watch.
+type watchFlags struct {
+	watch.Config
+	access           accessFlags
+	set              *pflag.FlagSet
+	caFile           string
+	keep, gridSource string
+}
+
+// bindWatch is `cfu watch`.
+func bindWatch(fs *pflag.FlagSet) action {
+	f := &watchFlags{set: fs}
+	section(fs, "the server", func(fs *pflag.FlagSet) {
+		fs.StringVar(&f.Endpoint, "endpoint", "", "Watch the server at `URL`.")
+		fs.StringVar(&f.Model, "model", "", "Call the model `NAME` in the metrics (default: as the server does).")
+		fs.DurationVar(&f.Interval, "interval", time.Second, "Read its metrics every `D`.")
+		f.access.bind(fs)
+		fs.StringVar(&f.caFile, "ca-file", "", "Trust the certificate authorities in `FILE` (PEM) for the endpoint.")
+	})
+	section(fs, "what is metered", func(fs *pflag.FlagSet) {
+		fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL or redfish:URL; repeatable.")
+		fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that the server's processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
+		fs.IntVar(&f.PID, "pid", 0, "The server's process is `N` (default: what listens at the endpoint).")
+		bindSensors(fs, &f.Config.Config)
+		poll := fs.Lookup("poll")
+		poll.DefValue, poll.Usage, f.Poll = "1s", "Read every `D`.", time.Second
+	})
+	section(fs, "what is told", func(fs *pflag.FlagSet) {
+		fs.StringVar(&f.Out, "out", "", "Write a folder an hour to `OUT`, such as OUT/2026-11-28T18 (UTC).")
+		fs.StringVar(&f.keep, "keep", "30d", "Remove the folder of an hour after `TIME`: 36h, 90d, or 0 for never.")
+		fs.StringVar(&f.gridSource, "grid", "", "Count carbon at `GRID`: an electricity preset (cfu amortize --list-presets) or a number of g CO2e/kWh (default: no carbon).")
+		fs.StringVar(&f.Listen, "listen", "", "Expose live Prometheus metrics at `HOST:PORT`.")
+	})
+	return func(ctx context.Context, env environment, _ []string) error {
+		f.Getenv, f.Secrets = env.getenv, env.secrets
+		if err := f.complete(env); err != nil {
+			return err
+		}
+		release, err := ownNew(env, f.Out, "watch")
+		if err != nil {
+			return err
+		}
+		defer release()
+		s := newStatus(env)
+		f.Say = func(line string) { s.Say("cfu watch: " + line) }
+		w := watch.New(f.Config)
+		if s.terminal { // a log gets a line an hour, and events
+			ended, stop := context.WithCancel(ctx)
+			defer stop()
+			go s.Follow(ended, w.Line)
+		}
+		return w.Run(ctx)
+	}
+}
+
+// complete refuses what is wrong before anything is opened.
+func (f *watchFlags) complete(env environment) error {
+	if f.Out == "" {
+		return usagef("--out is missing: give the folder that the hours are written to")
+	}
+	if f.Endpoint == "" {
+		return usagef("--endpoint is missing: give the address of the server, as in http://127.0.0.1:8000")
+	}
+	if _, err := address.Parse(f.Endpoint); err != nil {
+		return usagef("--endpoint: %w", err)
+	}
+	var err error
+	if f.Keep, err = parseKeep(f.keep); err != nil {
+		return usagef("--keep %q: %w", f.keep, err)
+	}
+	if f.gridSource != "" {
+		grid, err := lca.ParseCarbonGrid(f.gridSource)
+		if err != nil {
+			return usagef("--grid: %w", err)
+		}
+		f.Grid = &grid
+	}
+	if f.Interval < 50*time.Millisecond || f.Interval > time.Minute {
+		return usagef("--interval %v: want 50ms to 1m", f.Interval)
+	}
+	if err := checkSensors(f.Config.Config); err != nil {
+		return err
+	}
+	if f.PID < 0 {
+		return usagef("--pid %d: want the number of a process", f.PID)
+	}
+	key, headers, err := f.access.complete(f.set, env.getenv)
+	if err != nil {
+		return err
+	}
+	for _, h := range headers {
+		f.Header = append(f.Header, h.Name)
+	}
+	f.APIKey = key
+	if f.Client, err = engine.NewClient(f.caFile, headers...); err != nil {
+		return usagef("%w", err)
+	}
+	return nil
+}
+
+// parseKeep reads a time of hours or days; 0 is for ever.
+func parseKeep(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n float64
+		if n, err = strconv.ParseFloat(days, 64); err == nil {
+			d = time.Duration(n * 24 * float64(time.Hour))
+		}
+	}
+	if err != nil || d != 0 && d < time.Hour || d > 100*365*24*time.Hour {
+		return 0, fmt.Errorf("want an hour or more, as in 36h or 90d, or 0")
+	}
+	return d, nil
+}

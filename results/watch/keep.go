@@ -1,0 +1,80 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"cfubench/results/runfolder"
+)
+
+// hours are the names of the folders of hours in Out, the oldest first.
+func (w *Watcher) hours() ([]string, error) {
+	entries, err := os.ReadDir(w.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for hours: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if t, err := time.Parse(hourLayout, e.Name()); err == nil && e.IsDir() && hourOf(t) == e.Name() {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// prune removes the folders of hours that ended more than Keep ago. Whatever else
+// stands in Out stays.
+func (w *Watcher) prune(now time.Time) error {
+	if w.Keep <= 0 {
+		return nil
+	}
+	names, err := w.hours()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		began, _ := time.Parse(hourLayout, name) // hours has seen that it parses
+		if began.Add(time.Hour + w.Keep).After(now) {
+			break
+		}
+		dir := filepath.Join(w.Out, name)
+		if run, err := runfolder.ReadRun(dir); err != nil || !run.Record.Serves() {
+			continue // it is somebody else's
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove an hour that is older than --keep: %w", err)
+		}
+	}
+	return nil
+}
+
+// mend makes whole what an earlier cfu that was killed left of its last hour, unless
+// it is this one, which is gone on with.
+func (w *Watcher) mend() error {
+	names, err := w.hours()
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	name := names[len(names)-1]
+	if name == hourOf(time.Now()) {
+		return nil
+	}
+	run, err := runfolder.ReadRun(filepath.Join(w.Out, name))
+	if err != nil || !run.Record.Serves() || len(run.Cells) == 0 || run.Cells[len(run.Cells)-1].Complete {
+		return nil // what cannot be read is nobody's to mend, and is told by who reads it
+	}
+	h, err := w.openHour(name)
+	if err != nil {
+		return err
+	}
+	return w.close(h)
+}

@@ -111,8 +111,25 @@ func TestPaceChanges(t *testing.T) {
 	if got := ask(t, "POST", url+"/v1/completions", "x"); !strings.Contains(got, "the body is not JSON") {
 		t.Errorf("a request that is no JSON: got %q, want it refused", got)
 	}
-	if got := ask(t, "GET", url+"/v1/models", ""); got != "{}" {
+	if got := ask(t, "GET", url+"/health", ""); got != "{}" {
 		t.Errorf("anything else: got %q, want {}", got)
+	}
+}
+
+// The server's totals are those of what it has answered.
+func TestMetrics(t *testing.T) {
+	url, _ := start(t, mock.Pace{})
+	ask(t, "POST", url+"/v1/completions", `{"prompt":"x 1","max_tokens":3}`)
+	ask(t, "POST", url+"/v1/completions", `{"prompt":"x 2","max_tokens":4}`)
+	text := ask(t, "GET", url+"/metrics", "")
+	for _, want := range []string{`vllm:prompt_tokens_total{model_name="mock-model-7b-instruct"} 16`, `vllm:generation_tokens_total{model_name="mock-model-7b-instruct"} 7`,
+		`vllm:request_success_total{model_name="mock-model-7b-instruct"} 2`, `vllm:num_requests_running{model_name="mock-model-7b-instruct"} 0`} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("got no %s in:\n%s", want, text)
+		}
+	}
+	if models := ask(t, "GET", url+"/v1/models", ""); !strings.Contains(models, `"owned_by":"vllm"`) {
+		t.Errorf("models: got %s", models)
 	}
 }
 

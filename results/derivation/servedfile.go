@@ -1,7 +1,10 @@
 package derivation
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -59,6 +62,18 @@ func WriteServed(dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHou
 		return h, err
 	}
 	return h, atomicfile.WriteJSON(filepath.Join(dir, ServedFile), h)
+}
+
+// ReadServed reads served.json of the run folder dir.
+func ReadServed(dir string) (h ServedHour, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, ServedFile))
+	if err != nil {
+		return h, fmt.Errorf("read what was served: %w", err)
+	}
+	if err := json.Unmarshal(text, &h); err != nil {
+		return h, fmt.Errorf("read %s: %w", filepath.Join(dir, ServedFile), err)
+	}
+	return h, nil
 }
 
 func servedHour(dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHour, error) {

@@ -73,10 +73,7 @@ func (w *Watcher) engineInfo() runfolder.EngineInfo {
 
 // open opens and calibrates the meters.
 func (w *Watcher) open(ctx context.Context) error {
-	set, err := host.Open(ctx, host.Options{
-		Specs: w.Meter, Sysfs: w.Sysfs, NVMLLibrary: w.NVMLLibrary, CPUWatts: w.CPUWatts, CPUIdleWatts: w.CPUIdleWatts,
-		PID: w.PID, EndpointURL: w.Endpoint, Clock: w.clock, Getenv: w.Getenv,
-	})
+	set, err := w.meters(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,6 +103,14 @@ func (w *Watcher) open(ctx context.Context) error {
 		w.say("meter: %s", d)
 	}
 	return nil
+}
+
+// hostMeters are those of this host and of agents.
+func (w *Watcher) hostMeters(ctx context.Context) (host.Set, error) {
+	return host.Open(ctx, host.Options{
+		Specs: w.Meter, Sysfs: w.Sysfs, NVMLLibrary: w.NVMLLibrary, CPUWatts: w.CPUWatts, CPUIdleWatts: w.CPUIdleWatts,
+		PID: w.PID, EndpointURL: w.Endpoint, Clock: w.clock, Getenv: w.Getenv,
+	})
 }
 
 // length is the least length of an interval of the figures: long enough for the

@@ -80,6 +80,7 @@ type Watcher struct {
 	model    string
 	owns     atomic.Pointer[func(int) bool]
 
+	meters  func(context.Context) (host.Set, error) // hostMeters; others in tests
 	set     host.Set
 	session *session.Session
 	found   []meter.Calibration
@@ -100,6 +101,7 @@ type Watcher struct {
 func New(c Config) *Watcher {
 	w := &Watcher{Config: c, started: time.Now(), live: live.NewWatch(c.Grid)}
 	w.clock = meter.NewClock(w.started)
+	w.meters = w.hostMeters
 	w.progress.Patience = patienceScrapes * c.Interval
 	return w
 }

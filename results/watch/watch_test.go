@@ -1,0 +1,421 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"cfubench/attribution/lca"
+	"cfubench/internal/secret"
+	"cfubench/loadgen/mock"
+	"cfubench/meter"
+	"cfubench/meter/host"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
+)
+
+// What the plant's tokens cost, and what it draws without any.
+const (
+	basePower  = 90 * meter.Watt
+	perPrompt  = 20 * meter.Millijoule
+	perOutput  = 50 * meter.Millijoule
+	plantStart = "2000-01-01T00" // of synctest's clock
+)
+
+// plant is a server and the board that it computes on: each second it serves some
+// tokens, and the board's register counts what they cost.
+type plant struct {
+	clock  meter.Clock
+	server *mock.Server
+
+	mu       sync.Mutex
+	down     bool // no answer to anybody
+	idle     bool
+	spent    meter.Energy // on tokens
+	output   []int        // tokens by second, whether or not somebody saw them
+	moments  []time.Duration
+	spentAt  []meter.Energy
+	requests int
+}
+
+func newPlant() *plant {
+	p := &plant{clock: meter.NewClock(time.Now())}
+	p.server = mock.New(mock.Pace{}, func() time.Duration { return p.clock() })
+	return p
+}
+
+// work serves until ctx ends.
+func (p *plant) work(ctx context.Context) {
+	time.Sleep(437 * time.Millisecond) // not at the moments of the scrapes
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		prompt, output := 40*(n*7919%23), 11*(n*104729%31)
+		p.mu.Lock()
+		if p.idle || p.down {
+			prompt, output = 0, 0
+		} else {
+			p.requests++
+			p.server.Served(1, prompt, output)
+		}
+		p.spent += meter.Energy(prompt)*perPrompt + meter.Energy(output)*perOutput
+		p.output, p.moments, p.spentAt = append(p.output, output), append(p.moments, p.clock()), append(p.spentAt, p.spent)
+		p.mu.Unlock()
+	}
+}
+
+// RoundTrip implements http.RoundTripper: the server without a network.
+func (p *plant) RoundTrip(req *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	down := p.down
+	p.mu.Unlock()
+	if down {
+		return nil, errors.New("connection refused")
+	}
+	w := httptest.NewRecorder()
+	p.server.ServeHTTP(w, req)
+	return w.Result(), nil
+}
+
+func (p *plant) set(change func(*plant)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
+
+func (p *plant) Domains() []meter.Domain {
+	return []meter.Domain{{Name: "board", Device: "board", Source: "simulated", Kind: meter.KindCounter, Scope: meter.ScopeNode, Quantum: 1, UpdatePeriod: 100 * time.Millisecond}}
+}
+
+func (p *plant) Read(dst []meter.Reading) []meter.Reading {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.clock()
+	return append(dst, meter.Reading{Before: at, After: at + time.Microsecond, Energy: p.spent + meter.EnergyOf(basePower, at), HasEnergy: true, Status: meter.StatusOK})
+}
+
+func (p *plant) Close() error { return nil }
+
+// truth is what was spent on tokens and base from one moment of the Unix time to
+// another, both since the plant's start.
+func (p *plant) truth(from, to time.Duration) meter.Energy {
+	at := func(t time.Duration) meter.Energy {
+		i, _ := slices.BinarySearch(p.moments, t)
+		if i == 0 {
+			return 0
+		}
+		return p.spentAt[i-1]
+	}
+	return meter.EnergyOf(basePower, to-from) + at(to) - at(from)
+}
+
+// watched is a watcher of a plant.
+func watched(t *testing.T, p *plant, out string, change func(*Config)) (*Watcher, *[]string) {
+	var said []string
+	var mu sync.Mutex
+	c := Config{Config: runfolder.Config{Endpoint: "http://plant:8000", Meter: []string{"auto"}, GPUs: "engine", Poll: time.Second},
+		Out: out, Interval: time.Second, Client: &http.Client{Transport: p}, Secrets: secret.New(),
+		Say: func(line string) { mu.Lock(); said = append(said, line); mu.Unlock() }}
+	if change != nil {
+		change(&c)
+	}
+	w := New(c)
+	w.meters = func(context.Context) (host.Set, error) {
+		return host.Set{Sources: []meter.Source{&onClock{p, w.clock}}}, nil
+	}
+	return w, &said
+}
+
+// onClock is the plant's board read by another clock.
+type onClock struct {
+	*plant
+	own meter.Clock
+}
+
+func (o *onClock) Read(dst []meter.Reading) []meter.Reading {
+	dst = o.plant.Read(dst)
+	r := &dst[len(dst)-1]
+	shift := o.own() - o.plant.clock()
+	r.Before += shift
+	r.After += shift
+	return dst
+}
+
+// stay sleeps until a moment of the plant's clock.
+func (p *plant) stay(until time.Duration) { time.Sleep(until - p.clock()) }
+
+// TestHours watches a plant for some hours that pass in seconds: through a restart, an
+// outage and an idle time. The hours hold what was served and used, and nothing of
+// what nobody saw.
+func TestHours(t *testing.T) {
+	out := t.TempDir()
+	var p *plant
+	var said *[]string
+	synctest.Test(t, func(t *testing.T) {
+		p = newPlant()
+		var w *Watcher
+		grid, err := lca.ParseCarbonGrid("360")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, said = watched(t, p, out, func(c *Config) { c.Grid = &grid })
+		ctx, stop := context.WithCancel(t.Context())
+		go p.work(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(ctx) }()
+		p.stay(70*time.Minute + 300*time.Millisecond)
+		p.server.Restart()
+		p.stay(100*time.Minute + 300*time.Millisecond)
+		p.set(func(p *plant) { p.down = true })
+		p.stay(105*time.Minute + 300*time.Millisecond)
+		if line := w.Line(); !strings.Contains(line, "has not answered") {
+			t.Errorf("the line says %q of an outage", line)
+		}
+		p.set(func(p *plant) { p.down = false })
+		p.stay(110*time.Minute + 300*time.Millisecond)
+		p.set(func(p *plant) { p.idle = true })
+		p.stay(119*time.Minute + 300*time.Millisecond)
+		checkIdleFigures(t, w)
+		p.set(func(p *plant) { p.idle = false })
+		p.stay(125*time.Minute + 300*time.Millisecond)
+		checkFigures(t, w)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	checkSaid(t, *said)
+	w := Watcher{Config: Config{Out: out}}
+	names, err := w.hours()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"2000-01-01T00", "2000-01-01T01", "2000-01-01T02"}; !slices.Equal(names, want) {
+		t.Fatalf("got the hours %v, want %v", names, want)
+	}
+	var end int64
+	tokens, counted := 0, time.Duration(0)
+	for _, name := range names {
+		dir := filepath.Join(out, name)
+		run, err := runfolder.ReadRun(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkCells(t, dir, run, p)
+		first := run.Cells[0]
+		begins := first.OriginUnix + int64(first.Window.Start)
+		if end != 0 && begins != end {
+			t.Errorf("%s begins %v after the end of the hour before, want at it", name, time.Duration(begins-end))
+		}
+		last := run.Cells[len(run.Cells)-1]
+		end = last.OriginUnix + int64(last.Window.End)
+		for _, c := range run.Cells {
+			counted += c.Window.Length()
+			tokens += p.served(c)
+		}
+		served := readServed(t, dir, run)
+		if served.OutputTokens == nil || served.EnergyJ == nil || served.PerRequest == nil || served.CarbonG == nil {
+			t.Fatalf("%s: got %+v", name, served)
+		}
+		if got, want := *served.CarbonG, *served.EnergyJ/1e4; math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s: got %v g CO2e, want %v by 360 g/kWh", name, got, want)
+		}
+		tokens -= int(*served.OutputTokens)
+	}
+	if tokens != 0 {
+		t.Errorf("%d output tokens of the cells' windows are not counted", tokens)
+	}
+	// All but the first seconds, the restart's second and the outage.
+	if want := 120*time.Minute - 20*time.Second; counted < want || counted > 120*time.Minute {
+		t.Errorf("%v were counted, want a little less than 120 min", counted)
+	}
+	checkSplit(t, filepath.Join(out, "2000-01-01T00"))
+	checkAmortized(t, filepath.Join(out, "2000-01-01T00"))
+}
+
+// served is how many output tokens the plant made in a cell's window.
+func (p *plant) served(c runfolder.Cell) (n int) {
+	start := time.Unix(0, c.OriginUnix).Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+	for i, at := range p.moments {
+		if at > start+c.Window.Start && at <= start+c.Window.End {
+			n += p.output[i]
+		}
+	}
+	return n
+}
+
+// checkCells holds every cell's energy against the truth.
+func checkCells(t *testing.T, dir string, run runfolder.Run, p *plant) {
+	t.Helper()
+	for i, c := range run.Cells {
+		e, err := derivation.ReadCellEnergy(dir, c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Unix(0, c.OriginUnix).Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+		if truth := p.truth(start+c.Window.Start, start+c.Window.End); !e.HasEnergy || truth < e.Lo || truth > e.Hi {
+			t.Errorf("%s %s: the true %v are outside [%v, %v]", dir, c.ID, truth, e.Lo, e.Hi)
+		}
+		if !c.Complete || run.Record.Parts[i].Of != runfolder.OfServer || run.Record.Parts[i].Cell != c.ID {
+			t.Errorf("%s: got %+v of %+v", dir, c, run.Record.Parts[i])
+		}
+		if gap := run.Record.Parts[i].Gap; (i > 0) != (gap > 0) {
+			t.Errorf("%s %s: got the gap %v", dir, c.ID, gap)
+		}
+	}
+}
+
+func readServed(t *testing.T, dir string, run runfolder.Run) derivation.ServedHour {
+	t.Helper()
+	served, err := derivation.ReadServed(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return served
+}
+
+// checkSplit holds the costs of prefill and decode of a whole hour against the plant's.
+func checkSplit(t *testing.T, dir string) {
+	t.Helper()
+	served, err := derivation.ReadServed(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if served.Split == nil {
+		t.Fatalf("prefill and decode are not told apart: %s", served.NoSplit)
+	}
+	for _, f := range []struct {
+		name       string
+		got, truth float64
+	}{
+		{"a prompt token", served.Split.Prefill.Value, perPrompt.Joules()},
+		{"an output token", served.Split.Decode.Value, perOutput.Joules()},
+		{"the base", served.Split.Base.Value, basePower.Watts()},
+	} {
+		if math.Abs(f.got/f.truth-1) > 0.1 {
+			t.Errorf("%s: got %v, want about %v", f.name, f.got, f.truth)
+		}
+	}
+}
+
+// checkAmortized holds that an hour has a footprint by what the server counted.
+func checkAmortized(t *testing.T, dir string) {
+	t.Helper()
+	assessments, err := derivation.NewAmortization("").Run(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, err := derivation.ReadServed(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := assessments[0].Usage
+	if u.Requests != int64(*served.Requests) || u.OutputTokens != int64(*served.OutputTokens) || u.TotalTokens != int64(*served.OutputTokens+*served.PromptTokens) {
+		t.Errorf("got the usage %+v, want what was served: %+v", u, served)
+	}
+	if _, err := (derivation.Amortization{RequestsOnly: true}).Assess(t.Context(), dir); err == nil {
+		t.Error("the energy of requests alone: got no error, though nobody knows it")
+	}
+}
+
+// scraped are the live figures.
+func scraped(t *testing.T, w *Watcher) map[string]*dto.MetricFamily {
+	t.Helper()
+	r := httptest.NewRecorder()
+	w.live.Handler().ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
+}
+
+// sumOf is the sum of a family's series, NaN where there are none.
+func sumOf(families map[string]*dto.MetricFamily, name string) float64 {
+	sum := math.NaN()
+	for _, m := range families[name].GetMetric() {
+		if math.IsNaN(sum) {
+			sum = 0
+		}
+		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	}
+	return sum
+}
+
+// checkFigures holds the live figures against the plant.
+func checkFigures(t *testing.T, w *Watcher) {
+	t.Helper()
+	f := scraped(t, w)
+	joules, tokens := sumOf(f, "cfu_watch_energy_joules_total"), sumOf(f, "cfu_watch_output_tokens_total")
+	if got := joules / tokens; got < 0.5 || got > 1.5 {
+		t.Errorf("got %v J and %v tokens", joules, tokens)
+	}
+	if got := sumOf(f, "cfu_watch_cost_known"); got != 1 {
+		t.Errorf("prefill and decode are not told apart: %s", w.Line())
+	}
+	if got := sumOf(f, "cfu_watch_server_restarts_total"); got != 1 {
+		t.Errorf("got %v restarts, want one", got)
+	}
+	for reason, want := range map[string]float64{"outage": 300, "restart": 1, "meters": 0} {
+		for _, m := range f["cfu_watch_uncounted_seconds_total"].GetMetric() {
+			if m.GetLabel()[0].GetValue() == reason && math.Abs(m.GetCounter().GetValue()-want) > 12 {
+				t.Errorf("got %v s uncounted for %s, want about %v", m.GetCounter().GetValue(), reason, want)
+			}
+		}
+	}
+	if got, want := sumOf(f, "cfu_watch_carbon_grams_total"), joules/1e4; math.Abs(got-want) > 1e-6*want {
+		t.Errorf("got %v g CO2e, want %v", got, want)
+	}
+	if line := w.Line(); !strings.Contains(line, "J/output token") || !strings.Contains(line, "prompt token 0.0") {
+		t.Errorf("the line says %q", line)
+	}
+	if n := len(w.recent.byDomain[0]); n > 300 {
+		t.Errorf("%d readings are held, want those of a minute or two", n)
+	}
+}
+
+// checkIdleFigures holds what is told of a server that has done nothing for minutes.
+func checkIdleFigures(t *testing.T, w *Watcher) {
+	t.Helper()
+	f := scraped(t, w)
+	if got := sumOf(f, "cfu_watch_idle_energy_ratio"); got < 0.999 {
+		t.Errorf("got %v of the energy idle, want all", got)
+	}
+	if got := sumOf(f, "cfu_watch_joules_per_output_token"); !math.IsNaN(got) {
+		t.Errorf("got %v J a token without any, want no figure", got)
+	}
+	if got := sumOf(f, "cfu_watch_mean_power_watts"); math.Abs(got-basePower.Watts()) > 1 {
+		t.Errorf("got %v W, want the base", got)
+	}
+}
+
+// checkSaid holds that every event has one line.
+func checkSaid(t *testing.T, said []string) {
+	t.Helper()
+	all := strings.Join(said, "\n")
+	for _, want := range []string{"server: vllm", "the server has been restarted: 1s are in no figure", "the server does not answer at http://plant:8000",
+		"the server answers again: 5m", "2000-01-01T00: 3", "2000-01-01T01: ", "2000-01-01T02: "} {
+		if strings.Count(all, want) != 1 {
+			t.Errorf("%q is said %d times, want once, in:\n%s", want, strings.Count(all, want), all)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,11 +111,50 @@ func hasPrefix(families map[string]*dto.MetricFamily, prefix string) bool {
 
 func parseFamilies(text []byte) (map[string]*dto.MetricFamily, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(lean(text)))
 	if err != nil {
 		return nil, fmt.Errorf("parse metrics: %w: %w", err, ErrNoMetrics)
 	}
 	return families, nil
+}
+
+// lean leaves out what is most of a page and is not read: families of others, the
+// buckets of histograms, whose sums and counts are enough, and what families mean.
+// What is no metrics at all stays, for the parser to refuse.
+func lean(text []byte) []byte {
+	prefixes := [][]byte{}
+	for _, k := range kinds() {
+		if k.prefix != "" {
+			prefixes = append(prefixes, []byte(k.prefix))
+		}
+	}
+	out := make([]byte, 0, len(text)/4)
+	for line := range bytes.Lines(text) {
+		rest, typed := bytes.CutPrefix(line, []byte("# TYPE "))
+		name := rest[:nameEnd(rest)]
+		known := slices.ContainsFunc(prefixes, func(p []byte) bool { return bytes.HasPrefix(name, p) })
+		switch {
+		case bytes.HasPrefix(line, []byte("# HELP ")), len(name) > 0 && !known, known && !typed && bytes.HasSuffix(name, []byte("_bucket")):
+			continue
+		}
+		out = append(out, line...)
+	}
+	return out
+}
+
+// nameEnd is where the metric's name ends that a line begins with, 0 where it begins
+// with none.
+func nameEnd(line []byte) int {
+	for i, c := range line {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == ':'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			if c == '{' || c == ' ' || c == '\t' {
+				return i
+			}
+			return 0
+		}
+	}
+	return 0
 }
 
 // read joins the series of a family: one for each model, engine or reason.

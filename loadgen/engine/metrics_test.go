@@ -72,6 +72,24 @@ func TestForeignMetrics(t *testing.T) {
 	}
 }
 
+// TestLeanPages: buckets, help and the families of others cost no parsing, and change
+// nothing.
+func TestLeanPages(t *testing.T) {
+	page := "# HELP vllm:prompt_tokens_total What it is.\n# TYPE vllm:prompt_tokens_total counter\nvllm:prompt_tokens_total{model_name=\"m\"} 7\n" +
+		"# TYPE vllm:iteration_tokens_total histogram\nvllm:iteration_tokens_total_bucket{le=\"1.0\"} 3\nvllm:iteration_tokens_total_bucket{le=\"+Inf\"} 4\n" +
+		"vllm:iteration_tokens_total_sum 9\nvllm:iteration_tokens_total_count 4\n# TYPE python_gc_total counter\npython_gc_total{generation=\"0\"} 5\nprocess_open_fds 17\n"
+	s, err := parseMetrics([]byte(page))
+	if err != nil || s.PromptTokens != 7 || s.Steps != 4 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	if got := string(lean([]byte(page))); strings.Contains(got, "bucket") || strings.Contains(got, "HELP") || strings.Contains(got, "python") || strings.Contains(got, "process") {
+		t.Errorf("there is left\n%s", got)
+	}
+	if got := string(lean([]byte("<html>\n[{\"iter\":7}]\n"))); got != "<html>\n[{\"iter\":7}]\n" {
+		t.Errorf("of what is no metrics there is left %q, want all", got)
+	}
+}
+
 // steps is a clock that advances by a millisecond a reading.
 func steps() func() time.Duration {
 	var n atomic.Int64

@@ -316,7 +316,7 @@ func settings(run runfolder.Run) []setting {
 // ofRecord reports whether cfu record has a flag that is kept.
 func ofRecord(flag string) bool {
 	switch flag {
-	case "--meter", "--idle", "--gpus", "--poll", "--cpu-watts", "--cpu-idle-watts", "--expect-devices", "--sysfs", "--nvml-library":
+	case "--endpoint", "--meter", "--idle", "--gpus", "--poll", "--cpu-watts", "--cpu-idle-watts", "--expect-devices", "--sysfs", "--nvml-library":
 		return true
 	}
 	return false

@@ -2,7 +2,6 @@ package live_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"net/http/httptest"
 	"os"
@@ -190,7 +189,7 @@ func TestDashboard(t *testing.T) {
 	about := []string{"cfu_watch_server_info", "cfu_watch_recent_seconds", "cfu_watch_counted_seconds_total", "cfu_watch_cost_known"}
 	for name := range known {
 		if strings.HasPrefix(name, "cfu_watch_") && !used[name] && !slices.Contains(about, name) {
-			t.Error(fmt.Sprintf("no panel shows %s", name))
+			t.Errorf("no panel shows %s", name)
 		}
 	}
 }

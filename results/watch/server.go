@@ -25,17 +25,15 @@ func (w *Watcher) await(ctx context.Context) error {
 	for ctx.Err() == nil {
 		id, err := engine.Identify(ctx, w.Client, w.Endpoint, w.APIKey)
 		if err == nil {
-			s, err := id.Profile().Scrape(ctx, w.Client, w.Endpoint, w.APIKey, w.clock)
-			if errors.Is(err, engine.ErrNoMetrics) {
-				return fmt.Errorf("watch %s: %w", w.Secrets.Text(w.Endpoint), err)
-			}
-			if err == nil && s.Err == "" {
-				w.is(id)
-				return nil
-			}
-			id, err = engine.Identity{}, fmt.Errorf("metrics: %s", s.Err)
+			_, err = id.Profile().Scrape(ctx, w.Client, w.Endpoint, w.APIKey, w.clock)
 		}
-		if err != nil && ctx.Err() == nil && time.Since(said) >= sayAgain {
+		switch {
+		case errors.Is(err, engine.ErrNoMetrics):
+			return fmt.Errorf("watch %s: %w", w.Secrets.Text(w.Endpoint), err)
+		case err == nil:
+			w.is(id)
+			return nil
+		case ctx.Err() == nil && time.Since(said) >= sayAgain:
 			w.say("waiting for the server: %v", err)
 			said = time.Now()
 		}

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -247,8 +248,32 @@ func TestHours(t *testing.T) {
 	if want := 120*time.Minute - 20*time.Second; counted < want || counted > 120*time.Minute {
 		t.Errorf("%v were counted, want a little less than 120 min", counted)
 	}
+	if size := sizeOf(t, filepath.Join(out, "2000-01-01T00")); size > 1<<20 {
+		t.Errorf("an hour of one meter takes %d bytes, want 1 MiB at most", size)
+	} else {
+		t.Logf("an hour of one meter takes %d bytes", size)
+	}
 	checkSplit(t, filepath.Join(out, "2000-01-01T00"))
 	checkAmortized(t, filepath.Join(out, "2000-01-01T00"))
+}
+
+// sizeOf is what the files of a folder hold.
+func sizeOf(t *testing.T, dir string) (size int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
 }
 
 // served is how many output tokens the plant made in a cell's window.

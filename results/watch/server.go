@@ -87,13 +87,7 @@ func (w *Watcher) open(ctx context.Context) error {
 	if err := w.set.Expect(w.ExpectDevices); err != nil {
 		return errors.Join(err, w.set.Close())
 	}
-	slowest := w.Poll
-	for _, d := range w.session.Domains() {
-		slowest = max(slowest, d.UpdatePeriod)
-	}
-	w.lag = 3*slowest + w.Interval
-	w.recent = newRecent(len(w.session.Domains()), 4*w.length()+2*w.lag)
-	w.figures = newFigures()
+	w.reset()
 	if err := w.choose(ctx); err != nil {
 		return errors.Join(err, w.set.Close())
 	}
@@ -101,6 +95,19 @@ func (w *Watcher) open(ctx context.Context) error {
 		w.say("meter: %s", d)
 	}
 	return nil
+}
+
+// reset forgets what other meters have shown.
+func (w *Watcher) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slowest := w.Poll
+	for _, d := range w.session.Domains() {
+		slowest = max(slowest, d.UpdatePeriod)
+	}
+	w.lag = 3*slowest + w.Interval
+	w.recent = newRecent(len(w.session.Domains()), 4*w.length()+2*w.lag)
+	w.figures, w.ended = newFigures(), false
 }
 
 // hostMeters are those of this host and of agents.

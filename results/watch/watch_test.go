@@ -33,7 +33,7 @@ const (
 	basePower  = 90 * meter.Watt
 	perPrompt  = 20 * meter.Millijoule
 	perOutput  = 50 * meter.Millijoule
-	plantStart = "2000-01-01T00" // of synctest's clock
+	plantStart = "2000-01-01T00" // the hour of synctest's clock
 )
 
 // plant is a server and the board that it computes on: each second it serves some
@@ -167,6 +167,9 @@ func (p *plant) stay(until time.Duration) { time.Sleep(until - p.clock()) }
 // outage and an idle time. The hours hold what was served and used, and nothing of
 // what nobody saw.
 func TestHours(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two hours of a plant take seconds, and far more under the race detector")
+	}
 	out := t.TempDir()
 	var p *plant
 	var said *[]string
@@ -232,7 +235,7 @@ func TestHours(t *testing.T) {
 			counted += c.Window.Length()
 			tokens += p.served(c)
 		}
-		served := readServed(t, dir, run)
+		served := readServed(t, dir)
 		if served.OutputTokens == nil || served.EnergyJ == nil || served.PerRequest == nil || served.CarbonG == nil {
 			t.Fatalf("%s: got %+v", name, served)
 		}
@@ -276,6 +279,58 @@ func sizeOf(t *testing.T, dir string) (size int64) {
 	return size
 }
 
+// modelled is a plant that is metered by a model of its processes.
+type modelled struct{ onClock }
+
+func (m *modelled) Domains() []meter.Domain {
+	d := m.plant.Domains()
+	d[0].Name, d[0].Kind, d[0].Scope = "cpu-model", meter.KindModel, meter.ScopeProcess
+	return d
+}
+
+// TestOtherProcess: a model of the server's processes is opened anew when the server
+// has restarted, and what follows is counted again.
+func TestOtherProcess(t *testing.T) {
+	out := t.TempDir()
+	opened := 0
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant()
+		w, said := watched(t, p, out, nil)
+		w.meters = func(context.Context) (host.Set, error) {
+			opened++
+			return host.Set{Sources: []meter.Source{&modelled{onClock{p, w.clock}}}}, nil
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go p.work(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(ctx) }()
+		p.stay(3*time.Minute + 300*time.Millisecond)
+		p.server.Restart()
+		p.stay(8*time.Minute + 300*time.Millisecond)
+		if line := w.Line(); !strings.Contains(line, "W (model), ") {
+			t.Errorf("the line says %q, want figures of a model", line)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if all := strings.Join(*said, "\n"); !strings.Contains(all, "the server has another process") || !strings.Contains(all, "a model, not measured") {
+			t.Errorf("said:\n%s", all)
+		}
+	})
+	run, err := runfolder.ReadRun(filepath.Join(out, plantStart))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened != 2 || len(run.Cells) != 2 || !run.Cells[0].Complete || !run.Cells[1].Complete {
+		t.Errorf("the meters were opened %d times, got the cells %+v", opened, run.Cells)
+	}
+	served := readServed(t, filepath.Join(out, plantStart))
+	if served.Kind != meter.KindModel || served.Seconds < 7*60 || served.EnergyJ == nil {
+		t.Errorf("got %+v", served)
+	}
+}
+
 // served is how many output tokens the plant made in a cell's window.
 func (p *plant) served(c runfolder.Cell) (n int) {
 	start := time.Unix(0, c.OriginUnix).Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -308,7 +363,7 @@ func checkCells(t *testing.T, dir string, run runfolder.Run, p *plant) {
 	}
 }
 
-func readServed(t *testing.T, dir string, run runfolder.Run) derivation.ServedHour {
+func readServed(t *testing.T, dir string) derivation.ServedHour {
 	t.Helper()
 	served, err := derivation.ReadServed(dir)
 	if err != nil {

@@ -133,8 +133,8 @@ func checkSensors(c runfolder.Config) error {
 	if _, err := meter.ParseChoice(c.GPUs); err != nil {
 		return usagef("--gpus: %w", err)
 	}
-	if f.Reference != "" {
-		if _, err := runfolder.ReadReference(f.Reference); err != nil {
+	if c.Reference != "" {
+		if _, err := runfolder.ReadReference(c.Reference); err != nil {
 			return usagef("--reference: %w", err)
 		}
 	}

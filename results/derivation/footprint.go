@@ -162,7 +162,7 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 	var err error
 	if run.Record.Serves() {
 		counter = nil // there are no rows that outcomes could be joined to
-		err = countServed(&u, dir, cell)
+		err = countServed(ctx, &u, dir, cell)
 	} else {
 		err = count(ctx, &u, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), together(run, cell), m.SLO, counter)
 	}

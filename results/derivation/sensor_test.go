@@ -23,7 +23,7 @@ func steady(p meter.Power, over time.Duration) *attribution.Curve {
 }
 
 // stretches are the driver's samples of a steady power, one stretch a second.
-func stretches(p meter.Power, seconds int) (all []buffered) {
+func buffers(p meter.Power, seconds int) (all []buffered) {
 	for i := range seconds {
 		w := meter.Window{Start: time.Duration(i) * time.Second, End: time.Duration(i+1) * time.Second}
 		all = append(all, buffered{w, float64(meter.EnergyOf(p, w.Length()))})
@@ -39,11 +39,11 @@ func TestEnergyBesideTheDriversSamples(t *testing.T) {
 		window  meter.Window
 		want    float64 // NaN for none
 	}{
-		{"both show the same", stretches(300*meter.Watt, 10), meter.Window{Start: 500 * time.Millisecond, End: 8 * time.Second}, 1},
-		{"the samples see a quarter more", stretches(375*meter.Watt, 10), meter.Window{Start: 0, End: 8 * time.Second}, 0.8},
-		{"too little of them within the window", stretches(300*meter.Watt, 10), meter.Window{Start: 500 * time.Millisecond, End: 3500 * time.Millisecond}, math.NaN()},
+		{"both show the same", buffers(300*meter.Watt, 10), meter.Window{Start: 500 * time.Millisecond, End: 8 * time.Second}, 1},
+		{"the samples see a quarter more", buffers(375*meter.Watt, 10), meter.Window{Start: 0, End: 8 * time.Second}, 0.8},
+		{"too little of them within the window", buffers(300*meter.Watt, 10), meter.Window{Start: 500 * time.Millisecond, End: 3500 * time.Millisecond}, math.NaN()},
 		{"a driver without samples", nil, meter.Window{Start: 0, End: 8 * time.Second}, math.NaN()},
-		{"samples that show nothing are none", stretches(0, 10), meter.Window{Start: 0, End: 8 * time.Second}, math.NaN()},
+		{"samples that show nothing are none", buffers(0, 10), meter.Window{Start: 0, End: 8 * time.Second}, math.NaN()},
 	} {
 		got := toSamples(curve, row.samples, row.window)
 		if math.IsNaN(got) != math.IsNaN(row.want) || math.Abs(got-row.want) > 1e-3 {

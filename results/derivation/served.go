@@ -1,10 +1,10 @@
 package derivation
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"math"
-	"os"
 	"time"
 
 	"cfubench/attribution"
@@ -119,10 +119,10 @@ func known(n float64) float64 {
 
 // stretches yields the stretches of a cell of a server in production, from its
 // engine.arrow. The cell was cut where one is not counted.
-func stretches(dir string, cell runfolder.Cell) iter.Seq2[engine.Stretch, error] {
+func stretches(ctx context.Context, dir string, cell runfolder.Cell) iter.Seq2[engine.Stretch, error] {
 	return func(yield func(engine.Stretch, error) bool) {
 		progress := engine.Progress{Patience: math.MaxInt64}
-		for row, err := range runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile)) {
+		for row, err := range runfolder.While(ctx, runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile))) {
 			if err != nil {
 				yield(engine.Stretch{}, err)
 				return
@@ -139,9 +139,9 @@ func stretches(dir string, cell runfolder.Cell) iter.Seq2[engine.Stretch, error]
 }
 
 // countServed counts what the server itself says that it delivered in a cell.
-func countServed(u *lca.Usage, dir string, cell runfolder.Cell) error {
+func countServed(ctx context.Context, u *lca.Usage, dir string, cell runfolder.Cell) error {
 	counts := engine.NoCounts()
-	for s, err := range stretches(dir, cell) {
+	for s, err := range stretches(ctx, dir, cell) {
 		if err != nil {
 			return err
 		}
@@ -159,12 +159,12 @@ func countServed(u *lca.Usage, dir string, cell runfolder.Cell) error {
 // ServedLength but the last, with their energies. Where the readings were rolled up
 // to ten seconds they are six times as long: what lies between two readings that
 // are left is spread evenly.
-func Intervals(dir string, cell runfolder.Cell) ([]Interval, error) {
+func Intervals(ctx context.Context, dir string, cell runfolder.Cell) ([]Interval, error) {
 	length := ServedLength
-	if _, err := os.Stat(runfolder.CellFile(dir, cell.ID, runfolder.PowerFile)); err == nil {
+	if _, err := runfolder.Stat(runfolder.CellFile(dir, cell.ID, runfolder.PowerFile)); err == nil {
 		length *= 6
 	}
-	meters, err := ReadMeters(dir, cell, Bare{}, 0)
+	meters, err := ReadMeters(ctx, dir, cell, Bare{}, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func Intervals(dir string, cell runfolder.Cell) ([]Interval, error) {
 		one.Energy, begun = meters.Energy(one.Window), false
 		all = append(all, one)
 	}
-	for s, err := range stretches(dir, cell) {
+	for s, err := range stretches(ctx, dir, cell) {
 		if err != nil {
 			return nil, err
 		}

@@ -1,10 +1,10 @@
 package derivation
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -56,8 +56,8 @@ type ServedHour struct {
 
 // WriteServed sums up the cells of the run folder dir, whose energy.arrow are
 // there, writes served.json and returns it. grid is nil where none was stated.
-func WriteServed(dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHour, error) {
-	h, err := servedHour(dir, run, grid)
+func WriteServed(ctx context.Context, dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHour, error) {
+	h, err := servedHour(ctx, dir, run, grid)
 	if err != nil {
 		return h, err
 	}
@@ -66,7 +66,7 @@ func WriteServed(dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHou
 
 // ReadServed reads served.json of the run folder dir.
 func ReadServed(dir string) (h ServedHour, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, ServedFile))
+	text, err := runfolder.ReadFile(filepath.Join(dir, ServedFile))
 	if err != nil {
 		return h, fmt.Errorf("read what was served: %w", err)
 	}
@@ -76,7 +76,7 @@ func ReadServed(dir string) (h ServedHour, err error) {
 	return h, nil
 }
 
-func servedHour(dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHour, error) {
+func servedHour(ctx context.Context, dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHour, error) {
 	var (
 		h      ServedHour
 		all    []Interval
@@ -92,7 +92,7 @@ func servedHour(dir string, run runfolder.Run, grid *lca.CarbonGrid) (ServedHour
 		if err != nil {
 			return h, err
 		}
-		intervals, err := Intervals(dir, cell)
+		intervals, err := Intervals(ctx, dir, cell)
 		if err != nil {
 			return h, err
 		}

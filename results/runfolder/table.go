@@ -271,9 +271,6 @@ func (t Table[R]) Meta(path string) (meta map[string]string, err error) {
 	return meta, nil
 }
 
-// The kinds of column. Each takes the column's name, its unit and where its
-// field is in a row.
-
 // While yields rows until ctx ends, and then its cause as their error.
 func While[R any](ctx context.Context, rows iter.Seq2[R, error]) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {

@@ -3,7 +3,6 @@ package segments
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 // where nothing had been written yet.
 func Domains(dir string) ([]runfolder.DomainInfo, error) {
 	path := filepath.Join(dir, runfolder.ReadingsFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := runfolder.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		numbers, err := segments(dir)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && len(numbers) == 0 {
 			return nil, nil
@@ -37,7 +36,7 @@ func Domains(dir string) ([]runfolder.DomainInfo, error) {
 // there reports whether a table is there, in whatever state.
 func there(path string) bool {
 	for _, suffix := range []string{"", arrowfile.PartialSuffix, arrowfile.JournalSuffix} {
-		if _, err := os.Stat(path + suffix); err == nil {
+		if _, err := runfolder.Stat(path + suffix); err == nil {
 			return true
 		}
 	}

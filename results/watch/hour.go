@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -113,7 +114,7 @@ func (h *hour) begin(p *part, originUnix int64, domains []runfolder.DomainInfo, 
 	if n := len(h.run.Engine); n == 0 || !slices.Equal(h.run.Engine[n-1].Unknown, server.Unknown) || h.run.Engine[n-1].Model != server.Model || h.run.Engine[n-1].Version != server.Version || h.run.Engine[n-1].Kind != server.Kind {
 		h.run.Engine = append(h.run.Engine, server)
 	}
-	if err := os.MkdirAll(runfolder.CellDir(h.dir, p.cell), 0o755); err != nil {
+	if err := runfolder.MakeDir(runfolder.CellDir(h.dir, p.cell)); err != nil {
 		return err
 	}
 	return h.save()
@@ -161,10 +162,11 @@ func (h *hour) tables(cell string, domains []runfolder.DomainInfo) error {
 	return requests.Close()
 }
 
-// derive makes energy.arrow of the cells that have none yet.
+// derive makes energy.arrow of the cells that have none yet: to the end also where a
+// signal ends the service, since it is a second's work and keeps the hour.
 func (h *hour) derive() error {
 	for _, cell := range h.underived {
-		a, err := derivation.Attribution{Conventions: "equal"}.Cell(h.dir, h.run, h.run.Cells[h.index(cell)])
+		a, err := derivation.Attribution{Conventions: "equal"}.Cell(context.Background(), h.dir, h.run, h.run.Cells[h.index(cell)])
 		if err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}
@@ -184,7 +186,7 @@ func (w *Watcher) close(h *hour) error {
 	if err := h.derive(); err != nil {
 		return err
 	}
-	served, err := derivation.WriteServed(h.dir, h.run, w.Grid)
+	served, err := derivation.WriteServed(context.Background(), h.dir, h.run, w.Grid)
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.name, err)
 	}
@@ -233,7 +235,7 @@ func (h *hour) recover() error {
 		return err
 	}
 	end := time.Duration(0)
-	if _, err := arrowfile.Recover(filepath.Join(dir, runfolder.EngineFile)); err == nil && len(domains) > 0 {
+	if _, err := runfolder.RecoverTable(filepath.Join(dir, runfolder.EngineFile)); err == nil && len(domains) > 0 {
 		if err := h.tables(cell.ID, domains); err != nil {
 			return err
 		}

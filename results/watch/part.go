@@ -3,7 +3,6 @@ package watch
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -220,7 +219,7 @@ func cellName(n int) string {
 
 // gone removes the folder of a cell.
 func gone(dir, cell string) error {
-	if err := os.RemoveAll(runfolder.CellDir(dir, cell)); err != nil {
+	if err := runfolder.RemoveAll(runfolder.CellDir(dir, cell)); err != nil {
 		return fmt.Errorf("clear cell folder: %w", err)
 	}
 	return nil

@@ -66,29 +66,43 @@ func section(fs *pflag.FlagSet, title string, bind func(*pflag.FlagSet)) {
 	fs.AddFlagSet(part)
 }
 
-// usages describes the flags in the order in which they were declared, under
-// the titles of their sections.
-func usages(fs *pflag.FlagSet) string {
-	var titles []string
-	parts := map[string]*pflag.FlagSet{}
+// flagSection are flags under one title of the help, "" for none.
+type flagSection struct {
+	title string
+	flags *pflag.FlagSet
+}
+
+// sections are the flags in the order in which they were declared, by the titles
+// under which the help has them.
+func sections(fs *pflag.FlagSet) []flagSection {
+	var list []flagSection
+	places := map[string]int{}
 	fs.VisitAll(func(f *pflag.Flag) {
 		title := strings.Join(f.Annotations[inSection], "")
-		if parts[title] == nil {
-			titles = append(titles, title)
-			parts[title] = pflag.NewFlagSet(title, pflag.ContinueOnError)
-			parts[title].SortFlags = false
+		i, known := places[title]
+		if !known {
+			i = len(list)
+			places[title] = i
+			part := pflag.NewFlagSet(title, pflag.ContinueOnError)
+			part.SortFlags = false
+			list = append(list, flagSection{title, part})
 		}
-		parts[title].AddFlag(f)
+		list[i].flags.AddFlag(f)
 	})
+	return list
+}
+
+// usages describes the flags, section by section.
+func usages(fs *pflag.FlagSet) string {
 	var text string
-	for i, title := range titles {
+	for i, s := range sections(fs) {
 		if i > 0 {
 			text += "\n"
 		}
-		if title != "" {
-			text += "  " + title + ":\n"
+		if s.title != "" {
+			text += "  " + s.title + ":\n"
 		}
-		text += parts[title].FlagUsagesWrapped(helpWidth)
+		text += s.flags.FlagUsagesWrapped(helpWidth)
 	}
 	return text
 }

@@ -41,8 +41,8 @@ func bindCompletion(*pflag.FlagSet) action {
 }
 
 // shown are the commands that users call, with their flags.
-func shown() (list []command, flags map[string][]*pflag.Flag) {
-	flags = map[string][]*pflag.Flag{}
+func shown() (list []command, flags map[string]*pflag.FlagSet) {
+	flags = map[string]*pflag.FlagSet{}
 	for _, c := range commands() {
 		if c.summary == "" {
 			continue
@@ -50,7 +50,7 @@ func shown() (list []command, flags map[string][]*pflag.Flag) {
 		fs := pflag.NewFlagSet(c.name, pflag.ContinueOnError)
 		fs.SortFlags = false
 		c.bind(fs)
-		fs.VisitAll(func(f *pflag.Flag) { flags[c.name] = append(flags[c.name], f) })
+		flags[c.name] = fs
 		list = append(list, c)
 	}
 	return list, flags
@@ -68,9 +68,7 @@ func completeBash(w io.Writer) error {
 	b.WriteString("  case ${COMP_WORDS[1]} in\n")
 	for _, c := range list {
 		var words []string
-		for _, f := range flags[c.name] {
-			words = append(words, "--"+f.Name)
-		}
+		flags[c.name].VisitAll(func(f *pflag.Flag) { words = append(words, "--"+f.Name) })
 		fmt.Fprintf(&b, "    %s) words='%s' ;;\n", c.name, strings.Join(append(words, "--help"), " "))
 	}
 	b.WriteString("  esac\n  case $word in -*) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;; *) COMPREPLY=($(compgen -f -- \"$word\")) ;; esac\n}\ncomplete -o filenames -F _cfu cfu\n")
@@ -84,14 +82,14 @@ func completeFish(w io.Writer) error {
 	var b strings.Builder
 	for _, c := range list {
 		fmt.Fprintf(&b, "complete -c cfu -n __fish_use_subcommand -f -a %s -d %s\n", c.name, quote(c.summary))
-		for _, f := range flags[c.name] {
+		flags[c.name].VisitAll(func(f *pflag.Flag) {
 			_, usage := pflag.UnquoteUsage(f)
 			line := fmt.Sprintf("complete -c cfu -n %s -l %s -d %s", quote("__fish_seen_subcommand_from "+c.name), f.Name, quote(usage))
 			if f.NoOptDefVal == "" {
 				line += " -r"
 			}
 			b.WriteString(line + "\n")
-		}
+		})
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

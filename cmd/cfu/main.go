@@ -45,6 +45,7 @@ func commands() []command {
 		{"check", "verify that a run folder is whole and agrees with itself", checkHelp, oneRun, bindCheck},
 		{"version", "print version, platform, and whether NVIDIA GPUs can be read", versionHelp, noOperand, bindVersion},
 		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
+		{"man", "write manual pages", manHelp, anyOperands, bindMan},
 		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process
 	}
 }
@@ -57,8 +58,13 @@ func main() {
 	os.Exit(code)
 }
 
-// Main runs one command line and returns the exit code: 0 done, 1 the run
-// failed or is invalid, 2 wrong usage; of cfu record that of what it recorded.
+// tagline says what cfu does.
+const tagline = "measure the energy and the life-cycle cost of LLM requests"
+
+// exitStatus says what the exit codes mean.
+const exitStatus = "0 done, 1 failed or invalid, 2 wrong usage; of cfu record that of its command"
+
+// Main runs one command line and returns the exit code, as exitStatus says.
 func Main(ctx context.Context, env environment, args []string) int {
 	if len(args) == 0 {
 		usage(env.stderr)
@@ -106,14 +112,14 @@ func Main(ctx context.Context, env environment, args []string) int {
 
 func usage(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("cfu measures the energy and the life-cycle cost of LLM requests.\n\nusage: cfu COMMAND [flags]\n\n")
+	b.WriteString("cfu: " + tagline + "\n\nusage: cfu COMMAND [flags]\n\n")
 	for _, c := range commands() {
 		if c.summary == "" {
 			continue
 		}
 		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
 	}
-	b.WriteString("\n'cfu COMMAND --help' lists a command's flags.\n")
+	b.WriteString("\n'cfu COMMAND --help' lists a command's flags.\nexit status: " + exitStatus + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"time"
 
@@ -80,6 +81,9 @@ func (f *metersFlags) run(ctx context.Context, env environment, _ []string) erro
 	}
 	if f.json {
 		return meterObjects(env.stdout, entries, states)
+	}
+	if _, err := io.WriteString(env.stdout, metersHead(entries)); err != nil {
+		return err
 	}
 	if err := meterTable(env.stdout, entries); err != nil {
 		return err

@@ -11,6 +11,54 @@ import (
 	"cfubench/meter/host"
 )
 
+// listed is how many domains of a source the first sentence names.
+const listed = 4
+
+// metersHead says in one sentence what a run here would measure, and with what; in
+// the line before, what this build cannot read.
+func metersHead(entries []host.Entry) string {
+	head := ""
+	if note := withoutNVML(); note != "" {
+		head = note + ".\n"
+	}
+	type with struct {
+		source string
+		kind   meter.Kind
+	}
+	var order []with
+	domains := map[with][]string{}
+	for _, e := range entries {
+		if e.Summed {
+			k := with{e.Source, e.Kind}
+			if domains[k] == nil {
+				order = append(order, k)
+			}
+			domains[k] = append(domains[k], e.Domain)
+		}
+	}
+	var parts []string
+	models := 0
+	for _, k := range order {
+		names, more := domains[k], ""
+		if len(names) > listed {
+			names, more = names[:listed], fmt.Sprintf(" and %d more", len(names)-listed)
+		}
+		parts = append(parts, fmt.Sprintf("%s%s with %s (%s)", strings.Join(names, ", "), more, k.source, k.kind))
+		if k.kind == meter.KindModel {
+			models++
+		}
+	}
+	switch {
+	case len(parts) == 0:
+		return head + "No energy sensor can be read here: a run that knows the engine's process models its joules, any other has none.\n\n"
+	case models == len(parts):
+		return head + "No energy sensor can be read here: a run models " + strings.Join(parts, "; ") + ".\n\n"
+	case models > 0:
+		return head + "A run here sums " + strings.Join(parts, "; ") + ": in part a model.\n\n"
+	}
+	return head + "A run here measures " + strings.Join(parts, "; ") + ".\n\n"
+}
+
 // meterTable prints the entries as a table, the refused ones after it, a line
 // for the reason and one for the remedy.
 func meterTable(w io.Writer, entries []host.Entry) error {

@@ -73,6 +73,7 @@ func bindRecord(fs *pflag.FlagSet) action {
 		if err := f.complete(time.Now()); err != nil {
 			return err
 		}
+		sayBuild(env, "record")
 		release, err := ownNew(env, f.Out, "record")
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ const afterInterrupt = 2 * time.Second
 
 // run measures what the configuration says and derives the rest.
 func (f *runFlags) run(ctx context.Context, env environment) error {
+	sayBuild(env, "run")
 	release, err := ownNew(env, f.Out, "run")
 	if err != nil {
 		return err

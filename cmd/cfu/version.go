@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
+	"io"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -25,25 +26,48 @@ flags:
 
 // build is what cfu version prints.
 type build struct {
-	Version  string `json:"version"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-	NVML     bool   `json:"nvml"` // NVIDIA GPUs can be read: built with cgo
+	version.Build
+	NVML bool `json:"nvml"` // NVIDIA GPUs can be read
+}
+
+// withoutNVML says that this build cannot read NVIDIA GPUs, "" if it can.
+func withoutNVML() string {
+	if nvml.Built {
+		return ""
+	}
+	return "NVIDIA GPUs cannot be read: this cfu was built without cgo, or for another system than Linux"
+}
+
+// sayBuild begins a measurement with what this build cannot measure.
+func sayBuild(env environment, command string) {
+	if note := withoutNVML(); note != "" {
+		fmt.Fprintf(env.stderr, "cfu %s: warning: %s\n", command, note)
+	}
 }
 
 // bindVersion is `cfu version`.
 func bindVersion(fs *pflag.FlagSet) action {
 	asJSON := fs.Bool("json", false, "Print one JSON object.")
 	return func(_ context.Context, env environment, _ []string) error {
-		b := build{version.String(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, nvml.Built}
+		b := build{version.Read(), nvml.Built}
 		if *asJSON {
 			return json.NewEncoder(env.stdout).Encode(b)
 		}
-		gpus := "NVIDIA GPUs can be read (NVML)"
-		if !b.NVML {
-			gpus = "NVIDIA GPUs cannot be read: built without cgo"
+		first, commit := "cfu "+b.Version, "commit not recorded in this build"
+		if note := withoutNVML(); note != "" {
+			first += " (" + note + ")"
 		}
-		_, err := fmt.Fprintf(env.stdout, "cfu %s\n%s, %s\n%s\n", b.Version, b.Go, b.Platform, gpus)
+		if b.Commit != "" {
+			commit = "commit " + b.Commit
+		}
+		if b.Modified {
+			commit += ", with changes that no commit has"
+		}
+		lines := []string{first, commit, fmt.Sprintf("%s, %s", b.Go, b.Platform)}
+		if b.NVML {
+			lines = append(lines, "NVIDIA GPUs can be read (NVML)")
+		}
+		_, err := io.WriteString(env.stdout, strings.Join(lines, "\n")+"\n")
 		return err
 	}
 }

@@ -127,7 +127,7 @@ func (r *recorder) open() error {
 		config := r.Config.Config
 		config.Meter = r.masked(r.Meter)
 		r.run = runfolder.Run{
-			Cfu: version.String(), Started: r.started.UTC().Format(time.RFC3339), Config: config, ScheduleHash: map[string]string{},
+			Cfu: version.String(), Build: version.Read(), Started: r.started.UTC().Format(time.RFC3339), Config: config, ScheduleHash: map[string]string{},
 			Host: hostinfo.Read(), Record: &runfolder.Recorded{Label: r.Label, Stage: r.Stage},
 		}
 		r.run.ConfigHash = r.run.Config.Hash()

@@ -11,6 +11,7 @@ import (
 	"cfubench/internal/atomicfile"
 	"cfubench/internal/folder"
 	"cfubench/internal/hostinfo"
+	"cfubench/internal/version"
 	"cfubench/loadgen"
 	"cfubench/meter"
 )
@@ -24,6 +25,8 @@ type Run struct {
 	Schema  int    `json:"schema"`
 	Cfu     string `json:"cfu_version"`
 	Started string `json:"started"` // RFC 3339, UTC
+	// Build identifies the cfu that measured, beyond its version.
+	Build version.Build `json:"build,omitzero"`
 	// Config holds the flags as run, without secrets; ConfigHash is its hash and the
 	// key of --resume; TraceHash and ScheduleHash those of what was sent and when.
 	Config       Config            `json:"config"`

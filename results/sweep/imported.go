@@ -464,7 +464,7 @@ func (im Import) model(out *Imported) string {
 // run is run.json.
 func (im Import) run(out *Imported, cells map[cellKey]*importedCell, order []cellKey, hash string) runfolder.Run {
 	run := runfolder.Run{
-		Cfu: version.String(), ConfigHash: hash, ScheduleHash: map[string]string{},
+		Cfu: version.String(), Build: version.Read(), ConfigHash: hash, ScheduleHash: map[string]string{},
 		Config: runfolder.Config{Dataset: im.Requests.Path, Model: im.Model},
 		Trace:  runfolder.TraceInfo{Source: out.Requests.Format + ":" + filepath.Base(im.Requests.Path), Requests: int(out.Requests.Rows)},
 		Host:   hostinfo.Info{},

@@ -93,7 +93,7 @@ func newSweep(c Config, log Log) (*sweep, error) {
 	s := &sweep{config: c, log: log, done: map[string]bool{}, live: live.New(), origin: time.Now()}
 	s.clock = meter.NewClock(s.origin)
 	s.record = runfolder.Run{
-		Cfu: version.String(), Started: s.origin.UTC().Format(time.RFC3339),
+		Cfu: version.String(), Build: version.Read(), Started: s.origin.UTC().Format(time.RFC3339),
 		Config: c.recorded(), ScheduleHash: map[string]string{}, Host: hostinfo.Read(),
 	}
 	s.record.ConfigHash = s.record.Config.Hash()

@@ -78,6 +78,7 @@ func held(t *testing.T, tree *powercaptest.Tree, out string, power meter.Power) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	satisfiesSchemas(t, out)
 	r := recorded(t, out)
 	var truth, slack meter.Energy
 	for _, c := range run.Cells {

@@ -14,7 +14,8 @@ import (
 // closed reads back a run and holds every cell's shares against its one energy
 // and the raw readings: in each convention and domain they must sum, with idle
 // and unattributed, to the domain's energy, to the microjoule, and that lies
-// within an update at either end of what the register itself advanced by.
+// within an update at either end of what the register itself advanced by. run.json and
+// summary.json must satisfy their schemas.
 func closed(t *testing.T, out string) runfolder.Run {
 	t.Helper()
 	run, err := runfolder.ReadRun(out)
@@ -27,6 +28,7 @@ func closed(t *testing.T, out string) runfolder.Run {
 	for _, c := range run.Cells {
 		closedCell(t, out, c)
 	}
+	satisfiesSchemas(t, out)
 	return run
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/pkoukk/tiktoken-go"
-	loader "github.com/pkoukk/tiktoken-go-loader"
 )
 
 // encodings lists the vocabularies that the binary carries.
@@ -19,9 +18,8 @@ func encodings() []string {
 	}
 }
 
-// carried makes the library read its vocabularies from the binary. Its own
-// default fetches them over the network.
-var carried = sync.OnceFunc(func() { tiktoken.SetBpeLoader(loader.NewOfflineLoader()) })
+// carried makes the library read its vocabularies from the binary.
+var carried = sync.OnceFunc(func() { tiktoken.SetBpeLoader(carriedVocabularies{}) })
 
 // Tiktoken returns the tokenizer of an OpenAI vocabulary, "cl100k_base" for
 // one. It needs no network. Text that spells a special token is counted as

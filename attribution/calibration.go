@@ -15,7 +15,7 @@ type Calibration struct {
 	Engine string `json:"engine"`
 	Model  string `json:"model"`
 	// Meter says in words what was read, Unit in what the costs are:
-	// UnitProcessor, or "" in older files, for processor time.
+	// UnitProcessor, or "" in older files, for CPU time.
 	Meter string `json:"meter"`
 	Unit  string `json:"unit"`
 	// Coefficients are by feature; see Features.
@@ -24,10 +24,10 @@ type Calibration struct {
 }
 
 // UnitProcessor is the unit of a calibration without a counter: seconds of
-// processor time.
+// CPU time.
 const UnitProcessor = "CPU s"
 
-// OfProcessor reports whether the calibration knows processor time, and nothing
+// OfProcessor reports whether the calibration knows CPU time, and nothing
 // of what an accelerator uses.
 func (c *Calibration) OfProcessor() bool { return c.Unit == "" || c.Unit == UnitProcessor }
 

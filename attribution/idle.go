@@ -236,7 +236,7 @@ func MeasureIdle(c *Curve, before, after meter.Window) (Idle, []Warning) {
 		if apart := math.Abs(float64(b.Power - a.Power)); a.Power > 0 && apart > driftCoverage*u {
 			idle.Drift = float64(b.Power)/float64(a.Power) - 1
 		}
-		// A model of processor time has no temperature that could drift: near
+		// A model of CPU time has no temperature that could drift: near
 		// zero, its idle power is noise.
 		if math.Abs(idle.Drift) > maxDrift && c.domain.Kind != meter.KindModel {
 			warnings = append(warnings, Warning{"idle_drift", c.domain.Name, after.Start,

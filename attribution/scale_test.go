@@ -75,7 +75,7 @@ func counter(n int, w meter.Window, seed uint64) *attribution.Curve {
 
 // BenchmarkScale attributes a run of N requests under three domains (step: one)
 // of a tenth as many readings each by one convention, on one core, and reports the time, the
-// processor time (which other processes disturb less), and the most memory that
+// CPU time (which other processes disturb less), and the most memory that
 // the heap held. Tables are not read or written. The largest size needs
 // CFU_SCALE=1.
 func BenchmarkScale(b *testing.B) {

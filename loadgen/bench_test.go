@@ -108,7 +108,7 @@ func ours(ctx context.Context, b testing.TB, url string, streams, requests, toke
 }
 
 // compare runs the bare reader and this client in turn on one load and reports
-// the processor time of each for an event, the time for a request and both ratios.
+// the CPU time of each for an event, the time for a request and both ratios.
 func compare(b *testing.B, pace mock.Pace, streams, requests, tokens int) {
 	m := mockServer(b, pace)
 	ctx, now := context.Background(), since()

@@ -31,7 +31,7 @@ type Certificate struct {
 	LatenessP99 time.Duration `json:"lateness_p99_ns"`
 	ArrivalP50  time.Duration `json:"arrival_p50_ns"`
 	ArrivalP99  time.Duration `json:"arrival_p99_ns"`
-	// CPUPerToken is the client process's processor time in the streaming part
+	// CPUPerToken is the client process's CPU time in the streaming part
 	// over its tokens.
 	CPUPerToken time.Duration `json:"cpu_per_token_ns"`
 	RunQueue    RunQueue      `json:"run_queue"`

@@ -30,7 +30,7 @@ func TestCertify(t *testing.T) {
 			c.ReceiveLagP50, c.ReceiveLagP99, c.TTFTErrorMean, c.LatenessP50, c.ArrivalP50)
 	}
 	if c.CPUPerToken <= 0 {
-		t.Errorf("processor time a token: got %v, want some", c.CPUPerToken)
+		t.Errorf("CPU time a token: got %v, want some", c.CPUPerToken)
 	}
 	if !c.Valid || len(c.Reasons) > 0 {
 		t.Errorf("with bounds of a minute: got valid %v, reasons %v; want true, none", c.Valid, c.Reasons)

@@ -13,7 +13,7 @@ type headStart struct{ ns atomic.Int64 }
 
 // The head start follows the third quartile of what the way took, by steps of 1 µs,
 // so that most requests are in time and few wait for long. longestHeadStart bounds
-// the processor time that the wait may cost a request.
+// the CPU time that the wait may cost a request.
 const (
 	firstHeadStart   = 100 * time.Microsecond
 	longestHeadStart = 300 * time.Microsecond

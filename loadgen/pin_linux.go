@@ -112,7 +112,7 @@ func startOn(cmd *exec.Cmd, cpus []int) (confined bool, err error) {
 	return confined, cmd.Start()
 }
 
-// processCPU is the processor time that this process has used.
+// processCPU is the CPU time that this process has used.
 func processCPU() time.Duration {
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t) != nil {

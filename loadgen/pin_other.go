@@ -27,7 +27,7 @@ func onlineCPUs() []int { return nil }
 
 func startOn(cmd *exec.Cmd, _ []int) (confined bool, err error) { return false, cmd.Start() }
 
-// processCPU is the processor time that this process has used.
+// processCPU is the CPU time that this process has used.
 func processCPU() time.Duration {
 	var usage unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &usage) != nil {

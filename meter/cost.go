@@ -23,7 +23,7 @@ type SourceCost struct {
 	// Jitter is how long after its due time a read began.
 	JitterP50, JitterP99, JitterMax time.Duration
 	// InsideCalls is the share of the elapsed time spent inside calls; CPU the
-	// processor time of reading, judging and storing, from the mean of every
+	// CPU time of reading, judging and storing, from the mean of every
 	// sixteenth poll (0 where the system does not tell). The wake-ups of the
 	// processor are not in it.
 	InsideCalls  float64

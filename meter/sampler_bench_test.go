@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkSampler runs the sampler at 20 ms over 8 simulated GPUs for five
-// seconds an iteration. It reports the processor time of the polls
+// seconds an iteration. It reports the CPU time of the polls
 // and of the whole process as a share of one core, and the lateness of reads,
 // with the polls of one source right after those of the other, as they are, and
 // spread over the period. The simulated read takes no time: a driver's calls come
@@ -72,7 +72,7 @@ func benchmarkSampler(b *testing.B, stagger time.Duration) {
 	b.ReportMetric(float64(worst.Microseconds()), "jitter-max-µs")
 }
 
-// processTime is the processor time that this process has used.
+// processTime is the CPU time that this process has used.
 func processTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage

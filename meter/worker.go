@@ -20,7 +20,7 @@ const (
 // BenchmarkSampler and docs/meters.md).
 const stagger = 50 * time.Microsecond
 
-// cpuEvery is how many polls there are to one whose processor time is measured.
+// cpuEvery is how many polls there are to one whose CPU time is measured.
 const cpuEvery = 16
 
 // worker reads one source on a goroutine of its own, so that a driver call that
@@ -96,7 +96,7 @@ func (w *worker) run(ctx context.Context, start time.Duration, out *outlet) {
 	w.flush(out)
 }
 
-// measured is poll, with its processor time noted if asked to. The thread's
+// measured is poll, with its CPU time noted if asked to. The thread's
 // clock is the goroutine's for as long as that is pinned to it.
 func (w *worker) measured(due time.Duration, measure bool) (before, after time.Duration) {
 	if !measure {

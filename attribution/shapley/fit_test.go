@@ -177,7 +177,7 @@ func FuzzParseFile(f *testing.F) {
 	})
 }
 
-// TestAFileHasOneUnit: joules and processor time are not fitted together.
+// TestAFileHasOneUnit: joules and CPU time are not fitted together.
 func TestAFileHasOneUnit(t *testing.T) {
 	const group = `{"arrivals":"static","replays":[[{}]],"worths":[{"subset":1,%s}]}`
 	joules, processor := `"energy_j":[3]`, `"cpu_s":[3]`
@@ -186,10 +186,10 @@ func TestAFileHasOneUnit(t *testing.T) {
 		ok                bool
 	}{
 		{"joules in a file of joules", "J", joules, true},
-		{"processor time in a file of it", "CPU s", processor, true},
-		{"processor time in a file of before units", "", processor, true},
-		{"processor time in a file of joules", "J", processor, false},
-		{"joules in a file of processor time", "CPU s", joules, false},
+		{"CPU time in a file of it", "CPU s", processor, true},
+		{"CPU time in a file of before units", "", processor, true},
+		{"CPU time in a file of joules", "J", processor, false},
+		{"joules in a file of CPU time", "CPU s", joules, false},
 		{"both", "J", joules + "," + processor, false},
 	} {
 		text := fmt.Sprintf(`{"schema":1,"unit":%q,"groups":[`+group+`]}`, row.unit, row.worth)

@@ -23,7 +23,7 @@ type Member struct {
 }
 
 // Worth is what one subset of a group cost, replay by replay: joules above the
-// loaded idle power where a counter was read, else processor time. It has one of
+// loaded idle power where a counter was read, else CPU time. It has one of
 // the two.
 type Worth struct {
 	Subset     uint64    `json:"subset"` // bit i: request i is in it

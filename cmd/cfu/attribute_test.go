@@ -84,7 +84,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	if want := "b2-c2-r1 gpu0: 400.000 J in all ("; !strings.Contains(stdout, want) || !strings.Contains(stdout, "J above loaded idle, bare idle not measured") {
 		t.Errorf("got table without %q and the figures above idle:\n%s", want, stdout)
 	}
-	for _, want := range []string{"the calibration was measured on other", "the calibration was measured in processor time, which says nothing of the 1 accelerators"} {
+	for _, want := range []string{"the calibration was measured on other", "the calibration was measured in CPU time, which says nothing of the 1 accelerators"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("got stderr %q, want a warning that says %q", stderr, want)
 		}

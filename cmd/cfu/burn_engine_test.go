@@ -13,13 +13,13 @@ import (
 	"cfubench/meter"
 )
 
-// The processor time that the test engine spends, so that the truth is known.
+// The CPU time that the test engine spends, so that the truth is known.
 const (
 	burnPromptWord  = 50 * time.Microsecond
 	burnOutputToken = 300 * time.Microsecond
 )
 
-// burnEngine is an engine whose only work is to use processor time: a known
+// burnEngine is an engine whose only work is to use CPU time: a known
 // amount for every word of a prompt and every token of an answer, one request
 // after the other. It serves on 127.0.0.1 at the port in its last argument. An
 // argument counter=FILE makes it count the joules of that work, and of an idle

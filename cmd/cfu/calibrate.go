@@ -61,7 +61,7 @@ func (f *calibrateFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&f.Repeats, "repeats", 2, "Replay each subset `R` times.")
 	fs.Float64Var(&f.StandardError, "standard-error", 0, "Replay all subsets of a group again until the relative standard error of their costs is at most `P`, such as 0.02 (0: --repeats only).")
 	fs.IntVar(&f.MostRepeats, "max-repeats", 20, "Replay each subset `N` times at most for --standard-error.")
-	fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Measure joules with these `METERS`, as in cfu run; auto takes processor time where no counter can be read, cputime always.")
+	fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Measure joules with these `METERS`, as in cfu run; auto takes CPU time where no counter can be read, cputime always.")
 	fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that its processes use), all, or a list, as in cfu run.")
 	fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Leave the engine alone for `D` between replays, to measure its idle power with a counter.")
 	fs.StringVar(&f.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
@@ -108,7 +108,7 @@ func (f *calibrateFlags) check() error {
 	case len(f.Meter) == 0:
 		return usagef("--meter: name at least one")
 	case slices.Contains(f.Meter, "cputime") && len(f.Meter) > 1:
-		return usagef("--meter %s: a calibration is in joules or in processor time: leave cputime out, or name it alone", strings.Join(f.Meter, ","))
+		return usagef("--meter %s: a calibration is in joules or in CPU time: leave cputime out, or name it alone", strings.Join(f.Meter, ","))
 	case f.Idle < 0:
 		return usagef("--idle %v: want a time of zero or more", f.Idle)
 	case !(f.watts > 0) || math.IsInf(f.watts, 0):
@@ -204,7 +204,7 @@ func printCalibration(w io.Writer, file *shapley.File, watts float64) error {
 	if file.Noise > 0 {
 		noise = fmt.Sprintf("%.1f %%", 100*file.Noise)
 	}
-	what := "processor time"
+	what := "CPU time"
 	if joules {
 		what = "energy above idle"
 	}

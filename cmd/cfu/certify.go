@@ -117,7 +117,7 @@ func printCertificate(w io.Writer, c loadgen.Certificate) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nprocessor time %.1f µs a token\n", float64(c.CPUPerToken)/1e3)
+	fmt.Fprintf(w, "\nCPU time %.1f µs a token\n", float64(c.CPUPerToken)/1e3)
 	if c.RunQueue.Known {
 		fmt.Fprintf(w, "waited for a processor %v in all, one thread at most %v in %v\n",
 			c.RunQueue.Total.Round(time.Microsecond), c.RunQueue.Worst.Round(time.Microsecond), loadgen.StarvationPeriod)

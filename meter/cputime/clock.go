@@ -11,7 +11,7 @@ import (
 // complement of the pid, shifted by three, and the kind of clock.
 const clockSched = 2
 
-// processCPU returns the processor time of a process, all its threads and
+// processCPU returns the CPU time of a process, all its threads and
 // those that have ended included. The time of a thread that is running now
 // advances with the scheduler's tick.
 func processCPU(pid int) (time.Duration, error) {

@@ -1,5 +1,5 @@
 // Package cputime is the model for machines without an energy counter: the
-// processor time of the engine's processes times stated watts per busy core, and
+// CPU time of the engine's processes times stated watts per busy core, and
 // stated watts of the idle host if the user states them.
 //
 // It is a model and says so wherever it shows (meter.KindModel). It sees what
@@ -61,7 +61,7 @@ type Source struct {
 	adopted func() []string
 }
 
-// counter is the engine's processor time.
+// counter is the engine's CPU time.
 type counter interface {
 	// read returns the time used since the counter was opened; false once the
 	// engine has ended.
@@ -98,7 +98,7 @@ func open(clock meter.Clock, h host, o Options) (*Source, error) {
 		perCPU: meter.Power(math.Round(o.Watts * float64(meter.Watt))),
 		idle:   meter.Power(math.Round(o.IdleWatts * float64(meter.Watt))),
 	}
-	note := fmt.Sprintf("model: processor time of the engine's processes × %g W per busy core", o.Watts)
+	note := fmt.Sprintf("model: CPU time of the engine's processes × %g W per busy core", o.Watts)
 	if o.IdleWatts > 0 {
 		note += fmt.Sprintf(" + %g W idle, as stated", o.IdleWatts)
 	} else {
@@ -117,7 +117,7 @@ func open(clock meter.Clock, h host, o Options) (*Source, error) {
 	}
 	t, err := newTree(h, o.PID)
 	if err != nil {
-		return nil, fmt.Errorf("processor time of process %d: %w", o.PID, err)
+		return nil, fmt.Errorf("CPU time of process %d: %w", o.PID, err)
 	}
 	s.time = &family{clock: clock, tree: t, lookAt: clock(), scanAt: clock() + scanPeriod}
 	s.adopted = func() []string { return t.adopted }

@@ -17,7 +17,7 @@ import (
 	"cfubench/meter"
 )
 
-// burnEnv makes the test binary a process that burns processor time on
+// burnEnv makes the test binary a process that burns CPU time on
 // command instead of running tests.
 const burnEnv = "CPUTIME_TEST_BURN"
 
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// burner obeys "self MS" and "child MS", and answers with the processor time
+// burner obeys "self MS" and "child MS", and answers with the CPU time
 // of itself and of its ended children, in ns; and "spin 0", which it does until
 // it is killed, without a system call that would bring its clock up to date.
 func burner(in io.Reader, out io.Writer) {
@@ -57,7 +57,7 @@ func burner(in io.Reader, out io.Writer) {
 	}
 }
 
-// burn uses d of this process's processor time.
+// burn uses d of this process's CPU time.
 func burn(d time.Duration) {
 	x := 1.0
 	for from := used(syscall.RUSAGE_SELF); used(syscall.RUSAGE_SELF)-from < d; {
@@ -201,7 +201,7 @@ func TestModelRefuses(t *testing.T) {
 		want  string
 	}{
 		{"no process", 0, 5, "process 0"},
-		{"a process that is not there", 1 << 22, 5, "processor time of process 4194304"},
+		{"a process that is not there", 1 << 22, 5, "CPU time of process 4194304"},
 		{"no watts", os.Getpid(), 0, "watts per busy core 0"},
 		{"watts below zero", os.Getpid(), -1, "watts per busy core -1"},
 		{"watts that are no number", os.Getpid(), math.NaN(), "watts per busy core NaN"},

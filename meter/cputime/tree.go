@@ -33,7 +33,7 @@ func (s system) leads(pid int) bool                 { return s.Leads(pid) }
 func (s system) sameGroup(a, b int) bool            { return s.SameGroup(a, b) }
 func (s system) command(pid int) string             { return s.Command(pid) }
 
-// tree is the processor time of a process and all its descendants, from the
+// tree is the CPU time of a process and all its descendants, from the
 // moment it was made.
 //
 // The sum is over the processes alive: the time of each by its own clock, and

@@ -13,7 +13,7 @@ import (
 	"cfubench/meter/sysfs"
 )
 
-// Group is a control group and the file that counts the processor time of all
+// Group is a control group and the file that counts the CPU time of all
 // that is in it, whoever started it.
 type Group struct {
 	Path string // within its hierarchy: "/system.slice/vllm.service"
@@ -58,7 +58,7 @@ func (fs FS) groups(cgroups string, pid int) (found []Group) {
 
 var errNoUsage = errors.New("no usage_usec")
 
-// Used is the processor time of all that is or was in the group.
+// Used is the CPU time of all that is or was in the group.
 func (g Group) Used() (time.Duration, error) {
 	u, err := g.Open()
 	if err != nil {
@@ -68,14 +68,14 @@ func (g Group) Used() (time.Duration, error) {
 	return used, errors.Join(err, u.Close())
 }
 
-// Usage is the open file of a group's processor time.
+// Usage is the open file of a group's CPU time.
 type Usage struct {
 	group Group
 	file  *os.File
 	buf   [1024]byte
 }
 
-// Open opens the file of the group's processor time.
+// Open opens the file of the group's CPU time.
 func (g Group) Open() (*Usage, error) {
 	f, err := os.Open(filepath.Join(g.dir, g.file))
 	if err != nil {
@@ -87,7 +87,7 @@ func (g Group) Open() (*Usage, error) {
 // Close closes the file.
 func (u *Usage) Close() error { return u.file.Close() }
 
-// Read returns the group's processor time. It allocates nothing unless it fails.
+// Read returns the group's CPU time. It allocates nothing unless it fails.
 func (u *Usage) Read() (time.Duration, error) {
 	n, err := u.file.ReadAt(u.buf[:], 0)
 	if n == 0 && err != nil {

@@ -29,11 +29,11 @@ func (fs FS) Forwarder(pid int) bool {
 	return slices.Contains(forwarders(), name)
 }
 
-// leastPerToken is less processor time than any engine spends on a token of an
+// leastPerToken is less CPU time than any engine spends on a token of an
 // answer: it has to choose it, decode it to text and send it.
 const leastPerToken = 5 * time.Microsecond
 
-// OnlyForwards reports whether a process tree that used so much processor time
+// OnlyForwards reports whether a process tree that used so much CPU time
 // while so many output tokens came through it cannot have made them.
 func OnlyForwards(used time.Duration, tokens int64) bool {
 	return tokens >= leastTokens && used < time.Duration(tokens)*leastPerToken

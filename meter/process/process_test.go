@@ -85,7 +85,7 @@ func TestOnlyForwards(t *testing.T) {
 		tokens int64
 		want   bool
 	}{
-		{"no processor time while thousands of tokens came", time.Millisecond, 10_000, true},
+		{"no CPU time while thousands of tokens came", time.Millisecond, 10_000, true},
 		{"a GPU's engine at a large batch spends some 50 µs a token", 500 * time.Millisecond, 10_000, false},
 		{"too few tokens to tell", 0, 20, false},
 	} {

@@ -129,7 +129,7 @@ func (c Config) open(ctx context.Context, clock meter.Clock, url string, pid int
 	case j != nil:
 		return j, nil
 	}
-	c.say("the costs are processor time: %s", why)
+	c.say("the costs are CPU time: %s", why)
 	p, err := openProcessorTime(clock, pid)
 	if err != nil {
 		return nil, err

@@ -33,11 +33,11 @@ type spent struct {
 	idle   []attribution.Idle
 }
 
-// settle is how long the engine is left alone before its processor time is
+// settle is how long the engine is left alone before its CPU time is
 // read: longer than a scheduler's tick and its own last bookkeeping.
 const settle = 40 * time.Millisecond
 
-// processorTime is the gauge of hosts without a counter: the processor time of the
+// processorTime is the gauge of hosts without a counter: the CPU time of the
 // engine's process tree.
 type processorTime struct {
 	source   *cputime.Source
@@ -55,7 +55,7 @@ func openProcessorTime(clock meter.Clock, pid int) (*processorTime, error) {
 }
 
 func (p *processorTime) describe(f *shapley.File) {
-	f.Unit, f.Meter = shapley.UnitProcessor, "processor time of the engine's process tree (kind model where it is given in joules)"
+	f.Unit, f.Meter = shapley.UnitProcessor, "CPU time of the engine's process tree (kind model where it is given in joules)"
 }
 
 func (p *processorTime) begin(context.Context) error {
@@ -86,7 +86,7 @@ func (p *processorTime) end(_ context.Context, w meter.Window) (spent, error) {
 	p.readings = p.source.Read(p.readings)
 	first, last := p.readings[0], p.readings[len(p.readings)-1]
 	if !first.HasEnergy || !last.HasEnergy {
-		return spent{}, errors.New("the engine's processor time could not be read: it may have ended")
+		return spent{}, errors.New("the engine's CPU time could not be read: it may have ended")
 	}
 	curve, _ := attribution.NewCurve(p.source.Domains()[0], p.readings)
 	return spent{(last.Energy - first.Energy).Joules(), w, []*attribution.Curve{curve}, make([]attribution.Idle, 1)}, nil

@@ -333,7 +333,7 @@ func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.
 		metered = append(metered, d.Domain)
 	}
 	if n := len(meter.Devices(metered)); n > 0 && c.OfProcessor() {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured in processor time, which says nothing of the %d accelerators metered here: measure it in joules with 'cfu calibrate --meter auto' on this host", n))
+		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured in CPU time, which says nothing of the %d accelerators metered here: measure it in joules with 'cfu calibrate --meter auto' on this host", n))
 	}
 	if engine := run.EngineOf(cell.Point); engine != nil && (engine.Kind != c.Engine || engine.Model != c.Model) {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",

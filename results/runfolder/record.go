@@ -63,7 +63,7 @@ type RecordedPart struct {
 	Cut bool `json:"cut,omitempty"`
 	// Gap is the wall time since the part before, of which nothing is known.
 	Gap time.Duration `json:"gap_ns,omitempty"`
-	// User and System are the processor times of the command and of those that it
+	// User and System are the CPU times of the command and of those that it
 	// waited for.
 	User   time.Duration `json:"user_ns,omitempty"`
 	System time.Duration `json:"system_ns,omitempty"`

@@ -110,8 +110,9 @@ func (c *canvas) area(points []Point, base float64, fill string, opacity float64
 	fmt.Fprintf(&c.b, "L%s %sZ\"/>\n", num(points[len(points)-1].X), num(base))
 }
 
-// marker draws the mark of series i, a shape for each of five.
-func (c *canvas) marker(x, y float64, i int, hint string) {
+// marker draws the mark of series i, a shape for each of five; hollow and grey if
+// it is muted.
+func (c *canvas) marker(x, y float64, i int, muted bool, hint string) {
 	const r = 4
 	var shape string
 	switch i % 5 {
@@ -126,7 +127,11 @@ func (c *canvas) marker(x, y float64, i int, hint string) {
 	default:
 		shape = fmt.Sprintf(`<path d="M%s %sl4.5 -8h-9z"`, num(x), num(y+5))
 	}
-	fmt.Fprintf(&c.b, `%s fill="%s" stroke="var(--paper)" stroke-width="1">`, shape, color(i))
+	fill, stroke, width := color(i), "var(--paper)", "1"
+	if muted {
+		fill, stroke, width = "var(--paper)", "var(--muted)", "1.4"
+	}
+	fmt.Fprintf(&c.b, `%s fill="%s" stroke="%s" stroke-width="%s">`, shape, fill, stroke, width)
 	if hint != "" {
 		fmt.Fprintf(&c.b, "<title>%s</title>", html.EscapeString(hint))
 	}

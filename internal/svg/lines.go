@@ -2,12 +2,16 @@ package svg
 
 import (
 	"fmt"
+	"html"
 	"math"
+	"strings"
 )
 
-// Point is a value with its interval; Lo and Hi are NaN where there is none.
+// Point is a value with its interval; Lo and Hi are NaN where there is none, XLo
+// and XHi, those of X, zero.
 type Point struct {
 	X, Y, Lo, Hi float64
+	XLo, XHi     float64
 	Label        string // written beside the point
 	Hint         string // shown when pointed at
 }
@@ -18,6 +22,13 @@ type Series struct {
 	Points  []Point
 	NoLine  bool // markers only
 	NoMarks bool // line only
+	Muted   bool // in grey, with hollow marks: what is out of the question
+}
+
+// Rule is an upright line at a value of X, such as a bound.
+type Rule struct {
+	At   float64
+	Name string
 }
 
 // Axis is one axis of a chart.
@@ -36,6 +47,10 @@ type Lines struct {
 	Title, Description string
 	X, Y               Axis
 	Series             []Series
+	Rules              []Rule
+	// Readout is a line under the chart that shows the hint of the mark that is
+	// pointed at or that the keyboard is on, and else this text; "" for none.
+	Readout string
 	// Width and Height of the drawing; 0 for 440 by 300.
 	Width, Height float64
 }
@@ -63,16 +78,52 @@ func (l Lines) SVG() string {
 		return ""
 	}
 	legend := l.legendRows(width)
+	below := 46 + float64(len(legend))*legendLine
 	height += float64(len(legend)) * legendLine
-	c := newCanvas(width, height, l.Title, l.Description)
-	p := plot{left: 58, top: 12, right: width - 16, bottom: height - 46 - float64(len(legend))*legendLine}
-	x, y := l.X.scale(xlo, xhi, p.left, p.right), l.Y.scale(ylo, yhi, p.bottom, p.top)
-	c.axes(p, x, y, l.X, l.Y)
-	for i, s := range l.Series {
-		c.series(i, s, x, y, p)
+	if l.Readout != "" {
+		height, below = height+readoutHeight, below+readoutHeight
 	}
+	c := newCanvas(width, height, l.Title, l.Description)
+	p := plot{left: 58, top: 12, right: width - 16, bottom: height - below}
+	y := l.Y.scale(ylo, yhi, p.bottom, p.top)
+	for _, v := range y.ticks(yTicks) { // room for the longest
+		p.left = max(p.left, 32+6.6*float64(len([]rune(label(v)))))
+	}
+	x := l.X.scale(xlo, xhi, p.left, p.right)
+	c.axes(p, x, y, l.X, l.Y)
+	for _, r := range l.Rules {
+		c.rule(r, x, p)
+	}
+	for _, muted := range []bool{true, false} { // what is out of the question lies below
+		for i, s := range l.Series {
+			if s.Muted == muted {
+				c.series(i, s, x, y, p, l.Readout != "")
+			}
+		}
+	}
+	c.labels(l.Series, x, y, p)
 	c.legend(legend, p.bottom+52)
+	if l.Readout != "" {
+		c.text(width/2, height-8, "middle", "tick still", l.Readout)
+	}
 	return c.String()
+}
+
+// readoutHeight is the room of two lines of text.
+const readoutHeight = 36
+
+// rule draws a bound with its name at the top, on the side that has room.
+func (c *canvas) rule(r Rule, x scale, p plot) {
+	at := x.at(r.At)
+	if !(at >= p.left && at <= p.right) {
+		return
+	}
+	c.line(at, p.top, at, p.bottom, "bound")
+	anchor, side := "start", 4.0
+	if at > (p.left+p.right)/2 {
+		anchor, side = "end", -4
+	}
+	c.text(at+side, p.top+9, anchor, "tick", r.Name)
 }
 
 // clean leaves out what a logarithmic axis cannot show and what is no number.
@@ -88,6 +139,9 @@ func (l *Lines) clean() {
 			}
 			if math.IsNaN(p.Lo) || math.IsNaN(p.Hi) || math.IsInf(p.Lo, 0) || math.IsInf(p.Hi, 0) || p.Hi < p.Lo || l.Y.Log && p.Lo <= 0 {
 				p.Lo, p.Hi = math.NaN(), math.NaN()
+			}
+			if !(p.XHi > p.XLo) || math.IsInf(p.XHi-p.XLo, 0) || l.X.Log && p.XLo <= 0 {
+				p.XLo, p.XHi = 0, 0
 			}
 			series[i].Points = append(series[i].Points, p)
 		}
@@ -106,6 +160,14 @@ func (l Lines) extent() (xlo, xhi, ylo, yhi float64, any bool) {
 			if !math.IsNaN(p.Lo) {
 				ylo, yhi = min(ylo, max(p.Lo, p.Y/2)), max(yhi, min(p.Hi, 2*p.Y))
 			}
+			if p.XHi > p.XLo {
+				xlo, xhi = min(xlo, max(p.XLo, p.X/2)), max(xhi, min(p.XHi, 2*p.X))
+			}
+		}
+	}
+	for _, r := range l.Rules {
+		if any && (!l.X.Log || r.At > 0) {
+			xlo, xhi = min(xlo, r.At), max(xhi, r.At)
 		}
 	}
 	if l.X.FromZero && !l.X.Log {
@@ -132,13 +194,16 @@ func (a Axis) scale(low, high, from, to float64) scale {
 	return linear(low, high, from, to)
 }
 
+// yTicks is about how many values an upright axis shows.
+const yTicks = 5
+
 // axes draws grid, ticks and titles.
 func (c *canvas) axes(p plot, x, y scale, ax, ay Axis) {
 	xs := x.ticks(int((p.right - p.left) / 70))
 	if ax.Values != nil {
 		xs = ax.Values
 	}
-	for _, v := range y.ticks(5) {
+	for _, v := range y.ticks(yTicks) {
 		at := y.at(v)
 		c.line(p.left, at, p.right, at, "grid")
 		c.text(p.left-6, at+4, "end", "tick", label(v))
@@ -159,10 +224,14 @@ func (c *canvas) axes(p plot, x, y scale, ax, ay Axis) {
 	c.verticalText(14, (p.top+p.bottom)/2, "title", ay.title())
 }
 
-func (c *canvas) series(i int, s Series, x, y scale, p plot) {
+func (c *canvas) series(i int, s Series, x, y scale, p plot, readout bool) {
 	var pixels []Point
 	for _, v := range s.Points {
 		pixels = append(pixels, Point{X: x.at(v.X), Y: y.at(v.Y)})
+	}
+	ink := color(i)
+	if s.Muted {
+		ink = "var(--muted)"
 	}
 	if !s.NoLine {
 		c.path(pixels, i, 1.8)
@@ -171,43 +240,72 @@ func (c *canvas) series(i int, s Series, x, y scale, p plot) {
 		return
 	}
 	for k, v := range s.Points {
+		at := pixels[k]
 		if !math.IsNaN(v.Lo) {
-			at := pixels[k].X
 			top, bottom := max(p.top, y.at(v.Hi)), min(p.bottom, y.at(v.Lo))
 			fmt.Fprintf(&c.b, `<path fill="none" stroke="%s" stroke-width="1.2" d="M%s %sV%sM%s %sh8M%s %sh8"/>`+"\n",
-				color(i), num(at), num(top), num(bottom), num(at-4), num(top), num(at-4), num(bottom))
+				ink, num(at.X), num(top), num(bottom), num(at.X-4), num(top), num(at.X-4), num(bottom))
+		}
+		if v.XHi > v.XLo {
+			left, right := max(p.left, x.at(v.XLo)), min(p.right, x.at(v.XHi))
+			fmt.Fprintf(&c.b, `<path fill="none" stroke="%s" stroke-width="1.2" d="M%s %sH%sM%s %sv8M%s %sv8"/>`+"\n",
+				ink, num(left), num(at.Y), num(right), num(left), num(at.Y-4), num(right), num(at.Y-4))
 		}
 		hint := v.Hint
 		if hint == "" {
 			hint = fmt.Sprintf("%s: %s", s.Name, label(v.Y))
 		}
-		c.marker(pixels[k].X, pixels[k].Y, i, hint)
+		if readout {
+			c.read(at, i, s.Muted, hint)
+			continue
+		}
+		c.marker(at.X, at.Y, i, s.Muted, hint)
 	}
-	c.labels(s, pixels, p)
+}
+
+// read is a mark that the keyboard reaches, and whose hint is shown in the line
+// under the chart.
+func (c *canvas) read(at Point, i int, muted bool, hint string) {
+	fmt.Fprintf(&c.b, `<g class="read" tabindex="0" role="img" aria-label="%s">`, html.EscapeString(hint))
+	c.marker(at.X, at.Y, i, muted, hint)
+	first, second := hint, ""
+	if before, after, ok := strings.Cut(hint, "; "); ok {
+		first, second = before, after
+	}
+	c.text(c.width/2, c.height-22, "middle", "tick said", first)
+	c.text(c.width/2, c.height-8, "middle", "tick said", second)
+	c.b.WriteString("</g>\n")
 }
 
 // labels writes the points' labels on the side that has room. One that would lie
-// on another moves, and a thin line leads to its point.
-func (c *canvas) labels(s Series, pixels []Point, p plot) {
+// on another or on a mark moves, and a thin line leads to its point; one for which
+// there is no room near its point is left out: the hint has it.
+func (c *canvas) labels(all []Series, x, y scale, p plot) {
 	type box struct{ x1, y1, x2, y2 float64 }
 	var taken []box
-	for _, m := range pixels {
-		taken = append(taken, box{m.X - 5, m.Y - 5, m.X + 5, m.Y + 5})
-	}
-	for k, v := range s.Points {
-		if v.Label == "" {
-			continue
+	var labelled []Point // in pixels
+	for _, s := range all {
+		for _, v := range s.Points {
+			at := Point{X: x.at(v.X), Y: y.at(v.Y), Label: v.Label}
+			if !s.NoMarks {
+				taken = append(taken, box{at.X - 5, at.Y - 5, at.X + 5, at.Y + 5})
+			}
+			if v.Label != "" {
+				labelled = append(labelled, at)
+			}
 		}
+	}
+	for _, v := range labelled {
 		width := 6.6 * float64(len([]rune(v.Label)))
-		x, y, anchor, left := pixels[k].X+8, pixels[k].Y+4, "start", pixels[k].X+8
+		x, y, anchor, left, placed := v.X+8, v.Y+4, "start", v.X+8, false
 	search:
-		for _, dy := range []float64{0, -13, 13, -26, 26, -39, 39, -52, 52} {
+		for _, dy := range []float64{0, -13, 13, -26, 26} {
 			for _, right := range []bool{true, false} {
-				from := pixels[k].X + 8
+				from := v.X + 8
 				if !right {
-					from = pixels[k].X - 8 - width
+					from = v.X - 8 - width
 				}
-				at := box{from, pixels[k].Y + dy - 7, from + width, pixels[k].Y + dy + 7}
+				at := box{from, v.Y + dy - 7, from + width, v.Y + dy + 7}
 				if at.x1 < p.left || at.x2 > p.right+10 || at.y1 < p.top-6 || at.y2 > p.bottom {
 					continue
 				}
@@ -216,20 +314,24 @@ func (c *canvas) labels(s Series, pixels []Point, p plot) {
 					clear = clear && (at.x1 >= t.x2 || t.x1 >= at.x2 || at.y1 >= t.y2 || t.y1 >= at.y2)
 				}
 				if clear {
-					left, y, x, anchor = from, pixels[k].Y+dy+4, from, "start"
+					left, y, x, anchor = from, v.Y+dy+4, from, "start"
 					if !right {
 						x, anchor = from+width, "end"
 					}
+					placed = true
 					break search
 				}
 			}
 		}
-		if away := y - 4 - pixels[k].Y; math.Abs(away) > 13 {
+		if !placed {
+			continue
+		}
+		if away := y - 4 - v.Y; math.Abs(away) > 13 {
 			end := x - 2
 			if anchor == "end" {
 				end = x + 2
 			}
-			c.line(pixels[k].X, pixels[k].Y, end, y-4, "grid")
+			c.line(v.X, v.Y, end, y-4, "lead")
 		}
 		taken = append(taken, box{left, y - 11, left + width, y + 3})
 		c.text(x, y, anchor, "point", v.Label)
@@ -242,6 +344,9 @@ type entry struct {
 	name  string
 	x     float64
 	fill  bool // a filled square instead of line and marker
+	line  bool // with a line
+	mark  bool // with a marker
+	muted bool
 }
 
 // legendRows lays names out in rows; none for a single unnamed series.
@@ -249,7 +354,7 @@ func (l Lines) legendRows(width float64) [][]entry {
 	var entries []entry
 	for i, s := range l.Series {
 		if s.Name != "" {
-			entries = append(entries, entry{index: i, name: s.Name})
+			entries = append(entries, entry{index: i, name: s.Name, line: !s.NoLine, mark: !s.NoMarks, muted: s.Muted})
 		}
 	}
 	return layout(entries, width)
@@ -276,9 +381,12 @@ func (c *canvas) legend(rows [][]entry, y float64) {
 		for _, e := range row {
 			if e.fill {
 				c.rect(e.x, y-8, 12, 10, color(e.index), "")
-			} else {
+			}
+			if e.line {
 				c.path([]Point{{X: e.x - 4, Y: y - 3}, {X: e.x + 16, Y: y - 3}}, e.index, 1.8)
-				c.marker(e.x+6, y-3, e.index, "")
+			}
+			if e.mark {
+				c.marker(e.x+6, y-3, e.index, e.muted, "")
 			}
 			c.text(e.x+20, y+1, "start", "label", e.name)
 		}

@@ -60,7 +60,7 @@ func (t Trace) SVG() string {
 	}
 	var entries []entry
 	for i, s := range t.Series {
-		entries = append(entries, entry{index: i, name: s.Name})
+		entries = append(entries, entry{index: i, name: s.Name, line: true})
 	}
 	for i, name := range t.Phases {
 		entries = append(entries, entry{index: phaseColor + i, name: name, fill: true})

@@ -44,12 +44,12 @@ func Compare(base Subject, others []Subject, o Options) (Table, error) {
 		o.Test = stats.Welch
 	}
 	for _, name := range o.Metrics {
-		if !slices.ContainsFunc(summary.Metrics(), func(m summary.Metric) bool { return m.Name == name }) {
+		if _, ok := summary.MetricOf(name); !ok {
 			return t, fmt.Errorf("metric %q is unknown: use one of %v", name, metricNames())
 		}
 	}
 	var err error
-	if t.Warnings, err = check(base, others, o.Across); err != nil {
+	if t.Warnings, err = Check(base, others, o.Across); err != nil {
 		return t, err
 	}
 	for _, other := range others {
@@ -167,14 +167,14 @@ func (t *Table) point(name string, other Subject, a, b []summary.CellSummary, o 
 		t.Warnings = append(t.Warnings, name+": a steady window is held against a whole run; one of them had no steady state")
 	}
 	for _, m := range summary.Metrics() {
-		if len(o.Metrics) > 0 && !slices.Contains(o.Metrics, m.Name) {
+		if len(o.Metrics) > 0 && !slices.Contains(o.Metrics, m.Name) || len(o.Metrics) == 0 && m.ByName {
 			continue
 		}
 		va, vb := values(m, a), values(m, b)
 		if len(va) == 0 || len(vb) == 0 {
 			continue
 		}
-		r := Row{Point: name, Other: other.Name, Metric: m.Name, Unit: m.Unit}
+		r := Row{Point: name, Other: other.Name, Metric: m.Name, Unit: m.UnitIn(other.Summary)}
 		if m.Energy && b[0].Whole.Energy != nil {
 			r.Kind = b[0].Whole.Energy.Kind
 		}

@@ -15,12 +15,21 @@ import (
 // reader needs beside it.
 type Choice struct {
 	decision.Decision
-	// Metric is what is to be least; its kind is "model" where it is modelled.
+	// Metric is what is to be least; Kind is that of the joules, "model" where any
+	// are modelled.
 	Metric summary.Metric
 	Kind   string
 	SLO    string
+	// Currency is that of the costs, "" without any; Mixed: there are several.
+	Currency string
+	Mixed    bool
+	// Notes say which window figures are of, and which figures of cost are not there,
+	// and why.
+	Notes []string
 	// Beside are the points' summaries, in the order of the rows.
 	Beside []summary.Point
+	// From are the subjects that the rows are of, by their place.
+	From []int
 	// Batches: there is one repeat of each, and the values are batches of its
 	// requests, which do not show by how much another run would differ.
 	Batches bool
@@ -30,10 +39,14 @@ type Choice struct {
 type ChooseOptions struct {
 	Metric string // that is to be least; "" for energy per request
 	Paired bool
-	// Share of requests that must keep the SLO, where there is one.
+	// Share of requests that must keep the SLO, where there is one; 0 for
+	// DefaultShare.
 	Share float64
 	Seed  uint64
 }
+
+// DefaultShare is the share of requests that must keep the SLO if nobody says.
+const DefaultShare = 0.99
 
 // Choose ranks the load points of the subjects; the first point is the baseline.
 // Points whose cells are all invalid, or that have no such figure, are left out
@@ -42,17 +55,25 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 	if o.Metric == "" {
 		o.Metric = summary.MetricEnergyPerRequest
 	}
-	i := slices.IndexFunc(summary.Metrics(), func(m summary.Metric) bool { return m.Name == o.Metric })
-	if i < 0 {
-		return Choice{}, fmt.Errorf("metric %q is unknown: use one of %v", o.Metric, metricNames())
+	if o.Share == 0 {
+		o.Share = DefaultShare
 	}
-	c := Choice{Metric: summary.Metrics()[i]}
-	var left []string
+	metric, ok := summary.MetricOf(o.Metric)
+	switch {
+	case !ok:
+		return Choice{}, fmt.Errorf("metric %q is unknown: use one of %v", o.Metric, metricNames())
+	case metric.Gain:
+		return Choice{}, fmt.Errorf("metric %q: more of it is better, and the least is ranked first: use one that costs, such as %s", o.Metric, summary.MetricEnergyPerToken)
+	}
+	c := Choice{Metric: metric}
+	left, err := c.agree(subjects)
+	if err != nil {
+		return c, err
+	}
 	var all []point
-	for _, s := range subjects {
-		c.SLO = s.Summary.SLO
+	for i, s := range subjects {
 		for _, p := range s.Summary.Points {
-			one := point{Point: p, name: p.Name}
+			one := point{Point: p, name: p.Name, from: i}
 			if len(subjects) > 1 {
 				one.name = s.Name + ":" + p.Name
 			}
@@ -61,8 +82,8 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 				left = append(left, fmt.Sprintf("%s has no %s and is left out", one.name, c.Metric.Title))
 				continue
 			}
-			if c.Metric.Energy && one.cells[0].Whole.Energy != nil {
-				c.Kind = one.cells[0].Whole.Energy.Kind
+			if e := one.cells[0].Whole.Energy; e != nil && !strings.Contains(c.Kind, "model") {
+				c.Kind = e.Kind // one modelled makes the ranking's
 			}
 			all = append(all, one)
 		}
@@ -81,22 +102,88 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		}
 		candidates[i] = decision.Candidate{Name: p.name, Values: p.values, Rejected: p.misses(o.Share)}
 	}
-	var err error
 	if c.Decision, err = decision.Decide(candidates, decision.Options{Paired: o.Paired, Seed: o.Seed}); err != nil {
 		return c, err
 	}
 	c.Warnings = append(left, c.Warnings...)
 	for _, r := range c.Rows {
 		k := slices.IndexFunc(all, func(p point) bool { return p.name == r.Name })
-		c.Beside = append(c.Beside, all[k].Point)
+		c.Beside, c.From = append(c.Beside, all[k].Point), append(c.From, all[k].from)
+	}
+	c.state()
+	c.Notes = absent(all)
+	if slices.ContainsFunc(all, func(p point) bool { return p.cells[0].Steady != nil && p.cells[0].Footprint != nil }) {
+		c.Notes = append([]string{"energy, latency and throughput are of the steady window where there is one; carbon and cost of the whole cell, its beginning and end included"}, c.Notes...)
 	}
 	return c, nil
+}
+
+// agree takes what the subjects have in common: the SLO and the currency.
+func (c *Choice) agree(subjects []Subject) (warnings []string, err error) {
+	for i, s := range subjects {
+		currency := s.Summary.Currency()
+		switch {
+		case i == 0:
+			c.SLO = s.Summary.SLO
+		case s.Summary.SLO != c.SLO:
+			return nil, fmt.Errorf("%s was run with the SLO %s and %s with %s: say which holds for all with --slo", subjects[0].Name, quoted(c.SLO), s.Name, quoted(s.Summary.SLO))
+		}
+		switch {
+		case c.Currency == "":
+			c.Currency = currency
+		case currency != "" && currency != c.Currency:
+			c.Mixed = true
+		}
+	}
+	if c.Mixed && c.Metric.Money {
+		return nil, fmt.Errorf("metric %s: the runs' costs are in different currencies: amortize them with one inventory", c.Metric.Name)
+	}
+	if c.Mixed {
+		warnings = append(warnings, "the runs' costs are in different currencies and are left out")
+	}
+	return warnings, nil
+}
+
+// state makes the estimates what the points' own tables say, the mean over the
+// repeats: on the logarithmic scale it is the geometric mean, a hair below it.
+func (c *Choice) state() {
+	factor := make([]float64, len(c.Rows))
+	base := 1.0
+	for i, r := range c.Rows {
+		factor[i] = float64(c.Beside[i].Metrics[c.Metric.Name].Mean) / r.Estimate
+		if r.Name == c.Baseline {
+			base = factor[i]
+		}
+	}
+	for i := range c.Rows {
+		r, f := &c.Rows[i], factor[i]
+		r.Estimate, r.Lo, r.Hi = r.Estimate*f, r.Lo*f, r.Hi*f
+		r.Ratio, r.RatioLo, r.RatioHi = r.Ratio*f/base, r.RatioLo*f/base, r.RatioHi*f/base
+	}
+}
+
+// absent says which figures of cost the points lack, and why, each reason once.
+func absent(all []point) (reasons []string) {
+	for _, p := range all {
+		for _, c := range p.cells {
+			if c.Cost == nil {
+				continue
+			}
+			for _, r := range c.Cost.Missing {
+				if !slices.Contains(reasons, r) {
+					reasons = append(reasons, r)
+				}
+			}
+		}
+	}
+	return reasons
 }
 
 // point is a load point with its valid cells and their values.
 type point struct {
 	summary.Point
 	name   string
+	from   int // the subject's place
 	cells  []summary.CellSummary
 	values []float64
 }
@@ -136,6 +223,10 @@ func (p point) misses(share float64) string {
 	return fmt.Sprintf("keeps the SLO for %.3g %% of requests only", 100*float64(kept)/float64(completed))
 }
 
+// mostToSettle is the number of measurements beyond which two configurations are
+// called as good as each other.
+const mostToSettle = 1000
+
 // Sentence is the decision in words: which point, how much less than the baseline,
 // what it costs in latency, and how sure that is.
 func (c Choice) Sentence() string {
@@ -163,10 +254,14 @@ func (c Choice) Sentence() string {
 		fmt.Fprintf(&b, " It is the best with a probability of %s.", probability(first.Best))
 	default:
 		fmt.Fprintf(&b, " That is not sure: it is the best with a probability of %s", probability(first.Best))
-		if unit := "repeats"; c.Settle > 0 {
-			if c.Batches {
-				unit = "batches of requests"
-			}
+		unit := "repeats"
+		if c.Batches {
+			unit = "batches of requests"
+		}
+		switch {
+		case c.Settle > mostToSettle:
+			fmt.Fprintf(&b, "; %s is as good: not even %d %s of each would tell them apart", c.Rows[1].Name, mostToSettle, unit)
+		case c.Settle > 0:
 			fmt.Fprintf(&b, "; about %d %s of each would tell it from %s", c.Settle, unit, c.Rows[1].Name)
 		}
 		b.WriteByte('.')
@@ -180,9 +275,9 @@ func (c Choice) figure(r decision.Row) string {
 	if !math.IsNaN(r.Lo) {
 		text += fmt.Sprintf(" (%s to %s)", summary.Short(r.Lo), summary.Short(r.Hi))
 	}
-	text += " " + c.Metric.Unit
-	if strings.Contains(c.Kind, "model") {
-		text += " (" + c.Kind + ")"
+	text += " " + c.unit()
+	if kind := c.modelled(c.Metric); kind != "" {
+		text += " (" + kind + ")"
 	}
 	return text
 }
@@ -232,67 +327,22 @@ func probability(p float64) string {
 	return fmt.Sprintf("%.0f %%", 100*p)
 }
 
-// Columns and Cells are the ranking as a table.
-func (c Choice) Columns() []summary.Column {
-	kind := ""
-	if strings.Contains(c.Kind, "model") {
-		kind = c.Kind
-	}
-	columns := []summary.Column{
-		{Name: "configuration", Text: true}, {Name: c.Metric.Short(), Unit: c.Metric.Unit, Kind: kind}, {Name: "95 % interval"}, {Name: "× base"}, {Name: "P(best)"},
-		{Name: "TTFT p99", Unit: "s"}, {Name: "TPOT", Unit: "s"}, {Name: "latency p99", Unit: "s"}, {Name: "output", Unit: "tok/s"},
-	}
-	if c.SLO != "" {
-		columns = append(columns, summary.Column{Name: "goodput", Unit: "req/s"})
-	}
-	return append(columns, summary.Column{Name: "", Text: true})
-}
-
-// Cells is the row of the i-th configuration.
-func (c Choice) Cells(i int) []string {
-	r, p := c.Rows[i], c.Beside[i]
-	interval, best := "–", "–"
-	if !math.IsNaN(r.Lo) {
-		interval = summary.Short(r.Lo) + " to " + summary.Short(r.Hi)
-	}
-	if !math.IsNaN(r.Best) {
-		best = probability(r.Best)
-	}
-	metric := func(name string) string {
-		m, ok := p.Metrics[name]
-		if !ok {
-			return "–"
-		}
-		return summary.Short(float64(m.Mean))
-	}
-	ratio := "base"
-	if r.Name != c.Baseline {
-		ratio = summary.Short(r.Ratio)
-		switch {
-		case math.IsNaN(r.RatioLo):
-			ratio += "?"
-		case !r.Different:
-			ratio = "~" + ratio
-		}
-	}
-	cells := []string{r.Name, summary.Short(r.Estimate), interval, ratio, best,
-		metric(summary.MetricTTFTP99), metric(summary.MetricTPOT), metric(summary.MetricLatencyP99), metric(summary.MetricOutputTokenRate)}
-	if c.SLO != "" {
-		cells = append(cells, metric(summary.MetricGoodput))
-	}
-	return append(cells, r.Rejected)
-}
-
 // WriteText prints the decision and the ranking.
 func (c Choice) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", c.Sentence())
-	rows := make([][]string, len(c.Rows))
-	for i := range c.Rows {
-		rows[i] = c.Cells(i)
-	}
-	if err := summary.WriteColumns(&b, c.Columns(), rows); err != nil {
-		return err
+	fmt.Fprintf(&b, "%s\n", c.Sentence())
+	for _, part := range c.Ranking() {
+		columns := append([]summary.Column{{Name: part.Title, Text: true}}, part.Columns...)
+		var rows [][]string
+		for i, r := range c.Rows {
+			if strings.Join(part.Rows[i], "") != "" {
+				rows = append(rows, append([]string{r.Name}, part.Rows[i]...))
+			}
+		}
+		b.WriteByte('\n')
+		if err := summary.WriteColumns(&b, columns, rows); err != nil {
+			return err
+		}
 	}
 	for _, r := range c.Rows {
 		if !math.IsNaN(r.Reduction) {
@@ -304,6 +354,9 @@ func (c Choice) WriteText(w io.Writer) error {
 		b.WriteString(" One repeat of each: intervals are of batches of consecutive requests.")
 	}
 	b.WriteByte('\n')
+	for _, reason := range c.Notes {
+		fmt.Fprintf(&b, "%s\n", reason)
+	}
 	for _, warning := range c.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}

@@ -88,7 +88,7 @@ type Dimension struct {
 func Dimensions() []Dimension {
 	return []Dimension{
 		{"model", true, func(s Subject) string { return s.Summary.Model }},
-		{"trace", true, func(s Subject) string { return s.Run.TraceHash }},
+		{"trace", true, func(s Subject) string { return traceText(s.Run) }},
 		{"meter", true, func(s Subject) string { return s.Summary.MeterKind }},
 		{"boundary", true, func(s Subject) string { return boundary(s.Run) }},
 		{"inventory", true, func(s Subject) string {
@@ -108,6 +108,17 @@ func Dimensions() []Dimension {
 		{"client", false, func(s Subject) string { return s.Summary.Cfu }},
 		{"certificate", false, func(s Subject) string { return s.Summary.Certificate }},
 	}
+}
+
+// traceText is a run's trace for a reader: where it came from, and the beginning
+// of its hash, which tells two draws apart.
+func traceText(run runfolder.Run) string {
+	t := run.Trace
+	text := fmt.Sprintf("%d requests of %s", t.Requests, quoted(t.Source))
+	if t.Selection != "" {
+		text += ", selection " + t.Selection
+	}
+	return fmt.Sprintf("%s, seed %d, hash %.8s", text, run.Config.Seed, run.TraceHash)
 }
 
 // boundary is what was metered: scopes with how many domains each has.
@@ -149,9 +160,9 @@ func (e RefusedError) Error() string {
 		strings.Join(e.Differences, "; "), strings.Join(names, ","))
 }
 
-// check returns the warnings, and a RefusedError if a difference in a dimension
-// not in across forbids the comparison.
-func check(base Subject, others []Subject, across []string) (warnings []string, err error) {
+// Check returns the warnings of what the subjects differ in, and a RefusedError
+// if a difference in a dimension not in across forbids the comparison.
+func Check(base Subject, others []Subject, across []string) (warnings []string, err error) {
 	for _, name := range across {
 		if name != "cache" && name != "load" && !slices.ContainsFunc(Dimensions(), func(d Dimension) bool { return d.Name == name }) {
 			return nil, fmt.Errorf("dimension %q is unknown: use %s", name, strings.Join(dimensionNames(), ", "))

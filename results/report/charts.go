@@ -28,14 +28,12 @@ func sections(s summary.Summary) []section {
 	all := []section{
 		{ID: "energy", Title: "Energy per request", Charts: energyCharts(s),
 			Text: "Energy of the window over the requests completed in it, in the steady window where there is one. Bars are 95 % confidence intervals: from repeats where there are some, else from batch means within the run."},
-		{ID: "pareto", Title: "Energy against latency", Charts: paretoCharts(s),
-			Text: "Each point is a load point; lower left is better. The line joins those that no other beats in both."},
+		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
+			Text: "Cost of one request by stage of the life cycle, and how it falls as the model serves more requests in its life."},
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
 			Text: "Share of completed requests at or below a latency, over the whole run. A line named \"from intended send\", where it differs, counts from when the schedule wanted the request sent."},
 		{ID: traceSection, Title: "Power over time", Charts: traceCharts(s),
 			Text: traceText(s)},
-		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
-			Text: "Cost of one request by stage of the life cycle, and how it falls as the model serves more requests in its life."},
 		{ID: "conventions", Title: "Whose energy it is", Charts: conventionCharts(s), Text: conventionText(s)},
 	}
 	var kept []section
@@ -176,60 +174,6 @@ func singleEnergy(s summary.Summary) []chart {
 		}
 	}
 	return add(nil, stacks.SVG(), "Energy per request", false)
-}
-
-func paretoCharts(s summary.Summary) []chart {
-	var charts []chart
-	for _, plot := range []struct{ metric, axis, caption string }{
-		{summary.MetricLatency, "mean latency, s", "Energy per request against mean latency"},
-		{summary.MetricTTFTP99, "TTFT p99, s", "Energy per request against time to first token"},
-	} {
-		points := svg.Series{Name: "load points", NoLine: true}
-		for _, p := range s.Points {
-			x, ok := p.Metrics[plot.metric]
-			if !ok || !x.Mean.Known() {
-				continue
-			}
-			if point, ok := figures(p, summary.MetricEnergyPerRequest, float64(x.Mean)); ok {
-				point.Label, point.Lo, point.Hi = p.Name, math.NaN(), math.NaN()
-				points.Points = append(points.Points, point)
-			}
-		}
-		if len(points.Points) < 2 {
-			continue
-		}
-		front := svg.Series{Name: "Pareto front", Points: front(points.Points), NoMarks: true}
-		charts = add(charts, svg.Lines{
-			Title: plot.caption, X: svg.Axis{Title: plot.axis, Log: true}, Y: svg.Axis{Title: "J per request" + kindLabel(s), Log: true},
-			Series: []svg.Series{points, front}, Height: 320,
-		}.SVG(), plot.caption, false)
-	}
-	return charts
-}
-
-// front is the points that no other point is below and left of, from left to
-// right.
-func front(points []svg.Point) []svg.Point {
-	sorted := slices.Clone(points)
-	slices.SortFunc(sorted, func(a, b svg.Point) int {
-		switch {
-		case a.X < b.X || a.X == b.X && a.Y < b.Y:
-			return -1
-		case a.X > b.X || a.Y > b.Y:
-			return 1
-		}
-		return 0
-	})
-	var kept []svg.Point
-	best := math.Inf(1)
-	for _, p := range sorted {
-		if p.Y < best {
-			best = p.Y
-			p.Label = ""
-			kept = append(kept, p)
-		}
-	}
-	return kept
 }
 
 // firstCells are the first valid cell of each load point.

@@ -18,7 +18,8 @@ type View struct {
 	Rows, IdleRows             []string
 	IdleNote                   string
 	Choice                     string // with the columns and rows of the ranking below
-	ChoiceRows                 []string
+	ChoiceRows, ChoiceNotes    []string
+	ChoiceCharts               []ViewChart
 	Sections                   []ViewSection
 	Findings, Sensors          []string
 	Settings                   []string
@@ -37,6 +38,18 @@ type ViewChart struct {
 	Wide    bool
 	Words   string
 	Hints   int
+}
+
+// charts are drawings by what they say.
+func charts(all []chart) (list []ViewChart) {
+	for _, c := range all {
+		var says []string
+		for _, w := range words.FindAllStringSubmatch(string(c.SVG), -1) {
+			says = append(says, html.UnescapeString(w[1]))
+		}
+		list = append(list, ViewChart{c.Caption, c.Wide, strings.Join(says, " | "), strings.Count(string(c.SVG), "<title>")})
+	}
+	return list
 }
 
 var words = regexp.MustCompile(`<text[^>]*>([^<]*)</text>`)
@@ -62,8 +75,9 @@ func ViewOf(run runfolder.Run, s summary.Summary) View {
 	if d.Choice != nil {
 		v.Choice = d.Choice.Sentence
 		v.ChoiceRows = []string{strings.Join(columns(d.Choice.Columns), " | ")}
+		v.ChoiceNotes, v.ChoiceCharts = d.Choice.Notes, charts(d.Choice.Charts)
 		for _, r := range d.Choice.Rows {
-			line := strings.Join(r.Cells, " | ")
+			line := r.Name + " | " + strings.Join(r.Cells, " | ")
 			if r.Rejected {
 				line += " (rejected)"
 			}
@@ -72,13 +86,7 @@ func ViewOf(run runfolder.Run, s summary.Summary) View {
 	}
 	for _, one := range d.Sections {
 		section := ViewSection{Title: one.Title, Text: one.Text}
-		for _, c := range one.Charts {
-			var says []string
-			for _, w := range words.FindAllStringSubmatch(string(c.SVG), -1) {
-				says = append(says, html.UnescapeString(w[1]))
-			}
-			section.Charts = append(section.Charts, ViewChart{c.Caption, c.Wide, strings.Join(says, " | "), strings.Count(string(c.SVG), "<title>")})
-		}
+		section.Charts = charts(one.Charts)
 		v.Sections = append(v.Sections, section)
 	}
 	for _, f := range d.Findings {

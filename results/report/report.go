@@ -62,33 +62,6 @@ type document struct {
 	HasSLO, HasEnergy bool
 }
 
-// choice is which load point costs least.
-type choice struct {
-	Sentence string
-	Columns  []summary.Column
-	Rows     []choiceRow
-	Batches  bool
-}
-
-type choiceRow struct {
-	Cells    []string
-	Rejected bool
-}
-
-// choose ranks the run's load points by energy per request; nil where there are
-// not two to choose from.
-func choose(run runfolder.Run, s summary.Summary) *choice {
-	c, err := comparison.Choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
-	if err != nil || len(c.Rows) < 2 {
-		return nil
-	}
-	out := &choice{Sentence: c.Sentence(), Columns: c.Columns(), Batches: c.Batches}
-	for i, r := range c.Rows {
-		out.Rows = append(out.Rows, choiceRow{c.Cells(i), r.Rejected != ""})
-	}
-	return out
-}
-
 type section struct {
 	ID, Title, Text string
 	Charts          []chart
@@ -147,7 +120,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 	default:
 		d.EnergyKind = s.MeterKind + ": measured"
 	}
-	d.Choice = choose(run, s)
+	d.Choice = choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
 	d.Columns, d.Rows = summary.TableOf(s)
 	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()

@@ -294,9 +294,15 @@ func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *reques
 	return e
 }
 
-// footprintByCell reads footprint.arrow, per request, by cell, and the table's
-// metadata. A run that was not amortized has none.
-func footprintByCell(path string) (byCell map[string][]CategoryFootprint, meta map[string]string, err error) {
+// footprint is what footprint.arrow says of one cell.
+type footprint struct {
+	categories []CategoryFootprint // per request
+	cost       Cost
+}
+
+// readFootprint reads footprint.arrow by cell, and the table's metadata. A run
+// that was not amortized has none.
+func readFootprint(path string) (byCell map[string]footprint, meta map[string]string, err error) {
 	table := runfolder.Footprints()
 	meta, err = table.Meta(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -305,15 +311,27 @@ func footprintByCell(path string) (byCell map[string][]CategoryFootprint, meta m
 	if err != nil {
 		return nil, nil, err
 	}
-	out := map[string][]CategoryFootprint{}
+	rows := map[string][]*runfolder.Footprint{}
 	for r, err := range table.Scan(path) {
 		if err != nil {
 			return nil, nil, err
 		}
+		row := *r
+		rows[r.Cell] = append(rows[r.Cell], &row)
+	}
+	out := map[string]footprint{}
+	for cell, of := range rows {
+		out[cell] = footprint{categoriesOf(of), costOf(of)}
+	}
+	return out, meta, nil
+}
+
+// categoriesOf are a cell's categories per request, in the order of the table.
+func categoriesOf(rows []*runfolder.Footprint) (list []CategoryFootprint) {
+	for _, r := range rows {
 		if r.FunctionalUnit != string(lca.PerRequest) {
 			continue
 		}
-		list := out[r.Cell]
 		i := slices.IndexFunc(list, func(c CategoryFootprint) bool { return c.Category == r.Category })
 		if i < 0 {
 			i = len(list)
@@ -325,7 +343,6 @@ func footprintByCell(path string) (byCell map[string][]CategoryFootprint, meta m
 		if r.Stage == string(lca.Total) {
 			list[i].Lo, list[i].Hi, list[i].Boundary = Figure(r.Lo), Figure(r.Hi), r.Boundary
 		}
-		out[r.Cell] = list
 	}
-	return out, meta, nil
+	return list
 }

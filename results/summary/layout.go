@@ -16,6 +16,8 @@ type Column struct {
 	// for all others.
 	Kind string
 	Text bool // words, not figures
+	// Hint says what the column is, for readers who ask; printed tables leave it out.
+	Hint string
 }
 
 // WriteColumns prints rows below the columns' names, units and kinds, as far as

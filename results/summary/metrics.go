@@ -28,6 +28,17 @@ const (
 	MetricTokensPerJoule   = "output_tokens_per_j"
 	MetricCarbon           = "carbon_per_request_g"
 	MetricCarbonCFU        = "carbon_cfu_g"
+	// Of rankings and their charts.
+	MetricTTFTP50            = "ttft_p50_s"
+	MetricTTFTIntendedP99    = "ttft_intended_p99_s"
+	MetricTPOTP50            = "tpot_p50_s"
+	MetricTPOTP99            = "tpot_p99_s"
+	MetricLatencyIntendedP99 = "latency_intended_p99_s"
+	MetricTokensPerUser      = "output_tokens_per_s_per_user"
+	MetricTokensPerMegawatt  = "output_tokens_per_s_per_mw"
+	MetricCostPower          = "power_cost_per_million_output_tokens"
+	MetricCostHardware       = "hardware_cost_per_million_output_tokens"
+	MetricCost               = "cost_per_million_output_tokens"
 )
 
 // Metric is one figure of a cell.
@@ -35,7 +46,42 @@ type Metric struct {
 	Name, Unit, Title string
 	// Energy: the figure rests on joules and shares their kind.
 	Energy bool
+	// Money: the unit begins with the currency of the run's inventory.
+	Money bool
+	// Gain: more of it is better.
+	Gain bool
+	// ByName: a comparison tests it only where it is named, for it says again, in
+	// other terms, what other metrics say.
+	ByName bool
 	value  func(c CellSummary, m Measures) Figure
+}
+
+// UnitIn is the metric's unit in a summary: of money, in its currency.
+func (m Metric) UnitIn(s Summary) string {
+	if currency := s.Currency(); m.Money && currency != "" {
+		return currency + m.Unit
+	}
+	return m.Unit
+}
+
+// Currency is that of the run's costs, "" without any.
+func (s Summary) Currency() string {
+	for _, c := range s.Cells {
+		if c.Cost != nil && c.Cost.Currency != "" {
+			return c.Cost.Currency
+		}
+	}
+	return ""
+}
+
+// MetricOf is the metric of a name.
+func MetricOf(name string) (Metric, bool) {
+	for _, m := range Metrics() {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Metric{}, false
 }
 
 // Short is the metric's name in a column: what its unit leaves to say.
@@ -47,6 +93,9 @@ func (m Metric) Short() string {
 	}
 	return m.Title
 }
+
+// wattsPerMegawatt: a token per second and watt is a token per joule.
+const wattsPerMegawatt = 1e6
 
 // Metrics lists the metrics in the order of tables.
 func Metrics() []Metric {
@@ -64,28 +113,46 @@ func Metrics() []Metric {
 	stage := func(name string) func(CellSummary, Measures) Figure {
 		return func(c CellSummary, _ Measures) Figure { return c.Carbon(name) }
 	}
+	money := func(f func(c Cost) Figure) func(CellSummary, Measures) Figure {
+		return func(c CellSummary, _ Measures) Figure {
+			if c.Cost == nil {
+				return Unknown()
+			}
+			return f(*c.Cost)
+		}
+	}
 	return []Metric{
-		{MetricRequestRate, "req/s", "requests per second", false, plain(func(m Measures) Figure { return m.RequestsPerSecond })},
-		{MetricOutputTokenRate, "tok/s", "output tokens per second", false, plain(func(m Measures) Figure { return m.OutputTokensPerSecond })},
-		{MetricTTFT, "s", "TTFT, mean", false, plain(func(m Measures) Figure { return m.TTFT.Mean })},
-		{MetricTTFTP99, "s", "TTFT, p99", false, plain(func(m Measures) Figure { return m.TTFT.P99 })},
-		{MetricTPOT, "s", "time per output token, mean", false, plain(func(m Measures) Figure { return m.TPOT.Mean })},
-		{MetricITLP99, "s", "inter-token latency, p99", false, plain(func(m Measures) Figure { return m.ITL.P99 })},
-		{MetricLatency, "s", "latency, mean", false, plain(func(m Measures) Figure { return m.Latency.Mean })},
-		{MetricLatencyP50, "s", "latency, p50", false, plain(func(m Measures) Figure { return m.Latency.P50 })},
-		{MetricLatencyP99, "s", "latency, p99", false, plain(func(m Measures) Figure { return m.Latency.P99 })},
-		{MetricLatencyIntended, "s", "latency from intended send, mean", false, plain(func(m Measures) Figure { return m.LatencyIntended.Mean })},
-		{MetricGoodput, "req/s", "goodput", false, plain(func(m Measures) Figure { return m.Goodput })},
-		{MetricPower, "W", "mean power", true, energy(func(e EnergyMeasures) Figure { return e.MeanWatts })},
-		{MetricEnergyPerRequest, "J", "energy per request", true, energy(func(e EnergyMeasures) Figure { return e.PerRequest })},
-		{MetricAboveLoadedIdle, "J", "energy per request above loaded idle", true, energy(func(e EnergyMeasures) Figure { return e.AboveLoadedIdle })},
-		{MetricAboveBareIdle, "J", "energy per request above bare idle", true, energy(func(e EnergyMeasures) Figure { return e.AboveBareIdle })},
-		{MetricEnergyPerToken, "J", "energy per output token", true, energy(func(e EnergyMeasures) Figure { return e.PerOutputToken })},
-		{MetricEnergyPerSLO, "J", "energy per request within the SLO", true, energy(func(e EnergyMeasures) Figure { return e.PerSLORequest })},
-		{MetricEnergyDelay, "J·s", "energy-delay product", true, energy(func(e EnergyMeasures) Figure { return e.EnergyDelay })},
-		{MetricTokensPerJoule, "tok/J", "output tokens per joule", true, energy(func(e EnergyMeasures) Figure { return e.TokensPerJoule })},
-		{MetricCarbon, "g CO2e", "carbon of inference per request", true, stage("inference")},
-		{MetricCarbonCFU, "g CO2e", "C_FU per request", true, stage("total")},
+		{Name: MetricRequestRate, Unit: "req/s", Title: "requests per second", Gain: true, value: plain(func(m Measures) Figure { return m.RequestsPerSecond })},
+		{Name: MetricOutputTokenRate, Unit: "tok/s", Title: "output tokens per second", Gain: true, value: plain(func(m Measures) Figure { return m.OutputTokensPerSecond })},
+		{Name: MetricTTFT, Unit: "s", Title: "TTFT, mean", value: plain(func(m Measures) Figure { return m.TTFT.Mean })},
+		{Name: MetricTTFTP99, Unit: "s", Title: "TTFT, p99", value: plain(func(m Measures) Figure { return m.TTFT.P99 })},
+		{Name: MetricTPOT, Unit: "s", Title: "time per output token, mean", value: plain(func(m Measures) Figure { return m.TPOT.Mean })},
+		{Name: MetricITLP99, Unit: "s", Title: "inter-token latency, p99", value: plain(func(m Measures) Figure { return m.ITL.P99 })},
+		{Name: MetricLatency, Unit: "s", Title: "latency, mean", value: plain(func(m Measures) Figure { return m.Latency.Mean })},
+		{Name: MetricLatencyP50, Unit: "s", Title: "latency, p50", value: plain(func(m Measures) Figure { return m.Latency.P50 })},
+		{Name: MetricLatencyP99, Unit: "s", Title: "latency, p99", value: plain(func(m Measures) Figure { return m.Latency.P99 })},
+		{Name: MetricLatencyIntended, Unit: "s", Title: "latency from intended send, mean", value: plain(func(m Measures) Figure { return m.LatencyIntended.Mean })},
+		{Name: MetricGoodput, Unit: "req/s", Title: "goodput", Gain: true, value: plain(func(m Measures) Figure { return m.Goodput })},
+		{Name: MetricPower, Unit: "W", Title: "mean power", Energy: true, value: energy(func(e EnergyMeasures) Figure { return e.MeanWatts })},
+		{Name: MetricEnergyPerRequest, Unit: "J", Title: "energy per request", Energy: true, value: energy(func(e EnergyMeasures) Figure { return e.PerRequest })},
+		{Name: MetricAboveLoadedIdle, Unit: "J", Title: "energy per request above loaded idle", Energy: true, value: energy(func(e EnergyMeasures) Figure { return e.AboveLoadedIdle })},
+		{Name: MetricAboveBareIdle, Unit: "J", Title: "energy per request above bare idle", Energy: true, value: energy(func(e EnergyMeasures) Figure { return e.AboveBareIdle })},
+		{Name: MetricEnergyPerToken, Unit: "J", Title: "energy per output token", Energy: true, value: energy(func(e EnergyMeasures) Figure { return e.PerOutputToken })},
+		{Name: MetricEnergyPerSLO, Unit: "J", Title: "energy per request within the SLO", Energy: true, value: energy(func(e EnergyMeasures) Figure { return e.PerSLORequest })},
+		{Name: MetricEnergyDelay, Unit: "J·s", Title: "energy-delay product", Energy: true, value: energy(func(e EnergyMeasures) Figure { return e.EnergyDelay })},
+		{Name: MetricTokensPerJoule, Unit: "tok/J", Title: "output tokens per joule", Energy: true, Gain: true, value: energy(func(e EnergyMeasures) Figure { return e.TokensPerJoule })},
+		{Name: MetricCarbon, Unit: "g CO2e", Title: "carbon of inference per request", Energy: true, value: stage("inference")},
+		{Name: MetricCarbonCFU, Unit: "g CO2e", Title: "C_FU per request", Energy: true, value: stage("total")},
+		{Name: MetricTTFTP50, Unit: "s", Title: "TTFT, p50", ByName: true, value: plain(func(m Measures) Figure { return m.TTFT.P50 })},
+		{Name: MetricTTFTIntendedP99, Unit: "s", Title: "TTFT from intended send, p99", ByName: true, value: plain(func(m Measures) Figure { return m.TTFTIntended.P99 })},
+		{Name: MetricTPOTP50, Unit: "s", Title: "time per output token, p50", ByName: true, value: plain(func(m Measures) Figure { return m.TPOT.P50 })},
+		{Name: MetricTPOTP99, Unit: "s", Title: "time per output token, p99", ByName: true, value: plain(func(m Measures) Figure { return m.TPOT.P99 })},
+		{Name: MetricLatencyIntendedP99, Unit: "s", Title: "latency from intended send, p99", ByName: true, value: plain(func(m Measures) Figure { return m.LatencyIntended.P99 })},
+		{Name: MetricTokensPerUser, Unit: "tok/s/user", Title: "output tokens per second and user", Gain: true, ByName: true, value: plain(func(m Measures) Figure { return per(1, float64(m.TPOT.P50)) })},
+		{Name: MetricTokensPerMegawatt, Unit: "tok/s/MW", Title: "output tokens per second and megawatt", Energy: true, Gain: true, ByName: true, value: energy(func(e EnergyMeasures) Figure { return wattsPerMegawatt * e.TokensPerJoule })},
+		{Name: MetricCostPower, Unit: "/M tok", Title: "cost of power per million output tokens", Energy: true, Money: true, ByName: true, value: money(func(c Cost) Figure { return c.Power })},
+		{Name: MetricCostHardware, Unit: "/M tok", Title: "cost of hardware per million output tokens", Money: true, ByName: true, value: money(func(c Cost) Figure { return c.Hardware })},
+		{Name: MetricCost, Unit: "/M tok", Title: "cost of power and hardware per million output tokens", Energy: true, Money: true, ByName: true, value: money(func(c Cost) Figure { return c.Both })},
 	}
 }
 

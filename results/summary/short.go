@@ -28,3 +28,16 @@ func Short(v float64) string {
 	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
 	return strconv.FormatFloat(v, 'f', digits, 64)
 }
+
+// Grouped is Short with the thousands of a large figure apart: 573,000.
+func Grouped(v float64) string {
+	if a := math.Abs(v); math.IsNaN(v) || a < 9995 || a >= 1e12 {
+		return Short(v)
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
+	digits := strconv.FormatFloat(math.Round(v/unit)*unit, 'f', 0, 64)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

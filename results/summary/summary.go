@@ -72,6 +72,8 @@ type CellSummary struct {
 	Conventions []ConventionSummary `json:"conventions,omitempty"`
 	Spread      *SpreadSummary      `json:"convention_spread,omitempty"`
 	Footprint   []CategoryFootprint `json:"footprint,omitempty"`
+	// Cost is in money, of a cell that was metered.
+	Cost *Cost `json:"cost,omitempty"`
 	// StepCosts are what a step of the engine, a prompt token and an output token
 	// cost above idle, by domain, as the step convention found.
 	StepCosts []*attribution.StepCosts `json:"step_costs,omitempty"`
@@ -247,7 +249,7 @@ func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) 
 		return Summary{}, err
 	}
 	slo := sloOf(run, o)
-	footprint, made, err := footprintByCell(filepath.Join(dir, runfolder.FootprintFile))
+	footprints, made, err := readFootprint(filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		return Summary{}, err
 	}
@@ -281,7 +283,14 @@ func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) 
 		if err != nil {
 			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)
 		}
-		c.Footprint = footprint[cell.ID]
+		c.Footprint = footprints[cell.ID].categories
+		if c.Whole.Energy != nil {
+			cost := costOf(nil)
+			if f, ok := footprints[cell.ID]; ok {
+				cost = f.cost
+			}
+			c.Cost = &cost
+		}
 		s.Cells = append(s.Cells, c)
 		if e := c.Whole.Energy; e != nil && s.MeterKind == "" {
 			s.MeterKind = e.Kind

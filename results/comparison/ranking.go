@@ -1,0 +1,160 @@
+package comparison
+
+import (
+	"math"
+	"strings"
+
+	"cfubench/results/decision"
+	"cfubench/results/summary"
+)
+
+// Part is a part of the ranking: some columns of every row.
+type Part struct {
+	Title   string // says what the columns are of
+	Columns []summary.Column
+	Rows    [][]string // one a row of the decision, one cell a column
+}
+
+// Ranking is the ranked table, in parts of related columns: what it is ranked by;
+// energy, carbon and cost; latency and throughput; why a row may not be chosen.
+// A column that no row has a figure for is left out.
+func (c Choice) Ranking() []Part {
+	by := Part{Title: "ranking", Columns: []summary.Column{
+		{Name: c.Metric.Short(), Unit: c.unit(), Kind: c.modelled(c.Metric), Hint: "What the rows are ranked by, the least first: " + c.Metric.Title + ". The mean over the repeats."},
+		{Name: "95 % interval", Unit: c.unit(), Hint: "Of the mean, from the spread of all rows' repeats together; with one repeat from batches of requests within it."},
+		{Name: "× base", Hint: "Over the first configuration that was given. ~ marks no difference at 95 % with all comparisons taken together, ? what could not be tested."},
+		{Name: "P(best)", Hint: "The probability that this row is the cheapest of those that keep the SLO."},
+	}}
+	for _, r := range c.Rows {
+		by.Rows = append(by.Rows, c.ranked(r))
+	}
+	parts := []Part{by, c.part("energy, carbon, cost", c.costs()), c.part("latency and throughput", c.speeds())}
+	why := Part{Title: "not to be chosen", Columns: []summary.Column{{Text: true}}}
+	some := false
+	for _, r := range c.Rows {
+		why.Rows = append(why.Rows, []string{r.Rejected})
+		some = some || r.Rejected != ""
+	}
+	if some {
+		parts = append(parts, why)
+	}
+	return parts
+}
+
+// ranked are the cells of what a row is ranked by.
+func (c Choice) ranked(r decision.Row) []string {
+	interval, best, ratio := "–", "–", "base"
+	if !math.IsNaN(r.Lo) {
+		interval = summary.Short(r.Lo) + " to " + summary.Short(r.Hi)
+	}
+	if !math.IsNaN(r.Best) {
+		best = probability(r.Best)
+	}
+	if r.Name != c.Baseline {
+		ratio = summary.Short(r.Ratio)
+		switch {
+		case math.IsNaN(r.RatioLo):
+			ratio += "?"
+		case !r.Different:
+			ratio = "~" + ratio
+		}
+	}
+	return []string{summary.Short(r.Estimate), interval, ratio, best}
+}
+
+// figure is a column of the ranking: one or two metrics of a point.
+type figure struct {
+	summary.Column
+	metrics []string
+	scale   float64 // 0 for 1
+}
+
+// costs are the columns of what a configuration uses up.
+func (c Choice) costs() []figure {
+	money := func(name, metric, hint string) figure {
+		m, _ := summary.MetricOf(metric)
+		return figure{summary.Column{Name: name, Unit: c.Currency + m.Unit, Hint: hint}, []string{metric}, 0}
+	}
+	all := []figure{
+		{summary.Column{Name: "energy", Unit: "J/req", Hint: "Energy of the window over the requests completed in it."}, []string{summary.MetricEnergyPerRequest}, 0},
+		{summary.Column{Name: "energy", Unit: "J/out tok", Hint: "The same energy over the output tokens of the window."}, []string{summary.MetricEnergyPerToken}, 0},
+		{summary.Column{Name: "output", Unit: "tok/s/MW", Hint: "Output tokens per second over the power that the meters saw: their boundary, not the facility's."}, []string{summary.MetricTokensPerMegawatt}, 0},
+		{summary.Column{Name: "use", Unit: "gCO2e/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the whole cell."}, []string{summary.MetricCarbon}, 1000},
+		{summary.Column{Name: "C_FU", Unit: "gCO2e/1000 req", Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
+	}
+	if c.Currency != "" && !c.Mixed {
+		all = append(all,
+			money("power", summary.MetricCostPower, "Electricity of a million output tokens, at the inventory's price."),
+			money("hardware", summary.MetricCostHardware, "The hardware's price over its life, for the time that a million output tokens take."),
+			money("both", summary.MetricCost, "Power and hardware."))
+	}
+	return all
+}
+
+// speeds are the columns of what a configuration delivers.
+func (c Choice) speeds() []figure {
+	all := []figure{
+		{summary.Column{Name: "TTFT", Unit: "s, p50 / p99", Hint: "Time from the send to the first token."}, []string{summary.MetricTTFTP50, summary.MetricTTFTP99}, 0},
+		{summary.Column{Name: "TPOT", Unit: "s, p50 / p99", Hint: "Time per output token after the first."}, []string{summary.MetricTPOTP50, summary.MetricTPOTP99}, 0},
+		{summary.Column{Name: "latency", Unit: "s, p50 / p99", Hint: "Time from the send to the end of the answer."}, []string{summary.MetricLatencyP50, summary.MetricLatencyP99}, 0},
+		{summary.Column{Name: "output", Unit: "tok/s", Hint: "Output tokens per second of all requests together."}, []string{summary.MetricOutputTokenRate}, 0},
+		{summary.Column{Name: "interactivity", Unit: "tok/s/user", Hint: "Output tokens per second that one user sees: 1 over the median TPOT."}, []string{summary.MetricTokensPerUser}, 0},
+	}
+	if c.SLO != "" {
+		all = append(all, figure{summary.Column{Name: "goodput", Unit: "req/s", Hint: "Requests that kept the SLO, per second."}, []string{summary.MetricGoodput}, 0})
+	}
+	return all
+}
+
+// part is the figures as a part of the ranking, without those that no row has,
+// and without what the ranking is by, which stands in its first part.
+func (c Choice) part(title string, figures []figure) Part {
+	p := Part{Title: title, Rows: make([][]string, len(c.Rows))}
+	for _, f := range figures {
+		if f.scale == 0 {
+			f.scale = 1
+		}
+		if f.metrics[0] == c.Metric.Name && f.scale == 1 {
+			continue
+		}
+		m, _ := summary.MetricOf(f.metrics[0])
+		f.Kind = c.modelled(m)
+		column, some := make([]string, len(c.Rows)), false
+		for i := range c.Rows {
+			var texts []string
+			for _, metric := range f.metrics {
+				v := math.NaN()
+				if m, ok := c.Beside[i].Metrics[metric]; ok {
+					v = float64(m.Mean) * f.scale
+				}
+				some = some || !math.IsNaN(v)
+				texts = append(texts, summary.Grouped(v))
+			}
+			column[i] = strings.Join(texts, " / ")
+		}
+		if !some {
+			continue
+		}
+		p.Columns = append(p.Columns, f.Column)
+		for i := range p.Rows {
+			p.Rows[i] = append(p.Rows[i], column[i])
+		}
+	}
+	return p
+}
+
+// unit is that of what is ranked by.
+func (c Choice) unit() string {
+	if c.Metric.Money {
+		return c.Currency + c.Metric.Unit
+	}
+	return c.Metric.Unit
+}
+
+// modelled is the kind of a metric's joules where they are modelled.
+func (c Choice) modelled(m summary.Metric) string {
+	if m.Energy && strings.Contains(c.Kind, "model") {
+		return c.Kind
+	}
+	return ""
+}

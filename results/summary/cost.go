@@ -1,0 +1,67 @@
+package summary
+
+import (
+	"cfubench/attribution/lca"
+	"cfubench/results/runfolder"
+)
+
+// Cost is what a million output tokens of a cell cost, from footprint.arrow: over
+// the whole cell, with the inventory's price of electricity and of the hardware.
+type Cost struct {
+	Currency string `json:"currency"` // "USD"
+	// Power is the electricity, Hardware the part of the hardware's price that the
+	// cell's time uses up, Both their sum; unknown where Missing says why.
+	Power    Figure   `json:"power_per_million_output_tokens"`
+	Hardware Figure   `json:"hardware_per_million_output_tokens"`
+	Both     Figure   `json:"total_per_million_output_tokens"`
+	Missing  []string `json:"missing,omitempty"`
+}
+
+// perMillion makes a cost of one token that of a million.
+const perMillion = 1e6
+
+// add counts a row of footprint.arrow, if it is of the money for a token.
+func (c *Cost) add(r *runfolder.Footprint) {
+	if r.FunctionalUnit != string(lca.PerOutputToken) || r.Category != string(lca.Cost) {
+		return
+	}
+	c.Currency = r.Unit
+	of := func(f *Figure) {
+		if !f.Known() {
+			*f = 0
+		}
+		*f += Figure(r.Value * perMillion)
+	}
+	switch r.Kind {
+	case string(lca.Inference):
+		of(&c.Power)
+	case string(lca.Embodied):
+		of(&c.Hardware)
+	}
+}
+
+// costOf is the cost of a cell from its rows, with the reasons of what is
+// missing; units are the functional units of the table.
+func costOf(rows []*runfolder.Footprint) Cost {
+	c := Cost{Power: Unknown(), Hardware: Unknown(), Both: Unknown()}
+	tokens := false
+	for _, r := range rows {
+		tokens = tokens || r.FunctionalUnit == string(lca.PerOutputToken)
+		c.add(r)
+	}
+	c.Both = c.Power + c.Hardware // unknown if one of them is
+	switch {
+	case len(rows) == 0:
+		c.Missing = []string{"no cost: the run has no life-cycle assessment (cfu amortize)"}
+	case !tokens:
+		c.Missing = []string{"no cost of a token: footprint.arrow has no functional unit output_token"}
+	default:
+		if !c.Power.Known() {
+			c.Missing = append(c.Missing, "no cost of power: no price of electricity is known; give --price or an inventory to cfu amortize")
+		}
+		if !c.Hardware.Known() {
+			c.Missing = append(c.Missing, "no cost of hardware: the inventory has no price of it")
+		}
+	}
+	return c
+}

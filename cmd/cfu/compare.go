@@ -101,6 +101,12 @@ func (f *compareFlags) run(ctx context.Context, env environment, operands []stri
 		return err
 	}
 	fmt.Fprintln(env.stdout)
+	if differences := comparison.Differences(subjects); len(differences) > 0 {
+		if err := comparison.WriteDifferences(env.stdout, differences); err != nil {
+			return err
+		}
+		fmt.Fprintln(env.stdout)
+	}
 	return table.WriteText(env.stdout)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -18,11 +19,16 @@ const reportHelp = `Writes the run in OUT as one self-contained HTML file, and i
 the tables; prints the summary's table and the report's path. A run that is
 invalid has no headline figures: exit 1.
 
-usage: cfu report OUT [flags]
+With several folders, writes one page that says which load point of all of them to
+deploy, in what the runs differ, and shows their figures in the same charts. It
+refuses what cfu compare refuses, and leaves the folders as they are.
+
+usage: cfu report OUT [OUT ...] [flags]
 
 examples:
   cfu report out/
   cfu report out/ --slo ttft=500ms,tpot=50ms --output /tmp/report.html
+  cfu report before/ after/ --slo ttft=500ms
 
 flags:
 `
@@ -30,11 +36,22 @@ flags:
 // bindReport is `cfu report`.
 func bindReport(fs *pflag.FlagSet) action {
 	var slo loadgen.SLO
-	var output string
+	var output, by string
+	var across []string
 	fs.Var(&slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
-	fs.StringVar(&output, "output", "", "Write the report to `FILE` (default OUT/report.html).")
+	fs.StringVar(&output, "output", "", "Write the report to `FILE` (default OUT/report.html, of several runs "+severalReport+").")
+	fs.StringVar(&by, "by", "", "Of several runs: rank by the least `METRIC`, such as carbon_cfu_g (default "+summary.MetricEnergyPerRequest+").")
+	fs.StringSliceVar(&across, "across", nil, "Of several runs: let them differ in these `DIMENSIONS`, as cfu compare does.")
 	return func(ctx context.Context, env environment, operands []string) error {
 		o := summary.Options{Limits: summary.DefaultLimits(), SLO: slo}
+		switch {
+		case len(operands) == 0:
+			return usagef("want the folder of a run, or of several, got none")
+		case len(operands) > 1:
+			return reportSeveral(ctx, env, operands, cmp.Or(output, severalReport), o, by, across)
+		case by != "" || across != nil:
+			return usagef("--by and --across are of several runs: got one")
+		}
 		dir, path := operands[0], output
 		if path == "" {
 			path = filepath.Join(dir, runfolder.ReportFile)

@@ -166,7 +166,7 @@ func (l Lines) extent() (xlo, xhi, ylo, yhi float64, any bool) {
 		}
 	}
 	for _, r := range l.Rules {
-		if any && (!l.X.Log || r.At > 0) {
+		if !math.IsNaN(r.At) && !math.IsInf(r.At, 0) && (!l.X.Log || r.At > 0) {
 			xlo, xhi = min(xlo, r.At), max(xhi, r.At)
 		}
 	}

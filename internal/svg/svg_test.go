@@ -39,12 +39,13 @@ func TestAnyFiguresGiveADrawing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[a-z<>&"' ]{0,20}`)
 		points := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) svg.Point {
-			return svg.Point{X: number().Draw(t, "x"), Y: number().Draw(t, "y"), Lo: number().Draw(t, "lo"), Hi: number().Draw(t, "hi"), Label: text.Draw(t, "label")}
+			return svg.Point{X: number().Draw(t, "x"), Y: number().Draw(t, "y"), Lo: number().Draw(t, "lo"), Hi: number().Draw(t, "hi"), XLo: number().Draw(t, "xlo"), XHi: number().Draw(t, "xhi"), Label: text.Draw(t, "label"), Hint: text.Draw(t, "hint")}
 		}), 0, 6)
-		lines := svg.Lines{Title: text.Draw(t, "title"), X: svg.Axis{Log: rapid.Bool().Draw(t, "log x")}, Y: svg.Axis{Log: rapid.Bool().Draw(t, "log y"), FromZero: rapid.Bool().Draw(t, "zero")}}
+		rules := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) svg.Rule { return svg.Rule{At: number().Draw(t, "at"), Name: text.Draw(t, "rule")} }), 0, 2)
+		lines := svg.Lines{Rules: rules.Draw(t, "rules"), Readout: text.Draw(t, "readout"), Title: text.Draw(t, "title"), X: svg.Axis{Log: rapid.Bool().Draw(t, "log x")}, Y: svg.Axis{Log: rapid.Bool().Draw(t, "log y"), FromZero: rapid.Bool().Draw(t, "zero")}}
 		stacks, boxes := svg.Stacks{Parts: []string{"a", "b"}}, svg.Boxes{Names: []string{"a"}, Log: rapid.Bool().Draw(t, "log boxes")}
 		for range rapid.IntRange(0, 20).Draw(t, "series") {
-			lines.Series = append(lines.Series, svg.Series{Name: text.Draw(t, "name"), Points: points.Draw(t, "points")})
+			lines.Series = append(lines.Series, svg.Series{Name: text.Draw(t, "name"), Points: points.Draw(t, "points"), Muted: rapid.Bool().Draw(t, "muted")})
 			v := rapid.Float64Range(0, 1e6)
 			stacks.Bars = append(stacks.Bars, svg.Bar{Name: text.Draw(t, "bar"), Values: []float64{v.Draw(t, "v"), math.NaN()}, Lo: number().Draw(t, "lo"), Hi: number().Draw(t, "hi")})
 			at := v.Draw(t, "box")
@@ -105,5 +106,39 @@ func TestAGapInATraceStaysAGap(t *testing.T) {
 	wellFormed(t, drawing)
 	if got := strings.Count(drawing, `stroke-width="1.4"`); got != 2 {
 		t.Errorf("the curve is drawn as %d strokes, want 2 with the gap between", got)
+	}
+}
+
+// point is a mark with no interval.
+func point(x, y float64, label string) svg.Point {
+	return svg.Point{X: x, Y: y, Lo: math.NaN(), Hi: math.NaN(), Label: label, Hint: "of " + label + "; second line"}
+}
+
+func TestWhatADecisionNeedsIsDrawn(t *testing.T) {
+	near := svg.Series{Name: "near", NoLine: true}
+	for i := range 40 { // on one spot: there is no room for all their names
+		near.Points = append(near.Points, point(1+1e-6*float64(i), 1, "name"))
+	}
+	with := point(4, 4, "with")
+	with.XLo, with.XHi = 3, 5
+	drawing := svg.Lines{
+		X: svg.Axis{Log: true}, Y: svg.Axis{Log: true}, Rules: []svg.Rule{{At: 100, Name: "SLO"}}, Readout: "point at a mark",
+		Series: []svg.Series{{Name: "rejected", NoLine: true, Muted: true, Points: []svg.Point{point(9, 9, "out")}}, near, {Name: "x", NoLine: true, Points: []svg.Point{with}}},
+	}.SVG()
+	wellFormed(t, drawing)
+	for what, want := range map[string]int{
+		`class="bound"`:                            1,  // the axis reaches out to the rule
+		`tabindex="0"`:                             42, // every mark
+		`class="tick said"`:                        84, // two lines a mark
+		`class="tick still"`:                       1,
+		`stroke="var(--muted)" stroke-width="1.4"`: 2, // the rejected mark and its legend
+		`v8M`: 1, // the interval along the axis
+	} {
+		if got := strings.Count(drawing, what); got != want {
+			t.Errorf("the drawing has %d of %s, want %d", got, what, want)
+		}
+	}
+	if got := strings.Count(drawing, ">name</text>"); got < 1 || got > 12 {
+		t.Errorf("%d names are written beside one spot, want those that have room", got)
 	}
 }

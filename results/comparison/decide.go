@@ -251,9 +251,9 @@ func (c Choice) Sentence() string {
 	case math.IsNaN(first.Best):
 		b.WriteString(" One measurement of each does not say how sure that is: use --repeat.")
 	case c.Sure:
-		fmt.Fprintf(&b, " It is the best with a probability of %s.", probability(first.Best))
+		fmt.Fprintf(&b, " It is the best with a probability of %s.", Probability(first.Best))
 	default:
-		fmt.Fprintf(&b, " That is not sure: it is the best with a probability of %s", probability(first.Best))
+		fmt.Fprintf(&b, " That is not sure: it is the best with a probability of %s", Probability(first.Best))
 		unit := "repeats"
 		if c.Batches {
 			unit = "batches of requests"
@@ -317,7 +317,8 @@ func (c Choice) latencies() (own, base float64, ok bool) {
 	return own, base, !math.IsNaN(own + base)
 }
 
-func probability(p float64) string {
+// Probability is a probability for a reader: no draw tells more than 99 %.
+func Probability(p float64) string {
 	switch {
 	case p > 0.995:
 		return "over 99 %"

@@ -28,7 +28,7 @@ func (c Choice) Ranking() []Part {
 	for _, r := range c.Rows {
 		by.Rows = append(by.Rows, c.ranked(r))
 	}
-	parts := []Part{by, c.part("energy, carbon, cost", c.costs()), c.part("latency and throughput", c.speeds())}
+	parts := []Part{by, c.part("energy, cost", c.costs()), c.part("speed", c.speeds())}
 	why := Part{Title: "not to be chosen", Columns: []summary.Column{{Text: true}}}
 	some := false
 	for _, r := range c.Rows {
@@ -48,7 +48,7 @@ func (c Choice) ranked(r decision.Row) []string {
 		interval = summary.Short(r.Lo) + " to " + summary.Short(r.Hi)
 	}
 	if !math.IsNaN(r.Best) {
-		best = probability(r.Best)
+		best = Probability(r.Best)
 	}
 	if r.Name != c.Baseline {
 		ratio = summary.Short(r.Ratio)
@@ -79,8 +79,8 @@ func (c Choice) costs() []figure {
 		{summary.Column{Name: "energy", Unit: "J/req", Hint: "Energy of the window over the requests completed in it."}, []string{summary.MetricEnergyPerRequest}, 0},
 		{summary.Column{Name: "energy", Unit: "J/out tok", Hint: "The same energy over the output tokens of the window."}, []string{summary.MetricEnergyPerToken}, 0},
 		{summary.Column{Name: "output", Unit: "tok/s/MW", Hint: "Output tokens per second over the power that the meters saw: their boundary, not the facility's."}, []string{summary.MetricTokensPerMegawatt}, 0},
-		{summary.Column{Name: "use", Unit: "gCO2e/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the whole cell."}, []string{summary.MetricCarbon}, 1000},
-		{summary.Column{Name: "C_FU", Unit: "gCO2e/1000 req", Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
+		{summary.Column{Name: "use CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the whole cell."}, []string{summary.MetricCarbon}, 1000},
+		{summary.Column{Name: "C_FU CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
 	}
 	if c.Currency != "" && !c.Mixed {
 		all = append(all,

@@ -60,6 +60,20 @@ func Load(ctx context.Context, argument string, o summary.Options) (Subject, err
 	return s, err
 }
 
+// Shorten names the subjects by the last part of their paths, where those differ.
+func Shorten(subjects []Subject) {
+	short := make([]string, len(subjects))
+	for i, s := range subjects {
+		short[i] = filepath.Base(s.Name)
+		if slices.Contains(short[:i], short[i]) {
+			return
+		}
+	}
+	for i := range subjects {
+		subjects[i].Name = short[i]
+	}
+}
+
 // split takes a folder and a selection apart.
 func split(argument string) (dir, which string) {
 	if _, err := os.Stat(filepath.Join(argument, runfolder.RunFile)); err == nil {

@@ -11,8 +11,9 @@ import (
 	"cfubench/results/summary"
 )
 
-// tracesShown is how many load points have a power trace.
-const tracesShown = 12
+// tracesShown is how many load points have a power trace, tracesOpen how many of
+// these are seen without asking for more.
+const tracesShown, tracesOpen = 12, 2
 
 func traceCharts(s summary.Summary) []chart {
 	var charts []chart
@@ -81,12 +82,14 @@ func spans(l summary.Lane) []svg.Span {
 	return []svg.Span{{From: l.Sent, To: l.First, Phase: 0, Hint: hint}, {From: l.First, To: l.Last, Phase: 1, Hint: hint}}
 }
 
-// footprintCharts are C_FU by stage in each category and the amortization
-// curves of greenhouse gas.
+// footprintCharts are C_FU by stage in each category and the amortization curves
+// of greenhouse gas. Beyond greenhouse gas, a category is drawn only where its bars
+// differ by more than their intervals.
 func footprintCharts(s summary.Summary) []chart {
 	var charts []chart
 	cells := firstCells(s)
 	parts := stagesOf(cells)
+	var alike []string
 	for _, category := range lca.Categories() {
 		var unit string
 		stacks := svg.Stacks{Title: "C_FU by stage: " + category.Title(), Parts: parts}
@@ -111,9 +114,40 @@ func footprintCharts(s summary.Summary) []chart {
 			}
 		}
 		stacks.Axis = unit + " per request" + kindLabel(s)
+		if category != lca.GWP && len(stacks.Bars) > 0 && !telling(stacks.Bars) {
+			alike = append(alike, category.Title())
+			continue
+		}
 		charts = add(charts, stacks.SVG(), capital(category.Title())+" per request, by stage", false)
 	}
+	if len(alike) > 0 && len(charts) > 0 {
+		charts[len(charts)-1].Caption += "; not drawn, for the bars differ by less than their intervals: " + strings.Join(alike, ", ")
+	}
 	return add(charts, amortization(s, cells), "Greenhouse gas per request against the requests that the model serves in its life", false)
+}
+
+// telling reports whether bars say more than one of them does: there is one, or one
+// lies outside another's interval. Without an interval any difference tells.
+func telling(bars []svg.Bar) bool {
+	if len(bars) == 1 {
+		return true
+	}
+	total := func(b svg.Bar) (sum float64) {
+		for _, v := range b.Values {
+			if !math.IsNaN(v) {
+				sum += v
+			}
+		}
+		return sum
+	}
+	for _, a := range bars {
+		for _, b := range bars {
+			if v := total(b); v < a.Lo || v > a.Hi || math.IsNaN(a.Lo+a.Hi) && v != total(a) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // stagesOf lists the kinds of stages of which there is a figure in any category,

@@ -38,6 +38,9 @@ func sections(s summary.Summary) []section {
 	}
 	var kept []section
 	for _, one := range all {
+		if one.ID == traceSection && len(one.Charts) > tracesOpen {
+			one.Charts, one.Folded = one.Charts[:tracesOpen], one.Charts[tracesOpen:]
+		}
 		if len(one.Charts) > 0 {
 			kept = append(kept, one)
 		}
@@ -122,6 +125,29 @@ func lines(s summary.Summary, metric string, keep func(summary.Point) bool, name
 	return series, xs
 }
 
+// labelledName is a name with the point's configuration before it, where the run has
+// several.
+func labelledName(p summary.Point, name string) string {
+	if p.Label == "" {
+		return name
+	}
+	return p.Label + ", " + name
+}
+
+// seriesShown is how many lines a chart can tell apart: two rounds of colours, the
+// second dashed.
+const seriesShown = 2 * svg.Colors
+
+// capped is a line chart of the first series, with how many there are in the
+// caption where some are not drawn.
+func capped(charts []chart, drawing svg.Lines, caption string) []chart {
+	if n := len(drawing.Series); n > seriesShown {
+		drawing.Series = drawing.Series[:seriesShown]
+		caption += fmt.Sprintf("; the first %d of %d lines", seriesShown, n)
+	}
+	return add(charts, drawing.SVG(), caption, false)
+}
+
 func energyCharts(s summary.Summary) []chart {
 	var charts []chart
 	joules := func(of string) string { return "J per " + of + kindLabel(s) }
@@ -129,34 +155,38 @@ func energyCharts(s summary.Summary) []chart {
 	closed := func(p summary.Point) bool { return p.Concurrency > 0 }
 	open := func(p summary.Point) bool { return p.Rate > 0 }
 	batchName := func(p summary.Point) string {
-		if p.Batch == 0 {
-			return "served"
+		switch {
+		case p.Batch > 0:
+			return labelledName(p, fmt.Sprintf("batch %d", p.Batch))
+		case p.Label != "":
+			return p.Label
 		}
-		return fmt.Sprintf("batch %d", p.Batch)
+		return "served"
 	}
+	loadName := func(p summary.Point) string { return labelledName(p, load(p)) }
 	for _, plot := range []struct {
 		metric, y, of string
 	}{
 		{summary.MetricEnergyPerRequest, joules("request"), "request"},
 		{summary.MetricEnergyPerToken, joules("output token"), "output token"},
 	} {
-		if series, xs := lines(s, plot.metric, batched, load, func(p summary.Point) float64 { return float64(p.Batch) }); len(xs) > 1 {
-			charts = add(charts, svg.Lines{
+		if series, xs := lines(s, plot.metric, batched, loadName, func(p summary.Point) float64 { return float64(p.Batch) }); len(xs) > 1 {
+			charts = capped(charts, svg.Lines{
 				Title: "Energy per " + plot.of + " by batch size", X: svg.Axis{Title: "batch size", Log: true, Values: xs},
 				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
-			}.SVG(), "Energy per "+plot.of+" against batch size", false)
+			}, "Energy per "+plot.of+" against batch size")
 		}
 		if series, xs := lines(s, plot.metric, closed, batchName, func(p summary.Point) float64 { return float64(p.Concurrency) }); len(xs) > 1 {
-			charts = add(charts, svg.Lines{
+			charts = capped(charts, svg.Lines{
 				Title: "Energy per " + plot.of + " by concurrency", X: svg.Axis{Title: "concurrent requests", Log: true, Values: xs},
 				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
-			}.SVG(), "Energy per "+plot.of+" against concurrency", false)
+			}, "Energy per "+plot.of+" against concurrency")
 		}
 		if series, xs := lines(s, plot.metric, open, batchName, func(p summary.Point) float64 { return p.Rate }); len(xs) > 1 {
-			charts = add(charts, svg.Lines{
+			charts = capped(charts, svg.Lines{
 				Title: "Energy per " + plot.of + " by request rate", X: svg.Axis{Title: "offered load, requests/s", Log: true, Values: xs},
 				Y: svg.Axis{Title: plot.y, FromZero: true}, Series: series,
-			}.SVG(), "Energy per "+plot.of+" against offered load", false)
+			}, "Energy per "+plot.of+" against offered load")
 		}
 	}
 	if len(charts) == 0 {
@@ -190,10 +220,6 @@ func firstCells(s summary.Summary) []summary.CellSummary {
 	return cells
 }
 
-// latenciesShown is how many load points a chart of distributions can tell
-// apart: two rounds of colours, the second dashed.
-const latenciesShown = 2 * svg.Colors
-
 func latencyCharts(s summary.Summary) []chart {
 	var charts []chart
 	for _, plot := range []struct {
@@ -206,7 +232,7 @@ func latencyCharts(s summary.Summary) []chart {
 	} {
 		var series []svg.Series
 		cells := firstCells(s)
-		for _, c := range cells[:min(len(cells), latenciesShown)] {
+		for _, c := range cells[:min(len(cells), seriesShown)] {
 			series = append(series, svg.Series{Name: c.Cell, Points: cumulative(plot.actual(c.Whole)), NoMarks: true})
 		}
 		if plot.intended != nil && len(cells) <= svg.Colors {
@@ -221,8 +247,8 @@ func latencyCharts(s summary.Summary) []chart {
 			}
 		}
 		caption := plot.title + ", cumulative"
-		if len(cells) > latenciesShown {
-			caption += fmt.Sprintf("; the first %d of %d load points", latenciesShown, len(cells))
+		if len(cells) > seriesShown {
+			caption += fmt.Sprintf("; the first %d of %d load points", seriesShown, len(cells))
 		}
 		charts = add(charts, svg.Lines{
 			Title: plot.title, X: svg.Axis{Title: plot.axis, Log: true}, Y: svg.Axis{Title: "share of requests", FromZero: true}, Series: series,

@@ -22,6 +22,7 @@ type choice struct {
 	Batches  bool
 	Tall     bool   // the table scrolls in a box
 	By       string // what is ranked by
+	SLO      string
 	Notes    []string
 	Charts   []chart
 }
@@ -55,7 +56,7 @@ const tall = 16
 
 // shown is a choice as the page shows it, without its charts.
 func shown(c comparison.Choice) choice {
-	out := choice{Sentence: strings.ReplaceAll(c.Sentence(), " %", "\u00a0%"), Tall: len(c.Rows) > tall, Batches: c.Batches, By: c.Metric.Title, Notes: slices.Concat(c.Notes, c.Warnings)}
+	out := choice{Sentence: strings.ReplaceAll(c.Sentence(), " %", "\u00a0%"), Tall: len(c.Rows) > tall, Batches: c.Batches, By: c.Metric.Title, SLO: c.SLO, Notes: slices.Concat(c.Notes, c.Warnings)}
 	for _, r := range c.Rows {
 		out.Rows = append(out.Rows, choiceRow{Name: r.Name, Rejected: r.Rejected != ""})
 	}
@@ -167,8 +168,12 @@ func (t tradeoff) draw(lines svg.Lines) string {
 		}
 		rejected.Points = sparse(rejected.Points, nil)
 	}
-	series = slices.DeleteFunc(series, func(s svg.Series) bool { return len(s.Points) == 0 })
-	if len(series) == 1 && series[0].Name == "" {
+	for i := range series {
+		if len(series[i].Points) == 0 {
+			series[i].Name = "" // it keeps its colour and has no legend
+		}
+	}
+	if len(series) == 1 {
 		series[0].Name = "may be chosen"
 	}
 	for i := range best {
@@ -178,7 +183,7 @@ func (t tradeoff) draw(lines svg.Lines) string {
 	if len(rejected.Points) > 0 {
 		series = append(series, rejected)
 	}
-	lines.Series, lines.Width, lines.Height = series, 560, 360
+	lines.Series, lines.Width, lines.Height = series, 480, 340
 	lines.Readout = "Point at a mark for its figures, or reach it with Tab."
 	return lines.SVG()
 }
@@ -192,6 +197,11 @@ func (t tradeoff) series() (names []string, of []int) {
 			return t.subjects[t.From[i]].Name
 		}
 		return t.Beside[i].Label
+	}
+	if len(t.subjects) > 1 { // in the order of the runs: one colour in all charts
+		for _, s := range t.subjects {
+			names = append(names, s.Name)
+		}
 	}
 	for i := range t.Rows {
 		k := slices.Index(names, key(i))
@@ -228,12 +238,15 @@ func (t tradeoff) point(i int) (svg.Point, bool) {
 	if !math.IsNaN(p.Lo) && !math.IsNaN(p.Hi) {
 		first += fmt.Sprintf(" (%s to %s)", summary.Grouped(p.Lo), summary.Grouped(p.Hi))
 	}
-	second := fmt.Sprintf("%s %s %s", mx.Title, summary.Short(p.X), mx.Unit)
+	second := summary.Short(p.X) + " " + mx.Unit
+	if !t.gain { // else the unit says it
+		second = mx.Title + " " + second
+	}
 	switch {
 	case r.Rejected != "":
 		second += ", " + r.Rejected
 	case !math.IsNaN(r.Best):
-		second += fmt.Sprintf(", P(best) %.0f %%", 100*r.Best)
+		second += ", P(best) " + comparison.Probability(r.Best)
 	}
 	p.Hint = first + "; " + second
 	return p, true

@@ -3,8 +3,10 @@ package report
 import (
 	"html"
 	"regexp"
+	"slices"
 	"strings"
 
+	"cfubench/results/comparison"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 )
@@ -17,12 +19,18 @@ type View struct {
 	Columns, IdleColumns       []string
 	Rows, IdleRows             []string
 	IdleNote                   string
-	Choice                     string // with the columns and rows of the ranking below
-	ChoiceRows, ChoiceNotes    []string
-	ChoiceCharts               []ViewChart
-	Sections                   []ViewSection
-	Findings, Sensors          []string
-	Settings                   []string
+	ViewChoice
+	Sections          []ViewSection
+	Findings, Sensors []string
+	Settings          []string
+}
+
+// ViewChoice is a decision: its sentence, the ranking's columns and rows, what is
+// said below it, and its charts.
+type ViewChoice struct {
+	Choice                  string
+	ChoiceRows, ChoiceNotes []string
+	ChoiceCharts            []ViewChart
 }
 
 // ViewSection is a section with its charts.
@@ -58,12 +66,6 @@ var words = regexp.MustCompile(`<text[^>]*>([^<]*)</text>`)
 func ViewOf(run runfolder.Run, s summary.Summary) View {
 	d := build(run, s)
 	v := View{Title: d.Title, EnergyKind: d.EnergyKind, Verdict: d.Verdict, Modelled: d.Modelled, Zooms: d.Script != "", IdleNote: d.IdleNote}
-	columns := func(from []summary.Column) (names []string) {
-		for _, c := range from {
-			names = append(names, strings.TrimSpace(strings.Join([]string{c.Name, c.Unit, c.Kind}, " ")))
-		}
-		return names
-	}
 	rows := func(from []summary.TableRow) (lines []string) {
 		for _, r := range from {
 			lines = append(lines, strings.Join(r.Cells, " | "))
@@ -72,31 +74,76 @@ func ViewOf(run runfolder.Run, s summary.Summary) View {
 	}
 	v.Columns, v.Rows = columns(d.Columns), rows(d.Rows)
 	v.IdleColumns, v.IdleRows = columns(d.IdleColumns), rows(d.IdleRows)
-	if d.Choice != nil {
-		v.Choice = d.Choice.Sentence
-		v.ChoiceRows = []string{strings.Join(columns(d.Choice.Columns), " | ")}
-		v.ChoiceNotes, v.ChoiceCharts = d.Choice.Notes, charts(d.Choice.Charts)
-		for _, r := range d.Choice.Rows {
-			line := r.Name + " | " + strings.Join(r.Cells, " | ")
-			if r.Rejected {
-				line += " (rejected)"
-			}
-			v.ChoiceRows = append(v.ChoiceRows, line)
-		}
-	}
-	for _, one := range d.Sections {
-		section := ViewSection{Title: one.Title, Text: one.Text}
-		section.Charts = charts(one.Charts)
-		v.Sections = append(v.Sections, section)
-	}
-	for _, f := range d.Findings {
-		v.Findings = append(v.Findings, strings.Join([]string{f.Severity, f.Code, f.Text, f.Where}, " | "))
-	}
+	v.ViewChoice = choiceView(d.Choice)
+	v.Sections = sectionViews(d.Sections)
+	v.Findings = findingViews(d.Findings)
 	for _, one := range d.Sensors {
 		v.Sensors = append(v.Sensors, strings.Join([]string{one.Cell, one.Domain, one.Kind, summary.Short(float64(one.Bracket))}, " | "))
 	}
 	for _, one := range d.Settings {
 		v.Settings = append(v.Settings, one.Name+": "+one.Value)
+	}
+	return v
+}
+
+func choiceView(c *choice) (v ViewChoice) {
+	if c == nil {
+		return v
+	}
+	v = ViewChoice{c.Sentence, []string{strings.Join(columns(c.Columns), " | ")}, c.Notes, charts(c.Charts)}
+	for _, r := range c.Rows {
+		line := r.Name + " | " + strings.Join(r.Cells, " | ")
+		if r.Rejected {
+			line += " (rejected)"
+		}
+		v.ChoiceRows = append(v.ChoiceRows, line)
+	}
+	return v
+}
+
+func sectionViews(all []section) (list []ViewSection) {
+	for _, one := range all {
+		list = append(list, ViewSection{one.Title, one.Text, charts(append(slices.Clone(one.Charts), one.Folded...))})
+	}
+	return list
+}
+
+func findingViews(all []finding) (list []string) {
+	for _, f := range all {
+		list = append(list, strings.Join([]string{f.Severity, f.Code, f.Text, f.Where}, " | "))
+	}
+	return list
+}
+
+func columns(from []summary.Column) (names []string) {
+	for _, c := range from {
+		names = append(names, strings.TrimSpace(strings.Join([]string{c.Name, c.Unit, c.Kind}, " ")))
+	}
+	return names
+}
+
+// SeveralView is what the page of several runs shows, as data.
+type SeveralView struct {
+	Model, EnergyKind, SLO, NoChoice string
+	ViewChoice
+	Differences []comparison.Difference
+	Warnings    []string
+	Sections    []ViewSection
+	Runs        []ViewRun
+}
+
+// ViewRun is a run of several with its own warnings.
+type ViewRun struct {
+	Name, Verdict, EnergyKind string
+	Findings                  []string
+}
+
+// SeveralViewOf is the view of several runs.
+func SeveralViewOf(subjects []comparison.Subject, warnings []string, o comparison.ChooseOptions) SeveralView {
+	d := buildSeveral(subjects, warnings, o)
+	v := SeveralView{d.Model, d.EnergyKind, d.SLO, d.NoChoice, choiceView(d.Choice), d.Differences, d.Warnings, sectionViews(d.Sections), nil}
+	for _, r := range d.Runs {
+		v.Runs = append(v.Runs, ViewRun{r.Name, r.Verdict, r.EnergyKind, findingViews(r.Findings)})
 	}
 	return v
 }

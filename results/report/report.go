@@ -24,6 +24,9 @@ import (
 	"cfubench/results/summary"
 )
 
+//go:embed parts.html.tmpl
+var parts string
+
 //go:embed report.html.tmpl
 var page string
 
@@ -60,11 +63,13 @@ type document struct {
 	Settings          []setting
 	Certificate       string
 	HasSLO, HasEnergy bool
+	Tall              bool // tables scroll in boxes
 }
 
 type section struct {
 	ID, Title, Text string
 	Charts          []chart
+	Folded          []chart // shown when asked for
 }
 
 // chart is one drawing with its caption.
@@ -88,15 +93,20 @@ type setting struct{ Name, Value string }
 // Write writes the report of a run. s must have been made with Options.Traces,
 // or the report has no power traces.
 func Write(w io.Writer, run runfolder.Run, s summary.Summary) error {
+	return write(w, page, build(run, s))
+}
+
+// write fills the parts and a page with what they show.
+func write(w io.Writer, page string, shows any) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"short":   func(f summary.Figure) string { return summary.Short(float64(f)) },
 		"percent": func(f float64) string { return summary.Short(100*f) + " %" },
-	}).Parse(page)
+	}).Parse(parts + page)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	var out bytes.Buffer
-	if err := t.Execute(&out, build(run, s)); err != nil {
+	if err := t.Execute(&out, shows); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	_, err = w.Write(out.Bytes())
@@ -107,21 +117,15 @@ func build(run runfolder.Run, s summary.Summary) document {
 	d := document{
 		Style: template.CSS(style), Summary: s, Run: run, Modelled: strings.Contains(s.MeterKind, "model"),
 		Title: "Energy and life-cycle cost per request", HasSLO: s.SLO != "", HasEnergy: s.MeterKind != "",
-		Verdict: map[string]string{summary.Valid: "good", summary.ValidWarnings: "doubt", summary.Invalid: "bad"}[s.Validity.Verdict],
+		Verdict: badge(s.Validity.Verdict),
 	}
 	if s.Record {
 		d.Title = "Energy of a record"
 	}
-	switch {
-	case s.MeterKind == "":
-		d.EnergyKind = "none: no meter was read"
-	case d.Modelled:
-		d.EnergyKind = s.MeterKind + ": modelled, not measured"
-	default:
-		d.EnergyKind = s.MeterKind + ": measured"
-	}
+	d.EnergyKind = energyKind(s.MeterKind)
 	d.Choice = choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
-	d.Columns, d.Rows = summary.TableOf(s)
+	d.Columns, d.Rows = energyFirst(summary.TableOf(s))
+	d.Tall = len(d.Rows) > tall
 	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()
 	d.StepColumns, d.StepRows = summary.StepTableOf(s)
@@ -144,6 +148,53 @@ func build(run runfolder.Run, s summary.Summary) document {
 		}
 	}
 	return d
+}
+
+// energyFirst puts the columns of energy and carbon behind the first, where a narrow
+// screen shows them.
+func energyFirst(columns []summary.Column, rows []summary.TableRow) ([]summary.Column, []summary.TableRow) {
+	var order []int
+	rank := func(i int) int {
+		switch {
+		case i == 0:
+			return 0
+		case columns[i].Name == "energy" || columns[i].Name == "use" || columns[i].Name == "C_FU":
+			return 1
+		}
+		return 2
+	}
+	for i := range columns {
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return rank(a) - rank(b) })
+	moved := make([]summary.Column, len(columns))
+	for to, from := range order {
+		moved[to] = columns[from]
+	}
+	out := slices.Clone(rows)
+	for k, row := range rows {
+		out[k].Cells = make([]string, len(row.Cells))
+		for to, from := range order {
+			out[k].Cells[to] = row.Cells[from]
+		}
+	}
+	return moved, out
+}
+
+// badge is the class of a verdict.
+func badge(verdict string) string {
+	return map[string]string{summary.Valid: "good", summary.ValidWarnings: "doubt", summary.Invalid: "bad"}[verdict]
+}
+
+// energyKind says what the joules of a kind of meter are worth.
+func energyKind(kind string) string {
+	switch {
+	case kind == "":
+		return "none: no meter was read"
+	case strings.Contains(kind, "model"):
+		return kind + ": modelled, not measured"
+	}
+	return kind + ": measured"
 }
 
 // findings lists the reasons of all cells and the warnings, the worst first.

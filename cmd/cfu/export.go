@@ -13,7 +13,9 @@ import (
 )
 
 const exportHelp = `Writes the tables of a run as CSV: nulls are empty, lists are numbers with
-spaces between, and a column cell tells the cells apart.
+spaces between, and a column cell tells the cells apart. With --to, writes in the
+format of another tool: one cell to stdout, or all cells into a folder of an
+experiment tracker.
 
 usage: cfu export OUT [flags]
 
@@ -21,6 +23,7 @@ examples:
   cfu export out/ --table energy > energy.csv
   cfu export out/ --dir csv/                 every table that the run has
   cfu export out/ --to vllm --cell b8-c16-r1 > result.json    as vLLM's bench serve has it, with joules
+  cfu export out/ --to mlflow --dir mlruns/                   a run of MLflow's file store for each cell
 
 flags:
 `
@@ -29,11 +32,17 @@ flags:
 func bindExport(fs *pflag.FlagSet) action {
 	var table, dir, to, cell, convention string
 	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(runfolder.Tables(), ", ")+".")
-	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`.")
-	fs.StringVar(&to, "to", "", "Print one cell as another tool's `FORMAT`: "+exportForms+".")
+	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`; with --to mlflow, the store.")
+	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+exportForms+" prints one cell, mlflow writes all into --dir.")
 	fs.StringVar(&cell, "cell", "", "With --to, the `CELL` (default the run's only one).")
 	fs.StringVar(&convention, "convention", "", "With --to, joules by the convention `NAME` (default the table's first).")
 	return func(ctx context.Context, env environment, operands []string) error {
+		if to == "mlflow" {
+			if dir == "" || table+cell+convention != "" {
+				return usagef("--to mlflow: want --dir, the store, and none of --table, --cell and --convention")
+			}
+			return exportMLflow(ctx, env.stdout, dir, operands[0])
+		}
 		given := 0
 		for _, flag := range []string{table, dir, to} {
 			if flag != "" {
@@ -47,7 +56,7 @@ func bindExport(fs *pflag.FlagSet) action {
 			return usagef("--cell and --convention go with --to")
 		}
 		if to != "" && to != "vllm" && to != "aiperf" {
-			return usagef("--to %q: want %s", to, exportForms)
+			return usagef("--to %q: want %s or mlflow", to, exportForms)
 		}
 		out := operands[0]
 		run, err := runfolder.ReadRun(out)

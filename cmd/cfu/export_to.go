@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,10 +14,30 @@ import (
 	"cfubench/results/logs"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
+	"cfubench/results/tracking"
 )
 
 // exportForms are the other tools' formats that `cfu export --to` writes.
 const exportForms = "vllm or aiperf"
+
+// exportMLflow writes all cells of the run folder out into MLflow's file store dir,
+// and prints the experiment's folder.
+func exportMLflow(ctx context.Context, w io.Writer, dir, out string) error {
+	run, err := runfolder.ReadRun(out)
+	if err != nil {
+		return err
+	}
+	s, err := summary.Summarize(ctx, out)
+	if err != nil {
+		return err
+	}
+	experiment, err := tracking.WriteMLflow(dir, filepath.Base(filepath.Clean(out)), run, s)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w, experiment)
+	return err
+}
 
 // exportTool writes one cell of a run in another tool's format, each request
 // with its joules by a convention, "" for the first of the table.

@@ -41,7 +41,7 @@ func commands() []command {
 		{"certify", "measure this client's timing error and overhead", certifyHelp, noOperand, bindCertify},
 		{"compare", "rank configurations and compare runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
 		{"report", "write a self-contained HTML report of one run or several", reportHelp, anyOperands, bindReport},
-		{"export", "write the tables as CSV", exportHelp, oneRun, bindExport},
+		{"export", "write the tables as CSV, or in the formats of other tools", exportHelp, oneRun, bindExport},
 		{"check", "verify that a run folder is whole and agrees with itself", checkHelp, oneRun, bindCheck},
 		{"version", "print version, platform, and whether NVIDIA GPUs can be read", versionHelp, noOperand, bindVersion},
 		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},

@@ -90,6 +90,38 @@ func TestCompareCommand(t *testing.T) {
 	}
 }
 
+func TestReportOfSeveralRuns(t *testing.T) {
+	a := simulate(t, "a", func(*simulated.Spec) {})
+	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
+	path := filepath.Join(t.TempDir(), "page.html")
+	code, stdout, stderr := cfuCommand(t, "report", a, b, "--slo", "ttft=1s", "--by", "carbon_cfu_g", "--output", path)
+	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "a:b2-c2 needs the least C_FU per request") || !strings.HasSuffix(stdout, "\n"+path+"\n") {
+		t.Errorf("exit %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+	if page, err := os.ReadFile(path); err != nil || !bytes.Contains(page, []byte("2 runs side by side")) {
+		t.Errorf("the page: %v, %d bytes", err, len(page))
+	}
+	for _, dir := range []string{a, b} {
+		if _, err := os.Stat(filepath.Join(dir, "report.html")); err == nil {
+			t.Errorf("a page was written into %s", dir)
+		}
+	}
+	other := simulate(t, "other", func(s *simulated.Spec) { s.Seed = 2 })
+	code, _, stderr = cfuCommand(t, "report", a, other, "--output", path)
+	if code != 1 || !strings.Contains(stderr, "say --across trace") {
+		t.Errorf("two traces on one page: exit %d, stderr %q; want a refusal that names the flag", code, stderr)
+	}
+}
+
+func TestExportToMLflow(t *testing.T) {
+	out, store := simulate(t, "out", func(*simulated.Spec) {}), filepath.Join(t.TempDir(), "mlruns")
+	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "mlflow", "--dir", store)
+	runs, _ := filepath.Glob(filepath.Join(strings.TrimSpace(stdout), "*", "metrics", "energy_per_request_j"))
+	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, store) || len(runs) != 4 {
+		t.Errorf("exit %d, stderr %q, stdout %q; %d runs with an energy, want 4", code, stderr, stdout, len(runs))
+	}
+}
+
 func TestExportCommand(t *testing.T) {
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
@@ -116,7 +148,11 @@ func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
 		code    int
 		stderr  string
 	}{
-		{"report wants one folder", []string{"report"}, 2, "want one folder"},
+		{"report wants a folder", []string{"report"}, 2, "want the folder of a run, or of several"},
+		{"report of one run across a difference", []string{"report", out, "--across", "trace"}, 2, "are of several runs"},
+		{"report of several runs by more of something", []string{"report", out, out, "--by", "output_tokens_per_j", "--output", filepath.Join(empty, "r.html")}, 1, "more of it is better"},
+		{"export to a store without a place", []string{"export", out, "--to", "mlflow"}, 2, "want --dir, the store"},
+		{"export to a tool that there is not", []string{"export", out, "--to", "wandb"}, 2, "want vllm or aiperf or mlflow"},
 		{"report of a folder without a run", []string{"report", empty}, 1, "holds no run"},
 		{"report with a bad SLO", []string{"report", out, "--slo", "fast"}, 2, "--slo"},
 		{"report to a folder that there is not", []string{"report", out, "--output", filepath.Join(empty, "no", "r.html")}, 1, "no such file or directory"},

@@ -70,7 +70,7 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 	if err != nil {
 		return c, err
 	}
-	var all []point
+	var all, lacking []point
 	for i, s := range subjects {
 		for _, p := range s.Summary.Points {
 			one := point{Point: p, name: p.Name, from: i}
@@ -80,6 +80,9 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 			one.cells = valid(s, p, &left)
 			if one.values = values(c.Metric, one.cells); len(one.values) == 0 {
 				left = append(left, fmt.Sprintf("%s has no %s and is left out", one.name, c.Metric.Title))
+				if len(one.cells) > 0 {
+					lacking = append(lacking, one)
+				}
 				continue
 			}
 			if e := one.cells[0].Whole.Energy; e != nil && !strings.Contains(c.Kind, "model") {
@@ -89,6 +92,9 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		}
 	}
 	if len(all) == 0 {
+		if reasons := absent(lacking); c.Metric.Money && len(reasons) > 0 {
+			return c, fmt.Errorf("nothing to choose from by %s: %s", c.Metric.Name, strings.Join(reasons, "; "))
+		}
 		return c, fmt.Errorf("nothing to choose from: %s", strings.Join(left, "; "))
 	}
 	// With one repeat of each, batches within the run say how sure it is.

@@ -89,6 +89,7 @@ func TestChoicesThatMeanNothingAreRefused(t *testing.T) {
 		{"by a metric of which more is better", func(*comparison.Subject) {}, summary.MetricTokensPerMegawatt, "more of it is better"},
 		{"by a metric that there is not", func(*comparison.Subject) {}, "beauty", `metric "beauty" is unknown`},
 		{"under different objectives", func(s *comparison.Subject) { s.Summary.SLO = "ttft=1s" }, "", "say which holds for all with --slo"},
+		{"by money that has no price", func(*comparison.Subject) {}, summary.MetricCostHardware, "by hardware_cost_per_million_output_tokens: no cost of hardware: the inventory has no price of it"},
 		{"by money in two currencies", euro, summary.MetricCostPower, "different currencies"},
 		{"by energy, with money in two currencies", euro, "", ""},
 	} {

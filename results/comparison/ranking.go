@@ -47,7 +47,7 @@ func (c Choice) ranked(r decision.Row) []string {
 	if !math.IsNaN(r.Lo) {
 		interval = summary.Short(r.Lo) + " to " + summary.Short(r.Hi)
 	}
-	if !math.IsNaN(r.Best) {
+	if !math.IsNaN(r.Best) && r.Rejected == "" {
 		best = Probability(r.Best)
 	}
 	if r.Name != c.Baseline {

@@ -71,10 +71,10 @@ func shown(c comparison.Choice) choice {
 }
 
 // bound is a latency that an SLO names: the metric that the requests' share of
-// keeping it shows in, and the bound in seconds, 0 without one.
+// keeping it shows in, and the bound, 0 without one.
 type bound struct {
 	metric, axis string
-	at           float64
+	limit        time.Duration
 }
 
 // bounds are the latencies of an SLO, the end-to-end latency without one.
@@ -83,17 +83,13 @@ func bounds(text string) (list []bound) {
 	if err != nil {
 		return []bound{{summary.MetricLatencyP99, "latency, p99, s", 0}}
 	}
-	for _, b := range []struct {
-		limit time.Duration
-		bound
-	}{
-		{slo.TTFT, bound{summary.MetricTTFTIntendedP99, "TTFT from the intended send, p99, s", 0}},
-		{slo.TPOT, bound{summary.MetricTPOTP99, "time per output token, p99, s", 0}},
-		{slo.E2E, bound{summary.MetricLatencyIntendedP99, "latency from the intended send, p99, s", 0}},
+	for _, b := range []bound{
+		{summary.MetricTTFTIntendedP99, "TTFT from the intended send, p99, s", slo.TTFT},
+		{summary.MetricTPOTP99, "time per output token, p99, s", slo.TPOT},
+		{summary.MetricLatencyIntendedP99, "latency from the intended send, p99, s", slo.E2E},
 	} {
 		if b.limit > 0 {
-			b.at = b.limit.Seconds()
-			list = append(list, b.bound)
+			list = append(list, b)
 		}
 	}
 	return list
@@ -111,8 +107,8 @@ func decisionCharts(c comparison.Choice, subjects []comparison.Subject) (charts 
 	for _, b := range bounds(c.SLO) {
 		d := tradeoff{c, subjects, b.metric, c.Metric.Name, false}
 		lines := svg.Lines{Title: title + " against " + b.axis, X: svg.Axis{Title: b.axis, Log: true}, Y: svg.Axis{Title: c.Metric.Title + ", " + unit + kind, Log: true}}
-		if b.at > 0 {
-			lines.Rules = []svg.Rule{{At: b.at, Name: "SLO " + summary.Short(b.at) + " s"}}
+		if b.limit > 0 {
+			lines.Rules = []svg.Rule{{At: b.limit.Seconds(), Name: "SLO " + b.limit.String()}}
 		}
 		charts = add(charts, d.draw(lines), title+" against the latency that the SLO names: lower left is better", false)
 	}

@@ -86,7 +86,7 @@ func MetricOf(name string) (Metric, bool) {
 
 // Short is the metric's name in a column: what its unit leaves to say.
 func (m Metric) Short() string {
-	for _, cut := range []string{" per request", " per output token", ", mean"} {
+	for _, cut := range []string{" per request", " per output token", " per million output tokens", ", mean"} {
 		if before, _, ok := strings.Cut(m.Title, cut); ok {
 			return before
 		}

@@ -99,8 +99,9 @@ func TestOperands(t *testing.T) {
 	}{
 		{"flags alone tell run everything", []string{"run", "out"}, `unexpected argument "out": flags start with --`},
 		{"a word after -- is an operand", []string{"meters", "--", "--json"}, `unexpected argument "--json": flags start with --`},
-		{"report wants one run", []string{"report"}, "want one folder, the OUT of a run, got 0 arguments"},
-		{"and not two", []string{"export", "a", "b"}, "want one folder, the OUT of a run, got 2 arguments"},
+		{"report wants a run or more", []string{"report"}, "want the folder of a run, or of several, got none"},
+		{"check wants one run", []string{"check"}, "want one folder, the OUT of a run, got 0 arguments"},
+		{"and export not two", []string{"export", "a", "b"}, "want one folder, the OUT of a run, got 2 arguments"},
 		{"compare wants a run", []string{"compare"}, "want a run or more, got none"},
 		{"merge wants shards", []string{"merge", "--out", "x"}, "give --out DIR and the shards' folders"},
 	} {

@@ -57,6 +57,9 @@ func (s Scene) stepCosts(w *work, role Role) (*StepCosts, string) {
 	fit, ok := s.divider.fits[key]
 	if !ok {
 		fit.costs, fit.why = fitSteps(role.only(w), s.Curve, s.Window, s.Idle)
+		if fit.costs != nil {
+			fit.costs.Role = role
+		}
 		s.divider.fits[key] = fit
 	}
 	return fit.costs, fit.why
@@ -167,7 +170,7 @@ func newConvention(name string, p Params) (Convention, error) {
 	case "equal":
 		return Equal{}, nil
 	case "token":
-		t := Token{Prompt: p.PromptWeight, Output: p.OutputWeight, Server: p.Server}
+		t := Token{Prompt: p.PromptWeight, Output: p.OutputWeight, Server: p.Server, Roles: p.Roles}
 		if t.Prompt < 0 || t.Output < 0 {
 			return nil, fmt.Errorf("convention token: weights %g:%g are negative", t.Prompt, t.Output)
 		}
@@ -175,7 +178,7 @@ func newConvention(name string, p Params) (Convention, error) {
 	case "residency":
 		return Residency{}, nil
 	case "phase":
-		return Phase{Server: p.Server}, nil
+		return Phase{Server: p.Server, Roles: p.Roles}, nil
 	case "steady":
 		if p.Server == nil {
 			return Steady{}, nil

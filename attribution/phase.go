@@ -27,6 +27,9 @@ type Phase struct {
 	Server *Server
 	// PrefillWeight is used instead of a fit if it is not zero.
 	PrefillWeight float64
+	// Roles say which domains only prefill or only decode: there the work needs no
+	// weight.
+	Roles map[string]Role
 }
 
 // Name is "phase".
@@ -37,6 +40,11 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 	t := s.Timeline(p.Server)
 	w := Weights{Basis: ByInstant, Split: true, Timeline: t}
 	weight := p.PrefillWeight
+	role := p.Roles[s.Curve.domain.Name]
+	if role != RoleBoth {
+		weight = 1
+		w.Notes = append(w.Notes, role.note())
+	}
 	if weight == 0 {
 		fit, err := fitPhases(s, t)
 		if err != nil {
@@ -52,7 +60,7 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 	}
 	w.Of = func(i int) (float64, float64) {
 		prompt, output := t.workRates(i)
-		return weight * prompt, output
+		return role.own(weight*prompt, output)
 	}
 	return w, nil
 }

@@ -27,6 +27,8 @@ func (Equal) Weigh(Scene) (Weights, error) {
 type Token struct {
 	Prompt, Output float64
 	Server         *Server // helps the fit; see Phase
+	// Roles say which domains only prefill or only decode; see Phase.
+	Roles map[string]Role
 }
 
 // Name is "token".
@@ -35,6 +37,11 @@ func (Token) Name() string { return "token" }
 // Weigh prices each request's tokens.
 func (t Token) Weigh(s Scene) (Weights, error) {
 	w := Weights{Basis: ByRun, Split: true, SharesCache: true}
+	role := t.Roles[s.Curve.domain.Name]
+	if role != RoleBoth {
+		t.Prompt, t.Output = 1, 1
+		w.Notes = append(w.Notes, role.note())
+	}
 	if t.Prompt == 0 && t.Output == 0 {
 		fit, err := fitPhases(s, s.Timeline(t.Server))
 		if err != nil {
@@ -50,7 +57,7 @@ func (t Token) Weigh(s Scene) (Weights, error) {
 	c := s.Requests
 	w.Of = func(i int) (float64, float64) {
 		prompt, output := c.tokens(i)
-		return t.Prompt * c.paid(i, prompt), t.Output * output
+		return role.own(t.Prompt*c.paid(i, prompt), t.Output*output)
 	}
 	return w, nil
 }

@@ -41,17 +41,6 @@ type Steps struct {
 	Roles map[string]Role
 }
 
-// Role is the part of the work that a domain's device does where prefill and
-// decode run on devices of their own. Its energy is divided by that work alone.
-type Role string
-
-// Roles. The zero value does all of the work.
-const (
-	RoleBoth    Role = ""
-	RolePrefill Role = "prefill"
-	RoleDecode  Role = "decode"
-)
-
 // Name is "step".
 func (Steps) Name() string { return "step" }
 
@@ -64,11 +53,12 @@ func (p Steps) Weigh(s Scene) (Weights, error) {
 	role := p.Roles[s.Curve.domain.Name]
 	costs, why := p.costs(s, w, role)
 	if costs == nil {
-		out, err := Phase{Server: p.Server}.Weigh(s)
+		out, err := Phase{Server: p.Server, Roles: p.Roles}.Weigh(s)
 		out.Notes = append([]string{"step costs not known (" + why + "): divided by phase"}, out.Notes...)
 		out.Flags = append(out.Flags, FlagStepUnknown)
 		return out, err
 	}
+	costs.Role = role
 	if err := w.weigh(s.Requests, costs.scaling); err != nil {
 		return Weights{}, fmt.Errorf("read token arrivals: %w", err)
 	}
@@ -114,7 +104,7 @@ func (p Steps) costs(s Scene, w *work, role Role) (*StepCosts, string) {
 	if why == "" {
 		why = fit.Doubt
 	}
-	if pooled := pool(name, fit, p.Cells); pooled != nil {
+	if pooled := pool(name, role, fit, p.Cells); pooled != nil {
 		return pooled, why
 	}
 	if given := p.prior(name, w); given != nil {
@@ -142,17 +132,6 @@ func (p Steps) prior(domain string, w *work) *StepCosts {
 		}
 	}
 	return nil
-}
-
-// part keeps what a device of the role does.
-func (r Role) part(x [terms]float64, of *requestWork) [terms]float64 {
-	switch r {
-	case RolePrefill:
-		return [terms]float64{termPrompt: x[termPrompt]}
-	case RoleDecode:
-		return [terms]float64{float64(of.decodeSteps), 0, x[termDecode], x[termContext]}
-	}
-	return x
 }
 
 // charge is what work costs.
@@ -211,6 +190,9 @@ func (f *StepCosts) String() string {
 	s := fmt.Sprintf("%s J a step, %s J a prompt token, %s J a decoded token", one(f.Step), one(f.Prompt), one(f.Decode))
 	if f.Context.Value > 0 {
 		s += fmt.Sprintf(", %s J per 1000 tokens of context", one(f.Context))
+	}
+	if f.Role != RoleBoth {
+		s += fmt.Sprintf(", of a device that does %s alone", f.Role)
 	}
 	switch f.Source {
 	case SourcePrior:

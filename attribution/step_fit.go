@@ -26,6 +26,8 @@ type StepCosts struct {
 	// Source is how they came about: SourceFit from this run, SourceCells from
 	// it and the run's other cells, SourcePrior from what was given.
 	Source string `json:"source"`
+	// Role is the part of the work that the domain's device does, "" for all.
+	Role Role `json:"role,omitempty"`
 	// Step is for reading the weights, once a step; Prompt for a prompt token
 	// computed; Decode for a decoded token at the run's mean context; Context is
 	// what a thousand tokens of context more add to one, zero if the run does

@@ -8,13 +8,13 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// pool fits the costs of one domain to all cells together, as if they were one
+// pool fits the costs of one domain and role to all cells together, as if they were one
 // run; nil if that is still too little or gives nothing.
-func pool(domain string, own *StepCosts, cells []*StepCosts) *StepCosts {
+func pool(domain string, role Role, own *StepCosts, cells []*StepCosts) *StepCosts {
 	out := &StepCosts{Domain: domain, Source: SourceCells}
 	var context, batch, weight float64
 	for _, f := range append([]*StepCosts{own}, cells...) {
-		if f == nil || f.Domain != domain || f.normal.n == 0 || f == own && len(cells) == 0 {
+		if f == nil || f.Domain != domain || f != own && f.Role != role || f.normal.n == 0 || f == own && len(cells) == 0 {
 			continue
 		}
 		out.normal.add(&f.normal)
@@ -100,24 +100,4 @@ func ParsePrior(text []byte) ([]*StepCosts, error) {
 		}
 	}
 	return out, nil
-}
-
-// only returns work without what a device of the role does not do. It shares
-// the requests' own.
-func (r Role) only(w *work) *work {
-	if r == RoleBoth {
-		return w
-	}
-	out := *w
-	out.cumulative = make([][terms]float64, len(w.cumulative))
-	for k, x := range w.cumulative {
-		if r == RolePrefill {
-			// Which steps were its own cannot be told: the prompt's term stands
-			// for them.
-			out.cumulative[k] = [terms]float64{termPrompt: x[termPrompt]}
-		} else {
-			out.cumulative[k] = [terms]float64{x[termStep], 0, x[termDecode], x[termContext]}
-		}
-	}
-	return &out
 }

@@ -205,33 +205,6 @@ func TestEmbeddingsHaveNoDecode(t *testing.T) {
 	}
 }
 
-// TestRolesDivideTheirOwnWork: a device that only prefills goes by prompt tokens,
-// one that only decodes by steps and decoded tokens.
-func TestRolesDivideTheirOwnWork(t *testing.T) {
-	s := serve(batchsim.Standard()[2], 1, 20*ms, 0)
-	for _, row := range []struct {
-		role attribution.Role
-		of   func(r attribution.Share) (own, other meter.Energy)
-	}{
-		{attribution.RolePrefill, func(r attribution.Share) (own, other meter.Energy) { return r.Prefill, r.Decode }},
-		{attribution.RoleDecode, func(r attribution.Share) (own, other meter.Energy) { return r.Decode, r.Prefill }},
-	} {
-		name := s.curve.Domain().Name
-		r := s.attribute(t, attribution.Steps{Roles: map[string]attribution.Role{name: row.role}})
-		for i := range s.reqs {
-			if own, other := row.of(r.Shares[i]); other > 1 || own != r.Shares[i].Energy-other {
-				t.Fatalf("%s, request %d: got %v of its own work and %v of the other's, want all of %v its own", row.role, i, own, other, r.Shares[i].Energy)
-			}
-		}
-		if row.role == attribution.RolePrefill {
-			a, b := r.Shares[0], r.Shares[1] // 1800 and 30 prompt tokens
-			if got := float64(a.Energy) / float64(b.Energy); math.Abs(got-60) > 0.1 {
-				t.Errorf("prefill: 1800 prompt tokens got %.2f times what 30 got, want 60", got)
-			}
-		}
-	}
-}
-
 // TestTokensInAnyOrder streams the same stamps in the order of numbers, of
 // ends, and backwards.
 func TestTokensInAnyOrder(t *testing.T) {

@@ -23,6 +23,30 @@ func (t *Trace) StepShapley() []float64 {
 	return out
 }
 
+// Device is what one of two devices did of the trace, where prefill and decode run
+// apart: one computes the prompts, the other reads the weights for the decodes of a
+// step and decodes.
+func (t *Trace) Device(role attribution.Role) *Trace {
+	out := *t
+	out.Steps, out.joules = make([]Step, len(t.Steps)), 0
+	for k, s := range t.Steps {
+		own := Step{Start: s.Start, End: s.End}
+		for _, part := range s.Parts {
+			if (part.Prompt > 0) == (role == attribution.RolePrefill) {
+				own.Parts = append(own.Parts, part)
+				own.Joules += part.Own
+			}
+		}
+		if role == attribution.RoleDecode && len(own.Parts) > 0 {
+			own.Weights = s.Weights
+			own.Joules += s.Weights
+		}
+		out.Steps[k] = own
+		out.joules += own.Joules
+	}
+	return &out
+}
+
 // Game returns the exact Shapley values of the dynamic game: the worth of a
 // subset is what the engine uses when only its jobs arrive, so that who makes
 // others wait pays for that too. It serves 2^n subsets.

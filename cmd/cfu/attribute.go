@@ -47,6 +47,7 @@ flags:
 // attributionFlags are the flags of attribution, which cfu run shares.
 type attributionFlags struct {
 	conventions, weights, calibration, stepPrior, cacheShare string
+	roles                                                    []string
 	size                                                     attribution.ModelSize
 }
 
@@ -56,6 +57,7 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.weights, "weights", "", "Weigh a prompt token and an output token `IN:OUT` in the token convention (default: as the run's own energy has it).")
 	fs.StringVar(&f.stepPrior, "step-prior", "", "Take the step convention's costs from `FILE` (JSON, as a summary holds them) where a run is too short to tell them.")
 	fs.StringVar(&f.cacheShare, "cache-share", string(attribution.CacheOwner), "Charge a cached prompt to `WHO`: owner (the request that computed it) or users (it and all that found it cached, the same each; conventions step and token).")
+	fs.StringArrayVar(&f.roles, "role", nil, "Divide the energy of a domain by prefill or decode alone, as `DOMAIN=prefill` or DOMAIN=decode; repeated (default: as the engine's processes on its device say).")
 	fs.Float64Var(&f.size.Parameters, "model-parameters", 0, "Hold the costs of steps against a model that computes a token with `N` parameters, such as 7.6e9 (of a mixture of experts the active ones; default: as the server says).")
 	fs.Float64Var(&f.size.WeightBytes, "weight-bytes", 0, "Hold them against a model whose weights take `B` bytes, such as 15.2e9 (default: as the server says).")
 	fs.StringVar(&f.calibration, "calibration", "", "Take the shapley convention's model from `FILE`.")
@@ -64,6 +66,17 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 // options checks the flags and reads the calibration file.
 func (f attributionFlags) options() (derivation.Attribution, error) {
 	o := derivation.Attribution{Conventions: f.conventions, Weights: f.weights}
+	for _, text := range f.roles {
+		domain, name, ok := strings.Cut(text, "=")
+		role, err := attribution.ParseRole(name)
+		if !ok || domain == "" || err != nil {
+			return o, usagef("--role %q: want DOMAIN=prefill or DOMAIN=decode", text)
+		}
+		if o.Params.Roles == nil {
+			o.Params.Roles = make(map[string]attribution.Role)
+		}
+		o.Params.Roles[domain] = role
+	}
 	switch o.Size = f.size; {
 	case !(o.Size.Parameters >= 0 && o.Size.WeightBytes >= 0) || o.Size.Parameters > 1e18 || o.Size.WeightBytes > 1e18:
 		return o, usagef("--model-parameters %g --weight-bytes %g: want numbers above zero", f.size.Parameters, f.size.WeightBytes)
@@ -174,6 +187,9 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 	for _, c := range cells {
 		for _, e := range c.Windows {
 			fmt.Fprintf(w, "%s %v\n", c.Cell, e)
+		}
+		for _, r := range c.Roles {
+			fmt.Fprintf(w, "%s %v\n", c.Cell, r)
 		}
 		if c.CacheShare != nil {
 			fmt.Fprintf(w, "%s cache: %v\n", c.Cell, c.CacheShare)

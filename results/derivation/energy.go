@@ -51,6 +51,8 @@ type Attributed struct {
 	// Costs are what an engine step, a prompt token and an output token cost in
 	// each summed domain, as far as the step convention could tell.
 	Costs []*attribution.StepCosts
+	// Roles are those of the domains whose devices only prefill or only decode.
+	Roles []DomainRole
 	// Rooflines hold the costs against the model's size, none where it is not known.
 	Rooflines []attribution.Roofline
 	// CacheShare is what sharing the cost of cached prompts came to, nil where
@@ -63,6 +65,9 @@ type Attributed struct {
 // Run attributes every cell of the run folder dir. Cells whose own steps are too
 // few to tell what they cost are divided once more, with the costs of the others.
 func (o Attribution) Run(ctx context.Context, dir string, run runfolder.Run) ([]Attributed, error) {
+	if err := o.checkRoles(run); err != nil {
+		return nil, err
+	}
 	out := make([]Attributed, len(run.Cells))
 	var costs []*attribution.StepCosts
 	var again []int
@@ -137,6 +142,16 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 	if err != nil {
 		// The server's metrics only help to place the queue.
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the server's own metrics are not used: %v", err))
+	}
+	roles, doubts, err := o.rolesOf(dir, cell, meters.Domains)
+	if err != nil {
+		return out, err
+	}
+	out.Roles, out.Warnings = roles, append(out.Warnings, doubts...)
+	o.Params.Roles = make(map[string]attribution.Role)
+	for _, r := range roles {
+		o.Params.Roles[r.Domain] = r.Role
+		meta["role."+r.Domain] = string(r.Role)
 	}
 	conventions, err := attribution.Parse(o.Conventions, o.Params)
 	if err != nil {

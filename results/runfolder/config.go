@@ -75,6 +75,8 @@ type Config struct {
 	Convention string `json:"convention"`
 	Weights    string `json:"weights"`
 	CacheShare string `json:"cache_share,omitempty"` // "" is "owner"
+	// Roles are "DOMAIN=prefill" or "DOMAIN=decode", as they were given.
+	Roles []string `json:"role,omitempty"`
 	// ModelParameters and WeightBytes are the model's size where they were given.
 	ModelParameters float64 `json:"model_parameters,omitempty"`
 	WeightBytes     float64 `json:"weight_bytes,omitempty"`

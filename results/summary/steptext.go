@@ -32,8 +32,12 @@ func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
 			if !known {
 				miss = math.NaN()
 			}
+			domain := costs.Domain
+			if costs.Role != attribution.RoleBoth {
+				domain += " (" + string(costs.Role) + ")"
+			}
 			rows = append(rows, TableRow{[]string{
-				c.Cell, costs.Domain, fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
+				c.Cell, domain, fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
 				Short(costs.MeanBatch), Short(100 * miss), costs.Told(), from,
 			}, c.Validity.Verdict, false})
 		}

@@ -104,3 +104,25 @@ func TestAttributeSharesCachedPrompts(t *testing.T) {
 		t.Errorf("got exit %d and %q, want 2 and what can be asked for", code, stderr)
 	}
 }
+
+// TestRunRecordsHowEnergyIsDivided: the flags of attribution are in run.json, and
+// the run's own tables go by them.
+func TestRunRecordsHowEnergyIsDivided(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	code, _, stderr := cfu(t, t.Context(), nil, quick(newEndpoint(t, slow), out, "--cache-share", "users", "--model-parameters", "7e9", "--weight-bytes", "14e9")...)
+	mustFinish(t, code, stderr)
+	run := closed(t, out)
+	if c := run.Config; c.CacheShare != "users" || c.ModelParameters != 7e9 || c.WeightBytes != 14e9 {
+		t.Errorf("got %q, %g parameters and %g bytes in run.json, want what was asked for", c.CacheShare, c.ModelParameters, c.WeightBytes)
+	}
+	for _, c := range run.Cells {
+		_, meta, err := runfolder.Energies().Read(filepath.Join(runfolder.CellDir(out, c.ID), runfolder.EnergyFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if meta["cache_share"] != "users" || !strings.Contains(meta["note.cache_share"], "nothing is shared") {
+			t.Errorf("%s: got cache_share %q and %q, want users and why nothing is shared", c.ID, meta["cache_share"], meta["note.cache_share"])
+		}
+	}
+}

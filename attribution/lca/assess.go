@@ -101,6 +101,13 @@ func prepare(inv Inventory, u Usage, o Options) (Assessment, error) {
 	if inv, err = o.chosen(inv); err != nil {
 		return Assessment{}, err
 	}
+	if o.Hourly != nil {
+		e, err := o.Hourly.over(inv.Electricity, u.Hours)
+		if err != nil {
+			return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
+		}
+		inv.Metered = &e
+	}
 	mixes := inv.mixes(u)
 	if len(mixes) > 0 && !inv.BoundaryMix.Allow && !o.MixBoundaries {
 		return Assessment{}, fmt.Errorf("assess cell %q: boundaries are mixed: %s: use figures of one boundary, give a host_factor, or allow the mix by name", u.Cell, strings.Join(mixes, "; "))
@@ -256,9 +263,12 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 		energy += " (model)"
 	}
 	operation := energy
+	if inv.Metered != nil {
+		operation += ", grid by the hour"
+	}
 	if c == GWP {
 		operation += ", " + string(a.Options.Basis) + "-based"
-		if scope := inv.Electricity.Scope; scope != "" {
+		if scope := inv.metered().Scope; scope != "" {
 			operation += ", " + strings.ReplaceAll(string(scope), "_", " ")
 		}
 	}

@@ -44,7 +44,7 @@ func (s *system) findTerms() error {
 		}
 		has[inferenceTerm] = factor
 		has[inferenceTerm+1] = slices.ContainsFunc(s.machines, func(m machineInputs) bool { return m.embodies(c) })
-		has[idleTerm] = factor && s.idlePower != absent
+		has[idleTerm] = s.waiting.factor(s, c) && s.idlePower != absent
 		has[idleTerm+1] = s.machines[0].embodies(c) && s.idleTime != absent && s.options.Embodied == Calendar
 		for i, u := range s.upfront {
 			has[upfrontTerm+2*i] = u.printed[c] != absent || u.energy != absent && u.place.factor(s, c)
@@ -177,7 +177,7 @@ func (s *system) noteBorrowed(stage, what string) {
 
 // doubtGrid warns where intensities of grids count different things.
 func (s *system) doubtGrid(inv *Inventory) {
-	home := inv.Electricity.Scope
+	home := inv.metered().Scope
 	for _, p := range inv.Upfront {
 		if p.Electricity == nil {
 			continue
@@ -187,7 +187,7 @@ func (s *system) doubtGrid(inv *Inventory) {
 		}
 	}
 	if home == Direct && s.has[index(GWP)][inferenceTerm] && s.has[index(GWP)][inferenceTerm+1] {
-		s.warn("carbon of electricity %q is that of generation alone, without fuels, plants and losses, beside hardware from the cradle", inv.Electricity.Title)
+		s.warn("carbon of electricity %q is that of generation alone, without fuels, plants and losses, beside hardware from the cradle", inv.metered().Title)
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *system) evaluate(x []float64, out *costs) {
 			if s.idleLifted {
 				lifted, alone = 1, 0
 			}
-			s.operation(x, &s.serving, idle*x[s.idlePower]*s.value(x, s.machines[0].share, 1), lifted, alone, false, idleTerm, 1, out)
+			s.operation(x, &s.waiting, idle*x[s.idlePower]*s.value(x, s.machines[0].share, 1), lifted, alone, false, idleTerm, 1, out)
 		}
 		if s.options.Embodied == Calendar { // busy hours pay for the idle ones already
 			s.embodied(x, &s.machines[0], idle, idleTerm+1, out)

@@ -15,6 +15,7 @@ func (inv *Inventory) Figures() []*Datum {
 		all = append(all, inv.Hardware[i].Figures()...)
 	}
 	all = append(all, inv.Electricity.Figures()...)
+	all = append(all, inv.HourlyFigures()...)
 	all = append(all, inv.Facility.Figures()...)
 	if inv.Price != nil {
 		all = append(all, &inv.Price.Electricity)
@@ -41,6 +42,16 @@ func (h *Hardware) Figures() []*Datum {
 // Figures lists the grid's figures.
 func (e *Electricity) Figures() []*Datum {
 	return append(append(byKey(e.Impacts), byKey(e.Emissions)...), present(e.CarbonMarket, e.AWARE)...)
+}
+
+// HourlyFigures lists the figures of the hours in which the cell ran, which
+// stand for those of Electricity; none without an hourly mix.
+func (inv *Inventory) HourlyFigures() []*Datum {
+	if inv.Metered == nil {
+		return nil
+	}
+	yearly := inv.Electricity.Figures()
+	return slices.DeleteFunc(inv.Metered.Figures(), func(d *Datum) bool { return slices.Contains(yearly, d) })
 }
 
 // byKey lists figures in the order of the categories, then of their names.

@@ -16,6 +16,9 @@ type Inventory struct {
 	Hardware    []Hardware
 	Electricity Electricity
 	Facility    Site
+	// Metered is the electricity of the hours in which a cell ran, nil for
+	// Electricity; only what was metered then uses it.
+	Metered *Electricity
 	// Price of electricity, nil if cost is not assessed.
 	Price *Price
 	// Serving is how the hardware serves, and what else serves with it.
@@ -37,6 +40,14 @@ type Inventory struct {
 	Hash string
 	// File is where the inventory was read ("preset:olmo2-7b" for a preset).
 	File string
+}
+
+// metered is the electricity of what a cell was metered to use.
+func (inv *Inventory) metered() *Electricity {
+	if inv.Metered != nil {
+		return inv.Metered
+	}
+	return &inv.Electricity
 }
 
 // Serving is the use of the serving hardware.

@@ -178,7 +178,7 @@ func decode(file string, data []byte, from Sources, within []string) (Inventory,
 	inv := Inventory{
 		Schema: raw.Schema, Name: raw.Name, Title: raw.Title, Description: raw.Description, Study: raw.Study,
 		LifetimeInferences: raw.LifetimeInferences, LifetimeRate: raw.LifetimeRate, Allocation: raw.Allocation,
-		BoundaryMix: raw.BoundaryMix, File: file, Hash: fmt.Sprintf("%x", sha256.Sum256(data)),
+		BoundaryMix: raw.BoundaryMix, File: file, Hash: hashOf(data),
 	}
 	if inv.Title == "" {
 		inv.Title = inv.Name
@@ -215,6 +215,9 @@ func decode(file string, data []byte, from Sources, within []string) (Inventory,
 	l.names(inv.Upfront, root)
 	return inv, l.err()
 }
+
+// hashOf tells two texts of one name apart.
+func hashOf(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text)) }
 
 // places are the fields of a list.
 func places(list at, n int) []at {

@@ -53,6 +53,9 @@ type Options struct {
 	Currency   string
 	// Grid replaces the inventory's electricity by that preset's.
 	Grid string
+	// Hourly replaces the electricity of what was metered by the mix of the hours
+	// in which it was, nil for the inventory's.
+	Hourly *Hourly
 	// MixBoundaries allows figures of different boundaries to be added, beside
 	// the inventory's own permission.
 	MixBoundaries bool
@@ -90,6 +93,9 @@ func (o Options) Choices() string {
 		if c[1] != "" {
 			list = append(list, c[0]+"="+c[1])
 		}
+	}
+	if o.Hourly != nil {
+		list = append(list, "grid-hourly="+o.Hourly.hash[:12])
 	}
 	return strings.Join(list, " ")
 }

@@ -61,6 +61,7 @@ type system struct {
 	alone               float64 // share that it does not apply to and that is kept
 
 	serving             place
+	waiting             place // of idle machines
 	machines            []machineInputs
 	idleTime, idlePower int
 	idleLifted          bool
@@ -156,8 +157,14 @@ func compile(inv *Inventory, u Usage, o Options) (*system, error) {
 	s.compileMeter(u)
 	s.currency = currencyOfPrice(inv.Price)
 	var err error
-	if s.serving, err = s.compilePlace(&inv.Electricity, &inv.Facility, inv.Price); err != nil {
+	if s.serving, err = s.compilePlace(inv.metered(), &inv.Facility, inv.Price); err != nil {
 		return nil, err
+	}
+	s.waiting = s.serving
+	if inv.Metered != nil && inv.Serving.IdlePower != nil { // other hours
+		if s.waiting, err = s.compilePlace(&inv.Electricity, &inv.Facility, inv.Price); err != nil {
+			return nil, err
+		}
 	}
 	s.lifted, s.alone = s.lift(s.serving.hostFactor, u.Metered, ratioOf(u.ProcessorEnergy, u.Energy))
 	home, err := s.compileMachine(inv.Hardware, u.Counts)

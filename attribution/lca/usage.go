@@ -38,6 +38,9 @@ type Usage struct {
 	// BusyTime is the hardware utilisation time of the formula: wall time of
 	// the cell × devices.
 	BusyTime time.Duration
+	// Hours are when Energy was used, by the wall clock, cut where the options'
+	// hourly mix changes; empty without one, or where it is not known.
+	Hours []HourEnergy
 	// Devices is a number of Counts, accelerators if that is "".
 	Devices int
 	Counts  Counts

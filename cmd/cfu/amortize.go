@@ -58,7 +58,7 @@ type amortizeFlags struct {
 	print, share, draws         string
 	crossover                   bool
 	yearly                      yearly
-	outcomes                    string
+	outcomes, hourly            string
 	forms                       []string
 }
 
@@ -85,6 +85,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).")
 	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
 	fs.StringVar(&o.Grid, "grid", "", "Take the electricity preset `NAME` instead of the inventory's, for a quick look.")
+	fs.StringVar(&f.hourly, "grid-hourly", "", "Take the electricity of what was metered from `FILE`: CSV with a row an hour, weighted by the energy of each hour.")
 	fs.Float64Var(&o.Price, "price", 0, "Take `AMOUNT` per kWh as the price of electricity, for a quick look.")
 	fs.StringVar(&o.Currency, "currency", "", "Currency `CODE` of --price, such as EUR (default the inventory's).")
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries; each mix is warned of.")
@@ -123,6 +124,9 @@ func bindAmortize(fs *pflag.FlagSet) action {
 			return err
 		}
 		if err := f.readOutcomes(); err != nil {
+			return err
+		}
+		if err := f.readHourly(); err != nil {
 			return err
 		}
 		if f.crossover {
@@ -203,6 +207,20 @@ func (f *amortizeFlags) readOutcomes() error {
 	return err
 }
 
+// readHourly reads the hourly mix if there is one.
+func (f *amortizeFlags) readHourly() error {
+	if f.hourly == "" {
+		return nil
+	}
+	in, err := os.Open(f.hourly)
+	if err != nil {
+		return fmt.Errorf("read hourly mix: %w", err)
+	}
+	defer in.Close()
+	f.Options.Hourly, err = lca.ReadHourly(f.hourly, in)
+	return err
+}
+
 // categoryNames lists the impact categories for the help.
 func categoryNames() string {
 	var names []string
@@ -252,6 +270,9 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if n := f.yearly.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
 		return usagef("--requests-per-month %g: want a number above 0", n)
 	}
+	if f.hourly != "" && f.yearly.RequestsPerMonth > 0 {
+		return usagef("--requests-per-month projects over all hours of a year: leave out --grid-hourly")
+	}
 	if (f.yearly.Rebound > 0) != (f.yearly.Baseline > 0) {
 		return usagef("--rebound and --rebound-from belong together")
 	}
@@ -279,7 +300,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		}
 	}
 	if f.published {
-		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot", "outcomes"} {
+		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot", "outcomes", "grid-hourly"} {
 			if fs.Changed(flag) {
 				return usagef("--%s is for a run: it means nothing with --published", flag)
 			}

@@ -202,6 +202,11 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 			return lca.Usage{}, err
 		}
 	}
+	if m.Options.Hourly != nil {
+		if u.Hours, err = hours(dir, cell, energy, m.Options.Hourly); err != nil {
+			return lca.Usage{}, fmt.Errorf("cell %s: %w", cell.ID, err)
+		}
+	}
 	m.hardware(&u, run, energy)
 	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
 	if e := run.EngineOf(cell.Point); e != nil {

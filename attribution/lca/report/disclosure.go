@@ -145,6 +145,7 @@ func Describe(list []lca.Assessment) (DisclosureBlock, error) {
 		d.Place = append(d.Place, figureOf(&inv.Price.Electricity))
 	}
 	for i := range list {
+		d.Place = append(d.Place, figuresOf(list[i].Inventory.HourlyFigures())...)
 		d.add(&list[i])
 	}
 	return d, nil

@@ -84,7 +84,11 @@ func flow(inv *lca.Inventory, unit string) string {
 	for _, h := range inv.Hardware {
 		hardware = append(hardware, h.Title)
 	}
-	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s]", strings.Join(hardware, " + "), inv.Electricity.Title, inv.Facility.Title)
+	grid := inv.Electricity.Title
+	if inv.Metered != nil {
+		grid = inv.Metered.Title
+	}
+	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s]", strings.Join(hardware, " + "), grid, inv.Facility.Title)
 	if len(before) > 0 {
 		text = "[" + strings.Join(before, "] + [") + "] + " + text
 	}

@@ -38,6 +38,9 @@ type categoryRow struct {
 	// scale and symbol are how people read the canonical unit: 1e3 and "g".
 	scale  float64
 	symbol string
+	// asked says that the category is assessed only where it is named: another
+	// method's answer to what a category above answers.
+	asked bool
 }
 
 // categoryTable holds the categories in the order of the tables.
@@ -52,18 +55,44 @@ var categoryTable = []categoryRow{
 	{name: WaterScarcity, title: "water scarcity (AWARE)", amount: "water scarcity", key: "water_scarcity", scale: 1, symbol: "m3 world eq"},
 	{name: "adpf", title: "abiotic depletion, fossil", amount: "primary energy", rate: "primary energy intensity", key: "adpf", scale: 1e6, symbol: "J"},
 	{name: "acidification", title: "acidification (TRACI 2.1)", amount: "acidification", rate: "acidification intensity", key: "acidification",
-		factor: traci(map[string]float64{"SO2": 1, "NOx": 0.7, "NH3": 1.88}), whole: "SO2", scale: 1e3, symbol: "g SO2 eq"},
+		factor: to(air{"SO2": 1, "NOx": 0.7, "NH3": 1.88}), whole: "SO2", scale: 1e3, symbol: "g SO2 eq"},
 	{name: "particulate_matter", title: "particulate matter (TRACI 2.1)", amount: "particulate matter", rate: "particulate matter intensity", key: "particulate_matter",
-		factor: traci(map[string]float64{"PM2.5": 1, "SO2": 0.0611, "NOx": 0.00722, "NH3": 0.0667}), whole: "PM2.5", scale: 1e3, symbol: "g PM2.5 eq"},
+		factor: to(air{"PM2.5": 1, "SO2": 0.061111, "NOx": 0.0072222, "NH3": 0.066667}), whole: "PM2.5", scale: 1e3, symbol: "g PM2.5 eq"},
 	{name: "smog", title: "smog formation (TRACI 2.1)", amount: "smog", rate: "smog intensity", key: "smog",
-		factor: traci(map[string]float64{"NOx": 24.8, "VOC": 3.6}), whole: "NOx", scale: 1e3, symbol: "g O3 eq"},
+		factor: to(air{"NOx": 24.7936, "VOC": 3.59536, "CH4": 0.0143795}), whole: "NOx", scale: 1e3, symbol: "g O3 eq"},
 	{name: "eutrophication", title: "eutrophication (TRACI 2.1)", amount: "eutrophication", rate: "eutrophication intensity", key: "eutrophication",
-		factor: traci(map[string]float64{"NOx": 0.0443, "NH3": 0.119}), whole: "NOx", scale: 1e3, symbol: "g N eq"},
+		factor: to(air{"NOx": 0.04429, "NH3": 0.1186}), whole: "NOx", scale: 1e3, symbol: "g N eq"},
+
+	{name: "ef_acidification", title: "acidification (EF 3.1)", amount: "acidification, EF", rate: "acidification, EF intensity", key: "ef_acidification",
+		factor: to(air{"SO2": 1.31, "NOx": 0.74, "NH3": 3.02}), whole: "SO2", scale: 1, symbol: "mol H+ eq", asked: true},
+	{name: "ef_particulate_matter", title: "particulate matter (EF 3.1)", amount: "disease", rate: "disease intensity", key: "ef_particulate_matter",
+		factor: to(air{"PM2.5": 2.38497e-4, "SO2": 8e-6, "NOx": 1.6e-6, "NH3": 2.1e-5}), whole: "PM2.5", asked: true},
+	{name: "ef_ozone_formation", title: "photochemical ozone formation, human health (EF 3.1)", amount: "ozone formation, EF", rate: "ozone formation, EF intensity", key: "ef_ozone_formation",
+		factor: to(air{"NOx": 1, "VOC": 1, "SO2": 0.0811, "CH4": 0.0101}), whole: "NOx", scale: 1e3, symbol: "g NMVOC eq", asked: true},
+	{name: "ef_eutrophication_marine", title: "eutrophication, marine (EF 3.1)", amount: "eutrophication", rate: "eutrophication intensity", key: "ef_eutrophication_marine",
+		factor: to(air{"NOx": 0.389, "NH3": 0.092}), whole: "NOx", scale: 1e3, symbol: "g N eq", asked: true},
+	{name: "ef_eutrophication_terrestrial", title: "eutrophication, terrestrial (EF 3.1)", amount: "eutrophication, terrestrial", rate: "eutrophication, terrestrial intensity", key: "ef_eutrophication_terrestrial",
+		factor: to(air{"NOx": 4.26, "NH3": 13.47}), whole: "NOx", scale: 1, symbol: "mol N eq", asked: true},
+
+	{name: "recipe_acidification", title: "terrestrial acidification (ReCiPe 2016)", amount: "acidification", rate: "acidification intensity", key: "recipe_acidification",
+		factor: to(air{"SO2": 1, "NOx": 0.36, "NH3": 1.96}), whole: "SO2", scale: 1e3, symbol: "g SO2 eq", asked: true},
+	{name: "recipe_particulate_matter", title: "fine particulate matter (ReCiPe 2016)", amount: "particulate matter", rate: "particulate matter intensity", key: "recipe_particulate_matter",
+		factor: to(air{"PM2.5": 1, "SO2": 0.29, "NOx": 0.11, "NH3": 0.24}), whole: "PM2.5", scale: 1e3, symbol: "g PM2.5 eq", asked: true},
+	{name: "recipe_ozone_formation", title: "ozone formation, human health (ReCiPe 2016)", amount: "ozone formation", rate: "ozone formation intensity", key: "recipe_ozone_formation",
+		factor: to(air{"NOx": 1, "VOC": 0.18}), whole: "NOx", scale: 1e3, symbol: "g NOx eq", asked: true},
+	{name: "recipe_ozone_formation_ecosystems", title: "ozone formation, terrestrial ecosystems (ReCiPe 2016)", amount: "ozone formation", rate: "ozone formation intensity", key: "recipe_ozone_formation_ecosystems",
+		factor: to(air{"NOx": 1, "VOC": 0.29}), whole: "NOx", scale: 1e3, symbol: "g NOx eq", asked: true},
 }
 
-// traci characterises emissions to air by factors of TRACI 2.1 (Bare 2012,
-// EPA/600/R-12/554), US averages; TRACI 2.2 kept them but for eutrophication.
-func traci(factors map[string]float64) func(GWPSet, string) (float64, bool) {
+// air are characterization factors of emissions to air, impact per kg, without
+// regard to place and height. Those of TRACI 2.1 (US averages), EF 3.1 and ReCiPe
+// 2016 v1.03 (midpoint, hierarchist) were compared with ecoinvent 3.9's tables of
+// the methods, as bw2io 0.9.17 carries them (lcia_39_ecoinvent.zip). VOC is NMVOC
+// of unstated make-up.
+type air map[string]float64
+
+// to characterises by the factors whatever the set of GWPs is.
+func to(factors air) func(GWPSet, string) (float64, bool) {
 	return func(_ GWPSet, substance string) (float64, bool) {
 		f, ok := factors[substance]
 		return f, ok

@@ -63,12 +63,12 @@ func (s *system) findTerms() error {
 }
 
 // assesses reports whether the category is assessed: it was asked for, or none
-// was and its operation has a factor.
+// was, it does not wait to be, and its operation has a factor.
 func (s *system) assesses(c Category, factor bool) bool {
 	if len(s.options.Categories) > 0 {
 		return slices.Contains(s.options.Categories, c)
 	}
-	return factor
+	return factor && !c.row().asked
 }
 
 // categories lists what is assessed, in the order that was asked for.
@@ -215,7 +215,7 @@ func (s *system) doubtGaps() {
 		return
 	}
 	for c := range categoryTable {
-		if categoryTable[c].name != Cost && !s.has[c][inferenceTerm] && s.has[c][inferenceTerm+1] {
+		if categoryTable[c].name != Cost && !categoryTable[c].asked && !s.has[c][inferenceTerm] && s.has[c][inferenceTerm+1] {
 			s.warn("%s: the hardware has a figure and electricity has no factor: the category is left out", categoryTable[c].name)
 		}
 	}

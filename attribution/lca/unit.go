@@ -57,7 +57,12 @@ func money(name, per string, scales map[string]float64) dimension {
 // masses are the reference substances of the dimensions that are masses.
 var masses = map[string]string{
 	"carbon": "CO2e", "depletion": "Sb eq", "acidification": "SO2 eq", "particulate matter": "PM2.5 eq",
-	"smog": "O3 eq", "eutrophication": "N eq",
+	"smog": "O3 eq", "eutrophication": "N eq", "ozone formation": "NOx eq", "ozone formation, EF": "NMVOC eq",
+}
+
+// plainUnits are those of dimensions that have one unit, by name.
+var plainUnits = map[string]string{
+	"acidification, EF": "mol H+ eq", "eutrophication, terrestrial": "mol N eq", "disease": "disease incidence",
 }
 
 // dimensionOf gives the dimension of that name.
@@ -67,6 +72,13 @@ func dimensionOf(name string) dimension {
 	}
 	if of, ok := strings.CutSuffix(name, " intensity"); ok && masses[of] != "" {
 		return massRateOf(name, masses[of])
+	}
+	if unit := plainUnits[name]; unit != "" {
+		return dimension{name, unit, map[string]float64{unit: 1}}
+	}
+	if of, ok := strings.CutSuffix(name, " intensity"); ok && plainUnits[of] != "" {
+		unit := plainUnits[of]
+		return dimension{name, unit + "/kWh", map[string]float64{unit + "/kWh": 1, unit + "/MWh": 1e-3}}
 	}
 	switch name {
 	case "energy":
@@ -159,8 +171,10 @@ func currencyOf(unit string) string {
 func dimensionNames() []string {
 	list := []string{"energy", "power", "emission", "gas intensity", "water", "water intensity", "water scarcity", "aware",
 		"primary energy", "primary energy intensity", "money", "price", "time", "ratio", "count", "lifetime", "rate", "amount"}
-	for _, name := range slices.Sorted(maps.Keys(masses)) {
-		list = append(list, name, name+" intensity")
+	for _, reference := range []map[string]string{masses, plainUnits} {
+		for _, name := range slices.Sorted(maps.Keys(reference)) {
+			list = append(list, name, name+" intensity")
+		}
 	}
 	return list
 }

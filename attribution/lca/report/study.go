@@ -211,6 +211,6 @@ func conclusions(list []lca.Assessment) []string {
 func mandatory() []string {
 	return []string{
 		"The results are relative expressions: they do not predict impacts on category endpoints, the exceeding of thresholds, safety margins or risks.",
-		"Characterisation: GWP100 of the IPCC; ADP elements and ADP fossil as the sources of the figures computed them (CML); primary energy as cumulative energy demand; TRACI 2.1 for acidification, particulate matter, smog and eutrophication. No normalisation, grouping or weighting was applied.",
+		"Characterisation: GWP100 of the IPCC; ADP elements and ADP fossil as the sources of the figures computed them (CML); primary energy as cumulative energy demand; TRACI 2.1, EF 3.1 or ReCiPe 2016 (midpoint, hierarchist), as the category says, for acidification, particulate matter, ozone and eutrophication. No normalisation, grouping or weighting was applied.",
 	}
 }

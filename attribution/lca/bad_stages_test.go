@@ -30,7 +30,7 @@ func TestBadStagesAndServing(t *testing.T) {
 		{"a share above one", stage("x", "training", energy, member("share", strings.Replace(figure(2, "1", "none"), `"quality"`, `"reason": "r", "quality"`, 1))), `.share.value: 2 must be above 0 and at most 1 (100 %)`},
 		{"a share without a reason", stage("x", "training", energy, member("share", figure(0.5, "1", "none"))), `.share.reason: missing: say why this product carries that part of the stage`},
 		{"unknown hardware", stage("x", "training", energy, `"hardware": ["abacus"]`), `.hardware[0]: no hardware preset is called "abacus": see cfu amortize --list-presets`},
-		{"the same hardware twice", stage("x", "training", energy, `"hardware": ["h100-boavizta", "h200-boavizta"]`), `.hardware[1]: NVIDIA H200 SXM 141 GB by the component model of BoaviztAPI 2.5.0 covers the device by itself: counted twice with the part before it`},
+		{"the same hardware twice", stage("x", "training", energy, `"hardware": ["h100-boavizta", "h200-boavizta"]`), `.hardware[1]: NVIDIA H200 SXM 141GB by the component model of BoaviztAPI 2.5.0 covers the device by itself: counted twice with the part before it`},
 		{"an unknown grid", stage("x", "training", energy, `"electricity": "moon"`), `.electricity: no electricity preset is called "moon": see cfu amortize --list-presets`},
 		{"an unknown facility", stage("x", "training", energy, `"facility": "moon"`), `.facility: no facility preset is called "moon": see cfu amortize --list-presets`},
 		{"an unknown price", stage("x", "training", energy, `"price": "moon"`), `.price: no price preset is called "moon": see cfu amortize --list-presets`},

@@ -90,29 +90,30 @@ func (l *loader) recognise(seen Seen) ([]Hardware, string) {
 	if len(found) == 0 {
 		return unknown, "no embodied hardware is counted: no preset is that of " + name + "; give --inventory"
 	}
-	// Of several estimates the newest one with the most figures.
+	// Of several estimates the newest one, of the product if there is one.
 	best := slices.MaxFunc(found, func(a, b string) int { return score(l.lib.hardware[a].value) - score(l.lib.hardware[b].value) })
 	h := l.lib.hardware[best]
 	l.hardware(&h.value, h.at)
 	return []Hardware{h.value}, fmt.Sprintf("embodied hardware is %s (%s), recognised by the product name %s, without the host around it", best, h.value.Title, name)
 }
 
-// matchesProduct reports whether a part's words name the product. A word that
-// ends in a letter or a digit must end there: "L4" is not an L40.
+// matchesProduct reports whether a part's words name the product. Words begin
+// and end there: "L4" is not an L40, and "H200" is no GH200. A laptop's card has
+// the name of another one.
 func matchesProduct(matches []string, product string) bool {
-	return slices.ContainsFunc(matches, func(m string) bool {
-		rest := strings.ToLower(product)
+	product = strings.ToLower(product)
+	return !strings.Contains(product, "laptop") && slices.ContainsFunc(matches, func(m string) bool {
 		m = strings.ToLower(m)
-		for {
-			at := strings.Index(rest, m)
-			if at < 0 {
+		for at := 0; ; at++ {
+			next := strings.Index(product[at:], m)
+			if next < 0 {
 				return false
 			}
-			end := rest[at+len(m):]
-			if end == "" || !isWord(end[0]) {
+			at += next
+			end := at + len(m)
+			if (at == 0 || !isWord(product[at-1])) && (end == len(product) || !isWord(product[end])) {
 				return true
 			}
-			rest = end
 		}
 	})
 }
@@ -120,13 +121,18 @@ func matchesProduct(matches []string, product string) bool {
 func isWord(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' }
 
 // score orders estimates: those of the hardware alone with carbon, then the
-// newer, then those with more categories.
+// newer, then those of the product before those of its components, then those
+// with more categories.
 func score(h Hardware) int {
 	d := h.Impacts["carbon"]
 	if d == nil || h.Covers == Host {
 		return -1
 	}
-	return d.Year*100 + len(h.Impacts)
+	score := d.Year*100 + len(h.Impacts)
+	if h.componentModel {
+		score -= 50
+	}
+	return score
 }
 
 // making finds the preset of the served model.

@@ -17,7 +17,12 @@ func TestForRun(t *testing.T) {
 	}{
 		{"an H100 with a preset's model", Seen{Products: []string{"NVIDIA H100 80GB HBM3"}, Counts: Accelerators, Model: "allenai/OLMo-2-1124-7B-Instruct"}, true, true, "the making is that of preset olmo2-7b"},
 		{"an H100 with another model", Seen{Products: []string{"NVIDIA H100 80GB HBM3"}, Counts: Accelerators, Model: "acme/7b"}, true, false, "no preset is that of acme/7b"},
-		{"a card without a preset", Seen{Products: []string{"NVIDIA GeForce RTX 3090"}, Counts: Accelerators, Model: "acme/7b"}, false, false, "no preset is that of NVIDIA GeForce RTX 3090"},
+		{"a card without a preset", Seen{Products: []string{"NVIDIA GeForce GTX 970"}, Counts: Accelerators, Model: "acme/7b"}, false, false, "no preset is that of NVIDIA GeForce GTX 970"},
+		{"a consumer card", Seen{Products: []string{"NVIDIA GeForce RTX 4090"}, Counts: Accelerators, Model: "acme/7b"}, true, false, "embodied hardware is rtx-4090-24gb-boavizta"},
+		{"its laptop's namesake", Seen{Products: []string{"NVIDIA GeForce RTX 4090 Laptop GPU"}, Counts: Accelerators, Model: "acme/7b"}, false, false, "no preset is that of"},
+		{"a figure of the product before one of its components", Seen{Products: []string{"NVIDIA H100 80GB HBM3"}, Counts: Accelerators}, true, false, "embodied hardware is h100-ademe2026"},
+		{"an MI300X", Seen{Products: []string{"AMD Instinct MI300X"}, Counts: Accelerators}, true, false, "embodied hardware is mi300x-boavizta"},
+		{"a GH200 is no H200", Seen{Products: []string{"NVIDIA GH200 480GB"}, Counts: Accelerators}, false, false, "no preset is that of NVIDIA GH200"},
 		{"an L40 is no L4", Seen{Products: []string{"NVIDIA L40"}, Counts: Accelerators}, false, false, "no preset is that of NVIDIA L40"},
 		{"two kinds of cards", Seen{Products: []string{"NVIDIA L4", "NVIDIA H100 PCIe"}, Counts: Accelerators}, false, false, "no embodied hardware is counted"},
 		{"a host", Seen{CPU: "AMD EPYC 9554", Counts: Hosts}, false, false, "how much of a machine with AMD EPYC 9554"},

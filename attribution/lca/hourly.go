@@ -285,9 +285,7 @@ func (h *Hourly) over(e Electricity, hours []HourEnergy) (Electricity, error) {
 		}
 		if e.Impacts[c.key] = d; c.key == GWP.row().key {
 			e.Scope, e.CharacterizedBy = h.scope, h.characterizedBy
-			for _, gas := range gases() {
-				delete(e.Emissions, gas) // the yearly gases would be taken instead
-			}
+			delete(e.Emissions, GWP.row().whole) // with it the yearly gases would be taken instead
 		}
 	}
 	return e, nil

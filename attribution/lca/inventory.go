@@ -116,6 +116,10 @@ type Hardware struct {
 	// as this ("H100"), to warn when a run was metered on something else.
 	Matches []string `json:"matches,omitzero"`
 
+	// componentModel says that the figures are those of dies, memory and board,
+	// and not of the product.
+	componentModel bool
+
 	// Impacts are the figures by the key of their category: carbon, water, ….
 	Impacts map[string]*Datum `json:",embed"`
 	// Emissions to air by substance, characterised here where Impacts has none.

@@ -86,7 +86,10 @@ func loadLibrary() (library, error) {
 			lib.price[name] = located[Price]{p, root.field("price").field(name)}
 		}
 	}
-	return lib, loadZones(lib)
+	if err := loadGrids(lib); err != nil {
+		return lib, err
+	}
+	return lib, loadAccelerators(lib)
 }
 
 // isPreset reports whether an inventory preset has that name.
@@ -181,8 +184,18 @@ func PresetText(name string) ([]byte, error) {
 			}
 		}
 	}
-	if e, err := gridPreset(name); err == nil {
-		text, err := json.Marshal(e, jsontext.WithIndent("  "))
+	lib, err := loadLibrary()
+	if err != nil {
+		return nil, err
+	}
+	var row any // of a table
+	if found, ok := lib.electricity[name]; ok {
+		row = found.value
+	} else if found, ok := lib.hardware[name]; ok {
+		row = found.value
+	}
+	if row != nil {
+		text, err := json.Marshal(row, jsontext.WithIndent("  "))
 		return append(text, '\n'), err
 	}
 	return nil, fmt.Errorf("no preset is called %q: see cfu amortize --list-presets", name)

@@ -86,19 +86,48 @@ func TestPresetsSatisfyTheSchema(t *testing.T) {
 			}
 		}
 	}
-	lib, err := loadLibrary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	zones := 0
-	for name := range lib.electricity {
-		if strings.HasPrefix(name, "ecologits-") {
-			zones++ // rows of a table, not JSON
+	// Rows of tables are parts too, as --print-preset writes them.
+	for file, kind := range map[string]string{zonesFile: "electricity", statesFile: "electricity", acceleratorsFile: "hardware"} {
+		rows, err := readTable(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lib, err := loadLibrary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := compileSchema(t, kind)
+		for name, place := range placesOf(lib, kind) {
+			if place.doc.file != rows[0].at.doc.file {
+				continue
+			}
+			text, err := PresetText(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if checked++; part.Validate(jsonValue(t, text)) != nil {
+				t.Errorf("%s %s: %v", kind, name, part.Validate(jsonValue(t, text)))
+			}
 		}
 	}
-	if want := len(Presets()) - len(inventoryNames()) - zones; checked != want {
+	if want := len(Presets()) - len(inventoryNames()); checked != want {
 		t.Errorf("checked %d parts, --list-presets has %d", checked, want)
 	}
+}
+
+// placesOf says where the parts of a kind stand.
+func placesOf(lib library, kind string) map[string]at {
+	list := map[string]at{}
+	if kind == "hardware" {
+		for name, p := range lib.hardware {
+			list[name] = p.at
+		}
+		return list
+	}
+	for name, p := range lib.electricity {
+		list[name] = p.at
+	}
+	return list
 }
 
 // Each part preset, not only those that an inventory names, passes the checks
@@ -169,18 +198,20 @@ func TestSchemaIsGenerated(t *testing.T) {
 	}
 }
 
-// Nobody has edited the grid zones by hand, and every one can be used.
-func TestZonesAreThoseOfTheScript(t *testing.T) {
-	data, err := presetFiles.ReadFile(zonesFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(data)
-	rows := text[strings.Index(text, "zone,"):]
-	if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(rows))); !strings.Contains(text, "rows sha256 "+sum) {
-		t.Errorf("%s: its rows hash to %s, which its second line does not say: run scripts/presets --write", zonesFile, sum)
-	}
-	if n := strings.Count(rows, "\n") - 1; n < 200 {
-		t.Errorf("%d zones, want more than 200", n)
+// Nobody has edited the tables of scripts/presets by hand, and none is cut short.
+func TestTablesAreThoseOfTheScript(t *testing.T) {
+	for file, least := range map[string]int{zonesFile: 200, statesFile: 51, acceleratorsFile: 30} {
+		data, err := presetFiles.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rows, _ := strings.Cut(string(data), "\n")
+		head, rows, _ := strings.Cut(rows, "\n")
+		if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(rows))); !strings.Contains(head, "rows sha256 "+sum) {
+			t.Errorf("%s: its rows hash to %s, which its second line does not say: run scripts/presets --write", file, sum)
+		}
+		if n := strings.Count(rows, "\n") - 1; n < least {
+			t.Errorf("%s has %d rows, want %d or more", file, n, least)
+		}
 	}
 }

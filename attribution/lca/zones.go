@@ -9,56 +9,102 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// zonesFile has a row a grid zone; scripts/presets writes it.
-const zonesFile = "presets/zones.csv"
+// Tables of presets that scripts/presets writes from pinned packages.
+const (
+	zonesFile        = "presets/zones.csv"
+	statesFile       = "presets/states.csv"
+	acceleratorsFile = "presets/accelerators.csv"
+)
 
-// zoneUnits are the units of the columns of zonesFile after the first.
-var zoneUnits = map[string]string{"carbon": "kg CO2e/kWh", "adpe": "kg Sb eq/kWh", "primary_energy": "MJ/kWh", "water": "L/kWh"}
+// presetRow is a row of such a table.
+type presetRow struct {
+	at     at
+	line   int
+	fields map[string]string
+}
 
-// loadZones adds the grid zones to the electricity presets, as ecologits-ISO3.
-func loadZones(lib library) error {
-	data, err := presetFiles.ReadFile(zonesFile)
+// readTable reads a table of presets.
+func readTable(file string) ([]presetRow, error) {
+	data, err := presetFiles.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("read presets: %w", err)
+		return nil, fmt.Errorf("read presets: %w", err)
 	}
 	r := csv.NewReader(strings.NewReader(string(data)))
 	r.Comment = '#'
-	header, err := r.Read()
+	rows, err := r.ReadAll()
 	if err != nil {
-		return fmt.Errorf("read presets: %w", err)
+		return nil, fmt.Errorf("read presets: %s: %w", file, err)
 	}
-	doc := &document{file: "preset:zones.csv", lines: map[jsontext.Pointer]int{}}
-	for {
-		row, err := r.Read()
-		if row == nil {
-			break
+	doc := &document{file: "preset:" + strings.TrimPrefix(file, "presets/"), lines: map[jsontext.Pointer]int{}}
+	var list []presetRow
+	for i, row := range rows[1:] {
+		const comments, header = 2, 1
+		p := presetRow{at: at{doc, ""}.field(row[0]), line: comments + header + i + 1, fields: map[string]string{}}
+		doc.lines[p.at.pointer] = p.line
+		for k, name := range rows[0] {
+			p.fields[name] = row[k]
 		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// figures are the columns that have one of the units, as figures like d.
+func (p presetRow) figures(units map[string]string, d Datum) (map[string]*Datum, error) {
+	list := map[string]*Datum{}
+	for key, unit := range units {
+		text, ok := p.fields[key]
+		if !ok || text == "" {
+			continue
+		}
+		value, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return fmt.Errorf("read presets: %w", err)
+			return nil, fmt.Errorf("read presets: %s:%d: %s: %w", p.at.doc.file, p.line, key, err)
 		}
-		line, _ := r.FieldPos(0)
-		where := at{doc, ""}.field(row[0])
-		doc.lines[where.pointer] = line
-		zone := Electricity{
-			Name: "ecologits-" + strings.ToLower(row[0]), Title: row[0] + ", mix of EcoLogits 0.11.3", Region: row[0],
-			Scope: LifeCycle, CharacterizedBy: "unknown", Impacts: map[string]*Datum{},
+		figure := d
+		figure.Value, figure.Unit = value, unit
+		list[key] = &figure
+		for _, pointer := range []jsontext.Pointer{p.at.field(key).pointer, p.at.field(key).field("value").pointer} {
+			p.at.doc.lines[pointer] = p.line
 		}
-		for i, key := range header[1:] {
-			if row[i+1] == "" {
-				continue
-			}
-			value, err := strconv.ParseFloat(row[i+1], 64)
-			if err != nil {
-				return fmt.Errorf("read presets: %s line %d: %w", zonesFile, line, err)
-			}
-			zone.Impacts[key] = &Datum{
-				Value: value, Unit: zoneUnits[key], Source: "EcoLogits 0.11.3 (electricity_mixes.json)", Year: 2026, Boundary: Grid, Quality: Secondary,
-			}
-			for _, p := range []jsontext.Pointer{where.field(key).pointer, where.field(key).field("value").pointer} {
-				doc.lines[p] = line
-			}
+	}
+	return list, nil
+}
+
+// loadGrids adds the grid zones to the electricity presets, as ecologits-ISO3, and
+// the US states, as us-XX-egrid2023.
+func loadGrids(lib library) error {
+	zones, err := readTable(zonesFile)
+	if err != nil {
+		return err
+	}
+	for _, row := range zones {
+		zone := row.fields["zone"]
+		e := Electricity{
+			Name: "ecologits-" + strings.ToLower(zone), Title: zone + ", mix of EcoLogits 0.11.3", Region: zone, Scope: LifeCycle, CharacterizedBy: "unknown",
 		}
-		lib.electricity[zone.Name] = located[Electricity]{zone, where}
+		e.Impacts, err = row.figures(map[string]string{"carbon": "kg CO2e/kWh", "adpe": "kg Sb eq/kWh", "primary_energy": "MJ/kWh", "water": "L/kWh"},
+			Datum{Source: "EcoLogits 0.11.3 (electricity_mixes.json)", Year: 2026, Boundary: Grid, Quality: Secondary})
+		if err != nil {
+			return err
+		}
+		lib.electricity[e.Name] = located[Electricity]{e, row.at}
+	}
+	states, err := readTable(statesFile)
+	if err != nil {
+		return err
+	}
+	for _, row := range states {
+		code := row.fields["state"]
+		e := Electricity{
+			Name: "us-" + strings.ToLower(code) + "-egrid2023", Title: row.fields["name"] + " (US state), eGRID2023", Region: "US-" + code, Scope: Direct, CharacterizedBy: "ar5",
+		}
+		e.Impacts, err = row.figures(map[string]string{"carbon": "lb CO2e/MWh"},
+			Datum{Source: "US EPA eGRID2023, STC2ERTA, as in CodeCarbon 3.3.2 (usa_emissions.json)", Year: 2025, Boundary: Grid, Quality: Secondary})
+		if err != nil {
+			return err
+		}
+		lib.electricity[e.Name] = located[Electricity]{e, row.at}
 	}
 	return nil
 }

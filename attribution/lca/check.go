@@ -284,6 +284,9 @@ func (l *loader) model(m *Model, where at) {
 	}
 	c := l.checker
 	l.stages(m.Stages, where.field("stages"))
+	c.optional(m.Parameters, where.field("parameters"), "parameters", positive)
+	c.optional(m.TrainingTokens, where.field("training_tokens"), "tokens", positive)
+	c.optional(m.TrainingCompute, where.field("training_compute"), "compute", positive)
 	for i := range m.Runs {
 		r, here := &m.Runs[i], where.field("runs").index(i)
 		if r.Rate == "" {

@@ -92,7 +92,7 @@ func (p *Process) Figures() []*Datum {
 }
 
 func (m *Model) figures() []*Datum {
-	var all []*Datum
+	all := present(m.Parameters, m.TrainingTokens, m.TrainingCompute)
 	for i := range m.Stages {
 		all = append(all, m.Stages[i].Figures()...)
 	}

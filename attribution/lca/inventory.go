@@ -195,6 +195,11 @@ type Model struct {
 	Name   string    `json:"name,omitzero"`
 	Title  string    `json:"title"`
 	Stages []Process `json:"stages,omitzero"`
+	// Parameters, TrainingTokens and TrainingCompute (floating point operations)
+	// are what published forms relate the making to; no cost follows from them.
+	Parameters      *Datum `json:"parameters,omitzero"`
+	TrainingTokens  *Datum `json:"training_tokens,omitzero"`
+	TrainingCompute *Datum `json:"training_compute,omitzero"`
 	// Runs are published measurements of inference with this model.
 	Runs []PublishedRun `json:"runs,omitzero"`
 }

@@ -25,6 +25,7 @@ func Schema() ([]byte, error) {
 		"facility":    fields("PUE, WUE and host factor of a place", object{"title": text(), "name": text(), "pue": ref("ratio"), "wue": ref("water intensity"), "aware": ref("aware"), "host_factor": ref("ratio")}),
 		"price_part":  fields("price of electricity", object{"title": text(), "name": text(), "electricity": ref("price")}, "electricity"),
 		"model": fields("the making of a model", object{"title": text(), "name": text(),
+			"parameters": ref("parameters"), "training_tokens": ref("tokens"), "training_compute": ref("compute"),
 			"stages": listOf(ref("stage")), "runs": listOf(ref("published_run"))}),
 		"stage":         stageSchema(),
 		"published_run": runSchema(),

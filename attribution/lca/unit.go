@@ -128,6 +128,10 @@ func dimensionOf(name string) dimension {
 	case "rate":
 		return dimension{name, "requests/month", map[string]float64{
 			"requests/month": 1, "requests/year": 1.0 / 12, "requests/day": 365.0 / 12, "requests/s": 3600 * hoursPerYear / 12.0}}
+	case "parameters", "tokens":
+		return counts(name, name)
+	case "compute":
+		return dimension{name, "FLOP", map[string]float64{"FLOP": 1, "PFLOP": 1e15, "EFLOP": 1e18, "ZFLOP": 1e21, "YFLOP": 1e24}}
 	case "amount":
 		return counts(name, "requests", "output tokens", "total tokens", "conversations", "units")
 	}
@@ -170,7 +174,7 @@ func currencyOf(unit string) string {
 // dimensionNames lists the names that dimensionOf knows.
 func dimensionNames() []string {
 	list := []string{"energy", "power", "emission", "gas intensity", "water", "water intensity", "water scarcity", "aware",
-		"primary energy", "primary energy intensity", "money", "price", "time", "ratio", "count", "lifetime", "rate", "amount"}
+		"primary energy", "primary energy intensity", "money", "price", "time", "ratio", "count", "lifetime", "rate", "amount", "parameters", "tokens", "compute"}
 	for _, reference := range []map[string]string{masses, plainUnits} {
 		for _, name := range slices.Sorted(maps.Keys(reference)) {
 			list = append(list, name, name+" intensity")

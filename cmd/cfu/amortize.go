@@ -100,7 +100,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
 	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
-	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): sci, sci-ai, eu-ai-act, model-card, ai-energy-score or ghg-product.")
+	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): "+report.ShapeNames()+".")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
 	fs.BoolVar(&f.crossover, "crossover", false, "Compare two or more designs over their usage: OUT[#CELL] or 'MODEL@RATE' of the published table, each with =INVENTORY behind it if it has another.")
 	fs.StringVar(&f.draws, "draws", "", "With --crossover, write every draw of every design to `FILE` (CSV).")
@@ -279,7 +279,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	for _, form := range f.forms {
 		name, path, _ := strings.Cut(form, "=")
 		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
-			return usagef("--form %s: want NAME=FILE with one of sci, sci-ai, eu-ai-act, model-card, ai-energy-score, ghg-product", form)
+			return usagef("--form %s: want NAME=FILE with one of %s", form, report.ShapeNames())
 		}
 	}
 	for _, path := range f.reports {

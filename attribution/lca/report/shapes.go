@@ -25,8 +25,8 @@ type Shape struct {
 func Shapes() []Shape {
 	return []Shape{
 		{"sci", "ISO/IEC 21031:2024, Software Carbon Intensity", sciShape},
-		{"sci-ai", "Green Software Foundation, SCI for AI, by its published abstract: consumer and provider scores", sciAIShape},
-		{"eu-ai-act", "Regulation (EU) 2024/1689, Annex XI, section 1, point 2 (d) and (e)", aiActShape},
+		{"sci-ai", "Green Software Foundation, SCI for AI, its specification's sections 6 and 8: consumer and provider scores", sciAIShape},
+		{"eu-ai-act", "Regulation (EU) 2024/1689, Annex XI, section 1, points 1 (d) and 2 (d) and (e); hardware days as the Model Documentation Form of the code of practice has them", aiActShape},
 		{"model-card", "Hugging Face Hub model card metadata, co2_eq_emissions", modelCardShape},
 		{"ai-energy-score", "AI Energy Score: accelerator Wh per 1,000 queries", energyScoreShape},
 		{"ghg-product", "GHG Protocol Product Standard totals, with scopes 2 and 3 of who rents the machines", ghgShape},
@@ -35,9 +35,7 @@ func Shapes() []Shape {
 
 // WriteShape writes every cell in the form of that name, as JSON.
 func WriteShape(w io.Writer, name string, list []lca.Assessment) error {
-	var names []string
 	for _, s := range Shapes() {
-		names = append(names, s.Name)
 		if s.Name != name {
 			continue
 		}
@@ -63,7 +61,7 @@ func WriteShape(w io.Writer, name string, list []lca.Assessment) error {
 		_, err = w.Write(append(text, '\n'))
 		return err
 	}
-	return fmt.Errorf("form %q is unknown: use one of %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("form %q is unknown: use one of %s", name, ShapeNames())
 }
 
 // perRequest is a category's kinds together, per request; false if there are
@@ -91,33 +89,72 @@ func sciShape(a *lca.Assessment) (map[string]any, map[string]string) {
 		"SCI_kgco2e_per_R": sci.Score, "boundary": sci.Boundary}, map[string]string{}
 }
 
-func sciAIShape(a *lca.Assessment) (map[string]any, map[string]string) {
-	fields, unknown := map[string]any{}, map[string]string{
-		"provider_per_flop":           "the floating-point operations of training are in no field of the inventory",
-		"provider_per_training_token": "the training tokens are in no field of the inventory", "provider_per_parameter": "the parameters are in no field of the inventory",
+// ShapeNames lists the forms for help and errors.
+func ShapeNames() string {
+	var names []string
+	for _, s := range Shapes() {
+		names = append(names, s.Name)
 	}
+	return strings.Join(names, ", ")
+}
+
+// sciAIShape has both scores: the consumer's is of runtime operation, per token
+// processed; the provider's of all before and after it, per parameter, training
+// token or operation.
+func sciAIShape(a *lca.Assessment) (map[string]any, map[string]string) {
+	fields, unknown := map[string]any{}, map[string]string{}
 	use, ok := perRequest(a, lca.GWP, lca.Inference, lca.Idle, lca.Embodied)
 	if !ok {
 		unknown["consumer"] = "no carbon factor"
 		return fields, unknown
 	}
 	fields["consumer_kgco2e_per_request"] = use
-	if n := a.Usage.OutputTokens; n > 0 {
-		fields["consumer_kgco2e_per_output_token"] = use * float64(a.Usage.Requests) / float64(n)
-	} else {
-		unknown["consumer_kgco2e_per_output_token"] = "the cell has no count of tokens"
+	for _, unit := range []struct {
+		name  string
+		count int64
+	}{{"token", a.Usage.TotalTokens}, {"output_token", a.Usage.OutputTokens}} {
+		if field := "consumer_kgco2e_per_" + unit.name; unit.count > 0 {
+			fields[field] = use * float64(a.Usage.Requests) / float64(unit.count)
+		} else {
+			unknown[field] = "the cell has no count of tokens"
+		}
 	}
-	if b := a.Balance(lca.GWP); b.Upfront() > 0 {
-		fields["provider_kgco2e"] = b.Upfront()
+	making := a.Balance(lca.GWP).Upfront()
+	if making > 0 {
+		fields["provider_kgco2e"] = making
 	} else {
 		unknown["provider_kgco2e"] = "the inventory has no making of the model"
+	}
+	m := &a.Inventory.Model
+	for _, unit := range []struct {
+		name, field string
+		of          *lca.Datum
+		scale       float64
+	}{{"billion_parameters", "parameters", m.Parameters, 1e9}, {"training_token", "training_tokens", m.TrainingTokens, 1}, {"flop", "training_compute", m.TrainingCompute, 1}} {
+		switch field := "provider_kgco2e_per_" + unit.name; {
+		case unit.of == nil:
+			unknown[field] = "model." + unit.field + " is not in the inventory"
+		case making > 0:
+			fields[field] = making / unit.of.Canonical() * unit.scale
+		}
 	}
 	return fields, unknown
 }
 
 func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	fields, unknown := map[string]any{}, map[string]string{
-		"computational_resources_flop": "not in the inventory", "training_time": "the wall time of training is not in the inventory",
+		"training_wall_clock_days": "the wall time of training is not in the inventory", "benchmarked_inference_flop": "no operation of inference is counted",
+	}
+	m := &a.Inventory.Model
+	for _, known := range []struct {
+		field, in string
+		d         *lca.Datum
+	}{{"parameters", "parameters", m.Parameters}, {"training_tokens", "training_tokens", m.TrainingTokens}, {"computational_resources_flop", "training_compute", m.TrainingCompute}} {
+		if known.d == nil {
+			unknown[known.field] = "model." + known.in + " is not in the inventory"
+		} else {
+			fields[known.field] = known.d.Canonical()
+		}
 	}
 	if b := a.Balance(lca.Energy); b.Training > 0 || b.Experimentation > 0 {
 		fields["training_energy_mwh"], fields["development_energy_mwh"] = b.Training/1e3, b.Experimentation/1e3
@@ -125,19 +162,26 @@ func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	} else {
 		unknown["training_energy_mwh"] = "the inventory has no energy of training"
 	}
-	hours := map[string]float64{}
+	hours, days := map[string]float64{}, 0.0
 	for i := range a.Inventory.Upfront {
 		p := &a.Inventory.Upfront[i]
 		if p.DeviceTime != nil {
 			hours[p.Name] = p.DeviceTime.Canonical()
+			if p.Kind == lca.Training {
+				days += p.DeviceTime.Canonical() / 24
+			}
 		}
 		if p.Energy != nil {
 			fields["method: "+p.Name] = fmt.Sprintf("%s, %s, within the %s", p.Energy.Quality, p.Energy.Source, p.Energy.Boundary)
 		}
 	}
-	if fields["hardware_hours"] = hours; len(hours) == 0 {
-		delete(fields, "hardware_hours")
+	if len(hours) > 0 {
+		fields["hardware_hours"] = hours
+	} else {
 		unknown["hardware_hours"] = "the inventory has no device time"
+	}
+	if days > 0 {
+		fields["training_hardware_days"] = days
 	}
 	fields["inference_energy_wh_per_request"] = a.Balance(lca.Energy).Operation * 1e3
 	return fields, unknown

@@ -16,8 +16,8 @@ func TestShapes(t *testing.T) {
 	list := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{})
 	want := map[string]map[string]float64{
 		"sci":             {"SCI_kgco2e_per_R": 2.49e-6 + 0.135e-6, "RS": 1},
-		"sci-ai":          {"consumer_kgco2e_per_request": 2.625e-6, "provider_kgco2e": 123.4e3},
-		"eu-ai-act":       {"training_energy_mwh": 157, "development_energy_mwh": 196, "inference_energy_wh_per_request": 7.5e-3},
+		"sci-ai":          {"consumer_kgco2e_per_request": 2.625e-6, "provider_kgco2e": 123.4e3, "provider_kgco2e_per_training_token": 123.4e3 / 4e12},
+		"eu-ai-act":       {"training_energy_mwh": 157, "development_energy_mwh": 196, "training_tokens": 4e12, "training_hardware_days": 215000.0 / 24, "inference_energy_wh_per_request": 7.5e-3},
 		"model-card":      {"emissions": 52e6},
 		"ai-energy-score": {"gpu_wh_per_1000_queries": 7.5},
 		"ghg-product":     {"kgco2e_per_request": 14.96e-6, "scope2_kgco2e_per_request": 2.49e-6},
@@ -44,6 +44,9 @@ func TestShapes(t *testing.T) {
 			if v, _ := got.Cells[0].Fields[field].(float64); math.Abs(v/value-1) > 0.005 {
 				t.Errorf("%s: %s is %v, want %g", s.Name, field, got.Cells[0].Fields[field], value)
 			}
+		}
+		if s.Name == "sci-ai" && !strings.Contains(got.Cells[0].Unknown["provider_kgco2e_per_flop"], "training_compute") {
+			t.Errorf("sci-ai: the operations of training are not said to be unknown: %v", got.Cells[0].Unknown)
 		}
 		if s.Name != "sci" && len(got.Cells[0].Unknown) == 0 {
 			t.Errorf("%s: nothing is said to be unknown", s.Name)

@@ -11,7 +11,9 @@ func TestBadStagesAndServing(t *testing.T) {
 	count := member("count", figure(1, "billion output tokens", "none"))
 	from := folder{
 		texts:   map[string]string{"mine.json": good, "empty.json": good[:strings.Index(good, `"stages": [`)] + `"runs": []` + good[strings.LastIndex(good, "}]\n  },\n")+2:]},
-		records: map[string]Record{"BAD": {Energy: 1, EnergyLo: 2, EnergyHi: 3, Metered: Device}},
+		records: map[string]Record{
+			"BAD": {Energy: 1, EnergyLo: 2, EnergyHi: 3, Metered: Device}, "GOOD": {Energy: 1, Metered: Device}, "HOST": {Energy: 1, Metered: Host},
+		},
 	}
 	stages := []struct {
 		what, stage string
@@ -41,6 +43,10 @@ func TestBadStagesAndServing(t *testing.T) {
 		{"a record beside an assessment", stage("x", "training", `"record": "REC", "assessment": {"inventory": "olmo2-7b", "making": true}`), `.record: given beside an assessment: a stage is one of them`},
 		{"a record that is not there", stage("x", "training", `"record": "REC"`), `.record: record REC cannot be found: make it with cfu record`},
 		{"a record that cannot be", stage("x", "training", `"record": "BAD"`), `.record: has the energy 1e-06 J outside its bracket`},
+		{"a record twice", stage("x", "training", `"record": ["GOOD", "GOOD"]`), `.record: GOOD is given twice: its energy would be counted twice`},
+		{"records of other boundaries", stage("x", "training", `"record": ["GOOD", "HOST"]`), `.record: HOST: its meters cover the host and those before it the device: one figure cannot be made of them`},
+		{"one of two records that is not there", stage("x", "training", `"record": ["GOOD", "REC"]`), `.record: REC: record REC cannot be found: make it with cfu record`},
+		{"a record that is a number", stage("x", "training", `"record": 1`), `.record: a JSON number where a list is expected`},
 		{"an assessment of nothing", stage("x", "training", `"assessment": {}`), `.assessment: give either an inventory or a run folder`},
 		{"a making that is counted", stage("x", "training", `"assessment": {"inventory": "olmo2-7b", "making": true, `+count+`}`), `.assessment.making: takes the stages of an inventory's model as they are: leave out run, rate, functional_unit and count`},
 		{"a run without a count", stage("x", "training", `"assessment": {"run": "OUT", "functional_unit": "request"}`), `.assessment.count: missing: say how many functional units were taken`},

@@ -358,11 +358,11 @@ func (l *loader) process(p *Process, where at) {
 	}
 	own := figures > 0 || p.Energy != nil || p.DeviceTime != nil
 	switch {
-	case p.Record != "" && p.Assessment != nil:
+	case len(p.Records) > 0 && p.Assessment != nil:
 		c.add(where.field("record"), "given beside an assessment: a stage is one of them")
-	case (p.Record != "" || p.Assessment != nil) && own:
+	case (len(p.Records) > 0 || p.Assessment != nil) && own:
 		c.add(where, "has figures of its own beside a record or an assessment: keep one")
-	case p.Record == "" && p.Assessment == nil && !own:
+	case len(p.Records) == 0 && p.Assessment == nil && !own:
 		c.add(where, "has no figure: give energy, device_time, a printed impact, a record or an assessment, or leave it out")
 	}
 	if p.Assessment != nil {

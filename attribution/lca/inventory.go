@@ -231,10 +231,10 @@ type Process struct {
 	// Share is what part of the stage this product carries, with its reason: a
 	// base model, a reward model or a group of runs that several products use.
 	Share *Datum `json:"share,omitzero"`
-	// Assessment and Record say that the stage is assessed elsewhere or was
-	// metered.
-	Assessment *Upstream `json:"assessment,omitzero"`
-	Record     string    `json:"record,omitzero"`
+	// Assessment and Records say that the stage is assessed elsewhere or was
+	// metered: by one record, or by one a node.
+	Assessment *Upstream  `json:"assessment,omitzero"`
+	Records    recordRefs `json:"record,omitzero"`
 
 	// closed says that Printed and Energy are all there is: impacts of another
 	// assessment, to which no factor of this one is applied.

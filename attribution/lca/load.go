@@ -71,6 +71,18 @@ func (r *ratioText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return json.UnmarshalDecode(dec, &r.datum)
 }
 
+// recordRefs name records: one as a string, or several as an array.
+type recordRefs []string
+
+// UnmarshalJSONFrom reads either.
+func (r *recordRefs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		*r = recordRefs{""}
+		return json.UnmarshalDecode(dec, &(*r)[0])
+	}
+	return json.UnmarshalDecode(dec, (*[]string)(r))
+}
+
 // ParseShare reads a share of a machine: "2/128" or "0.25".
 func ParseShare(text string) (float64, error) {
 	over, under, isFraction := strings.Cut(text, "/")

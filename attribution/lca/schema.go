@@ -129,7 +129,8 @@ func stageSchema() object {
 		"name": filled(), "kind": object{"enum": UpfrontKinds()}, "note": text(),
 		"energy": ref("energy"), "overhead_included": object{"type": "boolean"}, "device_time": ref("time"),
 		"hardware": stackSchema(), "electricity": partOf("electricity"), "facility": partOf("facility"), "price": partOf("price_part"),
-		"year": object{"type": "integer"}, "share": ref("ratio"), "record": filled(),
+		"year": object{"type": "integer"}, "share": ref("ratio"),
+		"record": object{"oneOf": []object{filled(), {"type": "array", "items": filled(), "minItems": 1, "uniqueItems": true}}},
 		"assessment": fields("another assessment that stands for the stage", object{
 			"inventory": filled(), "run": filled(), "making": object{"type": "boolean"}, "rate": filled(), "cell": filled(),
 			"functional_unit": filled(), "count": ref("amount")}),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"cfubench/meter"
@@ -52,6 +53,32 @@ func (r Record) check() error {
 		return fmt.Errorf("does not say what its meters cover: %q", r.Metered)
 	}
 	return nil
+}
+
+// plus is both records as one: those of two nodes of one command.
+func (r Record) plus(o Record) (Record, error) {
+	if r.Metered != o.Metered {
+		return r, fmt.Errorf("its meters cover the %s and those before it the %s: one figure cannot be made of them", o.Metered, r.Metered)
+	}
+	if o.Kind == meter.KindModel {
+		r.Kind = o.Kind
+	}
+	bounded := r.EnergyHi > 0 && o.EnergyHi > 0
+	r.EnergyLo, r.EnergyHi = r.EnergyLo+o.EnergyLo, r.EnergyHi+o.EnergyHi
+	if !bounded {
+		r.EnergyLo, r.EnergyHi = 0, 0
+	}
+	r.Energy, r.ProcessorEnergy, r.DeviceTime = r.Energy+o.Energy, r.ProcessorEnergy+o.ProcessorEnergy, r.DeviceTime+o.DeviceTime
+	r.Year = min(r.Year, o.Year)
+	if o.Source != r.Source {
+		r.Source += "; " + o.Source
+	}
+	for _, product := range o.Products {
+		if !slices.Contains(r.Products, product) {
+			r.Products = append(slices.Clone(r.Products), product)
+		}
+	}
+	return r, nil
 }
 
 // process turns the record into the figures of a stage.

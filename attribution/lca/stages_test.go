@@ -170,12 +170,17 @@ func TestOneStageThreeWays(t *testing.T) {
 	}
 	figures := total(stage("training", "training", member("energy", figure(10, "MWh", "device")), member("device_time", figure(20000, "h", "device"))), nil)
 	from := folder{
-		texts:   map[string]string{"base.json": strings.Replace(good, `"name": "mine"`, `"name": "base"`, 1)},
-		records: map[string]Record{"REC": {Energy: 36_000_000_000 * meter.Joule, Metered: Device, DeviceTime: 20000 * time.Hour, Year: 2026, Source: "REC"}},
+		texts: map[string]string{"base.json": strings.Replace(good, `"name": "mine"`, `"name": "base"`, 1)},
+		records: map[string]Record{
+			"REC": {Energy: 36_000_000_000 * meter.Joule, Metered: Device, DeviceTime: 20000 * time.Hour, Year: 2026, Source: "REC"},
+			"N0":  {Energy: 30_000_000_000 * meter.Joule, Metered: Device, DeviceTime: 15000 * time.Hour, Year: 2026, Source: "N0"},
+			"N1":  {Energy: 6_000_000_000 * meter.Joule, Metered: Device, DeviceTime: 5000 * time.Hour, Year: 2026, Source: "N1"},
+		},
 	}
 	for what, got := range map[string]map[Category]float64{
-		"as a record": total(stage("training", "training", member("record", `"REC"`)), from),
-		"as a making": total(stage("training", "training", member("assessment", `{"inventory": "base.json", "making": true}`)), from),
+		"as a record a node": total(stage("training", "training", member("record", `["N0", "N1"]`)), from),
+		"as a record":        total(stage("training", "training", member("record", `"REC"`)), from),
+		"as a making":        total(stage("training", "training", member("assessment", `{"inventory": "base.json", "making": true}`)), from),
 	} {
 		for c, want := range figures {
 			if math.Abs(got[c]/want-1) > 1e-12 {

@@ -12,15 +12,8 @@ func (l *loader) upstreams(list []Process, where []at) ([]Process, error) {
 	var all []Process
 	for i, p := range list {
 		switch {
-		case p.Record != "":
-			if l.from == nil {
-				l.add(where[i].field("record"), "no record can be read here")
-				continue
-			}
-			r, err := l.from.Record(where[i].doc.file, p.Record)
-			if err == nil {
-				err = r.check()
-			}
+		case len(p.Records) > 0:
+			r, err := l.records(p.Records, where[i])
 			if err != nil {
 				l.add(where[i].field("record"), "%v", err)
 				continue
@@ -39,6 +32,34 @@ func (l *loader) upstreams(list []Process, where []at) ([]Process, error) {
 		}
 	}
 	return all, l.err()
+}
+
+// records reads the records of a stage and sums them.
+func (l *loader) records(refs []string, where at) (Record, error) {
+	if l.from == nil {
+		return Record{}, errors.New("no record can be read here")
+	}
+	var sum Record
+	for i, ref := range refs {
+		if slices.Contains(refs[:i], ref) {
+			return Record{}, fmt.Errorf("%s is given twice: its energy would be counted twice", ref)
+		}
+		r, err := l.from.Record(where.doc.file, ref)
+		if err == nil {
+			err = r.check()
+		}
+		if err == nil && i > 0 {
+			r, err = sum.plus(r)
+		}
+		if err != nil && len(refs) > 1 {
+			err = fmt.Errorf("%s: %w", ref, err)
+		}
+		if err != nil {
+			return Record{}, err
+		}
+		sum = r
+	}
+	return sum, nil
 }
 
 // assessed gives the stages that stand for another assessment.

@@ -56,6 +56,9 @@ func (a *Assessment) Yearly(g Growth, years int) ([]Yearly, error) {
 			requests += month
 			month *= 1 + g.Monthly
 		}
+		if math.IsInf(requests, 0) {
+			return nil, fmt.Errorf("growth %g a month: the requests of year %d are beyond all numbers: give fewer years", g.Monthly, year)
+		}
 		for _, c := range a.Assessed() {
 			total := func(kinds ...Stage) float64 {
 				sum := 0.0

@@ -10,7 +10,7 @@ func TestBadStagesAndServing(t *testing.T) {
 	energy := member("energy", figure(1, "MWh", "device"))
 	count := member("count", figure(1, "billion output tokens", "none"))
 	from := folder{
-		texts:   map[string]string{"mine.json": good, "empty.json": good[:strings.Index(good, `"stages": [`)] + `"runs": []` + good[strings.LastIndex(good, "}]\n  },\n")+2:]},
+		texts: map[string]string{"mine.json": good, "empty.json": good[:strings.Index(good, `"stages": [`)] + `"runs": []` + good[strings.LastIndex(good, "}]\n  },\n")+2:]},
 		records: map[string]Record{
 			"BAD": {Energy: 1, EnergyLo: 2, EnergyHi: 3, Metered: Device}, "GOOD": {Energy: 1, Metered: Device}, "HOST": {Energy: 1, Metered: Host},
 		},

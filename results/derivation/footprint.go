@@ -203,7 +203,7 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 		}
 	}
 	if m.Options.Hourly != nil {
-		if u.Hours, err = hours(dir, cell, energy, m.Options.Hourly); err != nil {
+		if u.Hours, err = hours(ctx, dir, cell, energy, m.Options.Hourly); err != nil {
 			return lca.Usage{}, fmt.Errorf("cell %s: %w", cell.ID, err)
 		}
 	}

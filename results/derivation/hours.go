@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +14,7 @@ import (
 // hours cuts the energy of a cell where the mix changes, by the wall clock of the
 // host that metered it. The proportions are those of the cell's own curves; a
 // cell that ran within one step of the mix needs no reading.
-func hours(dir string, cell runfolder.Cell, energy CellEnergy, mix *lca.Hourly) ([]lca.HourEnergy, error) {
+func hours(ctx context.Context, dir string, cell runfolder.Cell, energy CellEnergy, mix *lca.Hourly) ([]lca.HourEnergy, error) {
 	if cell.OriginUnix == 0 || cell.Window.Length() <= 0 {
 		return nil, errors.New("it is not known when it ran: an hourly mix wants the wall clock of the run")
 	}
@@ -23,7 +24,7 @@ func hours(dir string, cell runfolder.Cell, energy CellEnergy, mix *lca.Hourly) 
 	if len(edges) == 0 {
 		return []lca.HourEnergy{whole}, nil
 	}
-	meters, err := ReadMeters(dir, cell, Bare{}, 0)
+	meters, err := ReadMeters(ctx, dir, cell, Bare{}, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func TestRolesOfDomains(t *testing.T) {
 	} {
 		writeRoles(t, dir, cell, gpu, row.said...)
 		a := derivation.Attribution{Conventions: "step,phase,token", Params: attribution.Params{Roles: row.given}}
-		e, err := a.Cell(dir, run, cell)
+		e, err := a.Cell(t.Context(), dir, run, cell)
 		if err != nil {
 			t.Fatal(err)
 		}

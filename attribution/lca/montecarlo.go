@@ -91,7 +91,7 @@ func (a *Assessment) simulate(ctx context.Context) error {
 		outcome  *Outcome
 		draws    histogram
 	}
-	var columns []column
+	columns := make([]column, 0, len(a.Outcomes)+len(a.Kinds)) // a histogram is too large to be moved
 	for i := range a.Outcomes {
 		o := &a.Outcomes[i]
 		columns = append(columns, column{index(o.Category), termsOf(stages, o.Stage), o, histogram{}})

@@ -89,7 +89,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.Price, "price", 0, "Take `AMOUNT` per kWh as the price of electricity, for a quick look.")
 	fs.StringVar(&o.Currency, "currency", "", "Currency `CODE` of --price, such as EUR (default the inventory's).")
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries; each mix is warned of.")
-	fs.IntVar(&o.Draws, "monte-carlo", o.Draws, "Draw `N` times for the 95 % intervals, 0 for the meter's bracket alone.")
+	fs.IntVar(&o.Draws, "monte-carlo", o.Draws, "Draw `N` times a cell for the 95 % intervals, 0 for the meter's bracket alone (of a run with hundreds of cells fewer, if N is not given).")
 	fs.Uint64Var(&o.Seed, "seed", o.Seed, "Seed `S` of the draws.")
 	fs.StringVar(&f.Convention, "convention", "", "Sum the energy rows of convention `NAME` (default the narrowest bracket: all sum to the same counter; with --requests-only, token).")
 	fs.BoolVar(&f.RequestsOnly, "requests-only", false, "Count only energy attributed to requests, without the window's idle and unattributed energy.")
@@ -114,6 +114,7 @@ func bindAmortize(fs *pflag.FlagSet) action {
 	f := amortizeFlags{Amortization: derivation.NewAmortization("")}
 	f.bind(fs)
 	return func(ctx context.Context, env environment, _ []string) error {
+		f.FewerDraws = !fs.Changed("monte-carlo")
 		if f.list {
 			return listPresets(env.stdout)
 		}

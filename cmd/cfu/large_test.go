@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,16 +18,16 @@ import (
 )
 
 // largeEnv asks for the measurements of large folders, which take minutes and
-// gigabytes of disk.
+// gigabytes of disk: it is the number of cells of the folder with many.
 const largeEnv = "CFU_LARGE"
 
 // BenchmarkLarge measures the passes over large folders in processes of their own,
 // and logs the table of docs/results.md:
 //
-//	CFU_LARGE=1 go test ./cmd/cfu -run '^$' -bench Large -benchtime 1x -timeout 1h
+//	CFU_LARGE=10000 go test ./cmd/cfu -run '^$' -bench Large -benchtime 1x -timeout 1h
 func BenchmarkLarge(b *testing.B) {
 	if os.Getenv(largeEnv) == "" {
-		b.Skip("set " + largeEnv + "=1 to measure large folders")
+		b.Skip("set " + largeEnv + "=10000 to measure large folders")
 	}
 	for _, bb := range []struct {
 		name   string
@@ -115,10 +116,13 @@ func writeSensors(b *testing.B, dir string) {
 	check(runfolder.WriteRun(dir, run))
 }
 
-// writeCells makes a run of 10,000 cells with energy and no footprint: one cell's
-// tables, ten thousand times.
+// writeCells makes a run of as many cells as largeEnv says, with energy and no
+// footprint: one cell's tables again and again.
 func writeCells(b *testing.B, dir string) {
-	const cells = 10000
+	cells, err := strconv.Atoi(os.Getenv(largeEnv))
+	if err != nil {
+		b.Fatal(err)
+	}
 	spec := simulated.Spec{
 		Seed: 1, Model: "simulated", Batches: []int{2}, Concurrencies: []int{2}, Repeats: 1, Requests: 5,
 		Server: simulated.DefaultServer(), Conventions: "token",

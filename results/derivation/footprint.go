@@ -26,7 +26,10 @@ type Amortization struct {
 	// where the run has none, for what the run itself allows.
 	Inventory string
 	Options   lca.Options
-	SLO       loadgen.SLO // of functional unit slo_request, none for the run's own
+	// FewerDraws lets Options.Draws be fewer a cell where a run has hundreds of
+	// cells; see drawsOf.
+	FewerDraws bool
+	SLO        loadgen.SLO // of functional unit slo_request, none for the run's own
 	// Convention is whose rows are summed, "" for the narrowest bracket.
 	Convention string
 	// RequestsOnly leaves out the window's idle and unattributed energy.
@@ -45,7 +48,23 @@ const NoInventory = "none"
 // amortize: 95 % intervals from 10,000 draws, few enough for a sweep of dozens of
 // cells in seconds.
 func NewAmortization(inventory string) Amortization {
-	return Amortization{Inventory: inventory, Options: lca.Options{Draws: 10000, Seed: 1}}
+	return Amortization{Inventory: inventory, Options: lca.Options{Draws: 10000, Seed: 1}, FewerDraws: true}
+}
+
+// Draws of a run in all, from which on cells get fewer, and of a cell at least: a
+// thousand place the ends of a 95 % interval within half a percent of the
+// distribution, by one standard deviation (√(0.025·0.975/1000)).
+const (
+	drawsInAll   = 2_000_000
+	drawsAtLeast = 1000
+)
+
+// drawsOf is how often each of so many cells is drawn.
+func (m Amortization) drawsOf(cells int) int {
+	if !m.FewerDraws || cells == 0 {
+		return m.Options.Draws
+	}
+	return min(m.Options.Draws, max(drawsAtLeast, drawsInAll/cells))
 }
 
 // Run assesses every cell of the run folder dir that has energy,
@@ -85,6 +104,10 @@ func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment,
 	inv, notes, err := m.inventory(run)
 	if err != nil {
 		return nil, err
+	}
+	if n := m.drawsOf(len(run.Cells)); n < m.Options.Draws {
+		notes = append(notes, fmt.Sprintf("the run has %d cells: each is drawn %d times for its intervals, not %d; --monte-carlo draws more", len(run.Cells), n, m.Options.Draws))
+		m.Options.Draws = n
 	}
 	var (
 		assessments []lca.Assessment

@@ -3,6 +3,11 @@
 //   GPUS            number of GPUs (1)
 //   FIRST           number of the first, in its UUID and bus address (0)
 //   POWER_MW        what each draws, in mW (300000)
+//   TRACED          the power is that of the file in FAKENVML_TRACE: records of
+//                   two int64, CLOCK_MONOTONIC in ns and mW from then on, to one
+//                   of 0 ns. Counter and gauges are published every PERIOD_MS, as
+//                   an H100's are said to be: field 186 is the mean of the last
+//                   25 ms, field 185 and GetPowerUsage that of the last second.
 //   SAMPLES_MW      what the driver's own samples show of it (POWER_MW)
 //   PERIOD_MS       update period of the counter, in ms (100)
 //   SUPERCHIP       module scope has power; the counter is the module's
@@ -24,9 +29,12 @@
 //   FOREIGN_PID     a process that computes on every GPU
 
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,12 +82,57 @@ static int64_t now(clockid_t id) { // ns
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+#ifdef TRACED
+enum { RECORDS = 65536 };
+typedef struct { int64_t from, mw; } record;
+
+// The energy in nJ·1000 (mW·ns) from the trace's begin to at.
+static double traced(int64_t at) {
+	static volatile record *trace;
+	if (!trace) {
+		const char *path = getenv("FAKENVML_TRACE");
+		int fd = path ? open(path, O_RDONLY) : -1;
+		void *map = fd < 0 ? MAP_FAILED : mmap(0, RECORDS * sizeof *trace, PROT_READ, MAP_SHARED, fd, 0);
+		if (map == MAP_FAILED) {
+			fprintf(stderr, "fake NVML: FAKENVML_TRACE: no trace\n");
+			exit(1);
+		}
+		trace = map;
+	}
+	double sum = 0;
+	for (int i = 0; i < RECORDS && trace[i].from && trace[i].from < at; i++) {
+		int64_t to = i + 1 < RECORDS && trace[i + 1].from && trace[i + 1].from < at ? trace[i + 1].from : at;
+		sum += (double)trace[i].mw * (double)(to - trace[i].from);
+	}
+	return sum;
+}
+
+static int64_t published(void) {
+	int64_t period = (int64_t)PERIOD_MS * 1000000;
+	return now(CLOCK_MONOTONIC) / period * period;
+}
+
+// The mean power in mW over the time before at.
+static unsigned mean(int64_t at, int64_t over) { return (unsigned)((traced(at) - traced(at - over)) / (double)over + 0.5); }
+
+static unsigned instant(void) { return mean(published(), 25000000); }
+static unsigned average(void) { return mean(published(), 1000000000); }
+#else
+__attribute__((unused)) static unsigned instant(void) { return POWER_MW; }
+static unsigned average(void) { return POWER_MW; }
+#endif
+
 // Energy in mJ as of the last update: the GPUs have drawn their power since the
 // machine was started.
 __attribute__((unused)) static uint64_t energy(void) {
 	int64_t period = (int64_t)PERIOD_MS * 1000000;
+#ifdef TRACED
+	(void)period;
+	return (uint64_t)(traced(published()) / 1e9);
+#else
 	int64_t updates = now(CLOCK_MONOTONIC) / period;
 	return (uint64_t)updates * PERIOD_MS * POWER_MW / 1000;
+#endif
 }
 
 int nvmlInit_v2(void) {
@@ -162,7 +215,12 @@ int nvmlDeviceGetSamples(gpu *g, int type, unsigned long long last, unsigned *ki
 		if (stamp > last && n < *count) {
 			memset(&out[n], 0, sizeof out[n]);
 			out[n].stamp = stamp;
+#ifdef TRACED
+			int64_t ago = now(CLOCK_REALTIME) - (int64_t)stamp * 1000;
+			out[n++].value.u = mean(now(CLOCK_MONOTONIC) - ago, SPACING * 1000);
+#else
 			out[n++].value.u = SAMPLES_MW;
+#endif
 		}
 	}
 	*count = n;
@@ -184,7 +242,7 @@ int nvmlDeviceGetMigMode(gpu *g, unsigned *current, unsigned *pending) {
 #endif // MISSING_MOST
 
 int nvmlDeviceGetPowerUsage(gpu *g, unsigned *mw) {
-	*mw = POWER_MW;
+	*mw = average();
 	return OK;
 }
 
@@ -288,15 +346,22 @@ static void answer(field_value *v) {
 			set(v, UINT, POWER_MW);
 #else
 		if (v->scope == 0)
-			set(v, UINT, POWER_MW);
+			set(v, UINT, instant());
 #endif
 #endif
 		break;
 	case 185: // power averaged over 1 s
+#ifdef TRACED
+		if (v->scope == 0)
+			set(v, UINT, average());
+#else
 		if (v->scope == 0)
 			set(v, UINT, POWER_MW / 2);
+#endif
+#ifndef TRACED
 		if (v->scope == 2)
 			set(v, UINT, POWER_MW / 8);
+#endif
 		break;
 	}
 }
@@ -327,3 +392,49 @@ int nvmlDeviceGetFieldValues(gpu *g, int count, field_value *values) {
 	return OK;
 }
 #endif // MISSING_FIELDS
+
+#ifdef TRACED // what other tools ask for
+int nvmlInitWithFlags(unsigned flags) {
+	(void)flags;
+	return nvmlInit_v2();
+}
+
+int nvmlDeviceGetHandleByUUID(const char *uuid, gpu **device) {
+	unsigned long n = strlen(uuid);
+	return n < 12 ? INVALID : nvmlDeviceGetHandleByIndex_v2((unsigned)atoi(uuid + n - 12), device);
+}
+
+int nvmlDeviceGetPowerManagementLimit(gpu *g, unsigned *mw) { return nvmlDeviceGetEnforcedPowerLimit(g, mw); }
+
+int nvmlDeviceGetPowerManagementDefaultLimit(gpu *g, unsigned *mw) { return nvmlDeviceGetEnforcedPowerLimit(g, mw); }
+
+int nvmlDeviceGetPowerManagementLimitConstraints(gpu *g, unsigned *low, unsigned *high) {
+	*low = 200000;
+	return nvmlDeviceGetEnforcedPowerLimit(g, high);
+}
+
+int nvmlDeviceGetArchitecture(gpu *g, unsigned *architecture) {
+	(void)g;
+	*architecture = 9; // Hopper
+	return OK;
+}
+
+int nvmlDeviceGetComputeMode(gpu *g, unsigned *mode) {
+	(void)g;
+	*mode = 0;
+	return OK;
+}
+
+int nvmlDeviceGetDisplayMode(gpu *g, unsigned *mode) { return nvmlDeviceGetComputeMode(g, mode); }
+
+int nvmlDeviceGetGraphicsRunningProcesses_v3(gpu *g, unsigned *count, process *out) {
+	(void)g, (void)out;
+	*count = 0;
+	return OK;
+}
+
+int nvmlDeviceGetMemoryInfo_v2(gpu *g, void *out) {
+	(void)g, (void)out;
+	return NOT_SUPPORTED;
+}
+#endif // TRACED

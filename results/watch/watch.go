@@ -2,9 +2,9 @@
 // reads the meters and the server's own totals, says what a token and a request
 // cost now, and keeps a run folder for each hour.
 //
-// Time counts only where both are known: a restart of the server, an outage of its
-// metrics and what the meters do not show end a cell, and the next begins behind
-// it. The package knows no printing.
+// Time counts only where both are known. A restart of the server and an outage of
+// its metrics end a cell, and the next begins behind it; an interval that the meters
+// do not show is in none of the live figures. The package knows no printing.
 package watch
 
 import (

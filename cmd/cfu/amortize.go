@@ -40,7 +40,7 @@ usage: cfu amortize OUT [flags]
 examples:
   cfu amortize out/ --inventory olmo2-7b
   cfu amortize out/ --inventory mine.json --lifetime-inferences 1e9 --report lca.html
-  cfu amortize --published --csv            the published OLMo 2 batching findings
+  cfu amortize --published --format csv     the published OLMo 2 batching findings
   cfu amortize --published --model 'OLMo 2 7B' --figure figure2.svg
   cfu amortize --crossover 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf'
 
@@ -50,7 +50,8 @@ flags:
 // amortizeFlags are the flags of cfu amortize.
 type amortizeFlags struct {
 	derivation.Amortization
-	published, csv, list        bool
+	published, list             bool
+	format                      *format
 	models, units, categories   []string
 	gwp, water, basis, embodied string
 	reports                     []string
@@ -98,7 +99,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.SLO.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
 	fs.StringVar(&f.outcomes, "outcomes", "", "Join what requests or conversations were worth from `FILE`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness.")
 	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
-	fs.BoolVar(&f.csv, "csv", false, "Print CSV.")
+	f.format = bindFormat(fs, "Print", "text", "csv")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
 	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): "+report.ShapeNames()+".")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
@@ -158,14 +159,14 @@ func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) er
 		fmt.Fprintf(env.stderr, "warning: %s\n", w)
 	}
 	switch {
-	case f.published && f.csv:
+	case f.published && f.format.is("csv"):
 		return findingsCSV(env.stdout, publishedFindings(assessments), false)
 	case f.beside != "":
 		list, err := besideFindings(ctx, *run, assessments, f.beside, f.Options)
 		if err != nil {
 			return err
 		}
-		if f.csv {
+		if f.format.is("csv") {
 			return findingsCSV(env.stdout, list, true)
 		}
 		return findingsTable(env.stdout, list)
@@ -175,7 +176,7 @@ func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) er
 		if err != nil {
 			return usageError{err}
 		}
-		if f.csv {
+		if f.format.is("csv") {
 			return yearlyCSV(env.stdout, assessments, all)
 		}
 		if err := report.Summary(env.stdout, assessments); err != nil {
@@ -183,7 +184,7 @@ func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) er
 		}
 		return yearlyTable(env.stdout, assessments, all)
 	}
-	if f.csv {
+	if f.format.is("csv") {
 		return footprintCSV(env.stdout, assessments)
 	}
 	return report.Summary(env.stdout, assessments)

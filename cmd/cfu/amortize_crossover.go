@@ -52,7 +52,7 @@ func (f *amortizeFlags) runCrossover(ctx context.Context, env environment, desig
 			return err
 		}
 	}
-	if f.csv {
+	if f.format.is("csv") {
 		return crossoverCSV(env.stdout, r)
 	}
 	return crossoverTable(env.stdout, r)

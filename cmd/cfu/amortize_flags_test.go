@@ -69,7 +69,7 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 // Two published designs cross where the figures do, and every draw can be had.
 func TestCrossoverCommand(t *testing.T) {
 	dir := t.TempDir()
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", "Llama 3.1 8B@inf", "OLMo 2 7B@inf", "--csv", "--monte-carlo", "1000",
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", "Llama 3.1 8B@inf", "OLMo 2 7B@inf", "--format", "csv", "--monte-carlo", "1000",
 		"--draws", filepath.Join(dir, "draws.csv"), "--figure", filepath.Join(dir, "f.svg"))
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
@@ -111,7 +111,7 @@ func TestOutcomesAreAUnit(t *testing.T) {
 	if err := os.WriteFile(file, []byte("request,success\n0,true\n1,false\n2,true\n3,true\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--csv", "--monte-carlo", "0", "--outcomes", file, "--outcome-unit", "correct_answer", "--category", "energy")
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--monte-carlo", "0", "--outcomes", file, "--outcome-unit", "correct_answer", "--category", "energy")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
@@ -165,7 +165,7 @@ func TestOwnPublishedRuns(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--published", "--inventory", path, "--csv")
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--published", "--inventory", path, "--format", "csv")
 	if lines := strings.Count(stdout, "\n"); code != 0 || lines != 2 || !strings.Contains(stdout, "Acme 7B,8,24,") {
 		t.Errorf("exit %d, %d lines: %s %s; want a header and the inventory's own run", code, lines, stdout, stderr)
 	}

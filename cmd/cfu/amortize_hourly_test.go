@@ -36,7 +36,7 @@ func TestAmortizeByTheHour(t *testing.T) {
 		}
 	}
 	write("# source: grid operator\nstart,carbon (g CO2e/kWh)\n2026-11-28T13:00:00Z,100\n2026-11-28T15:00:00+01:00,500\n")
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--grid-hourly", mix, "--csv", "--monte-carlo", "0", "--functional-unit", "request", "--category", "gwp")
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--grid-hourly", mix, "--format", "csv", "--monte-carlo", "0", "--functional-unit", "request", "--category", "gwp")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}

@@ -101,7 +101,7 @@ func writeCell(t *testing.T, dir string, run runfolder.Run, records []loadgen.Re
 // GPUs.
 func TestAmortizeRun(t *testing.T) {
 	dir := amortizedRun(t, meter.KindCounter)
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--csv", "--slo-ttft", "500ms", "--monte-carlo", "0",
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--slo-ttft", "500ms", "--monte-carlo", "0",
 		"--functional-unit", "request,output_token,total_token,batch,conversation,slo_request,answer=6")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
@@ -159,7 +159,7 @@ func TestAmortizeRun(t *testing.T) {
 // cost has no bound.
 func TestNoRequestMetTheSLO(t *testing.T) {
 	dir := amortizedRun(t, meter.KindCounter)
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--csv", "--slo-ttft", "1us", "--functional-unit", "request,slo_request")
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--slo-ttft", "1us", "--functional-unit", "request,slo_request")
 	if code != 0 || strings.Contains(stdout, "slo_request") || !strings.Contains(stderr, "no request met the SLO (ttft=1µs)") {
 		t.Errorf("exit %d, %s; want a table without slo_request and a warning", code, stderr)
 	}
@@ -241,7 +241,7 @@ func TestBesidePublished(t *testing.T) {
 	if err := runfolder.WriteRun(dir, run); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--beside", "OLMo 2 7B", "--csv")
+	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--beside", "OLMo 2 7B", "--format", "csv")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}

@@ -24,7 +24,7 @@ process on its own CPU. Exits with 1, and names the bound, if any bound is excee
 
 examples:
   cfu certify --streams 64
-  cfu certify --streams 256 --tokens-per-second 50 --json
+  cfu certify --streams 256 --tokens-per-second 50 --format json
 
 flags:
 `
@@ -33,7 +33,7 @@ flags:
 type certifyFlags struct {
 	options loadgen.CertifyOptions
 	cpus    string
-	json    bool
+	format  *format
 }
 
 // bindCertify is `cfu certify`.
@@ -59,7 +59,7 @@ func (f *certifyFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&bounds.GapErrorMean, "bound-gap-mean", bounds.GapErrorMean, "Accept a mean error of the gaps between tokens up to `D`.")
 	fs.DurationVar(&bounds.LatenessP99, "bound-lateness-p99", bounds.LatenessP99, "Accept a p99 lateness up to `D`.")
 	fs.StringVar(&f.cpus, "client-cpus", "", "Run the client on the CPUs in `LIST`, such as 0,2-5.")
-	fs.BoolVar(&f.json, "json", false, "Print the certificate as one JSON object.")
+	f.format = bindFormat(fs, "Print the certificate", "text", "json")
 }
 
 // run measures the client and prints its certificate.
@@ -83,7 +83,7 @@ func (f *certifyFlags) run(ctx context.Context, env environment, _ []string) err
 	if err != nil {
 		return err
 	}
-	if f.json {
+	if f.format.is("json") {
 		encoder := json.NewEncoder(env.stdout)
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(certificate)

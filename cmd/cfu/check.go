@@ -20,20 +20,20 @@ usage: cfu check OUT [flags]
 
 examples:
   cfu check out/
-  cfu check out/ --json | jq .findings
+  cfu check out/ --format json | jq .findings
 
 flags:
 `
 
 // bindCheck is `cfu check`.
 func bindCheck(fs *pflag.FlagSet) action {
-	asJSON := fs.Bool("json", false, "Print one JSON object.")
+	as := bindFormat(fs, "Print", "text", "json")
 	return func(ctx context.Context, env environment, operands []string) error {
 		got, err := check.Folder(ctx, operands[0])
 		if err != nil {
 			return err
 		}
-		if *asJSON {
+		if as.is("json") {
 			text, err := json.MarshalIndent(got, "", "  ")
 			if err != nil {
 				return fmt.Errorf("print findings: %w", err)
@@ -50,7 +50,7 @@ func bindCheck(fs *pflag.FlagSet) action {
 		if n := len(got.Findings); n > 0 {
 			return fmt.Errorf("%s: %d findings", operands[0], n)
 		}
-		if *asJSON {
+		if as.is("json") {
 			return nil
 		}
 		_, err = fmt.Fprintf(env.stdout, "%s: %d cells with %d tables are right\n", operands[0], got.Cells, got.Tables)

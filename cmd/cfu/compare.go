@@ -38,7 +38,8 @@ flags:
 // compareFlags are the flags of cfu compare.
 type compareFlags struct {
 	across, metrics []string
-	test, format    string
+	test            string
+	format          *format
 	slo             loadgen.SLO
 	by              string
 	pairBy          string
@@ -55,7 +56,7 @@ func bindCompare(fs *pflag.FlagSet) action {
 	fs.Float64Var(&f.share, "slo-share", 0.99, "Choose only what keeps the SLO for a share `P` of the requests.")
 	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
 	fs.Var(&f.slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
-	fs.StringVar(&f.format, "format", "text", "Print `FORMAT`: text or csv.")
+	f.format = bindFormat(fs, "Print", "text", "csv")
 	return f.run
 }
 
@@ -64,11 +65,8 @@ func (f *compareFlags) run(ctx context.Context, env environment, operands []stri
 	if len(operands) < 1 {
 		return usagef("want a run or more, got none")
 	}
-	if f.format == "csv" && len(operands) == 1 {
+	if f.format.is("csv") && len(operands) == 1 {
 		return usagef("--format csv is of differences: want two runs or more")
-	}
-	if f.format != "text" && f.format != "csv" {
-		return usagef("--format %q: want text or csv", f.format)
 	}
 	if f.pairBy != "" && f.pairBy != "repeat" && f.pairBy != "block" {
 		return usagef("--pair-by %q: want repeat or block", f.pairBy)
@@ -94,7 +92,7 @@ func (f *compareFlags) run(ctx context.Context, env environment, operands []stri
 	if err != nil {
 		return err
 	}
-	if f.format == "csv" {
+	if f.format.is("csv") {
 		return table.WriteCSV(env.stdout)
 	}
 	if err := f.choose(env.stdout, subjects); err != nil {

@@ -50,7 +50,7 @@ flags:
 type datasetsFlags struct {
 	options   datasets.Options
 	tokenizer string
-	json      bool
+	format    *format
 	to, out   string
 }
 
@@ -86,7 +86,7 @@ func (f *datasetsFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&o.ContextTokens, "context-tokens", 0, "With sglang, skip where prompt and output are over `N` tokens, 0 for no limit.")
 	fs.BoolVar(&o.NoOversample, "no-oversample", false, "With vllm, do not repeat requests when too few pass.")
 	fs.BoolVar(&o.MultiTurn, "multi-turn", false, "Make a request of every human turn, not of the first only.")
-	fs.BoolVar(&f.json, "json", false, "With stat, print one JSON object.")
+	f.format = bindFormat(fs, "With stat, print", "text", "json")
 	fs.StringVar(&f.to, "to", "", "With convert, write `FORMAT`: jsonl or sharegpt.")
 	fs.StringVar(&f.out, "out", "", "With convert, write `FILE` instead of stdout.")
 }
@@ -105,7 +105,7 @@ func (f *datasetsFlags) check(fs *pflag.FlagSet, operands []string) (verb, spec 
 		return "", "", usagef("%s wants one SPEC, got %d: sample, or FORMAT:FILE", verb, len(operands)-1)
 	}
 	spec = operands[1]
-	for flag, owner := range map[string]string{"json": "stat", "to": "convert", "out": "convert"} {
+	for flag, owner := range map[string]string{"format": "stat", "to": "convert", "out": "convert"} {
 		if fs.Changed(flag) && owner != verb {
 			return "", "", usagef("--%s is a flag of %s", flag, owner)
 		}
@@ -140,7 +140,7 @@ func datasetsStat(ctx context.Context, env environment, spec string, f datasetsF
 	if err != nil {
 		return err
 	}
-	if f.json {
+	if f.format.is("json") {
 		e := json.NewEncoder(env.stdout)
 		e.SetEscapeHTML(false)
 		return e.Encode(s)

@@ -36,7 +36,7 @@ type metersFlags struct {
 	options      host.Options
 	calibrate    bool
 	calibrateFor time.Duration
-	json         bool
+	format       *format
 	reference    referenceFlags
 	set          *pflag.FlagSet
 }
@@ -48,7 +48,7 @@ func (f *metersFlags) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.Specs, "meter", []string{"auto"}, "List this `METER`: "+host.Known()+"; repeatable.")
 	fs.BoolVar(&f.calibrate, "calibrate", false, "Measure update periods, call latency and counter over power.")
 	fs.DurationVar(&f.calibrateFor, "calibrate-for", 5*time.Second, "Calibrate for `D`.")
-	fs.BoolVar(&f.json, "json", false, "Print one JSON object a domain.")
+	f.format = bindFormat(fs, "Print the domains, one a line,", "text", "json")
 	fs.StringVar(&o.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
 	fs.StringVar(&o.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the system's).")
 	fs.IntVar(&o.PID, "pid", 0, "Model the process tree of engine process `N`.")
@@ -79,7 +79,7 @@ func (f *metersFlags) run(ctx context.Context, env environment, _ []string) erro
 	if err != nil {
 		return err
 	}
-	if f.json {
+	if f.format.is("json") {
 		return meterObjects(env.stdout, entries, states)
 	}
 	if _, err := io.WriteString(env.stdout, metersHead(entries)); err != nil {

@@ -10,7 +10,7 @@ import (
 	"cfubench/meter/host"
 )
 
-// meterObject is one line of --json; null is what is not known. What only a
+// meterObject is one line of --format json; null is what is not known. What only a
 // calibration knows is null without one.
 type meterObject struct {
 	Domain         *string      `json:"domain"`

@@ -99,7 +99,7 @@ func (f *referenceFlags) measure(ctx context.Context, env environment, m *meters
 	if err != nil {
 		return err
 	}
-	if m.json {
+	if m.format.is("json") {
 		enc := json.NewEncoder(env.stdout)
 		enc.SetEscapeHTML(false)
 		err = enc.Encode(ref)

@@ -115,7 +115,7 @@ func TestReferenceOfTheDomainsAndABlindOne(t *testing.T) {
 	b := newBench(t)
 	d := ptdtest.New(t, func() meter.Power { return b.power() * 95 / 100 })
 	file := filepath.Join(t.TempDir(), "shunt.json")
-	code, stdout, stderr := cfu(t, t.Context(), nil, b.args("ptd:"+d.Address, "--reference-covers", "domains", "--json", "--reference-out", file)...)
+	code, stdout, stderr := cfu(t, t.Context(), nil, b.args("ptd:"+d.Address, "--reference-covers", "domains", "--format", "json", "--reference-out", file)...)
 	if code != 0 {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}

@@ -29,7 +29,7 @@ func meters(t *testing.T, sysfs string, args ...string) (code int, stdout, stder
 
 func TestMetersAsObjects(t *testing.T) {
 	tree := powercaptest.New(t, powercaptest.Server()...)
-	code, stdout, stderr := meters(t, tree.Root, "--json")
+	code, stdout, stderr := meters(t, tree.Root, "--format", "json")
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit %d, stderr %q; want 0 and nothing", code, stderr)
 	}

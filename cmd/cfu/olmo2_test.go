@@ -27,7 +27,7 @@ func olmo2(t *testing.T, args ...string) (code, stdout, stderr string) {
 
 // The published findings, from the script that the README names.
 func TestOLMo2Published(t *testing.T) {
-	code, stdout, stderr := olmo2(t, "--published", "--csv")
+	code, stdout, stderr := olmo2(t, "--published", "--format", "csv")
 	if code != "0" {
 		t.Fatalf("exit %s: %s", code, stderr)
 	}
@@ -43,7 +43,7 @@ func TestOLMo2Published(t *testing.T) {
 	}
 }
 
-// Without --csv and --all it is one sentence and a small table: joules per request,
+// Without --format csv and --all it is one sentence and a small table: joules per request,
 // how many times those of the saturated server, and the break-even.
 func TestOLMo2PublishedTable(t *testing.T) {
 	code, stdout, stderr := olmo2(t, "--published")
@@ -66,7 +66,7 @@ func TestOLMo2Endpoint(t *testing.T) {
 	}
 	e := newEndpoint(t, healthy)
 	out := filepath.Join(t.TempDir(), "run")
-	_, stdout, stderr := olmo2(t, "--endpoint", e.URL, "--num-requests", "4", "--out", out, "--csv", "--",
+	_, stdout, stderr := olmo2(t, "--endpoint", e.URL, "--num-requests", "4", "--out", out, "--format", "csv", "--",
 		"--idle", "50ms", "--warmup", "0", "--certify=false", "--report=false", "--max-tokens", "4", "--tokenizer", "words")
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 	if err != nil || len(rows) != 7 {

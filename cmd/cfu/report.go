@@ -27,7 +27,7 @@ usage: cfu report OUT [OUT ...] [flags]
 
 examples:
   cfu report out/
-  cfu report out/ --slo ttft=500ms,tpot=50ms --output /tmp/report.html
+  cfu report out/ --slo ttft=500ms,tpot=50ms --out /tmp/report.html
   cfu report before/ after/ --slo ttft=500ms
 
 flags:
@@ -36,10 +36,10 @@ flags:
 // bindReport is `cfu report`.
 func bindReport(fs *pflag.FlagSet) action {
 	var slo loadgen.SLO
-	var output, by string
+	var out, by string
 	var across []string
 	fs.Var(&slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
-	fs.StringVar(&output, "output", "", "Write the report to `FILE` (default OUT/report.html, of several runs "+severalReport+").")
+	fs.StringVar(&out, "out", "", "Write the report to `FILE` (default OUT/report.html, of several runs "+severalReport+").")
 	fs.StringVar(&by, "by", "", "Of several runs: rank by the least `METRIC`, such as carbon_cfu_g (default "+summary.MetricEnergyPerRequest+").")
 	fs.StringSliceVar(&across, "across", nil, "Of several runs: let them differ in these `DIMENSIONS`, as cfu compare does.")
 	return func(ctx context.Context, env environment, operands []string) error {
@@ -48,11 +48,11 @@ func bindReport(fs *pflag.FlagSet) action {
 		case len(operands) == 0:
 			return usagef("want the folder of a run, or of several, got none")
 		case len(operands) > 1:
-			return reportSeveral(ctx, env, operands, cmp.Or(output, severalReport), o, by, across)
+			return reportSeveral(ctx, env, operands, cmp.Or(out, severalReport), o, by, across)
 		case by != "" || across != nil:
 			return usagef("--by and --across are of several runs: got one")
 		}
-		dir, path := operands[0], output
+		dir, path := operands[0], out
 		if path == "" {
 			path = filepath.Join(dir, runfolder.ReportFile)
 		}

@@ -94,7 +94,7 @@ func TestReportOfSeveralRuns(t *testing.T) {
 	a := simulate(t, "a", func(*simulated.Spec) {})
 	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
 	path := filepath.Join(t.TempDir(), "page.html")
-	code, stdout, stderr := cfuCommand(t, "report", a, b, "--slo", "ttft=1s", "--by", "carbon_cfu_g", "--output", path)
+	code, stdout, stderr := cfuCommand(t, "report", a, b, "--slo", "ttft=1s", "--by", "carbon_cfu_g", "--out", path)
 	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "a:b2-c2 needs the least C_FU per request") || !strings.HasSuffix(stdout, "\n"+path+"\n") {
 		t.Errorf("exit %d, stderr %q, stdout\n%s", code, stderr, stdout)
 	}
@@ -107,7 +107,7 @@ func TestReportOfSeveralRuns(t *testing.T) {
 		}
 	}
 	other := simulate(t, "other", func(s *simulated.Spec) { s.Seed = 2 })
-	code, _, stderr = cfuCommand(t, "report", a, other, "--output", path)
+	code, _, stderr = cfuCommand(t, "report", a, other, "--out", path)
 	if code != 1 || !strings.Contains(stderr, "say --across trace") {
 		t.Errorf("two traces on one page: exit %d, stderr %q; want a refusal that names the flag", code, stderr)
 	}
@@ -150,12 +150,12 @@ func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
 	}{
 		{"report wants a folder", []string{"report"}, 2, "want the folder of a run, or of several"},
 		{"report of one run across a difference", []string{"report", out, "--across", "trace"}, 2, "are of several runs"},
-		{"report of several runs by more of something", []string{"report", out, out, "--by", "output_tokens_per_j", "--output", filepath.Join(empty, "r.html")}, 1, "more of it is better"},
+		{"report of several runs by more of something", []string{"report", out, out, "--by", "output_tokens_per_j", "--out", filepath.Join(empty, "r.html")}, 1, "more of it is better"},
 		{"export to a store without a place", []string{"export", out, "--to", "mlflow"}, 2, "want --dir, the store"},
 		{"export to a tool that there is not", []string{"export", out, "--to", "wandb"}, 2, "want vllm or aiperf or mlflow"},
 		{"report of a folder without a run", []string{"report", empty}, 1, "holds no run"},
 		{"report with a bad SLO", []string{"report", out, "--slo", "fast"}, 2, "--slo"},
-		{"report to a folder that there is not", []string{"report", out, "--output", filepath.Join(empty, "no", "r.html")}, 1, "no such file or directory"},
+		{"report to a folder that there is not", []string{"report", out, "--out", filepath.Join(empty, "no", "r.html")}, 1, "no such file or directory"},
 		{"compare wants a run", []string{"compare"}, 2, "want a run or more"},
 		{"compare with a test that there is not", []string{"compare", out, out, "--test", "anova"}, 2, `test "anova" is unknown`},
 		{"compare in a format that there is not", []string{"compare", out, out, "--format", "xml"}, 2, "want text or csv"},

@@ -237,7 +237,7 @@ func TestMetersOfAnEightGPUNode(t *testing.T) {
 		t.Errorf("got the enforced limit of %d GPUs, want of 8:\n%s", n, stdout)
 	}
 
-	p = start(t, nil, "meters", "--meter", "nvml", "--nvml-library", library, "--json", "--calibrate", "--calibrate-for", "1s")
+	p = start(t, nil, "meters", "--meter", "nvml", "--nvml-library", library, "--format", "json", "--calibrate", "--calibrate-for", "1s")
 	if code := p.wait(t); code != 0 {
 		t.Fatalf("got exit %d, want 0:\n%s", code, &p.stderr)
 	}
@@ -292,7 +292,7 @@ func TestSuperchipIsSummedOnce(t *testing.T) {
 			}
 		}
 	}
-	p := start(t, nil, "meters", "--sysfs", sysfs, "--nvml-library", library, "--json")
+	p := start(t, nil, "meters", "--sysfs", sysfs, "--nvml-library", library, "--format", "json")
 	if code := p.wait(t); code != 0 {
 		t.Fatalf("got exit %d, want 0:\n%s", code, &p.stderr)
 	}

@@ -19,7 +19,7 @@ usage: cfu version [flags]
 
 examples:
   cfu version
-  cfu version --json
+  cfu version --format json
 
 flags:
 `
@@ -47,10 +47,10 @@ func sayBuild(env environment, command string) {
 
 // bindVersion is `cfu version`.
 func bindVersion(fs *pflag.FlagSet) action {
-	asJSON := fs.Bool("json", false, "Print one JSON object.")
+	as := bindFormat(fs, "Print", "text", "json")
 	return func(_ context.Context, env environment, _ []string) error {
 		b := build{version.Read(), nvml.Built}
-		if *asJSON {
+		if as.is("json") {
 			return json.NewEncoder(env.stdout).Encode(b)
 		}
 		first, commit := "cfu "+b.Version, "commit not recorded in this build"

@@ -3,15 +3,15 @@ package lca
 import (
 	"bytes"
 	"crypto/sha256"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"cfubench/internal/golden"
 )
 
 const schemaFile = "../../docs/inventory.schema.json"
@@ -176,26 +176,13 @@ func TestSchemaAndLoaderAgreeOnUnits(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write docs/inventory.schema.json")
-
 // The published schema is the one that the tables make.
 func TestSchemaIsGenerated(t *testing.T) {
 	want, err := Schema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(schemaFile, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(schemaFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Error("docs/inventory.schema.json is not what the tables make: go test ./attribution/lca -run SchemaIsGenerated -update")
-	}
+	golden.Check(t, schemaFile, want)
 }
 
 // Nobody has edited the tables of scripts/presets by hand, and none is cut short.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"cfubench/internal/golden"
 	"cfubench/internal/typeschema"
 	"cfubench/meter"
 	"cfubench/meter/host"
@@ -18,8 +18,6 @@ import (
 	"cfubench/results/simulated"
 	"cfubench/results/summary"
 )
-
-var rewrite = flag.Bool("update", false, "write the JSON schemas in docs")
 
 // schemas are the files of a run folder with a schema in docs, and their types.
 func schemas() map[string]reflect.Type {
@@ -54,19 +52,7 @@ func schemaPath(t *testing.T, file string) string {
 // TestSchemasAreGenerated: the published schemas are those of the types.
 func TestSchemasAreGenerated(t *testing.T) {
 	for file := range schemas() {
-		want, path := makeSchema(t, file), schemaPath(t, file)
-		if *rewrite {
-			if err := os.WriteFile(path, want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the types make: go test ./cmd/cfu -run SchemasAreGenerated -update", path)
-		}
+		golden.Check(t, schemaPath(t, file), makeSchema(t, file))
 	}
 }
 

@@ -4,7 +4,6 @@ package nvml
 
 import (
 	"debug/elf"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"cfubench/internal/golden"
 	"cfubench/meter"
 	"cfubench/meter/nvml/fakenvml"
 )
@@ -46,21 +46,8 @@ func TestSymbolsAreThoseOfGoNVML(t *testing.T) {
 	}
 	slices.Sort(lines)
 	want := symbolsHead + strings.Join(slices.Compact(lines), "")
-	if flag.Lookup("update").Value.String() == "true" {
-		if err := os.WriteFile("symbols.h", []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile("symbols.h")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("symbols.h has %d functions, go-nvml calls %d: run go test ./meter/nvml -run %s -update", strings.Count(string(got), "FORWARD"), strings.Count(want, "FORWARD"), t.Name())
-	}
+	golden.Check(t, "symbols.h", []byte(want))
 }
-
-var _ = flag.Bool("update", false, "rewrite symbols.h")
 
 // dispatch.c hands on six integer arguments: that no function takes more, or a
 // floating-point number, which travels elsewhere, is what it relies on.

@@ -3,7 +3,6 @@ package comparison_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"cfubench/internal/golden"
 	"cfubench/internal/stats"
 	"cfubench/meter"
 	"cfubench/results/comparison"
@@ -19,8 +19,6 @@ import (
 	"cfubench/results/simulated"
 	"cfubench/results/summary"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func TestMain(m *testing.M) { os.Exit(simulated.InMemory(m.Run)) }
 
@@ -96,19 +94,7 @@ func TestKnownDifferenceIsFound(t *testing.T) {
 		if err := write(&b); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join("testdata", name)
-		if *update {
-			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(b.Bytes(), want) {
-			t.Errorf("%s: got\n%s\nwant\n%s", path, b.Bytes(), want)
-		}
+		golden.Check(t, "testdata/"+name, b.Bytes())
 	}
 }
 

@@ -3,12 +3,11 @@ package comparison_test
 import (
 	"bytes"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"cfubench/internal/golden"
 	"cfubench/results/comparison"
 	"cfubench/results/simulated"
 	"cfubench/results/summary"
@@ -21,19 +20,7 @@ func text(t *testing.T, name string, write func(*bytes.Buffer) error) string {
 	if err := write(&b); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b.Bytes(), want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, b.Bytes(), want)
-	}
+	golden.Check(t, "testdata/"+name, b.Bytes())
 	return b.String()
 }
 

@@ -3,23 +3,17 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"cfubench/internal/golden"
 	"cfubench/meter"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
 	"cfubench/results/summary"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // spec is a sweep over two batch sizes and two loads.
 func spec() simulated.Spec {
@@ -87,28 +81,11 @@ func TestGoldens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name+".json", append(view, '\n'))
+			golden.Check(t, "testdata/"+name+".json", append(view, '\n'))
 		})
 	}
 	_, page := render(t, pages()["invalid"])
-	golden(t, "invalid.html", page)
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("%s (-want +got); go test ./results/report -update writes it anew:\n%s", path, diff)
-	}
+	golden.Check(t, "testdata/invalid.html", page)
 }
 
 func TestReportIsSelfContained(t *testing.T) {

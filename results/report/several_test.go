@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cfubench/attribution/lca/report/browsertest"
+	"cfubench/internal/golden"
 	"cfubench/meter"
 	"cfubench/results/comparison"
 	"cfubench/results/report"
@@ -69,7 +70,7 @@ func TestSeveralRunsOnOnePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "several.json", append(view, '\n'))
+	golden.Check(t, "testdata/several.json", append(view, '\n'))
 
 	page := several(t, subjects, nil)
 	for _, forbidden := range []string{"src=", "https://", "@import", "url(", "<script"} {

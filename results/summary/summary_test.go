@@ -3,7 +3,6 @@ package summary_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"cfubench/internal/golden"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/runfolder"
@@ -20,27 +20,7 @@ import (
 	"cfubench/results/summary"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestMain(m *testing.M) { os.Exit(simulated.InMemory(m.Run)) }
-
-// golden holds got against testdata/name.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
-	}
-}
 
 // sweep is the run that goldens show: two batch sizes, two loads, two repeats.
 func sweep() simulated.Spec {
@@ -99,7 +79,7 @@ func TestTableGoldens(t *testing.T) {
 		if err := s.WriteTable(&b); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, b.Bytes())
+		golden.Check(t, "testdata/"+name, b.Bytes())
 	}
 }
 
@@ -117,7 +97,7 @@ func TestExportGolden(t *testing.T) {
 		if err := runfolder.ExportCSV(t.Context(), &b, dir, run, table); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, table+".csv", b.Bytes())
+		golden.Check(t, "testdata/"+table+".csv", b.Bytes())
 	}
 	if err := runfolder.ExportCSV(t.Context(), &bytes.Buffer{}, dir, run, "engine"); err == nil || !strings.Contains(err.Error(), "has no table engine") {
 		t.Errorf("exporting a table that the run does not have: %v", err)

@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/golden"
 	"cfubench/meter"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func published(t *testing.T, inventory, model string) []lca.Assessment {
 	t.Helper()
@@ -45,19 +42,7 @@ func TestLifeCycleGolden(t *testing.T) {
 	if err := LifeCycle(&got, published(t, "olmo2-7b", "OLMo 2 7B"), lca.GWP); err != nil {
 		t.Fatal(err)
 	}
-	const path = "testdata/olmo2-7b.svg"
-	if *update {
-		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("the figure differs from %s: look at it, then run the test with -update", path)
-	}
+	golden.Check(t, "testdata/olmo2-7b.svg", got.Bytes())
 }
 
 // Axis ranges of the paper's Figure 2: aggregate cost within 10⁴ to 10⁷ kg at

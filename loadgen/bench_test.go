@@ -19,7 +19,7 @@ import (
 // mockServer starts the mock in a process and on a processor of its own.
 func mockServer(b testing.TB, pace mock.Pace) *mockProcess {
 	b.Helper()
-	o, err := CertifyOptions{Streams: 1}.withDefaults()
+	o, err := SelfTestOptions{Streams: 1}.withDefaults()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func ours(ctx context.Context, b testing.TB, url string, streams, requests, toke
 		b.Fatal(err)
 	}
 	defer c.Close()
-	records, _, err := certifyRun(ctx, c, Load{Concurrency: streams}, requests, tokens, since())
+	records, _, err := selfTestRun(ctx, c, Load{Concurrency: streams}, requests, tokens, since())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func BenchmarkTTFTError(b *testing.B) {
 				if err := c.Warm(ctx, streams); err != nil {
 					b.Fatal(err)
 				}
-				ours, _, err := certifyRun(ctx, c, Load{Concurrency: streams}, 4*streams, tokens, now)
+				ours, _, err := selfTestRun(ctx, c, Load{Concurrency: streams}, 4*streams, tokens, now)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -8,7 +8,7 @@
 //
 // The client runs on the host that is metered, so its CPU time and its lateness
 // are measurement error. Both are kept small and reported: Stats has lateness,
-// waits for a CPU and read lag, Certify measures the client against a server
+// waits for a CPU and read lag, RunSelfTest measures the client against a server
 // whose own times are known, FindRate searches the highest rate that meets an SLO.
 //
 // loadgen knows nothing of sensors and joules. docs/loadgen.md describes what each

@@ -49,7 +49,7 @@ func TestNothingIsSentBeforeItIsDue(t *testing.T) {
 	if err := c.Warm(context.Background(), 4); err != nil {
 		t.Fatal(err)
 	}
-	records, _, err := certifyRun(context.Background(), c, Load{Schedule: constant{500}}, n, 1, now)
+	records, _, err := selfTestRun(context.Background(), c, Load{Schedule: constant{500}}, n, 1, now)
 	if err != nil || len(records) != n {
 		t.Fatalf("got %d records, %v; want %d", len(records), err, n)
 	}

@@ -2,7 +2,7 @@ package loadgen
 
 import "slices"
 
-// placement is which processors a certificate's two processes get.
+// placement is which CPUs the two processes of a self-test get.
 type placement struct {
 	client, mock []int // empty: left as they are
 }

@@ -36,7 +36,7 @@ func cfuCommand(t *testing.T, args ...string) (code int, stdout, stderr string) 
 func TestEveryCommand(t *testing.T) {
 	for _, c := range commands() {
 		if c.summary == "" {
-			continue // certify's other process, which no user calls
+			continue // the self-test's other process, which no user calls
 		}
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := cfuCommand(t, c.name, "--help")

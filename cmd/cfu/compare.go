@@ -49,7 +49,7 @@ type compareFlags struct {
 // bindCompare is `cfu compare`.
 func bindCompare(fs *pflag.FlagSet) action {
 	var f compareFlags
-	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, inventory, engine, host, lengths, api, client, certificate, cache, load.")
+	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, inventory, engine, host, lengths, api, client, self-test, cache, load.")
 	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
 	fs.StringVar(&f.by, "by", summary.MetricEnergyPerRequest, "Rank by the least `METRIC`, such as carbon_cfu_g or energy_per_output_token_j.")
 	fs.StringVar(&f.pairBy, "pair-by", "", "Take equal numbers of all load points as one round, whose drift cancels, by `WHAT`: repeat (of --order interleaved or random) or block (of an imported log).")

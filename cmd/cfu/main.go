@@ -38,7 +38,7 @@ func commands() []command {
 		{"agent", "serve this host's meters to runs on other hosts", agentHelp, noOperand, bindAgent},
 		{"amortize", "compute C_FU and break-even from a run or published figures", amortizeHelp, anyOperands, bindAmortize},
 		{"datasets", "describe, select and convert traces", datasetsHelp, anyOperands, bindDatasets},
-		{"certify", "measure this client's timing error and overhead", certifyHelp, noOperand, bindCertify},
+		{"selftest", "measure this client's timing error and overhead", selftestHelp, noOperand, bindSelftest},
 		{"compare", "rank configurations and compare runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
 		{"report", "write a self-contained HTML report of one run or several", reportHelp, anyOperands, bindReport},
 		{"export", "write the tables as CSV, or in the formats of other tools", exportHelp, oneRun, bindExport},
@@ -46,7 +46,7 @@ func commands() []command {
 		{"version", "print version, platform, and whether NVIDIA GPUs can be read", versionHelp, noOperand, bindVersion},
 		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
 		{"man", "write manual pages", manHelp, anyOperands, bindMan},
-		{mock.Argument, "", "", noOperand, bindMock}, // certify's other process
+		{mock.Argument, "", "", noOperand, bindMock}, // the self-test's other process
 	}
 }
 

@@ -192,7 +192,7 @@ func TestRefusals(t *testing.T) {
 		}, nil, "boundary (dram + package against gpu)", ""},
 		{"two differences, one on purpose", func(s *comparison.Subject) { s.Summary.Model, s.Run.TraceHash = "another", "x" }, []string{"model"}, "--across trace", ""},
 		{"another engine is warned of", func(s *comparison.Subject) { s.Summary.Engine = "vllm 1" }, nil, "", "engine (llama.cpp simulated against vllm 1)"},
-		{"a failed certificate is warned of", func(s *comparison.Subject) { s.Summary.Certificate = "failed" }, nil, "", "certificate (none against failed)"},
+		{"a failed self-test is warned of", func(s *comparison.Subject) { s.Summary.SelfTest = "failed" }, nil, "", "self-test (none against failed)"},
 		{"many cached prompts", func(s *comparison.Subject) { cache(s, 0.4) }, nil, "cache (b4-c4: 0.0 % of prompt tokens cached against 40.0 %)", ""},
 		{"some cached prompts are warned of", func(s *comparison.Subject) { cache(s, 0.05) }, nil, "", "cache (b4-c4"},
 		{"cached prompts on purpose", func(s *comparison.Subject) { cache(s, 0.4) }, []string{"cache"}, "", ""},

@@ -120,7 +120,7 @@ func Dimensions() []Dimension {
 		}},
 		{"api", false, func(s Subject) string { return s.Run.Config.API }},
 		{"client", false, func(s Subject) string { return s.Summary.Cfu }},
-		{"certificate", false, func(s Subject) string { return s.Summary.Certificate }},
+		{"self-test", false, func(s Subject) string { return s.Summary.SelfTest }},
 	}
 }
 

@@ -61,7 +61,7 @@ type document struct {
 	Findings          []finding
 	Sensors           []sensorRow
 	Settings          []setting
-	Certificate       string
+	SelfTest          string
 	HasSLO, HasEnergy bool
 	Tall              bool // tables scroll in boxes
 }
@@ -142,9 +142,9 @@ func build(run runfolder.Run, s summary.Summary) document {
 		}
 	}
 	d.Settings = settings(run)
-	if run.Certificate != nil {
-		if text, err := json.MarshalIndent(run.Certificate, "", "  "); err == nil {
-			d.Certificate = string(text)
+	if run.SelfTest != nil {
+		if text, err := json.MarshalIndent(run.SelfTest, "", "  "); err == nil {
+			d.SelfTest = string(text)
 		}
 	}
 	return d

@@ -39,8 +39,8 @@ type Run struct {
 	Domains      []DomainInfo      `json:"domains"`
 	// LeftOut are sources and domains that are not read, with reason and remedy.
 	LeftOut []meter.Refusal `json:"left_out"`
-	// Certificate is the client's own measured error.
-	Certificate *loadgen.Certificate `json:"certificate,omitempty"`
+	// SelfTest is the client's own measured error.
+	SelfTest *loadgen.SelfTest `json:"certificate,omitempty"`
 	// Record says that nothing was asked of a server: nil of every other run.
 	Record *Recorded `json:"record,omitempty"`
 	// Reference is the reference meter that --reference names, as it was measured.

@@ -29,12 +29,12 @@ type Summary struct {
 	Engine     string `json:"engine"`     // kind and version
 	MeterKind  string `json:"meter_kind"` // "counter", "model", … of the joules
 	// Record says that a command was metered, and nothing was requested.
-	Record      bool   `json:"record,omitempty"`
-	Tokenizer   string `json:"tokenizer,omitempty"`
-	Convention  string `json:"convention"` // of the energy distributions; "" without any
-	SLO         string `json:"slo,omitempty"`
-	SteadyRule  string `json:"steady_rule"`
-	Certificate string `json:"certificate,omitempty"` // "passed", "failed", "" if there is none
+	Record     bool   `json:"record,omitempty"`
+	Tokenizer  string `json:"tokenizer,omitempty"`
+	Convention string `json:"convention"` // of the energy distributions; "" without any
+	SLO        string `json:"slo,omitempty"`
+	SteadyRule string `json:"steady_rule"`
+	SelfTest   string `json:"certificate,omitempty"` // "passed", "failed", "" if there is none
 	// Validity is the worst of the cells', with what is wrong with the run.
 	Validity Validity      `json:"validity"`
 	Cells    []CellSummary `json:"cells"`
@@ -259,7 +259,7 @@ func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) 
 		Tokenizer: run.Trace.Tokenizer, SteadyRule: SteadyRule, Warnings: run.Warnings, SLO: slo.String(),
 	}
 	s.Model, s.Engine = engineOf(run)
-	s.Certificate = certificateVerdict(run.Certificate)
+	s.SelfTest = selfTestVerdict(run.SelfTest)
 	s.Inventory, s.LifetimeInferences = made["inventory"], Unknown()
 	if n, err := strconv.ParseFloat(made["lifetime_inferences"], 64); err == nil {
 		s.LifetimeInferences = Figure(n)
@@ -383,18 +383,18 @@ func runValidity(run runfolder.Run, s Summary) Validity {
 		v.Verdict = Invalid
 		v.Reasons = append(v.Reasons, Reason{ReasonNoRequests, true, "the run has no cells"})
 	}
-	if s.Certificate == "failed" {
+	if s.SelfTest == "failed" {
 		if v.Verdict == Valid {
 			v.Verdict = ValidWarnings
 		}
-		v.Reasons = append(v.Reasons, Reason{"client_certificate", false, "the client did not pass its own certificate on this host"})
+		v.Reasons = append(v.Reasons, Reason{"client_certificate", false, "the client did not pass its self-test on this host"})
 	}
 	return v
 }
 
-// certificateVerdict is the verdict of the client's certificate, "" if there is
+// selfTestVerdict is the verdict of the client's self-test, "" if there is
 // none.
-func certificateVerdict(c *loadgen.Certificate) string {
+func selfTestVerdict(c *loadgen.SelfTest) string {
 	switch {
 	case c == nil:
 		return ""

@@ -98,7 +98,7 @@ func mergeShards(out string, shards []shard) (runfolder.Run, error) {
 	run.Config = sharedConfig(run.Config)
 	run.Cells = nil
 	run.Warnings = append([]string{fmt.Sprintf("merged from %d shards: their clocks were aligned by the hosts' wall clocks", len(shards))}, joinedWarnings(shards)...)
-	run.Certificate = worstCertificate(shards)
+	run.SelfTest = worstSelfTest(shards)
 	meterer := -1
 	for i, s := range shards {
 		if len(s.run.Domains) == 0 {
@@ -239,12 +239,12 @@ func union(a, b meter.Window) meter.Window {
 	return meter.Window{Start: min(a.Start, b.Start), End: max(a.End, b.End)}
 }
 
-// worstCertificate keeps the certificate of the shard whose client was worst:
+// worstSelfTest keeps the self-test of the shard whose client was worst:
 // a run is as good as its worst client.
-func worstCertificate(shards []shard) *loadgen.Certificate {
-	var worst *loadgen.Certificate
+func worstSelfTest(shards []shard) *loadgen.SelfTest {
+	var worst *loadgen.SelfTest
 	for _, s := range shards {
-		if c := s.run.Certificate; c != nil && (worst == nil || len(c.Reasons) > len(worst.Reasons)) {
+		if c := s.run.SelfTest; c != nil && (worst == nil || len(c.Reasons) > len(worst.Reasons)) {
 			worst = c
 		}
 	}

@@ -62,7 +62,7 @@ type sweep struct {
 	context int             // tokens of the server that the trace was chosen for, 0 if unknown
 	done    map[string]bool // cells that an earlier run completed
 	server  target          // what is being measured now
-	rates   tokenRates      // observed, for the live line and the certificate
+	rates   tokenRates      // observed, for the live line and the self-test
 	live    *live.Live
 	total   int                          // cells of the sweep
 	spent   time.Duration                // on the cells measured so far
@@ -209,7 +209,7 @@ func (s *sweep) measureAll(ctx context.Context) error {
 		s.warn("--budget %v: %d of %d cells are not measured; --resume with a larger budget measures them", s.config.Budget, left, s.total)
 	}
 	if s.config.Certify {
-		if err := s.certify(ctx); err != nil {
+		if err := s.selfTest(ctx); err != nil {
 			if ctx.Err() != nil {
 				return interruptedError(s.config.Out)
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 // tokenRates is what the run's streams have carried so far: for the live line,
-// and as the load at which the client is certified.
+// and as the load at which the client is tested.
 type tokenRates struct {
 	mu       sync.Mutex
 	requests int

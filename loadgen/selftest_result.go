@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Certificate is the client's own error on this host: what it reported of a
+// SelfTest is the client's own error on this host: what it reported of a
 // mock server's answers held against when the server, in another process on
 // the same clock, did what. Times are nanoseconds in JSON.
-type Certificate struct {
+type SelfTest struct {
 	Streams         int     `json:"streams"`
 	TokensPerSecond float64 `json:"tokens_per_second"` // of each stream
 	Rate            float64 `json:"rate"`              // requests/s of the schedule part
@@ -69,8 +69,8 @@ func DefaultBounds() Bounds {
 	}
 }
 
-// judge compares the certificate with its bounds.
-func (c *Certificate) judge(lost, failed int) {
+// judge compares the result with its bounds.
+func (c *SelfTest) judge(lost, failed int) {
 	doubt := func(code, format string, args ...any) {
 		c.Reasons = append(c.Reasons, code)
 		c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))

@@ -17,34 +17,34 @@ import (
 	"cfubench/loadgen/mock"
 )
 
-const certifyHelp = `usage: cfu certify [flags]
+const selftestHelp = `usage: cfu selftest [flags]
 
 Compares the client's timestamps with those of a mock server that runs in its own
 process on its own CPU. Exits with 1, and names the bound, if any bound is exceeded.
 
 examples:
-  cfu certify --streams 64
-  cfu certify --streams 256 --tokens-per-second 50 --format json
+  cfu selftest --streams 64
+  cfu selftest --streams 256 --tokens-per-second 50 --format json
 
 flags:
 `
 
-// certifyFlags are the flags of cfu certify.
-type certifyFlags struct {
-	options loadgen.CertifyOptions
+// selftestFlags are the flags of cfu selftest.
+type selftestFlags struct {
+	options loadgen.SelfTestOptions
 	cpus    string
 	format  *format
 }
 
-// bindCertify is `cfu certify`.
-func bindCertify(fs *pflag.FlagSet) action {
-	var f certifyFlags
+// bindSelftest is `cfu selftest`.
+func bindSelftest(fs *pflag.FlagSet) action {
+	var f selftestFlags
 	f.bind(fs)
 	return f.run
 }
 
 // bind declares the flags on fs.
-func (f *certifyFlags) bind(fs *pflag.FlagSet) {
+func (f *selftestFlags) bind(fs *pflag.FlagSet) {
 	o := &f.options
 	o.Bounds = loadgen.DefaultBounds()
 	bounds := &o.Bounds
@@ -59,11 +59,11 @@ func (f *certifyFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&bounds.GapErrorMean, "bound-gap-mean", bounds.GapErrorMean, "Accept a mean error of the gaps between tokens up to `D`.")
 	fs.DurationVar(&bounds.LatenessP99, "bound-lateness-p99", bounds.LatenessP99, "Accept a p99 lateness up to `D`.")
 	fs.StringVar(&f.cpus, "client-cpus", "", "Run the client on the CPUs in `LIST`, such as 0,2-5.")
-	f.format = bindFormat(fs, "Print the certificate", "text", "json")
+	f.format = bindFormat(fs, "Print the result", "text", "json")
 }
 
-// run measures the client and prints its certificate.
-func (f *certifyFlags) run(ctx context.Context, env environment, _ []string) error {
+// run measures the client and prints the result.
+func (f *selftestFlags) run(ctx context.Context, env environment, _ []string) error {
 	o := f.options
 	if err := o.Check(); err != nil {
 		return usagef("%w", err)
@@ -77,33 +77,33 @@ func (f *certifyFlags) run(ctx context.Context, env environment, _ []string) err
 		}
 	}
 	for _, problem := range loadgen.CheckLimits(o.Streams) {
-		fmt.Fprintf(env.stderr, "cfu certify: warning: %s\n", problem)
+		fmt.Fprintf(env.stderr, "cfu selftest: warning: %s\n", problem)
 	}
-	certificate, err := loadgen.Certify(ctx, o)
+	result, err := loadgen.RunSelfTest(ctx, o)
 	if err != nil {
 		return err
 	}
 	if f.format.is("json") {
 		encoder := json.NewEncoder(env.stdout)
 		encoder.SetIndent("", "  ")
-		err = encoder.Encode(certificate)
+		err = encoder.Encode(result)
 	} else {
-		err = printCertificate(env.stdout, certificate)
+		err = printSelfTest(env.stdout, result)
 	}
 	if err != nil {
 		return err
 	}
-	for _, w := range certificate.Warnings {
-		fmt.Fprintf(env.stderr, "cfu certify: warning: %s\n", w)
+	for _, w := range result.Warnings {
+		fmt.Fprintf(env.stderr, "cfu selftest: warning: %s\n", w)
 	}
-	if !certificate.Valid {
+	if !result.Valid {
 		return errors.New("the client exceeds its bounds here: use fewer streams, a faster or a quieter host, or wider bounds")
 	}
 	return nil
 }
 
-// printCertificate prints a certificate as a table.
-func printCertificate(w io.Writer, c loadgen.Certificate) error {
+// printSelfTest prints a self-test as a table.
+func printSelfTest(w io.Writer, c loadgen.SelfTest) error {
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.3f", float64(d)/1e6) }
 	fmt.Fprintf(w, "%d streams x %g tokens/s, %d requests, %d tokens; constant schedule at %g requests/s\n\n",
 		c.Streams, c.TokensPerSecond, c.Requests, c.Tokens, c.Rate)
@@ -126,7 +126,7 @@ func printCertificate(w io.Writer, c loadgen.Certificate) error {
 	return err
 }
 
-// bindMock is the mock server's side of certify; no user calls it.
+// bindMock is the mock server's side of the self-test; no user calls it.
 func bindMock(*pflag.FlagSet) action {
 	return func(ctx context.Context, env environment, _ []string) error {
 		return mock.Process(ctx, os.Stdin, env.stdout)

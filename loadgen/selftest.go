@@ -14,8 +14,8 @@ import (
 	"cfubench/loadgen/mock"
 )
 
-// CertifyOptions says at what load the client is certified.
-type CertifyOptions struct {
+// SelfTestOptions says at what load the client is tested.
+type SelfTestOptions struct {
 	// Streams is the number of streams open at a time, TokensPerSecond the
 	// pace of each (default 50).
 	Streams         int
@@ -34,58 +34,58 @@ type CertifyOptions struct {
 	Mock []string
 }
 
-// certifyTTFT is the mock's time to first token: streams start together and
+// selfTestTTFT is the mock's time to first token: streams start together and
 // must not be writing yet while others are being opened.
-const certifyTTFT = 100 * time.Millisecond
+const selfTestTTFT = 100 * time.Millisecond
 
-// Certify measures the client on this host against a mock server in a process
+// RunSelfTest measures the client on this host against a mock server in a process
 // of its own, on another processor if there is one. It takes about
 // Rounds · (0.1 s + Tokens/TokensPerSecond) and ScheduleRequests/Rate.
-func Certify(ctx context.Context, o CertifyOptions) (Certificate, error) {
+func RunSelfTest(ctx context.Context, o SelfTestOptions) (SelfTest, error) {
 	if err := o.Check(); err != nil {
-		return Certificate{}, fmt.Errorf("certify: %w", err)
+		return SelfTest{}, fmt.Errorf("self-test: %w", err)
 	}
 	o, err := o.withDefaults()
 	if err != nil {
-		return Certificate{}, err
+		return SelfTest{}, err
 	}
 	apart, restore := separate()
 	defer restore()
 	server, err := startMock(ctx, o.Mock, apart.mock)
 	if err != nil {
-		return Certificate{}, fmt.Errorf("start the mock server: %w", err)
+		return SelfTest{}, fmt.Errorf("start the mock server: %w", err)
 	}
 	defer server.stop()
 	now, err := mock.SystemClock()
 	if err != nil {
-		return Certificate{}, err
+		return SelfTest{}, err
 	}
 	c, err := NewClient(Options{BaseURL: server.url, Model: "mock", Connections: o.Streams})
 	if err != nil {
-		return Certificate{}, err
+		return SelfTest{}, err
 	}
 	defer c.Close()
-	certificate := Certificate{
+	result := SelfTest{
 		Streams: o.Streams, TokensPerSecond: o.TokensPerSecond, Rate: o.Rate,
 		SeparateCPUs: server.apart, Bounds: o.Bounds,
 	}
-	if !certificate.SeparateCPUs {
-		certificate.Warnings = append(certificate.Warnings, "client and mock share the processors, so the errors hold the mock's work too")
+	if !result.SeparateCPUs {
+		result.Warnings = append(result.Warnings, "client and mock share the processors, so the errors hold the mock's work too")
 	}
-	lost, failed, err := certificate.streams(ctx, o, c, server, now)
+	lost, failed, err := result.streams(ctx, o, c, server, now)
 	if err != nil {
-		return Certificate{}, err
+		return SelfTest{}, err
 	}
-	late, err := certificate.schedule(ctx, o, c, server, now)
+	late, err := result.schedule(ctx, o, c, server, now)
 	if err != nil {
-		return Certificate{}, err
+		return SelfTest{}, err
 	}
-	certificate.judge(lost, failed+late)
-	return certificate, nil
+	result.judge(lost, failed+late)
+	return result, nil
 }
 
 // Check refuses options that mean nothing.
-func (o CertifyOptions) Check() error {
+func (o SelfTestOptions) Check() error {
 	switch {
 	case o.Streams < 1:
 		return fmt.Errorf("%d streams: want 1 or more", o.Streams)
@@ -98,7 +98,7 @@ func (o CertifyOptions) Check() error {
 }
 
 // withDefaults fills in what is zero.
-func (o CertifyOptions) withDefaults() (CertifyOptions, error) {
+func (o SelfTestOptions) withDefaults() (SelfTestOptions, error) {
 	for _, d := range []struct {
 		value *int
 		def   int
@@ -127,8 +127,8 @@ func (o CertifyOptions) withDefaults() (CertifyOptions, error) {
 
 // streams fills the part on streaming and returns how many answers lost events
 // and how many requests failed.
-func (c *Certificate) streams(ctx context.Context, o CertifyOptions, client *Client, server *mockProcess, now func() time.Duration) (lost, failed int, err error) {
-	pace := mock.Pace{TTFT: certifyTTFT, Gap: time.Duration(float64(time.Second) / o.TokensPerSecond)}
+func (c *SelfTest) streams(ctx context.Context, o SelfTestOptions, client *Client, server *mockProcess, now func() time.Duration) (lost, failed int, err error) {
+	pace := mock.Pace{TTFT: selfTestTTFT, Gap: time.Duration(float64(time.Second) / o.TokensPerSecond)}
 	if err := server.pace(ctx, pace); err != nil {
 		return 0, 0, err
 	}
@@ -136,7 +136,7 @@ func (c *Certificate) streams(ctx context.Context, o CertifyOptions, client *Cli
 		return 0, 0, err
 	}
 	before := processCPU()
-	records, stats, err := certifyRun(ctx, client, Load{Concurrency: o.Streams}, o.Streams*o.Rounds, o.Tokens, now)
+	records, stats, err := selfTestRun(ctx, client, Load{Concurrency: o.Streams}, o.Streams*o.Rounds, o.Tokens, now)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -184,11 +184,11 @@ func (c *Certificate) streams(ctx context.Context, o CertifyOptions, client *Cli
 }
 
 // schedule fills the part on the open loop and returns how many requests failed.
-func (c *Certificate) schedule(ctx context.Context, o CertifyOptions, client *Client, server *mockProcess, now func() time.Duration) (failed int, err error) {
+func (c *SelfTest) schedule(ctx context.Context, o SelfTestOptions, client *Client, server *mockProcess, now func() time.Duration) (failed int, err error) {
 	if err := server.pace(ctx, mock.Pace{}); err != nil {
 		return 0, err
 	}
-	records, _, err := certifyRun(ctx, client, Load{Schedule: constant{o.Rate}}, o.ScheduleRequests, 1, now)
+	records, _, err := selfTestRun(ctx, client, Load{Schedule: constant{o.Rate}}, o.ScheduleRequests, 1, now)
 	if err != nil {
 		return 0, err
 	}
@@ -212,8 +212,8 @@ func (c *Certificate) schedule(ctx context.Context, o CertifyOptions, client *Cl
 	return failed, nil
 }
 
-// certifyRun runs n requests whose prompts end in their numbers.
-func certifyRun(ctx context.Context, c *Client, load Load, n, tokens int, now func() time.Duration) ([]Record, Stats, error) {
+// selfTestRun runs n requests whose prompts end in their numbers.
+func selfTestRun(ctx context.Context, c *Client, load Load, n, tokens int, now func() time.Duration) ([]Record, Stats, error) {
 	reqs := make([]datasets.Request, n)
 	for i := range reqs {
 		reqs[i] = datasets.Request{Index: i, Prompt: fmt.Sprint("certify ", i), OutputTokens: tokens, At: -1}

@@ -83,7 +83,7 @@ func drawRequest(t *rapid.T, id int64) attribution.Request {
 
 // conventions are all that need no saturated window, and steady.
 func conventions(t interface{ Fatal(...any) }) []attribution.Convention {
-	cs, err := attribution.Parse("step,token,phase,equal,residency,steady,shapley", attribution.Params{Server: &attribution.Server{BatchLimit: 4}, PromptWeight: 1, OutputWeight: 4, Calibration: calibration()})
+	cs, err := attribution.Parse("step,token,phase,equal,residency,steady,shapley", attribution.Params{Server: &attribution.Server{BatchLimit: 4}, PromptWeight: 1, OutputWeight: 4, ShapleyModel: shapleyModel()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,6 +293,6 @@ func TestWindowAcrossAResetIsRefused(t *testing.T) {
 	}
 }
 
-func calibration() *attribution.Calibration {
-	return &attribution.Calibration{Coefficients: []float64{0.01, 4, 3, 8, 0}}
+func shapleyModel() *attribution.ShapleyModel {
+	return &attribution.ShapleyModel{Coefficients: []float64{0.01, 4, 3, 8, 0}}
 }

@@ -121,8 +121,8 @@ type Params struct {
 	// Server is what is known of the server's queue, nil for nothing. steady
 	// needs its batch limit.
 	Server *Server
-	// Calibration is shapley's fitted model.
-	Calibration *Calibration
+	// ShapleyModel is shapley's fitted model.
+	ShapleyModel *ShapleyModel
 	// StepCells and StepPrior are where step's costs come from if a cell is too
 	// short to tell: see Step.
 	StepCells, StepPrior []*StepCosts
@@ -185,10 +185,10 @@ func newConvention(name string, p Params) (Convention, error) {
 		}
 		return Steady{BatchLimit: p.Server.BatchLimit}, nil
 	case "shapley":
-		if p.Calibration == nil {
-			return nil, fmt.Errorf("convention shapley needs a calibration: make one with 'cfu calibrate' and name it with --calibration FILE")
+		if p.ShapleyModel == nil {
+			return nil, fmt.Errorf("convention shapley needs a Shapley model: make one with 'cfu shapley' and name it with --shapley-model FILE")
 		}
-		return Shapley{Calibration: p.Calibration}, nil
+		return Shapley{Model: p.ShapleyModel}, nil
 	}
 	return nil, fmt.Errorf("unknown convention %q: choose from %s", name, strings.Join(names, ", "))
 }

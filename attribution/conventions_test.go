@@ -239,7 +239,7 @@ func TestParseRefusesWhatItCannotMean(t *testing.T) {
 		{"", "no convention named"},
 		{"token,frobnicate", `unknown convention "frobnicate"`},
 		{"token, token", "named twice"},
-		{"shapley", "needs a calibration"},
+		{"shapley", "needs a Shapley model"},
 	} {
 		if _, err := attribution.Parse(row.list, attribution.Params{}); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("parse %q: got error %v, want one that says %q", row.list, err, row.want)

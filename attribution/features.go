@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Features names the columns of a feature row: what a calibration knows of a
+// Features names the columns of a feature row: what a Shapley model knows of a
 // request from an ordinary run.
 var Features = []string{
 	"request",

@@ -67,7 +67,7 @@ func distance(r attribution.Result, fair []float64) float64 {
 	return shapley.Distance(shares, fair)
 }
 
-// byHand are the conventions that need no calibration; token with one price
+// byHand are the conventions that need no Shapley model; token with one price
 // for all tokens and with the run's own.
 var byHand = []attribution.Convention{
 	attribution.Steps{}, attribution.Phase{}, attribution.Token{}, attribution.Token{Prompt: 1, Output: 1}, attribution.Residency{}, attribution.Equal{},

@@ -17,7 +17,7 @@ import (
 // keeps once more: the file and the table beside it must say what comes out.
 func TestDocumentedCalibration(t *testing.T) {
 	docs := filepath.Join("..", "..", "docs")
-	text, err := os.ReadFile(filepath.Join(docs, "calibration-smollm2.json"))
+	text, err := os.ReadFile(filepath.Join(docs, "shapley-smollm2.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestDocumentedCalibration(t *testing.T) {
 	}
 	// Not the same bytes: processors differ in how they round a sum of products.
 	if diff := cmp.Diff(kept, *file, cmpopts.EquateApprox(1e-6, 1e-9)); diff != "" {
-		t.Errorf("the groups give another model than the file holds, write it anew with 'cfu calibrate --refit' (-file +fit):\n%s", diff)
+		t.Errorf("the groups give another model than the file holds, write it anew with 'cfu shapley --refit' (-file +fit):\n%s", diff)
 	}
 	page, err := os.ReadFile(filepath.Join(docs, "attribution.md"))
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"cfubench/attribution"
 )
 
-// schema is the version of the calibration file.
+// schema is the version of the Shapley model file.
 const schema = 1
 
-// File is a calibration file: the model that attribution reads, its error on
+// File is a Shapley model file: the model that attribution reads, its error on
 // held-out groups, and what both were made from.
 type File struct {
 	Schema int `json:"schema"`
 	// Engine, Version and Model are what was measured, Batch the most requests
-	// that it worked on at once; a calibration holds for those.
+	// that it worked on at once; a Shapley model holds for those.
 	Engine  string `json:"engine"`
 	Version string `json:"engine_version,omitempty"`
 	Model   string `json:"model"`
@@ -38,7 +38,7 @@ type File struct {
 	Groups []Group `json:"groups"`
 }
 
-// Units of a calibration's costs.
+// Units of a Shapley model's costs.
 const (
 	UnitJoules    = "J"
 	UnitProcessor = attribution.UnitProcessor
@@ -67,12 +67,12 @@ func (f *File) Refit() error {
 func (f *File) Encode() ([]byte, error) {
 	text, err := json.MarshalIndent(f, "", " ")
 	if err != nil {
-		return nil, fmt.Errorf("encode calibration: %w", err)
+		return nil, fmt.Errorf("encode Shapley model: %w", err)
 	}
 	return append(text, '\n'), nil
 }
 
-// ParseFile reads a calibration file with its groups. Anything that Refit
+// ParseFile reads a Shapley model file with its groups. Anything that Refit
 // would stumble over is an error here.
 func ParseFile(text []byte) (*File, error) {
 	var f File

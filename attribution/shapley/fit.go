@@ -83,7 +83,7 @@ const (
 )
 
 // Evaluate holds the conventions' shares, the standalone measurement, and the
-// calibration against the groups' Shapley values, apart for each kind of
+// Shapley model against the groups' Shapley values, apart for each kind of
 // arrivals. A group's prediction comes from a fit on all other groups, so
 // every group is held out once. Rows are ordered by arrivals, then error.
 func Evaluate(groups []Group) ([]Error, error) {

@@ -135,7 +135,7 @@ func TestFileIsReadBackAndUsed(t *testing.T) {
 	if again, _ := back.Encode(); !bytes.Equal(again, text) {
 		t.Error("refitting what was read gives another file, want the same bytes")
 	}
-	c, err := attribution.ParseCalibration(text)
+	c, err := attribution.ParseShapleyModel(text)
 	if err != nil {
 		t.Fatalf("attribution does not take the file: %v", err)
 	}
@@ -158,8 +158,8 @@ func FuzzParseFile(f *testing.F) {
 	f.Add([]byte(`{"schema":1,"groups":[{"replays":[[{},{}]],"orders":[[0,0]]}]}`))
 	f.Add([]byte(`{"schema":1,"coefficients":[1e999]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if c, err := attribution.ParseCalibration(text); err == nil && c == nil {
-			t.Fatal("no calibration and no error")
+		if c, err := attribution.ParseShapleyModel(text); err == nil && c == nil {
+			t.Fatal("no Shapley model and no error")
 		}
 		file, err := shapley.ParseFile(text)
 		if err != nil {

@@ -145,7 +145,7 @@ func Noise(groups []Group) float64 {
 	return math.Sqrt(sum / float64(n) / (replays / float64(n)))
 }
 
-// features are the calibration's of each request, on average over the replays
+// features are the Shapley model's of each request, on average over the replays
 // of the whole group.
 func (g Group) features() [][]float64 {
 	var out [][]float64

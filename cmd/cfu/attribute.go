@@ -27,7 +27,7 @@ usage: cfu attribute OUT [flags]
 examples:
   cfu attribute out/ --convention token,phase,residency
   cfu attribute out/ --convention token --weights 1:4    an output token is 4 prompt tokens
-  cfu attribute out/ --convention phase,shapley --calibration calibration.json
+  cfu attribute out/ --convention phase,shapley --shapley-model shapley.json
 
   cfu attribute out/ --cache-share users                 turns that find a prompt cached pay their part of it
 
@@ -39,16 +39,16 @@ conventions:
   equal      the run's energy per request
   token      by tokens, weighted as the run's energy has it or with --weights
   steady     joules per output token of the saturated window, as ML.ENERGY does
-  shapley    by a model fitted on Shapley values that 'cfu calibrate' measured
+  shapley    by a model fitted on Shapley values that 'cfu shapley' measured
 
 flags:
 `
 
 // attributionFlags are the flags of attribution, which cfu run shares.
 type attributionFlags struct {
-	conventions, weights, calibration, stepPrior, cacheShare string
-	roles                                                    []string
-	size                                                     attribution.ModelSize
+	conventions, weights, shapleyModel, stepPrior, cacheShare string
+	roles                                                     []string
+	size                                                      attribution.ModelSize
 }
 
 // bind declares the flags on fs.
@@ -60,10 +60,10 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.roles, "role", nil, "Divide the energy of a domain by prefill or decode alone, as `DOMAIN=prefill` or DOMAIN=decode; repeated (default: as the engine's processes on its device say).")
 	fs.Float64Var(&f.size.Parameters, "model-parameters", 0, "Hold the costs of steps against a model that computes a token with `N` parameters, such as 7.6e9 (of a mixture of experts the active ones; default: as the server says).")
 	fs.Float64Var(&f.size.WeightBytes, "weight-bytes", 0, "Hold them against a model whose weights take `B` bytes, such as 15.2e9 (default: as the server says).")
-	fs.StringVar(&f.calibration, "calibration", "", "Take the shapley convention's model from `FILE`.")
+	fs.StringVar(&f.shapleyModel, "shapley-model", "", "Take the shapley convention's model from `FILE`.")
 }
 
-// options checks the flags and reads the calibration file.
+// options checks the flags and reads the file of the Shapley model.
 func (f attributionFlags) options() (derivation.Attribution, error) {
 	o := derivation.Attribution{Conventions: f.conventions, Weights: f.weights}
 	for _, text := range f.roles {
@@ -107,13 +107,13 @@ func (f attributionFlags) options() (derivation.Attribution, error) {
 			return o, usagef("--weights %q: want two numbers of zero or more, not both zero, such as 1:4", f.weights)
 		}
 	}
-	if f.calibration != "" {
-		text, err := os.ReadFile(f.calibration)
+	if f.shapleyModel != "" {
+		text, err := os.ReadFile(f.shapleyModel)
 		if err != nil {
-			return o, fmt.Errorf("read calibration: %w", err)
+			return o, fmt.Errorf("read Shapley model: %w", err)
 		}
-		if o.Params.Calibration, err = attribution.ParseCalibration(text); err != nil {
-			return o, fmt.Errorf("read calibration %s: %w", f.calibration, err)
+		if o.Params.ShapleyModel, err = attribution.ParseShapleyModel(text); err != nil {
+			return o, fmt.Errorf("read Shapley model %s: %w", f.shapleyModel, err)
 		}
 	}
 	if _, err := attribution.Parse(o.Conventions, o.Params); err != nil {

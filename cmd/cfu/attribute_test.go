@@ -68,11 +68,11 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	calibration := filepath.Join(t.TempDir(), "calibration.json")
-	if err := os.WriteFile(calibration, text, 0o666); err != nil {
+	file := filepath.Join(t.TempDir(), "shapley.json")
+	if err := os.WriteFile(file, text, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"attribute", dir, "--convention", "token,phase,equal,residency,steady,shapley", "--weights", "1:4", "--calibration", calibration}
+	args := []string{"attribute", dir, "--convention", "token,phase,equal,residency,steady,shapley", "--weights", "1:4", "--shapley-model", file}
 	code, stdout, stderr := cfuCommand(t, args...)
 	if code != 0 {
 		t.Fatalf("got exit %d, want 0: %s", code, stderr)
@@ -84,7 +84,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 	if want := "b2-c2-r1 gpu0: 400.000 J in all ("; !strings.Contains(stdout, want) || !strings.Contains(stdout, "J above loaded idle, bare idle not measured") {
 		t.Errorf("got table without %q and the figures above idle:\n%s", want, stdout)
 	}
-	for _, want := range []string{"the calibration was measured on other", "the calibration was measured in CPU time, which says nothing of the 1 accelerators"} {
+	for _, want := range []string{"the Shapley model was measured on other", "the Shapley model was measured in CPU time, which says nothing of the 1 accelerators"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("got stderr %q, want a warning that says %q", stderr, want)
 		}

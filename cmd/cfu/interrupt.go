@@ -33,5 +33,5 @@ func abandon(ctx context.Context, work func() error) error {
 // holds reports whether a command has processes, sensors or connections to put
 // away, which it ends itself.
 func (c command) holds() bool {
-	return slices.Contains([]string{"run", "calibrate", "selftest", "agent", "record", "watch", "meters", mock.Argument}, c.name)
+	return slices.Contains([]string{"run", "shapley", "selftest", "agent", "record", "watch", "meters", mock.Argument}, c.name)
 }

@@ -31,7 +31,7 @@ func commands() []command {
 		{"record", "meter any command (training, evaluation, …) from start to end", recordHelp, anyOperands, bindRecord},
 		{"watch", "meter a server in production, with metrics and a run folder an hour", watchHelp, noOperand, bindWatch},
 		{"attribute", "re-attribute measured energy using other conventions", attributeHelp, oneRun, bindAttribute},
-		{"calibrate", "measure Shapley values of requests on an engine and fit a model of them", calibrateHelp, noOperand, bindCalibrate},
+		{"shapley", "measure Shapley values of requests on an engine and fit a model of them", shapleyHelp, noOperand, bindShapley},
 		{"import", "make a run folder from logs of other tools", importHelp, noOperand, bindImport},
 		{"merge", "join the shards of one run", mergeHelp, anyOperands, bindMerge},
 		{"meters", "list this host's energy sensors, and how to enable the missing ones", metersHelp, noOperand, bindMeters},

@@ -70,7 +70,7 @@ func (f *runFlags) complete(env environment) error {
 	if f.APIKey, f.Headers, err = f.access.complete(f.set, env.getenv); err != nil {
 		return err
 	}
-	f.Convention, f.Weights, f.Calibration, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.calibration, f.derivation.inventory
+	f.Convention, f.Weights, f.ShapleyModel, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.shapleyModel, f.derivation.inventory
 	f.Roles = f.derivation.roles
 	f.ModelParameters, f.Config.WeightBytes = f.derivation.size.Parameters, f.derivation.size.WeightBytes
 	if f.derivation.cacheShare != string(attribution.CacheOwner) {

@@ -157,7 +157,7 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 	if err != nil {
 		return out, err
 	}
-	out.checkCalibration(o.Params.Calibration, run, cell, meters.Domains)
+	out.checkModel(o.Params.ShapleyModel, run, cell, meters.Domains)
 	meta[runfolder.MetaWindowStart] = strconv.FormatInt(int64(cell.Window.Start), 10)
 	meta[runfolder.MetaWindowEnd] = strconv.FormatInt(int64(cell.Window.End), 10)
 	meta["token_weights"] = o.Weights
@@ -337,9 +337,9 @@ func (e *Attributed) add(a *attribution.Allocation) {
 	e.Divisions = append(e.Divisions, d)
 }
 
-// checkCalibration warns if the calibration is of another engine or model than
+// checkModel warns if the Shapley model is of another engine or model than
 // the cell's, or knows nothing of the accelerators that were metered.
-func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.Run, cell runfolder.Cell, domains []runfolder.DomainInfo) {
+func (e *Attributed) checkModel(c *attribution.ShapleyModel, run runfolder.Run, cell runfolder.Cell, domains []runfolder.DomainInfo) {
 	if c == nil {
 		return
 	}
@@ -348,10 +348,10 @@ func (e *Attributed) checkCalibration(c *attribution.Calibration, run runfolder.
 		metered = append(metered, d.Domain)
 	}
 	if n := len(meter.Devices(metered)); n > 0 && c.OfProcessor() {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured in CPU time, which says nothing of the %d accelerators metered here: measure it in joules with 'cfu calibrate --meter auto' on this host", n))
+		e.Warnings = append(e.Warnings, fmt.Sprintf("the Shapley model was measured in CPU time, which says nothing of the %d accelerators metered here: measure it in joules with 'cfu shapley --meter auto' on this host", n))
 	}
 	if engine := run.EngineOf(cell.Point); engine != nil && (engine.Kind != c.Engine || engine.Model != c.Model) {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("the calibration was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
+		e.Warnings = append(e.Warnings, fmt.Sprintf("the Shapley model was measured on %s (%s), the cell on %s (%s): its shapley shares are a guess",
 			c.Model, c.Engine, engine.Model, engine.Kind))
 	}
 }

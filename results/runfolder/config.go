@@ -80,7 +80,7 @@ type Config struct {
 	// ModelParameters and WeightBytes are the model's size where they were given.
 	ModelParameters float64 `json:"model_parameters,omitempty"`
 	WeightBytes     float64 `json:"weight_bytes,omitempty"`
-	Calibration     string  `json:"calibration"`
+	ShapleyModel    string  `json:"shapley_model"`
 	Reference       string  `json:"reference,omitempty"`
 	Inventory       string  `json:"inventory"`
 

@@ -1,9 +1,9 @@
-// Package calibration measures what requests that share a server cost: it
+// Package replay measures what requests that share a server cost: it
 // launches an engine, replays every subset of small groups of requests, and
 // measures each subset in joules where the host has a counter, else in processor
 // time. What that says of each request's fair share is the business of
 // attribution/shapley.
-package calibration
+package replay
 
 import (
 	"context"

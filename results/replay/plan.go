@@ -1,4 +1,4 @@
-package calibration
+package replay
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package calibration
+package replay
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type joules struct {
 	readings []meter.Reading
 }
 
-// openJoules opens the meters of the host for a calibration. It returns nil and
+// openJoules opens the meters of the host for the replays. It returns nil and
 // why where there is none to measure joules with, which is an error of meters that
 // were asked for by name.
 func openJoules(ctx context.Context, c Config, clock meter.Clock, url string, pid int) (_ *joules, why string, err error) {

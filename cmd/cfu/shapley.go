@@ -20,10 +20,10 @@ import (
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/meter/host"
-	"cfubench/results/calibration"
+	"cfubench/results/replay"
 )
 
-const calibrateHelp = `Measures the Shapley value of requests that share a server, and fits a model of it
+const shapleyHelp = `Measures the Shapley value of requests that share a server, and fits a model of it
 for the shapley convention: replays every subset of small groups of requests on
 the engine, measures what each subset costs, computes the Shapley value of each
 request, and fits these values by features that every run has. The file that it
@@ -34,26 +34,26 @@ where there is none it is the CPU time of the engine's process tree: measured an
 additive, but not energy; joules beside it are a model, --cpu-watts per core. The
 file says which it was.
 
-usage: cfu calibrate --engine-cmd CMD --out FILE [flags]
-       cfu calibrate --refit FILE --out FILE
+usage: cfu shapley --engine-cmd CMD --out FILE [flags]
+       cfu shapley --refit FILE --out FILE
 
 examples:
-  cfu calibrate --engine-cmd 'scripts/engine --batch {batch} --port {port}' --out calibration.json
-  cfu calibrate --engine-cmd '...' --groups 20 --group-size 5 --arrivals static --out calibration.json
-  cfu calibrate --engine-cmd '...' --meter nvml --standard-error 0.02 --out calibration.json
-  cfu attribute out/ --convention token,shapley --calibration calibration.json
+  cfu shapley --engine-cmd 'scripts/engine --batch {batch} --port {port}' --out shapley.json
+  cfu shapley --engine-cmd '...' --groups 20 --group-size 5 --arrivals static --out shapley.json
+  cfu shapley --engine-cmd '...' --meter nvml --standard-error 0.02 --out shapley.json
+  cfu attribute out/ --convention token,shapley --shapley-model shapley.json
 
 flags:
 `
 
-// calibrateFlags are the flags of cfu calibrate.
-type calibrateFlags struct {
-	calibration.Config
+// shapleyFlags are the flags of cfu shapley.
+type shapleyFlags struct {
+	replay.Config
 	arrivals, out, refit string
 	watts                float64
 }
 
-func (f *calibrateFlags) bind(fs *pflag.FlagSet) {
+func (f *shapleyFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.EngineCmd, "engine-cmd", "", "Launch the engine with `CMD`, in which {batch} and {port} are replaced.")
 	fs.IntVar(&f.Groups, "groups", 12, "Measure `N` groups of each kind of arrivals.")
 	fs.IntVar(&f.Size, "group-size", 4, fmt.Sprintf("Put `K` requests in a group: all subsets up to %d, sampled orders above.", shapley.MaxExact))
@@ -71,14 +71,14 @@ func (f *calibrateFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&f.watts, "cpu-watts", host.DefaultCPUWatts(), "Show `W` watts per busy core as modelled joules.")
 	fs.DurationVar(&f.Ready, "ready", engine.DefaultReady, "Give the engine `D` to become healthy.")
 	fs.StringVar(&f.refit, "refit", "", "Fit the groups that `FILE` holds again, without an engine.")
-	fs.StringVar(&f.out, "out", "", "Write the calibration to `FILE`.")
+	fs.StringVar(&f.out, "out", "", "Write the Shapley model to `FILE`.")
 }
 
 // check refuses wrong flags.
-func (f *calibrateFlags) check() error {
+func (f *shapleyFlags) check() error {
 	f.Arrivals = nil
 	for _, k := range strings.Split(f.arrivals, ",") {
-		if k != calibration.ArrivalsStatic && k != calibration.ArrivalsStaggered {
+		if k != replay.ArrivalsStatic && k != replay.ArrivalsStaggered {
 			return usagef("--arrivals %q: want static, staggered or both with a comma between", f.arrivals)
 		}
 		f.Arrivals = append(f.Arrivals, k)
@@ -108,7 +108,7 @@ func (f *calibrateFlags) check() error {
 	case len(f.Meter) == 0:
 		return usagef("--meter: name at least one")
 	case slices.Contains(f.Meter, "cputime") && len(f.Meter) > 1:
-		return usagef("--meter %s: a calibration is in joules or in CPU time: leave cputime out, or name it alone", strings.Join(f.Meter, ","))
+		return usagef("--meter %s: a Shapley model is in joules or in CPU time: leave cputime out, or name it alone", strings.Join(f.Meter, ","))
 	case f.Idle < 0:
 		return usagef("--idle %v: want a time of zero or more", f.Idle)
 	case !(f.watts > 0) || math.IsInf(f.watts, 0):
@@ -117,19 +117,19 @@ func (f *calibrateFlags) check() error {
 	return nil
 }
 
-// bindCalibrate is `cfu calibrate`.
-func bindCalibrate(fs *pflag.FlagSet) action {
-	var f calibrateFlags
+// bindShapley is `cfu shapley`.
+func bindShapley(fs *pflag.FlagSet) action {
+	var f shapleyFlags
 	f.bind(fs)
 	return f.run
 }
 
 // run measures the groups, or takes those measured before, and fits them.
-func (f *calibrateFlags) run(ctx context.Context, env environment, _ []string) error {
+func (f *shapleyFlags) run(ctx context.Context, env environment, _ []string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	f.Getenv, f.Say = env.getenv, func(line string) { fmt.Fprintf(env.stderr, "cfu calibrate: %s\n", line) }
+	f.Getenv, f.Say = env.getenv, func(line string) { fmt.Fprintf(env.stderr, "cfu shapley: %s\n", line) }
 	file, failure := f.measured(ctx)
 	if file == nil || len(file.Groups) == 0 {
 		return failure
@@ -143,41 +143,41 @@ func (f *calibrateFlags) run(ctx context.Context, env environment, _ []string) e
 	}
 	switch {
 	case err != nil:
-		return errors.Join(failure, fmt.Errorf("write calibration: %w", err))
+		return errors.Join(failure, fmt.Errorf("write Shapley model: %w", err))
 	case failure != nil:
 		return fmt.Errorf("%w; the %d groups measured before are in %s", failure, len(file.Groups), f.out)
 	case unfit != nil:
-		return fmt.Errorf("fit the calibration: %w; the groups are in %s", unfit, f.out)
+		return fmt.Errorf("fit the Shapley model: %w; the groups are in %s", unfit, f.out)
 	}
-	return printCalibration(env.stdout, file, f.watts)
+	return printShapley(env.stdout, file, f.watts)
 }
 
 // measured returns the groups, from the file to refit or from the engine; with
 // an error, those that were measured before it.
-func (f *calibrateFlags) measured(ctx context.Context) (*shapley.File, error) {
+func (f *shapleyFlags) measured(ctx context.Context) (*shapley.File, error) {
 	if f.refit != "" {
 		text, err := os.ReadFile(f.refit)
 		if err != nil {
-			return nil, fmt.Errorf("read calibration: %w", err)
+			return nil, fmt.Errorf("read Shapley model: %w", err)
 		}
 		file, err := shapley.ParseFile(text)
 		if err != nil {
-			return nil, fmt.Errorf("read calibration %s: %w", f.refit, err)
+			return nil, fmt.Errorf("read Shapley model %s: %w", f.refit, err)
 		}
 		if len(file.Groups) == 0 {
-			return nil, fmt.Errorf("read calibration %s: it holds no measured group to fit again", f.refit)
+			return nil, fmt.Errorf("read Shapley model %s: it holds no measured group to fit again", f.refit)
 		}
 		return file, nil
 	}
 	// A run of minutes must not find out at its end that it cannot write.
 	if info, err := os.Stat(filepath.Dir(f.out)); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("write calibration %s: its folder does not exist", f.out)
+		return nil, fmt.Errorf("write Shapley model %s: its folder does not exist", f.out)
 	}
 	return f.Measure(ctx)
 }
 
-// printCalibration prints the conventions' distances and the coefficients.
-func printCalibration(w io.Writer, file *shapley.File, watts float64) error {
+// printShapley prints the conventions' distances and the coefficients.
+func printShapley(w io.Writer, file *shapley.File, watts float64) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "arrivals\tconvention\tgroups\tmean L1\tmax L1")
 	for _, e := range file.Errors {

@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// Calibration is a model of Shapley shares, fitted on groups of requests whose
+// ShapleyModel is a model of Shapley shares, fitted on groups of requests whose
 // subsets were measured on one engine.
-type Calibration struct {
+type ShapleyModel struct {
 	// Engine and Model are what was measured: the model holds for them.
 	Engine string `json:"engine"`
 	Model  string `json:"model"`
@@ -23,26 +23,26 @@ type Calibration struct {
 	Coefficients []float64 `json:"coefficients"`
 }
 
-// UnitProcessor is the unit of a calibration without a counter: seconds of
+// UnitProcessor is the unit of a Shapley model without a counter: seconds of
 // CPU time.
 const UnitProcessor = "CPU s"
 
-// OfProcessor reports whether the calibration knows CPU time, and nothing
+// OfProcessor reports whether the Shapley model knows CPU time, and nothing
 // of what an accelerator uses.
-func (c *Calibration) OfProcessor() bool { return c.Unit == "" || c.Unit == UnitProcessor }
+func (c *ShapleyModel) OfProcessor() bool { return c.Unit == "" || c.Unit == UnitProcessor }
 
-// ParseCalibration reads a calibration file. One without a fitted model, for
+// ParseShapleyModel reads a Shapley model file. One without a fitted model, for
 // other features or with a coefficient under zero is refused.
-func ParseCalibration(text []byte) (*Calibration, error) {
-	var c Calibration
+func ParseShapleyModel(text []byte) (*ShapleyModel, error) {
+	var c ShapleyModel
 	if err := json.Unmarshal(text, &c); err != nil {
 		return nil, err
 	}
 	if len(c.Coefficients) == 0 {
-		return nil, errors.New("it holds no fitted model: measure more groups with 'cfu calibrate'")
+		return nil, errors.New("it holds no fitted model: measure more groups with 'cfu shapley'")
 	}
 	if !slices.Equal(c.Features, Features) || len(c.Coefficients) != len(Features) {
-		return nil, fmt.Errorf("its model is of %v, this version's of %v: fit it again with 'cfu calibrate --refit'", c.Features, Features)
+		return nil, fmt.Errorf("its model is of %v, this version's of %v: fit it again with 'cfu shapley --refit'", c.Features, Features)
 	}
 	sum := 0.0
 	for k, x := range c.Coefficients {
@@ -59,11 +59,11 @@ func ParseCalibration(text []byte) (*Calibration, error) {
 
 // Shapley divides the energy of every busy period (from a moment without any
 // request in flight to the next) in proportion to the shares that a
-// calibration predicts, so that it closes exactly whatever the model's scale
+// Shapley model predicts, so that it closes exactly whatever the model's scale
 // (Luo et al. 2026, JouleShare's JCalib, arXiv 2608.00026). The part that goes
 // with the prompt's tokens counts as prefill, all else as decode. A failed
 // request is predicted from the tokens that were counted for it.
-type Shapley struct{ Calibration *Calibration }
+type Shapley struct{ Model *ShapleyModel }
 
 // Name is "shapley".
 func (Shapley) Name() string { return "shapley" }
@@ -72,15 +72,15 @@ func (Shapley) Name() string { return "shapley" }
 func (p Shapley) Weigh(s Scene) (Weights, error) {
 	features := featuresOf(s.Timeline(nil))
 	var notes []string
-	if p.Calibration.Meter != "" {
-		notes = []string{"calibrated on " + p.Calibration.Meter}
+	if p.Model.Meter != "" {
+		notes = []string{"calibrated on " + p.Model.Meter}
 	}
 	return Weights{Basis: ByPeriod, Split: true, Notes: notes, Of: func(i int) (prefill, decode float64) {
 		for k, x := range features.row(i) {
 			if k == promptFeature {
-				prefill = p.Calibration.Coefficients[k] * x
+				prefill = p.Model.Coefficients[k] * x
 			} else {
-				decode += p.Calibration.Coefficients[k] * x
+				decode += p.Model.Coefficients[k] * x
 			}
 		}
 		return prefill, decode

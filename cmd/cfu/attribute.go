@@ -57,7 +57,7 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.weights, "weights", "", "Weigh a prompt token and an output token `IN:OUT` in the token convention (default: as the run's own energy has it).")
 	fs.StringVar(&f.stepPrior, "step-prior", "", "Take the step convention's costs from `FILE` (JSON, as a summary holds them) where a run is too short to tell them.")
 	fs.StringVar(&f.cacheShare, "cache-share", string(attribution.CacheOwner), "Charge a cached prompt to `WHO`: owner (the request that computed it) or users (it and all that found it cached, the same each; conventions step and token).")
-	fs.StringArrayVar(&f.roles, "role", nil, "Divide the energy of a domain by prefill or decode alone, as `DOMAIN=prefill` or DOMAIN=decode; repeated (default: as the engine's processes on its device say).")
+	fs.StringArrayVar(&f.roles, "role", nil, "Divide the energy of a domain by prefill or decode alone, as `DOMAIN=ROLE`, prefill or decode; repeated (default: as the engine's processes on its device say).")
 	fs.Float64Var(&f.size.Parameters, "model-parameters", 0, "Hold the costs of steps against a model that computes a token with `N` parameters, such as 7.6e9 (of a mixture of experts the active ones; default: as the server says).")
 	fs.Float64Var(&f.size.WeightBytes, "weight-bytes", 0, "Hold them against a model whose weights take `B` bytes, such as 15.2e9 (default: as the server says).")
 	fs.StringVar(&f.shapleyModel, "shapley-model", "", "Take the shapley convention's model from `FILE`.")

@@ -158,7 +158,7 @@ func energyFirst(columns []summary.Column, rows []summary.TableRow) ([]summary.C
 		switch {
 		case i == 0:
 			return 0
-		case columns[i].Name == "energy" || columns[i].Name == "use" || columns[i].Name == "C_FU":
+		case columns[i].Name == "energy" || columns[i].Name == "operation" || columns[i].Name == "C_FU":
 			return 1
 		}
 		return 2

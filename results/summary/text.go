@@ -61,7 +61,7 @@ func TableOf(s Summary) (columns []Column, rows []TableRow) {
 	columns = []Column{
 		{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}, {Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"},
 		{Name: "TTFT", Unit: "s, p50 / p99"}, {Name: "latency", Unit: "s, p50 / p99"},
-		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "use", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind},
 	}
 	slo := s.SLO != ""
 	if slo {
@@ -100,11 +100,11 @@ func (c CellSummary) row(m Measures, slo, steady bool) []string {
 	if m.Energy != nil {
 		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
 	}
-	name, sent, failed, use, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), f(c.Carbon("inference")), f(c.Carbon("total"))
+	name, sent, failed, operational, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), f(c.Carbon("inference")), f(c.Carbon("total"))
 	if steady {
-		name, sent, failed, use, total = "  steady", fmt.Sprint(m.Completed), "", "", ""
+		name, sent, failed, operational, total = "  steady", fmt.Sprint(m.Completed), "", "", ""
 	}
-	cells := []string{name, sent, failed, f(m.RequestsPerSecond), f(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), use, total}
+	cells := []string{name, sent, failed, f(m.RequestsPerSecond), f(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), operational, total}
 	if slo {
 		cells = append(cells, f(m.Goodput), f(joules[2]))
 	}

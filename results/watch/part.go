@@ -185,7 +185,8 @@ func (w *Watcher) finish(p *part) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.hour.name, err)
 	}
-	if p.end-p.start < figureScrapes*w.Interval {
+	if least := figureScrapes * w.Interval; p.end-p.start < least {
+		w.say("%s: %s lasted less than %v and is left out", p.hour.name, p.cell, least)
 		return p.hour.drop(p.cell)
 	}
 	window := meter.Window{Start: p.start - p.origin, End: p.end - p.origin}

@@ -20,12 +20,14 @@ type derivationFlags struct {
 	attributionFlags
 	inventory string
 	report    bool
+	cells     bool // print a row for each repeat
 }
 
 func (f *derivationFlags) bind(fs *pflag.FlagSet) {
 	f.attributionFlags.bind(fs)
 	fs.StringVar(&f.inventory, "inventory", "", "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file (default, or none: the use phase, the embodied share of hardware that is recognised, and the making of a model that is a preset's).")
 	fs.BoolVar(&f.report, "report", true, "Write report.html at the end.")
+	bindCells(fs, &f.cells)
 }
 
 // check refuses wrong flags and an inventory that cannot be read before
@@ -78,7 +80,7 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 	if err != nil {
 		return summary, err
 	}
-	if err := summary.WriteTable(env.stdout); err != nil {
+	if err := summary.WriteTable(env.stdout, f.cells); err != nil {
 		return summary, fmt.Errorf("print summary: %w", err)
 	}
 	_, err = fmt.Fprintf(env.stdout, "\n%s\n", last)

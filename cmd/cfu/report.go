@@ -38,10 +38,12 @@ func bindReport(fs *pflag.FlagSet) action {
 	var slo loadgen.SLO
 	var out, by string
 	var across []string
+	var cells bool
 	fs.Var(&slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default the run's own).")
 	fs.StringVar(&out, "out", "", "Write the report to `FILE` (default OUT/report.html, of several runs "+severalReport+").")
 	fs.StringVar(&by, "by", "", "Of several runs: rank by the least `METRIC`, such as carbon_cfu_g (default "+summary.MetricEnergyPerRequest+").")
 	fs.StringSliceVar(&across, "across", nil, "Of several runs: let them differ in these `DIMENSIONS`, as cfu compare does.")
+	bindCells(fs, &cells)
 	return func(ctx context.Context, env environment, operands []string) error {
 		o := summary.Options{Limits: summary.DefaultLimits(), SLO: slo}
 		switch {
@@ -65,12 +67,17 @@ func bindReport(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		if err := s.WriteTable(env.stdout); err != nil {
+		if err := s.WriteTable(env.stdout, cells); err != nil {
 			return fmt.Errorf("print summary: %w", err)
 		}
 		fmt.Fprintf(env.stdout, "\n%s\n", path)
 		return verdictError(s)
 	}
+}
+
+// bindCells declares --cells on fs.
+func bindCells(fs *pflag.FlagSet, cells *bool) {
+	fs.BoolVar(cells, "cells", false, "Print a row for each repeat and window, not one for each load point.")
 }
 
 // verdictError is the error of an invalid run, nil for any other.

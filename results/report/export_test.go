@@ -18,6 +18,7 @@ type View struct {
 	Modelled, Zooms            bool
 	Columns, IdleColumns       []string
 	Rows, IdleRows             []string
+	PointColumns, PointRows    []string
 	IdleNote                   string
 	ViewChoice
 	Sections          []ViewSection
@@ -73,6 +74,7 @@ func ViewOf(run runfolder.Run, s summary.Summary) View {
 		return lines
 	}
 	v.Columns, v.Rows = columns(d.Columns), rows(d.Rows)
+	v.PointColumns, v.PointRows = columns(d.PointColumns), rows(d.PointRows)
 	v.IdleColumns, v.IdleRows = columns(d.IdleColumns), rows(d.IdleRows)
 	v.ViewChoice = choiceView(d.Choice)
 	v.Sections = sectionViews(d.Sections)

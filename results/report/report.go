@@ -49,6 +49,8 @@ type document struct {
 	Choice            *choice // nil with a single load point
 	Columns           []summary.Column
 	Rows              []summary.TableRow
+	PointColumns      []summary.Column // by load point, where some were repeated
+	PointRows         []summary.TableRow
 	IdleColumns       []summary.Column
 	IdleRows          []summary.TableRow
 	IdleNote          string
@@ -125,6 +127,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 	d.EnergyKind = energyKind(s.MeterKind)
 	d.Choice = choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
 	d.Columns, d.Rows = energyFirst(summary.TableOf(s))
+	d.PointColumns, d.PointRows = energyFirst(summary.PointTableOf(s))
 	d.Tall = len(d.Rows) > tall
 	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
 	d.IdleNote = s.IdleNote()

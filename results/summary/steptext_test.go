@@ -26,7 +26,7 @@ func TestCostsOfStepsAsText(t *testing.T) {
 		cell.Validity.Verdict = row.verdict
 		s := summary.Summary{Cells: []summary.CellSummary{cell}}
 		var b bytes.Buffer
-		if err := s.WriteTable(&b); err != nil {
+		if err := s.WriteTable(&b, false); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"miss an interval by", "2.10  not step    fit", "pJ/FLOP", "100 (0 to 214)", "who pays for cached prompts", "2 requests pay their part of 80 cached prompt tokens"} {

@@ -37,14 +37,16 @@ func TestTheTableFitsATerminal(t *testing.T) {
 	spec.Batches, spec.Concurrencies, spec.Model = []int{128}, []int{256}, "modelled"
 	s := summarize(t, spec, summary.Options{})
 	s.MeterKind = string(meter.KindModel)
-	var b strings.Builder
-	if err := s.WriteTable(&b); err != nil {
-		t.Fatal(err)
-	}
-	table := strings.Split(b.String(), "\n\n")[1]
-	for line := range strings.SplitSeq(table, "\n") {
-		if n := utf8.RuneCountInString(line); n > 120 {
-			t.Errorf("got a line of %d columns, want 120 at most: %q", n, line)
+	for _, each := range []bool{false, true} {
+		var b strings.Builder
+		if err := s.WriteTable(&b, each); err != nil {
+			t.Fatal(err)
+		}
+		table := strings.Split(b.String(), "\n\n")[1]
+		for line := range strings.SplitSeq(table, "\n") {
+			if n := utf8.RuneCountInString(line); n > 120 {
+				t.Errorf("a row each repeat %v: got a line of %d columns, want 120 at most: %q", each, n, line)
+			}
 		}
 	}
 }
@@ -71,15 +73,21 @@ func TestTableGoldens(t *testing.T) {
 	modelled := sweep()
 	modelled.Kind, modelled.Batches, modelled.Repeats, modelled.Failures = meter.KindModel, []int{4}, 1, 0.02
 	modelled.Incomplete = true
-	for name, s := range map[string]summary.Summary{
-		"sweep.txt":    summarize(t, sweep(), summary.Options{}),
-		"modelled.txt": summarize(t, modelled, summary.Options{SLO: slo}),
+	repeated := summarize(t, sweep(), summary.Options{})
+	for _, one := range []struct {
+		name string
+		s    summary.Summary
+		each bool
+	}{
+		{"points.txt", repeated, false},
+		{"sweep.txt", repeated, true},
+		{"modelled.txt", summarize(t, modelled, summary.Options{SLO: slo}), false},
 	} {
 		var b bytes.Buffer
-		if err := s.WriteTable(&b); err != nil {
+		if err := one.s.WriteTable(&b, one.each); err != nil {
 			t.Fatal(err)
 		}
-		golden.Check(t, "testdata/"+name, b.Bytes())
+		golden.Check(t, "testdata/"+one.name, b.Bytes())
 	}
 }
 
@@ -301,7 +309,7 @@ func TestInvalidCellHasNoHeadlineFigure(t *testing.T) {
 		t.Fatalf("verdict %s %v, want invalid, incomplete", s.Validity.Verdict, s.Validity.Codes())
 	}
 	var b bytes.Buffer
-	s.WriteTable(&b)
+	s.WriteTable(&b, true)
 	figure := summary.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
 	if strings.Contains(b.String(), figure) || !strings.Contains(b.String(), "invalid: incomplete") {
 		t.Errorf("the table of an invalid run shows its figure %s, or not why:\n%s", figure, b.String())

@@ -7,12 +7,16 @@ import (
 	"strings"
 )
 
-// WriteTable prints the summary as text: one row a cell and window, then the
-// findings. An invalid cell shows why and no figures.
-func (s Summary) WriteTable(w io.Writer) error {
+// WriteTable prints the summary as text: a row a load point where some were repeated,
+// else, or if each is set, one a cell and window, then the findings. An invalid cell
+// shows why and no figures.
+func (s Summary) WriteTable(w io.Writer, each bool) error {
 	var b strings.Builder
 	s.header(&b)
-	columns, rows := TableOf(s)
+	columns, rows := PointTableOf(s)
+	if len(rows) == 0 || each {
+		columns, rows = TableOf(s)
+	}
 	WriteColumns(&b, columns, cellsOf(rows))
 	s.idleTable(&b)
 	s.stepTable(&b)

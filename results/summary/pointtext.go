@@ -1,0 +1,103 @@
+package summary
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Repeated reports whether some load point was measured more than once.
+func (s Summary) Repeated() bool {
+	return slices.ContainsFunc(s.Points, func(p Point) bool { return len(p.Cells) > 1 })
+}
+
+// PointTableOf is the summary's table by load point: the means of its valid repeats,
+// over the steady window of each that has one, and the half width of the 95 %
+// interval of the energy. A point's name ends in how often it was measured. Nothing
+// is in it of a run without repeats.
+func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
+	if s.Record || !s.Repeated() {
+		return nil, nil
+	}
+	kind, slo := s.modelledKind(), s.SLO != ""
+	failed := slices.ContainsFunc(s.Cells, func(c CellSummary) bool { return c.Errors > 0 })
+	columns = []Column{{Name: "load point", Text: true}, {Name: "reqs"}}
+	if failed {
+		columns = append(columns, Column{Name: "errs"})
+	}
+	columns = append(columns,
+		Column{Name: "rate", Unit: "req/s"}, Column{Name: "output", Unit: "tok/s"},
+		Column{Name: "TTFT", Unit: "s, p50 / p99"}, Column{Name: "latency", Unit: "s, p50 / p99"},
+		Column{Name: "energy", Unit: "J/req", Kind: kind}, Column{Name: "energy", Unit: "J/out tok", Kind: kind},
+		Column{Name: "operation", Unit: "gCO2e/req", Kind: kind}, Column{Name: "C_FU", Unit: "gCO2e/req", Kind: kind})
+	if slo {
+		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
+	}
+	columns = append(columns, Column{Name: "verdict", Text: true})
+	for _, p := range s.Points {
+		one := s.pointState(p)
+		mean := func(metric string) string { return Short(float64(p.mean(metric))) }
+		pair := func(a, b string) string { return mean(a) + " / " + mean(b) }
+		cells := []string{fmt.Sprintf("%s × %d", p.Name, len(p.Cells)), fmt.Sprint(one.requests)}
+		if failed {
+			cells = append(cells, fmt.Sprint(one.errors))
+		}
+		cells = append(cells, mean(MetricRequestRate), mean(MetricOutputTokenRate), pair(MetricTTFTP50, MetricTTFTP99), pair(MetricLatencyP50, MetricLatencyP99),
+			p.bounded(MetricEnergyPerRequest), mean(MetricEnergyPerToken), mean(MetricCarbon), mean(MetricCarbonCFU))
+		if slo {
+			cells = append(cells, mean(MetricGoodput), mean(MetricEnergyPerSLO))
+		}
+		rows = append(rows, TableRow{append(cells, one.text), one.verdict, false})
+	}
+	return columns, rows
+}
+
+// mean is a metric's mean over the point's valid repeats, unknown where none has it.
+func (p Point) mean(metric string) Figure {
+	if i, ok := p.Metrics[metric]; ok {
+		return i.Mean
+	}
+	return Unknown()
+}
+
+// bounded is a metric's mean with the half width of its interval, where it has one.
+func (p Point) bounded(metric string) string {
+	i, ok := p.Metrics[metric]
+	if !ok || !i.Mean.Known() || !i.Lo.Known() || !i.Hi.Known() || i.Hi <= i.Lo {
+		return Short(float64(p.mean(metric)))
+	}
+	return Short(float64(i.Mean)) + " ± " + Short(float64(max(i.Hi-i.Mean, i.Mean-i.Lo)))
+}
+
+// pointState is what the cells of a load point came to.
+type pointState struct {
+	requests, errors int
+	verdict, text    string // of the worst cell, and as the last column has it
+}
+
+func (s Summary) pointState(p Point) (one pointState) {
+	one.verdict = Valid
+	invalid := 0
+	for _, c := range s.Cells {
+		if !slices.Contains(p.Cells, c.Cell) {
+			continue
+		}
+		one.requests, one.errors = one.requests+c.Requests, one.errors+c.Errors
+		switch v := c.Validity.Verdict; {
+		case !c.Validity.Valid():
+			invalid++
+		case v == ValidWarnings:
+			one.verdict = v
+		}
+	}
+	switch {
+	case invalid == len(p.Cells):
+		one.verdict, one.text = Invalid, Invalid
+	case invalid > 0:
+		one.verdict, one.text = ValidWarnings, fmt.Sprintf("%d invalid", invalid)
+	case one.verdict == ValidWarnings:
+		one.text = "warnings"
+	default:
+		one.text = one.verdict
+	}
+	return one
+}

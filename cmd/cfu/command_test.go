@@ -98,7 +98,7 @@ func TestOperands(t *testing.T) {
 		want  string
 	}{
 		{"flags alone tell run everything", []string{"run", "out"}, `unexpected argument "out": flags start with --`},
-		{"a word after -- is an operand", []string{"meters", "--", "--format", "json"}, `unexpected argument "--format", "json": flags start with --`},
+		{"a word after -- is an operand", []string{"meters", "--", "--format", "json"}, `unexpected argument "--format": flags start with --`},
 		{"report wants a run or more", []string{"report"}, "want the folder of a run, or of several, got none"},
 		{"check wants one run", []string{"check"}, "want one folder, the OUT of a run, got 0 arguments"},
 		{"and export not two", []string{"export", "a", "b"}, "want one folder, the OUT of a run, got 2 arguments"},

@@ -86,7 +86,7 @@ func TestDiskFull(t *testing.T) {
 		flags []string
 		table string
 	}{
-		{"the requests' rows come first to the end", 40, []string{"--num-requests", "256", "--max-tokens", "4", "--idle", "0s"}, runfolder.RequestsFile},
+		{"the requests' rows come first to the end, some seconds into the load", 40, []string{"--num-requests", "256", "--max-tokens", "4", "--idle", "0s", "--think", "20ms"}, runfolder.RequestsFile},
 		{"the meters' readings do", 12, []string{"--num-requests", "32", "--max-tokens", "64", "--idle", "1m", "--poll", "2ms"}, runfolder.ReadingsFile},
 	} {
 		t.Run(c.about, func(t *testing.T) {

@@ -67,7 +67,7 @@ func TestReportCommand(t *testing.T) {
 func TestReportOfAnInvalidRunFails(t *testing.T) {
 	out := simulate(t, "out", func(s *simulated.Spec) { s.Incomplete = true })
 	code, stdout, stderr := cfuCommand(t, "report", out)
-	if code != 1 || !strings.Contains(stderr, "the run is invalid: b2-c4-r2: interrupted") || !strings.Contains(stdout, "invalid: incomplete") {
+	if code != 1 || !strings.Contains(stderr, "the run is invalid: b2-c4-r2: interrupted") || !strings.Contains(stdout, "1 invalid") || !strings.Contains(stdout, "invalid incomplete: ") {
 		t.Errorf("exit %d, stderr %q; want 1 and why, with the table printed", code, stderr)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Repeated reports whether some load point was measured more than once.
-func (s Summary) Repeated() bool {
+// repeated reports whether some load point was measured more than once.
+func (s Summary) repeated() bool {
 	return slices.ContainsFunc(s.Points, func(p Point) bool { return len(p.Cells) > 1 })
 }
 
@@ -15,7 +15,7 @@ func (s Summary) Repeated() bool {
 // interval of the energy. A point's name ends in how often it was measured. Nothing
 // is in it of a run without repeats.
 func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
-	if s.Record || !s.Repeated() {
+	if s.Record || !s.repeated() {
 		return nil, nil
 	}
 	kind, slo := s.modelledKind(), s.SLO != ""

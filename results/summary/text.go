@@ -7,20 +7,23 @@ import (
 	"strings"
 )
 
-// WriteTable prints the summary as text: a row a load point where some were repeated,
-// else, or if each is set, one a cell and window, then the findings. An invalid cell
-// shows why and no figures.
+// WriteTable prints the summary as text: a row a load point where some were repeated;
+// else, or if each is set, one a cell and window, and what only single cells have,
+// idle power and the costs of steps. Then the findings. An invalid cell shows why and
+// no figures.
 func (s Summary) WriteTable(w io.Writer, each bool) error {
 	var b strings.Builder
 	s.header(&b)
-	columns, rows := PointTableOf(s)
-	if len(rows) == 0 || each {
-		columns, rows = TableOf(s)
+	if columns, rows := PointTableOf(s); len(rows) > 0 && !each {
+		WriteColumns(&b, columns, cellsOf(rows))
+		b.WriteString("each repeat, its idle power and the costs of the engine's steps: cfu report --cells\n")
+	} else {
+		columns, rows := TableOf(s)
+		WriteColumns(&b, columns, cellsOf(rows))
+		s.idleTable(&b)
+		s.stepTable(&b)
+		s.rooflineTable(&b)
 	}
-	WriteColumns(&b, columns, cellsOf(rows))
-	s.idleTable(&b)
-	s.stepTable(&b)
-	s.rooflineTable(&b)
 	s.cacheLines(&b)
 	s.findings(&b)
 	_, err := io.WriteString(w, b.String())

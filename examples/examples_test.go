@@ -113,6 +113,14 @@ func TestSweepAndJob(t *testing.T) {
 	if strings.Contains(string(plan), "dtype=float16,kv=fp8") {
 		t.Errorf("the excluded combination is planned:\n%s", plan)
 	}
+	five := exec.CommandContext(t.Context(), bin, "run", "--sweep", "examples/vllm-cpu.yaml", "--dry-run")
+	five.Dir = ".."
+	if plan, err = five.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, plan)
+	}
+	if want := "5 launches, 30 cells, 360 requests"; !strings.Contains(string(plan), want) {
+		t.Errorf("got\n%s\nwant %q", plan, want)
+	}
 
 	job := exec.CommandContext(t.Context(), "bash", "job.sbatch", "--dry-run")
 	job.Env = append(os.Environ(), "PATH="+filepath.Dir(bin)+":"+os.Getenv("PATH"))

@@ -50,7 +50,7 @@ func TestReportCommand(t *testing.T) {
 	if last := lines[len(lines)-1]; last != filepath.Join(out, "report.html") {
 		t.Errorf("the last line is %q, want the report's path", last)
 	}
-	for _, want := range []string{"b2-c4-r2", "C_FU", "goodput", "SLO ttft=1s"} {
+	for _, want := range []string{"b2-c4 × 2", "C_FU", "goodput", "SLO ttft=1s"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("stdout lacks %q", want)
 		}

@@ -47,7 +47,7 @@ func exportTool(ctx context.Context, w io.Writer, out string, run runfolder.Run,
 		return err
 	}
 	joules := map[int64]float64{}
-	for e, err := range runfolder.Energies().Scan(runfolder.CellFile(out, cell.ID, runfolder.EnergyFile)) {
+	for e, err := range runfolder.Energies().Scan(ctx, runfolder.CellFile(out, cell.ID, runfolder.EnergyFile)) {
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func exportTool(ctx context.Context, w io.Writer, out string, run runfolder.Run,
 		res.Model, res.Engine = e.Model, e.Kind
 	}
 	rows := func() iter.Seq2[logs.Metered, error] {
-		return meteredRows(runfolder.CellFile(out, cell.ID, runfolder.RequestsFile), cell.OriginUnix, joules)
+		return meteredRows(ctx, runfolder.CellFile(out, cell.ID, runfolder.RequestsFile), cell.OriginUnix, joules)
 	}
 	if form == "aiperf" {
 		return logs.WriteAIPerf(w, res, rows())
@@ -110,9 +110,9 @@ func vllmStatistics(m summary.Measures) map[string]float64 {
 }
 
 // meteredRows are the rows of requests.arrow as another tool would have them.
-func meteredRows(path string, origin int64, joules map[int64]float64) iter.Seq2[logs.Metered, error] {
+func meteredRows(ctx context.Context, path string, origin int64, joules map[int64]float64) iter.Seq2[logs.Metered, error] {
 	return func(yield func(logs.Metered, error) bool) {
-		for r, err := range runfolder.Requests().Scan(path) {
+		for r, err := range runfolder.Requests().Scan(ctx, path) {
 			if err != nil {
 				yield(logs.Metered{}, err)
 				return

@@ -148,7 +148,7 @@ func (c *checker) table(file, digest string, needed bool) bool {
 
 // rows reads a whole table, which verifies its checksums and its columns.
 func rows[R any](c *checker, file string, table runfolder.Table[R], do func(*R)) bool {
-	for r, err := range runfolder.While(c.ctx, table.Scan(filepath.Join(c.dir, file))) {
+	for r, err := range table.Scan(c.ctx, filepath.Join(c.dir, file)) {
 		if err != nil {
 			c.find(file, "%v", err)
 			return false
@@ -186,7 +186,7 @@ func (c *checker) requests(file string, cell runfolder.Cell) {
 
 // readings reads the readings, whose domains stand in the table itself.
 func (c *checker) readings(file string) {
-	for _, err := range runfolder.While(c.ctx, runfolder.ScanReadings(filepath.Join(c.dir, file), func([]runfolder.DomainInfo, map[string]string) {})) {
+	for _, err := range runfolder.ScanReadings(c.ctx, filepath.Join(c.dir, file), func([]runfolder.DomainInfo, map[string]string) {}) {
 		if err != nil {
 			c.find(file, "%v", err)
 			return

@@ -2,6 +2,7 @@ package derivation
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"cfubench/attribution"
@@ -13,13 +14,13 @@ import (
 // prompt begins with the prompts of those before it. A turn that does not follow
 // the last one of its conversation's name begins another one, as when a trace is
 // sent again.
-func conversations(path string, reqs attribution.Columns) ([]int32, error) {
+func conversations(ctx context.Context, path string, reqs attribution.Columns) ([]int32, error) {
 	type turn struct {
 		request int64
 		turn    int
 	}
 	turns := map[string][]turn{}
-	for r, err := range runfolder.Requests().Scan(path) {
+	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return nil, err
 		}
@@ -55,13 +56,13 @@ func conversations(path string, reqs attribution.Columns) ([]int32, error) {
 
 // shareCache shares the cost of cached prompts among their users if share is so,
 // and says in the table's metadata who pays.
-func (e *Attributed) shareCache(share attribution.CacheShare, meta map[string]string, path string, reqs *attribution.Columns) error {
+func (e *Attributed) shareCache(ctx context.Context, share attribution.CacheShare, meta map[string]string, path string, reqs *attribution.Columns) error {
 	meta["cache_share"] = string(cmp.Or(share, attribution.CacheOwner))
 	if share != attribution.CacheUsers {
 		meta["note.cache_share"] = "the request that computed a prompt pays for it alone"
 		return nil
 	}
-	groups, err := conversations(path, *reqs)
+	groups, err := conversations(ctx, path, *reqs)
 	if err != nil {
 		return err
 	}

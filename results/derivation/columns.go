@@ -22,7 +22,7 @@ func ReadColumns(ctx context.Context, path string) (attribution.Columns, map[str
 	if err != nil {
 		return out, nil, err
 	}
-	for r, err := range runfolder.While(ctx, table.Scan(path)) {
+	for r, err := range table.Scan(ctx, path) {
 		if err != nil {
 			return out, nil, err
 		}
@@ -30,7 +30,7 @@ func ReadColumns(ctx context.Context, path string) (attribution.Columns, map[str
 	}
 	out.SortByID()
 	out.Tokens = func(yield func(id int64, at []time.Duration, count []int32) bool) error {
-		for r, err := range runfolder.While(ctx, table.Scan(path)) {
+		for r, err := range table.Scan(ctx, path) {
 			if err != nil {
 				return err
 			}

@@ -52,7 +52,7 @@ func TestEveryConventionSumsToTheCounter(t *testing.T) {
 		}
 		type division struct{ domain, convention string }
 		sums := map[division]meter.Energy{}
-		for s, err := range runfolder.Energies().Scan(runfolder.CellFile(dir, run.Cells[i].ID, runfolder.EnergyFile)) {
+		for s, err := range runfolder.Energies().Scan(t.Context(), runfolder.CellFile(dir, run.Cells[i].ID, runfolder.EnergyFile)) {
 			if err != nil {
 				t.Fatal(err)
 			}

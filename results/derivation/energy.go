@@ -131,7 +131,7 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 	if meta == nil {
 		meta = make(map[string]string)
 	}
-	if err := out.shareCache(o.CacheShare, meta, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), &reqs); err != nil {
+	if err := out.shareCache(ctx, o.CacheShare, meta, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), &reqs); err != nil {
 		return out, err
 	}
 	divider, err := attribution.NewDivider(reqs, cell.Window)
@@ -143,7 +143,7 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 		// The server's metrics only help to place the queue.
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the server's own metrics are not used: %v", err))
 	}
-	roles, doubts, err := o.rolesOf(dir, cell, meters.Domains)
+	roles, doubts, err := o.rolesOf(ctx, dir, cell, meters.Domains)
 	if err != nil {
 		return out, err
 	}
@@ -387,7 +387,7 @@ func serverOf(ctx context.Context, dir string, run runfolder.Run, cell runfolder
 	if e := run.EngineOf(cell.Point); e != nil && e.EffectiveBatch > 0 {
 		server.BatchLimit = e.EffectiveBatch
 	}
-	for s, err := range runfolder.While(ctx, runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile))) {
+	for s, err := range runfolder.EngineSamples().Scan(ctx, runfolder.CellFile(dir, cell.ID, runfolder.EngineFile)) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return server, nil
 		}

@@ -282,7 +282,7 @@ func together(run runfolder.Run, cell runfolder.Cell) int {
 // count counts what the requests at path delivered.
 func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
 	conversations := map[string]bool{}
-	for r, err := range runfolder.While(ctx, runfolder.Requests().Scan(path)) {
+	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return err
 		}
@@ -318,7 +318,7 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path string) error {
 	convention := m.Convention
 	sum, bounded, found := Estimate{}, true, []string{}
-	for s, err := range runfolder.While(ctx, runfolder.Energies().Scan(path)) {
+	for s, err := range runfolder.Energies().Scan(ctx, path) {
 		if err != nil {
 			return err
 		}

@@ -41,14 +41,14 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 	m := &Meters{NotBare: bare.NotMeasured}
 	var builders []*attribution.Builder
 	var looks []look
-	rows := runfolder.ScanReadings(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), func(domains []runfolder.DomainInfo, _ map[string]string) {
+	rows := runfolder.ScanReadings(ctx, runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), func(domains []runfolder.DomainInfo, _ map[string]string) {
 		m.Domains = domains
 		for _, d := range domains {
 			builders = append(builders, attribution.NewBuilder(d.Domain))
 			looks = append(looks, newLook(d, cell))
 		}
 	})
-	for r, err := range runfolder.While(ctx, rows) {
+	for r, err := range rows {
 		if errors.Is(err, fs.ErrNotExist) {
 			return m, nil
 		}
@@ -58,7 +58,7 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		builders[r.Domain].Add(r)
 		looks[r.Domain].add(r)
 	}
-	samples, err := readSamples(dir, cell)
+	samples, err := readSamples(ctx, dir, cell)
 	if err != nil { // they only check what the sensors say
 		m.Warnings = append(m.Warnings, err.Error())
 	}

@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,10 +33,10 @@ func (r DomainRole) String() string {
 // rolesOf are the roles of a cell's domains: as they were given, else as
 // devices.arrow has it of their devices. A device whose processes said both has
 // none, and a warning.
-func (o Attribution) rolesOf(dir string, cell runfolder.Cell, domains []runfolder.DomainInfo) (roles []DomainRole, warnings []string, err error) {
+func (o Attribution) rolesOf(ctx context.Context, dir string, cell runfolder.Cell, domains []runfolder.DomainInfo) (roles []DomainRole, warnings []string, err error) {
 	type device struct{ domain, id string }
 	said := map[device]map[attribution.Role]bool{}
-	for s, err := range runfolder.DeviceStates().Scan(runfolder.CellFile(dir, cell.ID, runfolder.DevicesFile)) {
+	for s, err := range runfolder.DeviceStates().Scan(ctx, runfolder.CellFile(dir, cell.ID, runfolder.DevicesFile)) {
 		if errors.Is(err, fs.ErrNotExist) {
 			break
 		}

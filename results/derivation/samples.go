@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,9 +26,9 @@ type buffered struct {
 
 // readSamples reads the driver's own power samples of a cell's GPUs, by the first
 // domain of each. A cell without the table has none.
-func readSamples(dir string, cell runfolder.Cell) (map[string][]buffered, error) {
+func readSamples(ctx context.Context, dir string, cell runfolder.Cell) (map[string][]buffered, error) {
 	out := map[string][]buffered{}
-	for row, err := range runfolder.DeviceStates().Scan(runfolder.CellFile(dir, cell.ID, runfolder.DevicesFile)) {
+	for row, err := range runfolder.DeviceStates().Scan(ctx, runfolder.CellFile(dir, cell.ID, runfolder.DevicesFile)) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return out, nil
 		}

@@ -122,7 +122,7 @@ func known(n float64) float64 {
 func stretches(ctx context.Context, dir string, cell runfolder.Cell) iter.Seq2[engine.Stretch, error] {
 	return func(yield func(engine.Stretch, error) bool) {
 		progress := engine.Progress{Patience: math.MaxInt64}
-		for row, err := range runfolder.While(ctx, runfolder.EngineSamples().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EngineFile))) {
+		for row, err := range runfolder.EngineSamples().Scan(ctx, runfolder.CellFile(dir, cell.ID, runfolder.EngineFile)) {
 			if err != nil {
 				yield(engine.Stretch{}, err)
 				return

@@ -2,6 +2,7 @@ package derivation
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func (Files) Inventory(from, ref string) (string, []byte, error) {
 func (Files) Footprint(from, ref string) ([]lca.Row, error) {
 	path := filepath.Join(beside(from, ref), runfolder.FootprintFile)
 	var rows []lca.Row
-	for r, err := range runfolder.Footprints().Scan(path) {
+	for r, err := range runfolder.Footprints().Scan(context.Background(), path) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("run %s has no %s: cfu amortize %s first", ref, runfolder.FootprintFile, ref)
 		}

@@ -192,7 +192,7 @@ func TestWattsAreTheTables(t *testing.T) {
 		l := live.New()
 		var domains []runfolder.DomainInfo
 		path := runfolder.CellFile(dir, run.Cells[0].ID, runfolder.ReadingsFile)
-		for r, err := range runfolder.ScanReadings(path, func(d []runfolder.DomainInfo, _ map[string]string) { domains = d }) {
+		for r, err := range runfolder.ScanReadings(t.Context(), path, func(d []runfolder.DomainInfo, _ map[string]string) { domains = d }) {
 			if err != nil {
 				t.Fatal(err)
 			}

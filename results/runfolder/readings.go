@@ -1,6 +1,7 @@
 package runfolder
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -139,8 +140,9 @@ type Readings struct {
 }
 
 // ScanReadings yields the readings at path as they are read; their Domain is the
-// index in domains, which opened receives before the first of them.
-func ScanReadings(path string, opened func(domains []DomainInfo, meta map[string]string)) iter.Seq2[meter.Reading, error] {
+// index in domains, which opened receives before the first of them. The end of ctx
+// ends it, with its cause as an error.
+func ScanReadings(ctx context.Context, path string, opened func(domains []DomainInfo, meta map[string]string)) iter.Seq2[meter.Reading, error] {
 	return func(yield func(meter.Reading, error) bool) {
 		index := map[string]int{}
 		begin := func(meta map[string]string) error {
@@ -155,7 +157,7 @@ func ScanReadings(path string, opened func(domains []DomainInfo, meta map[string
 			opened(domains, meta)
 			return nil
 		}
-		for row, err := range readings().scan(path, begin) {
+		for row, err := range readings().scan(ctx, path, begin) {
 			if err != nil {
 				yield(meter.Reading{}, err)
 				return
@@ -185,7 +187,7 @@ func ReadReadings(path string) (Readings, error) {
 	opened := func(domains []DomainInfo, meta map[string]string) {
 		out = Readings{Meta: meta, Domains: domains, ByDomain: make([][]meter.Reading, len(domains))}
 	}
-	for r, err := range ScanReadings(path, opened) {
+	for r, err := range ScanReadings(context.Background(), path, opened) {
 		if err != nil {
 			return Readings{}, err
 		}

@@ -176,9 +176,15 @@ func (w *DerivedWriter[R]) Close() error {
 // Scan yields the rows of the table at path as they are read: memory stays at
 // one batch. A row and its lists are valid until the next one. Columns are found
 // by name; a table with more of them than this version knows is read all the same.
-func (t Table[R]) Scan(path string) iter.Seq2[*R, error] { return t.scan(path, nil) }
+// The end of ctx ends it, with its cause as an error.
+func (t Table[R]) Scan(ctx context.Context, path string) iter.Seq2[*R, error] {
+	return t.scan(ctx, path, nil)
+}
 
-func (t Table[R]) scan(path string, opened func(meta map[string]string) error) iter.Seq2[*R, error] {
+// untilNextLook is how many rows are read between two looks at the context.
+const untilNextLook = 1024
+
+func (t Table[R]) scan(ctx context.Context, path string, opened func(meta map[string]string) error) iter.Seq2[*R, error] {
 	return func(yield func(*R, error) bool) {
 		r, err := OpenTable(path)
 		if err != nil {
@@ -202,6 +208,7 @@ func (t Table[R]) scan(path string, opened func(meta map[string]string) error) i
 			}
 		}
 		var row R
+		n := 0
 		for batch, err := range r.Batches() {
 			if err != nil {
 				yield(nil, err)
@@ -216,6 +223,10 @@ func (t Table[R]) scan(path string, opened func(meta map[string]string) error) i
 				for _, set := range get {
 					set(i, &row)
 				}
+				if n++; n%untilNextLook == 1 && ctx.Err() != nil {
+					yield(nil, fmt.Errorf("read rows: %w", context.Cause(ctx)))
+					return
+				}
 				if !yield(&row, nil) {
 					return
 				}
@@ -227,7 +238,7 @@ func (t Table[R]) scan(path string, opened func(meta map[string]string) error) i
 // Read reads the whole of the table at path with its schema metadata. Large
 // tables are better scanned.
 func (t Table[R]) Read(path string) (rows []R, meta map[string]string, err error) {
-	for r, err := range t.scan(path, func(m map[string]string) error { meta = m; return nil }) {
+	for r, err := range t.scan(context.Background(), path, func(m map[string]string) error { meta = m; return nil }) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -262,26 +273,11 @@ func (t Table[R]) bind(batch arrow.RecordBatch) ([]func(int, *R), error) {
 
 // Meta reads the schema metadata of the table at path.
 func (t Table[R]) Meta(path string) (meta map[string]string, err error) {
-	for _, err := range t.scan(path, func(m map[string]string) error { meta = m; return nil }) {
+	for _, err := range t.scan(context.Background(), path, func(m map[string]string) error { meta = m; return nil }) {
 		if err != nil {
 			return nil, err
 		}
 		break
 	}
 	return meta, nil
-}
-
-// While yields rows until ctx ends, and then its cause as their error.
-func While[R any](ctx context.Context, rows iter.Seq2[R, error]) iter.Seq2[R, error] {
-	return func(yield func(R, error) bool) {
-		n := 0
-		for r, err := range rows {
-			if n++; n%1024 == 1 && err == nil && ctx.Err() != nil {
-				err = fmt.Errorf("read rows: %w", context.Cause(ctx))
-			}
-			if !yield(r, err) || err != nil {
-				return
-			}
-		}
-	}
 }

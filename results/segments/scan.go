@@ -1,6 +1,7 @@
 package segments
 
 import (
+	"context"
 	"iter"
 	"math"
 	"time"
@@ -22,7 +23,7 @@ type scanned struct {
 // scanFile reads the head of a table of readings.
 func scanFile(path string) (scanned, error) {
 	s := scanned{path: path}
-	for _, err := range runfolder.ScanReadings(path, s.opened) {
+	for _, err := range runfolder.ScanReadings(context.Background(), path, s.opened) {
 		return s, err // the head is read before the first
 	}
 	return s, nil
@@ -32,7 +33,8 @@ func (s *scanned) opened(domains []runfolder.DomainInfo, meta map[string]string)
 	s.domains, s.meta = domains, meta
 }
 
-// all yields the readings in their order.
+// all yields the readings in their order, and all of them: a signal does not end
+// what makes a record whole.
 func (s *scanned) all() iter.Seq2[meter.Reading, error] {
-	return runfolder.ScanReadings(s.path, s.opened)
+	return runfolder.ScanReadings(context.Background(), s.path, s.opened)
 }

@@ -5,6 +5,7 @@
 package segments
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -220,7 +221,7 @@ func join(dir string, numbers []int, domains []runfolder.DomainInfo, meta map[st
 		path := rawFile(dir, n)
 		if _, err := runfolder.Stat(rolledFile(dir, n)); err == nil {
 			path, rolled = rolledFile(dir, n), true
-			for p, err := range runfolder.Powers().Scan(powerFile(dir, n)) {
+			for p, err := range runfolder.Powers().Scan(context.Background(), powerFile(dir, n)) {
 				if err == nil {
 					err = power.Write(p)
 				}

@@ -302,7 +302,7 @@ type footprint struct {
 
 // readFootprint reads footprint.arrow by cell, and the table's metadata. A run
 // that was not amortized has none.
-func readFootprint(path string) (byCell map[string]footprint, meta map[string]string, err error) {
+func readFootprint(ctx context.Context, path string) (byCell map[string]footprint, meta map[string]string, err error) {
 	table := runfolder.Footprints()
 	meta, err = table.Meta(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -312,7 +312,7 @@ func readFootprint(path string) (byCell map[string]footprint, meta map[string]st
 		return nil, nil, err
 	}
 	rows := map[string][]*runfolder.Footprint{}
-	for r, err := range table.Scan(path) {
+	for r, err := range table.Scan(ctx, path) {
 		if err != nil {
 			return nil, nil, err
 		}

@@ -39,7 +39,7 @@ type requestTable struct {
 // readRequestTable reads requests.arrow in one pass.
 func readRequestTable(ctx context.Context, path string) (*requestTable, error) {
 	t := &requestTable{flags: map[string]int{}}
-	for r, err := range runfolder.While(ctx, runfolder.Requests().Scan(path)) {
+	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return nil, err
 		}

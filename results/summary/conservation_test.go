@@ -127,7 +127,7 @@ func TestOneEnergy(t *testing.T) {
 			t.Fatalf("energy.arrow says %v, attribution said %v", one.Energy, made.Energy.Energy)
 		}
 		sums := map[string]meter.Energy{}
-		for r, err := range runfolder.Energies().Scan(runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile)) {
+		for r, err := range runfolder.Energies().Scan(t.Context(), runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile)) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -60,7 +60,7 @@ func readShares(ctx context.Context, dir, cell string, t *requestTable) ([]*shar
 	row := rowsByID(t.id)
 	var all []*shares
 	byName := map[string]*shares{}
-	for e, err := range runfolder.While(ctx, runfolder.Energies().Scan(runfolder.CellFile(dir, cell, runfolder.EnergyFile))) {
+	for e, err := range runfolder.Energies().Scan(ctx, runfolder.CellFile(dir, cell, runfolder.EnergyFile)) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}

@@ -249,7 +249,7 @@ func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) 
 		return Summary{}, err
 	}
 	slo := sloOf(run, o)
-	footprints, made, err := readFootprint(filepath.Join(dir, runfolder.FootprintFile))
+	footprints, made, err := readFootprint(ctx, filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		return Summary{}, err
 	}

@@ -51,7 +51,7 @@ func Example() {
 	}
 	for _, cell := range run.Cells {
 		tokens := 0
-		for r, err := range runfolder.Requests().Scan(runfolder.CellFile(config.Out, cell.ID, runfolder.RequestsFile)) {
+		for r, err := range runfolder.Requests().Scan(context.Background(), runfolder.CellFile(config.Out, cell.ID, runfolder.RequestsFile)) {
 			if err != nil {
 				fmt.Println(err)
 				return

@@ -264,7 +264,7 @@ func (h *hour) recover() error {
 func lastScrape(path string, until time.Duration) (time.Duration, error) {
 	last := time.Duration(0)
 	progress := engine.Progress{Patience: math.MaxInt64}
-	for row, err := range runfolder.EngineSamples().Scan(path) {
+	for row, err := range runfolder.EngineSamples().Scan(context.Background(), path) {
 		if err != nil {
 			return 0, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -209,15 +210,8 @@ func printRecord(w io.Writer, out string, r record.Result) error {
 	}
 	_, err := fmt.Fprintf(w, "\nenergy %.3f J (%.6g kWh; from %.3f J to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
 		total.Energy.Joules(), total.Energy.Joules()/3.6e6, total.EnergyLo.Joules(), hi, kind, total.DeviceTime.Round(time.Millisecond),
-		orUnknown(strings.Join(total.Products, ", ")), runfolder.RecordFile, out)
+		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out)
 	return err
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown hardware"
-	}
-	return s
 }
 
 // endOf is how a part ended.

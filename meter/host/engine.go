@@ -2,9 +2,11 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -87,6 +89,25 @@ func (e Engine) Owns() func(pid int) bool {
 	}
 }
 
+// CurrentEngine is the engine while meters are on: it may become known after them,
+// and be another process later. It may be asked from any goroutine. Before it is
+// known every process counts as the engine's.
+type CurrentEngine struct {
+	owns atomic.Pointer[func(pid int) bool]
+}
+
+// Is says which engine it is from now on.
+func (c *CurrentEngine) Is(e Engine) {
+	owns := e.Owns()
+	c.owns.Store(&owns)
+}
+
+// Owns tells the engine's processes from others: see Engine.Owns.
+func (c *CurrentEngine) Owns(pid int) bool {
+	owns := c.owns.Load()
+	return owns == nil || *owns == nil || (*owns)(pid)
+}
+
 // NoEngine stands for the engine's process where there is none.
 const NoEngine = -1
 
@@ -98,6 +119,9 @@ func Own(pid int, endpoint string) func(pid int) bool {
 	}
 	return e.Owns()
 }
+
+// ErrNothing says that a set has nothing to read.
+var ErrNothing = errors.New("nothing can be metered on this host: cfu meters says what each meter needs")
 
 // Looks tells whether the set says who computes on its devices. Where it does not,
 // nobody need look for the engine, which takes tens of milliseconds of CPU time on a

@@ -39,7 +39,7 @@ func (r *recorder) meters(ctx context.Context) (host.Set, error) {
 	set = calibrated
 	domains := meter.Domains(set.Sources)
 	if len(domains) == 0 {
-		return set, errors.Join(errors.New("nothing can be metered on this host: cfu meters says what each meter needs"), set.Close())
+		return set, errors.Join(host.ErrNothing, set.Close())
 	}
 	if err := set.Expect(r.ExpectDevices); err != nil {
 		return set, errors.Join(err, set.Close())

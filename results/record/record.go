@@ -79,7 +79,7 @@ type recorder struct {
 	target  int                     // the process, 0 for the host
 	command *command
 	process running
-	owns    atomic.Pointer[func(int) bool]
+	engine  host.CurrentEngine
 	cut     context.CancelCauseFunc // of the window
 	forced  atomic.Bool             // by a signal
 }
@@ -176,7 +176,7 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 		return result, errors.Join(err, r.giveUp())
 	}
 	defer func() { err = set.CloseAfter(err) }()
-	metered := session.New(session.Options{Meters: set, Clock: r.clock, Poll: r.Poll, Own: r.own})
+	metered := session.New(session.Options{Meters: set, Clock: r.clock, Poll: r.Poll, Own: r.engine.Owns})
 	dir := runfolder.CellDir(r.Out, r.cell.ID)
 	if err := runfolder.MakeDir(dir); err != nil {
 		return result, errors.Join(err, r.giveUp())
@@ -239,10 +239,8 @@ func (r *recorder) begin() error {
 		r.warn("%s: nothing is known of the %v before it: that time and its energy are in no figure", id, part.Gap.Round(time.Second))
 	}
 	if r.target > 0 {
-		e, err := host.FindEngine(r.target, "")
-		if err == nil {
-			owns := e.Owns()
-			r.owns.Store(&owns)
+		if e, err := host.FindEngine(r.target, ""); err == nil {
+			r.engine.Is(e)
 		}
 	}
 	return nil
@@ -255,12 +253,6 @@ func (r *recorder) giveUp() error {
 	}
 	_, err := r.command.reap()
 	return err
-}
-
-// own tells the recorded processes from others.
-func (r *recorder) own(pid int) bool {
-	owns := r.owns.Load()
-	return owns == nil || *owns == nil || (*owns)(pid)
 }
 
 // phases is the part's time line: idle, the command, idle.

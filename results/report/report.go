@@ -9,6 +9,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -290,7 +291,7 @@ func settings(run runfolder.Run) []setting {
 			add("part "+p.Cell, text)
 		}
 	} else {
-		add("trace", fmt.Sprintf("%s, selection %s, %d requests, tokenizer %s", run.Trace.Source, orNone(run.Trace.Selection), run.Trace.Requests, orNone(run.Trace.Tokenizer)))
+		add("trace", fmt.Sprintf("%s, selection %s, %d requests, tokenizer %s", run.Trace.Source, cmp.Or(run.Trace.Selection, "unknown"), run.Trace.Requests, cmp.Or(run.Trace.Tokenizer, "unknown")))
 	}
 	add("trace hash", run.TraceHash)
 	for _, k := range slices.Sorted(maps.Keys(run.Trace.Dropped)) {
@@ -299,13 +300,13 @@ func settings(run runfolder.Run) []setting {
 	for _, k := range slices.Sorted(maps.Keys(run.ScheduleHash)) {
 		add("schedule hash, "+k, run.ScheduleHash[k])
 	}
-	add("host", fmt.Sprintf("%s, %d cores, %.1f GiB, %s %s", orNone(run.Host.CPU), run.Host.Cores, float64(run.Host.Memory)/(1<<30), run.Host.OS, run.Host.Kernel))
+	add("host", fmt.Sprintf("%s, %d cores, %.1f GiB, %s %s", cmp.Or(run.Host.CPU, "unknown"), run.Host.Cores, float64(run.Host.Memory)/(1<<30), run.Host.OS, run.Host.Kernel))
 	for _, e := range run.Engine {
 		name := "engine"
 		if e.Batch > 0 {
 			name = fmt.Sprintf("engine, batch %d", e.Batch)
 		}
-		text := strings.TrimSpace(e.Kind + " " + e.Version + ", model " + orNone(e.Model))
+		text := strings.TrimSpace(e.Kind + " " + e.Version + ", model " + cmp.Or(e.Model, "unknown"))
 		if e.EffectiveBatch > 0 {
 			text += fmt.Sprintf(", works with batch %d", e.EffectiveBatch)
 		}
@@ -347,11 +348,4 @@ func ofRecord(flag string) bool {
 		return true
 	}
 	return false
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
 }

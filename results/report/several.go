@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"html/template"
 	"io"
@@ -51,7 +52,7 @@ func buildSeveral(subjects []comparison.Subject, warnings []string, o comparison
 		if kind := energyKind(s.Summary.MeterKind); !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}
-		if model := orNone(s.Summary.Model); !slices.Contains(models, model) {
+		if model := cmp.Or(s.Summary.Model, "unknown"); !slices.Contains(models, model) {
 			models = append(models, model)
 		}
 		d.Modelled = d.Modelled || strings.Contains(s.Summary.MeterKind, "model")

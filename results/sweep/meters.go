@@ -69,7 +69,7 @@ func (s *sweep) describeMeters(set host.Set, found []meter.Calibration) error {
 		s.warn("meters %s are no longer available: energies of earlier and later cells are not comparable", strings.Join(gone, ", "))
 	}
 	if len(s.record.Domains) == 0 {
-		return errors.New("nothing can be metered on this host: cfu meters says what each meter needs")
+		return host.ErrNothing
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,19 +38,12 @@ func (w *Watcher) await(ctx context.Context) error {
 			w.say("waiting for the server: %v", err)
 			said = time.Now()
 		}
-		sleep(ctx, max(w.Interval, time.Second))
+		select {
+		case <-time.After(max(w.Interval, time.Second)):
+		case <-ctx.Done():
+		}
 	}
 	return nil
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // is takes who the server is.
@@ -59,7 +53,7 @@ func (w *Watcher) is(id engine.Identity) {
 		model = w.Model
 	}
 	if id.Kind != w.identity.Kind || id.Version != w.identity.Version || model != w.model {
-		w.say("server: %s %s, model %s", id.Kind, orUnknown(id.Version), orUnknown(model))
+		w.say("server: %s %s, model %s", id.Kind, cmp.Or(id.Version, "unknown"), cmp.Or(model, "unknown"))
 	}
 	w.identity, w.model, w.profile = id, model, id.Profile()
 }
@@ -80,9 +74,9 @@ func (w *Watcher) open(ctx context.Context) error {
 		return errors.Join(err, set.Close())
 	}
 	w.set, w.found = calibrated, found
-	w.session = session.New(session.Options{Meters: w.set, Clock: w.clock, Poll: w.Poll, Own: w.own, States: w.state})
+	w.session = session.New(session.Options{Meters: w.set, Clock: w.clock, Poll: w.Poll, Own: w.engine.Owns, States: w.state})
 	if len(w.session.Domains()) == 0 {
-		return errors.Join(errors.New("nothing can be metered on this host: cfu meters says what each meter needs"), w.set.Close())
+		return errors.Join(host.ErrNothing, w.set.Close())
 	}
 	if err := w.set.Expect(w.ExpectDevices); err != nil {
 		return errors.Join(err, w.set.Close())
@@ -130,8 +124,7 @@ func (w *Watcher) choose(ctx context.Context) error {
 	}
 	server, err := host.FindEngine(w.PID, w.Endpoint)
 	if err == nil {
-		owns := server.Owns()
-		w.owns.Store(&owns)
+		w.engine.Is(server)
 	} else if forwarder := (*host.ForwarderError)(nil); errors.As(err, &forwarder) {
 		w.say("warning: %v", err)
 	}
@@ -154,17 +147,4 @@ func (w *Watcher) choose(ctx context.Context) error {
 	w.live.SetServer(w.identity, w.model, w.kind())
 	w.live.Split(attribution.ServedCosts{}, false)
 	return nil
-}
-
-// own tells the server's processes from others.
-func (w *Watcher) own(pid int) bool {
-	owns := w.owns.Load()
-	return owns == nil || *owns == nil || (*owns)(pid)
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
 }

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"cfubench/attribution/lca"
@@ -78,7 +77,7 @@ type Watcher struct {
 	identity engine.Identity
 	profile  engine.Profile
 	model    string
-	owns     atomic.Pointer[func(int) bool]
+	engine   host.CurrentEngine
 
 	meters  func(context.Context) (host.Set, error) // hostMeters; others in tests
 	set     host.Set

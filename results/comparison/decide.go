@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cfubench/results/decision"
+	"cfubench/results/derivation"
 	"cfubench/results/summary"
 )
 
@@ -85,7 +86,7 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 				}
 				continue
 			}
-			if e := one.cells[0].Whole.Energy; e != nil && !strings.Contains(c.Kind, "model") {
+			if e := one.cells[0].Whole.Energy; e != nil && !derivation.Modelled(c.Kind) {
 				c.Kind = e.Kind // one modelled makes the ranking's
 			}
 			all = append(all, one)

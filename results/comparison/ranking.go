@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cfubench/results/decision"
+	"cfubench/results/derivation"
 	"cfubench/results/summary"
 )
 
@@ -153,7 +154,7 @@ func (c Choice) unit() string {
 
 // modelled is the kind of a metric's joules where they are modelled.
 func (c Choice) modelled(m summary.Metric) string {
-	if m.Energy && strings.Contains(c.Kind, "model") {
+	if m.Energy && derivation.Modelled(c.Kind) {
 		return c.Kind
 	}
 	return ""

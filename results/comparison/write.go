@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cfubench/results/derivation"
 	"cfubench/results/summary"
 )
 
@@ -42,7 +43,7 @@ func (t Table) WriteText(w io.Writer) error {
 
 func (r Row) label() string {
 	unit := r.Unit
-	if strings.Contains(r.Kind, "model") {
+	if derivation.Modelled(r.Kind) {
 		unit += ", " + r.Kind
 	}
 	return fmt.Sprintf("%s (%s)", r.Metric, unit)

@@ -166,3 +166,6 @@ func KindOf(domains []runfolder.DomainInfo) string {
 	slices.Sort(kinds)
 	return strings.Join(kinds, "+")
 }
+
+// Modelled reports whether a model is among the kinds that KindOf has joined.
+func Modelled(kind string) bool { return strings.Contains(kind, string(meter.KindModel)) }

@@ -32,7 +32,7 @@ func traceCharts(s summary.Summary) []chart {
 func traceOf(s summary.Summary, c summary.CellSummary) string {
 	t := c.Trace
 	drawing := svg.Trace{
-		Title: "Power and requests of cell " + c.Cell, XTitle: "seconds since the cell's window began", YTitle: "power, W" + kindLabel(s),
+		Title: "Power and requests of cell " + c.Cell, XTitle: "seconds since the cell's window began", YTitle: "power, W" + kindLabel(s.MeterKind),
 		Start: t.Start, End: t.End, Phases: []string{"waiting for the first token", "decoding"}, LayersTitle: "in flight",
 	}
 	if s.Record {
@@ -113,7 +113,7 @@ func footprintCharts(s summary.Summary) []chart {
 				stacks.Bars = append(stacks.Bars, bar)
 			}
 		}
-		stacks.Axis = unit + " per request" + kindLabel(s)
+		stacks.Axis = unit + " per request" + kindLabel(s.MeterKind)
 		if category != lca.GWP && len(stacks.Bars) > 0 && !telling(stacks.Bars) {
 			alike = append(alike, category.Title())
 			continue
@@ -218,7 +218,7 @@ func amortization(s summary.Summary, cells []summary.CellSummary) string {
 	}
 	return svg.Lines{
 		Title: "Amortization", Description: "C_FU per request against lifetime requests.",
-		X: svg.Axis{Title: "requests in the model's life", Log: true}, Y: svg.Axis{Title: "g CO2e per request" + kindLabel(s), Log: true}, Series: series,
+		X: svg.Axis{Title: "requests in the model's life", Log: true}, Y: svg.Axis{Title: "g CO2e per request" + kindLabel(s.MeterKind), Log: true}, Series: series,
 	}.SVG()
 }
 
@@ -239,7 +239,7 @@ func conventionText(s summary.Summary) string {
 
 func conventionCharts(s summary.Summary) []chart {
 	cells := firstCells(s)
-	boxes := svg.Boxes{Title: "Energy per request by convention", Axis: "J per request" + kindLabel(s), Log: true}
+	boxes := svg.Boxes{Title: "Energy per request by convention", Axis: "J per request" + kindLabel(s.MeterKind), Log: true}
 	for _, c := range cells {
 		for _, one := range c.Conventions {
 			if !slices.Contains(boxes.Names, one.Convention) {
@@ -271,7 +271,7 @@ func conventionCharts(s summary.Summary) []chart {
 		}
 	}
 	charts := add(nil, boxes.SVG(), "Energy of single requests by "+strings.Join(boxes.Names, ", "), false)
-	split.Axis = "J of the whole cell" + kindLabel(s)
+	split.Axis = "J of the whole cell" + kindLabel(s.MeterKind)
 	return add(charts, split.SVG(), "Phases by the convention phase, with idle and unattributed energy", false)
 }
 

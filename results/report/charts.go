@@ -5,16 +5,16 @@ import (
 	"html/template"
 	"math"
 	"slices"
-	"strings"
 
 	"cfubench/internal/svg"
+	"cfubench/results/derivation"
 	"cfubench/results/summary"
 )
 
 // kindLabel marks an axis of modelled joules.
-func kindLabel(s summary.Summary) string {
-	if strings.Contains(s.MeterKind, "model") {
-		return ", " + s.MeterKind
+func kindLabel(kind string) string {
+	if derivation.Modelled(kind) {
+		return ", " + kind
 	}
 	return ""
 }
@@ -150,7 +150,7 @@ func capped(charts []chart, drawing svg.Lines, caption string) []chart {
 
 func energyCharts(s summary.Summary) []chart {
 	var charts []chart
-	joules := func(of string) string { return "J per " + of + kindLabel(s) }
+	joules := func(of string) string { return "J per " + of + kindLabel(s.MeterKind) }
 	batched := func(p summary.Point) bool { return p.Batch > 0 }
 	closed := func(p summary.Point) bool { return p.Concurrency > 0 }
 	open := func(p summary.Point) bool { return p.Rate > 0 }
@@ -197,7 +197,7 @@ func energyCharts(s summary.Summary) []chart {
 
 // singleEnergy is the energy of a sweep without a dimension: bars.
 func singleEnergy(s summary.Summary) []chart {
-	stacks := svg.Stacks{Title: "Energy per request", Axis: "J per request" + kindLabel(s), Parts: []string{"energy"}}
+	stacks := svg.Stacks{Title: "Energy per request", Axis: "J per request" + kindLabel(s.MeterKind), Parts: []string{"energy"}}
 	for _, p := range s.Points {
 		if m, ok := p.Metrics[summary.MetricEnergyPerRequest]; ok && m.Mean.Known() {
 			stacks.Bars = append(stacks.Bars, svg.Bar{Name: p.Name, Values: []float64{float64(m.Mean)}, Lo: float64(m.Lo), Hi: float64(m.Hi)})

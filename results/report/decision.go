@@ -98,10 +98,7 @@ func bounds(text string) (list []bound) {
 // decisionCharts are what the rows are ranked by against each latency that the
 // SLO names, and throughput per power against interactivity.
 func decisionCharts(c comparison.Choice, subjects []comparison.Subject) (charts []chart) {
-	kind := ""
-	if strings.Contains(c.Kind, "model") {
-		kind = ", " + c.Kind
-	}
+	kind := kindLabel(c.Kind)
 	unit := c.Metric.UnitIn(subjects[0].Summary)
 	title := capital(c.Metric.Title)
 	for _, b := range bounds(c.SLO) {

@@ -67,15 +67,15 @@ var words = regexp.MustCompile(`<text[^>]*>([^<]*)</text>`)
 func ViewOf(run runfolder.Run, s summary.Summary) View {
 	d := build(run, s)
 	v := View{Title: d.Title, EnergyKind: d.EnergyKind, Verdict: d.Verdict, Modelled: d.Modelled, Zooms: d.Script != "", IdleNote: d.IdleNote}
-	rows := func(from []summary.TableRow) (lines []string) {
+	rows := func(from []numbersRow) (lines []string) {
 		for _, r := range from {
 			lines = append(lines, strings.Join(r.Cells, " | "))
 		}
 		return lines
 	}
-	v.Columns, v.Rows = columns(d.Columns), rows(d.Rows)
-	v.PointColumns, v.PointRows = columns(d.PointColumns), rows(d.PointRows)
-	v.IdleColumns, v.IdleRows = columns(d.IdleColumns), rows(d.IdleRows)
+	v.Columns, v.Rows = columns(d.Table.Columns), rows(d.Table.Rows)
+	v.PointColumns, v.PointRows = columns(d.Points.Columns), rows(d.Points.Rows)
+	v.IdleColumns, v.IdleRows = columns(d.Idle.Columns), rows(d.Idle.Rows)
 	v.ViewChoice = choiceView(d.Choice)
 	v.Sections = sectionViews(d.Sections)
 	v.Findings = findingViews(d.Findings)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"cfubench/results/comparison"
+	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 )
@@ -48,25 +49,52 @@ type document struct {
 	EnergyKind        string  // "counter (measured)"
 	Verdict           string  // CSS class
 	Choice            *choice // nil with a single load point
-	Columns           []summary.Column
-	Rows              []summary.TableRow
-	PointColumns      []summary.Column // by load point, where some were repeated
-	PointRows         []summary.TableRow
-	IdleColumns       []summary.Column
-	IdleRows          []summary.TableRow
+	Table, Points     numbers // by cell; by load point, where some were repeated
+	Idle              numbers
 	IdleNote          string
 	CacheLines        []string
-	StepColumns       []summary.Column
-	StepRows          []summary.TableRow
-	RooflineColumns   []summary.Column
-	RooflineRows      []summary.TableRow
+	Steps, Roofline   numbers
 	Sections          []section
 	Findings          []finding
 	Sensors           []sensorRow
 	Settings          []setting
 	SelfTest          string
 	HasSLO, HasEnergy bool
-	Tall              bool // tables scroll in boxes
+}
+
+// numbers is a table of figures. One without rows is not there.
+type numbers struct {
+	Label       string
+	First, Tall bool // its first column stays in sight; it scrolls in a box
+	Columns     []summary.Column
+	Rows        []numbersRow
+}
+
+type numbersRow struct {
+	Class string // for CSS
+	Cells []string
+}
+
+// numbersOf is a table of a summary on the page.
+func numbersOf(label string, columns []summary.Column, rows []summary.TableRow) numbers {
+	n := numbers{Label: label, Columns: columns}
+	for _, r := range rows {
+		n.Rows = append(n.Rows, numbersRow{Cells: r.Cells})
+	}
+	return n
+}
+
+// classed gives the rows of what is steady or invalid their class.
+func (n numbers) classed(rows []summary.TableRow) numbers {
+	for i, r := range rows {
+		switch {
+		case r.Steady:
+			n.Rows[i].Class = "steady"
+		case r.Verdict == summary.Invalid:
+			n.Rows[i].Class = "invalid"
+		}
+	}
+	return n
 }
 
 type section struct {
@@ -118,7 +146,7 @@ func write(w io.Writer, page string, shows any) error {
 
 func build(run runfolder.Run, s summary.Summary) document {
 	d := document{
-		Style: template.CSS(style), Summary: s, Run: run, Modelled: strings.Contains(s.MeterKind, "model"),
+		Style: template.CSS(style), Summary: s, Run: run, Modelled: derivation.Modelled(s.MeterKind),
 		Title: "Energy and life-cycle cost per request", HasSLO: s.SLO != "", HasEnergy: s.MeterKind != "",
 		Verdict: badge(s.Validity.Verdict),
 	}
@@ -127,13 +155,22 @@ func build(run runfolder.Run, s summary.Summary) document {
 	}
 	d.EnergyKind = energyKind(s.MeterKind)
 	d.Choice = choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
-	d.Columns, d.Rows = energyFirst(summary.TableOf(s))
-	d.PointColumns, d.PointRows = energyFirst(summary.PointTableOf(s))
-	d.Tall = len(d.Rows) > tall
-	d.IdleColumns, d.IdleRows = summary.IdleTableOf(s)
+	columns, rows := energyFirst(summary.TableOf(s))
+	d.Table = numbersOf("Table of results", columns, rows).classed(rows)
+	columns, rows = energyFirst(summary.PointTableOf(s))
+	d.Points = numbersOf("Table of load points", columns, rows).classed(rows)
+	columns, rows = summary.IdleTableOf(s)
+	d.Idle = numbersOf("Energy above idle", columns, rows)
+	for _, t := range []*numbers{&d.Table, &d.Points, &d.Idle} {
+		t.First = true
+	}
+	d.Table.Tall = len(d.Table.Rows) > tall
+	d.Idle.Tall = d.Table.Tall
 	d.IdleNote = s.IdleNote()
-	d.StepColumns, d.StepRows = summary.StepTableOf(s)
-	d.RooflineColumns, d.RooflineRows = summary.RooflineTableOf(s)
+	columns, rows = summary.StepTableOf(s)
+	d.Steps = numbersOf("Costs of the engine's steps", columns, rows)
+	columns, rows = summary.RooflineTableOf(s)
+	d.Roofline = numbersOf("Costs against the model's size", columns, rows)
 	d.CacheLines = s.CacheLines()
 	d.Sections = sections(s)
 	if slices.ContainsFunc(d.Sections, func(one section) bool { return one.ID == traceSection }) {
@@ -195,7 +232,7 @@ func energyKind(kind string) string {
 	switch {
 	case kind == "":
 		return "none: no meter was read"
-	case strings.Contains(kind, "model"):
+	case derivation.Modelled(kind):
 		return kind + ": modelled, not measured"
 	}
 	return kind + ": measured"

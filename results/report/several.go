@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cfubench/results/comparison"
+	"cfubench/results/derivation"
 	"cfubench/results/summary"
 )
 
@@ -55,7 +56,7 @@ func buildSeveral(subjects []comparison.Subject, warnings []string, o comparison
 		if model := cmp.Or(s.Summary.Model, "unknown"); !slices.Contains(models, model) {
 			models = append(models, model)
 		}
-		d.Modelled = d.Modelled || strings.Contains(s.Summary.MeterKind, "model")
+		d.Modelled = d.Modelled || derivation.Modelled(s.Summary.MeterKind)
 		d.Runs = append(d.Runs, oneRun{s.Name, badge(s.Summary.Validity.Verdict), energyKind(s.Summary.MeterKind), s.Summary, findings(s.Summary)})
 	}
 	d.EnergyKind, d.Model = strings.Join(kinds, "; "), strings.Join(models, ", ")
@@ -92,7 +93,7 @@ func overlay(subjects []comparison.Subject) summary.Summary {
 		if s.Summary.LifetimeInferences != all.LifetimeInferences {
 			all.LifetimeInferences = summary.Unknown() // no one curve over it
 		}
-		if all.MeterKind == "" || strings.Contains(s.Summary.MeterKind, "model") {
+		if all.MeterKind == "" || derivation.Modelled(s.Summary.MeterKind) {
 			all.MeterKind = s.Summary.MeterKind
 		}
 		under := func(name string) string { return s.Name + ":" + name }

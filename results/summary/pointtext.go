@@ -18,21 +18,12 @@ func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
 	if s.Record || !s.repeated() {
 		return nil, nil
 	}
-	kind, slo := s.modelledKind(), s.SLO != ""
 	failed := slices.ContainsFunc(s.Cells, func(c CellSummary) bool { return c.Errors > 0 })
 	columns = []Column{{Name: "load point", Text: true}, {Name: "reqs"}}
 	if failed {
 		columns = append(columns, Column{Name: "errs"})
 	}
-	columns = append(columns,
-		Column{Name: "rate", Unit: "req/s"}, Column{Name: "output", Unit: "tok/s"},
-		Column{Name: "TTFT", Unit: "s, p50 / p99"}, Column{Name: "latency", Unit: "s, p50 / p99"},
-		Column{Name: "energy", Unit: "J/req", Kind: kind}, Column{Name: "energy", Unit: "J/out tok", Kind: kind},
-		Column{Name: "operation", Unit: "gCO2e/req", Kind: kind}, Column{Name: "C_FU", Unit: "gCO2e/req", Kind: kind})
-	if slo {
-		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
-	}
-	columns = append(columns, Column{Name: "verdict", Text: true})
+	columns = append(columns, s.figureColumns()...)
 	for _, p := range s.Points {
 		one := s.pointState(p)
 		mean := func(metric string) string { return Short(float64(p.mean(metric))) }
@@ -43,7 +34,7 @@ func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
 		}
 		cells = append(cells, mean(MetricRequestRate), mean(MetricOutputTokenRate), pair(MetricTTFTP50, MetricTTFTP99), pair(MetricLatencyP50, MetricLatencyP99),
 			p.bounded(MetricEnergyPerRequest), mean(MetricEnergyPerToken), mean(MetricCarbon), mean(MetricCarbonCFU))
-		if slo {
+		if s.SLO != "" {
 			cells = append(cells, mean(MetricGoodput), mean(MetricEnergyPerSLO))
 		}
 		rows = append(rows, TableRow{append(cells, one.text), one.verdict, false})

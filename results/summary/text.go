@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"cfubench/results/derivation"
 )
 
 // WriteTable prints the summary as text: a row a load point where some were repeated;
@@ -39,7 +41,7 @@ func (s Summary) header(b *strings.Builder) {
 	switch {
 	case s.MeterKind == "":
 		b.WriteString(" · no meter: no energy")
-	case strings.Contains(s.MeterKind, "model"):
+	case derivation.Modelled(s.MeterKind):
 		fmt.Fprintf(b, " · energy: %s (modelled, not measured)", s.MeterKind)
 	default:
 		fmt.Fprintf(b, " · energy: %s (measured)", s.MeterKind)
@@ -64,17 +66,7 @@ func TableOf(s Summary) (columns []Column, rows []TableRow) {
 	if s.Record {
 		return recordTable(s)
 	}
-	kind := s.modelledKind()
-	columns = []Column{
-		{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}, {Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"},
-		{Name: "TTFT", Unit: "s, p50 / p99"}, {Name: "latency", Unit: "s, p50 / p99"},
-		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind},
-	}
-	slo := s.SLO != ""
-	if slo {
-		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
-	}
-	columns = append(columns, Column{Name: "verdict", Text: true})
+	columns = append([]Column{{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}}, s.figureColumns()...)
 	for _, c := range s.Cells {
 		verdict := c.Validity.Verdict
 		if !c.Validity.Valid() {
@@ -90,12 +82,26 @@ func TableOf(s Summary) (columns []Column, rows []TableRow) {
 		if verdict == ValidWarnings {
 			short = "warnings"
 		}
-		rows = append(rows, TableRow{append(c.row(c.Whole, slo, false), short), verdict, false})
+		rows = append(rows, TableRow{append(c.row(c.Whole, s.SLO != "", false), short), verdict, false})
 		if c.Steady != nil {
-			rows = append(rows, TableRow{append(c.row(*c.Steady, slo, true), ""), verdict, true})
+			rows = append(rows, TableRow{append(c.row(*c.Steady, s.SLO != "", true), ""), verdict, true})
 		}
 	}
 	return columns, rows
+}
+
+// figureColumns are the columns of the figures of a cell or a load point, and of the
+// verdict on it.
+func (s Summary) figureColumns() []Column {
+	kind := s.modelledKind()
+	columns := []Column{
+		{Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"}, {Name: "TTFT", Unit: "s, p50 / p99"}, {Name: "latency", Unit: "s, p50 / p99"},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind},
+	}
+	if s.SLO != "" {
+		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
+	}
+	return append(columns, Column{Name: "verdict", Text: true})
 }
 
 // row is the figures of a window. The footprint and the failures are the whole
@@ -120,7 +126,7 @@ func (c CellSummary) row(m Measures, slo, steady bool) []string {
 
 // modelledKind is the kind of the run's joules if they are modelled, else "".
 func (s Summary) modelledKind() string {
-	if strings.Contains(s.MeterKind, "model") {
+	if derivation.Modelled(s.MeterKind) {
 		return s.MeterKind
 	}
 	return ""

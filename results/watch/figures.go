@@ -111,7 +111,7 @@ func (w *Watcher) Line() string {
 	}
 	s := f.recent
 	line := fmt.Sprintf("%.1f W", s.Energy.Energy.Joules()/s.Time.Seconds())
-	if w.kind() == "model" {
+	if derivation.Modelled(w.kind()) {
 		line += " (model)"
 	}
 	if e, ok := s.PerOutputToken(); ok {

@@ -118,7 +118,6 @@ func newServedFit(intervals []Served) *servedFit {
 	for _, x := range intervals {
 		row := [servedTerms]float64{x.Length.Seconds(), x.Computed, x.Output, x.Steps}
 		if math.IsNaN(x.Steps) {
-			row[servedSteps] = 0
 			f.index = []int{servedTime, servedPrompt, servedOutput}
 		}
 		if x.Computed > 0 || x.Output > 0 {

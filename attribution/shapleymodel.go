@@ -15,7 +15,7 @@ type ShapleyModel struct {
 	Engine string `json:"engine"`
 	Model  string `json:"model"`
 	// Meter says in words what was read, Unit in what the costs are:
-	// UnitProcessor, or "" in older files, for CPU time.
+	// UnitCPUTime, or "" in older files, for CPU time.
 	Meter string `json:"meter"`
 	Unit  string `json:"unit"`
 	// Coefficients are by feature; see Features.
@@ -23,13 +23,13 @@ type ShapleyModel struct {
 	Coefficients []float64 `json:"coefficients"`
 }
 
-// UnitProcessor is the unit of a Shapley model without a counter: seconds of
+// UnitCPUTime is the unit of a Shapley model without a counter: seconds of
 // CPU time.
-const UnitProcessor = "CPU s"
+const UnitCPUTime = "CPU s"
 
-// OfProcessor reports whether the Shapley model knows CPU time, and nothing
+// OfCPUTime reports whether the Shapley model knows CPU time, and nothing
 // of what an accelerator uses.
-func (c *ShapleyModel) OfProcessor() bool { return c.Unit == "" || c.Unit == UnitProcessor }
+func (c *ShapleyModel) OfCPUTime() bool { return c.Unit == "" || c.Unit == UnitCPUTime }
 
 // ParseShapleyModel reads a Shapley model file. One without a fitted model, for
 // other features or with a coefficient under zero is refused.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -296,8 +297,6 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
 // cloneFigures copies a map of figures, which may be nil.
 func cloneFigures(of map[string]*Datum) map[string]*Datum {
 	out := make(map[string]*Datum, len(of))
-	for k, d := range of {
-		out[k] = d
-	}
+	maps.Copy(out, of)
 	return out
 }

@@ -24,7 +24,7 @@ type File struct {
 	Batch   int    `json:"batch"`
 	Seed    uint64 `json:"seed"`
 	// Meter says in words what was read. Unit is that of the costs: UnitJoules, or
-	// UnitProcessor where there was no counter (or no word, in older files);
+	// UnitCPUTime where there was no counter (or no word, in older files);
 	// Domains are the counters whose sum they are.
 	Meter   string   `json:"meter"`
 	Unit    string   `json:"unit,omitempty"`
@@ -40,8 +40,8 @@ type File struct {
 
 // Units of a Shapley model's costs.
 const (
-	UnitJoules    = "J"
-	UnitProcessor = attribution.UnitProcessor
+	UnitJoules  = "J"
+	UnitCPUTime = attribution.UnitCPUTime
 )
 
 // Refit fits the model to all groups and evaluates it with each held out.

@@ -30,8 +30,16 @@ func (c Counts) Plus(o Counts) Counts {
 		}
 		return a + b
 	}
-	return Counts{plus(c.PromptTokens, o.PromptTokens), plus(c.CachedTokens, o.CachedTokens), plus(c.OutputTokens, o.OutputTokens),
-		plus(c.Requests, o.Requests), plus(c.Steps, o.Steps)}
+	others := o.fields()
+	for i, n := range c.fields() {
+		*n = plus(*n, *others[i])
+	}
+	return c
+}
+
+// fields are the counts in their order.
+func (c *Counts) fields() [5]*float64 {
+	return [5]*float64{&c.PromptTokens, &c.CachedTokens, &c.OutputTokens, &c.Requests, &c.Steps}
 }
 
 // NoCounts are those of a server of which nothing is known: the zero of Plus.
@@ -130,8 +138,7 @@ func fell(before, now [5]float64) bool {
 
 // count sets the counts.
 func (s *Stretch) count(before, now [5]float64) {
-	fields := [5]*float64{&s.PromptTokens, &s.CachedTokens, &s.OutputTokens, &s.Requests, &s.Steps}
-	for i, field := range fields {
+	for i, field := range s.fields() {
 		from := before[i]
 		if math.IsNaN(from) {
 			from = 0
@@ -142,8 +149,8 @@ func (s *Stretch) count(before, now [5]float64) {
 
 // still reports whether no total advanced.
 func (s *Stretch) still() bool {
-	for _, n := range [5]float64{s.PromptTokens, s.CachedTokens, s.OutputTokens, s.Requests, s.Steps} {
-		if n > 0 {
+	for _, n := range s.fields() {
+		if *n > 0 {
 			return false
 		}
 	}

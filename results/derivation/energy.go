@@ -347,7 +347,7 @@ func (e *Attributed) checkModel(c *attribution.ShapleyModel, run runfolder.Run, 
 	for _, d := range runfolder.Summed(domains) {
 		metered = append(metered, d.Domain)
 	}
-	if n := len(meter.Devices(metered)); n > 0 && c.OfProcessor() {
+	if n := len(meter.Devices(metered)); n > 0 && c.OfCPUTime() {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("the Shapley model was measured in CPU time, which says nothing of the %d accelerators metered here: measure it in joules with 'cfu shapley --meter auto' on this host", n))
 	}
 	if engine := run.EngineOf(cell.Point); engine != nil && (engine.Kind != c.Engine || engine.Model != c.Model) {

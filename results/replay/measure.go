@@ -1,7 +1,7 @@
 // Package replay measures what requests that share a server cost: it
 // launches an engine, replays every subset of small groups of requests, and
-// measures each subset in joules where the host has a counter, else in processor
-// time. What that says of each request's fair share is the business of
+// measures each subset in joules where the host has a counter, else in CPU time.
+// What that says of each request's fair share is the business of
 // attribution/shapley.
 package replay
 
@@ -119,8 +119,7 @@ func (c Config) Measure(ctx context.Context) (file *shapley.File, err error) {
 	return file, nil
 }
 
-// open returns the gauge: joules where the host has a counter, else processor
-// time.
+// open returns the gauge: joules where the host has a counter, else CPU time.
 func (c Config) open(ctx context.Context, clock meter.Clock, url string, pid int) (gauge, error) {
 	j, why, err := openJoules(ctx, c, clock, url, pid)
 	switch {
@@ -130,7 +129,7 @@ func (c Config) open(ctx context.Context, clock meter.Clock, url string, pid int
 		return j, nil
 	}
 	c.say("the costs are CPU time: %s", why)
-	p, err := openProcessorTime(clock, pid)
+	p, err := openCPUTime(clock, pid)
 	if err != nil {
 		return nil, err
 	}

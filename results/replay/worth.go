@@ -37,28 +37,28 @@ type spent struct {
 // read: longer than a scheduler's tick and its own last bookkeeping.
 const settle = 40 * time.Millisecond
 
-// processorTime is the gauge of hosts without a counter: the CPU time of the
+// cpuTime is the gauge of hosts without a counter: the CPU time of the
 // engine's process tree.
-type processorTime struct {
+type cpuTime struct {
 	source   *cputime.Source
 	readings []meter.Reading
 	stop     chan struct{}
 	reader   errgroup.Group
 }
 
-func openProcessorTime(clock meter.Clock, pid int) (*processorTime, error) {
+func openCPUTime(clock meter.Clock, pid int) (*cpuTime, error) {
 	source, err := cputime.Open(clock, cputime.Options{PID: pid, Watts: 1}) // 1 W: its µJ are CPU µs
 	if err != nil {
 		return nil, err
 	}
-	return &processorTime{source: source}, nil
+	return &cpuTime{source: source}, nil
 }
 
-func (p *processorTime) describe(f *shapley.File) {
-	f.Unit, f.Meter = shapley.UnitProcessor, "CPU time of the engine's process tree (kind model where it is given in joules)"
+func (p *cpuTime) describe(f *shapley.File) {
+	f.Unit, f.Meter = shapley.UnitCPUTime, "CPU time of the engine's process tree (kind model where it is given in joules)"
 }
 
-func (p *processorTime) begin(context.Context) error {
+func (p *cpuTime) begin(context.Context) error {
 	time.Sleep(settle)
 	p.readings, p.stop = p.source.Read(nil), make(chan struct{})
 	stop := p.stop
@@ -77,7 +77,7 @@ func (p *processorTime) begin(context.Context) error {
 	return nil
 }
 
-func (p *processorTime) end(_ context.Context, w meter.Window) (spent, error) {
+func (p *cpuTime) end(_ context.Context, w meter.Window) (spent, error) {
 	time.Sleep(settle)
 	close(p.stop)
 	if err := p.reader.Wait(); err != nil {
@@ -92,4 +92,4 @@ func (p *processorTime) end(_ context.Context, w meter.Window) (spent, error) {
 	return spent{(last.Energy - first.Energy).Joules(), w, []*attribution.Curve{curve}, make([]attribution.Idle, 1)}, nil
 }
 
-func (p *processorTime) close() error { return p.source.Close() }
+func (p *cpuTime) close() error { return p.source.Close() }

@@ -5,10 +5,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml"
 
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
@@ -47,7 +48,7 @@ func WriteMLflow(dir, name string, run runfolder.Run, s summary.Summary) (experi
 	if len(cells) > 0 {
 		at = cells[0].start
 	}
-	return folder, yaml(filepath.Join(folder, "meta.yaml"), map[string]any{
+	return folder, writeYAML(filepath.Join(folder, "meta.yaml"), map[string]any{
 		"artifact_location": fileURI(folder), "experiment_id": experimentID, "lifecycle_stage": "active",
 		"name": strings.TrimSpace(name + " " + run.Started), "creation_time": at.UnixMilli(), "last_update_time": at.UnixMilli(),
 	})
@@ -87,7 +88,7 @@ func (t tracked) mlflow(folder, experiment string) error {
 	if t.failed {
 		status = mlflowFailed
 	}
-	return yaml(filepath.Join(folder, "meta.yaml"), map[string]any{
+	return writeYAML(filepath.Join(folder, "meta.yaml"), map[string]any{
 		"artifact_uri": fileURI(filepath.Join(folder, "artifacts")), "experiment_id": experiment, "run_id": t.id, "run_name": t.name, "user_id": "",
 		"lifecycle_stage": "active", "status": status, "start_time": t.start.UnixMilli(), "end_time": t.end.UnixMilli(),
 		"entry_point_name": "", "source_name": "cfu", "source_type": 4, "source_version": "", "tags": []string{},
@@ -99,19 +100,14 @@ func fileURI(path string) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
 }
 
-// yaml writes a flat mapping of strings, integers and empty lists, sorted by name.
-func yaml(path string, fields map[string]any) error {
-	var lines []string
-	for name, value := range fields {
-		text := fmt.Sprint(value)
-		if s, ok := value.(string); ok {
-			text = strconv.Quote(s)
-		}
-		lines = append(lines, name+": "+text+"\n")
+// writeYAML writes a mapping, sorted by name, into a folder that it makes.
+func writeYAML(path string, fields map[string]any) error {
+	text, err := yaml.Marshal(fields)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
 	}
-	slices.Sort(lines)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(strings.Join(lines, "")), 0o644)
+	return os.WriteFile(path, text, 0o644)
 }

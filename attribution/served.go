@@ -5,9 +5,8 @@ import (
 	"math"
 	"time"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"cfubench/internal/leastsquares"
+	"cfubench/internal/stats"
 	"cfubench/meter"
 )
 
@@ -231,7 +230,7 @@ func (f *servedFit) spread() bool {
 			inverse[a][b] *= variance
 		}
 	}
-	f.covariance, f.quantile = inverse, distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(0.975)
+	f.covariance, f.quantile = inverse, stats.StudentT(freedom, 0.95)
 	return true
 }
 

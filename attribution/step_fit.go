@@ -1,14 +1,13 @@
 package attribution
 
 import (
-	"cfubench/meter"
 	"fmt"
 	"math"
 	"time"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"cfubench/internal/leastsquares"
+	"cfubench/internal/stats"
+	"cfubench/meter"
 )
 
 // Fitted is a number with the 95 % interval that its fit leaves it.
@@ -234,7 +233,7 @@ func (f *StepCosts) finish() {
 			f.covariance[i][j] += f.shiftDoubt[i] * f.shiftDoubt[j] / 3 // evenly between its neighbours
 		}
 	}
-	f.estimates(distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(0.975))
+	f.estimates(stats.StudentT(freedom, 0.95))
 }
 
 // atLeastIndependent makes the covariance never less than that of independent

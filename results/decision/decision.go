@@ -16,6 +16,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"cfubench/internal/stats"
 )
 
 // Candidate is one configuration: its values, one a repeat, or one a batch of
@@ -233,7 +235,7 @@ func (l layout) quantile(confidence float64) (float64, bool) {
 	if math.IsNaN(l.variance) {
 		return 0, false
 	}
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: l.freedom}.Quantile(0.5 + confidence/2), true
+	return stats.StudentT(l.freedom, confidence), true
 }
 
 // error is the standard error of a candidate's mean, difference that of the

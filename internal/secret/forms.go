@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"html"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -93,7 +95,7 @@ func (r *Redactor) known(text string, whole bool) (spans []span) {
 
 // at is where the form ends that begins at i of text, 0 if none does.
 func (f form) at(text string, i int, whole bool) int {
-	matched, end := f.match(text, i, 0)
+	matched, end := f.match(text, i)
 	switch {
 	case matched == len(f.text):
 		if f.word && (i > 0 && isWord(text[i-1]) || end < len(text) && isWord(text[end])) {
@@ -108,95 +110,116 @@ func (f form) at(text string, i int, whole bool) int {
 	return 0
 }
 
-// match says how many bytes of the form, from its byte from on, stand at i of
-// text, and where they end.
-func (f form) match(text string, i, from int) (matched, end int) {
-	n, at := from, i
-	for n < len(f.text) && at < len(text) {
-		want, got := f.text[n], text[at]
-		plain := got == want || f.fold && lower(got) == lower(want)
-		if plain && (got == '%' || got == '\\' || got == '&') {
-			// It may be itself or begin an escape of itself.
-			if c, size := unescape(text[at:], 0); size > 0 && c == want {
-				if m, e := f.match(text, at+size, n+1); m > n+1 || n+1 == len(f.text) {
-					return m, e
+// match says how many bytes of the form stand at i of text, and where they end.
+// What stands there may read in several ways (%2500 is the %00 of an address, or
+// a zero byte escaped twice), so that match follows all of them, byte by byte of
+// the form.
+func (f form) match(text string, i int) (matched, end int) {
+	var room [2][8]int
+	ends, next := append(room[0][:0], i), room[1][:0]
+	for matched < len(f.text) {
+		next = next[:0]
+		for _, at := range ends {
+			for c, size := range readings(text[at:], nested) {
+				same := c == f.text[matched] || f.fold && lower(c) == lower(f.text[matched])
+				if same && !slices.Contains(next, at+size) {
+					next = append(next, at+size)
 				}
 			}
 		}
-		if plain {
-			n, at = n+1, at+1
-			continue
-		}
-		c, size := unescape(text[at:], 0)
-		if size == 0 && got == '+' && want == ' ' {
-			c, size = ' ', 1
-		}
-		if size == 0 || c != want && !(f.fold && lower(c) == lower(want)) {
+		if len(next) == 0 {
 			break
 		}
-		n, at = n+1, at+size
+		ends, next = next, ends
+		matched++
 	}
-	return n, at
+	return matched, slices.Max(ends)
 }
 
-// unescape reads one escaped byte at the start of s; size is 0 if there is none.
-func unescape(s string, depth int) (c byte, size int) {
-	if len(s) < 2 || depth > 2 {
-		return 0, 0
-	}
-	number := func(digits string, base int) (byte, bool) {
-		n, err := strconv.ParseUint(digits, base, 8)
-		return byte(n), err == nil
-	}
-	switch s[0] {
-	case '%':
-		at := 1
-		for strings.HasPrefix(s[at:], "25") && len(s) >= at+4 && isHex(s[at+2]) && isHex(s[at+3]) {
-			at += 2 // %2541 is %41
+const (
+	// nested is how often an escape of HTML may be escaped again.
+	nested = 2
+	// slashes is how many backslashes may escape one character: 15 are those of
+	// one that was escaped four times.
+	slashes = 16
+)
+
+// readings yields what the first bytes of s may stand for, and how many they
+// are: the first for itself, an escape for the byte it means, also where the
+// escape was escaped again.
+func readings(s string, depth int) iter.Seq2[byte, int] {
+	return func(yield func(byte, int) bool) {
+		if s == "" || !yield(s[0], 1) {
+			return
 		}
-		if len(s) >= at+2 {
-			if c, ok := number(s[at:at+2], 16); ok {
-				return c, at + 2
-			}
-		}
-	case '\\':
-		at := 1
-		for at < len(s)-1 && s[at] == '\\' {
-			at++ // escaped again and again
-		}
-		rest := s[at:]
-		switch {
-		case strings.HasPrefix(rest, "u00") && len(rest) >= 5:
-			if c, ok := number(rest[3:5], 16); ok {
-				return c, at + 5
-			}
-		case rest[0] == 'x' && len(rest) >= 3:
-			if c, ok := number(rest[1:3], 16); ok {
-				return c, at + 3
-			}
-		case at > 1 && (rest[0] == '"' || rest[0] == '\'' || rest[0] == '/'):
-			return rest[0], at + 1
-		case at > 1:
-			return '\\', at
-		}
-		if rest[0] < utf8.RuneSelf {
-			return rest[0], at + 1
-		}
-	case '&':
-		end := strings.IndexByte(s[:min(len(s), 12)], ';')
-		if end < 0 {
-			return 0, 0
-		}
-		if plain := html.UnescapeString(s[:end+1]); len(plain) == 1 {
-			if plain == "&" { // &amp;#39; is &#39;
-				if c, n := unescape("&"+s[end+1:], depth+1); n > 0 {
-					return c, end + n
-				}
-			}
-			return plain[0], end + 1
+		switch s[0] {
+		case '+':
+			yield(' ', 1)
+		case '%':
+			percent(s, yield)
+		case '\\':
+			backslash(s, yield)
+		case '&':
+			entity(s, depth, yield)
 		}
 	}
-	return 0, 0
+}
+
+// percent reads %41, %2541, %252541 …
+func percent(s string, yield func(byte, int) bool) {
+	for at := 1; ; at += 2 {
+		c, ok := hexByte(s[at:])
+		if !ok || !yield(c, at+2) || c != '%' {
+			return
+		}
+	}
+}
+
+// backslash reads \", \\, \n, \x41 and \u0041 behind any number of backslashes.
+func backslash(s string, yield func(byte, int) bool) {
+	n := 1
+	for ; n < min(len(s), slashes) && s[n] == '\\'; n++ {
+		if !yield('\\', n+1) {
+			return
+		}
+	}
+	rest := s[n:]
+	if rest == "" || rest[0] >= utf8.RuneSelf {
+		return
+	}
+	if c, ok := hexByte(strings.TrimPrefix(rest, "u00")); ok && strings.HasPrefix(rest, "u00") && !yield(c, n+5) {
+		return
+	}
+	if c, ok := hexByte(strings.TrimPrefix(rest, "x")); ok && rest[0] == 'x' && !yield(c, n+3) {
+		return
+	}
+	yield(rest[0], n+1)
+}
+
+// entity reads &#39;, &quot;, &amp;#39; …
+func entity(s string, depth int, yield func(byte, int) bool) {
+	end := strings.IndexByte(s[:min(len(s), 12)], ';')
+	if end < 0 {
+		return
+	}
+	plain := html.UnescapeString(s[:end+1])
+	if len(plain) != 1 || !yield(plain[0], end+1) || plain != "&" || depth == 0 {
+		return
+	}
+	for c, size := range readings("&"+s[end+1:], depth-1) {
+		if size > 1 && !yield(c, end+size) {
+			return
+		}
+	}
+}
+
+// hexByte reads the two hexadecimal digits at the start of s.
+func hexByte(s string) (byte, bool) {
+	if len(s) < 2 || !isHex(s[0]) || !isHex(s[1]) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[:2], 16, 8)
+	return byte(n), err == nil
 }
 
 func lower(c byte) byte {

@@ -228,6 +228,21 @@ func TestNoSpellingComesThrough(t *testing.T) {
 	})
 }
 
+// What stands there may read in two ways, and only one of them is the value.
+func TestEscapesThatReadInTwoWays(t *testing.T) {
+	for _, c := range []struct{ sentence, value, text string }{
+		{"a value with an escape in it, escaped once", "!!!!!!!!!%00", "%21%21%21%21%21%21%21%21%21%2500"},
+		{"and escaped twice", "key-%2541-%41", "key-%25252541-%252541"},
+		{"backslashes at the end of a value, as JSON writes them in JSON", `key-0123\\`, `key-0123\\\\\\\\`},
+		{"a value that holds what JSON writes for a quote", `key-\"-0123`, `key-\\\"-0123`},
+		{"a value that holds an entity, in HTML", "key-&quot;-01", "key-&amp;quot;-01"},
+	} {
+		if got := secret.New(c.value).Text("<" + c.text + ">"); got != "<"+secret.Mask+">" {
+			t.Errorf("%s: %q became %q, want <%s>", c.sentence, c.text, got, secret.Mask)
+		}
+	}
+}
+
 func lines(r *secret.Redactor, text string) string {
 	var out strings.Builder
 	for l := range strings.Lines(text) {

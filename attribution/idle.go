@@ -28,7 +28,7 @@ type Idle struct {
 
 // IdlePower is the power of one idle window.
 type IdlePower struct {
-	// Window is what was said to be idle.
+	// Window is the stretch that the caller calls idle.
 	Window meter.Window
 	Power  meter.Power
 	// Uncertainty is its standard uncertainty from the times of the edges and,

@@ -26,7 +26,7 @@ const (
 	// harmonics of a step that are looked at.
 	harmonics = 8
 	// aliasingWarned is the part of a step's swing left in the mean from which on
-	// it is warned of.
+	// there is a warning.
 	aliasingWarned = 0.3
 )
 

@@ -239,7 +239,7 @@ func (c *collector) finish() {
 		c.t.warnf("%s early: with the history the next prompt is over %d tokens", plural(c.cut, "conversation ends", "conversations end"), least(c.o.MaxPromptTokens, c.o.FitContext))
 	}
 	if c.estimated > 0 {
-		c.t.warnf("%s held against the server's context of %d tokens by an estimate: nobody counted the tokens", plural(c.estimated, "request was", "requests were"), c.o.FitContext)
+		c.t.warnf("cfu compared %s with the server's context of %d tokens by an estimate: their tokens are not counted", plural(c.estimated, "request", "requests"), c.o.FitContext)
 	}
 	if c.worded > 0 {
 		c.t.warnf("the answers' lengths, which are asked for, are counted in words and not in the model's tokens: no tokenizer counted them")

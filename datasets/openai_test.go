@@ -117,7 +117,7 @@ func TestRequestsThatDoNotFitTheContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(trace.Warnings, "\n"), "1 request was held against the server's context of 1000 tokens by an estimate") {
+	if !strings.Contains(strings.Join(trace.Warnings, "\n"), "compared 1 request with the server's context of 1000 tokens by an estimate") {
 		t.Errorf("uncounted: got %q, want a warning about the estimate", trace.Warnings)
 	}
 }

@@ -1,7 +1,7 @@
 // Package batchsim simulates an engine with continuous batching whose every
 // step takes a stated time and a stated energy, so that what each request
-// fairly owes is known exactly. It is a simulation and nothing in it is a
-// measurement; attribution is held against it in tests.
+// costs, by its Shapley value, is known exactly. It is a simulation and nothing
+// in it is a measurement; tests compare attribution with it.
 package batchsim
 
 import "time"

@@ -1,4 +1,4 @@
-// Package shapley computes what each request of a group fairly owes, given the
+// Package shapley computes the Shapley value of each request of a group, given the
 // energy of every subset of the group, and fits a model that predicts it from
 // what an ordinary run knows. It measures nothing itself.
 //

@@ -58,8 +58,8 @@ func (f *attributionFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.stepPrior, "step-prior", "", "Take the step convention's costs from `FILE` (JSON, as a summary holds them) where a run is too short to tell them.")
 	fs.StringVar(&f.cacheShare, "cache-share", string(attribution.CacheOwner), "Charge a cached prompt to `WHO`: owner (the request that computed it) or users (it and all that found it cached, the same each; conventions step and token).")
 	fs.StringArrayVar(&f.roles, "role", nil, "Divide the energy of a domain by prefill or decode alone, as `DOMAIN=ROLE`, prefill or decode; repeated (default: as the engine's processes on its device say).")
-	fs.Float64Var(&f.size.Parameters, "model-parameters", 0, "Hold the costs of steps against a model that computes a token with `N` parameters, such as 7.6e9 (of a mixture of experts the active ones; default: as the server says).")
-	fs.Float64Var(&f.size.WeightBytes, "weight-bytes", 0, "Hold them against a model whose weights take `B` bytes, such as 15.2e9 (default: as the server says).")
+	fs.Float64Var(&f.size.Parameters, "model-parameters", 0, "Compare the costs of steps with a model that computes a token with `N` parameters, such as 7.6e9 (of a mixture of experts the active ones; default: as the server says).")
+	fs.Float64Var(&f.size.WeightBytes, "weight-bytes", 0, "Compare them with a model whose weights take `B` bytes, such as 15.2e9 (default: as the server says).")
 	fs.StringVar(&f.shapleyModel, "shapley-model", "", "Take the shapley convention's model from `FILE`.")
 }
 
@@ -81,7 +81,7 @@ func (f attributionFlags) options() (derivation.Attribution, error) {
 	case !(o.Size.Parameters >= 0 && o.Size.WeightBytes >= 0) || o.Size.Parameters > 1e18 || o.Size.WeightBytes > 1e18:
 		return o, usagef("--model-parameters %g --weight-bytes %g: want numbers above zero", f.size.Parameters, f.size.WeightBytes)
 	case (o.Size.Parameters > 0) != (o.Size.WeightBytes > 0):
-		return o, usagef("--model-parameters and --weight-bytes go together: the costs are held against both")
+		return o, usagef("--model-parameters and --weight-bytes go together: the costs are compared with both")
 	}
 	switch o.CacheShare = attribution.CacheShare(f.cacheShare); o.CacheShare {
 	case attribution.CacheOwner, attribution.CacheUsers:

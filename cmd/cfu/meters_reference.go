@@ -26,7 +26,7 @@ type referenceFlags struct {
 }
 
 func (f *referenceFlags) bind(fs *pflag.FlagSet) {
-	fs.StringVar(&f.spec, "reference", "", "Hold the summed domains against this `METER`: redfish:URL, scrape:URL, ptd:HOST, or the file of a power log (FILE or FILE#NAME).")
+	fs.StringVar(&f.spec, "reference", "", "Compare the summed domains with this `METER`: redfish:URL, scrape:URL, ptd:HOST, or the file of a power log (FILE or FILE#NAME).")
 	fs.StringVar(&f.covers, "reference-covers", runfolder.CoversNode, "The reference covers `WHAT`: node (the wall, a BMC), or domains (what is summed, and nothing else).")
 	fs.StringVar(&f.clock, "reference-clock", "epoch", "Read a log's times by `CLOCK`, as cfu import --clock.")
 	fs.StringVar(&f.load, "load-cmd", "", "Load the host with `CMD`, which goes on until it is stopped (default: loops on the CPUs).")

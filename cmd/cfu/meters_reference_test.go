@@ -103,7 +103,7 @@ func TestReferenceAtTheWall(t *testing.T) {
 			t.Errorf("%s: summed is %v: the wall meter is a cross-check", dom.Name, dom.Summed())
 		}
 	}
-	if strings.Contains(stderr, "was not held against") {
+	if strings.Contains(stderr, "was not compared with") {
 		t.Errorf("a warning of another sensor though it is this one:\n%s", stderr)
 	}
 }

@@ -69,7 +69,7 @@ func (f *shapleyFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&f.Orders, "orders", 12, "Sample `N` orders of groups that are too large for all subsets.")
 	fs.Uint64Var(&f.Seed, "seed", 1, "Draw lengths, prompts and arrivals with `S`.")
 	fs.Float64Var(&f.watts, "cpu-watts", host.DefaultCPUWatts(), "Show `W` watts per busy core as modelled joules.")
-	fs.DurationVar(&f.Ready, "ready", engine.DefaultReady, "Give the engine `D` to become healthy.")
+	fs.DurationVar(&f.Ready, "ready", engine.DefaultReady, "Wait up to `D` for the engine to become healthy.")
 	fs.StringVar(&f.refit, "refit", "", "Fit the groups that `FILE` holds again, without an engine.")
 	fs.StringVar(&f.out, "out", "", "Write the Shapley model to `FILE`.")
 }

@@ -132,7 +132,7 @@ func align(base, other Subject, acrossLoad bool) (pairs []pair, left []string) {
 	return pairs, left
 }
 
-// valid are the valid cells of a point; the others are warned of.
+// valid are the valid cells of a point; each of the others gets a warning.
 func valid(s Subject, p summary.Point, warnings *[]string) []summary.CellSummary {
 	var cells []summary.CellSummary
 	for _, c := range s.Summary.Cells {

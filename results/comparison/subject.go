@@ -93,7 +93,7 @@ func split(argument string) (dir, which string) {
 type Dimension struct {
 	Name string
 	// Refused: a comparison across it is refused unless asked for, because it
-	// would say nothing of what changed. The others are warned of.
+	// would say nothing of what changed. Each of the others gets a warning.
 	Refused bool
 	value   func(s Subject) string
 }

@@ -54,7 +54,7 @@ func summed(domains []runfolder.DomainInfo) ([]runfolder.DomainInfo, error) {
 		switch {
 		case !d.Summed():
 		case d.Kind == meter.KindModel:
-			return nil, fmt.Errorf("%s is a model and no sensor: a reference meter is held against counters and gauges; name them with --meter", d.Name)
+			return nil, fmt.Errorf("%s is a model and no sensor: a reference meter is compared with counters and gauges; name them with --meter", d.Name)
 		default:
 			out = append(out, d)
 		}

@@ -134,7 +134,7 @@ func SetReference(domains []DomainInfo, r *Reference) (warnings []string) {
 		case k >= 0:
 			d.Reference = r.Domains[k].Sensor
 		case d.Summed():
-			warnings = append(warnings, fmt.Sprintf("the reference meter %s was not held against %s (%s): what it found is of other sensors", r.Meter, d.Name, d.Device))
+			warnings = append(warnings, fmt.Sprintf("the reference meter %s was not compared with %s (%s): its result belongs to other sensors", r.Meter, d.Name, d.Device))
 		}
 	}
 	return warnings

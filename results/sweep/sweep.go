@@ -1,5 +1,5 @@
 // Package sweep makes runs: it launches or finds a server per batch size, puts
-// every load of the configuration on it, meters it all the while, and writes the
+// every load of the configuration on it, meters it throughout, and writes the
 // raw tables of each cell to a run folder, from which a run that was interrupted
 // goes on. Several sweeps can share one run as its shards.
 //

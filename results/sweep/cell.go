@@ -54,11 +54,7 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 	if m.cell.Requests > 0 {
 		s.record.Cells = append(s.record.Cells, m.cell)
 		s.keepCosts(m.metered)
-		if e := s.save(); e != nil {
-			// run.json is as it was, and so is its record.
-			s.record.Cells = s.record.Cells[:len(s.record.Cells)-1]
-			err = failure.Join(err, e)
-		}
+		err = failure.Join(err, s.saveCell())
 	}
 	if err != nil {
 		return err

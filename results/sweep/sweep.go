@@ -70,7 +70,9 @@ type sweep struct {
 	flying  atomic.Pointer[loadgen.Live] // of the cell under way
 	loaded  time.Duration                // when the server had its last request
 
-	hidden int // cells of the record without secrets
+	hidden int           // cells of the record without secrets
+	saved  int           // cells of the record in run.json
+	again  time.Duration // when the next cell may be saved
 
 	mu     sync.Mutex // guards record.Warnings: doubts come from several goroutines
 	record runfolder.Run
@@ -137,7 +139,7 @@ func (s *sweep) goOn(old runfolder.Run) {
 	if old.ScheduleHash == nil {
 		old.ScheduleHash = map[string]string{}
 	}
-	s.record = old
+	s.record, s.saved = old, len(old.Cells)
 }
 
 // differing names the flags in which two configurations differ.
@@ -168,6 +170,9 @@ func (s *sweep) run(ctx context.Context) error {
 		stop = server.Stop
 	}
 	err := s.measureAll(ctx)
+	if s.saved < len(s.record.Cells) {
+		err = failure.Join(err, s.save())
+	}
 	return failure.Join(failure.Join(err, s.leave(err)), stop())
 }
 
@@ -268,12 +273,4 @@ func (s *sweep) warn(format string, args ...any) {
 	if !known {
 		s.say("warning: %s", w)
 	}
-}
-
-// save writes run.json.
-func (s *sweep) save() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hideSecrets()
-	return runfolder.WriteRun(s.config.Out, s.record)
 }

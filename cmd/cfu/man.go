@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/internal/atomicfile"
+	"cfubench/internal/roff"
 	"cfubench/internal/version"
 )
 
@@ -55,23 +56,23 @@ func manPages() map[string]string {
 
 // manOverview is the page of cfu itself.
 func manOverview(list []command) string {
-	var p page
-	p.title("cfu", tagline)
-	p.section("SYNOPSIS")
-	p.literal([]string{"cfu COMMAND [flags]"})
-	p.section("COMMANDS")
+	var p roff.Page
+	p.Title("cfu", tagline, "cfu "+version.String())
+	p.Section("SYNOPSIS")
+	p.Literal([]string{"cfu COMMAND [flags]"})
+	p.Section("COMMANDS")
 	for _, c := range list {
-		p.term(`\fB`+roff("cfu-"+c.name)+`\fR(1)`, c.summary)
+		p.Term(roff.Bold("cfu-"+c.name)+"(1)", c.summary)
 	}
-	p.section("EXIT STATUS")
-	p.line(roff(exitStatus))
+	p.Section("EXIT STATUS")
+	p.Line(roff.Text(exitStatus))
 	return p.String()
 }
 
 // manPage is the page of a command: its help, in the sections that a manual has.
 func manPage(c command, flags *pflag.FlagSet) string {
-	var p page
-	p.title("cfu-"+c.name, c.summary)
+	var p roff.Page
+	p.Title("cfu-"+c.name, c.summary, "cfu "+version.String())
 	var usage, examples []string
 	var description []string // its paragraphs
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(c.help), "\n\n") {
@@ -87,29 +88,29 @@ func manPage(c command, flags *pflag.FlagSet) string {
 			description = append(description, paragraph)
 		}
 	}
-	p.section("SYNOPSIS")
-	p.literal(usage)
+	p.Section("SYNOPSIS")
+	p.Literal(usage)
 	if len(description) > 0 {
-		p.section("DESCRIPTION")
+		p.Section("DESCRIPTION")
 	}
 	for _, text := range description {
-		p.paragraph(text)
+		p.Paragraph(text)
 	}
 	if flags.HasFlags() {
-		p.section("OPTIONS")
+		p.Section("OPTIONS")
 	}
 	for _, s := range sections(flags) {
 		if s.title != "" {
-			p.subsection(s.title)
+			p.Subsection(s.title)
 		}
-		s.flags.VisitAll(func(f *pflag.Flag) { p.term(flagEntry(f)) })
+		s.flags.VisitAll(func(f *pflag.Flag) { p.Term(flagEntry(f)) })
 	}
 	if len(examples) > 0 {
-		p.section("EXAMPLES")
-		p.literal(examples)
+		p.Section("EXAMPLES")
+		p.Literal(examples)
 	}
-	p.section("SEE ALSO")
-	p.line(`\fBcfu\fR(1)`)
+	p.Section("SEE ALSO")
+	p.Line(roff.Bold("cfu") + "(1)")
 	return p.String()
 }
 
@@ -120,95 +121,9 @@ func flagEntry(f *pflag.Flag) (name, description string) {
 	one.AddFlag(f)
 	name, description, _ = strings.Cut(strings.TrimSpace(one.FlagUsages()), "   ")
 	flag, value, _ := strings.Cut(name, " ")
-	name = `\fB` + roff(flag) + `\fR`
+	name = roff.Bold(flag)
 	if value != "" {
-		name += ` \fI` + roff(value) + `\fR`
+		name += " " + roff.Italic(value)
 	}
 	return name, strings.TrimSpace(description)
-}
-
-// page is a manual page under way.
-type page struct{ strings.Builder }
-
-// title begins the page. It has no date: the same build makes the same page.
-func (p *page) title(name, summary string) {
-	fmt.Fprintf(p, ".TH %s 1 \"\" \"cfu %s\" \"User Commands\"\n", strings.ToUpper(name), roff(version.String()))
-	p.line(".nh\n.ad l") // no hyphens and no spaces but the text's own, for what is copied
-	p.section("NAME")
-	p.line(roff(name) + ` \- ` + roff(summary))
-}
-
-func (p *page) line(text string)        { p.WriteString(text + "\n") }
-func (p *page) section(title string)    { p.line(".SH " + title) }
-func (p *page) subsection(title string) { p.line(`.SS "` + roff(title) + `"`) }
-func (p *page) term(name, means string) { p.line(".TP\n" + name + "\n" + roff(means)) }
-func (p *page) literal(lines []string)  { p.line(".PP\n.nf\n" + roff(dedent(lines)) + "\n.fi") }
-
-// paragraph sets text that is filled, and the lines of it that are indented as they
-// stand.
-func (p *page) paragraph(text string) {
-	p.line(".PP")
-	var table []string
-	flush := func() {
-		if len(table) > 0 {
-			p.line(".RS 2\n.nf\n" + roff(dedent(table)) + "\n.fi\n.RE")
-		}
-		table = nil
-	}
-	for line := range strings.SplitSeq(text, "\n") {
-		if strings.HasPrefix(line, " ") {
-			table = append(table, line)
-			continue
-		}
-		flush()
-		p.line(roff(line))
-	}
-	flush()
-}
-
-// dedent joins lines without the indent that they share.
-func dedent(lines []string) string {
-	indent := len(lines[0])
-	for _, l := range lines {
-		indent = min(indent, len(l)-len(strings.TrimLeft(l, " ")))
-	}
-	cut := make([]string, len(lines))
-	for i, l := range lines {
-		cut[i] = l[indent:]
-	}
-	return strings.Join(cut, "\n")
-}
-
-// roff writes text so that groff shows it as it is: hyphens that can be copied into
-// a shell, no line taken for a request, and letters beyond ASCII by their code.
-func roff(text string) string {
-	var b strings.Builder
-	begin := true // of a line
-	for _, r := range text {
-		if begin && (r == '.' || r == '\'') {
-			b.WriteString(`\&`)
-		}
-		begin = r == '\n'
-		switch {
-		case r == '\\':
-			b.WriteString(`\e`)
-		case r == '-':
-			b.WriteString(`\-`)
-		case r == '\'':
-			b.WriteString(`\(aq`)
-		case r == '`':
-			b.WriteString(`\(ga`)
-		case r == '^':
-			b.WriteString(`\(ha`)
-		case r == '~':
-			b.WriteString(`\(ti`)
-		case r == '"':
-			b.WriteString(`\(dq`)
-		case r > '~':
-			fmt.Fprintf(&b, `\[u%04X]`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -71,7 +71,7 @@ func (f *runFlags) complete(env environment) error {
 		return err
 	}
 	f.Convention, f.Weights, f.ShapleyModel, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.shapleyModel, f.derivation.inventory
-	f.Roles = f.derivation.roles
+	f.StepPrior, f.Roles = f.derivation.stepPrior, f.derivation.roles
 	f.ModelParameters, f.Config.WeightBytes = f.derivation.size.Parameters, f.derivation.size.WeightBytes
 	if f.derivation.cacheShare != string(attribution.CacheOwner) {
 		f.CacheShare = f.derivation.cacheShare

@@ -109,10 +109,10 @@ func CommandFor(spec string) (string, error) {
 	if model == "" {
 		return "", fmt.Errorf("engine preset %q names no model: write %s:MODEL", spec, name)
 	}
-	return fmt.Sprintf(k.launch, quote(model)), nil
+	return fmt.Sprintf(k.launch, Quote(model)), nil
 }
 
-// quote makes a word of the shell out of s.
-func quote(s string) string {
+// Quote makes a word of the shell out of s.
+func Quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

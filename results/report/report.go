@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/results/commandline"
 	"cfubench/results/comparison"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
@@ -58,6 +59,7 @@ type document struct {
 	Findings          []finding
 	Sensors           []sensorRow
 	Settings          []setting
+	Again             *commandline.Line // nil where no command makes the run
 	SelfTest          string
 	HasSLO, HasEnergy bool
 }
@@ -182,7 +184,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 			d.Sensors = append(d.Sensors, sensorRow{c.Cell, sensor})
 		}
 	}
-	d.Settings = settings(run)
+	d.Settings, d.Again = settings(run), madeAgain(run)
 	if run.SelfTest != nil {
 		if text, err := json.MarshalIndent(run.SelfTest, "", "  "); err == nil {
 			d.SelfTest = string(text)
@@ -294,6 +296,14 @@ func findings(s summary.Summary) []finding {
 	return list
 }
 
+// madeAgain is the command line that makes the run again, nil if there is none.
+func madeAgain(run runfolder.Run) *commandline.Line {
+	if line, ok := commandline.Of(run); ok {
+		return &line
+	}
+	return nil
+}
+
 // settings is the full configuration, one line each.
 func settings(run runfolder.Run) []setting {
 	var list []setting
@@ -306,7 +316,7 @@ func settings(run runfolder.Run) []setting {
 	add("cfu version", run.Cfu)
 	add("started", run.Started)
 	for _, f := range run.Config.Flags() {
-		if run.Record == nil || ofRecord(f.Name) { // the other flags are no record's
+		if run.Record == nil || commandline.OfRecord(f.Name) { // the other flags are no record's
 			add(f.Name, f.Text)
 		}
 	}
@@ -376,13 +386,4 @@ func settings(run runfolder.Run) []setting {
 		add("not metered: "+strings.TrimSpace(r.Source+" "+r.Domain), text)
 	}
 	return list
-}
-
-// ofRecord reports whether cfu record has a flag that is kept.
-func ofRecord(flag string) bool {
-	switch flag {
-	case "--endpoint", "--meter", "--idle", "--gpus", "--poll", "--cpu-watts", "--cpu-idle-watts", "--expect-devices", "--sysfs", "--nvml-library":
-		return true
-	}
-	return false
 }

@@ -3,12 +3,15 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"html"
 	"strings"
 	"testing"
 	"time"
 
 	"cfubench/internal/golden"
 	"cfubench/meter"
+	"cfubench/results/commandline"
+	"cfubench/results/comparison"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
@@ -165,5 +168,36 @@ func TestSettingsAreWrittenAsFlags(t *testing.T) {
 		if row := `<th scope="row">` + name + `</th><td>` + want + `</td>`; !strings.Contains(b.String(), row) {
 			t.Errorf("the configuration has no row %s %s", name, want)
 		}
+	}
+}
+
+// TestCommandLine: the configuration opens with the line that makes the run again,
+// and with what it needs; the page of several has each run's.
+func TestCommandLine(t *testing.T) {
+	config := commandline.Defaults()
+	config.EngineCmd, config.Concurrency = "serve 'a b' --port {port}", []int{4}
+	run := runfolder.Run{Config: config, TraceHash: "abc123"}
+	var one, all bytes.Buffer
+	if err := report.Write(&one, run, summary.Summary{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.WriteSeveral(&all, []comparison.Subject{{Name: "first", Run: run}}, nil, comparison.ChooseOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, page := range map[string]string{"of one run": one.String(), "of several": all.String()} {
+		text := html.UnescapeString(page)
+		for _, want := range []string{"cfu run \\\n  --engine-cmd 'serve '\\''a b'\\'' --port {port}' \\\n", "  --concurrency 4 \\\n", "--out again</pre>", "has the hash abc123"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the page %s lacks %q", name, want)
+			}
+		}
+	}
+	one.Reset()
+	run.Record = &runfolder.Recorded{}
+	if err := report.Write(&one, run, summary.Summary{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(one.String(), "makes the run again") {
+		t.Error("a record without a command has a command line")
 	}
 }

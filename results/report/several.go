@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"cfubench/results/commandline"
 	"cfubench/results/comparison"
 	"cfubench/results/derivation"
 	"cfubench/results/summary"
@@ -36,6 +37,7 @@ type oneRun struct {
 	Name, Verdict, EnergyKind string
 	Summary                   summary.Summary
 	Findings                  []finding
+	Again                     *commandline.Line // nil where no command makes the run
 }
 
 // WriteSeveral writes one page of several runs: which load point of all of them
@@ -57,7 +59,7 @@ func buildSeveral(subjects []comparison.Subject, warnings []string, o comparison
 			models = append(models, model)
 		}
 		d.Modelled = d.Modelled || derivation.Modelled(s.Summary.MeterKind)
-		d.Runs = append(d.Runs, oneRun{s.Name, badge(s.Summary.Validity.Verdict), energyKind(s.Summary.MeterKind), s.Summary, findings(s.Summary)})
+		d.Runs = append(d.Runs, oneRun{s.Name, badge(s.Summary.Validity.Verdict), energyKind(s.Summary.MeterKind), s.Summary, findings(s.Summary), madeAgain(s.Run)})
 	}
 	d.EnergyKind, d.Model = strings.Join(kinds, "; "), strings.Join(models, ", ")
 	c, err := comparison.Choose(subjects, o)

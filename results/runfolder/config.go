@@ -80,9 +80,11 @@ type Config struct {
 	// ModelParameters and WeightBytes are the model's size where they were given.
 	ModelParameters float64 `json:"model_parameters,omitempty"`
 	WeightBytes     float64 `json:"weight_bytes,omitempty"`
-	ShapleyModel    string  `json:"shapley_model"`
-	Reference       string  `json:"reference,omitempty"`
-	Inventory       string  `json:"inventory"`
+	// StepPrior is the file of the step convention's costs, where it was given.
+	StepPrior    string `json:"step_prior,omitempty"`
+	ShapleyModel string `json:"shapley_model"`
+	Reference    string `json:"reference,omitempty"`
+	Inventory    string `json:"inventory"`
 
 	ClientCPUs string `json:"client_cpus"`
 	EngineCPUs string `json:"engine_cpus"`

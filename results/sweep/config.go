@@ -4,9 +4,8 @@ import (
 	"time"
 
 	"cfubench/internal/secret"
-	"cfubench/loadgen"
 	"cfubench/loadgen/endpoint"
-	"cfubench/meter/host"
+	"cfubench/results/commandline"
 	"cfubench/results/runfolder"
 )
 
@@ -50,12 +49,7 @@ type Config struct {
 // a folder.
 func Defaults() Config {
 	return Config{
-		Config: runfolder.Config{
-			API: "chat", TokensField: "max_tokens", Dataset: "sample", Select: "first", Tokenizer: "endpoint", NumRequests: 32,
-			History: string(loadgen.HistoryAnswers), Seed: 1, Order: OrderGrouped, Arrival: "poisson", Burstiness: 1,
-			Repeat: 1, Warmup: 2, Timeout: 10 * time.Minute, Meter: []string{"auto"}, CPUWatts: host.DefaultCPUWatts(),
-			GPUs: "engine", Idle: 2 * time.Second, Sysfs: "/sys", SLOShare: 0.99, FindRateRequests: 2000,
-		},
+		Config:       commandline.Defaults(),
 		ReadyTimeout: 5 * time.Minute, Drain: 2 * time.Second, Certify: true,
 	}
 }

@@ -24,8 +24,8 @@ func (c *Config) learn() {
 	}
 }
 
-// recorded is what run.json keeps of the configuration: no secret.
-func (c Config) recorded() runfolder.Config {
+// Recorded is what run.json keeps of the configuration: no secret.
+func (c Config) Recorded() runfolder.Config {
 	r := clone(c.Config)
 	for _, text := range []*string{&r.Endpoint, &r.Tokenizer, &r.Dataset} {
 		*text = c.Secrets.Text(*text)

@@ -96,7 +96,7 @@ func newSweep(c Config, log Log) (*sweep, error) {
 	s.clock = meter.NewClock(s.origin)
 	s.record = runfolder.Run{
 		Cfu: version.String(), Build: version.Read(), Started: s.origin.UTC().Format(time.RFC3339),
-		Config: c.recorded(), ScheduleHash: map[string]string{}, Host: hostinfo.Read(),
+		Config: c.Recorded(), ScheduleHash: map[string]string{}, Host: hostinfo.Read(),
 	}
 	s.record.ConfigHash = s.record.Config.Hash()
 	old, err := runfolder.ReadRun(c.Out)

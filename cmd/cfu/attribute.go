@@ -7,14 +7,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution"
+	"cfubench/meter"
 	"cfubench/results/derivation"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 const attributeHelp = `Re-attributes the measured energy to requests, using other conventions: reads
@@ -169,18 +170,26 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 
 // printEnergy prints the closed sums and what the conventions disagree on.
 func printEnergy(w io.Writer, cells []derivation.Attributed) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "cell\tdomain\tconvention\tmethod\trequests J\tidle J\tunattributed J\tcounter J\tmedian J/request")
+	columns := []summary.Column{
+		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "convention", Text: true}, {Name: "method", Text: true},
+		{Name: "requests", Unit: "J"}, {Name: "idle", Unit: "J", Beside: true}, {Name: "unattributed", Unit: "J", Beside: true}, {Name: "counter", Unit: "J", Beside: true},
+		{Name: "median", Unit: "J/req"},
+	}
+	var rows [][]summary.Cell
 	for _, c := range cells {
 		for _, e := range c.Divisions {
 			if e.Refused != "" {
 				continue
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.4f\n", c.Cell, e.Domain, e.Convention, e.Method,
-				e.Requests.Joules(), e.Idle.Joules(), e.Unattributed.Joules(), e.Counter.Joules(), e.Median.Joules())
+			row := []summary.Cell{summary.Words(c.Cell), summary.Words(e.Domain), summary.Words(string(e.Convention)), summary.Words(string(e.Method))}
+			for _, j := range []meter.Energy{e.Requests, e.Idle, e.Unattributed, e.Counter, e.Median} {
+				row = append(row, summary.Figures(j.Joules()))
+			}
+			rows = append(rows, row)
 		}
 	}
-	if err := t.Flush(); err != nil {
+	columns, texts := summary.Lay(columns, rows)
+	if err := summary.WriteColumns(w, columns, texts); err != nil {
 		return err
 	}
 	unsized := false

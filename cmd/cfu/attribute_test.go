@@ -81,7 +81,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 		t.Errorf("got table without the conventions or their spread:\n%s", stdout)
 	}
 	// 2 s at 200 W, and as much before and after: nothing is above idle.
-	if want := "b2-c2-r1 gpu0: 400.000 J in all ("; !strings.Contains(stdout, want) || !strings.Contains(stdout, "J above loaded idle, bare idle not measured") {
+	if want := "b2-c2-r1 gpu0: 400 J in all ("; !strings.Contains(stdout, want) || !strings.Contains(stdout, "J above loaded idle, bare idle not measured") {
 		t.Errorf("got table without %q and the figures above idle:\n%s", want, stdout)
 	}
 	for _, want := range []string{"the Shapley model was measured on other", "the Shapley model was measured in CPU time, which says nothing of the 1 accelerators"} {
@@ -232,8 +232,8 @@ func TestAttributePrintsCrossChecks(t *testing.T) {
 		check string
 		warns bool
 	}{
-		{500 * meter.Watt, "b2-c2-r1 cross-check node: 1000.000 J, of which gpu0 + gpu1 800.000 J (80 %)", false},
-		{300 * meter.Watt, "b2-c2-r1 cross-check node: 600.000 J, of which gpu0 + gpu1 800.000 J (133 %)", true},
+		{500 * meter.Watt, "b2-c2-r1 cross-check node: 1.00 kJ, of which gpu0 + gpu1 0.800 kJ (80 %)", false},
+		{300 * meter.Watt, "b2-c2-r1 cross-check node: 600 J, of which gpu0 + gpu1 800 J (133 %)", true},
 	} {
 		table, err := runfolder.NewReadingsWriter(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.ReadingsFile), runfolder.Describe(domains), nil)
 		if err != nil {
@@ -252,7 +252,7 @@ func TestAttributePrintsCrossChecks(t *testing.T) {
 		if code != 0 || !strings.Contains(stdout, row.check) {
 			t.Errorf("got exit %d, want %q in\n%s%s", code, row.check, stdout, stderr)
 		}
-		if warned := strings.Contains(stderr, "node used 600.000 J and what is read within it 800.000 J"); warned != row.warns {
+		if warned := strings.Contains(stderr, "node used 600 J and what is read within it 800 J"); warned != row.warns {
 			t.Errorf("%v: got warned %v, want %v:\n%s", row.node, warned, row.warns, stderr)
 		}
 	}

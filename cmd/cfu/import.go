@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/results/logs"
+	"cfubench/results/summary"
 	"cfubench/results/sweep"
 )
 
@@ -182,18 +184,20 @@ func printImported(out io.Writer, im sweep.Import, got sweep.Imported) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nrun\tmean W\tJ/request\tJ/output token\tsource\t")
+	columns := []summary.Column{{Name: "run", Text: true}, {Name: "power", Unit: "W"}, {Name: "energy", Unit: "J/req"}, {Name: "energy", Unit: "J/out tok"}, {Name: "source", Text: true}}
+	var rows [][]summary.Cell
 	for _, s := range got.Figures {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", s.Label, orDash(s.Watts), orDash(s.JoulesPerRequest), orDash(s.JoulesPerOutputToken), s.Source)
+		rows = append(rows, []summary.Cell{summary.Words(s.Label), orUnknown(s.Watts), orUnknown(s.JoulesPerRequest), orUnknown(s.JoulesPerOutputToken), summary.Words(s.Source)})
 	}
-	return w.Flush()
+	fmt.Fprintln(out)
+	columns, texts := summary.Lay(columns, rows)
+	return summary.WriteColumns(out, columns, texts)
 }
 
-// orDash prints a number that may not be known.
-func orDash(v float64) string {
+// orUnknown is a figure that is not known where it is 0.
+func orUnknown(v float64) summary.Cell {
 	if v == 0 {
-		return "–"
+		v = math.NaN()
 	}
-	return fmt.Sprintf("%.4g", v)
+	return summary.Figures(v)
 }

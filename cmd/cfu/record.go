@@ -8,16 +8,17 @@ import (
 	"io"
 	"math"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/results/derivation"
 	"cfubench/results/record"
 	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 const recordHelp = `Meters a command from start to end, for hours or for weeks, and writes the folder
@@ -190,26 +191,30 @@ func printRecord(w io.Writer, out string, r record.Result) error {
 	for i, e := range r.Parts {
 		cell, part := r.Run.Cells[i], r.Run.Record.Parts[i]
 		fmt.Fprintf(w, "\n%s: %v, %s\n", cell.ID, cell.Window.Length().Round(time.Millisecond), endOf(part))
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "domain\tkind\tenergy J\tfrom\tto\tU95 J\tidle W\tin the sum")
-		for _, d := range e.Domains {
-			fmt.Fprintln(t, domainLine(d))
+		columns := []summary.Column{
+			{Name: "domain", Text: true}, {Name: "kind", Text: true}, {Name: "energy", Unit: "J"}, {Name: "from", Unit: "J", Beside: true}, {Name: "to", Unit: "J", Beside: true},
+			{Name: "U95", Unit: "J", Beside: true}, {Name: "idle", Unit: "W"}, {Name: "in the sum", Text: true},
 		}
-		if err := t.Flush(); err != nil {
+		var rows [][]summary.Cell
+		for _, d := range e.Domains {
+			rows = append(rows, domainRow(d))
+		}
+		columns, texts := summary.Lay(columns, rows)
+		if err := summary.WriteColumns(w, columns, texts); err != nil {
 			return err
 		}
 	}
 	total := r.Record
 	hi := "no bound"
 	if total.EnergyHi > 0 {
-		hi = fmt.Sprintf("%.3f J", total.EnergyHi.Joules())
+		hi = si.Format(total.EnergyHi.Joules(), "J")
 	}
 	kind := "measured"
 	if total.Kind == meter.KindModel {
 		kind = "a model, not measured"
 	}
-	_, err := fmt.Fprintf(w, "\nenergy %.3f J (%.6g kWh; from %.3f J to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
-		total.Energy.Joules(), total.Energy.Joules()/3.6e6, total.EnergyLo.Joules(), hi, kind, total.DeviceTime.Round(time.Millisecond),
+	_, err := fmt.Fprintf(w, "\nenergy %s (%s; from %s to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
+		si.Format(total.Energy.Joules(), "J"), si.Format(total.Energy.Joules()/3600, "Wh"), si.Format(total.EnergyLo.Joules(), "J"), hi, kind, total.DeviceTime.Round(time.Millisecond),
 		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out)
 	return err
 }
@@ -227,23 +232,28 @@ func endOf(p runfolder.RecordedPart) string {
 	return "the " + p.Of
 }
 
-// domainLine is the energy of one domain.
-func domainLine(d derivation.DomainEnergy) string {
-	if d.Missing != "" {
-		return fmt.Sprintf("%s\t%s\tnone: %s", d.Name, d.Kind, d.Missing)
-	}
-	number := func(e meter.Energy) string {
-		if e == meter.Unbounded {
-			return "no bound"
+// domainRow is the energy of one domain.
+func domainRow(d derivation.DomainEnergy) []summary.Cell {
+	row := []summary.Cell{summary.Words(d.Name), summary.Words(string(d.Kind))}
+	for _, e := range []meter.Energy{d.Energy, d.Lo, d.Hi, d.Uncertainty.U95()} {
+		cell := summary.Figures(e.Joules())
+		switch {
+		case d.Missing != "":
+			cell = summary.Words("none")
+		case e == meter.Unbounded:
+			cell = summary.Words("no bound")
 		}
-		return fmt.Sprintf("%.3f", e.Joules())
+		row = append(row, cell)
 	}
-	idle, summed := "not measured", "yes"
+	idle, summed := summary.Words("not measured"), "yes"
 	if d.HasLoaded {
-		idle = fmt.Sprintf("%.2f", d.Loaded.Watts())
+		idle = summary.Figures(d.Loaded.Watts())
 	}
-	if !d.Summed {
+	switch {
+	case d.Missing != "":
+		summed = d.Missing
+	case !d.Summed:
 		summed = "no"
 	}
-	return strings.Join([]string{d.Name, string(d.Kind), number(d.Energy), number(d.Lo), number(d.Hi), number(d.Uncertainty.U95()), idle, summed}, "\t")
+	return append(row, idle, summary.Words(summed))
 }

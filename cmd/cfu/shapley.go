@@ -21,6 +21,7 @@ import (
 	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/results/replay"
+	"cfubench/results/summary"
 )
 
 const shapleyHelp = `Measures the Shapley value of requests that share a server, and fits a model of it
@@ -183,21 +184,25 @@ func printShapley(w io.Writer, file *shapley.File, watts float64) error {
 	for _, e := range file.Errors {
 		fmt.Fprintf(t, "%s\t%s\t%d\t%.3f\t%.3f\n", e.Arrivals, e.Convention, e.Groups, e.Mean, e.Max)
 	}
-	fmt.Fprintln(t, "\t\t\t\t")
-	joules := file.Unit == shapley.UnitJoules
-	if joules {
-		fmt.Fprintln(t, "coefficient of\tJ\t\t\t")
-	} else {
-		fmt.Fprintln(t, "coefficient of\tCPU s\tmodelled J\t\t")
-	}
-	for k, c := range file.Coefficients {
-		modelled := ""
-		if !joules {
-			modelled = fmt.Sprintf("%.4g", c*watts)
-		}
-		fmt.Fprintf(t, "%s\t%.4g\t%s\t\t\n", attribution.Features[k], c, modelled)
-	}
 	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	joules := file.Unit == shapley.UnitJoules
+	columns := []summary.Column{{Name: "coefficient of", Text: true}, {Name: "energy", Unit: "J"}}
+	if !joules {
+		columns = append(columns[:1], summary.Column{Name: "CPU time", Unit: "s"}, summary.Column{Name: "energy", Unit: "J", Kind: "model"})
+	}
+	var rows [][]summary.Cell
+	for k, c := range file.Coefficients {
+		row := []summary.Cell{summary.Words(attribution.Features[k]), summary.Figures(c)}
+		if !joules {
+			row = append(row, summary.Figures(c*watts))
+		}
+		rows = append(rows, row)
+	}
+	columns, texts := summary.Lay(columns, rows)
+	if err := summary.WriteColumns(w, columns, texts); err != nil {
 		return err
 	}
 	noise := "unknown (one replay each)"

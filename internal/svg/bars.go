@@ -8,7 +8,7 @@ import (
 // Stacks is a chart of horizontal bars, each a sum of parts.
 type Stacks struct {
 	Title, Description string
-	Axis               string   // of the values, with the unit
+	Axis               string   // of the values, with the unit, Prefixable before it
 	Parts              []string // in the order in which they are stacked
 	Bars               []Bar
 	Width              float64 // 0 for 440
@@ -51,7 +51,7 @@ func (s Stacks) SVG() string {
 	p := plot{left: 14 + 6.8*float64(longest), top: 8, right: width - 24}
 	p.bottom = p.top + float64(len(s.Bars))*(bar+gap) + gap
 	c := newCanvas(width, p.bottom+46+float64(len(legend))*legendLine, s.Title, s.Description)
-	x := linear(0, top, p.left, p.right)
+	x, title := linear(0, top, p.left, p.right).titled(s.Axis)
 	c.uprights(x, p)
 	for k, b := range s.Bars {
 		y := p.top + gap + float64(k)*(bar+gap)
@@ -61,7 +61,7 @@ func (s Stacks) SVG() string {
 			if math.IsNaN(v) || v == 0 {
 				continue
 			}
-			c.rect(x.at(at), y, x.at(at+v)-x.at(at), bar, color(i), fmt.Sprintf("%s, %s: %s", b.Name, s.Parts[i], label(rounded(v))))
+			c.rect(x.at(at), y, x.at(at+v)-x.at(at), bar, color(i), fmt.Sprintf("%s, %s: %s", b.Name, s.Parts[i], x.label(rounded(v))))
 			at += v
 		}
 		if !math.IsNaN(b.Lo) && !math.IsNaN(b.Hi) && !math.IsInf(b.Lo, 0) && !math.IsInf(b.Hi, 0) && b.Hi > b.Lo {
@@ -72,7 +72,7 @@ func (s Stacks) SVG() string {
 		}
 	}
 	c.line(p.left, p.top, p.left, p.bottom, "axis")
-	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", s.Axis)
+	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", title)
 	c.legend(legend, p.bottom+54)
 	return c.String()
 }
@@ -149,6 +149,7 @@ func (s Boxes) SVG() string {
 	if log {
 		x = logarithmic(lo, hi, p.left, p.right)
 	}
+	x, title := x.titled(s.Axis)
 	c.uprights(x, p)
 	for k, g := range s.Groups {
 		top := p.top + gap/2.0 + float64(k)*perGroup
@@ -161,7 +162,7 @@ func (s Boxes) SVG() string {
 			middle := y + (box-2)/2.0
 			fmt.Fprintf(&c.b, `<path fill="none" stroke="%s" stroke-width="1.2" d="M%s %sH%sM%s %sH%s"/>`+"\n", color(i),
 				num(x.at(b.P5)), num(middle), num(x.at(b.P25)), num(x.at(b.P75)), num(middle), num(x.at(b.P95)))
-			hint := fmt.Sprintf("%s, %s: median %s, 5 to 95 %% %s to %s", g.Name, s.Names[i], label(rounded(b.P50)), label(rounded(b.P5)), label(rounded(b.P95)))
+			hint := fmt.Sprintf("%s, %s: median %s, 5 to 95 %% %s to %s", g.Name, s.Names[i], x.label(rounded(b.P50)), x.label(rounded(b.P5)), x.label(rounded(b.P95)))
 			if x.at(b.P75)-x.at(b.P25) < 3 { // all alike: a mark, with no median in it
 				c.rect(x.at(b.P50)-1.5, y, 3, box-2, color(i), hint)
 				continue
@@ -171,7 +172,7 @@ func (s Boxes) SVG() string {
 		}
 	}
 	c.line(p.left, p.top, p.left, p.bottom, "axis")
-	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", s.Axis)
+	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", title)
 	c.legend(legend, p.bottom+54)
 	return c.String()
 }
@@ -187,6 +188,6 @@ func (c *canvas) uprights(x scale, p plot) {
 			continue
 		}
 		last = at
-		c.text(at, p.bottom+17, "middle", "tick", label(v))
+		c.text(at, p.bottom+17, "middle", "tick", x.label(v))
 	}
 }

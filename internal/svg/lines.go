@@ -33,7 +33,7 @@ type Rule struct {
 
 // Axis is one axis of a chart.
 type Axis struct {
-	Title string // with the unit
+	Title string // with the unit, Prefixable before it
 	Log   bool
 	// FromZero makes a linear axis begin at zero.
 	FromZero bool
@@ -85,12 +85,14 @@ func (l Lines) SVG() string {
 	}
 	c := newCanvas(width, height, l.Title, l.Description)
 	p := plot{left: 58, top: 12, right: width - 16, bottom: height - below}
-	y := l.Y.scale(ylo, yhi, p.bottom, p.top)
+	y, yTitle := l.Y.scale(ylo, yhi, p.bottom, p.top).titled(l.Y.title())
 	for _, v := range y.ticks(yTicks) { // room for the longest
-		p.left = max(p.left, 32+6.6*float64(len([]rune(label(v)))))
+		p.left = max(p.left, 32+6.6*float64(len([]rune(y.label(v)))))
 	}
-	x := l.X.scale(xlo, xhi, p.left, p.right)
-	c.axes(p, x, y, l.X, l.Y)
+	x, xTitle := l.X.scale(xlo, xhi, p.left, p.right).titled(l.X.title())
+	c.axes(p, x, y, l.X.Values)
+	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", xTitle)
+	c.verticalText(14, (p.top+p.bottom)/2, "title", yTitle)
 	for _, r := range l.Rules {
 		c.rule(r, x, p)
 	}
@@ -197,16 +199,16 @@ func (a Axis) scale(low, high, from, to float64) scale {
 // yTicks is about how many values an upright axis shows.
 const yTicks = 5
 
-// axes draws grid, ticks and titles.
-func (c *canvas) axes(p plot, x, y scale, ax, ay Axis) {
+// axes draws grid and ticks: on the x axis those of values, nil for round numbers.
+func (c *canvas) axes(p plot, x, y scale, values []float64) {
 	xs := x.ticks(int((p.right - p.left) / 70))
-	if ax.Values != nil {
-		xs = ax.Values
+	if values != nil {
+		xs = values
 	}
 	for _, v := range y.ticks(yTicks) {
 		at := y.at(v)
 		c.line(p.left, at, p.right, at, "grid")
-		c.text(p.left-6, at+4, "end", "tick", label(v))
+		c.text(p.left-6, at+4, "end", "tick", y.label(v))
 	}
 	last := math.Inf(-1)
 	for _, v := range xs {
@@ -216,12 +218,10 @@ func (c *canvas) axes(p plot, x, y scale, ax, ay Axis) {
 			continue // no room for its label
 		}
 		last = at
-		c.text(at, p.bottom+17, "middle", "tick", label(v))
+		c.text(at, p.bottom+17, "middle", "tick", x.label(v))
 	}
 	c.line(p.left, p.bottom, p.right, p.bottom, "axis")
 	c.line(p.left, p.top, p.left, p.bottom, "axis")
-	c.text((p.left+p.right)/2, p.bottom+35, "middle", "title", ax.title())
-	c.verticalText(14, (p.top+p.bottom)/2, "title", ay.title())
 }
 
 func (c *canvas) series(i int, s Series, x, y scale, p plot, readout bool) {
@@ -253,7 +253,7 @@ func (c *canvas) series(i int, s Series, x, y scale, p plot, readout bool) {
 		}
 		hint := v.Hint
 		if hint == "" {
-			hint = fmt.Sprintf("%s: %s", s.Name, label(v.Y))
+			hint = fmt.Sprintf("%s: %s", s.Name, y.label(v.Y))
 		}
 		if readout {
 			c.read(at, i, s.Muted, hint)

@@ -3,13 +3,17 @@ package svg
 import (
 	"math"
 	"strconv"
+	"strings"
+
+	"cfubench/internal/si"
 )
 
 // scale maps values to pixels.
 type scale struct {
 	min, max float64
 	log      bool
-	from, to float64 // pixels of min and max
+	from, to float64   // pixels of min and max
+	prefix   si.Prefix // of the unit in which values are labelled; the zero Prefix for none
 }
 
 // linear covers low to high, rounded out to whole ticks.
@@ -22,7 +26,7 @@ func linear(low, high, from, to float64) scale {
 		low, high = low-pad, high+pad
 	}
 	step := niceStep(high-low, 5)
-	return scale{math.Floor(low/step+1e-9) * step, math.Ceil(high/step-1e-9) * step, false, from, to}
+	return scale{min: math.Floor(low/step+1e-9) * step, max: math.Ceil(high/step-1e-9) * step, from: from, to: to}
 }
 
 // logarithmic covers low to high, both positive, with a margin of a twentieth,
@@ -36,7 +40,7 @@ func logarithmic(low, high, from, to float64) scale {
 		low, high = middle/math.Sqrt(ratio), middle*math.Sqrt(ratio)
 	}
 	pad := math.Pow(ratio, 0.05)
-	return scale{low / pad, high * pad, true, from, to}
+	return scale{min: low / pad, max: high * pad, log: true, from: from, to: to}
 }
 
 func (s scale) at(v float64) float64 {
@@ -101,6 +105,28 @@ func (s scale) logTicks(n int) []float64 {
 		return scale{min: s.min, max: s.max}.ticks(n)
 	}
 	return t
+}
+
+// Prefixable stands in the title of an axis before the unit that takes an SI prefix:
+// Prefixable + "J per request".
+const Prefixable = "\x00"
+
+// titled gives the scale the prefix that its title asks for, and the title with it.
+func (s scale) titled(title string) (scale, string) {
+	before, after, ok := strings.Cut(title, Prefixable)
+	if !ok {
+		return s, title
+	}
+	s.prefix = si.Common(s.ticks(yTicks)...)
+	return s, before + s.prefix.Unit(after)
+}
+
+// label is a value in the unit of the scale's title.
+func (s scale) label(v float64) string {
+	if s.prefix.Factor != 0 {
+		v = s.prefix.In(v)
+	}
+	return label(v)
 }
 
 // label formats a tick: short, without noise digits, with powers of ten beyond

@@ -78,7 +78,7 @@ func (t Trace) SVG() string {
 	}
 	c := newCanvas(width, below.bottom+46+float64(len(legend))*legendLine, t.Title, t.Description)
 	x := scale{min: t.Start, max: t.End, from: power.left, to: power.right}
-	watts := linear(0, max(t.highest(), 1e-9), power.bottom, power.top)
+	watts, yTitle := linear(0, max(t.highest(), 1e-9), power.bottom, power.top).titled(t.YTitle)
 	count := linear(0, max(1, t.busiest()), below.bottom, below.top)
 	fmt.Fprintf(&c.b, `<svg class="time" x="%s" y="%s" width="%s" height="%[4]s" viewBox="%[1]s %[2]s %[3]s %[4]s" preserveAspectRatio="none" data-from="%[5]g" data-to="%[6]g">`+"\n",
 		num(power.left), num(power.top), num(power.right-power.left), num(below.bottom-power.top), t.Start, t.End)
@@ -106,7 +106,7 @@ func (t Trace) SVG() string {
 	c.levels(power, watts, powerTicks)
 	c.line(power.left, power.top, power.left, power.bottom, "axis")
 	c.line(power.left, power.bottom, power.right, power.bottom, "axis")
-	c.verticalText(14, (power.top+power.bottom)/2, "title", t.YTitle)
+	c.verticalText(14, (power.top+power.bottom)/2, "title", yTitle)
 	switch {
 	case len(t.Lanes) > 0:
 		c.verticalText(14, (below.top+below.bottom)/2, "title", "requests")
@@ -169,7 +169,7 @@ func (t Trace) sums() [][]float64 {
 // levels labels the values of a vertical axis.
 func (c *canvas) levels(p plot, y scale, n int) {
 	for _, v := range y.ticks(n) {
-		c.text(p.left-6, y.at(v)+4, "end", "tick", label(v))
+		c.text(p.left-6, y.at(v)+4, "end", "tick", y.label(v))
 	}
 }
 

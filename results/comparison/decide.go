@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"cfubench/internal/si"
 	"cfubench/results/decision"
 	"cfubench/results/derivation"
 	"cfubench/results/summary"
@@ -249,7 +250,8 @@ func (c Choice) Sentence() string {
 	if len(c.Rows) > 1 && first.Name != c.Baseline {
 		fmt.Fprintf(&b, ", %s than %s", lessOrMore(first), c.Baseline)
 		if own, base, ok := c.latencies(); ok {
-			fmt.Fprintf(&b, ", at a latency of %s s against %s s (p50)", summary.Short(own), summary.Short(base))
+			p := si.Common(own, base)
+			fmt.Fprintf(&b, ", at a latency of %s %[3]s against %[2]s %[3]s (p50)", p.Short(own), p.Short(base), p.Unit("s"))
 		}
 	}
 	b.WriteByte('.')
@@ -278,11 +280,7 @@ func (c Choice) Sentence() string {
 
 // figure is a row's estimate with its interval, unit and kind.
 func (c Choice) figure(r decision.Row) string {
-	text := summary.Short(r.Estimate)
-	if !math.IsNaN(r.Lo) {
-		text += fmt.Sprintf(" (%s to %s)", summary.Short(r.Lo), summary.Short(r.Hi))
-	}
-	text += " " + c.unit()
+	text := si.Bounded(r.Estimate, r.Lo, r.Hi, c.unit())
 	if kind := c.modelled(c.Metric); kind != "" {
 		text += " (" + kind + ")"
 	}
@@ -291,7 +289,7 @@ func (c Choice) figure(r decision.Row) string {
 
 // lessOrMore is a ratio to the baseline in words.
 func lessOrMore(r decision.Row) string {
-	percent := func(ratio float64) string { return summary.Short(100 * math.Abs(1-ratio)) }
+	percent := func(ratio float64) string { return si.Short(100 * math.Abs(1-ratio)) }
 	word := "less"
 	if r.Ratio > 1 {
 		word = "more"

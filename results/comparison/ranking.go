@@ -2,8 +2,8 @@ package comparison
 
 import (
 	"math"
-	"strings"
 
+	"cfubench/internal/si"
 	"cfubench/results/decision"
 	"cfubench/results/derivation"
 	"cfubench/results/summary"
@@ -22,13 +22,15 @@ type Part struct {
 func (c Choice) Ranking() []Part {
 	by := Part{Title: "ranking", Columns: []summary.Column{
 		{Name: c.Metric.Short(), Unit: c.unit(), Kind: c.modelled(c.Metric), Hint: "What the rows are ranked by, the least first: " + c.Metric.Title + ". The mean over the repeats."},
-		{Name: "95 % interval", Unit: c.unit(), Hint: "Of the mean, from the spread of all rows' repeats together; with one repeat from batches of requests within it."},
+		{Name: "95 % interval", Unit: c.unit(), Beside: true, Hint: "Of the mean, from the spread of all rows' repeats together; with one repeat from batches of requests within it."},
 		{Name: "× base", Hint: "Over the first configuration that was given. ~ marks no difference at 95 % with all comparisons taken together, ? what could not be tested."},
 		{Name: "P(best)", Hint: "The probability that this row is the cheapest of those that keep the SLO."},
 	}}
+	var ranked [][]summary.Cell
 	for _, r := range c.Rows {
-		by.Rows = append(by.Rows, c.ranked(r))
+		ranked = append(ranked, c.ranked(r))
 	}
+	by.Columns, by.Rows = summary.Lay(by.Columns, ranked)
 	parts := []Part{by, c.part("energy, cost", c.costs()), c.part("speed", c.speeds())}
 	why := Part{Title: "not to be chosen", Columns: []summary.Column{{Text: true}}}
 	some := false
@@ -43,16 +45,16 @@ func (c Choice) Ranking() []Part {
 }
 
 // ranked are the cells of what a row is ranked by.
-func (c Choice) ranked(r decision.Row) []string {
-	interval, best, ratio := "–", "–", "base"
+func (c Choice) ranked(r decision.Row) []summary.Cell {
+	interval, best, ratio := summary.Words("–"), "–", "base"
 	if !math.IsNaN(r.Lo) {
-		interval = summary.Short(r.Lo) + " to " + summary.Short(r.Hi)
+		interval = summary.Cell{Layout: "%s to %s", Figures: []float64{r.Lo, r.Hi}}
 	}
 	if !math.IsNaN(r.Best) && r.Rejected == "" {
 		best = Probability(r.Best)
 	}
 	if r.Name != c.Baseline {
-		ratio = summary.Short(r.Ratio)
+		ratio = si.Short(r.Ratio)
 		switch {
 		case math.IsNaN(r.RatioLo):
 			ratio += "?"
@@ -60,7 +62,7 @@ func (c Choice) ranked(r decision.Row) []string {
 			ratio = "~" + ratio
 		}
 	}
-	return []string{summary.Short(r.Estimate), interval, ratio, best}
+	return []summary.Cell{summary.Figures(r.Estimate), interval, summary.Words(ratio), summary.Words(best)}
 }
 
 // figure is a column of the ranking: one or two metrics of a point.
@@ -81,7 +83,7 @@ func (c Choice) costs() []figure {
 		{summary.Column{Name: "energy", Unit: "J/out tok", Hint: "The same energy over the output tokens of the window."}, []string{summary.MetricEnergyPerToken}, 0},
 		{summary.Column{Name: "output", Unit: "tok/s/MW", Hint: "Output tokens per second over the power that the meters saw: their boundary, not the facility's."}, []string{summary.MetricTokensPerMegawatt}, 0},
 		{summary.Column{Name: "operation CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the whole cell."}, []string{summary.MetricCarbon}, 1000},
-		{summary.Column{Name: "C_FU CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
+		{summary.Column{Name: "C_FU CO2e", Unit: "g/1000 req", Beside: true, Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
 	}
 	if c.Currency != "" && !c.Mixed {
 		all = append(all,
@@ -95,9 +97,9 @@ func (c Choice) costs() []figure {
 // speeds are the columns of what a configuration delivers.
 func (c Choice) speeds() []figure {
 	all := []figure{
-		{summary.Column{Name: "TTFT", Unit: "s, p50 / p99", Hint: "Time from the send to the first token."}, []string{summary.MetricTTFTP50, summary.MetricTTFTP99}, 0},
-		{summary.Column{Name: "TPOT", Unit: "s, p50 / p99", Hint: "Time per output token after the first."}, []string{summary.MetricTPOTP50, summary.MetricTPOTP99}, 0},
-		{summary.Column{Name: "latency", Unit: "s, p50 / p99", Hint: "Time from the send to the end of the answer."}, []string{summary.MetricLatencyP50, summary.MetricLatencyP99}, 0},
+		{summary.Column{Name: "TTFT", Unit: "s, p50/p99", Hint: "Time from the send to the first token."}, []string{summary.MetricTTFTP50, summary.MetricTTFTP99}, 0},
+		{summary.Column{Name: "TPOT", Unit: "s, p50/p99", Hint: "Time per output token after the first."}, []string{summary.MetricTPOTP50, summary.MetricTPOTP99}, 0},
+		{summary.Column{Name: "latency", Unit: "s, p50/p99", Hint: "Time from the send to the end of the answer."}, []string{summary.MetricLatencyP50, summary.MetricLatencyP99}, 0},
 		{summary.Column{Name: "output", Unit: "tok/s", Hint: "Output tokens per second of all requests together."}, []string{summary.MetricOutputTokenRate}, 0},
 		{summary.Column{Name: "interactivity", Unit: "tok/s/user", Hint: "Output tokens per second that one user sees: 1 over the median TPOT."}, []string{summary.MetricTokensPerUser}, 0},
 	}
@@ -110,7 +112,8 @@ func (c Choice) speeds() []figure {
 // part is the figures as a part of the ranking, without those that no row has,
 // and without what the ranking is by, which stands in its first part.
 func (c Choice) part(title string, figures []figure) Part {
-	p := Part{Title: title, Rows: make([][]string, len(c.Rows))}
+	p := Part{Title: title}
+	rows := make([][]summary.Cell, len(c.Rows))
 	for _, f := range figures {
 		if f.scale == 0 {
 			f.scale = 1
@@ -120,27 +123,28 @@ func (c Choice) part(title string, figures []figure) Part {
 		}
 		m, _ := summary.MetricOf(f.metrics[0])
 		f.Kind = c.modelled(m)
-		column, some := make([]string, len(c.Rows)), false
+		column, some := make([]summary.Cell, len(c.Rows)), false
 		for i := range c.Rows {
-			var texts []string
+			var values []float64
 			for _, metric := range f.metrics {
 				v := math.NaN()
 				if m, ok := c.Beside[i].Metrics[metric]; ok {
 					v = float64(m.Mean) * f.scale
 				}
 				some = some || !math.IsNaN(v)
-				texts = append(texts, summary.Grouped(v))
+				values = append(values, v)
 			}
-			column[i] = strings.Join(texts, " / ")
+			column[i] = summary.Figures(values...)
 		}
 		if !some {
 			continue
 		}
 		p.Columns = append(p.Columns, f.Column)
-		for i := range p.Rows {
-			p.Rows[i] = append(p.Rows[i], column[i])
+		for i := range rows {
+			rows[i] = append(rows[i], column[i])
 		}
 	}
+	p.Columns, p.Rows = summary.Lay(p.Columns, rows)
 	return p
 }
 

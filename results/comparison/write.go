@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cfubench/internal/si"
 	"cfubench/results/derivation"
 	"cfubench/results/summary"
 )
@@ -25,7 +26,8 @@ func (t Table) WriteText(w io.Writer) error {
 		var rows [][]string
 		for ; end < len(t.Rows) && t.Rows[end].Other == section.Other && t.Rows[end].Point == section.Point; end++ {
 			r := t.Rows[end]
-			rows = append(rows, []string{r.label(), summary.Short(r.A), summary.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples()})
+			p := si.For(r.Unit, r.A, r.B)
+			rows = append(rows, []string{r.label(p), p.Short(r.A), p.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples()})
 		}
 		if first > 0 {
 			b.WriteByte('\n')
@@ -41,8 +43,9 @@ func (t Table) WriteText(w io.Writer) error {
 	return err
 }
 
-func (r Row) label() string {
-	unit := r.Unit
+// label is the metric with its unit, in the prefix that the row has.
+func (r Row) label(p si.Prefix) string {
+	unit := p.Unit(r.Unit)
 	if derivation.Modelled(r.Kind) {
 		unit += ", " + r.Kind
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/results/runfolder"
 )
@@ -22,7 +23,8 @@ const tooMuch = 0.10
 
 // String is the check in one line.
 func (c CrossCheck) String() string {
-	return fmt.Sprintf("%s: %.3f J, of which %s %.3f J (%.0f %%)", c.Whole, c.Energy.Joules(), strings.Join(c.Parts, " + "), c.Sum.Joules(), 100*c.ratio())
+	p := si.Common(c.Energy.Joules(), c.Sum.Joules())
+	return fmt.Sprintf("%s: %s %[5]s, of which %[3]s %[4]s %[5]s (%.0[6]f %%)", c.Whole, p.Short(c.Energy.Joules()), strings.Join(c.Parts, " + "), p.Short(c.Sum.Joules()), p.Unit("J"), 100*c.ratio())
 }
 
 func (c CrossCheck) ratio() float64 { return float64(c.Sum) / float64(c.Energy) }
@@ -32,8 +34,9 @@ func (c CrossCheck) Doubt() string {
 	if c.ratio() <= 1+tooMuch {
 		return ""
 	}
-	return fmt.Sprintf("%s used %.3f J and what is read within it %.3f J: one of them is wrong, or it does not cover all of %s",
-		c.Whole, c.Energy.Joules(), c.Sum.Joules(), strings.Join(c.Parts, ", "))
+	p := si.Common(c.Energy.Joules(), c.Sum.Joules())
+	return fmt.Sprintf("%s used %s %[4]s and what is read within it %[3]s %[4]s: one of them is wrong, or it does not cover all of %[5]s",
+		c.Whole, p.Short(c.Energy.Joules()), p.Short(c.Sum.Joules()), p.Unit("J"), strings.Join(c.Parts, ", "))
 }
 
 // crossChecks makes the checks that a cell's windows allow. A whole or a part without energy over the window is no

@@ -24,13 +24,13 @@ func TestCrossChecks(t *testing.T) {
 		doubts    int
 	}{
 		{"a chassis meter holds all that is read within it", []register{{"node0", meter.ScopeNode, 1000, false}, {"gpu0", meter.ScopeGPU, 500, true}, {"package-0", meter.ScopePackage, 200, true}},
-			[]string{"node0: 1000.000 J, of which gpu0 + package-0 700.000 J (70 %)"}, 0},
+			[]string{"node0: 1.00 kJ, of which gpu0 + package-0 0.700 kJ (70 %)"}, 0},
 		{"parts that use more than their whole are a doubt", []register{{"node0", meter.ScopeNode, 1000, false}, {"gpu0", meter.ScopeGPU, 1200, true}},
-			[]string{"node0: 1000.000 J, of which gpu0 1200.000 J (120 %)"}, 1},
+			[]string{"node0: 1.00 kJ, of which gpu0 1.20 kJ (120 %)"}, 1},
 		{"but for the sensors' gain", []register{{"node0", meter.ScopeNode, 1000, false}, {"gpu0", meter.ScopeGPU, 1090, true}},
-			[]string{"node0: 1000.000 J, of which gpu0 1090.000 J (109 %)"}, 0},
+			[]string{"node0: 1.00 kJ, of which gpu0 1.09 kJ (109 %)"}, 0},
 		{"the platform register covers processors; of GPUs that is not known", []register{{"psys", meter.ScopePsys, 300, false}, {"package-0", meter.ScopePackage, 200, true}, {"gpu0", meter.ScopeGPU, 500, true}},
-			[]string{"psys: 300.000 J, of which package-0 200.000 J (67 %)"}, 0},
+			[]string{"psys: 300 J, of which package-0 200 J (67 %)"}, 0},
 		{"a part without energy leaves nothing to hold", []register{{"node0", meter.ScopeNode, 1000, false}, {"gpu0", meter.ScopeGPU, -1, true}}, nil, 0},
 		{"a whole without energy does too", []register{{"node0", meter.ScopeNode, -1, false}, {"gpu0", meter.ScopeGPU, 500, true}}, nil, 0},
 		{"what is summed is no check", []register{{"node0", meter.ScopeNode, 1000, true}}, nil, 0},

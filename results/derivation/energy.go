@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"cfubench/attribution"
+	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/results/runfolder"
 )
@@ -293,19 +294,19 @@ func (e DomainWindow) String() string {
 	}
 	hi := "no upper bound"
 	if e.Energy.Hi != meter.Unbounded {
-		hi = fmt.Sprintf("%.3f J", e.Energy.Hi.Joules())
+		hi = si.Format(e.Energy.Hi.Joules(), "J")
 	}
 	loaded, bare := "loaded idle not measured", "bare idle not measured"
 	if e.Figures.HasLoaded {
-		loaded = fmt.Sprintf("%.3f J above loaded idle", e.Figures.AboveLoaded.Joules())
+		loaded = si.Format(e.Figures.AboveLoaded.Joules(), "J") + " above loaded idle"
 	}
 	switch {
 	case e.Figures.HasBare:
-		bare = fmt.Sprintf("%.3f J above bare idle", e.Figures.AboveBare.Joules())
+		bare = si.Format(e.Figures.AboveBare.Joules(), "J") + " above bare idle"
 	case e.NotBare != "":
 		bare += " (" + e.NotBare + ")"
 	}
-	return fmt.Sprintf("%s: %.3f J in all (%.3f J to %s), %s, %s", e.Domain, e.Energy.Energy.Joules(), e.Energy.Lo.Joules(), hi, loaded, bare)
+	return fmt.Sprintf("%s: %s in all (%s to %s), %s, %s", e.Domain, si.Format(e.Energy.Energy.Joules(), "J"), si.Format(e.Energy.Lo.Joules(), "J"), hi, loaded, bare)
 }
 
 // add takes an allocation's totals and warnings.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/si"
 	"cfubench/internal/svg"
 	"cfubench/results/summary"
 )
@@ -32,7 +33,7 @@ func traceCharts(s summary.Summary) []chart {
 func traceOf(s summary.Summary, c summary.CellSummary) string {
 	t := c.Trace
 	drawing := svg.Trace{
-		Title: "Power and requests of cell " + c.Cell, XTitle: "seconds since the cell's window began", YTitle: "power, W" + kindLabel(s.MeterKind),
+		Title: "Power and requests of cell " + c.Cell, XTitle: "seconds since the cell's window began", YTitle: "power, " + svg.Prefixable + "W" + kindLabel(s.MeterKind),
 		Start: t.Start, End: t.End, Phases: []string{"waiting for the first token", "decoding"}, LayersTitle: "in flight",
 	}
 	if s.Record {
@@ -91,16 +92,15 @@ func footprintCharts(s summary.Summary) []chart {
 	parts := stagesOf(cells)
 	var alike []string
 	for _, category := range lca.Categories() {
-		var unit string
+		unit, scaleBy := category.Readable()
 		stacks := svg.Stacks{Title: "C_FU by stage: " + category.Title(), Parts: parts}
-		scaleBy := 1.0
 		for _, c := range cells {
 			for _, f := range c.Footprint {
 				if f.Category != string(category) {
 					continue
 				}
-				if unit == "" {
-					unit, scaleBy = readable(f)
+				if category == lca.Cost {
+					unit = f.Unit // the inventory's currency
 				}
 				bar := svg.Bar{Name: c.Cell, Lo: float64(f.Lo) * scaleBy, Hi: float64(f.Hi) * scaleBy}
 				for _, stage := range parts {
@@ -113,7 +113,7 @@ func footprintCharts(s summary.Summary) []chart {
 				stacks.Bars = append(stacks.Bars, bar)
 			}
 		}
-		stacks.Axis = unit + " per request" + kindLabel(s.MeterKind)
+		stacks.Axis = svg.Prefixable + unit + " per request" + kindLabel(s.MeterKind)
 		if category != lca.GWP && len(stacks.Bars) > 0 && !telling(stacks.Bars) {
 			alike = append(alike, category.Title())
 			continue
@@ -169,23 +169,6 @@ func stagesOf(cells []summary.CellSummary) (names []string) {
 // capital makes the first letter a capital.
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// readable picks a prefix so that the figures of a category are neither tiny
-// nor huge.
-func readable(f summary.CategoryFootprint) (unit string, factor float64) {
-	total := math.Abs(f.Stages[string(lca.Total)])
-	small := map[string][2]string{
-		"kg CO2e": {"g CO2e", "mg CO2e"}, "kWh": {"Wh", "mWh"}, "L": {"mL", "µL"}, "kg Sb eq": {"g Sb eq", "mg Sb eq"}, "MJ": {"kJ", "J"}, "USD": {"mUSD", "µUSD"},
-	}
-	names, ok := small[f.Unit]
-	switch {
-	case !ok || total >= 0.1 || total == 0:
-		return f.Unit, 1
-	case total >= 1e-4:
-		return names[0], 1e3
-	}
-	return names[1], 1e6
-}
-
 // amortization draws C_FU against lifetime requests: what was paid once shrinks
 // as 1/n, the marginal cost stays.
 func amortization(s summary.Summary, cells []summary.CellSummary) string {
@@ -218,7 +201,7 @@ func amortization(s summary.Summary, cells []summary.CellSummary) string {
 	}
 	return svg.Lines{
 		Title: "Amortization", Description: "C_FU per request against lifetime requests.",
-		X: svg.Axis{Title: "requests in the model's life", Log: true}, Y: svg.Axis{Title: "g CO2e per request" + kindLabel(s.MeterKind), Log: true}, Series: series,
+		X: svg.Axis{Title: "requests in the model's life", Log: true}, Y: svg.Axis{Title: svg.Prefixable + "g CO2e per request" + kindLabel(s.MeterKind), Log: true}, Series: series,
 	}.SVG()
 }
 
@@ -232,14 +215,14 @@ func conventionText(s summary.Summary) string {
 		}
 	}
 	if worst != nil {
-		text += fmt.Sprintf(" The choice matters most in cell %s: for half of its requests the largest figure exceeds the smallest by %s %% of their mean or more.", where, summary.Short(100*float64(worst.Median)))
+		text += fmt.Sprintf(" The choice matters most in cell %s: for half of its requests the largest figure exceeds the smallest by %s %% of their mean or more.", where, si.Short(100*float64(worst.Median)))
 	}
 	return text
 }
 
 func conventionCharts(s summary.Summary) []chart {
 	cells := firstCells(s)
-	boxes := svg.Boxes{Title: "Energy per request by convention", Axis: "J per request" + kindLabel(s.MeterKind), Log: true}
+	boxes := svg.Boxes{Title: "Energy per request by convention", Axis: svg.Prefixable + "J per request" + kindLabel(s.MeterKind), Log: true}
 	for _, c := range cells {
 		for _, one := range c.Conventions {
 			if !slices.Contains(boxes.Names, one.Convention) {
@@ -271,7 +254,7 @@ func conventionCharts(s summary.Summary) []chart {
 		}
 	}
 	charts := add(nil, boxes.SVG(), "Energy of single requests by "+strings.Join(boxes.Names, ", "), false)
-	split.Axis = "J of the whole cell" + kindLabel(s.MeterKind)
+	split.Axis = svg.Prefixable + "J of the whole cell" + kindLabel(s.MeterKind)
 	return add(charts, split.SVG(), "Phases by the convention phase, with idle and unattributed energy", false)
 }
 

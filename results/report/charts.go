@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"cfubench/internal/si"
 	"cfubench/internal/svg"
 	"cfubench/results/derivation"
 	"cfubench/results/summary"
@@ -70,10 +71,8 @@ func figures(p summary.Point, metric string, x float64) (svg.Point, bool) {
 	if !ok || !m.Mean.Known() {
 		return svg.Point{}, false
 	}
-	hint := fmt.Sprintf("%s: %s", p.Name, summary.Short(float64(m.Mean)))
-	if m.Lo.Known() && m.Hi.Known() {
-		hint += fmt.Sprintf(" (%s to %s)", summary.Short(float64(m.Lo)), summary.Short(float64(m.Hi)))
-	}
+	of, _ := summary.MetricOf(metric)
+	hint := p.Name + ": " + si.Bounded(float64(m.Mean), float64(m.Lo), float64(m.Hi), of.Unit)
 	return svg.Point{X: x, Y: float64(m.Mean), Lo: float64(m.Lo), Hi: float64(m.Hi), Hint: hint}, true
 }
 
@@ -150,7 +149,7 @@ func capped(charts []chart, drawing svg.Lines, caption string) []chart {
 
 func energyCharts(s summary.Summary) []chart {
 	var charts []chart
-	joules := func(of string) string { return "J per " + of + kindLabel(s.MeterKind) }
+	joules := func(of string) string { return svg.Prefixable + "J per " + of + kindLabel(s.MeterKind) }
 	batched := func(p summary.Point) bool { return p.Batch > 0 }
 	closed := func(p summary.Point) bool { return p.Concurrency > 0 }
 	open := func(p summary.Point) bool { return p.Rate > 0 }
@@ -197,7 +196,7 @@ func energyCharts(s summary.Summary) []chart {
 
 // singleEnergy is the energy of a sweep without a dimension: bars.
 func singleEnergy(s summary.Summary) []chart {
-	stacks := svg.Stacks{Title: "Energy per request", Axis: "J per request" + kindLabel(s.MeterKind), Parts: []string{"energy"}}
+	stacks := svg.Stacks{Title: "Energy per request", Axis: svg.Prefixable + "J per request" + kindLabel(s.MeterKind), Parts: []string{"energy"}}
 	for _, p := range s.Points {
 		if m, ok := p.Metrics[summary.MetricEnergyPerRequest]; ok && m.Mean.Known() {
 			stacks.Bars = append(stacks.Bars, svg.Bar{Name: p.Name, Values: []float64{float64(m.Mean)}, Lo: float64(m.Lo), Hi: float64(m.Hi)})
@@ -226,9 +225,9 @@ func latencyCharts(s summary.Summary) []chart {
 		title, axis      string
 		actual, intended func(summary.Measures) summary.Distribution
 	}{
-		{"Time to first token", "TTFT, s", func(m summary.Measures) summary.Distribution { return m.TTFT }, func(m summary.Measures) summary.Distribution { return m.TTFTIntended }},
-		{"Latency", "latency, s", func(m summary.Measures) summary.Distribution { return m.Latency }, func(m summary.Measures) summary.Distribution { return m.LatencyIntended }},
-		{"Time per output token", "time per output token, s", func(m summary.Measures) summary.Distribution { return m.TPOT }, nil},
+		{"Time to first token", "TTFT, " + svg.Prefixable + "s", func(m summary.Measures) summary.Distribution { return m.TTFT }, func(m summary.Measures) summary.Distribution { return m.TTFTIntended }},
+		{"Latency", "latency, " + svg.Prefixable + "s", func(m summary.Measures) summary.Distribution { return m.Latency }, func(m summary.Measures) summary.Distribution { return m.LatencyIntended }},
+		{"Time per output token", "time per output token, " + svg.Prefixable + "s", func(m summary.Measures) summary.Distribution { return m.TPOT }, nil},
 	} {
 		var series []svg.Series
 		cells := firstCells(s)

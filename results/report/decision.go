@@ -1,12 +1,12 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"cfubench/internal/si"
 	"cfubench/internal/svg"
 	"cfubench/loadgen"
 	"cfubench/results/comparison"
@@ -81,12 +81,12 @@ type bound struct {
 func bounds(text string) (list []bound) {
 	slo, err := loadgen.ParseSLO(text)
 	if err != nil {
-		return []bound{{summary.MetricLatencyP99, "latency, p99, s", 0}}
+		return []bound{{summary.MetricLatencyP99, "latency, p99", 0}}
 	}
 	for _, b := range []bound{
-		{summary.MetricTTFTIntendedP99, "TTFT from the intended send, p99, s", slo.TTFT},
-		{summary.MetricTPOTP99, "time per output token, p99, s", slo.TPOT},
-		{summary.MetricLatencyIntendedP99, "latency from the intended send, p99, s", slo.E2E},
+		{summary.MetricTTFTIntendedP99, "TTFT from the intended send, p99", slo.TTFT},
+		{summary.MetricTPOTP99, "time per output token, p99", slo.TPOT},
+		{summary.MetricLatencyIntendedP99, "latency from the intended send, p99", slo.E2E},
 	} {
 		if b.limit > 0 {
 			list = append(list, b)
@@ -100,10 +100,13 @@ func bounds(text string) (list []bound) {
 func decisionCharts(c comparison.Choice, subjects []comparison.Subject) (charts []chart) {
 	kind := kindLabel(c.Kind)
 	unit := c.Metric.UnitIn(subjects[0].Summary)
+	if si.Takes(unit) {
+		unit = svg.Prefixable + unit
+	}
 	title := capital(c.Metric.Title)
 	for _, b := range bounds(c.SLO) {
 		d := tradeoff{c, subjects, b.metric, c.Metric.Name, false}
-		lines := svg.Lines{Title: title + " against " + b.axis, X: svg.Axis{Title: b.axis, Log: true}, Y: svg.Axis{Title: c.Metric.Title + ", " + unit + kind, Log: true}}
+		lines := svg.Lines{Title: title + " against " + b.axis, X: svg.Axis{Title: b.axis + ", " + svg.Prefixable + "s", Log: true}, Y: svg.Axis{Title: c.Metric.Title + ", " + unit + kind, Log: true}}
 		if b.limit > 0 {
 			lines.Rules = []svg.Rule{{At: b.limit.Seconds(), Name: "SLO " + b.limit.String()}}
 		}
@@ -227,11 +230,8 @@ func (t tradeoff) point(i int) (svg.Point, bool) {
 	}
 	mx, _ := summary.MetricOf(t.x)
 	my, _ := summary.MetricOf(t.y)
-	first := fmt.Sprintf("%s: %s %s", r.Name, summary.Grouped(p.Y), my.UnitIn(t.subjects[t.From[i]].Summary))
-	if !math.IsNaN(p.Lo) && !math.IsNaN(p.Hi) {
-		first += fmt.Sprintf(" (%s to %s)", summary.Grouped(p.Lo), summary.Grouped(p.Hi))
-	}
-	second := summary.Short(p.X) + " " + mx.Unit
+	first := r.Name + ": " + si.Bounded(p.Y, p.Lo, p.Hi, my.UnitIn(t.subjects[t.From[i]].Summary))
+	second := si.Bounded(p.X, math.NaN(), math.NaN(), mx.Unit)
 	if !t.gain { // else the unit says it
 		second = mx.Title + " " + second
 	}

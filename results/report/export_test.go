@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"cfubench/internal/si"
 	"cfubench/results/comparison"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
@@ -80,7 +81,7 @@ func ViewOf(run runfolder.Run, s summary.Summary) View {
 	v.Sections = sectionViews(d.Sections)
 	v.Findings = findingViews(d.Findings)
 	for _, one := range d.Sensors {
-		v.Sensors = append(v.Sensors, strings.Join([]string{one.Cell, one.Domain, one.Kind, summary.Short(float64(one.Bracket))}, " | "))
+		v.Sensors = append(v.Sensors, strings.Join([]string{one.Cell, one.Domain, one.Kind, si.Short(float64(one.Bracket))}, " | "))
 	}
 	for _, one := range d.Settings {
 		v.Settings = append(v.Settings, one.Name+": "+one.Value)

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/internal/si"
 	"cfubench/results/commandline"
 	"cfubench/results/comparison"
 	"cfubench/results/derivation"
@@ -132,8 +133,8 @@ func Write(w io.Writer, run runfolder.Run, s summary.Summary) error {
 // write fills the parts and a page with what they show.
 func write(w io.Writer, page string, shows any) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"short":   func(f summary.Figure) string { return summary.Short(float64(f)) },
-		"percent": func(f float64) string { return summary.Short(100*f) + " %" },
+		"short":   func(f summary.Figure) string { return si.Short(float64(f)) },
+		"percent": func(f float64) string { return si.Short(100*f) + " %" },
 	}).Parse(parts + page)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)

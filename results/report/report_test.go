@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cfubench/internal/golden"
+	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/results/commandline"
 	"cfubench/results/comparison"
@@ -127,7 +128,7 @@ func TestInvalidRunShowsNoHeadlineFigure(t *testing.T) {
 	if !strings.Contains(text, "invalid: incomplete") || !strings.Contains(text, "interrupted; its rows are kept") {
 		t.Error("the report does not say why the run is invalid")
 	}
-	per := summary.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
+	per := si.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
 	if strings.Contains(text, ">"+per+"<") || strings.Contains(text, "<svg") {
 		t.Errorf("the report shows a figure (%s J/request) or a chart of an invalid run", per)
 	}

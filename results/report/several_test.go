@@ -13,6 +13,7 @@ import (
 
 	"cfubench/attribution/lca/report/browsertest"
 	"cfubench/internal/golden"
+	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/results/comparison"
 	"cfubench/results/report"
@@ -124,7 +125,7 @@ func TestMarksAreReadByKeyboard(t *testing.T) {
 	if err := json.Unmarshal(seen.Answer, &got); err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(got.Before, got.After) != "[hidden visible] [visible hidden]" || !strings.Contains(got.Text, "b8-c8: 19.8 J") || !strings.HasPrefix(got.Label, got.Text) {
+	if fmt.Sprint(got.Before, got.After) != "[hidden visible] [visible hidden]" || !strings.Contains(got.Text, "b8-c8: 19.8 (19.4 to 20.3) J") || !strings.HasPrefix(got.Label, got.Text) {
 		t.Errorf("got %+v; want the line hidden before and shown after", got)
 	}
 }
@@ -190,7 +191,7 @@ func TestOneValue(t *testing.T) {
 				}
 				if metric == summary.MetricEnergyPerRequest {
 					same("the decision", r.Estimate)
-					for _, text := range []string{name + " | " + summary.Short(want) + " | ", name + ": " + summary.Short(want) + " J"} {
+					for _, text := range []string{name + " | " + si.Short(want) + " | ", name + ": " + si.Short(want) + " ("} {
 						if !bytes.Contains(page, []byte(text)) {
 							t.Errorf("%d repeats: the page has no %q", repeats, text)
 						}

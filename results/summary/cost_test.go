@@ -80,13 +80,3 @@ func TestCostOfTokens(t *testing.T) {
 		}
 	}
 }
-
-func TestGrouped(t *testing.T) {
-	for v, want := range map[float64]string{
-		0.0382: "0.0382", 9990: "9990", 9996: "10,000", 572_961: "573,000", 2_004_999: "2,000,000", -12_345: "-12,300", 1e12: "1.00e12",
-	} {
-		if got := summary.Grouped(v); got != want {
-			t.Errorf("Grouped(%v) = %q, want %q", v, got, want)
-		}
-	}
-}

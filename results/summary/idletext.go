@@ -13,23 +13,24 @@ func IdleTableOf(s Summary) (columns []Column, rows []TableRow) {
 	if s.Record { // what it used above idle is no request's
 		return nil, nil
 	}
+	var lines []line
 	kind := s.modelledKind()
 	columns = []Column{
-		{Name: "cell", Text: true}, {Name: "loaded idle", Unit: "W", Kind: kind}, {Name: "bare idle", Unit: "W", Kind: kind},
-		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "above loaded idle", Unit: "J/req", Kind: kind}, {Name: "above bare idle", Unit: "J/req", Kind: kind},
+		{Name: "cell", Text: true}, {Name: "loaded idle", Unit: "W", Kind: kind}, {Name: "bare idle", Unit: "W", Kind: kind, Beside: true},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "above loaded idle", Unit: "J/req", Kind: kind, Beside: true}, {Name: "above bare idle", Unit: "J/req", Kind: kind, Beside: true},
 	}
 	for _, c := range s.Cells {
 		e := c.Whole.Energy
 		if e == nil || !c.Validity.Valid() {
 			continue
 		}
-		cells := []string{c.Cell}
+		cells := []Cell{Words(c.Cell)}
 		for _, v := range []Figure{c.IdleWatts, c.BareIdleWatts, e.PerRequest, e.AboveLoadedIdle, e.AboveBareIdle} {
-			cells = append(cells, Short(float64(v)))
+			cells = append(cells, Figures(v))
 		}
-		rows = append(rows, TableRow{cells, c.Validity.Verdict, false})
+		lines = append(lines, line{cells, c.Validity.Verdict, false})
 	}
-	return columns, rows
+	return lay(columns, lines)
 }
 
 // IdleNote says what the table of IdleTableOf cannot: why a column is empty.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"cfubench/internal/si"
 )
 
 // Column is one column of a printed table.
@@ -16,8 +18,93 @@ type Column struct {
 	// for all others.
 	Kind string
 	Text bool // words, not figures
+	// Beside: it has the prefix of the column before it, if that has its unit, to be
+	// compared with it.
+	Beside bool `json:"-"`
 	// Hint says what the column is, for readers who ask; printed tables leave it out.
 	Hint string
+}
+
+// Cell is a cell of a table whose columns have no prefixes yet: its figures, in base
+// units, stand in the layout for "%s" each. A cell of words has no figures.
+type Cell struct {
+	Layout  string
+	Figures []float64
+}
+
+// Words is a cell of words.
+func Words(text string) Cell { return Cell{Layout: text} }
+
+// Figures is a cell of figures, with a slash between two.
+func Figures[F ~float64](values ...F) Cell {
+	c := Cell{Layout: strings.Join(slices.Repeat([]string{"%s"}, len(values)), " / ")}
+	for _, v := range values {
+		c.Figures = append(c.Figures, float64(v))
+	}
+	return c
+}
+
+// written is the cell in the unit of its column.
+func (c Cell) written(p si.Prefix) string {
+	if c.Figures == nil {
+		return c.Layout
+	}
+	texts := make([]any, len(c.Figures))
+	for i, v := range c.Figures {
+		texts[i] = p.Short(v)
+	}
+	return fmt.Sprintf(c.Layout, texts...)
+}
+
+// Lay gives each column the SI prefix that fits the first figures of its cells, one
+// for a whole column, and writes the cells in it.
+func Lay(columns []Column, rows [][]Cell) ([]Column, [][]string) {
+	columns = slices.Clone(columns)
+	texts := make([][]string, len(rows))
+	for from := 0; from < len(columns); {
+		to := from + 1
+		for to < len(columns) && columns[to].Beside && columns[to].Unit == columns[from].Unit {
+			to++
+		}
+		var sizes []float64
+		for _, row := range rows {
+			for _, c := range row[from:min(to, len(row))] {
+				sizes = append(sizes, c.Figures[:min(1, len(c.Figures))]...)
+			}
+		}
+		p := si.For(columns[from].Unit, sizes...)
+		for i := from; i < to; i++ {
+			columns[i].Unit = p.Unit(columns[i].Unit)
+			for k, row := range rows {
+				if i < len(row) {
+					texts[k] = append(texts[k], row[i].written(p))
+				}
+			}
+		}
+		from = to
+	}
+	return columns, texts
+}
+
+// line is a row of a table before it is laid out.
+type line struct {
+	cells   []Cell
+	verdict string
+	steady  bool
+}
+
+// lay is Lay for the rows of a summary's table.
+func lay(columns []Column, lines []line) ([]Column, []TableRow) {
+	cells := make([][]Cell, len(lines))
+	for i, l := range lines {
+		cells[i] = l.cells
+	}
+	columns, texts := Lay(columns, cells)
+	var rows []TableRow
+	for i, l := range lines {
+		rows = append(rows, TableRow{texts[i], l.verdict, l.steady})
+	}
+	return columns, rows
 }
 
 // WriteColumns prints rows below the columns' names, units and kinds, as far as

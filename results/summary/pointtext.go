@@ -18,6 +18,7 @@ func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
 	if s.Record || !s.repeated() {
 		return nil, nil
 	}
+	var lines []line
 	failed := slices.ContainsFunc(s.Cells, func(c CellSummary) bool { return c.Errors > 0 })
 	columns = []Column{{Name: "load point", Text: true}, {Name: "reqs"}}
 	if failed {
@@ -26,20 +27,20 @@ func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
 	columns = append(columns, s.figureColumns()...)
 	for _, p := range s.Points {
 		one := s.pointState(p)
-		mean := func(metric string) string { return Short(float64(p.mean(metric))) }
-		pair := func(a, b string) string { return mean(a) + " / " + mean(b) }
-		cells := []string{fmt.Sprintf("%s × %d", p.Name, len(p.Cells)), fmt.Sprint(one.requests)}
+		mean := func(metric string) Cell { return Figures(p.mean(metric)) }
+		pair := func(a, b string) Cell { return Figures(p.mean(a), p.mean(b)) }
+		cells := []Cell{Words(fmt.Sprintf("%s × %d", p.Name, len(p.Cells))), Words(fmt.Sprint(one.requests))}
 		if failed {
-			cells = append(cells, fmt.Sprint(one.errors))
+			cells = append(cells, Words(fmt.Sprint(one.errors)))
 		}
 		cells = append(cells, mean(MetricRequestRate), mean(MetricOutputTokenRate), pair(MetricTTFTP50, MetricTTFTP99), pair(MetricLatencyP50, MetricLatencyP99),
 			p.bounded(MetricEnergyPerRequest), mean(MetricEnergyPerToken), mean(MetricCarbon), mean(MetricCarbonCFU))
 		if s.SLO != "" {
 			cells = append(cells, mean(MetricGoodput), mean(MetricEnergyPerSLO))
 		}
-		rows = append(rows, TableRow{append(cells, one.text), one.verdict, false})
+		lines = append(lines, line{append(cells, Words(one.text)), one.verdict, false})
 	}
-	return columns, rows
+	return lay(columns, lines)
 }
 
 // mean is a metric's mean over the point's valid repeats, unknown where none has it.
@@ -51,12 +52,12 @@ func (p Point) mean(metric string) Figure {
 }
 
 // bounded is a metric's mean with the half width of its interval, where it has one.
-func (p Point) bounded(metric string) string {
+func (p Point) bounded(metric string) Cell {
 	i, ok := p.Metrics[metric]
 	if !ok || !i.Mean.Known() || !i.Lo.Known() || !i.Hi.Known() || i.Hi <= i.Lo {
-		return Short(float64(p.mean(metric)))
+		return Figures(p.mean(metric))
 	}
-	return Short(float64(i.Mean)) + " ± " + Short(float64(max(i.Hi-i.Mean, i.Mean-i.Lo)))
+	return Cell{"%s ± %s", []float64{float64(i.Mean), float64(max(i.Hi-i.Mean, i.Mean-i.Lo))}}
 }
 
 // pointState is what the cells of a load point came to.

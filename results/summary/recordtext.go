@@ -10,10 +10,11 @@ import (
 // recordTable is the table of a record: the energy of each part, and below it by
 // domain. What is not summed stands in parentheses.
 func recordTable(s Summary) (columns []Column, rows []TableRow) {
+	var lines []line
 	kind := s.modelledKind()
 	columns = []Column{
-		{Name: "cell", Text: true}, {Name: "time", Unit: "s"}, {Name: "energy", Unit: "J", Kind: kind}, {Name: "from", Unit: "J", Kind: kind},
-		{Name: "to", Unit: "J", Kind: kind}, {Name: "U95", Unit: "J", Kind: kind}, {Name: "power", Unit: "W", Kind: kind}, {Name: "idle", Unit: "W", Kind: kind},
+		{Name: "cell", Text: true}, {Name: "time", Unit: "s"}, {Name: "energy", Unit: "J", Kind: kind}, {Name: "from", Unit: "J", Kind: kind, Beside: true},
+		{Name: "to", Unit: "J", Kind: kind, Beside: true}, {Name: "U95", Unit: "J", Kind: kind, Beside: true}, {Name: "power", Unit: "W", Kind: kind}, {Name: "idle", Unit: "W", Kind: kind, Beside: true},
 		{Name: "verdict", Text: true},
 	}
 	for _, c := range s.Cells {
@@ -25,17 +26,18 @@ func recordTable(s Summary) (columns []Column, rows []TableRow) {
 		case Invalid:
 			short = "invalid: " + strings.Join(c.Validity.fatal(), ", ")
 		}
-		cells := []string{c.Cell, Short(length.Seconds()), "–", "–", "–", "–", "–", Short(float64(c.IdleWatts)), short}
+		none := Figures(Unknown())
+		cells := []Cell{Words(c.Cell), Figures(length.Seconds()), none, none, none, none, none, Figures(c.IdleWatts), Words(short)}
 		if e := c.Whole.Energy; e != nil && c.Validity.Valid() {
 			u95 := Unknown()
 			if e.Uncertainty != nil {
 				u95 = joulesOf(e.Uncertainty.U95())
 			}
 			for i, f := range []Figure{e.Joules, e.Lo, e.Hi, u95, e.MeanWatts} {
-				cells[2+i] = Short(float64(f))
+				cells[2+i] = Figures(f)
 			}
 		}
-		rows = append(rows, TableRow{cells, verdict, false})
+		lines = append(lines, line{cells, verdict, false})
 		if !c.Validity.Valid() {
 			continue
 		}
@@ -45,21 +47,21 @@ func recordTable(s Summary) (columns []Column, rows []TableRow) {
 				name = "  (" + d.Name + ")"
 			}
 			if d.Missing != "" {
-				rows = append(rows, TableRow{[]string{name, "", "–", "–", "–", "–", "–", "–", d.Missing}, verdict, false})
+				lines = append(lines, line{[]Cell{Words(name), Words(""), none, none, none, none, none, none, Words(d.Missing)}, verdict, false})
 				continue
 			}
-			line := []string{name, ""}
+			cells := []Cell{Words(name), Words("")}
 			idle := Unknown()
 			if d.HasLoaded {
 				idle = Figure(d.Loaded.Watts())
 			}
 			for _, f := range []Figure{joulesOf(d.Energy), joulesOf(d.Lo), joulesOf(d.Hi), joulesOf(d.Uncertainty.U95()), per(d.Energy.Joules(), float64(length)/float64(time.Second)), idle} {
-				line = append(line, Short(float64(f)))
+				cells = append(cells, Figures(f))
 			}
-			rows = append(rows, TableRow{append(line, ""), verdict, false})
+			lines = append(lines, line{append(cells, Words("")), verdict, false})
 		}
 	}
-	return columns, rows
+	return lay(columns, lines)
 }
 
 // joulesOf is an energy in joules, unknown where nothing bounds it.

@@ -8,6 +8,7 @@ import "strings"
 // operations they are the same), and how many output tokens a step costs. There is
 // no row where the size is not known.
 func RooflineTableOf(s Summary) (columns []Column, rows []TableRow) {
+	var lines []line
 	kind := s.modelledKind()
 	columns = []Column{
 		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "weights", Unit: "GB"}, {Name: "a token", Unit: "GFLOP"},
@@ -19,13 +20,13 @@ func RooflineTableOf(s Summary) (columns []Column, rows []TableRow) {
 			continue
 		}
 		for _, r := range c.Rooflines {
-			rows = append(rows, TableRow{[]string{
-				c.Cell, r.Domain, Short(r.WeightBytes / 1e9), Short(2 * r.Parameters / 1e9),
-				fitted(r.StepByte), fitted(r.PromptFLOP), fitted(r.DecodeFLOP), fitted(r.PromptToOutput), Short(r.BalanceTokens),
+			lines = append(lines, line{[]Cell{
+				Words(c.Cell), Words(r.Domain), Figures(r.WeightBytes / 1e9), Figures(2 * r.Parameters / 1e9),
+				fitted(r.StepByte), fitted(r.PromptFLOP), fitted(r.DecodeFLOP), fitted(r.PromptToOutput), Figures(r.BalanceTokens),
 			}, c.Validity.Verdict, false})
 		}
 	}
-	return columns, rows
+	return lay(columns, lines)
 }
 
 func (s Summary) rooflineTable(b *strings.Builder) {

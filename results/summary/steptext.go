@@ -1,7 +1,6 @@
 package summary
 
 import (
-	"fmt"
 	"math"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 // 95 % interval, by how much they miss an interval between two publications of the
 // register, and which of them the load tells from the others. There is no row where the step convention could not tell.
 func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
+	var lines []line
 	kind := s.modelledKind()
 	columns = []Column{
 		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "step", Unit: "J", Kind: kind}, {Name: "prompt token", Unit: "J", Kind: kind},
@@ -36,21 +36,21 @@ func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
 			if costs.Role != attribution.RoleBoth {
 				domain += " (" + string(costs.Role) + ")"
 			}
-			rows = append(rows, TableRow{[]string{
-				c.Cell, domain, fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
-				Short(costs.MeanBatch), Short(100 * miss), costs.Told(), from,
+			lines = append(lines, line{[]Cell{
+				Words(c.Cell), Words(domain), fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
+				Figures(costs.MeanBatch), Figures(100 * miss), Words(costs.Told()), Words(from),
 			}, c.Validity.Verdict, false})
 		}
 	}
-	return columns, rows
+	return lay(columns, lines)
 }
 
 // fitted is a fitted number with its interval.
-func fitted(f attribution.Fitted) string {
+func fitted(f attribution.Fitted) Cell {
 	if math.IsNaN(f.Lo) || math.IsInf(f.Hi, 0) {
-		return Short(f.Value)
+		return Figures(f.Value)
 	}
-	return fmt.Sprintf("%s (%s to %s)", Short(f.Value), Short(f.Lo), Short(f.Hi))
+	return Cell{"%s (%s to %s)", []float64{f.Value, f.Lo, f.Hi}}
 }
 
 func (s Summary) stepTable(b *strings.Builder) {

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"cfubench/internal/golden"
+	"cfubench/internal/si"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/runfolder"
@@ -310,7 +311,7 @@ func TestInvalidCellHasNoHeadlineFigure(t *testing.T) {
 	}
 	var b bytes.Buffer
 	s.WriteTable(&b, true)
-	figure := summary.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
+	figure := si.Short(float64(s.Cells[0].Whole.Energy.PerRequest))
 	if strings.Contains(b.String(), figure) || !strings.Contains(b.String(), "invalid: incomplete") {
 		t.Errorf("the table of an invalid run shows its figure %s, or not why:\n%s", figure, b.String())
 	}
@@ -354,17 +355,6 @@ func TestMultiTokenChunksHideNothing(t *testing.T) {
 	a, b := summarize(t, plain, summary.Options{}).Cells[0].Whole, summarize(t, chunked, summary.Options{}).Cells[0].Whole
 	if math.Abs(float64(a.ITL.Mean-0.020)) > 1e-6 || math.Abs(float64(b.ITL.Mean-0.020)) > 1e-6 {
 		t.Errorf("inter-token latency: %v s with one token an event, %v s with five; the server takes 0.020 s a token in both", a.ITL.Mean, b.ITL.Mean)
-	}
-}
-
-func TestShort(t *testing.T) {
-	for want, v := range map[string]float64{
-		"0": 0, "1.00": 0.9999, "0.123": 0.12345, "0.00123": 0.0012345, "1.23": 1.2345, "10.0": 9.999, "12.3": 12.345, "123": 123.45,
-		"123457": 123456.7, "1.23e6": 1234567, "1.23e-4": 0.00012345, "-0.500": -0.5, "–": math.NaN(),
-	} {
-		if got := summary.Short(v); got != want {
-			t.Errorf("Short(%v) = %q, want %q", v, got, want)
-		}
 	}
 }
 

@@ -66,28 +66,29 @@ func TableOf(s Summary) (columns []Column, rows []TableRow) {
 	if s.Record {
 		return recordTable(s)
 	}
+	var lines []line
 	columns = append([]Column{{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}}, s.figureColumns()...)
 	for _, c := range s.Cells {
 		verdict := c.Validity.Verdict
 		if !c.Validity.Valid() {
-			cells := []string{c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors)}
+			cells := []Cell{Words(c.Cell), Words(fmt.Sprint(c.Requests)), Words(fmt.Sprint(c.Errors))}
 			for len(cells) < len(columns)-1 {
-				cells = append(cells, "–")
+				cells = append(cells, Figures(Unknown()))
 			}
-			cells = append(cells, "invalid: "+strings.Join(c.Validity.fatal(), ", "))
-			rows = append(rows, TableRow{cells, verdict, false})
+			cells = append(cells, Words("invalid: "+strings.Join(c.Validity.fatal(), ", ")))
+			lines = append(lines, line{cells, verdict, false})
 			continue
 		}
 		short := verdict
 		if verdict == ValidWarnings {
 			short = "warnings"
 		}
-		rows = append(rows, TableRow{append(c.row(c.Whole, s.SLO != "", false), short), verdict, false})
+		lines = append(lines, line{append(c.row(c.Whole, s.SLO != "", false), Words(short)), verdict, false})
 		if c.Steady != nil {
-			rows = append(rows, TableRow{append(c.row(*c.Steady, s.SLO != "", true), ""), verdict, true})
+			lines = append(lines, line{append(c.row(*c.Steady, s.SLO != "", true), Words("")), verdict, true})
 		}
 	}
-	return columns, rows
+	return lay(columns, lines)
 }
 
 // figureColumns are the columns of the figures of a cell or a load point, and of the
@@ -95,8 +96,8 @@ func TableOf(s Summary) (columns []Column, rows []TableRow) {
 func (s Summary) figureColumns() []Column {
 	kind := s.modelledKind()
 	columns := []Column{
-		{Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"}, {Name: "TTFT", Unit: "s, p50 / p99"}, {Name: "latency", Unit: "s, p50 / p99"},
-		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind},
+		{Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"}, {Name: "TTFT", Unit: "s, p50/p99"}, {Name: "latency", Unit: "s, p50/p99"},
+		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind, Beside: true},
 	}
 	if s.SLO != "" {
 		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
@@ -106,20 +107,22 @@ func (s Summary) figureColumns() []Column {
 
 // row is the figures of a window. The footprint and the failures are the whole
 // cell's: they are not in the steady window's row.
-func (c CellSummary) row(m Measures, slo, steady bool) []string {
-	f := func(v Figure) string { return Short(float64(v)) }
-	pair := func(d Distribution) string { return f(d.P50) + " / " + f(d.P99) }
+func (c CellSummary) row(m Measures, slo, steady bool) []Cell {
+	pair := func(d Distribution) Cell { return Figures(d.P50, d.P99) }
 	joules := [3]Figure{Unknown(), Unknown(), Unknown()}
 	if m.Energy != nil {
 		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
 	}
-	name, sent, failed, operational, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), f(c.Carbon("inference")), f(c.Carbon("total"))
+	name, sent, failed, operational, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), Figures(c.Carbon("inference")), Figures(c.Carbon("total"))
 	if steady {
-		name, sent, failed, operational, total = "  steady", fmt.Sprint(m.Completed), "", "", ""
+		name, sent, failed, operational, total = "  steady", fmt.Sprint(m.Completed), "", Words(""), Words("")
 	}
-	cells := []string{name, sent, failed, f(m.RequestsPerSecond), f(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency), f(joules[0]), f(joules[1]), operational, total}
+	cells := []Cell{
+		Words(name), Words(sent), Words(failed), Figures(m.RequestsPerSecond), Figures(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency),
+		Figures(joules[0]), Figures(joules[1]), operational, total,
+	}
 	if slo {
-		cells = append(cells, f(m.Goodput), f(joules[2]))
+		cells = append(cells, Figures(m.Goodput), Figures(joules[2]))
 	}
 	return cells
 }

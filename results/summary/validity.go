@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"cfubench/internal/si"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/derivation"
@@ -164,7 +165,7 @@ func Verdict(e Evidence, l Limits) Validity {
 		// Under the floor lateness is the granularity of timers, whatever the
 		// share of a short latency that it makes.
 		if late := float64(e.LatenessP99 / e.LatencyP50); late > l.Late && float64(e.LatenessP99) > l.LateFloor {
-			add(ReasonLate, late > l.LateInvalid, "1 request in 100 was sent more than %s s late, %s of the median latency: the client could not keep its schedule", Short(float64(e.LatenessP99)), percent(late))
+			add(ReasonLate, late > l.LateInvalid, "1 request in 100 was sent more than %s s late, %s of the median latency: the client could not keep its schedule", si.Short(float64(e.LatenessP99)), percent(late))
 		}
 	}
 	sensorReasons(e, l, add)
@@ -223,10 +224,10 @@ func sensorReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 			add(ReasonSensorStalled, false, "%s: %d readings unchanged for too long under load", s.Domain, s.Stalled)
 		}
 		if off := max(s.CounterToPower-1, 1-s.CounterToPower); !math.IsNaN(s.CounterToPower) && float64(off) > l.CounterPower {
-			add(ReasonCounterPower, float64(off) > l.CounterPowerInvalid, "%s: the counter says %s times the power gauge's energy", s.Domain, Short(float64(s.CounterToPower)))
+			add(ReasonCounterPower, float64(off) > l.CounterPowerInvalid, "%s: the counter says %s times the power gauge's energy", s.Domain, si.Short(float64(s.CounterToPower)))
 		}
 		if off := max(s.ToSamples-1, 1-s.ToSamples); s.ToSamples > 0 && off > l.CounterPower {
-			add(ReasonSamples, false, "%s: its energy is %s times that of the driver's own 20 ms samples: the register that is used, or they, miss part of the load", s.Domain, Short(s.ToSamples))
+			add(ReasonSamples, false, "%s: its energy is %s times that of the driver's own 20 ms samples: the register that is used, or they, miss part of the load", s.Domain, si.Short(s.ToSamples))
 		}
 		if drift := max(s.IdleDrift, -s.IdleDrift); s.Kind != meter.KindModel && !math.IsNaN(s.IdleDrift) && float64(drift) > l.IdleDrift {
 			add(ReasonIdleDrift, false, "%s: idle power drifted %+.1f %% over the run", s.Domain, 100*float64(s.IdleDrift))

@@ -10,6 +10,7 @@ import (
 
 	"cfubench/internal/failure"
 	"cfubench/internal/outside"
+	"cfubench/internal/si"
 	"cfubench/loadgen"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
@@ -345,7 +346,7 @@ func powerLine(l *live.Live) string {
 	case !known:
 		return "power unknown"
 	case model:
-		return fmt.Sprintf("%.1f W (model)", watts)
+		return si.Format(watts, "W") + " (model)"
 	}
-	return fmt.Sprintf("%.1f W", watts)
+	return si.Format(watts, "W")
 }

@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/secret"
 	address "cfubench/loadgen/endpoint"
 	"cfubench/loadgen/engine"
+	"cfubench/results/derivation"
 	"cfubench/results/watch"
 )
 
@@ -61,6 +63,13 @@ func bindWatch(fs *pflag.FlagSet) action {
 		bindSensors(fs, &f.Config.Config)
 		poll := fs.Lookup("poll")
 		poll.DefValue, poll.Usage, f.Poll = "1s", "Read every `D`.", time.Second
+	})
+	section(fs, "whose requests they are", func(fs *pflag.FlagSet) {
+		fs.StringVar(&f.Tenants.Log, "tenant-log", "", "Divide the energy among tenants by the `FILE` to which a gateway or an OpenTelemetry collector adds a line of JSON a request (docs/watch.md).")
+		fs.StringVar(&f.Tenants.Field, "tenant-field", "tenant", "Take the tenant from the field or attribute `NAME`; dots lead into nested objects.")
+		fs.StringVar(&f.Weights, "tenant-weights", "1:1", "Weigh a prompt token and an output token `IN:OUT`.")
+		fs.IntVar(&f.Tenants.Bound, "tenants", 50, "Tell `N` tenants by name, the first that come; the rest are other.")
+		fs.DurationVar(&f.Tenants.Delay, "tenant-delay", 2*time.Minute, "Wait `D` for an interval's requests to be logged.")
 	})
 	section(fs, "what is told", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.Out, "out", "", "Write a folder an hour to `OUT`, such as OUT/2026-11-28T18 (UTC).")
@@ -118,6 +127,9 @@ func (f *watchFlags) complete(env environment) error {
 	if err := checkSensors(f.Config.Config); err != nil {
 		return err
 	}
+	if err := f.checkTenants(); err != nil {
+		return err
+	}
 	if f.PID < 0 {
 		return usagef("--pid %d: want the number of a process", f.PID)
 	}
@@ -131,6 +143,33 @@ func (f *watchFlags) complete(env environment) error {
 	f.APIKey = key
 	if f.Client, err = engine.NewClient(f.caFile, headers...); err != nil {
 		return usagef("%w", err)
+	}
+	return nil
+}
+
+// checkTenants refuses what does not go together, and a field that has keys.
+func (f *watchFlags) checkTenants() error {
+	t := f.Tenants
+	if t.Log == "" {
+		for _, flag := range []string{"tenant-field", "tenant-weights", "tenants", "tenant-delay"} {
+			if f.set.Changed(flag) {
+				return usagef("--%s needs --tenant-log", flag)
+			}
+		}
+		f.Weights = "" // nothing is divided by it
+		return nil
+	}
+	switch _, err := derivation.ParseTokenWeights(f.Weights); {
+	case err != nil:
+		return usagef("--tenant-weights: %w", err)
+	case t.Field == "":
+		return usagef("--tenant-field is empty: name the field that has the tenant")
+	case secret.IsSecretName(t.Field):
+		return usagef("--tenant-field %q has a secret for a value: name a field that says whose the request is", t.Field)
+	case t.Bound < 1 || t.Bound > 10000:
+		return usagef("--tenants %d: want 1 to 10000", t.Bound)
+	case t.Delay < 0 || t.Delay > time.Hour:
+		return usagef("--tenant-delay %v: want 0 to 1h", t.Delay)
 	}
 	return nil
 }

@@ -101,6 +101,9 @@ func (c *checker) cell(cell runfolder.Cell) {
 	if raw(runfolder.EngineFile) {
 		rows(c, file(runfolder.EngineFile), runfolder.EngineSamples(), nil)
 	}
+	if raw(runfolder.TenantsFile) {
+		rows(c, file(runfolder.TenantsFile), runfolder.TenantRequests(), nil)
+	}
 	if raw(runfolder.DevicesFile) {
 		rows(c, file(runfolder.DevicesFile), runfolder.DeviceStates(), nil)
 	}

@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,6 +51,11 @@ type ServedHour struct {
 	// was stated.
 	Grid    *lca.CarbonGrid `json:"grid,omitempty"`
 	CarbonG *float64        `json:"carbon_g_co2e,omitempty"`
+	// Tenants divide the energy by the convention and the weights of a prompt and an
+	// output token that stand beside them; only where a log told whose requests were.
+	Tenants          []TenantShare `json:"tenants,omitempty"`
+	TenantConvention string        `json:"tenant_convention,omitempty"`
+	TenantWeights    string        `json:"tenant_weights,omitempty"`
 	// Missing says of what there is no energy, and why.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -73,6 +79,9 @@ func ReadServed(dir string) (h ServedHour, err error) {
 	if err := json.Unmarshal(text, &h); err != nil {
 		return h, fmt.Errorf("read %s: %w", filepath.Join(dir, ServedFile), err)
 	}
+	for i, s := range h.Tenants {
+		h.Tenants[i].Energy = meter.Energy(math.Round(s.EnergyJ * float64(meter.Joule)))
+	}
 	return h, nil
 }
 
@@ -83,7 +92,12 @@ func servedHour(ctx context.Context, dir string, run runfolder.Run, grid *lca.Ca
 		counts = engine.NoCounts()
 		energy = Estimate{Known: true}
 		served Served
+		shares [][]TenantShare
 	)
+	weights, err := ParseTokenWeights(run.Config.Weights)
+	if err != nil {
+		return h, err
+	}
 	for _, cell := range run.Cells {
 		if !cell.Complete {
 			continue
@@ -100,6 +114,15 @@ func servedHour(ctx context.Context, dir string, run runfolder.Run, grid *lca.Ca
 			counts = counts.Plus(i.Counts)
 		}
 		all = append(all, intervals...)
+		if estimate := e.Estimate(); estimate.Known {
+			list, told, err := tenantsOf(ctx, dir, cell, intervals, estimate.Energy, weights)
+			if err != nil {
+				return h, err
+			}
+			if told {
+				shares = append(shares, list)
+			}
+		}
 		energy = energy.plus(e.Estimate())
 		h.Missing = append(h.Missing, e.missing()...)
 		served.Time += cell.Window.Length()
@@ -122,6 +145,9 @@ func servedHour(ctx context.Context, dir string, run runfolder.Run, grid *lca.Ca
 		if grid != nil {
 			h.Grid, h.CarbonG = grid, told(grid.Grams(energy.Energy))
 		}
+	}
+	if len(shares) > 0 {
+		h.Tenants, h.TenantConvention, h.TenantWeights = SumTenants(shares...), TenantConvention, cmp.Or(run.Config.Weights, "1:1")
 	}
 	if share, ok := parts.IdleShare(); ok {
 		h.IdleShare = &share

@@ -10,6 +10,7 @@ import (
 	"cfubench/attribution"
 	"cfubench/attribution/lca"
 	"cfubench/loadgen/engine"
+	"cfubench/meter"
 	"cfubench/results/derivation"
 )
 
@@ -31,6 +32,9 @@ type Watch struct {
 	used, idle, carbon                                   *prometheus.CounterVec
 	promptTokens, cachedTokens, outputTokens, requests   *prometheus.CounterVec
 	perOutputToken, perRequest, idleShare, mean, recency *prometheus.GaugeVec
+
+	tenantEnergy, tenantPrompt, tenantOutput, tenantRequests *prometheus.CounterVec
+	undivided                                                *prometheus.GaugeVec
 }
 
 // NewWatch returns the figures of a server of which nothing is known yet; grid is
@@ -66,6 +70,11 @@ func NewWatch(grid *lca.CarbonGrid) *Watch {
 	w.perRequest = gauges("joules_per_request", "Energy over finished requests of the last minutes.", "model", "kind")
 	w.idleShare = gauges("idle_energy_ratio", "Share of the last minutes' energy used while the server had nothing to do.", "model", "kind")
 	w.mean = gauges("mean_power_watts", "Mean power of the last minutes.", "model", "kind")
+	w.tenantEnergy = counters("tenant_energy_joules_total", "Energy of the counted time by whose requests it was used for; tenants idle, unattributed, none and other make it whole.", "model", "kind", "tenant")
+	w.tenantPrompt = counters("tenant_prompt_tokens_total", "Prompt tokens by the log of requests.", "model", "tenant")
+	w.tenantOutput = counters("tenant_output_tokens_total", "Output tokens by the log of requests.", "model", "tenant")
+	w.tenantRequests = counters("tenant_requests_total", "Finished requests by the log of requests.", "model", "tenant")
+	w.undivided = gauges("tenant_undivided_joules", "Energy of the counted time that is not divided among tenants yet.", "model", "kind")
 	w.split = gauges("cost_joules", "What a computed prompt token (phase prefill) and an output token (phase decode) cost by the last hour, with the ends of the 95 % interval.", "model", "kind", "phase", "bound")
 	w.splitKnown = gauges("cost_known", "Whether the last hour tells prefill and decode apart: the status line says why not.").WithLabelValues()
 	if grid != nil {
@@ -88,7 +97,7 @@ func (w *Watch) SetServer(id engine.Identity, model, kind string) {
 	w.info.Reset()
 	w.info.WithLabelValues(model, id.Kind, id.Version).Set(1)
 	if model != w.model || kind != w.kind {
-		for _, of := range []*prometheus.GaugeVec{w.recency, w.perOutputToken, w.perRequest, w.idleShare, w.mean, w.split} {
+		for _, of := range []*prometheus.GaugeVec{w.recency, w.perOutputToken, w.perRequest, w.idleShare, w.mean, w.split, w.undivided} {
 			of.Reset()
 		}
 	}
@@ -136,6 +145,21 @@ func (w *Watch) Counted(i derivation.Interval) {
 			c.of.WithLabelValues(w.model).Add(c.n)
 		}
 	}
+}
+
+// Tenants takes the shares of an interval that was counted.
+func (w *Watch) Tenants(shares []derivation.TenantShare) {
+	for _, s := range shares {
+		w.tenantEnergy.WithLabelValues(w.model, w.kind, s.Tenant).Add(max(s.EnergyJ, 0))
+		w.tenantPrompt.WithLabelValues(w.model, s.Tenant).Add(s.PromptTokens)
+		w.tenantOutput.WithLabelValues(w.model, s.Tenant).Add(s.OutputTokens)
+		w.tenantRequests.WithLabelValues(w.model, s.Tenant).Add(s.Requests)
+	}
+}
+
+// Undivided takes the energy that waits for the log of requests.
+func (w *Watch) Undivided(e meter.Energy) {
+	w.undivided.WithLabelValues(w.model, w.kind).Set(e.Joules())
 }
 
 // Recent takes the sums of the last minutes. What they do not tell has no series.

@@ -18,7 +18,7 @@ import (
 
 // Tables lists the tables of a run by name, those of cells first.
 func Tables() []string {
-	return []string{"requests", "readings", "power", "energy", "engine", "devices", "footprint"}
+	return []string{"requests", "readings", "power", "energy", "engine", "devices", "tenants", "footprint"}
 }
 
 // TablePaths are the files of a table below the run folder dir with the cells

@@ -259,7 +259,7 @@ func WriteRun(dir string, r Run) error {
 // digests are those of a cell's raw tables that are there and have one.
 func digests(dir, cell string) (map[string]string, error) {
 	out := map[string]string{}
-	for _, file := range []string{RequestsFile, ReadingsFile, EngineFile, DevicesFile, PowerFile} {
+	for _, file := range []string{RequestsFile, ReadingsFile, EngineFile, DevicesFile, PowerFile, TenantsFile} {
 		r, err := OpenTable(CellFile(dir, cell, file))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cfubench/attribution"
+	"cfubench/internal/si"
 	"cfubench/loadgen/engine"
 	"cfubench/results/derivation"
 )
@@ -59,6 +60,7 @@ func (w *Watcher) settle(now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := &w.figures
+	defer func() { w.divide(now) }()
 	n := 0
 	for n < len(f.waiting) && (w.recent.shows(w.domains, f.waiting[n].End, true) || f.waiting[n].End+w.lag < now) {
 		n++
@@ -75,6 +77,7 @@ func (w *Watcher) settle(now time.Duration) {
 			continue
 		}
 		w.live.Counted(i)
+		w.tenants.counted(i)
 		f.past = append(f.past, i)
 	}
 	f.sum(now)
@@ -110,15 +113,15 @@ func (w *Watcher) Line() string {
 		return "measuring"
 	}
 	s := f.recent
-	line := fmt.Sprintf("%.1f W", s.Energy.Energy.Joules()/s.Time.Seconds())
+	line := si.Format(s.Energy.Energy.Joules()/s.Time.Seconds(), "W")
 	if derivation.Modelled(w.kind()) {
 		line += " (model)"
 	}
 	if e, ok := s.PerOutputToken(); ok {
-		line += fmt.Sprintf(", %.4g J/output token", e.Value)
+		line += ", " + si.Format(e.Value, "J/output token")
 	}
 	if e, ok := s.PerRequest(); ok {
-		line += fmt.Sprintf(", %.4g J/request", e.Value)
+		line += ", " + si.Format(e.Value, "J/request")
 	}
 	if share, ok := s.IdleShare(); ok {
 		line += fmt.Sprintf(", %.0f %% idle", 100*share)
@@ -127,5 +130,5 @@ func (w *Watcher) Line() string {
 	if f.reason != "" {
 		return line + "prefill and decode not told apart: " + f.reason
 	}
-	return line + fmt.Sprintf("prompt token %.3g J, output token %.3g J over %v", f.costs.Prefill.Value, f.costs.Decode.Value, time.Duration(f.costs.Intervals)*w.length())
+	return line + fmt.Sprintf("prompt token %s, output token %s over %v", si.Format(f.costs.Prefill.Value, "J"), si.Format(f.costs.Decode.Value, "J"), time.Duration(f.costs.Intervals)*w.length())
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cfubench/internal/hostinfo"
+	"cfubench/internal/si"
 	"cfubench/internal/version"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
@@ -202,17 +203,27 @@ func hourLine(s derivation.ServedHour) string {
 			parts = append(parts, fmt.Sprintf(format, *v))
 		}
 	}
-	add("%.1f J", s.EnergyJ)
+	quantity := func(v *float64, unit string) {
+		if v != nil {
+			parts = append(parts, si.Format(*v, unit))
+		}
+	}
+	quantity(s.EnergyJ, "J")
 	add("%.0f output tokens", s.OutputTokens)
 	add("%.0f requests", s.Requests)
 	if s.PerOutputToken != nil {
-		add("%.4g J/output token", &s.PerOutputToken.Value)
+		quantity(&s.PerOutputToken.Value, "J/output token")
 	}
 	if s.PerRequest != nil {
-		add("%.4g J/request", &s.PerRequest.Value)
+		quantity(&s.PerRequest.Value, "J/request")
 	}
-	add("%.3g of it idle", s.IdleShare)
-	add("%.4g g CO2e", s.CarbonG)
+	if s.IdleShare != nil {
+		parts = append(parts, fmt.Sprintf("%.0f %% of it idle", 100**s.IdleShare))
+	}
+	quantity(s.CarbonG, "g CO2e")
+	if line := tenantsLine(s.Tenants); line != "" {
+		parts = append(parts, line)
+	}
 	parts = append(parts, s.Missing...)
 	if s.Kind == meter.KindModel {
 		parts = append(parts, "a model, not measured")
@@ -251,6 +262,9 @@ func (h *hour) recover() error {
 	}
 	if end <= cell.Window.Start {
 		return h.drop(cell.ID)
+	}
+	if err := h.recoverTenants(cell.ID); err != nil {
+		return err
 	}
 	cell.Window.End, cell.Complete = end, true
 	cell.Reasons = append(cell.Reasons, runfolder.ReasonCut)

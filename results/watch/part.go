@@ -33,6 +33,7 @@ type part struct {
 	foreign bool
 	store   *segments.Store
 	engine  *runfolder.Writer[runfolder.EngineSample]
+	tenants *runfolder.Writer[runfolder.TenantRequest] // nil where none are told apart
 	key     runfolder.Key
 }
 
@@ -83,6 +84,11 @@ func (w *Watcher) begin(s engine.Sample) error {
 	var err error
 	if p.engine, err = runfolder.EngineSamples().Create(filepath.Join(dir, runfolder.EngineFile), meta); err != nil {
 		return err
+	}
+	if w.tenants != nil {
+		if p.tenants, err = runfolder.TenantRequests().Create(filepath.Join(dir, runfolder.TenantsFile), meta); err != nil {
+			return err
+		}
 	}
 	w.parts = append(w.parts, p)
 	if err := p.read(w.recent.since(p.origin)); err != nil {
@@ -157,11 +163,11 @@ func (p *part) row(s engine.Sample) error {
 }
 
 // whole takes the cells that have ended and whose end the meters have shown, or do
-// not show.
+// not show, once their requests have had time to be logged.
 func (w *Watcher) whole(now time.Duration) (done []*part) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.parts) > 0 && w.parts[0].ended && (w.recent.shows(w.domains, w.parts[0].end, true) || w.parts[0].end+2*w.lag < now) {
+	for len(w.parts) > 0 && w.parts[0].ended && w.parts[0].end+w.tenants.delay() <= now && (w.recent.shows(w.domains, w.parts[0].end, true) || w.parts[0].end+2*w.lag < now) {
 		done, w.parts = append(done, w.parts[0]), w.parts[1:]
 	}
 	return done
@@ -182,6 +188,9 @@ func (w *Watcher) complete(parts []*part) error {
 func (w *Watcher) finish(p *part) error {
 	// The readings that come meanwhile are other cells'.
 	err := failure.Join(p.store.Close(), p.engine.Close())
+	if p.tenants != nil {
+		err = failure.Join(err, p.tenants.Close())
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.hour.name, err)
 	}

@@ -39,6 +39,7 @@ type plant struct {
 	moments  []time.Duration
 	spentAt  []meter.Energy
 	requests int
+	log      func(prompt, output int) // of each request, nil for none
 }
 
 func newPlant() *plant {
@@ -65,6 +66,9 @@ func (p *plant) work(ctx context.Context) {
 		} else {
 			p.requests++
 			p.server.Served(1, prompt, output)
+			if p.log != nil {
+				p.log(prompt, output)
+			}
 		}
 		p.spent += meter.Energy(prompt)*perPrompt + meter.Energy(output)*perOutput
 		p.output, p.moments, p.spentAt = append(p.output, output), append(p.moments, p.clock()), append(p.spentAt, p.spent)

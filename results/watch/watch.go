@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -40,6 +41,8 @@ type Config struct {
 	Keep time.Duration
 	// Grid is whose carbon is counted, nil for none.
 	Grid *lca.CarbonGrid
+	// Tenants are told apart where there is a log of requests, by Weights.
+	Tenants Tenants
 	// Listen is where live metrics are exposed, "" for nowhere.
 	Listen string
 	// Client and APIKey ask the server.
@@ -92,7 +95,8 @@ type Watcher struct {
 	recent   recent
 	parts    []*part // that readings go to; the last is under way unless it is ended
 	figures  figures
-	silent   string // why the server does not answer, "" while it does
+	tenants  *tenantBook // nil where none are told apart
+	silent   string      // why the server does not answer, "" while it does
 	lastGood time.Duration
 }
 
@@ -100,7 +104,7 @@ type Watcher struct {
 func New(c Config) *Watcher {
 	w := &Watcher{Config: c, started: time.Now(), live: live.NewWatch(c.Grid)}
 	w.clock = meter.NewClock(w.started)
-	w.meters = w.hostMeters
+	w.meters, w.tenants = w.hostMeters, newTenantBook(c)
 	w.progress.Patience = patienceScrapes * c.Interval
 	return w
 }
@@ -183,6 +187,9 @@ func (w *Watcher) loop(ctx context.Context) error {
 func (w *Watcher) take(ctx context.Context, s engine.Sample) error {
 	w.live.Scraped(s)
 	if err := w.row(s); err != nil {
+		return err
+	}
+	if err := w.logged(); err != nil {
 		return err
 	}
 	stretch, ok := w.progress.Add(s)
@@ -274,7 +281,11 @@ func (w *Watcher) answers(at time.Duration) {
 func (w *Watcher) end() error {
 	w.cut(w.lastGood)
 	w.ended = true
+	if err := w.logged(); err != nil {
+		return err
+	}
 	w.mu.Lock()
+	w.divide(math.MaxInt64)
 	parts := w.parts
 	w.parts = nil
 	w.mu.Unlock()

@@ -326,7 +326,7 @@ func checkFigures(t *testing.T, w *Watcher) {
 	if got, want := sumOf(f, "cfu_watch_carbon_grams_total"), joules/1e4; math.Abs(got-want) > 1e-6*want {
 		t.Errorf("got %v g CO2e, want %v", got, want)
 	}
-	if line := w.Line(); !strings.Contains(line, "J/output token") || !strings.Contains(line, "prompt token 0.0") {
+	if line := w.Line(); !strings.Contains(line, "J/output token") || !strings.Contains(line, " mJ, output token ") {
 		t.Errorf("the line says %q", line)
 	}
 	if n := len(w.recent.byDomain[0]); n > 300 {

@@ -155,6 +155,11 @@ func flagText(key string, value any, encoded []byte) string {
 		for i, part := range v {
 			parts[i] = fmt.Sprint(part)
 		}
+		if len(v) > 0 {
+			if _, ok := v[0].(map[string]any); ok {
+				break // a list of records, as JSON has it
+			}
+		}
 		return strings.Join(parts, ",")
 	case json.Number:
 		if n, err := v.Int64(); err == nil && strings.HasSuffix(key, "_ns") {

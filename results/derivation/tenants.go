@@ -20,7 +20,8 @@ import (
 
 // TenantConvention names how the energy of a server in production is divided among
 // its tenants: that of each interval, all of it, by the weighted tokens in it. A
-// request's tokens lie evenly between its start and its end.
+// request's prompt tokens lie at its start, its output tokens evenly from there to its
+// end.
 const TenantConvention = "tokens-by-interval"
 
 // TokenWeights are what a prompt token and an output token count.
@@ -63,17 +64,19 @@ type TenantDivider struct {
 	unexplained float64
 }
 
-// pendingRequest is a request whose tokens until a moment have been divided.
+// pendingRequest is a request whose output tokens until a moment have been divided,
+// and whose prompt has.
 type pendingRequest struct {
 	runfolder.TenantRequest
-	until time.Duration
+	until    time.Duration
+	prompted bool
 }
 
 // Add adds a finished request, on the clock of the intervals. Its tokens before from
 // are left out: they are of a time that is not divided here.
 func (d *TenantDivider) Add(r runfolder.TenantRequest, from time.Duration) {
 	if r.Start = min(r.Start, r.End); r.End > from {
-		d.pending = append(d.pending, pendingRequest{r, max(r.Start, from)})
+		d.pending = append(d.pending, pendingRequest{r, max(r.Start, from), r.Start < from})
 	}
 }
 
@@ -97,7 +100,10 @@ func (d *TenantDivider) Divide(i Interval) []TenantShare {
 				part = float64(min(r.End, i.End)-r.until) / float64(length)
 				r.until = min(r.End, i.End)
 			}
-			s, prompt, output := of(r.Tenant), part*float64(r.PromptTokens), part*float64(r.OutputTokens)
+			s, prompt, output := of(r.Tenant), 0.0, part*float64(r.OutputTokens)
+			if !r.prompted {
+				prompt, r.prompted = float64(r.PromptTokens), true
+			}
 			s.PromptTokens, s.OutputTokens = s.PromptTokens+prompt, s.OutputTokens+output
 			weights[r.Tenant] += d.Weights.of(prompt, output)
 			recorded += d.Weights.of(prompt, output)

@@ -44,6 +44,8 @@ func TestDivide(t *testing.T) {
 			[]string{"a 20 J 10+20 1; b 60 J 30+60 1"}},
 		{"a long request lies evenly in its time", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", 5, 15, 0, 100)}, []Interval{toldInterval(0, 10, 0, 50, false), toldInterval(1, 20, 0, 50, false)},
 			[]string{"a 10 J 0+50 0", "a 20 J 0+50 1"}},
+		{"its prompt lies at its start", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", 5, 15, 30, 10), of("b", 6, 7, 0, 35)}, []Interval{toldInterval(0, 70, 30, 40, false), toldInterval(1, 20, 0, 5, false)},
+			[]string{"a 35 J 30+5 0; b 35 J 0+35 1", "a 20 J 0+5 1"}},
 		{"a server that counts at a request's end", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", 5, 25, 0, 100)}, []Interval{toldInterval(0, 10, 0, 0, false), toldInterval(1, 20, 0, 0, false), toldInterval(2, 30, 0, 100, false)},
 			[]string{"a 10 J 0+25 0", "a 20 J 0+50 0", "a 30 J 0+25 1"}},
 		{"what no record has", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", 1, 2, 0, 25)}, []Interval{toldInterval(0, 100, 0, 100, false)},
@@ -52,7 +54,7 @@ func TestDivide(t *testing.T) {
 			[]string{"a 100 J 0+25 1"}},
 		{"nothing asked, and nothing seen of work", TokenWeights{1, 1}, nil, []Interval{toldInterval(0, 7, 0, 0, true), toldInterval(1, 8, 0, 0, false)},
 			[]string{"idle 7 J 0+0 0", "unattributed 8 J 0+0 0"}},
-		{"tokens before the time that is divided are nobody's", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", -10, 10, 0, 100), of("b", -5, -1, 0, 9)}, []Interval{toldInterval(0, 10, 0, 50, false)},
+		{"tokens before the time that is divided are nobody's", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", -10, 10, 7, 100), of("b", -5, -1, 0, 9)}, []Interval{toldInterval(0, 10, 0, 50, false)},
 			[]string{"a 10 J 0+50 1"}},
 	} {
 		d := TenantDivider{Weights: tt.weights}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cfubench/attribution/lca/report/browsertest"
 	"cfubench/internal/golden"
 	"cfubench/internal/si"
 	"cfubench/meter"
@@ -192,6 +193,15 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("the page %s lacks %q", name, want)
 			}
 		}
+	}
+	config.EngineCmd = "serve --port {port} --batch {batch} " + strings.Repeat("--long-option=of-the-engine ", 20)
+	long := runfolder.Run{Config: config, TraceHash: strings.Repeat("abc123", 10)}
+	var narrow bytes.Buffer
+	if err := report.Write(&narrow, long, summary.Summary{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range browsertest.Look(t, narrow.Bytes(), browsertest.View{Width: 390}).Problems() {
+		t.Errorf("a long line at 390 px: %s", p)
 	}
 	one.Reset()
 	run.Record = &runfolder.Recorded{}

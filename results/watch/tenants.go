@@ -37,6 +37,10 @@ type tenantBook struct {
 	failed  string                // why the file cannot be read, as it was told
 }
 
+// A request is of now if its line comes at most oldest after its end, and at most
+// ahead before it, by a clock that is.
+const oldest, ahead = time.Hour, time.Minute
+
 // newTenantBook is nil without a log.
 func newTenantBook(c Config) *tenantBook {
 	if c.Tenants.Log == "" {
@@ -69,6 +73,10 @@ func (w *Watcher) logged() error {
 			w.strange(err)
 		}
 		for _, r := range records {
+			if age := now.Sub(r.End); age > oldest || age < -ahead {
+				w.strange(fmt.Errorf("its request ended at %s, and it is %s", r.End.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
+				continue
+			}
 			row := runfolder.TenantRequest{
 				Tenant: b.names.Of(r.Tenant), Start: at + r.Start.Sub(now), End: at + r.End.Sub(now), PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens,
 			}

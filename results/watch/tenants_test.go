@@ -44,7 +44,7 @@ func TestTenants(t *testing.T) {
 			}
 			line := fmt.Sprintf(`{"time":%q,"tenant":%q,"duration_ms":%d,"usage":{"prompt_tokens":%d,"completion_tokens":%d}}`, time.Now().Format(time.RFC3339Nano), name, 400, prompt, output)
 			if n == 100 {
-				line = "127.0.0.1 GET /health\n" + line
+				line = "127.0.0.1 GET /health\n" + `{"time":"1999-12-31T00:00:00Z","tenant":"acme","prompt_tokens":1000000}` + "\n" + `{"time":"2999-12-31T00:00:00Z","tenant":"acme","prompt_tokens":1000000}` + "\n" + line
 			}
 			if _, err := fmt.Fprintln(f, line); err != nil {
 				t.Error(err)

@@ -117,76 +117,6 @@ func (c *chunk) event(w *walker) {
 	}
 }
 
-// typed reads the delta of an event of the Responses API, which carries its
-// name as its type.
-func (c *chunk) typed(kind, delta []byte) {
-	if !bytes.HasPrefix(kind, []byte("response.")) {
-		return
-	}
-	switch string(kind) {
-	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
-		c.end = true
-		return
-	}
-	if !bytes.HasSuffix(kind, []byte(".delta")) || !isString(delta) || len(delta) == 2 {
-		return
-	}
-	switch string(kind) {
-	case "response.output_text.delta":
-		c.add(delta, false)
-		c.content = append(c.content, delta[1:len(delta)-1])
-	case "response.audio.delta": // the transcript is the text
-	default: // reasoning_text, reasoning_summary_text, refusal, function_call_arguments, …
-		c.add(delta, bytes.HasPrefix(kind, []byte("response.reasoning")))
-	}
-}
-
-// response reads the Responses API's object at the beginning and end of a
-// stream: only its end has a usage.
-func (c *chunk) response(w *walker) {
-	if !w.opens('{') {
-		return
-	}
-	for w.member() {
-		switch string(w.key) {
-		case "usage":
-			c.usage.read(w)
-		case "error":
-			if raw := w.value(); !isNull(raw) {
-				c.failure = raw
-			}
-		case "status":
-			switch raw := w.value(); string(raw) {
-			case `"completed"`:
-				c.finish = []byte("stop")
-			case `"failed"`, `"cancelled"`:
-				c.finish = raw[1 : len(raw)-1]
-			}
-		case "incomplete_details":
-			c.incomplete(w)
-		default:
-			w.value()
-		}
-	}
-}
-
-// incomplete names why a response was not completed, as the chat API would.
-func (c *chunk) incomplete(w *walker) {
-	if !w.opens('{') {
-		return
-	}
-	for w.member() {
-		raw := w.value()
-		if string(w.key) != "reason" || !isString(raw) {
-			continue
-		}
-		c.finish = raw[1 : len(raw)-1]
-		if string(c.finish) == "max_output_tokens" {
-			c.finish = []byte("length")
-		}
-	}
-}
-
 // status reads MiniMax's report of how a request goes: a code other than 0 is an
 // error.
 func (c *chunk) status(w *walker) {
@@ -257,48 +187,6 @@ func (c *chunk) choice(w *walker) {
 		c.add(text, false)
 		c.answer(text, first)
 	}
-}
-
-// finished reads a finish_reason: a string, or an object with a type, as
-// SGLang's own API has it.
-func (c *chunk) finished(w *walker) {
-	raw := w.value()
-	if len(raw) > 2 && raw[0] == '{' {
-		in := walker{b: raw}
-		in.enter('{')
-		for in.member() {
-			if v := in.value(); string(in.key) == "type" {
-				raw = v
-			}
-		}
-	}
-	if !isString(raw) || len(raw) == 2 || c.finish != nil && failed(c.finish) {
-		return
-	}
-	c.finish = raw[1 : len(raw)-1]
-}
-
-// failures are parts of the finish reasons of answers that the server did not
-// finish: abort (vLLM, SGLang), error (OpenRouter), insufficient_system_resource
-// (DeepSeek), network_error, cancelled, timeout, …
-var failures = [][]byte{
-	[]byte("abort"), []byte("error"), []byte("cancel"), []byte("fail"), []byte("timeout"), []byte("interrupt"),
-	[]byte("insufficient"), []byte("unavailable"), []byte("killed"), []byte("preempt"), []byte("disconnect"),
-}
-
-// failed reports whether a finish reason is that of an answer that the server
-// did not finish.
-func failed(finish []byte) bool {
-	if len(finish) > longestReason {
-		finish = finish[:longestReason]
-	}
-	lower := bytes.ToLower(finish)
-	for _, f := range failures {
-		if bytes.Contains(lower, f) {
-			return true
-		}
-	}
-	return false
 }
 
 // whole takes the text of a message that came in place of deltas, as from a

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -42,43 +41,6 @@ type Identity struct {
 	Parameters, WeightBytes int64
 	// Unknown names what the server does not tell.
 	Unknown []string
-}
-
-// modelList is the answer of /v1/models with the additions that servers make.
-type modelList struct {
-	Data []listedModel `json:"data"`
-}
-
-type listedModel struct {
-	ID      string `json:"id"`
-	OwnedBy string `json:"owned_by"`
-	Parent  string `json:"parent"` // vLLM: the base of a LoRA adapter
-	// The longest prompt and output together, by the names that servers use:
-	// vLLM and SGLang; OpenRouter and Together; Mistral; Groq.
-	MaxLen           int `json:"max_model_len"`
-	ContextLength    int `json:"context_length"`
-	MaxContextLength int `json:"max_context_length"`
-	ContextWindow    int `json:"context_window"`
-	// llama.cpp's size of the model (tools/server of llama.cpp); any shape in the
-	// lists of others.
-	Meta json.RawMessage `json:"meta"`
-}
-
-// size is the number of the model's weights and what they take, 0 if the list
-// does not tell.
-func (m listedModel) size() (parameters, bytes int64) {
-	var meta struct {
-		Parameters int64 `json:"n_params"`
-		Bytes      int64 `json:"size"`
-	}
-	if json.Unmarshal(m.Meta, &meta) != nil || meta.Parameters <= 0 || meta.Bytes <= 0 {
-		return 0, 0
-	}
-	return meta.Parameters, meta.Bytes
-}
-
-func (m listedModel) context() int {
-	return cmp.Or(m.MaxLen, m.ContextLength, m.MaxContextLength, m.ContextWindow)
 }
 
 // identifyLimit bounds all questions of one Identify but the first.

@@ -30,6 +30,7 @@ const (
 // known, for the faults that a healthy engine does not have.
 type endpoint struct {
 	*httptest.Server
+	model   string     // that it serves
 	serving sync.Mutex // held by the one request that is served
 	mu      sync.Mutex
 	bodies  []map[string]any
@@ -42,10 +43,10 @@ type endpoint struct {
 // newEndpoint starts an endpoint with a fault.
 func newEndpoint(t *testing.T, f fault) *endpoint {
 	t.Helper()
-	e := &endpoint{}
+	e := &endpoint{model: "tiny"}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `{"object":"list","data":[{"id":"tiny","object":"model"}]}`)
+		fmt.Fprintf(w, `{"object":"list","data":[{"id":%q,"object":"model"}]}`, e.model)
 	})
 	complete := func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]any
@@ -77,7 +78,7 @@ func newEndpoint(t *testing.T, f fault) *endpoint {
 
 // answer streams up to four tokens, of which each says which request it answers.
 func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n int) {
-	if body["model"] != "tiny" {
+	if body["model"] != e.model {
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprintf(w, `{"error":{"message":"The model %v does not exist","type":"NotFoundError","code":404}}`, body["model"])
 		return

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"cfubench/internal/failure"
-	"cfubench/internal/outside"
 	"cfubench/internal/si"
 	"cfubench/loadgen"
 	"cfubench/loadgen/engine"
@@ -28,7 +27,7 @@ import (
 func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 	number := len(s.done) + 1
 	label := fmt.Sprintf("cell %s (%d of %d)", c.id, number, s.total)
-	s.live.SetCell(number, c.id, outside.Line(s.server.identity.Model, 0), s.server.identity.Kind)
+	s.live.SetCell(number, c.id, s.config.Secrets.Line(s.server.identity.Model, 0), s.server.identity.Kind)
 	began := s.clock()
 	dir := runfolder.CellDir(s.config.Out, c.id)
 	if err := runfolder.RemoveAll(dir); err != nil { // rows of an attempt that did not complete
@@ -112,7 +111,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 	domains := runfolder.Describe(m.metered.Domains(), s.server.chosen.Excluded...)
 	runfolder.SetReference(domains, s.record.Reference) // warned of when the meters were opened
 	meta := map[string]string{
-		"cell": cell.ID, "batch": strconv.Itoa(cell.Batch), "repeat": strconv.Itoa(cell.Repeat), "model": outside.Line(s.server.identity.Model, 0),
+		"cell": cell.ID, "batch": strconv.Itoa(cell.Batch), "repeat": strconv.Itoa(cell.Repeat), "model": s.config.Secrets.Line(s.server.identity.Model, 0),
 		"engine": s.server.identity.Kind, "config_hash": s.record.ConfigHash, "trace_hash": s.record.TraceHash,
 		"schedule_hash": cell.ScheduleHash, "origin_unix_ns": strconv.FormatInt(cell.OriginUnix, 10),
 	}

@@ -13,7 +13,6 @@ import (
 
 	"cfubench/internal/failure"
 	"cfubench/internal/folder"
-	"cfubench/internal/outside"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/meter/host"
@@ -76,7 +75,7 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	t.profile = t.identity.Profile()
 	info := runfolder.EngineInfo{
 		Label: l.configuration.Label, Params: l.configuration.Params, Batch: l.batch, EffectiveBatch: t.identity.EffectiveBatch, Kind: t.identity.Kind, Version: t.identity.Version,
-		Model: outside.Line(t.identity.Model, 0), Parameters: t.identity.Parameters, WeightBytes: t.identity.WeightBytes, Command: s.config.Secrets.Command(command(l.configuration)), Unknown: t.identity.Unknown,
+		Model: s.config.Secrets.Line(t.identity.Model, 0), Parameters: t.identity.Parameters, WeightBytes: t.identity.WeightBytes, Command: s.config.Secrets.Command(command(l.configuration)), Unknown: t.identity.Unknown,
 	}
 	s.keepEngine(info)
 	s.say("%s", engineLine(info))

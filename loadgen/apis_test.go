@@ -213,7 +213,7 @@ func (e *again) Read(p []byte) (int, error) {
 // What came is held against what was asked for.
 func TestRecordsAreHeldAgainstRequests(t *testing.T) {
 	at := func(n int) Record {
-		return Record{Kind: APIChat, FirstToken: 1, LastToken: 2, PromptTokens: 100, OutputTokens: n, TargetOutputTokens: 64, FinishReason: "stop"}
+		return Record{Kind: APIChat, FirstToken: time.Second, LastToken: 2 * time.Second, PromptTokens: 100, OutputTokens: n, TargetOutputTokens: 64, FinishReason: "stop"}
 	}
 	with := func(r Record, change func(*Record)) Record { change(&r); return r }
 	told := asked{prompt: 100, text: 400}
@@ -231,10 +231,14 @@ func TestRecordsAreHeldAgainstRequests(t *testing.T) {
 		{"longer by the end of the sequence", at(65), told, true, nil},
 		{"longer", at(200), told, true, []string{FlagLonger}},
 		{"all tokens at one instant", with(at(64), func(r *Record) { r.LastToken = r.FirstToken }), told, true, []string{FlagOnePiece}},
+		{"all tokens from a buffer, in many reads", with(at(64), func(r *Record) { r.LastToken = r.FirstToken + 63*time.Microsecond }), told, true, []string{FlagOnePiece}},
 		{"one token at one instant", with(at(1), func(r *Record) { r.LastToken, r.TargetOutputTokens = r.FirstToken, 0 }), told, false, nil},
 		{"a prompt of far fewer tokens than the trace says", with(at(64), func(r *Record) { r.PromptTokens = 40 }), told, true, []string{FlagPromptCut}},
 		{"a prompt that another tokenizer counts otherwise", with(at(64), func(r *Record) { r.PromptTokens = 70 }), told, true, nil},
 		{"a long prompt of far fewer tokens than its text can have", with(at(64), func(r *Record) { r.PromptTokens = 2048 }), asked{prompt: Unknown, text: 32000}, true, []string{FlagPromptCut}},
+		{"a prompt of which only what was not cached is counted", with(at(64), func(r *Record) { r.PromptTokens = 1 }), asked{prompt: Unknown, text: 700}, true, []string{FlagPromptCut}},
+		{"a short prompt of few tokens", with(at(64), func(r *Record) { r.PromptTokens = 1 }), asked{prompt: Unknown, text: 30}, true, nil},
+		{"cut for its length by another name", with(at(10), func(r *Record) { r.FinishReason = "MAX_TOKENS" }), told, false, []string{FlagShorter}},
 		{"an unknown prompt is none that was cut", with(at(64), func(r *Record) { r.PromptTokens = Unknown }), told, true, nil},
 		{"a failure is not held against its length", with(at(10), func(r *Record) { r.Err = "no" }), told, true, nil},
 	} {

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"bytes"
 	"errors"
+	"unicode/utf8"
 )
 
 // chunk is what one event's JSON says that a load generator wants to know.
@@ -12,6 +13,8 @@ type chunk struct {
 	// in the JSON but with an escaped character for one: content, reasoning,
 	// refusal, tool arguments. reasoning is the part of it that is no answer.
 	text, reasoning int
+	// chars is the same text in characters.
+	chars int
 	// content are the JSON forms of the first choice's own text, each between its
 	// quotes.
 	content [][]byte
@@ -31,6 +34,14 @@ type chunk struct {
 	data bool
 	// choices is how many the event has: a usage without any is the last word.
 	choices int
+	// spoke and ended are the choices that have text and a finish reason in this
+	// event, each a bit.
+	spoke, ended choiceSet
+	// model is the JSON form of the name of the model that answers, nil where the
+	// event has none.
+	model []byte
+	// known says that the event is one of an answer, whatever is in it.
+	known bool
 	// end says that the event ends the stream, as response.completed does.
 	end bool
 }
@@ -63,7 +74,7 @@ func (c *chunk) event(w *walker) {
 	for w.member() {
 		switch string(w.key) {
 		case "choices":
-			answers = true
+			answers, c.known = true, true
 			if !w.opens('[') {
 				continue
 			}
@@ -73,19 +84,24 @@ func (c *chunk) event(w *walker) {
 		case "data":
 			c.data = w.peek() == '['
 			w.value()
+		case "model":
+			if raw := w.value(); isString(raw) {
+				c.model = raw
+			}
 		case "usage", "usageMetadata":
+			c.known = true
 			c.usage.read(w)
 		case "x_groq": // Groq has its usage one level down
 			c.within(w)
 		case "response": // of the Responses API
-			answers = true
+			answers, c.known = true, true
 			c.response(w)
 		case "timings":
 			if raw := w.value(); len(raw) > 0 && raw[0] == '{' {
-				c.timings = raw
+				c.known, c.timings = true, raw
 			}
 		case "error":
-			if raw := w.value(); !isNull(raw) {
+			if raw := w.value(); !isNothing(raw) {
 				c.failure = raw
 			}
 		case "base_resp": // MiniMax, of every event
@@ -143,7 +159,7 @@ func (c *chunk) within(w *walker) {
 		case "usage":
 			c.usage.read(w)
 		case "error":
-			if raw := w.value(); !isNull(raw) {
+			if raw := w.value(); !isNothing(raw) {
 				c.failure = raw
 			}
 		default:
@@ -157,12 +173,22 @@ func (c *chunk) choice(w *walker) {
 	first := c.choices == 0
 	c.choices++
 	before := c.text
+	index := c.choices - 1
 	var text []byte
+	if w.peek() == 'n' { // null
+		w.value()
+		return
+	}
 	w.enter('{')
+	finish := c.finish
+	c.finish = nil
 	for w.member() {
 		switch string(w.key) {
 		case "index":
-			first = count(w.value()) == 0
+			if i := count(w.value()); i != Unknown {
+				index = i
+			}
+			first = index == 0
 		case "message":
 			if raw := w.value(); first {
 				c.message = raw
@@ -176,7 +202,7 @@ func (c *chunk) choice(w *walker) {
 		case "usage": // Moonshot
 			c.usage.read(w)
 		case "error": // OpenRouter
-			if raw := w.value(); !isNull(raw) {
+			if raw := w.value(); !isNothing(raw) {
 				c.failure = raw
 			}
 		default:
@@ -187,7 +213,21 @@ func (c *chunk) choice(w *walker) {
 		c.add(text, false)
 		c.answer(text, first)
 	}
+	if c.text > before {
+		c.spoke.add(index)
+	}
+	if c.finish != nil {
+		c.ended.add(index)
+	}
+	if finish != nil && (c.finish == nil || failed(finish)) {
+		c.finish = finish
+	}
 }
+
+// choiceSet is a set of the numbers of choices; those from 63 on are one.
+type choiceSet uint64
+
+func (s *choiceSet) add(i int) { *s |= 1 << min(i, 63) }
 
 // whole takes the text of a message that came in place of deltas, as from a
 // server that does not really stream.
@@ -267,11 +307,13 @@ func (c *chunk) add(raw []byte, reasoning bool) {
 	if !isString(raw) || len(raw) == 2 {
 		return
 	}
-	n := len(raw) - 2
+	n, chars := len(raw)-2, utf8.RuneCount(raw)-2
 	if bytes.IndexByte(raw, '\\') >= 0 {
-		n = max(1, n-5*bytes.Count(raw, []byte(`\u`)))
+		escapes := 5 * bytes.Count(raw, []byte(`\u`))
+		n, chars = max(1, n-escapes), max(1, chars-escapes)
 	}
 	c.text += n
+	c.chars += chars
 	if reasoning {
 		c.reasoning += n
 	}
@@ -308,5 +350,15 @@ func count(raw []byte) int {
 }
 
 func isNull(raw []byte) bool { return string(raw) == "null" }
+
+// isNothing reports whether the value of a member that holds errors says that
+// there is none: some servers send the member with every event.
+func isNothing(raw []byte) bool {
+	switch string(raw) {
+	case "null", "false", "0", `""`, "{}", "[]":
+		return true
+	}
+	return false
+}
 
 func isString(raw []byte) bool { return len(raw) >= 2 && raw[0] == '"' }

@@ -26,6 +26,7 @@ type exchange struct {
 	atEnd  bool // the body was read to its end
 	conns  int  // connections tried: more than one means that it was sent again
 	trace  httptrace.ClientTrace
+	wait   endWait // for the answer's end mark
 	asked  asked
 	record Record
 }
@@ -44,13 +45,14 @@ func (x *exchange) run(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	x.asked = asked{body: len(body), text: text, prompt: call.Request.PromptTokens, limit: call.MaxTokens}
+	x.asked = asked{body: len(body), text: text, prompt: call.Request.PromptTokens, limit: call.MaxTokens, model: c.options.Model}
 	if x.asked.prompt == 0 { // of a request that nobody counted
 		x.asked.prompt = Unknown
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	x.cancel = cancel
+	x.wait.cancel = func() { cancel(nil) }
 	if c.options.Timeout > 0 {
 		// The request is built ahead of its due time, which the timeout must
 		// not be charged for.
@@ -157,6 +159,8 @@ func (x *exchange) read(resp *http.Response, call Call) error {
 		x.record.TokenCount = make([]int32, 0, n)
 	}
 	s.keepText = call.Answer != nil
+	s.wait = &x.wait
+	defer x.wait.stop()
 	err = s.read(body, x.arrived, &x.record, call.Events)
 	x.atEnd = s.atEnd && body == resp.Body
 	if err == nil && call.Answer != nil {

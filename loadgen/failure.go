@@ -1,17 +1,13 @@
 package loadgen
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
-	"compress/zlib"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
 	"io"
-	"mime"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -101,58 +97,6 @@ func refusal(resp *http.Response, path string) error {
 		text += " (Retry-After: " + after + ")"
 	}
 	return errors.New(text)
-}
-
-// decode undoes a content encoding that nobody asked for, as some proxies send.
-func decode(resp *http.Response) error {
-	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		body, err := gzip.NewReader(resp.Body)
-		if err != nil {
-			return fmt.Errorf("HTTP %d with a body that is not the gzip that its Content-Encoding says: %w", resp.StatusCode, err)
-		}
-		resp.Body = body
-	case "deflate":
-		body, err := zlib.NewReader(resp.Body)
-		if err != nil {
-			return fmt.Errorf("HTTP %d with a body that is not the deflate that its Content-Encoding says: %w", resp.StatusCode, err)
-		}
-		resp.Body = body
-	default:
-		return fmt.Errorf("HTTP %d with Content-Encoding %q, which was not asked for: have the server or the proxy before it send plain text", resp.StatusCode, encoding)
-	}
-	return nil
-}
-
-// stream is the body of a success, or why it is no event stream: an HTML page
-// of a wrong address, JSON from a server that ignored "stream". Some servers
-// give a stream another type: then its first line decides.
-func stream(resp *http.Response) (io.Reader, error) {
-	kind := resp.Header.Get("Content-Type")
-	if strings.HasPrefix(kind, "text/event-stream") || kind == "" { // in the load's path
-		return resp.Body, nil
-	}
-	kind, _, _ = mime.ParseMediaType(kind)
-	head := bufio.NewReaderSize(resp.Body, 512)
-	first, _ := head.Peek(1)
-	for len(first) > 0 && len(first) < len("event:") && first[0] != '<' && first[0] != '{' {
-		more, err := head.Peek(len(first) + 1)
-		if err != nil {
-			break
-		}
-		first = more
-	}
-	for _, field := range []string{"data:", "event:", "id:", ":", "retry:"} {
-		if bytes.HasPrefix(first, []byte(field)) {
-			return head, nil
-		}
-	}
-	body, _ := io.ReadAll(io.LimitReader(head, bodyLimit))
-	if kind == "text/html" || looksLikeHTML(body) {
-		return nil, fmt.Errorf("HTTP %d with %s instead of an event stream: is the endpoint the API's address?", resp.StatusCode, pageSummary(body))
-	}
-	return nil, fmt.Errorf("HTTP %d with %s instead of an event stream: %s", resp.StatusCode, kind, serverMessage(body))
 }
 
 var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)

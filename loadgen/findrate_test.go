@@ -32,8 +32,9 @@ func TestParseSLO(t *testing.T) {
 }
 
 func TestSLOMet(t *testing.T) {
-	slo := SLO{TTFT: 100, TPOT: 10, E2E: 1000}
-	good := Record{Due: 50, Sent: 60, FirstToken: 150, LastToken: 250, Done: 300, OutputTokens: 11}
+	const ms = time.Millisecond
+	slo := SLO{TTFT: 100 * ms, TPOT: 10 * ms, E2E: 1000 * ms}
+	good := Record{Due: 50 * ms, Sent: 60 * ms, FirstToken: 150 * ms, LastToken: 250 * ms, Done: 300 * ms, OutputTokens: 11}
 	with := func(change func(*Record)) Record {
 		r := good
 		change(&r)
@@ -45,10 +46,10 @@ func TestSLOMet(t *testing.T) {
 		want bool
 	}{
 		{"at all bounds", good, true},
-		{"TTFT counts from the due time, not from the send", with(func(r *Record) { r.Due, r.Sent = 40, 149 }), false},
-		{"TPOT above its bound", with(func(r *Record) { r.LastToken = 261 }), false},
-		{"one token has no TPOT", with(func(r *Record) { r.LastToken, r.OutputTokens = 999, 1 }), true},
-		{"end to end too long", with(func(r *Record) { r.Done = 1051 }), false},
+		{"TTFT counts from the due time, not from the send", with(func(r *Record) { r.Due, r.Sent = 40*ms, 149*ms }), false},
+		{"TPOT above its bound", with(func(r *Record) { r.LastToken = 261 * ms }), false},
+		{"one token has no TPOT", with(func(r *Record) { r.LastToken, r.OutputTokens = 999*ms, 1 }), true},
+		{"end to end too long", with(func(r *Record) { r.Done = 1051 * ms }), false},
 		{"no token at all", with(func(r *Record) { r.FirstToken = Never }), false},
 		{"a failure", with(func(r *Record) { r.Err = "x" }), false},
 	} {

@@ -12,11 +12,14 @@ const (
 
 	FlagUsageText   = "usage_contradicts_text"  // the usage counts fewer tokens than the text can have
 	FlagUsageTotal  = "usage_contradicts_total" // total_tokens is not prompt and completion together
+	FlagUsageMore   = "usage_exceeds_text"      // the usage counts more tokens than the text has bytes
 	FlagImplausible = "usage_implausible"       // a figure of the usage cannot be, and is unknown here
 	FlagNoFinish    = "no_finish"               // the end mark came without a finish reason and without a usage
 	FlagAfterFinish = "text_after_finish"       // text came after the finish reason
 	FlagFiltered    = "content_filter"          // the server's filter ended the answer
-	FlagOnePiece    = "answer_in_one_piece"     // all tokens came at one instant: no time per token
+	FlagOnePiece    = "answer_in_one_piece"     // all tokens came together: no time per token
+	FlagHidden      = "hidden_reasoning"        // it began with reasoning that was counted and not sent
+	FlagOtherModel  = "other_model"             // the answer names another model than was asked for
 	FlagPromptCut   = "prompt_cut"              // the server counted far fewer prompt tokens than there are
 	FlagLonger      = "longer_than_asked"       // more tokens than the request asked for
 	FlagShorter     = "shorter_than_asked"      // fewer, though it asked for exactly so many or was cut for its length

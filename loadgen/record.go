@@ -1,6 +1,9 @@
 package loadgen
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Never is the time of an event that did not happen.
 const Never time.Duration = -1
@@ -33,6 +36,9 @@ type Record struct {
 	TokenCount []int32
 	// FinishReason is the server's: "stop", "length"; bounded, without secrets.
 	FinishReason string
+	// AnsweredModel is the name under which the server answered where that is not
+	// the model that was asked for, else ""; bounded, without secrets.
+	AnsweredModel string
 	// Status is the HTTP status, 0 if there was no response.
 	Status int
 	// Err is why the request failed, in one line without secrets; "" if it
@@ -72,7 +78,7 @@ const promptCut = 0.6
 
 // A prompt of more than longPrompt bytes is told to be cut without a count, by
 // bytesAToken.
-const longPrompt = 2000
+const longPrompt = 400
 
 // hold compares what came with what was asked for, and flags what differs.
 func (r *Record) hold(a asked, exact bool) {
@@ -87,13 +93,24 @@ func (r *Record) hold(a asked, exact bool) {
 		return
 	}
 	tokens, target := r.Tokens(), r.TargetOutputTokens
-	flag(r.onePiece(), FlagOnePiece)
+	flag(r.InOnePiece(), FlagOnePiece)
 	flag(target > 0 && tokens > target+1, FlagLonger) // one for an end of sequence
-	flag(target > 0 && tokens != Unknown && tokens < target && (exact || r.FinishReason == "length"), FlagShorter)
+	flag(target > 0 && tokens != Unknown && tokens < target && (exact || named([]byte(r.FinishReason), lengthReasons)), FlagShorter)
 }
 
-// onePiece reports whether several tokens have one stamp: then none but the
-// time of them all is known.
-func (r Record) onePiece() bool {
-	return r.FirstToken != Never && r.FirstToken == r.LastToken && r.Tokens() > 1
+// InOnePiece reports whether several tokens came together: then no time between
+// them means anything.
+func (r Record) InOnePiece() bool {
+	n := r.Streamed()
+	_, apart := TimePerToken(r.Sent, r.FirstToken, r.LastToken, n)
+	return r.FirstToken != Never && n > 1 && !apart
+}
+
+// Streamed is the number of tokens but for hidden reasoning, which was decoded
+// before the first of them came.
+func (r Record) Streamed() int {
+	if slices.Contains(r.Flags, FlagHidden) {
+		return r.Tokens() - r.ReasoningTokens
+	}
+	return r.Tokens()
 }

@@ -8,6 +8,7 @@ func (c *chunk) typed(kind, delta []byte) {
 	if !bytes.HasPrefix(kind, []byte("response.")) {
 		return
 	}
+	c.known = true
 	switch string(kind) {
 	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
 		c.end = true
@@ -18,10 +19,12 @@ func (c *chunk) typed(kind, delta []byte) {
 	}
 	switch string(kind) {
 	case "response.output_text.delta":
+		c.spoke.add(0)
 		c.add(delta, false)
 		c.content = append(c.content, delta[1:len(delta)-1])
 	case "response.audio.delta": // the transcript is the text
 	default: // reasoning_text, reasoning_summary_text, refusal, function_call_arguments, …
+		c.spoke.add(0)
 		c.add(delta, bytes.HasPrefix(kind, []byte("response.reasoning")))
 	}
 }
@@ -37,15 +40,17 @@ func (c *chunk) response(w *walker) {
 		case "usage":
 			c.usage.read(w)
 		case "error":
-			if raw := w.value(); !isNull(raw) {
+			if raw := w.value(); !isNothing(raw) {
 				c.failure = raw
 			}
 		case "status":
 			switch raw := w.value(); string(raw) {
 			case `"completed"`:
 				c.finish = []byte("stop")
+				c.ended.add(0)
 			case `"failed"`, `"cancelled"`:
 				c.finish = raw[1 : len(raw)-1]
+				c.ended.add(0)
 			}
 		case "incomplete_details":
 			c.incomplete(w)
@@ -66,6 +71,7 @@ func (c *chunk) incomplete(w *walker) {
 			continue
 		}
 		c.finish = raw[1 : len(raw)-1]
+		c.ended.add(0)
 		if string(c.finish) == "max_output_tokens" {
 			c.finish = []byte("length")
 		}

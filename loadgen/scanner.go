@@ -54,15 +54,28 @@ type scanner struct {
 	saved  bool
 	joined []byte // storage for data of several lines or reads
 
+	// stray is what came that is no event of an answer: lines that are no fields
+	// of a stream, as of a bare JSON error, or the last event of an unknown kind.
+	stray []byte
+	late  bool // it came after the last text
+
 	done      bool       // [DONE] was seen
 	atEnd     bool       // the body was read to its end
 	usage     tokenUsage // as far as it was reported
 	last      bool       // a usage came on its own, after the text
 	continued bool       // usage came with the text, event by event
 	reported  int        // completion tokens reported before the current event
+	parts     int        // sum of the completion tokens reported with text
+	still     int        // reports with text that were no higher than the one before
+	fell      bool       // one was lower: they are no running total
 	evidence  time.Duration
-	after     bool // text came after the finish reason
-	limit     int  // of token-bearing events
+	spoke     choiceSet // choices that have text
+	ended     choiceSet // choices that have a finish reason
+	named     bool      // the answer's model is known
+	after     bool      // text came after the finish reason
+	limit     int       // of token-bearing events
+	chars     int       // characters of text
+	wait      *endWait  // for the end of a complete answer, nil for ever
 	asked     asked
 	secrets   *secret.Redactor // hides what nobody may see
 
@@ -92,7 +105,7 @@ func (s *scanner) reset() {
 		lengths, thinking = nil, nil
 	}
 	*s = scanner{
-		buf: buf, firstLine: true, evidence: Never, usage: unknownUsage(), limit: eventLimit(0), asked: asked{prompt: Unknown},
+		stray: s.stray[:0], buf: buf, firstLine: true, evidence: Never, usage: unknownUsage(), limit: eventLimit(0), asked: asked{prompt: Unknown},
 		joined: joined[:0], lengths: lengths[:0], thinking: thinking[:0], text: text[:0], timings: s.timings[:0],
 		chunk: chunk{content: s.chunk.content[:0]},
 	}
@@ -129,14 +142,25 @@ func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, 
 		if s.done || err != nil {
 			return s.finish(err, at, r)
 		}
+		if s.wait != nil && s.ended != 0 && s.spoke&^s.ended == 0 {
+			s.wait.begin(s.usage.completion != Unknown)
+		}
 		s.compact()
 	}
 }
 
 // finish decides whether the stream was complete.
 func (s *scanner) finish(err error, at time.Duration, r *Record) error {
+	// A last event without its blank line, or line without its end, counts only if it
+	// is whole.
+	if rest := s.buf[s.start:s.end]; !s.done && len(rest) > 0 && errors.Is(err, io.EOF) {
+		s.start = s.end
+		if e := s.take(rest, at, r); e != nil {
+			s.settle(r)
+			return e
+		}
+	}
 	if !s.done && s.lines > 0 {
-		// A last event without its blank line counts only if it is whole.
 		if e := s.dispatch(at, r); e != nil && !errors.Is(e, errMalformed) {
 			s.settle(r)
 			return e
@@ -147,22 +171,54 @@ func (s *scanner) finish(err error, at time.Duration, r *Record) error {
 	switch {
 	case failed([]byte(r.FinishReason)):
 		return streamError{"it ended the answer with finish_reason " + r.FinishReason}
-	case s.done && !finished && len(r.TokenAt) > 0:
+	case s.done && !finished && len(r.TokenAt) > 0 && !s.late:
 		r.Flags = append(r.Flags, FlagNoFinish)
 		return nil
 	case err == nil || errors.Is(err, io.EOF):
 		if finished {
 			return nil
 		}
-		return errCut
+		return s.cut()
+	case s.wait != nil && s.wait.gaveUp.Load():
+		r.Flags = append(r.Flags, FlagNoEnd)
+		return nil
 	case s.last || r.FinishReason != "" && s.usage.completion != Unknown:
 		// Everything had arrived but the end mark.
 		r.Flags = append(r.Flags, FlagNoEnd)
 		return nil
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errCut
+		return s.cut()
 	}
 	return err
+}
+
+// cut is errCut with what the server sent that is no event of an answer: its own
+// words, where they have not the form of an error in a stream.
+func (s *scanner) cut() error {
+	if len(s.stray) == 0 {
+		return errCut
+	}
+	return fmt.Errorf("%w; the server sent: %s", errCut, serverMessage(s.stray))
+}
+
+// strayLimit is how much is kept of what is no event, in bytes.
+const strayLimit = 4 << 10
+
+// note keeps a line that is no field of a stream.
+func (s *scanner) note(line []byte) {
+	if room := strayLimit - len(s.stray); room > 0 {
+		if len(s.stray) > 0 {
+			s.stray = append(s.stray, '\n')
+		}
+		s.stray = append(s.stray, line[:min(len(line), room)]...)
+	}
+	s.late = true
+}
+
+// noteEvent keeps an event of an unknown kind, in place of an earlier one.
+func (s *scanner) noteEvent(data []byte) {
+	s.stray = s.stray[:0]
+	s.note(data)
 }
 
 // grow doubles the buffer, or reports that it may not.
@@ -272,8 +328,11 @@ func (s *scanner) take(line []byte, at time.Duration, r *Record) error {
 		s.failed = string(value) == "error"
 	case "error": // llama.cpp before 2025
 		return streamFailure(value)
+	case "", "id", "retry": // no name: a comment
+	default:
+		s.note(line)
 	}
-	return nil // comments (no name), id, retry
+	return nil
 }
 
 // dispatch handles one whole event.
@@ -292,15 +351,26 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 		return streamFailure(data)
 	}
 	c := &s.chunk
+	if data[0] != '{' && data[0] != '[' { // bare words: a keep-alive, or why it ends
+		s.noteEvent(data)
+		return nil
+	}
 	if err := parseChunk(data, c); err != nil {
 		return fmt.Errorf("%w: %s", err, excerpt(data))
 	}
 	if c.failure != nil {
 		return streamFailure(c.failure)
 	}
+	if !c.known {
+		s.noteEvent(data)
+	}
+	s.answered(r)
 	if len(r.TokenAt) == 0 {
 		c.whole()
 	}
+	s.after = s.after || s.ended&c.spoke != 0
+	s.spoke |= c.spoke
+	s.ended |= c.ended
 	if c.text > 0 {
 		if err := s.token(at, r); err != nil {
 			return err
@@ -327,14 +397,20 @@ func (s *scanner) token(at time.Duration, r *Record) error {
 	if len(r.TokenAt) >= s.limit {
 		return fmt.Errorf("the server sent more than %d events with text where %s asked for: cut here", s.limit, tokensAsked(r.TargetOutputTokens))
 	}
-	s.after = s.after || r.FinishReason != ""
+	s.late = false
+	s.chars += c.chars
 	r.TokenAt = append(r.TokenAt, at)
 	s.lengths = append(s.lengths, int32(min(c.text, 1<<30)))
 	s.thinking = append(s.thinking, c.reasoning == c.text)
 	tokens := 0
 	if c.usage.completion != Unknown {
-		s.continued = true
 		tokens = max(0, c.usage.completion-s.reported)
+		if s.continued && tokens == 0 {
+			s.still++
+		}
+		s.fell = s.fell || 0 < c.usage.completion && c.usage.completion < s.reported
+		s.parts += c.usage.completion
+		s.continued = true
 		s.reported = max(s.reported, c.usage.completion)
 	}
 	r.TokenCount = append(r.TokenCount, int32(tokens))

@@ -138,7 +138,7 @@ func TestStream(t *testing.T) {
 			stream: `data: {"error":null,"choices":[{"delta":{"content":"x"}}]}` + "\n\n" + finish + usage + done,
 			counts: []int32{2}, output: 2, text: "x", finish: "length"},
 		{name: "an event that is no JSON",
-			stream: hello + "data: hello there\n\n", counts: []int32{1}, output: Unknown, err: `malformed event: "hello there"`},
+			stream: hello + "data: hello there\n\n", counts: []int32{1}, output: Unknown, err: `the server sent: "hello there"`},
 		{name: "an event that is half a JSON object",
 			stream: "data: {\"choices\":[{\"delta\":\n\n" + done, output: Unknown, err: "malformed event"},
 	} {
@@ -204,7 +204,7 @@ func TestStreamSplitAtEveryByte(t *testing.T) {
 // matters had arrived.
 func TestStreamCutAtEveryByte(t *testing.T) {
 	stream := role + hello + world + finish + usage + done
-	whole := strings.Index(stream, `"length"`) + len(`"length"}]}`+"\n")
+	whole := strings.Index(stream, `"length"`) + len(`"length"}]}`)
 	for i := range len(stream) {
 		_, _, err := scan(strings.NewReader(stream[:i]), false)
 		if i < whole && err == nil {

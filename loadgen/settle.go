@@ -3,13 +3,20 @@ package loadgen
 import (
 	"encoding/json"
 	"fmt"
+	"math/bits"
+	"slices"
 	"time"
 )
 
 // settle completes the record's counts and the server's own times.
 func (s *scanner) settle(r *Record) {
 	s.readTimings(r)
-	text := came{events: len(r.TokenAt)}
+	// Each of several choices may be as long as was asked for.
+	if n := bits.OnesCount64(uint64(s.spoke | s.ended)); n > 1 {
+		r.TargetOutputTokens *= n
+		s.asked.limit *= n
+	}
+	text := came{events: len(r.TokenAt), chars: s.chars, still: s.still, parts: s.parts, fell: s.fell}
 	for _, n := range s.lengths {
 		text.bytes += int(n)
 	}
@@ -32,16 +39,33 @@ func (s *scanner) settle(r *Record) {
 			r.TokenCount[i] = 1
 		}
 	} else if !s.continued || !topUp(r.TokenCount, r.OutputTokens) {
-		spread(r.TokenCount, s.lengths, r.OutputTokens, r.FinishReason)
+		s.spreadTokens(r)
 	}
 	if r.ReasoningTokens == Unknown {
 		s.countReasoning(r)
 	}
+	if r.AnsweredModel != "" {
+		r.Flags = append(r.Flags, FlagOtherModel)
+	}
 	if s.after {
 		r.Flags = append(r.Flags, FlagAfterFinish)
 	}
-	if r.FinishReason == "content_filter" {
+	if named([]byte(r.FinishReason), filterReasons) {
 		r.Flags = append(r.Flags, FlagFiltered)
+	}
+}
+
+// spreadTokens shares the total among the events. Reasoning that the server
+// counted and did not send was decoded before the first text.
+func (s *scanner) spreadTokens(r *Record) {
+	hidden := 0
+	if len(r.TokenCount) > 0 && !slices.Contains(s.thinking, true) {
+		hidden = max(0, r.ReasoningTokens)
+	}
+	spread(r.TokenCount, s.lengths, r.OutputTokens-hidden, r.FinishReason)
+	if hidden > 0 {
+		r.TokenCount[0] += int32(hidden)
+		r.Flags = append(r.Flags, FlagHidden)
 	}
 }
 

@@ -99,17 +99,17 @@ func (s SLO) String() string {
 // Met reports whether a request kept the objective. A failed one did not, nor one
 // of which it cannot be told.
 func (s SLO) Met(r Record) bool {
-	return r.OK() && s.Kept(r.Due, r.FirstToken, r.LastToken, r.Done, r.Tokens())
+	return r.OK() && s.Kept(r.Due, r.Sent, r.FirstToken, r.LastToken, r.Done, r.Streamed())
 }
 
-// Kept is Met of a completed request by its times and its number of output
+// Kept is Met of a completed request by its times and its number of streamed
 // tokens, Never and Unknown where there is none.
-func (s SLO) Kept(due, first, last, done time.Duration, tokens int) bool {
+func (s SLO) Kept(due, sent, first, last, done time.Duration, tokens int) bool {
 	if s.TTFT > 0 && (first == Never || first-due > s.TTFT) {
 		return false
 	}
 	if s.TPOT > 0 && tokens != 1 && tokens != 0 {
-		tpot, ok := timePerToken(first, last, tokens)
+		tpot, ok := TimePerToken(sent, first, last, tokens)
 		if !ok || tpot > s.TPOT {
 			return false
 		}
@@ -119,14 +119,31 @@ func (s SLO) Kept(due, first, last, done time.Duration, tokens int) bool {
 
 // TPOT is the time per output token after the first: last minus first token
 // over the tokens less one. It is unknown for fewer than two tokens, and where
-// all of them came at one instant.
+// they came together.
 func (r Record) TPOT() (time.Duration, bool) {
-	return timePerToken(r.FirstToken, r.LastToken, r.Tokens())
+	return TimePerToken(r.Sent, r.FirstToken, r.LastToken, r.Streamed())
 }
 
-func timePerToken(first, last time.Duration, tokens int) (time.Duration, bool) {
+// Tokens that came faster than leastGap each, 20,000 a second in one stream, were
+// not decoded at that pace, but sent from a buffer. So were, of an answer of
+// shortAnswer tokens and more, those that came faster than quickGap and together
+// took less than a waitShare-th of the wait for the first of them.
+const (
+	leastGap    = 50 * time.Microsecond
+	quickGap    = 500 * time.Microsecond
+	shortAnswer = 16
+	waitShare   = 20
+)
+
+// TimePerToken is TPOT by a request's times, Never where there is none, and its
+// number of streamed tokens.
+func TimePerToken(sent, first, last time.Duration, tokens int) (time.Duration, bool) {
 	if tokens < 2 || first == Never || last <= first {
 		return 0, false
 	}
-	return (last - first) / time.Duration(tokens-1), true
+	gap := (last - first) / time.Duration(tokens-1)
+	if gap < leastGap || tokens >= shortAnswer && gap < quickGap && sent != Never && waitShare*(last-first) < first-sent {
+		return 0, false
+	}
+	return gap, true
 }

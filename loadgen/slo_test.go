@@ -28,14 +28,17 @@ func TestSLOIsKept(t *testing.T) {
 		{"an end too late", 0, ms(100), ms(200), ms(1001), 11, false},
 		{"one token has no time after the first", 0, ms(100), ms(100), ms(300), 1, true},
 		{"several tokens at one instant: the time per token is unknown, and no bound on it is kept", 0, ms(100), ms(100), ms(300), 11, false},
+		{"tokens of a buffer, 10 µs each", 0, ms(80), ms(80) + 100*time.Microsecond, ms(300), 11, false},
+		{"tokens of a buffer, 200 µs each after the whole answer was made", 0, ms(99), ms(103), ms(300), 21, false},
+		{"few tokens that are quick after a long wait", 0, ms(99), ms(99) + 800*time.Microsecond, ms(300), 5, true},
 		{"tokens that nobody counted", 0, ms(100), ms(200), ms(300), Unknown, false},
 		{"no token", 0, Never, Never, ms(300), 0, false},
 	} {
-		if got := slo.Kept(tt.due, tt.first, tt.last, tt.done, tt.tokens); got != tt.want {
+		if got := slo.Kept(tt.due, tt.due, tt.first, tt.last, tt.done, tt.tokens); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if !(SLO{E2E: ms(400)}).Kept(0, Never, Never, ms(300), 0) {
+	if !(SLO{E2E: ms(400)}).Kept(0, 0, Never, Never, ms(300), 0) {
 		t.Error("an embedding within its latency: got false, want it kept")
 	}
 	if slo.Met(Record{FirstToken: ms(10), LastToken: ms(20), Done: ms(30), OutputTokens: 2, Err: "no"}) {

@@ -25,7 +25,7 @@ func (u *tokenUsage) read(w *walker) {
 	}
 	for w.member() {
 		switch string(w.key) {
-		case "prompt_tokens", "promptTokenCount":
+		case "prompt_tokens", "promptTokenCount", "inputTokens": // the last Bedrock's
 			u.prompt, u.shortInput = w.count(u.prompt), false
 		case "input_tokens": // Responses, Anthropic
 			if u.prompt == Unknown || u.shortInput {
@@ -33,13 +33,13 @@ func (u *tokenUsage) read(w *walker) {
 			} else {
 				w.value()
 			}
-		case "completion_tokens", "output_tokens", "generated_tokens", "candidatesTokenCount":
+		case "completion_tokens", "output_tokens", "generated_tokens", "candidatesTokenCount", "outputTokens":
 			u.completion = max(u.completion, w.count(Unknown))
-		case "total_tokens", "totalTokenCount":
+		case "total_tokens", "totalTokenCount", "totalTokens":
 			u.total = max(u.total, w.count(Unknown))
 		case "reasoning_tokens", "thoughtsTokenCount":
 			u.reasoning = max(u.reasoning, w.count(Unknown))
-		case "cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens", "cachedContentTokenCount":
+		case "cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens", "cachedContentTokenCount", "cacheReadInputTokens":
 			u.cached = max(u.cached, w.count(Unknown)) // Moonshot, Mistral, DeepSeek, Gemini
 		case "cache_read_input_tokens": // Anthropic, and LiteLLM beside prompt_tokens
 			n := w.count(Unknown)
@@ -96,9 +96,16 @@ const (
 	hiddenPrompt = 1 << 16
 )
 
-// A token is a few bytes of text: of a usage that makes it more than
-// bytesAToken on average, some tokens are missing.
-const bytesAToken = 12
+// A token is a few bytes of text. Of a usage that makes it more than bytesAToken
+// on average some tokens are missing; so they are of one that makes it more than
+// charsAToken and has less than a token for two events, as if a proxy had cut the
+// text into letters. An answer may have markOnly tokens more than bytes: ends of
+// turns and marks of tools, which have no text.
+const (
+	bytesAToken = 12
+	charsAToken = 6
+	markOnly    = 16
+)
 
 // asked is what a usage is held against.
 type asked struct {
@@ -106,12 +113,46 @@ type asked struct {
 	text   int // bytes of its prompt, history included
 	prompt int // tokens that the trace states for the prompt, Unknown if it does not
 	limit  int // tokens asked for, 0 for the server's own limit
+	model  string
 }
 
 // came is the text of an answer.
 type came struct {
 	events int // that carried text
 	bytes  int // of text
+	chars  int // of text
+	// What the usages said that came with the text, if any did: the sum of their
+	// completion tokens, how many were no higher than the one before, and whether
+	// one was lower: they are no running total then.
+	parts, still int
+	fell         bool
+}
+
+// exceeds reports whether the text has more than so many tokens, or the reports
+// that came with it are those of its parts: one was lower than the one before, or
+// all were the same and too few.
+func (c came) exceeds(output int) bool {
+	switch long := c.chars > charsAToken*output; {
+	case c.fell:
+		return output < c.parts
+	case c.still > 0 && c.parts == (c.still+1)*output:
+		return long || output < c.events
+	default:
+		return long && 2*output < c.events
+	}
+}
+
+// beside are the prompt tokens that stand beside the prompt's count, as the total
+// says: those read from a cache, which some gateways take out of it.
+func (u tokenUsage) beside() int {
+	if u.shortInput || u.prompt == Unknown || u.completion == Unknown || u.total == Unknown {
+		return 0
+	}
+	rest := u.total - u.prompt - u.completion
+	if rest > 0 && rest != u.reasoning && (rest == u.cached || rest == u.apart) {
+		return rest
+	}
+	return 0
 }
 
 // judge turns what a server counted into the figures of a record, and names
@@ -125,6 +166,7 @@ func (u tokenUsage) judge(a asked, c came) (prompt, output, cached, reasoning in
 		}
 		doubts = append(doubts, flag)
 	}
+	u.prompt += u.beside()
 	prompt, cached, reasoning = u.prompt, u.cached, u.reasoning
 	if u.shortInput && prompt != Unknown {
 		prompt += u.apart
@@ -133,14 +175,15 @@ func (u tokenUsage) judge(a asked, c came) (prompt, output, cached, reasoning in
 	visible := output - max(0, reasoning)
 	switch {
 	case output == Unknown:
-	case output == 0 && c.events > 0,
-		2*output < c.events && c.bytes > bytesAToken*output:
+	case output == 0 && c.events > 0, c.exceeds(output):
 		// Zeros, or a part: the text has more.
 		doubt(FlagUsageText)
 		output = Unknown
 	case output > mostTokens, visible > max(c.bytes, c.events) && visible > max(a.limit, 0) && (a.limit > 0 || visible > hiddenOutput):
 		doubt(FlagImplausible)
 		output = Unknown
+	case c.events > 0 && visible > c.bytes+markOnly && output != a.limit:
+		doubt(FlagUsageMore)
 	}
 	switch {
 	case prompt == 0 && a.text > 0 && output == Unknown: // zeros all over

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,15 @@ func total(members string) string {
 
 func finished(reason string) string {
 	return `data: {"choices":[{"index":0,"delta":{},"finish_reason":"` + reason + `"}]}` + "\n\n"
+}
+
+// each is an event with text for each count of tokens, which it reports.
+func each(tokens ...int) string {
+	s := ""
+	for _, n := range tokens {
+		s += fmt.Sprintf(`data: {"choices":[{"index":0,"delta":{"content":" some words of text here"}}],"usage":{"prompt_tokens":7,"completion_tokens":%d}}`, n) + "\n\n"
+	}
+	return s
 }
 
 // words is so many deltas of content, each a word of three bytes.
@@ -47,8 +57,8 @@ func TestAnswersInTheWild(t *testing.T) {
 			stream: strings.Repeat(delta(`"content":"x"`), 20) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":5`) + done,
 			output: 5, input: 7, cached: Unknown, reasoning: Unknown, n: 20, text: strings.Repeat("x", 20), finish: "stop"},
 		{name: "letters written as escapes are letters",
-			stream: strings.Repeat(delta(`"content":"\u0436\u0436\u0436\u0436"`), 20) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":9`) + done,
-			output: 9, input: 7, cached: Unknown, reasoning: Unknown, n: 20, text: strings.Repeat("жжжж", 20), finish: "stop"},
+			stream: strings.Repeat(delta(`"content":"\u0436\u0436"`), 20) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":9`) + done,
+			output: 9, input: 7, cached: Unknown, reasoning: Unknown, n: 20, text: strings.Repeat("жж", 20), finish: "stop"},
 		{name: "reasoning outside of completion_tokens is decoded all the same: the total has it",
 			stream: strings.Repeat(delta(`"reasoning_content":" hm"`), 5) + words(2) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":2,"total_tokens":14,"completion_tokens_details":{"reasoning_tokens":5}`) + done,
 			output: 7, input: 7, cached: Unknown, reasoning: 5, n: 7, text: " ab ab", finish: "stop"},
@@ -64,9 +74,9 @@ func TestAnswersInTheWild(t *testing.T) {
 		{name: "prompt and total alone tell the output",
 			stream: words(2) + finished("stop") + total(`"prompt_tokens":7,"total_tokens":9`) + done,
 			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
-		{name: "hidden reasoning within completion_tokens has no text, and is believed",
+		{name: "hidden reasoning within completion_tokens has no text, is believed, and came before the first text",
 			stream: words(2) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":502,"total_tokens":509,"completion_tokens_details":{"reasoning_tokens":500}`) + done, limit: 1000,
-			output: 502, input: 7, cached: Unknown, reasoning: 500, n: 2, text: " ab ab", finish: "stop"},
+			output: 502, input: 7, cached: Unknown, reasoning: 500, n: 2, text: " ab ab", finish: "stop", flags: []string{FlagHidden}},
 		{name: "a usage in the choice",
 			stream: words(2) + `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9,"cached_tokens":4}}]}` + "\n\n" + done,
 			output: 2, input: 7, cached: 4, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
@@ -89,6 +99,34 @@ func TestAnswersInTheWild(t *testing.T) {
 			stream: words(2) + finished("stop") + total(`"input_tokens":7,"output_tokens":2,"cache_read_input_tokens":30,"cache_creation_input_tokens":3`) + done,
 			output: 2, input: 40, cached: 30, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
 
+		{name: "reports with the text that fall are those of parts, and no running total",
+			stream: each(6, 5, 7, 6, 5) + finished("stop") + done,
+			output: Unknown, input: 7, cached: Unknown, reasoning: Unknown, n: 5, text: strings.Repeat(" some words of text here", 5), finish: "stop", flags: []string{FlagUsageText, FlagNoUsage}},
+		{name: "parts whose sum comes at the end are no doubt",
+			stream: each(6, 5, 7, 6, 5) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":29`) + done,
+			output: 29, input: 7, cached: Unknown, reasoning: Unknown, n: 5, text: strings.Repeat(" some words of text here", 5), finish: "stop"},
+		{name: "reports that never rise and are too few for their text are those of parts",
+			stream: each(2, 2, 2) + finished("stop") + done,
+			output: Unknown, input: 7, cached: Unknown, reasoning: Unknown, n: 3, text: strings.Repeat(" some words of text here", 3), finish: "stop", flags: []string{FlagUsageText, FlagNoUsage}},
+		{name: "the whole answer's count with every event is its count",
+			stream: each(15, 15, 15) + finished("stop") + done,
+			output: 15, input: 7, cached: Unknown, reasoning: Unknown, n: 3, text: strings.Repeat(" some words of text here", 3), finish: "stop"},
+		{name: "reasoning that no figure counts, of short words",
+			stream: strings.Repeat(delta(`"reasoning_content":" hm"`), 10) + words(5) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":5,"total_tokens":12`) + done,
+			output: Unknown, input: 7, cached: Unknown, reasoning: 10, n: 15, text: strings.Repeat(" ab", 5), finish: "stop", flags: []string{FlagUsageText, FlagNoUsage}},
+		{name: "a sum of running totals is more than the text can have, within what was asked for",
+			stream: words(10) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":55`) + done, limit: 100,
+			output: 55, input: 7, cached: Unknown, reasoning: Unknown, n: 10, text: strings.Repeat(" ab", 10), finish: "stop", flags: []string{FlagUsageMore}},
+		{name: "as many tokens as were asked for are believed without a text for them",
+			stream: words(10) + finished("length") + total(`"prompt_tokens":7,"completion_tokens":100`) + done, limit: 100,
+			output: 100, input: 7, cached: Unknown, reasoning: Unknown, n: 10, text: strings.Repeat(" ab", 10), finish: "length"},
+		{name: "cached tokens that were taken out of the prompt's count: the total has them",
+			stream: words(2) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":2,"total_tokens":39,"prompt_tokens_details":{"cached_tokens":30}`) + done,
+			output: 2, input: 37, cached: 30, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
+		{name: "names of Bedrock's own API",
+			stream: words(2) + finished("stop") + total(`"inputTokens":7,"outputTokens":2,"totalTokens":9,"cacheReadInputTokens":3`) + done,
+			output: 2, input: 7, cached: 3, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
+
 		// C: text under other names and in other shapes.
 		{name: "reasoning as a list of details",
 			stream: delta(`"content":"","reasoning_details":[{"type":"reasoning.text","index":0,"text":" hm"}]`) + words(1) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":2`) + done,
@@ -108,6 +146,9 @@ func TestAnswersInTheWild(t *testing.T) {
 		{name: "several choices: all are tokens, the first is the answer",
 			stream: `data: {"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"yes"}}]}` + "\n\n" + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":2`) + done,
 			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 1, text: "yes", finish: "stop"},
+		{name: "several choices: each may be as long as was asked for",
+			stream: strings.Repeat(`data: {"choices":[{"index":1,"delta":{"content":" ab"}},{"index":0,"delta":{"content":" ab"}}]}`+"\n\n", 3) + finished("length") + total(`"prompt_tokens":7,"completion_tokens":40`) + done, limit: 20,
+			output: 40, input: 7, cached: Unknown, reasoning: Unknown, n: 3, text: " ab ab ab", finish: "length"},
 		{name: "a message in place of deltas",
 			stream: `data: {"choices":[{"index":0,"message":{"role":"assistant","content":"all at once"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}` + "\n\n" + done,
 			output: 3, input: 7, cached: Unknown, reasoning: Unknown, n: 1, text: "all at once", finish: "stop"},
@@ -140,7 +181,44 @@ func TestAnswersInTheWild(t *testing.T) {
 			stream: `data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":7,"completion_tokens":1}}` + "\n\n" + `data: {"choices":[{"delta":{"content":"b"}}],"usage":{"prompt_tokens":7,"completion_tokens":2}}` + "\n\n",
 			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, err: "stream cut"},
 
+		{name: "a null that is written as a text is no finish reason",
+			stream: strings.ReplaceAll(words(2), "null", `"null"`),
+			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, n: 2, err: "stream cut"},
+		{name: "one choice may finish while another speaks",
+			stream: words(1) + finished("stop") + `data: {"choices":[{"index":1,"delta":{"content":"no"}}]}` + "\n\n" + `data: {"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}` + "\n\n" + total(`"prompt_tokens":7,"completion_tokens":2`) + done,
+			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, text: " ab", finish: "stop"},
+		{name: "a filter by another name",
+			stream: words(2) + finished("SAFETY") + total(`"prompt_tokens":7,"completion_tokens":2`) + done,
+			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, text: " ab ab", finish: "SAFETY", flags: []string{FlagFiltered}},
+		{name: "an end mark between quotes",
+			stream: words(2) + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":2`) + "data: \"[DONE]\"\n\n",
+			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
+		{name: "bare words between the events keep the connection alive",
+			stream: "data: keep-alive\n\n" + words(2) + "data: ping\n\n" + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":2`) + done,
+			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
+		{name: "an error member that says that there is none",
+			stream: `data: {"error":false,"choices":[{"index":0,"delta":{"content":" ab"}}]}` + "\n\n" + `data: {"error":{},"choices":[null]}` + "\n\n" + `data: {"error":"","choices":[{"index":0,"delta":{"content":" ab"}}]}` + "\n\n" + finished("stop") + total(`"prompt_tokens":7,"completion_tokens":2`) + done,
+			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
+
 		// E: the server's own words.
+		{name: "an error without the form of an event",
+			stream: `{"error":{"code":400,"message":"the request exceeds the context"}}`,
+			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, err: "the server sent: the request exceeds the context"},
+		{name: "a last event without any end of line",
+			stream: words(2) + finished("stop") + `data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2}}`,
+			output: 2, input: 7, cached: Unknown, reasoning: Unknown, n: 2, text: " ab ab", finish: "stop"},
+		{name: "a web page as an event stream",
+			stream: "<html>\n<head><title>502 Bad Gateway</title></head>\n</html>\n",
+			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, err: "502 Bad Gateway"},
+		{name: "an error in a form that nobody knows",
+			stream: `data: {"success":false,"errors":[{"code":7009,"message":"upstream is gone"}]}` + "\n\n" + done,
+			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, err: "upstream is gone"},
+		{name: "one such after some text, in place of a finish reason",
+			stream: words(2) + `data: {"fault":{"faultstring":"spike arrest"}}` + "\n\n" + done,
+			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, n: 2, err: "spike arrest"},
+		{name: "bare words in place of a finish reason",
+			stream: words(2) + "data: error: out of memory\n\n" + done,
+			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, n: 2, err: "out of memory"},
 		{name: "an event named error, with a message",
 			stream: words(1) + "event: error\ndata: {\"message\":\"CUDA out of memory\",\"code\":500}\n\n" + done,
 			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, n: 1, err: "CUDA out of memory"},

@@ -62,6 +62,7 @@ func Requests() Table[Request] {
 			moments("token_ns", func(r *R) *[]time.Duration { return &r.TokenAt }),
 			counts("token_count", "tokens", func(r *R) *[]int32 { return &r.TokenCount }),
 			text("finish_reason", true, func(r *R) *string { return &r.FinishReason }),
+			text("answered_model", true, func(r *R) *string { return &r.AnsweredModel }),
 			count("status", unitCount, true, 0, func(r *R) *int { return &r.Status }),
 			text("error", true, func(r *R) *string { return &r.Err }),
 			boolean("connection_reused", func(r *R) *bool { return &r.ConnectionReused }),

@@ -201,8 +201,8 @@ func (t *requestTable) batchMeans(w meter.Window, meters *derivation.Meters) map
 			if t.first[i] >= 0 {
 				ttft += float64(t.first[i]-t.sent[i]) * 1e-9
 				firsts++
-				if t.output[i] >= 2 && t.last[i] > t.first[i] {
-					tpot += float64(t.last[i]-t.first[i]) * 1e-9 / float64(t.output[i]-1)
+				if gap, ok := t.timePerToken(i); ok {
+					tpot += gap.Seconds()
 					tpots++
 				}
 			}

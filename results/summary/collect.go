@@ -24,6 +24,7 @@ type requestTable struct {
 	id                             []int64
 	due, sent, first, last, done   []int64
 	prompt, output, cached, target []int32
+	streamed                       []int32 // output without hidden reasoning
 	ok                             []bool
 	held                           []bool // by the limit on requests in flight
 	// gaps are the times between tokens of row i, gaps[gapEnd[i-1]:gapEnd[i]]:
@@ -55,6 +56,7 @@ func (t *requestTable) add(r *runfolder.Request) {
 	t.done = append(t.done, int64(r.Done))
 	t.prompt, t.output = append(t.prompt, int32(r.PromptTokens)), append(t.output, int32(r.Tokens()))
 	t.cached, t.target = append(t.cached, int32(r.CachedTokens)), append(t.target, int32(r.TargetOutputTokens))
+	t.streamed = append(t.streamed, int32(r.Streamed()))
 	t.ok = append(t.ok, r.OK())
 	held := false
 	for _, f := range r.Flags {
@@ -72,7 +74,7 @@ func (t *requestTable) add(r *runfolder.Request) {
 // the first event have no gap before them.
 func (t *requestTable) addGaps(r *runfolder.Request) {
 	at := r.TokenAt
-	apart := r.FirstToken != r.LastToken // else their times mean nothing
+	apart := !r.InOnePiece() // else their times mean nothing
 	var sum int64
 	for j, n := range r.TokenCount {
 		sum += int64(n)
@@ -117,6 +119,11 @@ func (t *requestTable) in(w meter.Window, do func(i int)) {
 	}
 }
 
+// timePerToken is loadgen's of row i.
+func (t *requestTable) timePerToken(i int) (time.Duration, bool) {
+	return loadgen.TimePerToken(time.Duration(t.sent[i]), time.Duration(t.first[i]), time.Duration(t.last[i]), int(t.streamed[i]))
+}
+
 // tokenTime is the median time between tokens, 0 where there is none.
 func (t *requestTable) tokenTime() time.Duration {
 	if len(t.gaps) == 0 {
@@ -140,8 +147,8 @@ func (t *requestTable) latenciesIn(w meter.Window) latencies {
 		if t.first[i] >= 0 {
 			ttft = append(ttft, max(0, t.first[i]-t.sent[i]))
 			ttftDue = append(ttftDue, max(0, t.first[i]-t.due[i]))
-			if t.output[i] >= 2 && t.last[i] > t.first[i] {
-				tpot = append(tpot, (t.last[i]-t.first[i])/int64(t.output[i]-1))
+			if gap, ok := t.timePerToken(i); ok {
+				tpot = append(tpot, int64(gap))
 			}
 		}
 		e2e = append(e2e, max(0, t.done[i]-t.sent[i]))
@@ -217,7 +224,7 @@ func overlap(w meter.Window, from, to int64) float64 {
 func (t *requestTable) slo(slo loadgen.SLO, w meter.Window) int {
 	n := 0
 	t.in(w, func(i int) {
-		if slo.Kept(time.Duration(t.due[i]), time.Duration(t.first[i]), time.Duration(t.last[i]), time.Duration(t.done[i]), int(t.output[i])) {
+		if slo.Kept(time.Duration(t.due[i]), time.Duration(t.sent[i]), time.Duration(t.first[i]), time.Duration(t.last[i]), time.Duration(t.done[i]), int(t.streamed[i])) {
 			n++
 		}
 	})

@@ -2,13 +2,14 @@ package loadgen
 
 // Flags of a Record: doubts about it, by name.
 const (
-	FlagResent  = "resent"         // sent again: its idle connection had been closed by the server
-	FlagNoUsage = "no_usage"       // the server sent no usage that counts: one token an event is assumed
-	FlagNoText  = "no_text"        // tokens were counted but none had text: stamped at the end
-	FlagNoEnd   = "no_end"         // complete, but the connection broke before [DONE]
-	FlagLate    = "late"           // sent later than the lateness bound after its due time
-	FlagHeld    = "held"           // waited for a place under the in-flight cap
-	FlagStarved = "client_starved" // the client's threads waited for a processor meanwhile
+	FlagResent   = "resent"          // sent again: its idle connection had been closed by the server
+	FlagNoUsage  = "no_usage"        // the server sent no usage that counts: one token an event is assumed
+	FlagNoPrompt = "no_prompt_count" // the server counted the output and not the prompt
+	FlagNoText   = "no_text"         // tokens were counted but none had text: stamped at the end
+	FlagNoEnd    = "no_end"          // complete, but the connection broke before [DONE]
+	FlagLate     = "late"            // sent later than the lateness bound after its due time
+	FlagHeld     = "held"            // waited for a place under the in-flight cap
+	FlagStarved  = "client_starved"  // the client's threads waited for a processor meanwhile
 
 	FlagUsageText   = "usage_contradicts_text"  // the usage counts fewer tokens than the text can have
 	FlagUsageTotal  = "usage_contradicts_total" // total_tokens is not prompt and completion together

@@ -31,6 +31,9 @@ func (s *scanner) settle(r *Record) {
 		s.thinking = append(s.thinking, false)
 		r.Flags = append(r.Flags, FlagNoText)
 	}
+	if r.PromptTokens == Unknown && r.OutputTokens != Unknown && !slices.Contains(doubts, FlagImplausible) {
+		r.Flags = append(r.Flags, FlagNoPrompt)
+	}
 	if r.OutputTokens == Unknown {
 		if r.FinishReason != "" || s.done {
 			r.Flags = append(r.Flags, FlagNoUsage)

@@ -165,7 +165,8 @@ func (t *tally) worst() []Failure {
 // doubts are the flags that make a run's figures doubtful, with what is doubtful,
 // after the number of answers.
 var doubts = []struct{ flag, text string }{
-	{FlagNoUsage, "came without a usage that counts: each of their events is taken for one token"},
+	{FlagNoUsage, "came without a usage that counts: each of their events is taken for one token, and their prompts for none"},
+	{FlagNoPrompt, "came with a usage that does not count the prompt: what is divided by tokens takes it for none"},
 	{FlagUsageText, "have a usage that counts fewer tokens than their text can have: it is not used"},
 	{FlagUsageMore, "have a usage that counts more tokens than their text has bytes: tokens without text, or counted twice"},
 	{FlagUsageTotal, "have a usage whose total is not its prompt and completion together"},

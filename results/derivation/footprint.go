@@ -282,6 +282,7 @@ func together(run runfolder.Run, cell runfolder.Cell) int {
 // count counts what the requests at path delivered.
 func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
 	conversations := map[string]bool{}
+	prompts, uncounted := int64(0), false
 	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return err
@@ -296,14 +297,15 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 		conversations[r.Conversation] = true
 		if n := r.Tokens(); n > 0 {
 			u.OutputTokens += int64(n)
-			u.TotalTokens += int64(n)
 		}
-		if r.PromptTokens > 0 {
-			u.TotalTokens += int64(r.PromptTokens)
-		}
+		prompts += int64(max(0, r.PromptTokens))
+		uncounted = uncounted || r.PromptTokens == loadgen.Unknown
 		if slo != (loadgen.SLO{}) && slo.Met(r.Record) {
 			u.SLORequests++
 		}
+	}
+	if !uncounted { // else a part would stand for all
+		u.TotalTokens = u.OutputTokens + prompts
 	}
 	u.Conversations = int64(len(conversations))
 	if batch > 0 {

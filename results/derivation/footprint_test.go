@@ -1,8 +1,11 @@
 package derivation
 
 import (
+	"path/filepath"
 	"testing"
 
+	"cfubench/attribution/lca"
+	"cfubench/loadgen"
 	"cfubench/results/runfolder"
 )
 
@@ -24,6 +27,40 @@ func TestRequestsRunTogether(t *testing.T) {
 		run := runfolder.Run{Engine: []runfolder.EngineInfo{{Batch: test.batch, EffectiveBatch: test.effective}}}
 		if got := together(run, runfolder.Cell{Point: runfolder.Point{Batch: test.batch, Load: runfolder.Load{Concurrency: test.concurrency}}}); got != test.want {
 			t.Errorf("%s: got %d, want %d", test.what, got, test.want)
+		}
+	}
+}
+
+// A count of tokens of which a part is not known is none.
+func TestTotalTokensNeedEveryPrompt(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		prompts []int
+		want    int64
+	}{
+		{"all prompts counted", []int{7, 9}, 26},
+		{"one that nobody counted", []int{7, loadgen.Unknown}, 0},
+	} {
+		path := filepath.Join(t.TempDir(), runfolder.RequestsFile)
+		w, err := runfolder.Requests().Create(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range tt.prompts {
+			r := loadgen.Record{Sent: 1, FirstToken: 2, LastToken: 3, Done: 3, PromptTokens: n, OutputTokens: 5, CachedTokens: loadgen.Unknown, ReasoningTokens: loadgen.Unknown}
+			if err := w.Write(runfolder.Request{Record: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var u lca.Usage
+		if err := count(t.Context(), &u, path, 1, loadgen.SLO{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if u.TotalTokens != tt.want || u.OutputTokens != 10 {
+			t.Errorf("%s: got %d tokens, %d of output; want %d and 10", tt.name, u.TotalTokens, u.OutputTokens, tt.want)
 		}
 	}
 }

@@ -151,7 +151,9 @@ func countServed(ctx context.Context, u *lca.Usage, dir string, cell runfolder.C
 		return fmt.Errorf("cell %s: its server does not count the requests that it finishes: %w", cell.ID, errNotAssessable)
 	}
 	u.Requests, u.OutputTokens = int64(counts.Requests), int64(known(counts.OutputTokens))
-	u.TotalTokens = u.OutputTokens + int64(known(counts.PromptTokens))
+	if !math.IsNaN(counts.PromptTokens) { // else a part would stand for all
+		u.TotalTokens = u.OutputTokens + int64(counts.PromptTokens)
+	}
 	return nil
 }
 

@@ -99,7 +99,7 @@ func (t *requestTable) measure(w meter.Window, steps []step, slo loadgen.SLO) Me
 	m.PromptTokens, m.OutputTokens = t.tokensIn(w)
 	m.RequestsPerSecond = per(float64(m.Completed), m.Seconds)
 	m.OutputTokensPerSecond = per(m.OutputTokens, m.Seconds)
-	m.TokensPerSecond = per(m.PromptTokens+m.OutputTokens, m.Seconds)
+	m.TokensPerSecond = per(float64(m.PromptTokens)+m.OutputTokens, m.Seconds)
 	if slo != (loadgen.SLO{}) {
 		m.SLORequests = t.slo(slo, w)
 		m.Goodput = per(float64(m.SLORequests), m.Seconds)
@@ -117,7 +117,7 @@ func energyMeasures(kind string, m Measures, e estimate, idle idleWatts) *Energy
 		Kind: kind, Joules: e.value, Lo: e.lo, Hi: e.hi,
 		MeanWatts:      per(float64(e.value), m.Seconds),
 		PerRequest:     per(float64(e.value), float64(m.Completed)),
-		PerOutputToken: per(float64(e.value), m.OutputTokens), PerToken: per(float64(e.value), m.PromptTokens+m.OutputTokens),
+		PerOutputToken: per(float64(e.value), m.OutputTokens), PerToken: per(float64(e.value), float64(m.PromptTokens)+m.OutputTokens),
 		TokensPerJoule: per(m.OutputTokens, float64(e.value)), PerSLORequest: Unknown(), PerRequestU95: Unknown(), PerRequestCommonU95: Unknown(),
 		WindowUncertainty: per(float64(e.hi-e.lo), float64(e.value)),
 		PerRequestMean:    intervalOf(stats.Interval{Center: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}),

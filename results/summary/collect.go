@@ -184,15 +184,18 @@ func approximate(h *hdrhistogram.Histogram) Distribution {
 	}
 }
 
-// tokensIn counts tokens within w. A request that straddles an edge counts in
+// tokensIn counts tokens within w, those of prompts Unknown if those of a completed
+// request are: a part would stand beside all of the energy. A request that straddles an edge counts in
 // proportion to the time: prompts between send and first token, outputs between
 // first and last token; of a completed one whose tokens nobody stamped, such as an
 // embedding, both between send and end.
-func (t *requestTable) tokensIn(w meter.Window) (prompt, output float64) {
+func (t *requestTable) tokensIn(w meter.Window) (prompts Figure, output float64) {
+	prompt, uncounted := 0.0, false
 	for i := range t.id {
 		if t.sent[i] < 0 {
 			continue
 		}
+		uncounted = uncounted || t.ok[i] && t.prompt[i] < 0 && overlap(w, t.sent[i], t.done[i]) > 0
 		if t.first[i] < 0 {
 			if t.ok[i] && t.done[i] >= 0 {
 				share := overlap(w, t.sent[i], t.done[i])
@@ -204,7 +207,10 @@ func (t *requestTable) tokensIn(w meter.Window) (prompt, output float64) {
 		prompt += float64(max(0, t.prompt[i])) * overlap(w, t.sent[i], t.first[i])
 		output += float64(max(0, t.output[i])) * overlap(w, t.first[i], max(t.first[i], t.last[i]))
 	}
-	return prompt, output
+	if uncounted {
+		return Unknown(), output
+	}
+	return Figure(prompt), output
 }
 
 // overlap is the share of [from, to] that lies in w; of an instant, all or

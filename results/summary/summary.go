@@ -105,7 +105,7 @@ type Measures struct {
 	Completed             int          `json:"completed"`
 	InFlight              Figure       `json:"in_flight"` // mean
 	RequestsPerSecond     Figure       `json:"requests_per_s"`
-	PromptTokens          float64      `json:"prompt_tokens"`
+	PromptTokens          Figure       `json:"prompt_tokens"` // unknown if nobody counted one of the prompts
 	OutputTokens          float64      `json:"output_tokens"`
 	OutputTokensPerSecond Figure       `json:"output_tokens_per_s"`
 	TokensPerSecond       Figure       `json:"tokens_per_s"` // prompt and output

@@ -3,11 +3,35 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"cfubench/loadgen/mock"
 )
+
+// untilInterrupted is a context that the first interrupt ends; the second ends the
+// process at once. A script's shell has SIGINT ignored in what it starts in the
+// background, and so it would be again after the first: then cfu ends itself. It
+// does not where a recorded command gets the signals (forwards).
+func untilInterrupted(forwards bool) (context.Context, context.CancelFunc) {
+	ignored := signal.Ignored(os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		if ignored && !forwards {
+			second := make(chan os.Signal, 1)
+			signal.Notify(second, os.Interrupt)
+			go func() {
+				<-second
+				os.Exit(128 + int(syscall.SIGINT))
+			}()
+		}
+		stop()
+	})
+	return ctx, stop
+}
 
 // lastMoment is how long work may take to see that it is interrupted.
 const lastMoment = time.Second

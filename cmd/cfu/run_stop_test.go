@@ -70,3 +70,38 @@ func TestInterruptResumeAndResumeAgain(t *testing.T) {
 		t.Errorf("got %d more requests, want none", n-sent)
 	}
 }
+
+// A second interrupt ends a run at once, also one that a script started in the
+// background, where the shell has interrupts ignored.
+func TestASecondInterruptEndsARunAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, trap string
+		want       int
+	}{
+		{"of a terminal's", "", -1},
+		{"of a script's in the background", "trap '' INT;", 130},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEndpoint(t, slow)
+			out := filepath.Join(t.TempDir(), "out")
+			args := append([]string{"-c", tt.trap + ` exec cfu "$@"`, "sh"}, load(e, out, "--num-requests", "4", "--concurrency", "1", "--drain", "1m")...)
+			p := startCommand(t, nil, "sh", args...)
+			eventually(t, "second request", func() bool { return len(e.sent()) >= 2 })
+			p.cmd.Process.Signal(os.Interrupt)
+			eventually(t, "end of the first interrupt's effect", func() bool {
+				p.cmd.Process.Signal(os.Interrupt)
+				select {
+				case <-p.ended:
+					return true
+				default:
+					return false
+				}
+			})
+			if code := p.wait(t); code != tt.want {
+				t.Errorf("got exit %d, want %d:\n%s", code, tt.want, &p.stderr)
+			}
+		})
+	}
+}

@@ -15,8 +15,8 @@ const (
 	maxElement = 32 << 20
 )
 
-// elements cuts a JSON array of objects, or objects one after another (JSON
-// lines), into the bytes of its elements without decoding them: it follows strings and brackets only, so each element must
+// elements cuts a JSON array of objects or lists, or objects one after another
+// (JSON lines), into the bytes of its elements without decoding them: it follows strings and brackets only, so each element must
 // still be checked by whoever decodes it. Its buffer grows to the longest
 // element and no further.
 type elements struct {
@@ -64,7 +64,7 @@ func (e *elements) next() (raw []byte, offset int64, err error) {
 			return nil, 0, e.truncated(err)
 		}
 	}
-	if b != '{' {
+	if b != '{' && (b != '[' || e.lines) {
 		return nil, 0, e.errorf("element %d starts with %s, want an object", e.count, quoted(b))
 	}
 	end, err := e.object()
@@ -117,7 +117,7 @@ func (e *elements) end() error {
 	return err
 }
 
-// object returns the length of the object that starts at pos.
+// object returns the length of the object or list that starts at pos.
 func (e *elements) object() (int, error) {
 	depth := 0
 	for i := 0; ; {

@@ -20,6 +20,7 @@ func TestShareGPTAsItIsFound(t *testing.T) {
 		{"one object a line", `{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"}]}` + "\n" +
 			`{"conversations":[{"from":"human","value":"q"}]}` + "\n", append(plain, asked{"", "q", ""})},
 		{"one object over several lines", "{\n \"conversations\": [{\"from\":\"human\",\"value\":\"q\"},\n {\"from\":\"gpt\",\"value\":\"a\"}]\n}", plain},
+		{"lists of turns without an object around them", `[[{"from":"human","value":"q"},{"from":"gpt","value":"a"}],[]]`, plain},
 		{"role and content", `[{"conversations":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}]`, plain},
 		{"role and content under messages", `[{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}]`, plain},
 		{"role and value, from and content", `[{"conversation":[{"role":"user","value":"q"},{"from":"assistant","content":"a"}]}]`, plain},
@@ -50,6 +51,22 @@ func TestShareGPTAsItIsFound(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", tt.why, diff)
+		}
+	}
+}
+
+// A file that is no text is told by its first bytes, and what to do with it.
+func TestPackedFiles(t *testing.T) {
+	for _, tt := range []struct{ why, spec, text, want string }{
+		{"gzip", "sharegpt", "\x1f\x8b\x08\x00", "compressed by gzip: unpack it first"},
+		{"gzip of lines", "jsonl", "\x1f\x8b\x08\x00", "compressed by gzip: unpack it first"},
+		{"gzip of a CSV", "azure", "\x1f\x8b\x08\x00", "compressed by gzip: unpack it first"},
+		{"Parquet", "sharegpt", "PAR1\x15\x04", "a Parquet table: write its rows as JSON lines first"},
+		{"UTF-16", "sharegpt", "\xff\xfe[\x00", "UTF-16: write it as UTF-8 first"},
+	} {
+		_, err := Open(t.Context(), tt.spec+":"+scratch(t, "x", tt.text), Options{})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.why, err, tt.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"strings"
 )
 
 // Open reads the requests of the trace that spec names: "sample",
@@ -83,6 +84,9 @@ func scan(ctx context.Context, name string, o Options, p prompts, sink func(Requ
 		return Trace{}, fmt.Errorf("dataset: %w", err)
 	}
 	defer r.Close()
+	if what := packed(r); what != "" {
+		return Trace{}, fmt.Errorf("dataset: %s: %s", path, what)
+	}
 	t := Trace{Source: name, Dropped: map[string]int{}}
 	c := collector{t: &t, o: o, prompts: p, sink: sink}
 	if err := c.read(ctx, s.format, r); err != nil {
@@ -116,6 +120,29 @@ func (s spec) open(o Options) (r file, name string, err error) {
 		return nil, "", err
 	}
 	return f, s.file, nil
+}
+
+// packed says what a file is that is no text, and what to do with it; "" for any
+// other, and for one that cannot be read at a place of its own.
+func packed(r io.ReaderAt) string {
+	var head [6]byte
+	n, _ := r.ReadAt(head[:], 0)
+	for _, kind := range []struct{ magic, what string }{
+		{"\x1f\x8b", "it is compressed by gzip: unpack it first (gunzip)"},
+		{"\x28\xb5\x2f\xfd", "it is compressed by zstd: unpack it first (unzstd)"},
+		{"BZh", "it is compressed by bzip2: unpack it first (bunzip2)"},
+		{"\xfd7zXZ\x00", "it is compressed by xz: unpack it first (unxz)"},
+		{"PK\x03\x04", "it is a zip archive: unpack it first (unzip)"},
+		{"PAR1", "it is a Parquet table: write its rows as JSON lines first (in pandas: to_json, orient='records', lines=True)"},
+		{"ARROW1", "it is an Arrow table: write its rows as JSON lines first"},
+		{"\xff\xfe", "its text is UTF-16: write it as UTF-8 first (iconv -f UTF-16 -t UTF-8)"},
+		{"\xfe\xff", "its text is UTF-16: write it as UTF-8 first (iconv -f UTF-16 -t UTF-8)"},
+	} {
+		if strings.HasPrefix(string(head[:n]), kind.magic) {
+			return kind.what
+		}
+	}
+	return ""
 }
 
 // read collects what a file of the format holds.

@@ -28,7 +28,8 @@ type Conversation struct {
 
 // Conversations reads a ShareGPT file, a JSON array of objects or one object
 // after another, with the turns under "conversations", "conversation" or
-// "messages", one element at a time. Its memory is that of the longest element. The sequence ends after the first error.
+// "messages", or a JSON array of lists of turns, one element at a time. Its memory
+// is that of the longest element. The sequence ends after the first error.
 func Conversations(r io.Reader) iter.Seq2[Conversation, error] {
 	return func(yield func(Conversation, error) bool) {
 		e := newElements(r)
@@ -102,11 +103,15 @@ func lenient() json.Options {
 // offset in the file.
 func decodeConversation(raw []byte, index int, offset int64) (Conversation, error) {
 	var e element
+	var into any = &e
+	if raw[0] == '[' { // the turns alone
+		into = &e.Conversations
+	}
 	repaired := false
-	if err := json.Unmarshal(raw, &e); err != nil {
+	if err := json.Unmarshal(raw, into); err != nil {
 		// Strict first: what only the lenient reading takes was repaired.
 		e, repaired = element{}, true
-		if err := json.Unmarshal(raw, &e, lenient()); err != nil {
+		if err := json.Unmarshal(raw, into, lenient()); err != nil {
 			return Conversation{}, elementError(err, index, offset)
 		}
 	}

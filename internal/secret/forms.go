@@ -13,7 +13,7 @@ import (
 
 // form is a spelling of a value. Beside what it says, each of its bytes may
 // stand escaped, in any of the ways of an address (%41), of JSON and program
-// text (\u0041, \x41, \/), and of HTML (&#65;), also twice over.
+// text (\u0041, \x41, \101, \/), and of HTML (&#65;), also twice over.
 type form struct {
 	text string
 	fold bool // upper and lower case are one
@@ -120,11 +120,9 @@ func (f form) match(text string, i int) (matched, end int) {
 	for matched < len(f.text) {
 		next = next[:0]
 		for _, at := range ends {
-			for c, size := range readings(text[at:], nested) {
-				same := c == f.text[matched] || f.fold && lower(c) == lower(f.text[matched])
-				if same && !slices.Contains(next, at+size) {
-					next = append(next, at+size)
-				}
+			next = f.step(next, text, at, f.text[matched])
+			if gap := breaks(text[at:]); gap > 0 && matched > 0 && len(f.text) >= leastPart {
+				next = f.step(next, text, at+gap, f.text[matched])
 			}
 		}
 		if len(next) == 0 {
@@ -136,7 +134,37 @@ func (f form) match(text string, i int) (matched, end int) {
 	return matched, slices.Max(ends)
 }
 
+// step adds to ends where the character c ends if it stands at i of text.
+func (f form) step(ends []int, text string, i int, c byte) []int {
+	for read, size := range readings(text[i:], nested) {
+		same := read == c || f.fold && lower(read) == lower(c)
+		if same && !slices.Contains(ends, i+size) {
+			ends = append(ends, i+size)
+		}
+	}
+	return ends
+}
+
+// breaks is how many bytes of white space and controls s begins with, plain or
+// escaped: a long value may be wrapped, spaced out, or of two bytes a character.
+func breaks(s string) int {
+	n := 0
+	for n < min(len(s), longestBreak) {
+		switch {
+		case s[n] <= ' ' || s[n] == 0x7f:
+			n++
+		case s[n] == '\\' && n+1 < len(s) && strings.IndexByte("nrt0", s[n+1]) >= 0:
+			n += 2
+		default:
+			return n
+		}
+	}
+	return n
+}
+
 const (
+	// longestBreak is the most bytes that may part two characters of a value.
+	longestBreak = 8
 	// nested is how often an escape of HTML may be escaped again.
 	nested = 2
 	// slashes is how many backslashes may escape one character: 15 are those of
@@ -175,7 +203,7 @@ func percent(s string, yield func(byte, int) bool) {
 	}
 }
 
-// backslash reads \", \\, \n, \x41 and \u0041 behind any number of backslashes.
+// backslash reads \", \\, \n, \101, \x41 and \u0041 behind any number of backslashes.
 func backslash(s string, yield func(byte, int) bool) {
 	n := 1
 	for ; n < min(len(s), slashes) && s[n] == '\\'; n++ {
@@ -188,6 +216,9 @@ func backslash(s string, yield func(byte, int) bool) {
 		return
 	}
 	if c, ok := hexByte(strings.TrimPrefix(rest, "u00")); ok && strings.HasPrefix(rest, "u00") && !yield(c, n+5) {
+		return
+	}
+	if c, err := strconv.ParseUint(rest[:min(len(rest), 3)], 8, 8); err == nil && len(rest) >= 3 && !yield(byte(c), n+3) {
 		return
 	}
 	if c, ok := hexByte(strings.TrimPrefix(rest, "x")); ok && rest[0] == 'x' && !yield(c, n+3) {

@@ -144,6 +144,29 @@ func TestCutValues(t *testing.T) {
 	}
 }
 
+// White space and controls between the characters of a long value do not show it.
+func TestBrokenValues(t *testing.T) {
+	const key = "sk-Zq7Xw0123456789abcdefg"
+	r := secret.New(key)
+	encoded := base64.StdEncoding.EncodeToString([]byte(key))
+	for _, c := range []struct{ comment, text string }{
+		{"in two lines", key[:11] + "\n" + key[11:]},
+		{"in two lines of JSON text", key[:11] + `\r\n` + key[11:]},
+		{"in two indented lines", key[:11] + "\r\n      " + key[11:]},
+		{"spaced out", strings.Join(strings.Split(key, ""), " ")},
+		{"two bytes a character", strings.Join(strings.Split(key, ""), "\x00") + "\x00"},
+		{"base64 in lines", encoded[:20] + "\n" + encoded[20:]},
+	} {
+		got := r.Text("bad key " + c.text + ", sorry")
+		if strings.Contains(got, "Xw0") || strings.Contains(got, "X w 0") || strings.Contains(got, "cde") || strings.Contains(got, encoded[4:12]) || !strings.HasPrefix(got, "bad key ***") || !strings.HasSuffix(got, "sorry") {
+			t.Errorf("%s: got %q", c.comment, got)
+		}
+	}
+	if got := secret.New("the-model").Text("the -model"); got != "the -model" {
+		t.Errorf("a short value in pieces: got %q, want it left", got)
+	}
+}
+
 // spellings are ways in which servers, libraries and languages write a value.
 var spellings = map[string]func(string) string{
 	"as it is":     func(s string) string { return s },
@@ -155,6 +178,7 @@ var spellings = map[string]func(string) string{
 	"JSON":         inJSON,
 	"JSON twice":   func(s string) string { return inJSON(inJSON(s)) },
 	"all unicode":  func(s string) string { return every(s, `\u%04X`) },
+	"all octal":    func(s string) string { return every(s, `\%03o`) },
 	"all hex":      func(s string) string { return every(s, `\x%02x`) },
 	"Go":           func(s string) string { return strconv.Quote(s) },
 	"HTML":         html.EscapeString,

@@ -22,6 +22,8 @@ type Row struct {
 	// Value is per functional unit, in Unit; Lo and Hi bound it: the meter's
 	// bracket, or the 95 % interval of the Monte Carlo.
 	Value, Lo, Hi float64
+	// Mean and Median of the Monte Carlo, equal to Value without one.
+	Mean, Median float64
 	// Boundary says what is inside, and "model" if the energy is modelled.
 	Boundary string
 	// Source names the inventory lines and the raw table behind the value.
@@ -150,7 +152,7 @@ func (a *Assessment) rows(units []counted) []Row {
 			row := Row{
 				Cell: a.Usage.Cell, FunctionalUnit: unit.name, Category: o.Category, Unit: a.Unit(o.Category), Stage: o.Stage, Kind: o.Kind,
 				Value: o.Value / unit.count, Lo: o.Lo / unit.hi, Hi: perUnit(o.Hi, unit.lo),
-				Boundary: boundaries[i], Source: sources[i],
+				Mean: o.Mean / unit.count, Median: o.Median / unit.count, Boundary: boundaries[i], Source: sources[i],
 			}
 			if o.Stage == Total {
 				row.Value, total = total, 0

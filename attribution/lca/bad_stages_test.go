@@ -8,7 +8,7 @@ import (
 // Each field of the second version of the format, in its wrong forms.
 func TestBadStagesAndServing(t *testing.T) {
 	energy := member("energy", figure(1, "MWh", "device"))
-	count := member("count", figure(1, "billion output tokens", "none"))
+	count := member("count", figure(1, "billion requests", "none"))
 	from := folder{
 		texts: map[string]string{"mine.json": good, "empty.json": good[:strings.Index(good, `"stages": [`)] + `"runs": []` + good[strings.LastIndex(good, "}]\n  },\n")+2:]},
 		records: map[string]Record{
@@ -52,6 +52,7 @@ func TestBadStagesAndServing(t *testing.T) {
 		{"a run without a count", stage("x", "training", `"assessment": {"run": "OUT", "functional_unit": "request"}`), `.assessment.count: missing: say how many functional units were taken`},
 		{"a run without a unit", stage("x", "training", `"assessment": {"run": "OUT", `+count+`}`), `.assessment.functional_unit: missing: say what is counted, such as output_token`},
 		{"a run without a footprint", stage("x", "training", `"assessment": {"run": "OUT", "functional_unit": "request", `+count+`}`), `.assessment: run OUT has no footprint: amortize it first`},
+		{"tokens counted of requests", stage("x", "training", `"assessment": {"inventory": "olmo2-7b", "rate": "inf", "functional_unit": "request", "count": `+figure(1, "billion output tokens", "none")+`}`), `.assessment.count.unit: "billion output tokens" of functional unit request: count requests`},
 		{"an inventory without a rate", stage("x", "training", `"assessment": {"inventory": "olmo2-7b", "functional_unit": "request", `+count+`}`), `.assessment.rate: missing: name the published run of the inventory's model, or ask for its making`},
 		{"a rate that was not published", stage("x", "training", `"assessment": {"inventory": "olmo2-7b", "rate": "7", "functional_unit": "request", `+count+`}`), `.assessment: the model "OLMo 2 7B" of inventory olmo2-7b has no published run at rate "7"`},
 		{"an inventory that refers to itself", stage("x", "training", `"assessment": {"inventory": "mine.json", "making": true}`), `.assessment: inventory mine.json refers to itself: break the circle`},

@@ -177,6 +177,7 @@ type folder struct {
 	texts   map[string]string
 	rows    map[string][]Row
 	records map[string]Record
+	under   Options // conventions of the rows
 }
 
 func (f folder) Inventory(from, ref string) (string, []byte, error) {
@@ -190,11 +191,11 @@ func (f folder) Inventory(from, ref string) (string, []byte, error) {
 	return ref, data, nil
 }
 
-func (f folder) Footprint(from, ref string) ([]Row, error) {
+func (f folder) Footprint(from, ref string) ([]Row, Options, error) {
 	if rows, ok := f.rows[ref]; ok {
-		return rows, nil
+		return rows, f.under, nil
 	}
-	return nil, fmt.Errorf("run %s has no footprint: amortize it first", ref)
+	return nil, Options{}, fmt.Errorf("run %s has no footprint: amortize it first", ref)
 }
 
 func (f folder) Record(from, ref string) (Record, error) {

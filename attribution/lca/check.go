@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -410,6 +411,11 @@ func (l *loader) upstream(u *Upstream, where at) {
 		c.add(where.field("count"), "missing: say how many functional units were taken")
 	}
 	c.optional(u.Count, where.field("count"), "amount", notNegative)
+	if u.Count != nil {
+		if counted := amountUnit(u.Count.Unit); counted != "" && u.FunctionalUnit != "" && u.FunctionalUnit != string(counted) {
+			c.add(where.field("count").field("unit"), "%q of functional unit %s: count %ss", u.Count.Unit, u.FunctionalUnit, strings.ReplaceAll(u.FunctionalUnit, "_", " "))
+		}
+	}
 	if u.Inventory != "" && u.Rate == "" {
 		c.add(where.field("rate"), "missing: name the published run of the inventory's model, or ask for its making")
 	}

@@ -8,6 +8,10 @@ import (
 
 // chosen is the inventory with the user's own choices in it.
 func (o Options) chosen(inv Inventory) (Inventory, error) {
+	var err error
+	if inv.Upfront, err = o.assessedBy(inv.Upfront); err != nil {
+		return inv, err
+	}
 	if o.LifetimeInferences > 0 {
 		inv.LifetimeInferences, inv.LifetimeRate = choice(o.LifetimeInferences, "requests", "count", "lifetime_inferences", positive), nil
 		if inv.Allocation.By == PerRequest || inv.Allocation.PerRequest == nil {

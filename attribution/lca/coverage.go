@@ -68,7 +68,7 @@ func (s *system) assesses(c Category, factor bool) bool {
 	if len(s.options.Categories) > 0 {
 		return slices.Contains(s.options.Categories, c)
 	}
-	return factor && !c.row().asked
+	return factor && (!c.row().asked || s.options.every)
 }
 
 // categories lists what is assessed, in the order that was asked for.

@@ -66,10 +66,10 @@ func crossing(a, b Curve) float64 {
 	return n
 }
 
-// Compare compares assessments, a design each, per functional unit. usage is
-// the number of units at which it tells which is best, 0 for the lifetime of the
-// first. each, if not nil, gets every draw of every design and category.
-func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, usage float64, each func(draw, design int, c Category, v Curve) error) (Comparison, error) {
+// Compare compares assessments, a design each, per functional unit. requests is
+// the lifetime at which it tells which is best, 0 for that of the first; it is
+// told in as many functional units as the first delivers in it. each, if not nil, gets every draw of every design and category.
+func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, requests float64, each func(draw, design int, c Category, v Curve) error) (Comparison, error) {
 	if len(list) < 2 {
 		return Comparison{}, errors.New("compare designs: there is one only: give two or more")
 	}
@@ -77,9 +77,13 @@ func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, usage 
 	if err != nil {
 		return Comparison{}, fmt.Errorf("compare designs: %w", err)
 	}
-	if usage == 0 {
-		usage, _ = list[0].Inventory.Lifetime()
+	s := list[0].system
+	if requests == 0 {
+		if requests, _ = list[0].Inventory.Lifetime(); s.delivered > 0 {
+			requests = s.requests / s.amortized(s.values)
+		}
 	}
+	usage := requests / p.perUnit[0]
 	r := Comparison{FunctionalUnit: string(unit), Usage: usage, Designs: p.names, Warnings: p.warnings, Draws: list[0].Options.Draws}
 	point := p.curves(p.points())
 	for _, c := range p.categories {

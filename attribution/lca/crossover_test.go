@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -121,5 +123,47 @@ func TestDrawsStopWithTheContext(t *testing.T) {
 	}
 	if _, err := Compare(ctx, designs(t, Options{Draws: MaxDraws}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), PerRequest, 0, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("comparison: got %v, want that it was cancelled", err)
+	}
+}
+
+// The lifetime at which designs are compared is in the functional units that the
+// first delivers in it, whatever the lifetime counts.
+func TestUsageIsInFunctionalUnits(t *testing.T) {
+	u := served() // 200 tokens a request
+	tokens := strings.Replace(good, `"value": 1, "unit": "billion requests"`, `"value": 400, "unit": "billion output tokens"`, 1)
+	for _, test := range []struct {
+		what, text string
+		unit       FunctionalUnit
+		requests   float64
+		want       float64
+	}{
+		{"requests of a lifetime in requests", good, PerRequest, 0, 1e9},
+		{"tokens of a lifetime in requests", good, PerOutputToken, 0, 200e9},
+		{"requests of a lifetime in tokens", tokens, PerRequest, 0, 2e9},
+		{"tokens of a lifetime in tokens", tokens, PerOutputToken, 0, 400e9},
+		{"tokens of a number of requests", tokens, PerOutputToken, 5e9, 1e12},
+	} {
+		var list []Assessment
+		for range 2 {
+			a, err := Assess(inventoryOf(t, test.text), u, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, a)
+			u.Energy *= 2
+		}
+		u.Energy /= 4
+		r, err := Compare(t.Context(), list, test.unit, test.requests, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(r.Usage/test.want-1) > 1e-12 {
+			t.Errorf("%s: compared at %g, want %g", test.what, r.Usage, test.want)
+		}
+		// Without a choice, that is where a unit costs what it costs in the table.
+		best := r.Best[slices.IndexFunc(r.Best, func(b Best) bool { return b.Category == GWP })]
+		if o, _ := list[0].Outcome(GWP, Total); test.requests == 0 && math.Abs(best.Value.Value*float64(u.count(test.unit))/o.Value-1) > 1e-12 {
+			t.Errorf("%s: a unit costs %g in the comparison, %g in the table", test.what, best.Value.Value, o.Value/float64(u.count(test.unit)))
+		}
 	}
 }

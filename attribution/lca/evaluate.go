@@ -27,7 +27,7 @@ func (s *system) evaluate(x []float64, out *costs) {
 			if s.idleLifted {
 				lifted, alone = 1, 0
 			}
-			s.operation(x, &s.waiting, idle*x[s.idlePower]*s.value(x, s.machines[0].share, 1), lifted, alone, false, idleTerm, 1, out)
+			s.operation(x, &s.waiting, idle*x[s.idlePower]*s.value(x, s.machines[0].share, 1), lifted, alone, s.idleOverhead, idleTerm, 1, out)
 		}
 		if s.options.Embodied == Calendar { // busy hours pay for the idle ones already
 			s.embodied(x, &s.machines[0], idle, idleTerm+1, out)
@@ -39,7 +39,10 @@ func (s *system) evaluate(x []float64, out *costs) {
 	cell := s.amortized(x)
 	for i := range s.upfront {
 		u := &s.upfront[i]
-		share, t := cell*s.value(x, u.share, 1), upfrontTerm+2*i
+		share, t := cell, upfrontTerm+2*i
+		for _, part := range u.shares {
+			share *= x[part]
+		}
 		s.operation(x, &u.place, s.value(x, u.energy, 0), u.lifted, u.alone, u.overheadIncluded, t, share, out)
 		s.embodied(x, &u.machine, s.value(x, u.time, 0)*share, t+1, out)
 		for _, c := range s.active {

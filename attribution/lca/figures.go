@@ -75,7 +75,7 @@ func (f *Site) Figures() []*Datum { return present(f.PUE, f.WUE, f.AWARE, f.Host
 // Figures lists the stage's figures and those of what it has of its own.
 func (p *Process) Figures() []*Datum {
 	all := append(present(p.Energy), byKey(p.Printed)...)
-	all = append(all, present(p.DeviceTime, p.Share)...)
+	all = append(all, append(present(p.DeviceTime), p.Shares()...)...)
 	for i := range p.Hardware {
 		all = append(all, p.Hardware[i].value.Figures()...)
 	}

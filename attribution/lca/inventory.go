@@ -236,15 +236,28 @@ type Process struct {
 	Assessment *Upstream  `json:"assessment,omitzero"`
 	Records    recordRefs `json:"record,omitzero"`
 
+	// of are the shares of the stages that this one was taken over by: a part of
+	// a part.
+	of []*Datum
 	// closed says that Printed and Energy are all there is: impacts of another
-	// assessment, to which no factor of this one is applied.
-	closed bool
+	// assessment, to which no factor of this one is applied. That was made under
+	// the conventions under, or is made anew under those asked for, of upstream.
+	closed   bool
+	under    *Options
+	upstream *upstreamRun
 	// processors is the share of a recorded energy that processors used, to
 	// which no host factor applies.
 	processors float64
 	// from is the inventory that the stage was taken from, "" for this one.
-	from string
+	// lentGrid and lentSite say that it has the electricity and the facility of
+	// that inventory's serving, and none of its own.
+	from               string
+	lentGrid, lentSite bool
 }
+
+// Shares are the parts of parts of the stage that this product carries: their
+// product is its share.
+func (p *Process) Shares() []*Datum { return append(present(p.Share), p.of...) }
 
 // Upstream is another assessment: so many functional units of it, or the whole
 // making of its model.

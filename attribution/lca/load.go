@@ -407,6 +407,22 @@ func lifetimeUnit(unit string) FunctionalUnit {
 	return PerRequest
 }
 
+// amountUnit is the functional unit that an amount in this unit counts, "" where
+// it says nothing of it.
+func amountUnit(unit string) FunctionalUnit {
+	switch thing(unit) {
+	case "requests":
+		return PerRequest
+	case "output tokens":
+		return PerOutputToken
+	case "total tokens":
+		return PerTotalToken
+	case "conversations":
+		return PerConversation
+	}
+	return ""
+}
+
 // resolve fills a named part from the presets and gives where its figures stand.
 func resolve[T any](c *checker, p *part[T], from map[string]located[T], here at, kind string) at {
 	if p.ref == "" {

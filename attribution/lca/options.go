@@ -59,6 +59,9 @@ type Options struct {
 	// MixBoundaries allows figures of different boundaries to be added, beside
 	// the inventory's own permission.
 	MixBoundaries bool
+	// every assesses all categories that have a factor, those too that wait to be
+	// asked for.
+	every bool
 	// Draws of the Monte Carlo, 0 for none; Seed of its generator.
 	Draws int
 	Seed  uint64

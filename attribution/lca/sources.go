@@ -15,8 +15,9 @@ import (
 type Sources interface {
 	// Inventory gives the text of an inventory and how to call it in errors.
 	Inventory(from, ref string) (file string, text []byte, err error)
-	// Footprint gives the table of a run that has been amortized.
-	Footprint(from, ref string) ([]Row, error)
+	// Footprint gives the table of a run that has been amortized, and the
+	// conventions by which it was.
+	Footprint(from, ref string) ([]Row, Options, error)
 	// Record gives what metering a command from start to end found.
 	Record(from, ref string) (Record, error)
 }
@@ -92,7 +93,7 @@ func (r Record) process(p *Process, where Place) {
 			canonical: value, dimension: dim, place: Place{where.File, where.Line, where.Field}, limits: notNegative}
 	}
 	p.Energy = figure(kilowattHours(r.Energy), "kWh", "energy")
-	if r.EnergyLo < r.EnergyHi {
+	if r.EnergyLo < r.EnergyHi && quality != Modelled { // the bracket of a model is that of its input
 		p.Energy.Spread = &Spread{Shape: Uniform, Low: kilowattHours(r.EnergyLo), High: kilowattHours(r.EnergyHi)}
 	}
 	p.DeviceTime = figure(r.DeviceTime.Hours(), "h", "time")

@@ -246,7 +246,7 @@ func TestAllocation(t *testing.T) {
 	of := func(change string, tokens int64) float64 {
 		inv := inventoryOf(t, strings.Replace(good, lifetime, change, 1))
 		u := served()
-		u.OutputTokens = tokens
+		u.OutputTokens, u.Conversations = tokens, 1000
 		a, err := Assess(inv, u, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -268,6 +268,9 @@ func TestAllocation(t *testing.T) {
 		{"by token, the mean answer", byToken, 200_000, 1},
 		{"by token, a tenth of it", byToken, 20_000, 0.1},
 		{"a lifetime of requests by token", mean, 400_000, 2},
+		{"a lifetime of requests by token, answers of one token", mean, 1000, 0.005},
+		{"a lifetime of requests by conversation, single turns", strings.Replace(strings.Replace(mean, "output_token", "conversation", 1), `"value": 200`, `"value": 0.2`, 1), 1000, 5},
+		{"a lifetime of tokens by request, answers of one token", `"allocation": {"by": "request", "reason": "r", "per_request": ` + figure(200, "1", "none") + `}, ` + byToken, 1000, 1},
 		{"two years at a monthly rate", months, 200_000, 1},
 	} {
 		if got := of(test.change, test.tokens) / base; math.Abs(got-test.want) > 1e-9 {
@@ -296,9 +299,11 @@ func TestServing(t *testing.T) {
 	if got, _ := serving(`"machines": [{"name": "retrieval", "per_device": "1/8", "hardware": ["server-ademe"]}]`); math.Abs(got-whole-1.5/8*3660/35040) > 1e-12 {
 		t.Errorf("a host for eight devices adds %g kg, want %g", got-whole, 1.5/8*3660/35040)
 	}
-	_, idle := serving(`"idle_time": ` + figure(0.5, "1", "none") + `, "idle_power": ` + figure(100, "W", "device"))
-	if want := 0.75*0.1*1.2*0.4 + 0.75*100/35040; math.Abs(idle/want-1) > 1e-12 {
-		t.Errorf("0.75 idle device-hours cost %g kg, want %g", idle, want)
+	for boundary, pue := range map[string]float64{"device": 1.2, "host": 1.2, "facility": 1} { // which has the overhead in it
+		_, idle := serving(`"idle_time": ` + figure(0.5, "1", "none") + `, "idle_power": ` + figure(100, "W", boundary))
+		if want := 0.75*0.1*pue*0.4 + 0.75*100/35040; math.Abs(idle/want-1) > 1e-12 {
+			t.Errorf("0.75 idle device-hours, metered at the %s, cost %g kg, want %g", boundary, idle, want)
+		}
 	}
 }
 

@@ -65,10 +65,12 @@ type system struct {
 	machines            []machineInputs
 	idleTime, idlePower int
 	idleLifted          bool
+	idleOverhead        bool // the idle power was metered with the facility's overhead
 	upfront             []upfrontInputs
 	lifetime            int
 	lifetimeRate        int
-	perLifetime         int // a factor on delivered: units of the lifetime per request
+	perLifetime         int // units of the allocation, or of the lifetime, per request
+	byRequest           bool
 	currency            string
 	active              []int // places of the assessed categories
 	// has says which terms have figures, per category.
@@ -185,6 +187,7 @@ func compile(inv *Inventory, u Usage, o Options) (*system, error) {
 	s.idleTime, s.idlePower = s.use(inv.Serving.IdleTime), s.use(inv.Serving.IdlePower)
 	if p := inv.Serving.IdlePower; p != nil {
 		s.idleLifted = s.serving.hostFactor != absent && p.Boundary.equipment() != Host
+		s.idleOverhead = p.Boundary == Facility
 	}
 	for i := range inv.Upfront {
 		p, err := s.compileUpfront(&inv.Upfront[i], inv, home)
@@ -371,7 +374,7 @@ func (s *system) compileLifetime(inv *Inventory, u Usage) error {
 		return fmt.Errorf("the making is shared by %s, of which the cell has no count: share it by request", by)
 	}
 	if by != counted {
-		s.perLifetime = s.use(inv.Allocation.PerRequest)
+		s.perLifetime, s.byRequest = s.use(inv.Allocation.PerRequest), by == PerRequest
 	}
 	return nil
 }
@@ -385,7 +388,7 @@ func (s *system) amortized(x []float64) float64 {
 	if s.perLifetime != absent {
 		// The lifetime counts requests and the cell's tokens are shared over all
 		// the tokens of the lifetime, or the other way round.
-		if s.delivered == s.requests {
+		if s.byRequest {
 			life /= x[s.perLifetime]
 		} else {
 			life *= x[s.perLifetime]

@@ -3,6 +3,7 @@ package lca
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // upfrontInputs are the numbers of the inputs of a stage before the serving.
@@ -12,7 +13,7 @@ type upfrontInputs struct {
 	machine          machineInputs
 	energy, time     int
 	printed          []int
-	share            int
+	shares           []int
 	overheadIncluded bool
 	lifted, alone    float64
 }
@@ -21,8 +22,11 @@ type upfrontInputs struct {
 // from the serving.
 func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) (upfrontInputs, error) {
 	in := upfrontInputs{
-		process: p, energy: s.use(p.Energy), time: s.use(p.DeviceTime), share: s.use(p.Share), overheadIncluded: p.OverheadIncluded,
+		process: p, energy: s.use(p.Energy), time: s.use(p.DeviceTime), overheadIncluded: p.OverheadIncluded,
 		printed: slices.Repeat([]int{absent}, len(categoryTable)), machine: machineInputs{perDevice: absent, share: absent, parts: home.parts},
+	}
+	for _, share := range p.Shares() {
+		in.shares = append(in.shares, s.use(share))
 	}
 	grid, site, price := &inv.Electricity, &inv.Facility, inv.Price
 	if p.Electricity != nil {
@@ -35,6 +39,7 @@ func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) 
 		price = &p.Price.value
 	}
 	var err error
+	s.doubtUpstream(p)
 	if p.closed {
 		in.place = nowhere()
 	} else if in.place, err = s.compilePlace(grid, site, price); err != nil {
@@ -74,6 +79,26 @@ func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) 
 	return in, nil
 }
 
+// doubtUpstream warns where a run that a stage takes something from was assessed
+// by other conventions.
+func (s *system) doubtUpstream(p *Process) {
+	if p.under == nil {
+		return
+	}
+	var other []string
+	for _, c := range []struct{ flag, was, is string }{
+		{"gwp", string(p.under.GWP), string(s.options.GWP)}, {"water-variant", string(p.under.Water), string(s.options.Water)},
+		{"basis", string(p.under.Basis), string(s.options.Basis)}, {"embodied-convention", string(p.under.Embodied), string(s.options.Embodied)},
+	} {
+		if c.was != "" && c.was != c.is {
+			other = append(other, fmt.Sprintf("--%s %s, not %s", c.flag, c.was, c.is))
+		}
+	}
+	if len(other) > 0 {
+		s.warn("stage %q: %s was amortized with %s: its figures are used as they are; amortize it by the same conventions", p.Name, p.Assessment.Run, strings.Join(other, ", "))
+	}
+}
+
 // nowhere is a place without any factor.
 func nowhere() place {
 	return place{
@@ -104,7 +129,7 @@ func (s *system) asPrinted(p *Process, d *Datum, c Category, in *upfrontInputs) 
 	}
 	// On another grid than the stage's own the recomputed figure would be
 	// further off than the printed one.
-	own := p.Electricity != nil && (c != Water || p.Facility != nil)
+	own := p.Electricity != nil && !p.lentGrid && (c != Water || p.Facility != nil && !p.lentSite)
 	if own && in.energy != absent && in.place.factor(s, index(c)) {
 		s.warn("stage %q: its %s was printed %s (%s): computed %s from its energy", p.Name, d.place.Field, printed, d.place, asked)
 		return false

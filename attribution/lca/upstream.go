@@ -69,11 +69,13 @@ func (l *loader) assessed(p Process, where at) ([]Process, error) {
 		if l.from == nil {
 			return nil, errors.New("no run folder can be read here")
 		}
-		rows, err := l.from.Footprint(where.doc.file, u.Run)
+		rows, under, err := l.from.Footprint(where.doc.file, u.Run)
 		if err != nil {
 			return nil, err
 		}
-		return l.totals(p, rows, where)
+		p.under = &under
+		p, err = totals(p, rows, where.field("assessment").place())
+		return []Process{p}, err
 	}
 	inv, err := l.other(u.Inventory, where.doc.file)
 	if err != nil {
@@ -84,14 +86,52 @@ func (l *loader) assessed(p Process, where at) ([]Process, error) {
 	}
 	for i := range inv.Model.Runs {
 		if run := inv.Model.Runs[i]; run.Rate == u.Rate {
-			a, err := Assess(inv, inv.Model.Usage(run), Options{MixBoundaries: true})
-			if err != nil {
-				return nil, err
-			}
-			return l.totals(p, a.Rows, where)
+			p.upstream = &upstreamRun{inv, inv.Model.Usage(run), where.field("assessment").place()}
+			p, err = p.upstream.assess(p, Options{})
+			return []Process{p}, err
 		}
 	}
 	return nil, fmt.Errorf("the model %q of inventory %s has no published run at rate %q", inv.Model.Title, u.Inventory, u.Rate)
+}
+
+// upstreamRun is a published run of another inventory, which is assessed by the
+// conventions of the assessment that takes something from it.
+type upstreamRun struct {
+	inv   Inventory
+	usage Usage
+	place Place
+}
+
+// upstreamDraws place the ends of an interval that is drawn from again within half
+// a percent of the distribution.
+const upstreamDraws = 1000
+
+// assess gives the stage the run's impacts in every category, by the conventions
+// of o.
+func (r *upstreamRun) assess(p Process, o Options) (Process, error) {
+	a, err := Assess(r.inv, r.usage, Options{
+		GWP: o.GWP, Water: o.Water, Basis: o.Basis, Embodied: o.Embodied, Utilisation: o.Utilisation, MixBoundaries: true, every: true,
+		Draws: upstreamDraws, Seed: 1,
+	})
+	if err != nil {
+		return p, err
+	}
+	return totals(p, a.Rows, r.place)
+}
+
+// assessedBy is the stages with those that are runs of other inventories assessed
+// by the conventions of o.
+func (o Options) assessedBy(list []Process) ([]Process, error) {
+	list = slices.Clone(list)
+	for i := range list {
+		if r := list[i].upstream; r != nil {
+			var err error
+			if list[i], err = r.assess(list[i], o); err != nil {
+				return nil, fmt.Errorf("stage %q: %w", list[i].Name, err)
+			}
+		}
+	}
+	return list, nil
 }
 
 // other loads the inventory that a stage names, unless it led here.
@@ -126,16 +166,17 @@ func making(p Process, inv Inventory) ([]Process, error) {
 			}
 		}
 		if q.Electricity == nil {
-			q.Electricity = &part[Electricity]{value: inv.Electricity}
+			q.Electricity, q.lentGrid = &part[Electricity]{value: inv.Electricity}, true
 		}
 		if q.Facility == nil {
-			q.Facility = &part[Site]{value: inv.Facility}
+			q.Facility, q.lentSite = &part[Site]{value: inv.Facility}, true
 		}
 		if q.Price == nil && inv.Price != nil {
 			q.Price = &part[Price]{value: *inv.Price}
 		}
 		q.Name, q.Kind, q.from = p.Name+": "+q.Name, p.Kind, inv.Name
-		if q.Share = bothShares(p.Share, q.Share); q.Note == "" {
+		q.of = append(slices.Clone(q.of), present(p.Share)...)
+		if q.Note == "" {
 			q.Note = p.Note
 		}
 		all = append(all, q)
@@ -143,26 +184,12 @@ func making(p Process, inv Inventory) ([]Process, error) {
 	return all, nil
 }
 
-// bothShares is a part of a part.
-func bothShares(a, b *Datum) *Datum {
-	if a == nil || b == nil {
-		if a == nil {
-			return b
-		}
-		return a
-	}
-	d := *a
-	d.canonical, d.Value, d.Unit = a.canonical*b.canonical, a.canonical*b.canonical, "1"
-	d.Reason = a.Reason + "; of it: " + b.Reason
-	return &d
-}
-
 // totals is a number of functional units of another assessment: its total in
 // each category, with the interval it had there.
-func (l *loader) totals(p Process, rows []Row, where at) ([]Process, error) {
+func totals(p Process, rows []Row, place Place) (Process, error) {
 	u := p.Assessment
 	count := u.Count.canonical
-	p.closed, p.Printed = true, map[string]*Datum{}
+	p.closed, p.Energy, p.Printed = true, nil, map[string]*Datum{}
 	p.Electricity, p.Facility, p.Price, p.Hardware = nil, nil, nil, nil
 	cell := u.Cell
 	for _, r := range rows {
@@ -176,7 +203,7 @@ func (l *loader) totals(p Process, rows []Row, where at) ([]Process, error) {
 		d := &Datum{
 			Value: r.Value * count, Unit: r.Unit, Source: fmt.Sprintf("%g × %s of %s", count, u.FunctionalUnit, u.Run+u.Inventory),
 			Year: u.Count.Year, Boundary: Facility, Quality: Derived, canonical: r.Value * count, dimension: row.amount,
-			place: where.field("assessment").place(), limits: notNegative, Spread: &Spread{Shape: Fixed},
+			place: place, limits: notNegative, Spread: &Spread{Shape: Fixed},
 		}
 		d.place.Field += " (" + string(r.Category) + ")"
 		if r.Lo < r.Value && r.Value < r.Hi && r.Lo >= 0 {
@@ -189,9 +216,9 @@ func (l *loader) totals(p Process, rows []Row, where at) ([]Process, error) {
 		}
 	}
 	if p.Energy == nil && len(p.Printed) == 0 {
-		return nil, fmt.Errorf("it has no total per %s%s: assess it with that functional unit first", u.FunctionalUnit, ofCell(u.Cell))
+		return p, fmt.Errorf("it has no total per %s%s: assess it with that functional unit first", u.FunctionalUnit, ofCell(u.Cell))
 	}
-	return []Process{p}, nil
+	return p, nil
 }
 
 func ofCell(cell string) string {

@@ -80,7 +80,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Assume hardware utilisation `U` (0 to 1) if the inventory does not state one.")
 	fs.Float64Var(&f.yearly.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
 	fs.Float64Var(&f.yearly.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
-	fs.Float64Var(&f.yearly.Rebound, "rebound", 0, "Elasticity `E` of demand: a design that costs a tenth less than --rebound-from is used E tenths more.")
+	fs.Float64Var(&f.yearly.Rebound, "rebound", 0, "Elasticity `E` of demand: a request that costs c is asked for (C/c)^E times as often as one that costs --rebound-from C.")
 	fs.Float64Var(&f.yearly.Baseline, "rebound-from", 0, "Cost `C` per request before, without its making, in the unit of the first category.")
 	fs.IntVar(&f.yearly.years, "years", 1, "Years `Y` of the yearly view.")
 	fs.StringVar(&f.share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).")
@@ -99,7 +99,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.SLO.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
 	fs.StringVar(&f.outcomes, "outcomes", "", "Join what requests or conversations were worth from `FILE`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness.")
 	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
-	f.format = bindFormat(fs, "Print", "text", "csv")
+	f.format = bindFormat(fs, "Print", "text", "csv", "json")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
 	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): "+report.ShapeNames()+".")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
@@ -159,7 +159,9 @@ func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) er
 		fmt.Fprintf(env.stderr, "warning: %s\n", w)
 	}
 	switch {
-	case f.published && f.format.is("csv"):
+	case f.format.is("json"):
+		return report.Data(env.stdout, assessments)
+	case f.published && f.format.is("csv") && f.yearly.RequestsPerMonth == 0:
 		return findingsCSV(env.stdout, publishedFindings(assessments), false)
 	case f.beside != "":
 		list, err := besideFindings(ctx, *run, assessments, f.beside, f.Options)
@@ -263,6 +265,9 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		return usagef("SLO %v: want times above 0", f.SLO)
 	case f.Devices < 0:
 		return usagef("--devices %d: want a number above 0", f.Devices)
+	}
+	if f.format.is("json") && (f.crossover || f.beside != "" || f.yearly.RequestsPerMonth > 0) {
+		return usagef("--format json is of the assessment: --crossover, --beside and --requests-per-month print text or csv")
 	}
 	for _, flag := range []string{"growth", "rebound", "rebound-from", "years"} {
 		if fs.Changed(flag) && f.yearly.RequestsPerMonth == 0 {

@@ -34,23 +34,32 @@ func (Files) Inventory(from, ref string) (string, []byte, error) {
 	return path, data, nil
 }
 
-// Footprint reads the table of a run folder that has been amortized.
-func (Files) Footprint(from, ref string) ([]lca.Row, error) {
+// Footprint reads the table of a run folder that has been amortized, and by which
+// conventions it was.
+func (Files) Footprint(from, ref string) ([]lca.Row, lca.Options, error) {
 	path := filepath.Join(beside(from, ref), runfolder.FootprintFile)
+	meta, err := runfolder.Footprints().Meta(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, lca.Options{}, fmt.Errorf("run %s has no %s: cfu amortize %s first", ref, runfolder.FootprintFile, ref)
+	}
+	if err != nil {
+		return nil, lca.Options{}, err
+	}
+	under := lca.Options{
+		GWP: lca.GWPSet(meta["gwp"]), Water: lca.WaterVariant(meta["water_variant"]),
+		Basis: lca.Basis(meta["basis"]), Embodied: lca.Convention(meta["embodied_convention"]),
+	}
 	var rows []lca.Row
 	for r, err := range runfolder.Footprints().Scan(context.Background(), path) {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("run %s has no %s: cfu amortize %s first", ref, runfolder.FootprintFile, ref)
-		}
 		if err != nil {
-			return nil, err
+			return nil, under, err
 		}
 		rows = append(rows, lca.Row{
 			Cell: r.Cell, FunctionalUnit: r.FunctionalUnit, Category: lca.Category(r.Category), Unit: r.Unit,
 			Stage: lca.Stage(r.Stage), Kind: lca.Stage(r.Kind), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
 		})
 	}
-	return rows, nil
+	return rows, under, nil
 }
 
 // Record reads what metering one command found.

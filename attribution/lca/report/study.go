@@ -59,8 +59,8 @@ func allocation(inv *lca.Inventory) string {
 		text += " (" + inv.Allocation.Reason + ")"
 	}
 	for i := range inv.Upfront {
-		if p := &inv.Upfront[i]; p.Share != nil {
-			text += fmt.Sprintf("; %s of stage %s (%s)", p.Share, p.Name, p.Share.Reason)
+		for _, share := range inv.Upfront[i].Shares() {
+			text += fmt.Sprintf("; %s of stage %s (%s)", share, inv.Upfront[i].Name, share.Reason)
 		}
 	}
 	if inv.Serving.Share != nil {

@@ -1,0 +1,150 @@
+package lca
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"cfubench/meter"
+)
+
+// withMembers adds fields to a figure.
+func withMembers(figure, members string) string {
+	return strings.Replace(figure, `"quality"`, members+`, "quality"`, 1)
+}
+
+// base is an inventory with a published run, whose training was printed by the
+// market and at a place of its own if own says so.
+func base(own string) string {
+	carbon := member("carbon", withMembers(figure(7, "t CO2e", "device"), `"basis": "market"`))
+	run := `"runs": [{"rate": "inf", "requests": 100, "output_tokens": 20000, "devices": 1, "energy": ` + figure(1, "kWh", "device") +
+		`, "wall_time": ` + figure(3, "h", "device") + `}], `
+	return strings.NewReplacer(
+		`"stages": [`, run+`"stages": [`, `"kind": "training",`, `"kind": "training", `+carbon+`, `+own,
+		`"characterized_by"`, `"carbon_market": `+figure(0.1, "kg CO2e/kWh", "grid")+`, "emissions": {"CO2": `+figure(300, "g/kWh", "grid")+
+			`, "CH4": `+figure(9, "g/kWh", "grid")+`, "SO2": `+figure(2, "g/kWh", "grid")+`}, "characterized_by"`).Replace(good)
+}
+
+// What is taken over from another inventory costs what it costs there, by the
+// conventions and in the categories of the assessment that takes it.
+func TestUpstreamIsWhatItIsThere(t *testing.T) {
+	place := `"electricity": {"title": "g", "region": "X", "characterized_by": "ar5", "carbon": ` + figure(0.5, "kg CO2e/kWh", "grid") + `}, "facility": {"title": "f"}, `
+	from := folder{texts: map[string]string{"base.json": base(""), "placed.json": base(place)}}
+	u := served()
+	for _, test := range []struct {
+		what, file string
+		options    Options
+		categories []Category
+		warning    string // of the making
+	}{
+		{"no choice", "base.json", Options{}, []Category{GWP, Energy, "acidification"}, "used as printed"},
+		{"other GWPs", "base.json", Options{GWP: AR5}, []Category{GWP}, "used as printed"},
+		{"by the market, as printed", "base.json", Options{Basis: MarketBased}, []Category{GWP}, ""},
+		{"busy hours", "base.json", Options{Embodied: BusyHours}, []Category{GWP}, ""},
+		{"a category that waits to be asked for", "base.json", Options{Categories: []Category{"ef_acidification"}}, []Category{"ef_acidification"}, ""},
+		{"a printed figure that its own place replaces", "placed.json", Options{}, []Category{GWP}, "computed location-based"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			inv := inventoryOf(t, from.texts[test.file])
+			o := test.options
+			o.MixBoundaries = true
+			there, err := Assess(inv, inv.Model.Usage(inv.Model.Runs[0]), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for assessment, kind := range map[string]Stage{
+				`{"inventory": "` + test.file + `", "rate": "inf", "functional_unit": "output_token", "count": ` + figure(5, "million output tokens", "none") + `}`: Total,
+				`{"inventory": "` + test.file + `", "making": true}`: Training,
+			} {
+				text := strings.Replace(base(""), `"stages": [`, `"stages": [`+stage("taken", "data", member("assessment", assessment))+`, `, 1)
+				inv, err := Decode("mine.json", []byte(text), from)
+				if err != nil {
+					t.Fatal(err)
+				}
+				here, err := Assess(inv, u, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range test.categories {
+					got, _ := here.Outcome(c, Data)
+					o, _ := there.Outcome(c, kind)
+					want := o.Value / 20000 * 5e6
+					if kind == Training {
+						want = o.Value / 100 * 1e9
+					}
+					if got := got.Value / float64(u.Requests) * 1e9; math.Abs(got/want-1) > 1e-12 {
+						t.Errorf("%s taken by %s: %g, there %g", c, assessment, got, want)
+					}
+				}
+				if kind == Training && !strings.Contains(strings.Join(here.Warnings, "\n"), test.warning) {
+					t.Errorf("warnings %q, want one of what was printed: %q", here.Warnings, test.warning)
+				}
+			}
+		})
+	}
+}
+
+// What a run folder says of its own cost is not changed by a choice made here; a
+// warning says by what it was made.
+func TestUpstreamRunOfOtherConventions(t *testing.T) {
+	rows := []Row{{Cell: "a", FunctionalUnit: "request", Category: GWP, Unit: "kg CO2e", Stage: Total, Value: 1}}
+	from := folder{rows: map[string][]Row{"OUT": rows}, under: Options{GWP: AR5, Water: WaterLi, Basis: MarketBased, Embodied: Calendar}}
+	inv, err := withStage(t, stage("index", "data", member("assessment", `{"run": "OUT", "functional_unit": "request", "count": `+figure(1, "requests", "none")+`}`)), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Assess(inv, served(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `stage "index": OUT was amortized with --gwp ar5, not ar6, --basis market, not location: its figures are used as they are; amortize it by the same conventions`
+	if got := strings.Join(a.Warnings, "\n"); !strings.Contains(got, want) {
+		t.Errorf("warnings %q, want %q", got, want)
+	}
+}
+
+// A part of a part is drawn as two figures, each in its own unit and within what
+// it can be.
+func TestShareOfAShare(t *testing.T) {
+	own := withMembers(figure(20, "%", "none"), `"reason": "r", "spread": {"shape": "uniform", "low": 10, "high": 30}`)
+	theirs := withMembers(figure(0.5, "1", "none"), `"reason": "r", "spread": {"shape": "uniform", "low": 0.4, "high": 0.6}`)
+	text := strings.Replace(good, `"kind": "training",`, `"kind": "training", `+member("share", theirs)+`,`, 1)
+	inv, err := withStage(t, stage("base", "training", member("assessment", `{"inventory": "base.json", "making": true}`), member("share", own)), folder{texts: map[string]string{"base.json": text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := Assess(inventoryOf(t, good), served(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Assess(inv, served(), Options{Draws: 20_000, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _ := whole.Outcome(GWP, Training)
+	got, _ := a.Outcome(GWP, Training)
+	if part := got.Value / all.Value; math.Abs(part-0.1) > 1e-12 {
+		t.Errorf("a fifth of a half is %g", part)
+	}
+	// The product of both uniform shares has its 95 % between 0.0488 and 0.159; the
+	// stage's other figures, all measured, widen it by a few per cent.
+	if lo, hi := got.Lo/all.Value, got.Hi/all.Value; lo < 0.045 || lo > 0.052 || hi < 0.15 || hi > 0.17 {
+		t.Errorf("its interval is [%.4g, %.4g], want about [0.049, 0.159]", lo, hi)
+	}
+}
+
+// The bracket of a modelled record is that of its input, not of the model.
+func TestRecordOfAModel(t *testing.T) {
+	for kind, want := range map[meter.Kind]Spread{
+		meter.KindCounter: {Shape: Uniform, Low: 9, High: 12}, meter.KindModel: DefaultSpread(Modelled),
+	} {
+		r := Record{Energy: 36e12, EnergyLo: 32.4e12, EnergyHi: 43.2e12, Kind: kind, Metered: Device, Year: 2026, Source: "REC"}
+		inv, err := withStage(t, stage("run", "training", member("record", `"REC"`)), folder{records: map[string]Record{"REC": r}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := inv.Upfront[0].Energy.SpreadOf(); got != want {
+			t.Errorf("%s: got %v, want %v", kind, got, want)
+		}
+	}
+}

@@ -55,17 +55,17 @@ func TestBadInventories(t *testing.T) {
 		{"an empty source", `"source": "hall"`, `"source": ""`,
 			`mine.json:16: facility.pue.source: missing: say where the figure was read`},
 		{"a negative mass", `"value": 100`, `"value": -100`,
-			`mine.json:6: hardware[0].carbon.value: -100 kg CO2e must not be negative`},
+			`mine.json:6: hardware[0].carbon.value: -100 kg CO2e must not be negative: check the value and its unit`},
 		{"a lifespan of zero", `"value": 4`, `"value": 0`,
-			`mine.json:7: hardware[0].lifespan.value: 0 year must be above 0`},
+			`mine.json:7: hardware[0].lifespan.value: 0 year must be above 0: check the value and its unit`},
 		{"a share above 1", `"value": 0.5, "unit": "1"`, `"value": 1.5, "unit": "1"`,
-			`mine.json:8: hardware[0].utilisation.value: 1.5 must be above 0 and at most 1 (100 %)`},
+			`mine.json:8: hardware[0].utilisation.value: 1.5 must be above 0 and at most 1 (100 %): check the value and its unit`},
 		{"a percentage above 100", `"value": 0.5, "unit": "1"`, `"value": 150, "unit": "%"`,
-			`mine.json:8: hardware[0].utilisation.value: 150 % must be above 0 and at most 1 (100 %)`},
+			`mine.json:8: hardware[0].utilisation.value: 150 % must be above 0 and at most 1 (100 %): check the value and its unit`},
 		{"a percentage without its sign", `"value": 0.5, "unit": "1"`, `"value": 50, "unit": "1"`,
-			`mine.json:8: hardware[0].utilisation.value: 50 must be above 0 and at most 1 (100 %)`},
+			`mine.json:8: hardware[0].utilisation.value: 50 must be above 0 and at most 1 (100 %): check the value and its unit`},
 		{"a PUE below 1", `"value": 1.2`, `"value": 0.2`,
-			`mine.json:16: facility.pue.value: 0.2 must be at least 1 and at most 20`},
+			`mine.json:16: facility.pue.value: 0.2 must be at least 1 and at most 20: check the value and its unit`},
 		{"a boundary that differs from the part's", `"year": 2025, "boundary": "device", "quality": "vendor"`, `"year": 2025, "boundary": "host", "quality": "vendor"`,
 			`mine.json:6: hardware[0].carbon.boundary: "host" in a part that covers the device: boundaries are mixed: split the part, correct the boundary, or say why in mixed_boundaries`},
 		{"an unknown boundary", `"boundary": "facility"`, `"boundary": "campus"`,
@@ -81,14 +81,24 @@ func TestBadInventories(t *testing.T) {
 		{"no lifetime inferences", `,
   "lifetime_inferences": {"value": 1, "unit": "billion requests", "source": "log", "year": 2025, "boundary": "none", "quality": "measured"}`, ``,
 			`mine.json:1: lifetime_inferences: missing: give value, unit, source, year, boundary and quality`},
+		{"a null value", `"value": 10, "unit": "MWh"`, `"value": null, "unit": "MWh"`,
+			`mine.json:21: model.stages[0].energy.value: is null: give a value, or leave it out`},
+		{"null for a part", `"name": "mine",`, `"name": "mine", "price": null, "serving": {"share": null},`,
+			"mine.json:3: price: is null: give a value, or leave it out\nmine.json:3: serving.share: is null: give a value, or leave it out"},
+		{"a value beyond everything", `"value": 10, "unit": "MWh"`, `"value": 1e200, "unit": "MWh"`,
+			`mine.json:21: model.stages[0].energy.value: 1e+200 MWh is beyond anything there is: check the value and its unit`},
+		{"a spread beyond everything", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "normal", "sd": 1e200}`,
+			`mine.json:6: hardware[0].carbon.spread: sd 1e+200 is beyond anything there is: check the spread and the figure's unit`},
+		{"a deviation of a thousand times", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "lognormal", "gsd": 1000}`,
+			`mine.json:6: hardware[0].carbon.spread: lognormal gsd is 1000: give a geometric standard deviation above 1 and at most 100`},
 		{"lifetime inferences of zero", `"value": 1, "unit": "billion requests"`, `"value": 0, "unit": "billion requests"`,
-			`mine.json:25: lifetime_inferences.value: 0 billion requests must be above 0`},
+			`mine.json:25: lifetime_inferences.value: 0 billion requests must be above 0: check the value and its unit`},
 		{"an unknown field", `"title": "my hall"`, `"titel": "my hall"`,
 			`mine.json:15: facility.titel: no such field: see docs/lca.md for the format`},
 		{"a field given twice", `"title": "my hall"`, `"title": "my hall", "title": "hall"`,
 			`mine.json:15: facility.title: given twice: keep one`},
 		{"text where a number belongs", `"value": 1.2`, `"value": "1.2"`,
-			`mine.json:16: facility.pue.value: a JSON string where a number is expected`},
+			`mine.json:16: facility.pue.value: a JSON string where a number is expected: give a number (docs/lca.md)`},
 		{"a number that no float holds", `"value": 100`, `"value": 1e999`,
 			`mine.json:6: hardware[0].carbon.value: 1e999 is not a number that can be held: give a smaller one`},
 		{"an unknown preset part", `"hardware": [{`, `"hardware": ["abacus", {`,
@@ -99,7 +109,7 @@ func TestBadInventories(t *testing.T) {
 			`mine.json:4: hardware[0]: AWS p5.48xlarge host around 8 GPUs (without them) only adds to a baseboard: list what it adds to first
 mine.json:4: hardware[1]: my board covers the device by itself: counted twice with the part before it`},
 		{"a gas without a figure", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "emissions": {"CO2": null},`,
-			`mine.json:11: electricity.emissions.CO2: is null: give a figure, or leave the substance out`},
+			`mine.json:11: electricity.emissions.CO2: is null: give a value, or leave it out`},
 		{"a gas without a known GWP", `"characterized_by": "unknown",`, `"characterized_by": "unknown", "emissions": {"steam": {"value": 1, "unit": "g/kWh", "source": "x", "year": 2025, "boundary": "grid", "quality": "measured"}},`,
 			`mine.json:11: electricity.emissions.steam: is not a substance that is characterised: give one of [CO2 CH4 N2O SF6 NF3 CF4 C2F6 HFC-23 HFC-134a SO2 NOx PM2.5 NH3 VOC Hg]`},
 		{"another version of the format", `"schema": 2`, `"schema": 3`,
@@ -129,7 +139,7 @@ mine.json:4: hardware[1]: my board covers the device by itself: counted twice wi
 
 func TestFileThatBreaksOff(t *testing.T) {
 	_, err := Decode("mine.json", []byte(good[:strings.Index(good, `"MWh"`)]), nil)
-	want := "mine.json:21: model.stages[0].energy.unit: the file ends in the middle of a value: not complete JSON"
+	want := "mine.json:21: model.stages[0].energy.unit: the file ends in the middle of a value, not complete JSON: write it out"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -139,7 +149,7 @@ func TestFileThatBreaksOff(t *testing.T) {
 func TestEveryProblemIsReported(t *testing.T) {
 	text := strings.NewReplacer(`"value": 1.2`, `"value": 0.2`, `"value": 4`, `"value": 0`).Replace(good)
 	_, err := Decode("mine.json", []byte(text), nil)
-	want := "mine.json:7: hardware[0].lifespan.value: 0 year must be above 0\nmine.json:16: facility.pue.value: 0.2 must be at least 1 and at most 20"
+	want := "mine.json:7: hardware[0].lifespan.value: 0 year must be above 0: check the value and its unit\nmine.json:16: facility.pue.value: 0.2 must be at least 1 and at most 20: check the value and its unit"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

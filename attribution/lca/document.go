@@ -41,6 +41,7 @@ func parse(file string, data []byte, out any) (*document, error) {
 	doc := &document{file: file, lines: map[jsontext.Pointer]int{}}
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
 	line, counted := 1, int64(0)
+	nulls := &checker{} // null would be read as zero, or as nothing
 	for {
 		tok, err := dec.ReadToken()
 		if errors.Is(err, io.EOF) {
@@ -58,9 +59,16 @@ func parse(file string, data []byte, out any) (*document, error) {
 		end := dec.InputOffset()
 		line += bytes.Count(data[counted:end], []byte("\n"))
 		counted = end
-		if p := dec.StackPointer(); doc.lines[p] == 0 {
+		p := dec.StackPointer()
+		if doc.lines[p] == 0 {
 			doc.lines[p] = line
 		}
+		if tok.Kind() == 'n' && p != "" {
+			nulls.add(at{doc, p}, "is null: give a value, or leave it out")
+		}
+	}
+	if err := nulls.err(); err != nil {
+		return nil, err
 	}
 	if err := json.Unmarshal(data, out, json.RejectUnknownMembers(true)); err != nil {
 		return nil, doc.locate(data, err)
@@ -95,8 +103,11 @@ func (d *document) locate(data []byte, err error) error {
 			problem = "no such field: see docs/lca.md for the format"
 		case semantic.JSONKind == '0' && errors.Is(err, strconv.ErrRange):
 			problem = fmt.Sprintf("%s is not a number that can be held: give a smaller one", semantic.JSONValue)
+		case semantic.GoType != nil && semantic.JSONKind == '0' && strings.HasPrefix(semantic.GoType.Kind().String(), "int"):
+			problem = fmt.Sprintf("%s is not a whole number that can be held: give a whole number", semantic.JSONValue)
 		case semantic.GoType != nil && semantic.JSONKind != 0:
-			problem = fmt.Sprintf("a JSON %s where a %s is expected", kindName(semantic.JSONKind), wanted(semantic.GoType.Kind().String()))
+			expected := wanted(semantic.GoType.Kind().String())
+			problem = fmt.Sprintf("a JSON %s where %s is expected: give %[2]s (docs/lca.md)", kindName(semantic.JSONKind), expected)
 		}
 	case errors.As(err, &syntax):
 		pointer, offset = syntax.JSONPointer, syntax.ByteOffset
@@ -104,9 +115,9 @@ func (d *document) locate(data []byte, err error) error {
 		case errors.Is(err, jsontext.ErrDuplicateName):
 			problem = "given twice: keep one"
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			problem = "the file ends in the middle of a value: not complete JSON"
+			problem = "the file ends in the middle of a value, not complete JSON: write it out"
 		default:
-			problem = "not valid JSON: " + syntax.Err.Error()
+			problem = "not valid JSON: " + syntax.Err.Error() + ": correct it"
 		}
 	}
 	offset = min(max(offset, 0), int64(len(data)))
@@ -147,15 +158,15 @@ func kindName(k jsontext.Kind) string {
 func wanted(kind string) string {
 	switch {
 	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "float"):
-		return "number"
+		return "a number"
 	case kind == "bool":
-		return "boolean"
+		return "a boolean"
 	case kind == "slice":
-		return "list"
+		return "a list"
 	case kind == "struct", kind == "map":
-		return "object"
+		return "an object"
 	}
-	return kind
+	return "a " + kind
 }
 
 // line is the line of the field, or of the nearest field around it that is

@@ -23,6 +23,10 @@ var (
 	hostFactor = domain{low: 1, high: 100, problem: "must be at least 1 and at most 100"}
 )
 
+// beyond is a number, in any canonical unit, that nothing of a life cycle comes
+// near: products of a few figures below it can be held.
+const beyond = 1e40
+
 // check says what is wrong with the value, "" if nothing is.
 func (d domain) check(value float64) string {
 	if value < d.low || value > d.high || d.open && value == d.low {
@@ -35,12 +39,19 @@ func (d domain) check(value float64) string {
 // perUnit is the canonical value of one.
 func (d domain) bounds(s Spread, perUnit float64) error {
 	switch s.Shape {
+	case Normal:
+		if s.SD*perUnit > beyond {
+			return fmt.Errorf("sd %g is beyond anything there is: check the spread and the figure's unit", s.SD)
+		}
 	case Uniform, LogUniform, Triangular:
 		for _, end := range []struct {
 			name  string
 			value float64
 		}{{"low", s.Low}, {"high", s.High}} {
 			v := end.value * perUnit
+			if math.Abs(v) > beyond {
+				return fmt.Errorf("%s %g is beyond anything there is: check the spread and the figure's unit", end.name, end.value)
+			}
 			if v < d.low || v > d.high {
 				return fmt.Errorf("%s %g %s: give the ends of what it can be", end.name, end.value, d.problem)
 			}

@@ -299,6 +299,7 @@ func (l *loader) serving(raw servingFile, where at) Serving {
 	s.Share = l.ratio(raw.Share, where.field("share"), share)
 	l.optional(s.IdleTime, where.field("idle_time"), "ratio", notNegative)
 	l.optional(s.IdlePower, where.field("idle_power"), "power", notNegative)
+	l.ofEquipment(s.IdlePower, where.field("idle_power"))
 	if s.IdlePower != nil && s.IdleTime == nil {
 		l.add(where.field("idle_time"), "missing: say how much idle device time the power is for")
 	}
@@ -306,6 +307,9 @@ func (l *loader) serving(raw servingFile, where at) Serving {
 		m, here := &raw.Machines[i], where.field("machines").index(i)
 		if m.Name == "" {
 			l.add(here.field("name"), "missing: name the machine")
+		}
+		if slices.ContainsFunc(raw.Machines[:i], func(o machineFile) bool { return o.Name == m.Name }) {
+			l.add(here.field("name"), "%q is given twice: give each machine its own name", m.Name)
 		}
 		if len(m.Hardware) == 0 {
 			l.add(here.field("hardware"), "missing: name a preset or describe the hardware")
@@ -333,7 +337,7 @@ func (l *loader) ratio(r *ratioText, where at, within domain) *Datum {
 	}
 	d.place, d.dimension, d.limits, d.canonical = where.place(), "ratio", within, d.Value
 	if problem := within.check(d.Value); problem != "" {
-		l.add(where, "%g %s", d.Value, problem)
+		l.add(where, "%g %s: give a fraction such as 1/8", d.Value, problem)
 	}
 	return d
 }
@@ -354,73 +358,6 @@ func (l *loader) names(list []Process, root at) {
 		}
 		seen[p.Name] = true
 	}
-}
-
-// lifetime checks what the upfront stages are spread over.
-func (l *loader) lifetime(inv *Inventory, root at) {
-	d, where := &inv.LifetimeInferences, root.field("lifetime_inferences")
-	l.datum(d, where, "lifetime", positive)
-	l.optional(inv.LifetimeRate, root.field("lifetime_rate"), "rate", positive)
-	months := d.Unit == "month" || d.Unit == "year"
-	switch {
-	case months && inv.LifetimeRate == nil:
-		l.add(root.field("lifetime_rate"), "missing: a lifetime in %ss needs the rate at which it serves, such as 2000000 requests/month", d.Unit)
-	case !months && inv.LifetimeRate != nil:
-		l.add(root.field("lifetime_rate"), "means nothing to a lifetime in %s: leave it out", d.Unit)
-	}
-	a, here := &inv.Allocation, root.field("allocation")
-	switch a.By {
-	case "", PerRequest, PerOutputToken, PerConversation:
-	default:
-		l.add(here.field("by"), "%q: give request, output_token or conversation", a.By)
-		return
-	}
-	l.optional(a.PerRequest, here.field("per_request"), "ratio", positive)
-	counted := lifetimeUnit(d.Unit)
-	switch {
-	case a.By != "" && a.Reason == "":
-		l.add(here.field("reason"), "missing: say why the making is shared by %s", a.By)
-	case a.By != "" && a.By != counted && a.PerRequest == nil:
-		l.add(here.field("per_request"), "missing: the lifetime counts %ss: give how many %ss a mean request has", counted, cmpOr(a.By, counted))
-	case a.By != "" && a.By != counted && a.By != PerRequest && counted != PerRequest:
-		l.add(here.field("by"), "%q of a lifetime in %ss: give the lifetime in requests or in %ss", a.By, counted, a.By)
-	}
-}
-
-// cmpOr is the unit whose mean per request is asked for: of the two, the one
-// that is not the request.
-func cmpOr(by, counted FunctionalUnit) FunctionalUnit {
-	if by == PerRequest {
-		return counted
-	}
-	return by
-}
-
-// lifetimeUnit is what a lifetime in this unit counts.
-func lifetimeUnit(unit string) FunctionalUnit {
-	switch thing(unit) {
-	case "output tokens":
-		return PerOutputToken
-	case "conversations":
-		return PerConversation
-	}
-	return PerRequest
-}
-
-// amountUnit is the functional unit that an amount in this unit counts, "" where
-// it says nothing of it.
-func amountUnit(unit string) FunctionalUnit {
-	switch thing(unit) {
-	case "requests":
-		return PerRequest
-	case "output tokens":
-		return PerOutputToken
-	case "total tokens":
-		return PerTotalToken
-	case "conversations":
-		return PerConversation
-	}
-	return ""
 }
 
 // resolve fills a named part from the presets and gives where its figures stand.

@@ -80,8 +80,9 @@ func (o Options) Check() error {
 	return err
 }
 
-// Choices are the figures of the inventory that the options replace, "" if
-// none: assessments under one inventory are comparable only if they are equal.
+// Choices are the figures of the inventory that the options replace, and the
+// conventions other than those of the zero value; "" if none: assessments under
+// one inventory are comparable only if they are equal.
 func (o Options) Choices() string {
 	var list []string
 	for _, c := range []struct {
@@ -92,8 +93,12 @@ func (o Options) Choices() string {
 			list = append(list, fmt.Sprintf("%s=%g", c.name, c.value))
 		}
 	}
-	for _, c := range [][2]string{{"currency", o.Currency}, {"grid", o.Grid}} {
-		if c[1] != "" {
+	usual, _ := Options{}.withDefaults()
+	for _, c := range [][3]string{
+		{"currency", o.Currency}, {"grid", o.Grid}, {"gwp", string(o.GWP), string(usual.GWP)}, {"water-variant", string(o.Water), string(usual.Water)},
+		{"basis", string(o.Basis), string(usual.Basis)}, {"embodied-convention", string(o.Embodied), string(usual.Embodied)},
+	} {
+		if c[1] != "" && c[1] != c[2] {
 			list = append(list, c[0]+"="+c[1])
 		}
 	}

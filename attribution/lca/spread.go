@@ -94,8 +94,8 @@ func (s Spread) check(value float64) error {
 	case Fixed:
 		return nil
 	case Lognormal:
-		if !(s.GSD > 1) || math.IsInf(s.GSD, 0) {
-			return fmt.Errorf("lognormal gsd is %g: give a geometric standard deviation above 1", s.GSD)
+		if !(s.GSD > 1 && s.GSD <= 100) {
+			return fmt.Errorf("lognormal gsd is %g: give a geometric standard deviation above 1 and at most 100", s.GSD)
 		}
 		if value <= 0 {
 			return fmt.Errorf("lognormal spread around %g: use normal or uniform for values that are not positive", value)

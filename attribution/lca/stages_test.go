@@ -417,8 +417,17 @@ func TestHashAndChoices(t *testing.T) {
 	if a.Name != b.Name || a.Hash == b.Hash || len(a.Hash) != 64 {
 		t.Errorf("two inventories %q hash to %q and %q", a.Name, a.Hash, b.Hash)
 	}
-	if got, want := (Options{Share: 0.5, Grid: "ecologits-fra"}).Choices(), "share=0.5 grid=ecologits-fra"; got != want {
-		t.Errorf("choices: got %q, want %q", got, want)
+	for _, test := range []struct {
+		options Options
+		want    string
+	}{
+		{Options{Share: 0.5, Grid: "ecologits-fra"}, "share=0.5 grid=ecologits-fra"},
+		{Options{GWP: AR5, Water: WaterOnSite, Basis: MarketBased, Embodied: BusyHours}, "gwp=ar5 water-variant=onsite basis=market embodied-convention=busy"},
+		{Options{GWP: AR6, Water: WaterLi, Basis: LocationBased, Embodied: Calendar}, ""},
+	} {
+		if got := test.options.Choices(); got != test.want {
+			t.Errorf("choices: got %q, want %q", got, test.want)
+		}
 	}
 }
 

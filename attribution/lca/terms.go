@@ -89,12 +89,3 @@ func (s *system) total(x *costs, c int) float64 {
 func (s *system) hasAny(c int, terms []int) bool {
 	return slices.ContainsFunc(terms, func(t int) bool { return s.has[c][t] })
 }
-
-// Lifetime is what the upfront stages are spread over, and what it counts.
-func (inv *Inventory) Lifetime() (number float64, of FunctionalUnit) {
-	number = inv.LifetimeInferences.canonical
-	if inv.LifetimeRate != nil {
-		number *= inv.LifetimeRate.canonical
-	}
-	return number, lifetimeUnit(inv.LifetimeInferences.Unit)
-}

@@ -40,8 +40,8 @@ func (a *Assessment) Yearly(g Growth, years int) ([]Yearly, error) {
 		return nil, fmt.Errorf("growth %g a month: give more than -1 (-100 %%) and less than 10", g.Monthly)
 	case years < 1 || years > 50:
 		return nil, fmt.Errorf("%d years: give 1 to 50", years)
-	case !(g.Rebound >= 0 && g.Baseline >= 0) || math.IsInf(g.Rebound, 0):
-		return nil, errors.New("rebound: give an elasticity and a baseline of 0 or more")
+	case !(g.Rebound >= 0 && g.Baseline >= 0) || math.IsInf(g.Rebound, 0) || math.IsInf(g.Baseline, 0):
+		return nil, errors.New("rebound: give a finite elasticity and baseline of 0 or more")
 	}
 	first := a.Assessed()[0]
 	rebound := 1.0

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -92,7 +92,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries, with a warning for each.")
 	fs.IntVar(&o.Draws, "monte-carlo", o.Draws, "Draw `N` times a cell for the 95 % intervals, 0 for the meter's bracket alone (of a run with hundreds of cells fewer, if N is not given).")
 	fs.Uint64Var(&o.Seed, "seed", o.Seed, "Seed `S` of the draws.")
-	fs.StringVar(&f.Convention, "convention", "", "Sum the energy rows of convention `NAME` (default the narrowest bracket: all sum to the same counter; with --requests-only, the first of energy.arrow).")
+	fs.StringVar(&f.Convention, "convention", "", "With --requests-only, sum the energy rows of convention `NAME` (default the first of the table: the run's own).")
 	fs.BoolVar(&f.RequestsOnly, "requests-only", false, "Count only energy attributed to requests, without the window's idle and unattributed energy.")
 	fs.IntVar(&f.Devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
 	fs.DurationVar(&f.SLO.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
@@ -262,7 +262,9 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	case !f.published && len(f.models) > 0:
 		return usagef("--model selects published runs: add --published")
 	case f.SLO.TTFT < 0 || f.SLO.TPOT < 0:
-		return usagef("SLO %v: want times above 0", f.SLO)
+		return usagef("--slo-ttft %v, --slo-tpot %v: want times above 0", f.SLO.TTFT, f.SLO.TPOT)
+	case f.Convention != "" && !f.RequestsOnly:
+		return usagef("--convention %s is for --requests-only: the whole window's energy is the same by each", f.Convention)
 	case f.Devices < 0:
 		return usagef("--devices %d: want a number above 0", f.Devices)
 	}
@@ -457,14 +459,16 @@ func describeRun(block *report.DisclosureBlock, run *runfolder.Run) {
 	block.System = &system
 }
 
-// writeFile makes path with what render writes.
-func writeFile(path string, render func(io.Writer) error) (err error) {
-	out, err := os.Create(path)
-	if err != nil {
+// writeFile makes path with what render writes, if it writes it all.
+func writeFile(path string, render func(io.Writer) error) error {
+	var text bytes.Buffer
+	if err := render(&text); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	return render(out)
+	return nil
 }
 
 // footprintCSV prints the footprint table.

@@ -49,6 +49,8 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 		{"--requests-per-month 1 --rebound 1", "--rebound and --rebound-from belong together"},
 		{"--draws x", "--draws is for --crossover"},
 		{"--slo-ttft 1s", "--slo-ttft is for a run"},
+		{"--convention token", "--convention token is for --requests-only"},
+		{"--rebound 1 --rebound-from inf --requests-per-month 1", "rebound: give a finite elasticity and baseline"},
 		{"--outcomes x", "--outcomes is for a run"},
 		{"--gwp ar3", `GWP set "ar3" is unknown`},
 		{"--basis moon", `basis "moon" is unknown`},

@@ -30,7 +30,7 @@ type Amortization struct {
 	// cells; see drawsOf.
 	FewerDraws bool
 	SLO        loadgen.SLO // of functional unit slo_request, none for the run's own
-	// Convention is whose rows are summed, "" for the narrowest bracket.
+	// Convention is whose rows RequestsOnly sums, "" for the first of the table.
 	Convention string
 	// RequestsOnly leaves out the window's idle and unattributed energy.
 	RequestsOnly bool

@@ -73,3 +73,23 @@ func TestCategoriesThatAreNotAssessed(t *testing.T) {
 		t.Errorf("ozone formation of SO2 alone: got %v", err)
 	}
 }
+
+// eGRID's subregions have the emissions that acidify and make smog, and carbon of
+// generation alone that no choice of GWPs changes.
+func TestSubregions(t *testing.T) {
+	text := strings.Replace(good, good[strings.Index(good, `"electricity": {`):strings.Index(good, `"facility": {`)], `"electricity": "us-camx-egrid2023", `, 1)
+	for _, set := range []GWPSet{AR5, AR6} {
+		a, err := Assess(inventoryOf(t, text), served(), Options{GWP: set, MixBoundaries: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// kg per MWh, of 0.24 kWh at the facility's meter.
+		for c, want := range map[Category]float64{
+			GWP: 429.983 * kgPerPound, "acidification": (0.02 + 0.7*0.332) * kgPerPound, "smog": 24.7936 * 0.332 * kgPerPound,
+		} {
+			if o, _ := a.Outcome(c, Inference); math.Abs(o.Value/(want*0.24e-3)-1) > 1e-12 {
+				t.Errorf("%s by %s: got %g, want %g", c, set, o.Value, want*0.24e-3)
+			}
+		}
+	}
+}

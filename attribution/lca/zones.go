@@ -9,10 +9,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Tables of presets that scripts/presets writes from pinned packages.
+// Tables of presets. scripts/presets writes them from pinned packages; that of
+// the subregions was read where no package has it.
 const (
 	zonesFile        = "presets/zones.csv"
 	statesFile       = "presets/states.csv"
+	subregionsFile   = "presets/subregions.csv"
 	acceleratorsFile = "presets/accelerators.csv"
 )
 
@@ -72,7 +74,7 @@ func (p presetRow) figures(units map[string]string, d Datum) (map[string]*Datum,
 }
 
 // loadGrids adds the grid zones to the electricity presets, as ecologits-ISO3, and
-// the US states, as us-XX-egrid2023.
+// the US states and eGRID's subregions, as us-XX-egrid2023.
 func loadGrids(lib library) error {
 	zones, err := readTable(zonesFile)
 	if err != nil {
@@ -103,6 +105,36 @@ func loadGrids(lib library) error {
 			Datum{Source: "US EPA eGRID2023, STC2ERTA, as in CodeCarbon 3.3.2 (usa_emissions.json)", Year: 2025, Boundary: Grid, Quality: Secondary})
 		if err != nil {
 			return err
+		}
+		lib.electricity[e.Name] = located[Electricity]{e, row.at}
+	}
+	return loadSubregions(lib)
+}
+
+// loadSubregions adds eGRID's subregions. Their carbon is characterised already,
+// for the rates of methane and nitrous oxide are not in the table.
+func loadSubregions(lib library) error {
+	rows, err := readTable(subregionsFile)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		code := row.fields["subregion"]
+		e := Electricity{
+			Name: "us-" + strings.ToLower(code) + "-egrid2023", Title: row.fields["name"] + " (subregion " + code + "), eGRID2023", Region: "US, eGRID " + code,
+			Scope: Direct, CharacterizedBy: "ar5",
+		}
+		figure := Datum{Source: "US EPA eGRID2023 rev 2, total output, as in EPA's Power Profiler", Year: 2025, Boundary: Grid, Quality: Secondary}
+		if e.Impacts, err = row.figures(map[string]string{"carbon": "lb CO2e/MWh"}, figure); err != nil {
+			return err
+		}
+		if e.Emissions, err = row.figures(map[string]string{"NOx": "lb/MWh", "SO2": "lb/MWh"}, figure); err != nil {
+			return err
+		}
+		// Substances stand in a part's emissions, which have no column of their own.
+		for substance := range e.Emissions {
+			at := row.at.field("emissions").field(substance)
+			row.at.doc.lines[at.pointer], row.at.doc.lines[at.field("value").pointer] = row.line, row.line
 		}
 		lib.electricity[e.Name] = located[Electricity]{e, row.at}
 	}

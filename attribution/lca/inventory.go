@@ -27,6 +27,8 @@ type Inventory struct {
 	// Upfront is everything that is spread over the lifetime: the stages of the
 	// model, then the inventory's own.
 	Upfront []Process
+	// added is the last of them: the inventory's own.
+	added int
 	// LifetimeInferences is what the upfront stages are spread over: a number of
 	// requests, output tokens or conversations, or months at LifetimeRate.
 	// Hardly any developer publishes it, so it is mostly an assumption and says

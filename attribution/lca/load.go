@@ -220,10 +220,15 @@ func decode(file string, data []byte, from Sources, within []string) (Inventory,
 	if err := l.err(); err != nil {
 		return Inventory{}, err
 	}
-	inv.Upfront = slices.Concat(inv.Model.Stages, raw.Stages)
-	if inv.Upfront, err = l.upstreams(inv.Upfront, slices.Concat(places(where.field("stages"), len(inv.Model.Stages)), places(root.field("stages"), len(raw.Stages)))); err != nil {
+	making, err := l.upstreams(inv.Model.Stages, places(where.field("stages"), len(inv.Model.Stages)))
+	if err != nil {
 		return Inventory{}, err
 	}
+	own, err := l.upstreams(raw.Stages, places(root.field("stages"), len(raw.Stages)))
+	if err != nil {
+		return Inventory{}, err
+	}
+	inv.Upfront, inv.added = slices.Concat(making, own), len(own)
 	l.names(inv.Upfront, root)
 	return inv, l.err()
 }

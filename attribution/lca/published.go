@@ -38,14 +38,24 @@ func PublishedModels() ([]Model, error) {
 	return models, nil
 }
 
-// WithModel is the inventory with another model's making and lifetime left as
-// they are: the published table serves every model under one set of factors.
+// OwnModel is the inventory's model, its stages as the inventory resolved them.
+func (inv Inventory) OwnModel() Model {
+	m := inv.Model
+	m.Stages = inv.Upfront[:len(inv.Upfront)-inv.added]
+	return m
+}
+
+// WithModel is the inventory with another model's making, everything else left as
+// it is: the published table serves every model under one set of factors. What the
+// inventory adds is of its own model and is charged to no other.
 func (inv Inventory) WithModel(m Model) Inventory {
+	added := inv.Upfront[len(inv.Upfront)-inv.added:]
 	if m.Title != inv.Model.Title {
+		added = nil
 		inv.Title = m.Title + " with the factors of inventory " + inv.Name
 		inv.Description = "The making of " + m.Title + " with the hardware, place and lifetime of inventory " + inv.Name + "."
 	}
-	inv.Model, inv.Upfront = m, m.Stages
+	inv.Model, inv.Upfront, inv.added = m, slices.Concat(m.Stages, added), len(added)
 	return inv
 }
 

@@ -3,6 +3,7 @@ package lca
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -166,5 +167,25 @@ func TestOLMo2CaseStudy(t *testing.T) {
 		if got := op.Value * 1e6 / 2400; math.Abs(got/w.operation-1) > 0.005 {
 			t.Errorf("%s: operation %.4g mg per request, want %g", name(r), got, w.operation)
 		}
+	}
+}
+
+// What an inventory adds to a model's making stays where the model's published
+// runs are assessed, and is charged to no other model.
+func TestWithModelKeepsWhatIsAdded(t *testing.T) {
+	text := strings.Replace(good, `"lifetime_inferences"`, `"stages": [`+stage("reuse", "end_of_life", member("carbon", figure(1, "t CO2e", "device")))+`], "lifetime_inferences"`, 1)
+	inv := inventoryOf(t, text)
+	names := func(inv Inventory) string {
+		var list []string
+		for _, p := range inv.Upfront {
+			list = append(list, p.Name)
+		}
+		return strings.Join(list, " ")
+	}
+	if got, want := names(inv.WithModel(inv.OwnModel())), "training reuse"; got != want {
+		t.Errorf("its own model: stages %q, want %q", got, want)
+	}
+	if got := names(inv.WithModel(Model{Title: "another"})); got != "" {
+		t.Errorf("another model: stages %q, want none", got)
 	}
 }

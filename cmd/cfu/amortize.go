@@ -375,8 +375,7 @@ func publishedModels(names []string, inv lca.Inventory) ([]lca.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if own := inv.Model; len(own.Runs) > 0 && own.Name == "" {
-		own.Stages = inv.Upfront
+	if own := inv.OwnModel(); len(own.Runs) > 0 && own.Name == "" {
 		models = append([]lca.Model{own}, models...)
 		if len(names) == 0 {
 			return models[:1], nil

@@ -27,7 +27,7 @@ examples:
   cfu import --power power.csv --clock power=local:America/Los_Angeles --requests result.json --out out/
   cfu import --power gpu.csv --clock power=local:UTC --requests vllm.json --clock requests=perf_counter:1784410000.25 --out out/
   cfu import --power gpu_telemetry_export.jsonl --requests profile_export.jsonl --out out/
-  cfu import --power bmc.csv --column time=timestamp --column power=n1_watts:W --clock local:UTC --requests rows.csv --out out/
+  cfu import --power bmc.csv --column time=timestamp --column wall=n1_watts:W --clock local:UTC --requests rows.csv --out out/
   cfu import --power spl.txt --requests mlperf_log_detail.txt --clock local:UTC
 
 clocks:
@@ -59,13 +59,15 @@ func bindImport(fs *pflag.FlagSet) action {
 	fs.StringVar(&f.requests, "requests", "", "Read the request log `FILE[:FORMAT]`. Formats: "+strings.Join(logs.RequestFormats(), ", ")+".")
 	fs.StringVar(&f.im.Out, "out", "", "Write the folder `DIR`, which must not hold a run yet.")
 	fs.StringArrayVar(&f.clocks, "clock", nil, "Read times by `CLOCK`; power=CLOCK and requests=CLOCK for one of the logs.")
-	fs.StringArrayVar(&f.columns, "column", nil, "Take a column for a role: `ROLE=COLUMN[:UNIT]`; power may have several, a device each.")
+	fs.StringArrayVar(&f.columns, "column", nil, "Take a column for a role: `ROLE=COLUMN[:UNIT]`; power (of a GPU) and wall (of a whole machine) may have several, a device each; of several power logs each takes the columns that it has.")
 	fs.StringVar(&f.gpus, "gpus", "", "Take the devices `NAMES` of the power logs alone, by index or UUID, with commas between.")
 	fs.IntVar(&f.im.Count, "gpu-count", 0, "The server used `N` devices: refuse logs that have fewer, 0 if that is not known.")
 	fs.IntVar(&f.perTick, "gpus-per-tick", 0, "A power log without an index has `N` rows a tick, in the order of the devices.")
 	fs.DurationVar(&f.im.EdgeSlack, "edge-slack", 0, "Hold the nearest reading where the ends of the load lie up to `D` outside the power log.")
 	fs.StringVar(&f.window, "window", "", "The load lasted from `BEGIN,END`, Unix seconds, where the request log has no times.")
 	fs.IntVar(&f.im.RequestOptions.Run, "run", 0, "Take run `N` of a request log to which several were appended.")
+	fs.StringVar(&f.im.Product, "gpu-name", "", "The GPUs are of the product `NAME`, such as \"NVIDIA A100-SXM4-80GB\", where the power log has no column of it: what a gauge shows depends on it.")
+	fs.StringVar(&f.im.Driver, "driver", "", "Their driver is of `VERSION`.")
 	fs.StringVar(&f.im.Model, "model", "", "The model was `NAME`.")
 	fs.StringVar(&f.im.Engine, "engine", "", "The engine was `NAME`.")
 	f.derivation.bind(fs)
@@ -140,7 +142,7 @@ func (f *importFlags) check() error {
 		}
 	}
 	f.im.PowerOptions.Columns, f.im.RequestOptions.Columns = columns.Power(), columns.Requests()
-	f.im.PowerOptions.RowsPerTick = f.perTick
+	f.im.PowerOptions.RowsPerTick, f.im.PowerOptions.Several = f.perTick, len(f.power) > 1
 	if f.gpus != "" {
 		f.im.GPUs = strings.Split(f.gpus, ",")
 	}

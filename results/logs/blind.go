@@ -54,7 +54,7 @@ func (b *blind) judge() error {
 		}
 	}
 	if steps := len(b.early) - 1; steps > 0 && short*5 >= steps {
-		return &lineError{b.x.t.line, fmt.Errorf("the log has rows of several GPUs (about %d a tick) and no column that says of which: log with --query-gpu=timestamp,uuid,power.draw; "+
+		return &lineError{b.x.t.line, fmt.Errorf("the log has rows of several GPUs (about %d a tick) and no column that is known to say of which: name it with --column gpu=NAME; log with --query-gpu=timestamp,uuid,power.draw; "+
 			"or, if the rows of a tick stand in the GPUs' order, give --gpus-per-tick N", (short+usual)/max(1, usual))}
 	}
 	for _, s := range b.early {

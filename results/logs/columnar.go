@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -67,7 +68,7 @@ func readColumnar(f file, q *Requests, o Options, sink func(Request) error) erro
 
 // columnarRuns finds the lists of each result in the file.
 func columnarRuns(f file) ([]columnarRun, error) {
-	d := jsontext.NewDecoder(io.NewSectionReader(f, 0, 1<<62), lenient())
+	d := jsontext.NewDecoder(newPlainJSON(io.NewSectionReader(f, 0, 1<<62)), lenient())
 	var runs []columnarRun
 	for {
 		if d.PeekKind() == 0 {
@@ -138,7 +139,7 @@ func (r columnarRun) open(f file, name string) (*cursor, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("%s: the file changed while it was read", name)
 	}
-	c := &cursor{name, jsontext.NewDecoder(io.NewSectionReader(f, at+int64(i), 1<<62), lenient())}
+	c := &cursor{name, jsontext.NewDecoder(newPlainJSON(io.NewSectionReader(f, at+int64(i), 1<<62)), lenient())}
 	_, err = c.d.ReadToken()
 	return c, err
 }
@@ -146,7 +147,7 @@ func (r columnarRun) open(f file, name string) (*cursor, error) {
 // more reports whether the list has another entry.
 func (c *cursor) more() bool { return c != nil && c.d.PeekKind() != ']' && c.d.PeekKind() != 0 }
 
-// number reads a number, or Unknown's NaN for null.
+// number reads a number; ok is false for what is none, such as null.
 func (c *cursor) number() (float64, bool, error) {
 	if c == nil {
 		return 0, false, nil
@@ -155,7 +156,10 @@ func (c *cursor) number() (float64, bool, error) {
 		return 0, false, fmt.Errorf("%s has fewer entries than input_lens", c.name)
 	}
 	if c.d.PeekKind() != '0' {
-		return 0, false, c.d.SkipValue()
+		if err := c.d.SkipValue(); err != nil {
+			return 0, false, jsonError(c.d, err)
+		}
+		return 0, false, nil
 	}
 	t, err := c.d.ReadToken()
 	if err != nil {
@@ -201,16 +205,14 @@ func (c *cursor) numbers(into []float64) (all []float64, mean bool, err error) {
 	if _, err := c.d.ReadToken(); err != nil {
 		return nil, false, jsonError(c.d, err)
 	}
-	for c.d.PeekKind() == '0' {
-		t, err := c.d.ReadToken()
-		if err != nil {
-			return nil, false, jsonError(c.d, err)
-		}
-		v, err := t.Float()
+	for c.more() {
+		v, ok, err := c.number()
 		if err != nil {
 			return nil, false, err
 		}
-		into = append(into, v)
+		if ok {
+			into = append(into, v)
+		}
 	}
 	if _, err := c.d.ReadToken(); err != nil {
 		return nil, false, jsonError(c.d, err)
@@ -237,8 +239,11 @@ func (r columnarRun) read(f file, q *Requests, o Options, sink func(Request) err
 		cached = lists["cached_prompt_tokens"]
 	}
 	q.Model = r.scalar("model_id") + r.scalar("model")
+	duration, begin, end := r.times(o)
 	if starts == nil {
 		q.Basis = BasisNone
+	}
+	if starts == nil && begin == Absent {
 		q.warn("the rows have no start times: they cannot be placed in time; joules per request are equal or token shares of a window that --window gives")
 	}
 	var itls []float64
@@ -303,6 +308,12 @@ func (r columnarRun) read(f file, q *Requests, o Options, sink func(Request) err
 			row.TTFT = seconds(ttft)
 			row.First = plus(row.Sent, row.TTFT)
 			row.events(itls, means)
+		}
+		if duration > 0 && row.Latency != Absent && row.Latency > 2*duration+int64(time.Second) {
+			return fmt.Errorf("request %d would last %.3g s of a run of %.3g s: the file's ttfts, itls or latencies are not in seconds, as vLLM and SGLang write them", position, float64(row.Latency)/1e9, float64(duration)/1e9)
+		}
+		if starts == nil {
+			row.CellBegin, row.CellEnd = begin, end
 		}
 		row.Done = plus(row.Sent, row.Latency)
 		if row.Done == Absent {
@@ -371,6 +382,28 @@ func (row *Request) events(itls []float64, mean bool) {
 	if row.Latency == Absent {
 		row.Latency = elapsed
 	}
+}
+
+// times are the run's duration, 0 where the file has none, and the window of the
+// load where a fork of vLLM's client states it in Unix seconds
+// (benchmark_start_time_unix and benchmark_end_time_unix, InferenceX).
+func (r columnarRun) times(o Options) (duration, begin, end int64) {
+	number := func(name string) int64 {
+		f := math.NaN()
+		if v := r.scalars[name]; v.Kind() == '0' {
+			_ = json.Unmarshal(v, &f) // a number was checked to be one
+		}
+		return seconds(f)
+	}
+	duration = max(number("duration"), 0)
+	begin, end = number("benchmark_start_time_unix"), number("benchmark_end_time_unix")
+	if end == Absent && duration > 0 {
+		end = plus(begin, duration)
+	}
+	if begin == Absent || end <= begin || basisOf(begin) != BasisEpoch {
+		return duration, Absent, Absent
+	}
+	return duration, o.Clock.place(BasisEpoch, begin), o.Clock.place(BasisEpoch, end)
 }
 
 // scalar returns a member that is a string.

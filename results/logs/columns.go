@@ -12,13 +12,13 @@ type Column struct {
 	Unit string // "" where the name or the values say it
 }
 
-// Columns maps roles to columns. Power and energy may have several: then each
-// column is a device of its own.
+// Columns maps roles to columns. Power, wall (the power of a whole machine) and
+// energy may have several: then each column is a device of its own.
 type Columns map[string][]Column
 
 // The roles of columns in power logs and in request logs.
 var (
-	powerRoles   = []string{"time", "power", "energy", "gpu", "host"}
+	powerRoles   = []string{"time", "power", "wall", "energy", "gpu", "host"}
 	requestRoles = []string{
 		"id", "label", "repeat", "conversation", "start", "first_token", "end", "ttft", "latency",
 		"prompt_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "served_by", "finish_reason", "error",
@@ -53,7 +53,7 @@ func (c Columns) Set(text string) error {
 // unitRole returns the units that a role's numbers may have, nil for none.
 func unitRole(role string) map[string]unit {
 	switch role {
-	case "power":
+	case "power", "wall":
 		return powerUnits
 	case "energy":
 		return energyUnits
@@ -119,6 +119,19 @@ func unitInName(role, name string) unit {
 
 // Power is the part of the map for power logs.
 func (c Columns) Power() Columns { return c.part(powerRoles) }
+
+// among is the part of the map for a table with columns of these names.
+func (c Columns) among(names []string) Columns {
+	out := Columns{}
+	for role, columns := range c {
+		for _, col := range columns {
+			if slices.Contains(names, col.Name) {
+				out[role] = append(out[role], col)
+			}
+		}
+	}
+	return out
+}
 
 // Requests is the part of the map for request logs.
 func (c Columns) Requests() Columns { return c.part(requestRoles) }

@@ -2,6 +2,8 @@ package logs
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,10 +18,15 @@ func detectGenAIPerf(head []byte) bool {
 // readGenAIPerf reads send and response times in ns. The file has no token
 // counts: those of the responses are chunks.
 func readGenAIPerf(f file, q *Requests, o Options, sink func(Request) error) error {
-	position := int64(0)
+	position, experiment := int64(0), 0
 	q.warn("the file has no counts of tokens: joules per request are by time alone (residency, equal)")
-	return newWalk(f).run(func(path []string) step {
+	err := newWalk(f).run(func(path []string) step {
+		if is(path, "experiments", "*") {
+			experiment++
+		}
 		switch {
+		case is(path, "experiments", "*", "requests", "*") && o.Run != 0 && o.Run != experiment:
+			return skip
 		case is(path, "experiments", "*", "requests", "*"):
 			return take
 		case toward(path, "experiments", "*", "requests", "*"):
@@ -34,6 +41,9 @@ func readGenAIPerf(f file, q *Requests, o Options, sink func(Request) error) err
 		}
 		if err := json.Unmarshal(v, &r, lenient()); err != nil {
 			return err
+		}
+		if o.Run == 0 && experiment > 1 {
+			return errors.New("the file holds several experiments: pick one with --run N")
 		}
 		row := newRequest(position)
 		position++
@@ -56,4 +66,8 @@ func readGenAIPerf(f file, q *Requests, o Options, sink func(Request) error) err
 		}
 		return sink(row)
 	})
+	if q.Runs = experiment; err == nil && o.Run > experiment {
+		return fmt.Errorf("--run %d: the file holds %d experiments", o.Run, experiment)
+	}
+	return err
 }

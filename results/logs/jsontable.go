@@ -24,24 +24,23 @@ func detectJSON(head []byte) bool {
 // or in an array that is a member of one object. They go through the same
 // columns as a CSV table.
 func readJSONTable(r io.Reader, p *Power, o Options, sink func(Sample) error) error {
-	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink, gpu: -1, host: -1, name: -1, number: -1, field: -1, ids: map[string]int{}}
+	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink}
 	x.stamps.zone = o.Clock.zone
 	var names []string
 	found := 0
 	row := func(v jsontext.Value) error {
-		var members map[string]jsontext.Value
-		if err := json.Unmarshal(v, &members, lenient()); err != nil {
+		all, err := members(v, 0)
+		if err != nil {
 			return err
 		}
 		if names == nil {
-			plain := []string{}
-			for name, value := range members {
-				if k := value.Kind(); k != '{' && k != '[' {
-					plain = append(plain, name)
-				}
+			plain := slices.Sorted(maps.Keys(all))
+			if len(o.Columns) > 0 && !hasAll(plain, o) {
+				return nil // another kind of object
 			}
-			slices.Sort(plain)
-			x.columns = -1 // no header is repeated
+			if x.t.fields, err = plainFields(all, plain); err != nil {
+				return err
+			}
 			err := x.roles(plain, true)
 			if err != nil && len(o.Columns) == 0 {
 				return fmt.Errorf("the members of its objects are %s: say which are which, in what unit, with --column time=NAME --column power=NAME:W", clip(strings.Join(plain, ", ")))
@@ -49,13 +48,11 @@ func readJSONTable(r io.Reader, p *Power, o Options, sink func(Sample) error) er
 			if err != nil {
 				return err
 			}
-			names = plain
+			names, x.columns = plain, -1 // no header is repeated
 		}
-		fields, err := plainFields(members, names)
-		if err != nil {
+		if x.t.fields, err = plainFields(all, names); err != nil {
 			return err
 		}
-		x.t.fields = fields
 		if len(x.t.fields[x.time]) == 0 {
 			return nil // another kind of object
 		}
@@ -69,13 +66,8 @@ func readJSONTable(r io.Reader, p *Power, o Options, sink func(Sample) error) er
 		}
 		return nil
 	}
-	err := eachObject(r, func(v jsontext.Value) error {
-		if names == nil && len(o.Columns) > 0 && !hasAll(v, o.Columns) {
-			return nil
-		}
-		return row(v)
-	})
-	if err != nil {
+	var err error
+	if p.Cut, err = eachObject(r, row); err != nil {
 		return err
 	}
 	if names == nil && len(o.Columns) > 0 {
@@ -98,16 +90,50 @@ func columnNames(c Columns) map[string]bool {
 	return all
 }
 
-// hasAll reports whether an object has every member that the map names.
-func hasAll(v jsontext.Value, c Columns) bool {
-	var members map[string]jsontext.Value
-	if json.Unmarshal(v, &members, lenient()) != nil {
-		return false
+// hasAll reports whether an object has every member that the map names, or,
+// where it is for several logs, a time and a power of them.
+func hasAll(names []string, o Options) bool {
+	if o.Several {
+		c := o.Columns.among(names)
+		return len(c["time"]) > 0 && len(c["power"])+len(c["wall"])+len(c["energy"]) > 0
 	}
-	for name := range columnNames(c) {
-		if _, ok := members[name]; !ok {
+	for name := range columnNames(o.Columns) {
+		if !slices.Contains(names, name) {
 			return false
 		}
 	}
 	return true
+}
+
+// members returns the plain members of an object, and those of the objects in
+// it under names joined by dots. An object of a value and its unit, as amd-smi
+// writes them, is one member: "63 W". Lists are left out.
+func members(v jsontext.Value, depth int) (map[string]jsontext.Value, error) {
+	var all map[string]jsontext.Value
+	if err := json.Unmarshal(v, &all, lenient()); err != nil {
+		return nil, err
+	}
+	for name, value := range all {
+		switch value.Kind() {
+		case '[':
+			delete(all, name)
+		case '{':
+			delete(all, name)
+			if depth == maxDepth {
+				continue
+			}
+			inner, err := members(value, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			if number, unit := inner["value"], inner["unit"]; len(inner) == 2 && number.Kind() == '0' && unit.Kind() == '"' {
+				all[name] = jsontext.Value(fmt.Sprintf(`"%s %s`, number, unit[1:]))
+				continue
+			}
+			for within, value := range inner {
+				all[name+"."+within] = value
+			}
+		}
+	}
+	return all, nil
 }

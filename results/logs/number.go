@@ -114,6 +114,27 @@ func (u unit) parse(b []byte) (int64, bool) {
 	return int64(math.Round(f * u.factor)), true
 }
 
+// parseComma is parse of a number that may have a decimal comma. A comma that
+// may as well part thousands ("1,234") makes it no number.
+func (u unit) parseComma(b []byte) (int64, bool) {
+	if i := bytes.IndexByte(b, ','); i > 3 || len(b)-i != 4 {
+		return u.parseDecimalComma(b)
+	}
+	return u.parse(b)
+}
+
+// parseDecimalComma is the same where a comma can only be a decimal one.
+func (u unit) parseDecimalComma(b []byte) (int64, bool) {
+	n, ok := u.parse(b)
+	i := bytes.IndexByte(b, ',')
+	if ok || i < 0 || bytes.IndexByte(b[i+1:], ',') >= 0 || bytes.IndexByte(b, '.') >= 0 {
+		return n, ok
+	}
+	plain := bytes.Clone(b)
+	plain[i] = '.'
+	return u.parse(plain)
+}
+
 // The units of each quantity by the names that files and flags use.
 var (
 	timeUnits = map[string]unit{

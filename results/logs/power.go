@@ -1,14 +1,19 @@
 package logs
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"cfubench/meter"
+	"cfubench/meter/gauge"
 )
 
 // Device is one gauge or counter of a power log.
@@ -21,12 +26,38 @@ type Device struct {
 	Host string
 	// Product is the name of the part, "" where the file does not say.
 	Product string
-	Scope   meter.Scope
-	Kind    meter.Kind // KindModel where the tool computes and does not measure
+	// Driver is the version of its driver, "" where the file does not say.
+	Driver string
+	// Part is the part's identity, where it is another than ID: a part's gauge and
+	// its counter have one in common.
+	Part  string
+	Scope meter.Scope
+	Kind  meter.Kind // KindModel where the tool computes and does not measure
 	// Gauge is the file's own name of the quantity ("power.draw [W]"): what it
 	// averages over depends on it, the part and the driver.
 	Gauge string
 }
+
+// Register is the name by which meter/gauge knows the figure that a gauge shows,
+// "" where the file's name of it does not say.
+func (d Device) Register() string {
+	name := strings.ToLower(d.Gauge)
+	switch {
+	case d.Kind != meter.KindPower || d.Scope != meter.ScopeGPU:
+		return ""
+	case strings.Contains(name, "instant"):
+		return string(gauge.Instant)
+	case strings.HasPrefix(name, "power.draw.average"), name == "device_average":
+		return string(gauge.Average)
+	case strings.HasPrefix(name, "power.draw"), name == "pwr", strings.HasPrefix(name, "dcgm"):
+		return string(gauge.Usage)
+	}
+	return ""
+}
+
+// Identity is the part that a device measures: the gauge and the counter of a GPU
+// have the same.
+func (d Device) Identity() string { return first(d.Part, d.ID) }
 
 // Sample is one reading of a device. A value that is not there is a reading
 // that failed.
@@ -50,8 +81,15 @@ type Power struct {
 	// writer's buffer is lost before it.
 	Cut bool
 
-	warned map[string]bool
+	warned  map[string]bool
+	columns []string // of a table
+	// total is the device whose power is the sum of the others' in every tick.
+	total    int
+	hasTotal bool
 }
+
+// HasColumn reports whether the log is a table with a column of that name.
+func (p *Power) HasColumn(name string) bool { return slices.Contains(p.columns, name) }
 
 // warn adds a doubt once.
 func (p *Power) warn(format string, args ...any) {
@@ -88,6 +126,9 @@ type Options struct {
 	Clock Clock
 	// Columns maps roles to columns: see ParseColumn. Empty for a known format.
 	Columns Columns
+	// Several says that the map is for several logs: a log need not have all of
+	// its columns.
+	Several bool
 	// RowsPerTick is the number of GPUs of a log without an index column, whose
 	// rows follow each other in the GPUs' order; 0 refuses such logs.
 	RowsPerTick int
@@ -110,6 +151,7 @@ func powerFormats() []powerFormat {
 		{"spl", detectSPL, readSPL},
 		{"aiperf-telemetry", detectTelemetry, readTelemetry},
 		{"prometheus", detectPrometheus, readPrometheus},
+		{"prometheus-json", detectPrometheusJSON, readPrometheusJSON},
 		{"zeus", detectZeus, readZeus},
 		{"json", detectJSON, readJSONTable},
 		{"dmon", detectDmon, readDmon},
@@ -146,18 +188,30 @@ func ReadPower(path, format string, o Options, sink func(Sample) error) (*Power,
 	if head = head[:n]; err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
 		return nil, fmt.Errorf("power log: %w", err)
 	}
+	var rest io.Reader = io.MultiReader(bytes.NewReader(head), f)
+	if big, ok := utf16Order(head); ok {
+		rest = &utf16Text{r: bufio.NewReader(rest), big: big}
+		head = make([]byte, headSize)
+		n, err := io.ReadFull(rest, head)
+		if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+			return nil, fmt.Errorf("power log: %w", err)
+		}
+		head = head[:n]
+		rest = io.MultiReader(bytes.NewReader(head), rest)
+	}
 	chosen, err := choosePower(format, head, o)
 	if err != nil {
 		return nil, fmt.Errorf("power log %s: %w", path, err)
 	}
 	p := &Power{Format: chosen.name}
 	order := &ordered{sink: sink, p: p}
-	if err := chosen.read(io.MultiReader(strings.NewReader(string(head)), f), p, o, order.take); err != nil {
+	if err := chosen.read(rest, p, o, order.take); err != nil {
 		if l := (*lineError)(nil); errors.As(err, &l) {
 			return p, fmt.Errorf("power log %s:%d: %w", path, l.line, l.err)
 		}
 		return p, fmt.Errorf("power log %s: %w", path, err)
 	}
+	order.total()
 	if order.count == 0 {
 		return p, fmt.Errorf("power log %s: it has no reading of a power or an energy", path)
 	}
@@ -185,15 +239,18 @@ func choosePower(format string, head []byte, o Options) (powerFormat, error) {
 			return f, nil
 		}
 	}
-	if len(o.Columns["power"])+len(o.Columns["energy"]) > 0 {
+	if len(o.Columns["power"])+len(o.Columns["wall"])+len(o.Columns["energy"]) > 0 {
 		return formats[len(formats)-1], nil // any table, by the map
+	}
+	if err := foreignAdvice(head); err != nil {
+		return powerFormat{}, err
 	}
 	return powerFormat{}, errors.New("unknown format: " + describe(head))
 }
 
 // describe says what an unknown file looks like and how to map it.
 func describe(head []byte) string {
-	r := newRecords(strings.NewReader(string(head)))
+	r := newTable(bytes.NewReader(head))
 	if err := r.read(); err != nil {
 		return "it is no table"
 	}
@@ -215,6 +272,52 @@ type ordered struct {
 	meter []meter.Energy
 	has   []bool
 	count int64
+	// tick are the powers of the devices that were read at one time; of ticks of
+	// three or more devices, sums counts those in which a device's power is that of
+	// the others together.
+	tick  []Sample
+	ticks int64
+	sums  []int64
+}
+
+const (
+	// sumTolerance is how far from the sum of the others a total may be rounded.
+	sumTolerance = 0.005
+	// ticksOfSums is how many ticks say that a device is a total, and sumShare the
+	// share of them in which it must be.
+	ticksOfSums = 10
+	sumShare    = 0.98
+)
+
+// endTick looks for a total in the tick that is over.
+func (t *ordered) endTick() {
+	if len(t.tick) >= 3 {
+		t.ticks++
+		whole, most := 0.0, t.tick[0]
+		for _, s := range t.tick {
+			whole += float64(s.Power)
+			if s.Power > most.Power {
+				most = s
+			}
+		}
+		for len(t.sums) <= most.Device {
+			t.sums = append(t.sums, 0)
+		}
+		if rest := whole - float64(most.Power); math.Abs(float64(most.Power)-rest) <= sumTolerance*rest {
+			t.sums[most.Device]++
+		}
+	}
+	t.tick = t.tick[:0]
+}
+
+// total notes the device that is the sum of the others, if there is one.
+func (t *ordered) total() {
+	t.endTick()
+	for i, n := range t.sums {
+		if t.ticks >= ticksOfSums && float64(n) >= sumShare*float64(t.ticks) {
+			t.p.total, t.p.hasTotal = i, true
+		}
+	}
 }
 
 func (t *ordered) take(s Sample) error {
@@ -222,8 +325,12 @@ func (t *ordered) take(s Sample) error {
 		t.last, t.meter, t.has = append(t.last, 0), append(t.meter, 0), append(t.has, false)
 	}
 	if s.UnixNS < t.last[s.Device] {
-		return fmt.Errorf("the times of %s run backwards, by %.3f s: the clock was set, or a zone's clocks went back (give --clock local:UTC±hh:mm of each part)",
-			t.p.Devices[s.Device].Name, float64(t.last[s.Device]-s.UnixNS)/1e9)
+		back := time.Duration(t.last[s.Device] - s.UnixNS)
+		why := "rows out of their order, rows twice or a clock that was set: sort the file by its times and leave out what is in it twice, or cut it there"
+		if back > 50*time.Minute && back < 70*time.Minute && t.p.Basis == BasisWall {
+			why = "a zone's clocks went back: cut the log there and give --clock local:UTC±hh:mm of each part"
+		}
+		return fmt.Errorf("the times of %s run backwards, by %.3f s: %s", t.p.Devices[s.Device].Name, back.Seconds(), why)
 	}
 	t.last[s.Device] = s.UnixNS
 	if s.HasEnergy {
@@ -235,6 +342,12 @@ func (t *ordered) take(s Sample) error {
 	}
 	if s.HasEnergy || s.HasPower {
 		t.count++
+	}
+	if s.HasPower && t.p.Devices[s.Device].Scope == meter.ScopeGPU {
+		if len(t.tick) > 0 && t.tick[0].UnixNS != s.UnixNS {
+			t.endTick()
+		}
+		t.tick = append(t.tick, s)
 	}
 	return t.sink(s)
 }

@@ -11,12 +11,7 @@ import (
 
 // prometheusMetrics are the metrics that are read and their units; of two of
 // one device the first found is taken.
-var prometheusMetrics = []struct {
-	name  string
-	scale float64 // to µW or µJ
-	kind  meter.Kind
-	scope meter.Scope
-}{
+var prometheusMetrics = []metric{
 	{"DCGM_FI_DEV_POWER_USAGE", 1e6, meter.KindPower, meter.ScopeGPU},                // W
 	{"DCGM_FI_DEV_POWER_USAGE_INSTANT", 1e6, meter.KindPower, meter.ScopeGPU},        // W
 	{"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 1e3, meter.KindCounter, meter.ScopeGPU}, // mJ
@@ -79,53 +74,76 @@ func prometheusLine(line string, scrape int64, p *Power, o Options, sink func(Sa
 	if !ok {
 		return nil // no labels: no device
 	}
-	for _, m := range prometheusMetrics {
-		if name != m.name {
-			continue
-		}
-		labels, rest, ok := cutLabels(rest)
-		if !ok {
-			return fmt.Errorf("the labels of %s are not closed", name)
-		}
-		fields := strings.Fields(rest)
-		if len(fields) == 0 || len(fields) > 2 {
-			return fmt.Errorf("want a value and a time after the labels of %s", name)
-		}
-		v, ok := floating([]byte(fields[0]), 0)
-		if m.scale > 0 {
-			v, ok = unit{"", 0, m.scale}.parse([]byte(fields[0]))
-		}
-		if !ok {
-			return nil // NaN
-		}
-		at := scrape
-		if len(fields) == 2 {
-			if at, ok = timeUnits["ms"].parse([]byte(fields[1])); !ok {
-				return fmt.Errorf("%q is not a time in milliseconds", clip(fields[1]))
-			}
-		}
-		if at == 0 {
-			return fmt.Errorf("the sample has no time: a scrape that was saved without the time it was taken at cannot be placed; save it with a line # TIME UNIX before it, or query Prometheus for a range and save that as CSV")
-		}
-		d := Device{ID: first(labels["UUID"], labels["uuid"], labels["gpu"], labels["minor_number"], labels["gpu_id"]) + gaugeSuffix(m.name), Host: first(labels["Hostname"], labels["hostname"], labels["instance"]),
-			Product: labels["modelName"], Scope: m.scope, Kind: m.kind, Gauge: m.name}
-		if d.ID == "" {
-			return fmt.Errorf("%s has no label that names the GPU", name)
-		}
-		d.Name = deviceName(d.Scope, d.ID, d.Host)
-		i, err := p.device(d)
-		if err != nil {
-			return err
-		}
-		s := Sample{Device: i, UnixNS: o.Clock.place(BasisEpoch, at)}
-		if m.kind == meter.KindCounter {
-			s.Energy, s.HasEnergy = meter.Energy(v), true
-		} else {
-			s.Power, s.HasPower = meter.Power(v), v > 0
-		}
-		return sink(s)
+	m, ok := prometheusMetric(name)
+	if !ok {
+		return nil
 	}
-	return nil
+	labels, rest, ok := cutLabels(rest)
+	if !ok {
+		return fmt.Errorf("the labels of %s are not closed", name)
+	}
+	fields := strings.Fields(rest)
+	if len(fields) == 0 || len(fields) > 2 {
+		return fmt.Errorf("want a value and a time after the labels of %s", name)
+	}
+	at := scrape
+	if len(fields) == 2 {
+		if at, ok = timeUnits["ms"].parse([]byte(fields[1])); !ok {
+			return fmt.Errorf("%q is not a time in milliseconds", clip(fields[1]))
+		}
+	}
+	if at == 0 {
+		return fmt.Errorf("the sample has no time: a scrape that was saved without the time it was taken at cannot be placed; save it with a line # TIME UNIX before it, or query Prometheus for a range and save its answer")
+	}
+	d, err := m.device(labels)
+	if err != nil {
+		return err
+	}
+	i, err := p.device(d)
+	if err != nil {
+		return err
+	}
+	return m.sample(i, o.Clock.place(BasisEpoch, at), fields[0], sink)
+}
+
+// metric is one of prometheusMetrics.
+type metric struct {
+	name  string
+	scale float64 // to µW or µJ
+	kind  meter.Kind
+	scope meter.Scope
+}
+
+func prometheusMetric(name string) (metric, bool) {
+	for _, m := range prometheusMetrics {
+		if m.name == name {
+			return m, true
+		}
+	}
+	return metric{}, false
+}
+
+// device is the device of a series with these labels.
+func (m metric) device(labels map[string]string) (Device, error) {
+	part := first(labels["UUID"], labels["uuid"], labels["gpu"], labels["minor_number"], labels["gpu_id"])
+	if part == "" {
+		return Device{}, fmt.Errorf("%s has no label that names the GPU", m.name)
+	}
+	d := Device{ID: part + gaugeSuffix(m.name), Part: part, Host: first(labels["Hostname"], labels["hostname"], labels["instance"]),
+		Product: labels["modelName"], Driver: labels["DCGM_FI_DRIVER_VERSION"], Scope: m.scope, Kind: m.kind, Gauge: m.name}
+	d.Name = deviceName(d.Scope, d.ID, d.Host)
+	return d, nil
+}
+
+// sample hands on one value of a device; NaN is a query that failed.
+func (m metric) sample(device int, at int64, text string, sink func(Sample) error) error {
+	s := Sample{Device: device, UnixNS: at}
+	if v, ok := (unit{"", 0, m.scale}).parse([]byte(text)); ok && m.kind == meter.KindCounter {
+		s.Energy, s.HasEnergy = meter.Energy(v), true
+	} else if ok {
+		s.Power, s.HasPower = meter.Power(v), v > 0
+	}
+	return sink(s)
 }
 
 // gaugeSuffix keeps a GPU's counter, and its second gauge, apart from its gauge.

@@ -41,10 +41,49 @@ type records struct {
 	// cut reports that the last record did not end in a line end: the file was
 	// still being written, or was cut.
 	cut bool
+	// hash says that a # stands before the names of the columns.
+	hash bool
 }
 
 func newRecords(r io.Reader) *records {
 	return &records{r: bufio.NewReaderSize(r, readSize), comma: ','}
+}
+
+// newTable is newRecords for a table whose separator the file tells: the one of
+// comma, semicolon and tab that its first line has most of. Lines of comment
+// before it, which begin with #, are passed over; names of columns may follow
+// a # too.
+func newTable(r io.Reader) *records {
+	t := newRecords(r)
+	head, _ := t.r.Peek(readSize)
+	head = bytes.TrimPrefix(head, []byte("\ufeff"))
+	for {
+		line, rest, more := bytes.Cut(head, []byte{'\n'})
+		t.comma = separator(line)
+		if !more || len(line) == 0 || line[0] != '#' {
+			return t
+		}
+		next, _, _ := bytes.Cut(rest, []byte{'\n'})
+		if fields := bytes.Count(line, []byte{t.comma}); fields > 0 && fields == bytes.Count(next, []byte{separator(next)}) {
+			t.hash = true
+			return t
+		}
+		if _, err := t.readLine(); err != nil {
+			return t // the next read has it too
+		}
+		head = rest
+	}
+}
+
+// separator is what parts the fields of a line.
+func separator(line []byte) byte {
+	best := byte(',')
+	for _, c := range []byte{';', '\t'} {
+		if bytes.Count(line, []byte{c}) > bytes.Count(line, []byte{best}) {
+			best = c
+		}
+	}
+	return best
 }
 
 // read reads the next record that is not blank. After the last it returns
@@ -74,6 +113,10 @@ func (t *records) read() error {
 		}
 		if len(trim(line)) == 0 {
 			continue
+		}
+		if t.hash {
+			line = bytes.TrimLeft(line, "# ")
+			t.hash = false
 		}
 		t.raw = line
 		t.split(line)
@@ -111,6 +154,9 @@ func (t *records) lineUpTo(limit int) ([]byte, error) {
 		}
 		if n := len(part); n > 0 && part[n-1] == '\r' {
 			part = part[:n-1]
+		}
+		if n := len(part); n > 0 && (part[0] == 0 || part[n-1] == 0) {
+			part = bytes.Trim(part, "\x00") // blocks that a crash left unwritten
 		}
 		if t.next == 1 {
 			part = bytes.TrimPrefix(part, []byte("\ufeff"))

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"cfubench/meter"
 )
@@ -147,7 +149,7 @@ func requestFormats() []requestFormat {
 		{"vllm", detectVLLM, readColumnar},
 		{"codecarbon", detectCodeCarbon, readCodeCarbon},
 		{"json", detectJSON, readJSONRequests},
-		{"csv", func(head []byte) bool { _, named := firstRecord(head); return named }, readRequestTable},
+		{"csv", func(head []byte) bool { _, named := firstRecord(head); return named && otherFile(head) == "" }, readRequestTable},
 	}
 }
 
@@ -173,6 +175,9 @@ func ReadRequests(path, format string, o Options, sink func(Request) error) (*Re
 		return nil, fmt.Errorf("request log %s: %w", path, err)
 	}
 	head = head[:n]
+	if _, ok := utf16Order(head); ok {
+		return nil, fmt.Errorf("request log %s: %w", path, errUTF16)
+	}
 	q := &Requests{}
 	chosen, err := chooseRequests(format, head)
 	if err != nil {
@@ -187,7 +192,10 @@ func ReadRequests(path, format string, o Options, sink func(Request) error) (*Re
 		return q, fmt.Errorf("request log %s: %w", path, err)
 	}
 	if q.Rows == 0 && len(q.Stated) == 0 {
-		return q, fmt.Errorf("request log %s: it has no requests", path)
+		return q, fmt.Errorf("request log %s: it has no requests%s", path, otherFile(head))
+	}
+	if q.Cut {
+		q.warn("the last line is cut: requests may be missing")
 	}
 	if q.Grade == "" {
 		if q.Grade = GradeLengths; span.placed > 0 && span.placed == q.Rows-q.Failed {
@@ -217,7 +225,22 @@ func chooseRequests(format string, head []byte) (requestFormat, error) {
 			return f, nil
 		}
 	}
-	return requestFormat{}, errors.New("unknown format: want one of " + strings.Join(RequestFormats(), ", "))
+	return requestFormat{}, errors.New("unknown format" + otherFile(head) + ": want one of " + strings.Join(RequestFormats(), ", "))
+}
+
+// otherFile names the file beside a summary that has the requests.
+func otherFile(head []byte) string {
+	switch {
+	case bytes.Contains(head, []byte(`"aiperf_version"`)):
+		return ": it is AIPerf's summary; give its profile_export.jsonl"
+	case bytes.Contains(head, []byte(`"request_throughput"`)) && bytes.Contains(head, []byte(`"input_config"`)), bytes.HasPrefix(bytes.TrimPrefix(head, []byte("\ufeff")), []byte("Metric,avg,")):
+		return ": it is genai-perf's or AIPerf's summary; give the profile_export.json (or .jsonl) beside it"
+	case bytes.HasPrefix(head, []byte("metadata:")), bytes.HasPrefix(head, []byte("Run Info,")):
+		return ": it is GuideLLM's YAML or CSV; give its JSON"
+	case detectJSON(head):
+		return " of a format that its begin tells: name it with FILE:FORMAT, one of " + strings.Join(RequestFormats(), ", ")
+	}
+	return ""
 }
 
 // spanned counts rows and finds their span.
@@ -236,6 +259,9 @@ func (s *spanned) take(r Request) error {
 	if r.Sent != Absent && end != Absent {
 		if end < r.Sent || r.First != Absent && r.First < r.Sent {
 			return fmt.Errorf("request %d ends before it was sent: its times are of two clocks", r.Request)
+		}
+		if r.Done != Absent && r.First != Absent && r.First-r.Done > int64(time.Millisecond) {
+			return fmt.Errorf("request %d has its first token %.3f s after its end: the times to it and the end are in two units or of two clocks; say them with --column ttft=NAME:ms, latency=NAME:s", r.Request, float64(r.First-r.Done)/1e9)
 		}
 		if r.Error == "" {
 			s.placed++

@@ -1,14 +1,15 @@
 package logs
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -24,8 +25,8 @@ var requestNames = map[string][]string{
 	"end":              {"request_end", "end", "end_time", "done"},
 	"ttft":             {"ttft", "time_to_first_token"},
 	"latency":          {"latency", "e2e_latency", "request_latency", "duration"},
-	"prompt_tokens":    {"prompt_tokens", "input_tokens", "input_length"},
-	"output_tokens":    {"output_tokens", "completion_tokens", "output_length"},
+	"prompt_tokens":    {"prompt_tokens", "input_tokens", "input_length", "input_num_tokens"},
+	"output_tokens":    {"output_tokens", "completion_tokens", "output_length", "output_num_tokens"},
 	"cached_tokens":    {"cached_tokens", "cached_prompt_tokens"},
 	"reasoning_tokens": {"reasoning_tokens"},
 	"served_by":        {"gpu", "physical_gpu", "device"},
@@ -127,6 +128,9 @@ func (x *requestTable) take(fields [][]byte) error {
 		if !ok {
 			return fmt.Errorf("%s: %q is not a time", role, clip(string(b)))
 		}
+		if doubt := s.misnamed(b); doubt != "" {
+			return fmt.Errorf("%s: %s; map it with --column %s=NAME:UNIT", role, doubt, role)
+		}
 		if x.q.Basis == "" {
 			x.q.Basis = s.basis
 			if err := x.o.Clock.check(s.basis); err != nil {
@@ -140,7 +144,7 @@ func (x *requestTable) take(fields [][]byte) error {
 	}
 	for role, to := range map[string]*int64{"ttft": &row.TTFT, "latency": &row.Latency} {
 		if b := text(role); b != nil {
-			ns, ok := x.spans[role].parse(b)
+			ns, ok := x.spans[role].parseComma(b)
 			if !ok || ns < 0 {
 				return fmt.Errorf("%s: %q is not a duration", role, clip(string(b)))
 			}
@@ -186,7 +190,7 @@ func (row *Request) complete() {
 
 // readRequestTable reads a CSV table with a row a request.
 func readRequestTable(f file, q *Requests, o Options, sink func(Request) error) error {
-	t := newRecords(f)
+	t := newTable(f)
 	if err := t.read(); err != nil {
 		if err == io.EOF {
 			return errors.New("file is empty")
@@ -227,19 +231,14 @@ func readRequestTable(f file, q *Requests, o Options, sink func(Request) error) 
 func readJSONRequests(f file, q *Requests, o Options, sink func(Request) error) error {
 	var x *requestTable
 	var names []string
-	return eachObject(f, func(v jsontext.Value) error {
-		var members map[string]jsontext.Value
-		if err := json.Unmarshal(v, &members, lenient()); err != nil {
+	var err error
+	q.Cut, err = eachObject(f, func(v jsontext.Value) error {
+		members, err := members(v, 0)
+		if err != nil {
 			return err
 		}
 		if x == nil {
-			for name, value := range members {
-				if k := value.Kind(); k != '{' && k != '[' {
-					names = append(names, name)
-				}
-			}
-			slices.Sort(names)
-			var err error
+			names = slices.Sorted(maps.Keys(members))
 			if x, err = newRequestTable(names, q, o, sink); err != nil {
 				names = nil
 				return err
@@ -254,6 +253,7 @@ func readJSONRequests(f file, q *Requests, o Options, sink func(Request) error) 
 		}
 		return nil
 	})
+	return err
 }
 
 // plainFields returns the values of members as a table would have them.
@@ -274,20 +274,33 @@ func plainFields(members map[string]jsontext.Value, names []string) ([][]byte, e
 }
 
 // eachObject calls do with each object that is a row: one a line, in an array,
-// or in an array that is a member of one object.
-func eachObject(r io.Reader, do func(v jsontext.Value) error) error {
-	t := newRecords(r)
-	peek, _ := t.r.Peek(readSize)
+// or in an array that is a member of one object. cut reports lines of which the
+// last was incomplete.
+func eachObject(r io.Reader, do func(v jsontext.Value) error) (cut bool, err error) {
+	b := bufio.NewReaderSize(newPlainJSON(r), readSize)
+	peek, _ := b.Peek(readSize)
 	line, rest, _ := bytes.Cut(bytes.TrimSpace(peek), []byte{'\n'})
-	lines := len(line) > 0 && line[0] == '{' && len(rest) > 0 && jsontext.Value(line).IsValid(lenient())
-	w := newWalk(t.r)
-	return w.run(func(path []string) step {
+	if len(line) > 0 && line[0] == '{' && len(rest) > 0 && jsontext.Value(line).IsValid(lenient()) {
+		err = eachLine(b, func(_ int, raw []byte, last bool) error {
+			v := jsontext.Value(raw)
+			if !v.IsValid(lenient()) {
+				if last {
+					cut = true
+					return nil
+				}
+				return errors.New("the line is no JSON")
+			}
+			if v.Kind() != '{' {
+				return nil
+			}
+			return do(v)
+		})
+		return cut, err
+	}
+	w := newWalk(b)
+	return false, w.run(func(path []string) step {
 		kind := w.d.PeekKind()
 		switch {
-		case lines && len(path) == 0 && kind == '{':
-			return take
-		case lines:
-			return skip
 		case len(path) > 0 && path[len(path)-1] == "*" && kind == '{':
 			return take
 		case len(path) < 2 && (kind == '{' || kind == '['):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,11 +62,14 @@ type powerTable struct {
 	gpu      int // −1 for none
 	host     int
 	name     int // product
+	driver   int
 	number   int // index of a GPU that has a better identity too
 	field    int // of a table with the name of the quantity in one column and its value in another
 	values   []valueColumn
 	stamps   stamps
 	columns  int
+	names    []string // of the columns
+	known    bool     // the columns are a format's or told by their names
 	lastID   []byte
 	lastHost []byte
 	last     int // device of lastID
@@ -78,7 +82,7 @@ type powerTable struct {
 // readTable reads a CSV table: of a known format by its header, of others by
 // the columns that the user names.
 func readTable(r io.Reader, p *Power, o Options, sink func(Sample) error) error {
-	x := &powerTable{t: newRecords(r), p: p, o: o, sink: sink, gpu: -1, host: -1, name: -1, number: -1, field: -1, ids: map[string]int{}}
+	x := &powerTable{t: newTable(r), p: p, o: o, sink: sink, ids: map[string]int{}}
 	x.stamps.zone = o.Clock.zone
 	if err := x.t.read(); err != nil {
 		if err == io.EOF {
@@ -86,27 +90,7 @@ func readTable(r io.Reader, p *Power, o Options, sink func(Sample) error) error 
 		}
 		return err
 	}
-	named := x.t.header()
-	names := make([]string, len(x.t.fields))
-	for i, f := range x.t.fields {
-		if names[i] = string(f); !named {
-			names[i] = strconv.Itoa(i + 1)
-		}
-	}
-	x.columns = len(names)
-	if err := x.roles(names, named); err != nil {
-		return &lineError{x.t.line, err}
-	}
-	if !named {
-		if err := x.row(); err != nil {
-			return err
-		}
-	}
-	for {
-		err := x.t.read()
-		if err == io.EOF {
-			break
-		}
+	for err := x.begin(); err != io.EOF; err = x.t.read() {
 		if err != nil {
 			return err
 		}
@@ -120,8 +104,38 @@ func readTable(r io.Reader, p *Power, o Options, sink func(Sample) error) error 
 	return nil
 }
 
+// begin settles what the columns are, by the present record if it names them,
+// and leaves the first row as the present record.
+func (x *powerTable) begin() error {
+	named, line := x.t.header(), x.t.line
+	names := make([]string, len(x.t.fields))
+	for i, f := range x.t.fields {
+		if names[i] = string(f); !named {
+			names[i] = strconv.Itoa(i + 1)
+		}
+	}
+	var end error
+	if named {
+		// The first row says which of several gauges has a value.
+		if end = x.t.read(); end != nil && end != io.EOF {
+			return end
+		}
+		if end == io.EOF {
+			x.t.fields = nil
+		}
+	}
+	if err := x.roles(names, named); err != nil {
+		return &lineError{line, err}
+	}
+	return end
+}
+
 // roles settles which column is what.
 func (x *powerTable) roles(names []string, named bool) error {
+	x.names, x.columns, x.values = names, len(names), nil
+	x.p.columns = append(x.p.columns, names...)
+	x.gpu, x.host, x.name, x.number, x.field, x.driver = -1, -1, -1, -1, -1, -1
+	x.lastID, x.ids = nil, map[string]int{}
 	find := func(c Column) (int, error) {
 		if i := slices.Index(names, c.Name); i >= 0 {
 			return i, nil
@@ -131,17 +145,20 @@ func (x *powerTable) roles(names []string, named bool) error {
 		}
 		return 0, fmt.Errorf("no column %q: the file has %s", clip(c.Name), clip(strings.Join(names, ", ")))
 	}
-	c := x.o.Columns
-	if len(c["power"])+len(c["energy"]) == 0 {
+	given := x.o.Columns
+	if x.o.Several {
+		given = given.among(names)
+	}
+	c := given
+	if x.known = len(c["power"])+len(c["wall"])+len(c["energy"]) == 0; x.known {
 		var err error
 		if c, err = knownColumns(x.p.Format, names, named, x.t.fields); err != nil {
 			return err
 		}
-		if len(x.o.Columns["gpu"]) > 0 {
-			c["gpu"] = x.o.Columns["gpu"]
-		}
-		if len(x.o.Columns["time"]) > 0 {
-			c["time"] = x.o.Columns["time"]
+		for _, role := range []string{"gpu", "time"} {
+			if len(given[role]) > 0 {
+				c[role] = given[role]
+			}
 		}
 	}
 	if len(c["time"]) != 1 {
@@ -155,7 +172,7 @@ func (x *powerTable) roles(names []string, named bool) error {
 	if !x.stamps.unit.known() {
 		x.stamps.unit = unitInName("time", names[x.time])
 	}
-	for role, at := range map[string]*int{"gpu": &x.gpu, "host": &x.host, "product": &x.name, "field": &x.field, "index": &x.number} {
+	for role, at := range map[string]*int{"gpu": &x.gpu, "host": &x.host, "product": &x.name, "driver": &x.driver, "field": &x.field, "index": &x.number} {
 		if len(c[role]) > 0 {
 			if *at, err = find(c[role][0]); err != nil {
 				return err
@@ -163,11 +180,12 @@ func (x *powerTable) roles(names []string, named bool) error {
 		}
 	}
 	x.defaults = defaultsOf(x.p.Format)
-	if len(c["power"]) == 0 {
+	x.defaults.Gauge = ""
+	if len(c["power"])+len(c["wall"]) == 0 {
 		x.defaults.Kind = meter.KindCounter
 	}
-	for _, role := range []string{"power", "energy"} {
-		wide := len(c[role]) > 1
+	for _, role := range []string{"power", "wall", "energy"} {
+		wide := len(c[role]) > 1 || len(c["wall"]) > 0
 		for _, col := range c[role] {
 			i, err := find(col)
 			if err != nil {
@@ -181,6 +199,12 @@ func (x *powerTable) roles(names []string, named bool) error {
 			if wide {
 				d := x.defaults
 				d.Name, d.ID, d.Gauge = names[i], names[i], names[i]
+				if d.Kind = meter.KindPower; role == "energy" {
+					d.Kind = meter.KindCounter
+				}
+				if role == "wall" {
+					d.Scope = meter.ScopeNode
+				}
 				if v.device, err = x.p.device(d); err != nil {
 					return err
 				}
@@ -200,23 +224,38 @@ func (x *powerTable) roles(names []string, named bool) error {
 // row hands on the samples of the present record.
 func (x *powerTable) row() error {
 	fields := x.t.fields
-	if len(fields) > 0 && len(fields) == x.columns && x.t.header() {
-		return nil // repeated, as amd-smi does
-	}
 	if x.t.cut {
 		// The writer was killed or is still writing: the last number may be half.
 		x.p.Cut = true
 		return nil
+	}
+	if x.columns >= 0 && x.t.header() {
+		return x.again()
+	}
+	if n := len(fields); x.columns > 0 && n > x.columns && len(bytes.Join(fields[x.columns:], nil)) > 0 {
+		if x.glued() {
+			return nil
+		}
+		return &lineError{x.t.line, fmt.Errorf("the row has %d fields and the first line %d: a decimal comma, or another in a value, parts one of them; quote the values or part the fields with semicolons", n, x.columns)}
 	}
 	if len(fields) <= x.time {
 		return nil
 	}
 	at, ok := x.stamps.read(fields[x.time])
 	if !ok {
+		switch {
+		case x.stamps.doubt != "":
+			return &lineError{x.t.line, errors.New(x.stamps.doubt)}
+		case x.glued():
+			return nil
+		}
 		return &lineError{x.t.line, fmt.Errorf("%q is not a time as the lines before have it", clip(string(fields[x.time])))}
 	}
 	if x.p.Basis == "" {
 		x.p.Basis = x.stamps.basis
+		if doubt := x.stamps.misnamed(fields[x.time]); doubt != "" {
+			return &lineError{x.t.line, fmt.Errorf("%s; map it with --column time=NAME:UNIT", doubt)}
+		}
 		if err := x.o.Clock.check(x.p.Basis); err != nil {
 			return &lineError{x.t.line, err}
 		}
@@ -263,6 +302,51 @@ func (x *powerTable) row() error {
 	return x.emit(s)
 }
 
+// again takes a record of names within the table: the header once more, as
+// amd-smi writes it and a logger that was started again, perhaps with other
+// columns; or a message of the tool, which is no row.
+func (x *powerTable) again() error {
+	names := make([]string, len(x.t.fields))
+	same := len(names) == len(x.names)
+	for i, f := range x.t.fields {
+		names[i] = string(f)
+		same = same && names[i] == x.names[i]
+	}
+	switch {
+	case same:
+		return nil
+	case slices.Contains(names, x.names[x.time]):
+		return x.roles(names, true)
+	}
+	x.p.warn("line %d is no row and was passed over: %q", x.t.line, clip(string(x.t.raw)))
+	return nil
+}
+
+// secondTime finds a date where none begins a field.
+var secondTime = regexp.MustCompile(`[^ ,;\t"]\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:`)
+
+// glued reports whether the present record is a line that a kill cut and the
+// first line of the logger that was started again after it.
+func (x *powerTable) glued() bool {
+	name := []byte(x.names[x.time])
+	i := bytes.Index(x.t.raw, name)
+	header := i > 0 && x.t.raw[i-1] != x.t.comma && allLetters(name)
+	if !header && !secondTime.Match(x.t.raw) {
+		return false
+	}
+	x.p.warn("line %d is one that was cut and the next one: left out", x.t.line)
+	return true
+}
+
+func allLetters(b []byte) bool {
+	for _, c := range b {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
 // isPowerField tells DCGM's fields of the power ("power_usage",
 // "power_usage_instant") from others that have the word in their names, such as
 // throttle_reason_sw_power_cap.
@@ -282,19 +366,29 @@ func (x *powerTable) emit(s Sample) error {
 // failed query is no value; text that is neither is an error.
 func (x *powerTable) value(s *Sample, v valueColumn, fields [][]byte) error {
 	if v.index >= len(fields) {
+		if x.glued() {
+			return nil
+		}
 		return &lineError{x.t.line, fmt.Errorf("the row has %d fields, and the value is the %d. of them", len(fields), v.index+1)}
 	}
 	text, own := stripUnit(fields[v.index])
 	u := v.unit
-	if own.known() && v.role == "power" {
+	if own.known() && v.role != "energy" {
 		u = own
 	}
 	if !u.known() {
 		return &lineError{x.t.line, fmt.Errorf("the unit of column %d is not known: say it with --column %s=NAME:%s", v.index+1, v.role, map[string]string{"power": "W", "energy": "J"}[v.role])}
 	}
 	n, ok := u.parse(text)
+	switch {
+	case ok:
+	case x.t.comma == ',':
+		n, ok = u.parseComma(text)
+	default:
+		n, ok = u.parseDecimalComma(text)
+	}
 	if !ok {
-		if noValue(text) {
+		if noValue(text) || x.glued() {
 			return nil
 		}
 		return &lineError{x.t.line, fmt.Errorf("%q is not a number of %s", clip(string(text)), u.name)}
@@ -344,6 +438,9 @@ func (x *powerTable) identify(fields [][]byte) (int, error) {
 		}
 		if x.name >= 0 && x.name < len(fields) {
 			d.Product = string(fields[x.name])
+		}
+		if x.driver >= 0 && x.driver < len(fields) {
+			d.Driver = string(fields[x.driver])
 		}
 		var err error
 		if i, err = x.p.device(d); err != nil {

@@ -81,7 +81,7 @@ func readTelemetry(r io.Reader, p *Power, o Options, sink func(Sample) error) er
 // eachLine calls do with each line of a JSON-lines file that is not blank; cut
 // reports the last one if no line end follows it.
 func eachLine(r io.Reader, do func(line int, raw []byte, cut bool) error) error {
-	t := newRecords(r)
+	t := newRecords(newPlainJSON(r))
 	for {
 		raw, err := t.lineUpTo(maxJSONLine)
 		if err == io.EOF {

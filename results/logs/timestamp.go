@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type stamps struct {
 	minute   [16]byte
 	minuteNS int64
 	layout   string // of dates in forms that are not cached
+	doubt    string // why a date is of no one moment
 }
 
 // read returns a time in nanoseconds since the basis' zero.
@@ -23,13 +25,13 @@ func (s *stamps) read(b []byte) (int64, bool) {
 		return s.date(b)
 	}
 	if !s.unit.known() {
-		n, ok := decimal(b, 0)
+		n, ok := unit{}.parseComma(b)
 		if !ok {
 			return 0, false
 		}
 		s.unit = unitBySize(n)
 	}
-	ns, ok := s.unit.parse(b)
+	ns, ok := s.unit.parseComma(b)
 	if ok && s.basis == "" {
 		s.basis = basisOf(ns)
 	}
@@ -50,6 +52,24 @@ func unitBySize(n int64) unit {
 	return timeUnits["s"]
 }
 
+// misnamed says in what unit a time would be a Unix time, where its column's
+// name says another in which it is none.
+func (s *stamps) misnamed(b []byte) string {
+	if s.basis != BasisCounter {
+		return ""
+	}
+	n, ok := unit{}.parseComma(b)
+	if !ok {
+		return ""
+	}
+	if u := unitBySize(n); u.name != s.unit.name {
+		if ns, ok := u.parseComma(b); ok && basisOf(ns) == BasisEpoch {
+			return fmt.Sprintf("%q is no Unix time in %s, as the column says, but one in %s", clip(string(b)), s.unit.name, u.name)
+		}
+	}
+	return ""
+}
+
 // isDate tells a date from a number.
 func isDate(b []byte) bool {
 	if len(b) < 10 {
@@ -64,10 +84,15 @@ func isDate(b []byte) bool {
 func (s *stamps) date(b []byte) (int64, bool) {
 	if len(b) >= 19 && (b[4] == '/' || b[4] == '-') && (b[10] == ' ' || b[10] == 'T') && b[13] == ':' && b[16] == ':' {
 		seconds, end := int64(0), 19
-		for end < len(b) && (b[end] == '.' || b[end] >= '0' && b[end] <= '9') {
+		for end < len(b) && (b[end] == '.' || b[end] == ',' || b[end] >= '0' && b[end] <= '9') {
 			end++
 		}
 		seconds, ok := decimal(b[17:end], 9)
+		if !ok && len(b) > 19 && b[19] == ',' { // Python's logging, and ISO 8601
+			whole, good := decimal(b[17:19], 9)
+			part, fine := decimal(append([]byte{'.'}, b[20:end]...), 9)
+			seconds, ok = whole+part, good && fine
+		}
 		if !ok || seconds >= 61e9 {
 			return 0, false
 		}
@@ -100,12 +125,38 @@ func (s *stamps) date(b []byte) (int64, bool) {
 			return 0, false
 		}
 		if len(zone) == 0 {
+			if s.zone != nil && !s.once(at, string(raw)) {
+				return 0, false
+			}
 			copy(s.minute[:], b)
 			s.minuteNS = at.UnixNano()
 		}
 		return at.UnixNano() + seconds, true
 	}
 	return s.rare(b)
+}
+
+// once reports whether a date is of one moment in its zone: not of the hour that
+// comes twice when clocks go back, nor of the one that is left out.
+func (s *stamps) once(at time.Time, text string) bool {
+	const layout = "2006-01-02 15:04"
+	switch {
+	case at.Format(layout) != text:
+		s.doubt = fmt.Sprintf("%s was not on any clock in %v, where clocks were set forward: give the zone of the log with --clock", text, s.zone)
+	case at.Add(time.Hour).Format(layout) == text:
+		s.doubt = twice(text, at, at.Add(time.Hour))
+	case at.Add(-time.Hour).Format(layout) == text:
+		s.doubt = twice(text, at.Add(-time.Hour), at)
+	default:
+		return true
+	}
+	return false
+}
+
+// twice says which two moments a date may be of.
+func twice(text string, first, second time.Time) string {
+	return fmt.Sprintf("%s was twice in %v, where clocks went back: say which with --clock local:%s or local:%s",
+		text, first.Location(), first.Format("-07:00"), second.Format("-07:00"))
 }
 
 // rareLayouts are the other forms of dates that are found in logs.

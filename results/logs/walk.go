@@ -32,7 +32,7 @@ const (
 )
 
 func newWalk(r io.Reader) *walk {
-	return &walk{d: jsontext.NewDecoder(r, lenient())}
+	return &walk{d: jsontext.NewDecoder(newPlainJSON(r), lenient())}
 }
 
 // run walks the values of the file, one after another, to its end.

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,6 +38,9 @@ type Import struct {
 	EdgeSlack time.Duration
 	// Window places requests without times.
 	Window logs.Window
+	// Product and Driver are the GPUs' product name and their driver's version where
+	// the power logs do not have them: what a gauge is depends on both.
+	Product, Driver string
 	// Model and Engine are what served, "" where nobody says.
 	Model, Engine string
 }
@@ -64,6 +68,7 @@ const maxImportedCells = 500
 type importedCell struct {
 	runfolder.Cell
 	window   logs.Window
+	started  int // requests whose start is known
 	origin   int64
 	gpus     map[string]bool
 	inspect  []*logs.Inspector // one a power log
@@ -131,6 +136,9 @@ func (im Import) survey(out *Imported) (map[cellKey]*importedCell, []cellKey, er
 			c.gpus[r.GPU] = true
 		}
 		begin, end := r.Sent, max(r.Done, r.Last)
+		if begin != logs.Absent {
+			c.started++
+		}
 		if r.CellBegin != logs.Absent && r.CellEnd != logs.Absent {
 			begin, end = r.CellBegin, r.CellEnd
 		}
@@ -147,8 +155,7 @@ func (im Import) survey(out *Imported) (map[cellKey]*importedCell, []cellKey, er
 	}
 	for k, c := range cells {
 		if c.window.Length() <= 0 {
-			return nil, nil, fmt.Errorf("the requests of %s cannot be placed in time: %s; give the window of the load with --window BEGIN,END (Unix seconds)",
-				im.Requests.Path, strings.Join(append(slices.Clone(out.Requests.Warnings), "their log has no start times")[:1], ""))
+			return nil, nil, fmt.Errorf("the requests of %s cannot be placed in time: %s; give the window of the load with --window BEGIN,END (Unix seconds)", im.Requests.Path, unplaced(c, out.Requests))
 		}
 		repeat := max(1, int(k.repeat))
 		c.Point, c.Repeat = runfolder.Point{Load: runfolder.Load{Trace: true}, Label: folderName(k.label)}, repeat
@@ -172,6 +179,17 @@ func (im Import) survey(out *Imported) (map[cellKey]*importedCell, []cellKey, er
 		return strings.Compare(a.label, b.label)
 	})
 	return cells, order, nil
+}
+
+// unplaced says why the requests of a cell have no place in time.
+func unplaced(c *importedCell, q *logs.Requests) string {
+	switch {
+	case c.Errors == c.Requests:
+		return "all of them failed"
+	case c.started > 0:
+		return "their log has their starts and not their ends (no latency, no times between tokens)"
+	}
+	return strings.Join(append(slices.Clone(q.Warnings), "their log has no start times")[:1], "")
 }
 
 // judge reads the power logs once, for the devices and what they are worth.
@@ -236,6 +254,9 @@ func (im Import) judge(out *Imported, cells map[cellKey]*importedCell, order []c
 						c.ID, q.Device, max(0, time.Duration(q.First-c.window.Begin)), max(0, time.Duration(c.window.End-q.Last))))
 				}
 			}
+			for _, doubt := range needs.Doubts(p, judged) {
+				p.Warnings = append(p.Warnings, "cell "+c.ID+": "+doubt)
+			}
 			for _, refusal := range needs.Refuse(p, judged) {
 				if len(order) > 1 {
 					refusal = fmt.Errorf("cell %s: %w", c.ID, refusal)
@@ -253,6 +274,13 @@ func (im Import) judge(out *Imported, cells map[cellKey]*importedCell, order []c
 				c.domains = append(c.domains, im.domain(p, p.Devices[i], q))
 			}
 			c.index = append(c.index, index)
+		}
+	}
+	for _, columns := range im.PowerOptions.Columns {
+		for _, col := range columns {
+			if len(im.Power) > 1 && !slices.ContainsFunc(out.Power, func(p *logs.Power) bool { return p.HasColumn(col.Name) }) {
+				refusals = append(refusals, fmt.Errorf("no power log has the column %q of --column", col.Name))
+			}
 		}
 	}
 	if im.Count > 0 && len(im.Power) > 1 {
@@ -291,8 +319,11 @@ func present(p *logs.Power, names []string) []string {
 // often the value changes is in the note.
 func (im Import) domain(p *logs.Power, d logs.Device, q logs.Quality) runfolder.DomainInfo {
 	info := runfolder.DomainInfo{Poll: q.Interval}
+	if d.Scope == meter.ScopeGPU {
+		d.Product, d.Driver = cmp.Or(d.Product, im.Product), cmp.Or(d.Driver, im.Driver)
+	}
 	info.Domain = meter.Domain{
-		Name: d.Name, Device: strings.TrimSpace(d.Product + " " + d.ID), Host: d.Host, Source: p.Format, Kind: d.Kind, Scope: d.Scope,
+		Name: d.Name, Device: d.Identity(), Product: d.Product, Driver: d.Driver, Gauge: d.Register(), Host: d.Host, Source: p.Format, Kind: d.Kind, Scope: d.Scope,
 		Note: fmt.Sprintf("imported from a log: %s every %v, changing every %v, covering %.1f %% of the load",
 			d.Gauge, q.Interval.Round(time.Millisecond), q.Change.Round(time.Millisecond), 100*q.Covered),
 	}

@@ -86,7 +86,7 @@ func (b *blind) usualStep(longest int64) int64 {
 // one is the device of a log that has only one.
 func (b *blind) one(index int) (int, error) {
 	d := b.x.defaults
-	d.ID = strconv.Itoa(index)
+	d.ID, d.Unnamed = strconv.Itoa(index), true
 	if d.Name = d.ID; d.Scope == meter.ScopeGPU {
 		d.Name = "gpu" + d.ID
 	}

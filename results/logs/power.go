@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type Device struct {
 	Host string
 	// Product is the name of the part, "" where the file does not say.
 	Product string
+	// Unnamed says that the log does not say which GPU it is of.
+	Unnamed bool
 	// Driver is the version of its driver, "" where the file does not say.
 	Driver string
 	// Part is the part's identity, where it is another than ID: a part's gauge and
@@ -58,6 +61,26 @@ func (d Device) Register() string {
 // Identity is the part that a device measures: the gauge and the counter of a GPU
 // have the same.
 func (d Device) Identity() string { return first(d.Part, d.ID) }
+
+// universal are identities that no two GPUs have in common: UUIDs and, on one
+// host, PCI addresses.
+var universal = regexp.MustCompile(`(?i)^(?:(?:GPU|MIG)-.+|[0-9a-f]{4,8}:[0-9a-f]{2}:.*)$`)
+
+// Same reports whether two devices of different logs are one GPU; known is false
+// where nothing tells.
+func (d Device) Same(o Device) (same, known bool) {
+	a, b := d.Identity(), o.Identity()
+	uuids := universal.MatchString(a) && universal.MatchString(b)
+	switch {
+	case d.Host != "" && o.Host != "" && d.Host != o.Host, d.Unnamed || o.Unnamed:
+		return false, d.Host != o.Host && d.Host != "" && o.Host != ""
+	case uuids:
+		return strings.EqualFold(a, b), a[0] == b[0] || strings.EqualFold(a, b)
+	case allDigits([]byte(a)) && allDigits([]byte(b)):
+		return false, a != b // of one host, or of two
+	}
+	return false, false
+}
 
 // Sample is one reading of a device. A value that is not there is a reading
 // that failed.

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -161,11 +162,12 @@ func twice(text string, first, second time.Time) string {
 
 // rareLayouts are the other forms of dates that are found in logs.
 var rareLayouts = []string{
-	"01-02-2006 15:04:05",      // SPEC PTDaemon
-	"01/02/2006 15:04:05",      //
-	"20060102 15:04:05",        // nvidia-smi dmon -o DT
-	"Mon Jan _2 15:04:05 2006", // date(1), nvidia-smi's plain output
-	"20060102-150405",          // vLLM's date
+	"01-02-2006 15:04:05",          // SPEC PTDaemon
+	"01/02/2006 15:04:05",          //
+	"20060102 15:04:05",            // nvidia-smi dmon -o DT
+	"Mon Jan _2 15:04:05 MST 2006", // hl-smi and date(1), with a zone's letters, of which only UTC is one zone
+	"Mon Jan _2 15:04:05 2006",     // date(1), nvidia-smi's plain output
+	"20060102-150405",              // vLLM's date
 }
 
 // rare reads a date in a form that the fast path does not know.
@@ -179,7 +181,15 @@ func (s *stamps) rare(b []byte) (int64, bool) {
 		layouts = []string{s.layout}
 	}
 	for _, layout := range layouts {
-		if at, err := time.ParseInLocation(layout, string(b), location); err == nil && s.settle(BasisWall) {
+		at, err := time.ParseInLocation(layout, string(b), location)
+		basis := BasisWall
+		if err == nil && strings.Contains(layout, "MST") {
+			if zone, _ := at.Zone(); zone != "UTC" {
+				continue
+			}
+			basis = BasisEpoch
+		}
+		if err == nil && s.settle(basis) {
 			s.layout = layout
 			return at.UnixNano(), true
 		}

@@ -59,7 +59,9 @@ func zeusPair(v jsontext.Value) (Sample, error) {
 	at, w, ok := bytes.Cut(bytes.Trim(v, "[] \n\t"), []byte{','})
 	if ok {
 		ns, timed := timeUnits["s"].parse(bytes.TrimSpace(at))
-		uw, measured := powerUnits["W"].parse(bytes.TrimSpace(w))
+		w = bytes.Trim(w, "\" \n\t")
+		uw, measured := powerUnits["W"].parse(w)
+		measured = measured || len(w) == 0 // NaN
 		if timed && measured && basisOf(ns) == BasisEpoch {
 			return Sample{UnixNS: ns, Power: meter.Power(uw), HasPower: uw > 0}, nil
 		}

@@ -73,6 +73,7 @@ type importedCell struct {
 	gpus     map[string]bool
 	inspect  []*logs.Inspector // one a power log
 	domains  []runfolder.DomainInfo
+	origins  []loggedDevice
 	index    []map[int]int // of each power log, device → domain
 	readings *runfolder.ReadingsWriter
 	pending  []meter.Reading
@@ -272,6 +273,7 @@ func (im Import) judge(out *Imported, cells map[cellKey]*importedCell, order []c
 				index[i] = len(c.domains)
 				q := qualities[min(i, len(qualities)-1)]
 				c.domains = append(c.domains, im.domain(p, p.Devices[i], q))
+				c.origins = append(c.origins, loggedDevice{p.Devices[i], n})
 			}
 			c.index = append(c.index, index)
 		}
@@ -283,8 +285,13 @@ func (im Import) judge(out *Imported, cells map[cellKey]*importedCell, order []c
 			}
 		}
 	}
+	for _, k := range order {
+		if err := cells[k].tellApart(im.GPUs != nil); err != nil {
+			refusals = append(refusals, err)
+		}
+	}
 	if im.Count > 0 && len(im.Power) > 1 {
-		if have := len(cells[order[0]].domains); have != im.Count {
+		if have := cells[order[0]].gpuCount(); have != im.Count {
 			refusals = append(refusals, fmt.Errorf("the server used %d GPUs and the logs give %d: name them with --gpus, or give the other logs", im.Count, have))
 		}
 	}

@@ -45,7 +45,7 @@ func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, me
 	short, long := c.reach()
 	ends := [2]end{c.foldable(e, w.Start, -short, before, mean), c.foldable(e, w.End, long, afterwards, mean)}
 	if !ends[0].anchored && !ends[1].anchored {
-		ends[0], ends[1] = c.smeared(w.Start, mean, ends[0].reason), c.smeared(w.End, mean, ends[1].reason)
+		ends[0], ends[1] = c.smeared(e, w.Start, -short, mean, ends[0].reason), c.smeared(e, w.End, long, mean, ends[1].reason)
 		ends[1].lagError = c.lagBetween(w)
 		return c, ends
 	}
@@ -53,7 +53,7 @@ func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, me
 	var folds []fold
 	for i, at := range []time.Duration{w.Start, w.End} {
 		if !ends[i].anchored {
-			ends[i] = c.smeared(at, mean, ends[i].reason)
+			ends[i] = c.smeared(e, at, []time.Duration{-short, long}[i], mean, ends[i].reason)
 			ends[i].lagError = c.lagBetween(w)
 			continue
 		}
@@ -150,8 +150,11 @@ func (c *Curve) foldable(e epoch, at, reach time.Duration, p IdlePower, mean flo
 	return end{anchored: true}
 }
 
-// smeared is an end in a load that goes on: what the averaging leaves open there.
-func (c *Curve) smeared(t time.Duration, mean float64, reason string) end {
+// smeared is an end at which nothing is known to be idle: what the averaging
+// leaves open there. reach is how far outside (negative: before the end) the
+// gauge may still show what is inside; 0 within a cell, where that is its other
+// rows'.
+func (c *Curve) smeared(e epoch, t, reach time.Duration, mean float64, reason string) end {
 	average, center := c.gauge.Average, c.shift()
 	if !c.gauge.Known() {
 		average = unknownAverage
@@ -161,7 +164,29 @@ func (c *Curve) smeared(t time.Duration, mean float64, reason string) end {
 	ramp := c.swing(at-average/2, at+average/2) * float64(average) / 8
 	update := c.swing(at-c.period(), at+c.period()) * float64(c.period()) / 8
 	unseen := unseenSwing * mean * float64(max(average, c.period())) / math.Sqrt(12)
-	return end{reason: reason, boundary: math.Hypot(math.Hypot(ramp, update), unseen)}
+	// What stands outside above the power further out may be the window's own:
+	// all of it, where a load ends there.
+	outside := spilled * c.above(e, t, reach)
+	return end{reason: reason, boundary: math.Hypot(math.Hypot(ramp, update), math.Hypot(unseen, outside))}
+}
+
+// spilled makes a standard uncertainty of what may have been spilled over an
+// end: both ends together, at k=2, are the sum of the two.
+const spilled = 1 / math.Sqrt2
+
+// above is how far the energy over reach beyond t is from what the power of the
+// same time beyond it comes to.
+func (c *Curve) above(e epoch, t, reach time.Duration) float64 {
+	if reach == 0 {
+		return 0
+	}
+	clamp := func(t time.Duration) time.Duration { return min(max(t, e.begin), e.end) }
+	near, far := clamp(t+reach), clamp(t+2*reach)
+	if near == t || far == near {
+		return 0
+	}
+	energy := func(from, to time.Duration) float64 { return c.at(e, to).energy - c.at(e, from).energy }
+	return math.Abs(energy(t, near) - energy(near, far)*float64(near-t)/float64(far-near))
 }
 
 // lagBetween is what a lag that is not known well leaves open over w.

@@ -84,7 +84,7 @@ func (c *Curve) boundary(w meter.Window, s, t point) meter.Energy {
 			return 0
 		}
 		mean := (t.energy - s.energy) / float64(w.Length())
-		return roundUp(math.Hypot(c.smeared(w.Start, mean, "").boundary, c.smeared(w.End, mean, "").boundary))
+		return roundUp(math.Hypot(c.smeared(epoch{}, w.Start, 0, mean, "").boundary, c.smeared(epoch{}, w.End, 0, mean, "").boundary))
 	}
 	return roundUp(math.Hypot(s.hi-s.lo, t.hi-t.lo) / math.Sqrt(12))
 }

@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"math"
+	"sort"
 	"time"
 
 	"cfubench/meter"
@@ -87,6 +88,16 @@ func (c *Curve) sampling(energy float64, w, load meter.Window, step time.Duratio
 	cycle := float64(c.period()) / float64(partTimeCycle)
 	u = energy * partTimeError / math.Sqrt(length) * math.Sqrt(blind/partTimeBlind*cycle)
 	u = math.Hypot(u, unrest*float64(w.Length())*math.Sqrt(blind))
+	if c.period() > partTimeCycle && c.domain.Kind == meter.KindPower {
+		// Looks that are further apart than the load's phases last are one draw each
+		// of the powers that it has. Of a window between two looks nothing is seen:
+		// it may have had any of them.
+		looks := float64(w.Length()) / float64(c.period())
+		u = math.Hypot(u, c.scatter(load)*float64(w.Length())*math.Sqrt(blind/max(looks, 1)))
+		if looks < 1 {
+			u = max(u, c.spread(load, 5*c.period())/2*float64(w.Length()))
+		}
+	}
 	if step <= 0 {
 		if c.domain.Kind == meter.KindPower {
 			// Nothing says that work of an unknown step does not beat against the
@@ -180,4 +191,14 @@ func (c *Curve) scatter(w meter.Window) float64 {
 	}
 	mean := sum / time
 	return math.Sqrt(max(square/time-mean*mean, 0))
+}
+
+// spread is the range of the gauge's figures within w and reach beside it, in
+// µJ/ns.
+func (c *Curve) spread(w meter.Window, reach time.Duration) float64 {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for i := sort.Search(len(c.published), func(k int) bool { return c.published[k] >= w.Start-reach }); i < len(c.published) && c.published[i] <= w.End+reach; i++ {
+		lo, hi = min(lo, c.watts[i]), max(hi, c.watts[i])
+	}
+	return max(hi-lo, 0)
 }

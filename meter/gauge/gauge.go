@@ -62,3 +62,37 @@ func (g Gauge) PartTime() bool { return g.Look > 0 && g.Look < 1 }
 // Tail is the time after a change of power by which the register shows nothing
 // but the new power.
 func (g Gauge) Tail() time.Duration { return g.Average + g.Period + 2*g.Lag }
+
+const (
+	// shortestLook is what a gauge of which nothing is known may average over, and
+	// usualPeriod how often it is refreshed: those of GA100.
+	shortestLook = 25 * time.Millisecond
+	usualPeriod  = 100 * time.Millisecond
+	// fullTime is what a register that looks all the time is taken to average over
+	// at most where nothing is published.
+	fullTime = time.Second
+)
+
+// Logged is the gauge as it shows in a log with a line every interval: where that
+// is longer than its period, figures between two lines are lost, and what they
+// were the mean of is not seen.
+func (g Gauge) Logged(interval time.Duration) Gauge {
+	period, seen, look := g.Period, g.Average, g.Look
+	if period == 0 {
+		period = usualPeriod
+	}
+	if seen == 0 {
+		seen = shortestLook
+		if look == 1 {
+			seen = fullTime
+		}
+	}
+	if interval <= period+period/5 {
+		return g
+	}
+	if look == 0 {
+		look = float64(shortestLook) / float64(usualPeriod)
+	}
+	g.Period, g.Look = interval, min(look, float64(seen)/float64(interval))
+	return g
+}

@@ -115,18 +115,22 @@ func Of(c Card, r Register) Gauge {
 	return g
 }
 
-// OfDomain returns the gauge of a domain: that of its card's counter or power
-// register for NVML's domains (Usage where the domain does not say which), one
-// without an offset or a part-time sensor for other registers, and one without any
-// uncertainty for a model.
+// OfDomain returns the gauge of a domain: of a GPU that of its card's counter or
+// power register (Usage where the domain does not say which), whoever reads it;
+// of other registers one without an offset or a part-time sensor; of a model one
+// without any uncertainty. Of the GPUs of other makers nothing is published:
+// their gauges are taken for the worst that are, and their counters, which their
+// firmware sums itself, have the gain and the offset of NVIDIA's.
 func OfDomain(d meter.Domain) Gauge {
 	card := Card{Product: d.Product, Driver: d.Driver}
 	switch {
 	case d.Kind == meter.KindModel:
 		return Gauge{Look: 1, Period: d.UpdatePeriod, Source: "a model: its figure is what it states"}
-	case d.Source == "nvml" && d.Kind == meter.KindCounter:
+	case d.Kind == meter.KindCounter && (d.Source == "nvml" || d.Scope == meter.ScopeGPU && ArchitectureOf(d.Product) != ""):
 		return Of(card, Counter)
-	case d.Source == "nvml":
+	case d.Kind == meter.KindCounter && d.Scope == meter.ScopeGPU:
+		return Gauge{Look: 1, Gain: gainOfAmpere, Offset: offsetOfAll, Source: none}
+	case d.Source == "nvml", d.Scope == meter.ScopeGPU:
 		return Of(card, OfPower(d))
 	}
 	return Gauge{Look: 1, Gain: gainOfRegisters, Source: "assumed: 5 % at k=2"}

@@ -66,7 +66,7 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		curve, warnings := builders[i].Curve()
 		builders[i] = nil
 		estimate := curve.Estimate(cell.Window, attribution.Surroundings{
-			IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step, Gauge: sensor(curve.Gauge(), d.Reference),
+			IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step, Gauge: sensor(curve.Gauge(), d),
 		})
 		idle, more := estimate.Idle, estimate.Warnings
 		more = append(more, bare.measure(d.Domain, &idle)...)
@@ -90,13 +90,19 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 	return m, nil
 }
 
-// sensor is the gauge with the gain and the offset that a reference meter found
-// of it; the zero gauge, which leaves the curve's own, without one.
-func sensor(g gauge.Gauge, r *runfolder.SensorReference) gauge.Gauge {
-	if r == nil {
+// sensor is the curve's gauge with what the run knows better: the interval of a
+// log that somebody else wrote, and the gain and the offset that a reference
+// meter found. The zero gauge, which leaves the curve's own, without either.
+func sensor(g gauge.Gauge, d runfolder.DomainInfo) gauge.Gauge {
+	logged := d.Kind == meter.KindPower && d.UpdatePeriod == 0 && d.Poll > 0
+	if logged {
+		g = g.Logged(d.Poll)
+	}
+	if r := d.Reference; r != nil {
+		g.Gain, g.Offset, g.Calibrated, g.Source = r.Gain, r.Offset, true, r.Source
+	} else if !logged {
 		return gauge.Gauge{}
 	}
-	g.Gain, g.Offset, g.Calibrated, g.Source = r.Gain, r.Offset, true, r.Source
 	return g
 }
 

@@ -23,6 +23,7 @@ type Quality struct {
 	Device  string
 	Samples int64 // with a value
 	Failed  int64 // without one
+	Inside  int64 // in the window, of a gauge
 	// First and Last are the Unix times of the first and last samples.
 	First, Last int64
 	// Interval is the median time between two samples, within 1 %; not what the
@@ -170,6 +171,7 @@ func (x *Inspector) Result(p *Power) []Quality {
 			d.settle()
 		}
 		q := d.q
+		q.Inside = d.inside
 		q.Device = p.Devices[i].Name
 		q.Interval, q.Change = time.Duration(d.steps.median()), time.Duration(d.changes.median())
 		q.Constant = q.Samples > 1 && !d.changed
@@ -335,15 +337,21 @@ func (n Needs) Doubts(p *Power, qualities []Quality) (doubts []string) {
 				doubts = append(doubts, fmt.Sprintf("%s draws %v at most, less than a GPU that serves: check the unit of its column", q.Device, q.Highest))
 			}
 		}
-		if q.Covered < wellCovered {
+		if p.Devices[i].Kind == meter.KindPower && q.Inside < fewReadings {
+			doubts = append(doubts, fmt.Sprintf("%s has %d readings in the load, one every %v: what it drew between them is not seen", q.Device, q.Inside, q.Interval.Round(time.Millisecond)))
+		} else if q.Covered < wellCovered {
 			doubts = append(doubts, fmt.Sprintf("%s has readings for %.0f %% of the load alone, and none for up to %v: what it drew then is drawn as a straight line", q.Device, 100*q.Covered, q.LongestGap.Round(time.Millisecond)))
 		}
 	}
 	return doubts
 }
 
-// wellCovered is the share of the load with readings below which it is doubted.
-const wellCovered = 0.95
+const (
+	// wellCovered is the share of the load with readings below which it is doubted,
+	// and fewReadings the number of them.
+	wellCovered = 0.95
+	fewReadings = 3
+)
 
 // sumOfOthers finds a device that is none: a column or a row of totals or of
 // means, by its name or since it is the sum of the others throughout.

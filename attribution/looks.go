@@ -3,6 +3,7 @@ package attribution
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"time"
 
@@ -195,6 +196,28 @@ func (c *Curve) integrate(g gauge.Gauge) {
 	}
 	c.floorAt, c.ceilAt = c.knot, c.knot
 	c.epochs[0].first, c.epochs[0].last = 0, len(c.knot)
+}
+
+// Changes is the median time between two readings at which a gauge's figure
+// changed: of a log, whose lines may be more than its gauge has figures, how
+// often there is a new one. 0 if it changed less than three times.
+func (c *Curve) Changes() time.Duration {
+	var gaps []time.Duration
+	last := -1
+	for i := 1; i < len(c.published); i++ {
+		if c.watts[i] == c.watts[i-1] {
+			continue
+		}
+		if last >= 0 {
+			gaps = append(gaps, c.published[i]-c.published[last])
+		}
+		last = i
+	}
+	if len(gaps) < 2 {
+		return 0
+	}
+	slices.Sort(gaps)
+	return gaps[len(gaps)/2]
 }
 
 // With returns the curve of the same readings by a sensor of which more is

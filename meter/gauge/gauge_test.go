@@ -85,6 +85,57 @@ func TestDomainsThatAreNoCard(t *testing.T) {
 	}
 }
 
+// A GPU's gauge is one whoever reads it, and of a card that nobody knows it is the
+// worst there is.
+func TestGaugesByWhoeverReadsThem(t *testing.T) {
+	domain := func(source, product string, kind meter.Kind) meter.Domain {
+		return meter.Domain{Source: source, Product: product, Kind: kind, Scope: meter.ScopeGPU}
+	}
+	for _, row := range []struct {
+		name   string
+		domain meter.Domain
+		look   float64
+		gain   float64
+	}{
+		{"an A100 in a log of nvidia-smi", domain("nvidia-smi", "NVIDIA A100-SXM4-80GB", meter.KindPower), 0.25, 0.044},
+		{"an unknown card in a log", domain("nvidia-smi", "", meter.KindPower), 0, 0.044},
+		{"an AMD card's gauge", domain("amdgpu", "", meter.KindPower), 0, 0.044},
+		{"an AMD card's counter", domain("hwmon", "", meter.KindCounter), 1, 0.044},
+		{"an exporter's counter of a 3090", domain("scrape", "NVIDIA GeForce RTX 3090", meter.KindCounter), 1, 0.044},
+	} {
+		if g := gauge.OfDomain(row.domain); g.Look != row.look || g.Gain != row.gain || g.Offset == 0 {
+			t.Errorf("%s: got %+v, want %g of the time looked, a gain of %g and an offset", row.name, g, row.look, row.gain)
+		}
+	}
+}
+
+// A log that has a line less often than its gauge is refreshed does not see the rest.
+func TestGaugesInLogs(t *testing.T) {
+	const ms = time.Millisecond
+	a100 := gauge.Of(gauge.Card{Product: "NVIDIA A100-SXM4-80GB"}, gauge.Usage)
+	h100 := gauge.Of(gauge.Card{Product: "NVIDIA H100 PCIe"}, gauge.Usage)
+	for _, row := range []struct {
+		name     string
+		g        gauge.Gauge
+		interval time.Duration
+		look     float64
+		period   time.Duration
+	}{
+		{"a line for each figure", a100, 100 * ms, 0.25, 101 * ms},
+		{"a line for every tenth", a100, time.Second, 0.025, time.Second},
+		{"a mean over 1 s, a line a second", h100, time.Second, 1, time.Second},
+		{"the same, a line every 4 s", h100, 4 * time.Second, 0.25, 4 * time.Second},
+		{"an unknown card", gauge.Gauge{}, time.Second, 0.025, time.Second},
+		{"an unknown card, line by line", gauge.Gauge{}, 100 * ms, 0, 0},
+		{"a wall meter every second", gauge.Gauge{Look: 1}, time.Second, 1, time.Second},
+		{"and every 10 s", gauge.Gauge{Look: 1}, 10 * time.Second, 0.1, 10 * time.Second},
+	} {
+		if g := row.g.Logged(row.interval); g.Look != row.look || g.Period != row.period {
+			t.Errorf("%s: got %g of each %v, want %g of each %v", row.name, g.Look, g.Period, row.look, row.period)
+		}
+	}
+}
+
 func ExampleOf() {
 	g := gauge.Of(gauge.Card{Product: "NVIDIA GeForce RTX 3090", Driver: "535.54.03"}, gauge.Usage)
 	fmt.Printf("mean over %v, every %v, settled %v after a step\n", g.Average, g.Period, g.Tail())

@@ -66,7 +66,7 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		curve, warnings := builders[i].Curve()
 		builders[i] = nil
 		estimate := curve.Estimate(cell.Window, attribution.Surroundings{
-			IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step, Gauge: sensor(curve.Gauge(), d),
+			IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step, Gauge: sensor(curve, d),
 		})
 		idle, more := estimate.Idle, estimate.Warnings
 		more = append(more, bare.measure(d.Domain, &idle)...)
@@ -93,10 +93,11 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 // sensor is the curve's gauge with what the run knows better: the interval of a
 // log that somebody else wrote, and the gain and the offset that a reference
 // meter found. The zero gauge, which leaves the curve's own, without either.
-func sensor(g gauge.Gauge, d runfolder.DomainInfo) gauge.Gauge {
+func sensor(curve *attribution.Curve, d runfolder.DomainInfo) gauge.Gauge {
+	g := curve.Gauge()
 	logged := d.Kind == meter.KindPower && d.UpdatePeriod == 0 && d.Poll > 0
 	if logged {
-		g = g.Logged(d.Poll)
+		g = g.Logged(max(d.Poll, curve.Changes()))
 	}
 	if r := d.Reference; r != nil {
 		g.Gain, g.Offset, g.Calibrated, g.Source = r.Gain, r.Offset, true, r.Source

@@ -82,7 +82,7 @@ func TestAReferenceIsTheSensorsUncertainty(t *testing.T) {
 	curve := steady(300*meter.Watt, 10*time.Second)
 	w := meter.Window{Start: 2 * time.Second, End: 7 * time.Second}
 	estimate := func(r *runfolder.SensorReference) attribution.Uncertainty {
-		return curve.Estimate(w, attribution.Surroundings{Gauge: sensor(curve.Gauge(), runfolder.DomainInfo{Reference: r})}).Uncertainty
+		return curve.Estimate(w, attribution.Surroundings{Gauge: sensor(curve, runfolder.DomainInfo{Reference: r})}).Uncertainty
 	}
 	before, after := estimate(nil), estimate(&runfolder.SensorReference{Gain: 0.01, Offset: 2 * meter.Watt, Source: "a shunt"})
 	if after.Gain != 15*meter.Joule || after.Offset != 10*meter.Joule || before.Gain == after.Gain || before.Boundary != after.Boundary {

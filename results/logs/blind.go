@@ -47,6 +47,7 @@ func (b *blind) judge() error {
 	short, usual := 0, 0
 	for i := 1; i < len(b.early); i++ {
 		switch step := b.early[i].UnixNS - b.early[i-1].UnixNS; {
+		case step < 0: // rows out of their order, which is refused later
 		case step*4 < b.usualStep(longest):
 			short++
 		default:

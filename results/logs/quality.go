@@ -331,6 +331,7 @@ func (n Needs) Doubts(p *Power, qualities []Quality) (doubts []string) {
 		q := qualities[i]
 		if p.Devices[i].Scope == meter.ScopeGPU && p.Devices[i].Kind == meter.KindPower {
 			switch {
+			case q.Highest > noGPU: // refused
 			case q.Highest > manyGPUs:
 				doubts = append(doubts, fmt.Sprintf("%s draws up to %v, more than one GPU does: it is a sum of several or a whole machine (--column wall=NAME:W), or its unit is another", q.Device, q.Highest))
 			case q.Highest < hardly:

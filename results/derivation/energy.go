@@ -366,8 +366,13 @@ func (o Attribution) sizeOf(run runfolder.Run, cell runfolder.Cell) attribution.
 }
 
 // tokenTime is the median time per output token, 0 where no request tells one: the
-// period of the engine's steps.
+// period of the engine's steps. Counts over times of requests whose tokens were
+// not seen to arrive are none: a sensor's beat against the steps hangs on their
+// exact length.
 func tokenTime(c attribution.Columns) time.Duration {
+	if !arrivals(c.Tokens) {
+		return 0
+	}
 	var times []time.Duration
 	for i := range c.Len() {
 		if c.Output != nil && c.Output[i] > 1 && c.First[i] >= 0 && c.Done[i] > c.First[i] {
@@ -379,6 +384,19 @@ func tokenTime(c attribution.Columns) time.Duration {
 	}
 	slices.Sort(times)
 	return times[len(times)/2]
+}
+
+// arrivals reports whether any request's tokens were seen to arrive.
+func arrivals(tokens attribution.TokenStream) bool {
+	found := false
+	if tokens != nil {
+		// A table that cannot be read has none; who attributes it says so.
+		_ = tokens(func(_ int64, at []time.Duration, _ []int32) bool {
+			found = len(at) > 1
+			return !found
+		})
+	}
+	return found
 }
 
 // serverOf is what the run knows of the cell's server: its batch limit, as it

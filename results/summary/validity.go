@@ -224,7 +224,12 @@ func sensorReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 			add(ReasonSensorStalled, false, "%s: %d readings unchanged for too long under load", s.Domain, s.Stalled)
 		}
 		if off := max(s.CounterToPower-1, 1-s.CounterToPower); !math.IsNaN(s.CounterToPower) && float64(off) > l.CounterPower {
-			add(ReasonCounterPower, float64(off) > l.CounterPowerInvalid, "%s: the counter says %s times the power gauge's energy", s.Domain, si.Short(float64(s.CounterToPower)))
+			text, invalid := "%s: the counter says %s times the power gauge's energy", float64(off) > l.CounterPowerInvalid
+			if s.PartTime && s.Stalled == 0 {
+				// Such a gauge says nothing against a counter that went on all the time.
+				text, invalid = text+", which looks part of the time only", false
+			}
+			add(ReasonCounterPower, invalid, text, s.Domain, si.Short(float64(s.CounterToPower)))
 		}
 		if off := max(s.ToSamples-1, 1-s.ToSamples); s.ToSamples > 0 && off > l.CounterPower {
 			add(ReasonSamples, false, "%s: its energy is %s times that of the driver's own 20 ms samples: the register that is used, or they, miss part of the load", s.Domain, si.Short(s.ToSamples))

@@ -370,7 +370,7 @@ func (o Attribution) sizeOf(run runfolder.Run, cell runfolder.Cell) attribution.
 // not seen to arrive are none: a sensor's beat against the steps hangs on their
 // exact length.
 func tokenTime(c attribution.Columns) time.Duration {
-	if !arrivals(c.Tokens) {
+	if !sawTokens(c.Tokens) {
 		return 0
 	}
 	var times []time.Duration
@@ -386,8 +386,8 @@ func tokenTime(c attribution.Columns) time.Duration {
 	return times[len(times)/2]
 }
 
-// arrivals reports whether any request's tokens were seen to arrive.
-func arrivals(tokens attribution.TokenStream) bool {
+// sawTokens reports whether any request's tokens were seen to arrive.
+func sawTokens(tokens attribution.TokenStream) bool {
 	found := false
 	if tokens != nil {
 		// A table that cannot be read has none; who attributes it says so.

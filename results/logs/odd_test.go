@@ -127,7 +127,7 @@ func TestOddPowerRefusals(t *testing.T) {
 		{"an error of the driver", "Failed to initialize NVML: Driver/library version mismatch\n", utc, "no readings"},
 		{"powermetrics", "*** Sampled system activity (Sun Mar  1 12:00:00 2026 +0000) (1003.22ms elapsed) ***\n", utc, "powermetrics' text is not read"},
 		{"Prometheus at one moment", `{"status":"success","data":{"resultType":"vector","result":[]}}`, utc, "query a range"},
-		{"an error of Prometheus", `{"status":"error","errorType":"bad_data","error":"too many points"}`, utc, "answered with an error"},
+		{"an error of Prometheus", `{"status":"error","errorType":"bad_data","error":"too many points"}`, utc, "an error of Prometheus"},
 		{"a function of Prometheus", rangeQuery(""), utc, "query the metric itself"},
 	} {
 		_, err := ReadPower(scratch(t, tt.text), "", tt.o, func(Sample) error { return nil })

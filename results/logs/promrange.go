@@ -34,7 +34,7 @@ func readPrometheusJSON(r io.Reader, p *Power, o Options, sink func(Sample) erro
 	}, func(path []string, v jsontext.Value) error {
 		switch path[len(path)-1] {
 		case "error":
-			return fmt.Errorf("Prometheus answered with an error: %s", clip(string(v)))
+			return fmt.Errorf("an error of Prometheus and no answer: %s", clip(string(v)))
 		case "resultType":
 			if string(v) != `"matrix"` {
 				return fmt.Errorf("it is the answer to a query of a moment (%s): query a range (/api/v1/query_range)", clip(string(v)))

@@ -34,10 +34,12 @@ func readmeCommands(t *testing.T) []string {
 }
 
 // tableHead is the head of the first table of results in a text: the lines from
-// its columns' names to its first load point, whatever their spacing.
+// its columns' names to its first load point, whatever their spacing and the prefixes
+// of their units, which fit the figures.
 func tableHead(text string) string {
 	_, text, _ = strings.Cut(text, "load point  ")
 	text, _, _ = strings.Cut(text, "b1-rate1")
+	text = regexp.MustCompile(`(\s)[µmk](J/|gCO2e/|s,)`).ReplaceAllString(text, "$1$2")
 	return strings.Join(strings.Fields(strings.ReplaceAll(text, "verdict", "")), " ") // README leaves that column out
 }
 

@@ -101,7 +101,11 @@ func scan(ctx context.Context, name string, o Options, p prompts, sink func(Requ
 // open returns the file and its name in errors.
 func (s spec) open(o Options) (r file, name string, err error) {
 	if s.format == "sample" {
-		return bundled{bytes.NewReader(sampleJSON)}, "sample", nil
+		sample, err := carried("sample.json")
+		if err != nil {
+			return nil, "", err
+		}
+		return bundled{bytes.NewReader(sample)}, "sample", nil
 	}
 	f, err := os.Open(s.file)
 	if err != nil {

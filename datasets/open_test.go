@@ -42,6 +42,14 @@ func TestSampleNeedsNoTokenizer(t *testing.T) {
 // The sample is what the script makes, it is small, and every other tool can
 // read it.
 func TestSampleIsWhatItsScriptMakes(t *testing.T) {
+	sampleJSON, err := carried("sample.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile("sample.json")
+	if err != nil || !bytes.Equal(file, sampleJSON) {
+		t.Errorf("sample.json and sample.json.zst differ (%v); run scripts/sample", err)
+	}
 	if len(sampleJSON) >= 1e6 {
 		t.Errorf("got %d bytes, want under 1 MB", len(sampleJSON))
 	}

@@ -18,8 +18,8 @@ func encodings() []string {
 	}
 }
 
-// carried makes the library read its vocabularies from the binary.
-var carried = sync.OnceFunc(func() { tiktoken.SetBpeLoader(carriedVocabularies{}) })
+// useCarried makes the library read its vocabularies from the binary.
+var useCarried = sync.OnceFunc(func() { tiktoken.SetBpeLoader(carriedVocabularies{}) })
 
 // Tiktoken returns the tokenizer of an OpenAI vocabulary, "cl100k_base" for
 // one. It needs no network. Text that spells a special token is counted as
@@ -31,7 +31,7 @@ func Tiktoken(encoding string) (Tokenizer, error) {
 	if !slices.Contains(encodings(), encoding) {
 		return nil, fmt.Errorf("tiktoken encoding %q: want one of %s", encoding, strings.Join(encodings(), ", "))
 	}
-	carried()
+	useCarried()
 	t, err := tiktoken.GetEncoding(encoding)
 	if err != nil {
 		return nil, fmt.Errorf("tiktoken encoding %q: %w", encoding, err)

@@ -1,26 +1,17 @@
 package datasets
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
-	"embed"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"path"
-	"strconv"
+	"strings"
 )
-
-// vocabularyFiles are OpenAI's vocabularies as it publishes them
-// (openaipublic.blob.core.windows.net/encodings), each with gzip: as they are they
-// were a sixth of the binary. r50k_base is the first part of p50k_base.
-//
-//go:embed vocabularies/*.gz
-var vocabularyFiles embed.FS
 
 // r50kTokens is the number of tokens of r50k_base.
 const r50kTokens = 50256
+
+// lengthsEnd is the byte after the lengths of a packed vocabulary.
+const lengthsEnd = 255
 
 // carriedVocabularies reads vocabularies from the binary for the tokenizer library,
 // whose own default fetches them over the network.
@@ -28,61 +19,40 @@ type carriedVocabularies struct{}
 
 // LoadTiktokenBpe is the vocabulary of an address: the rank of each token.
 func (carriedVocabularies) LoadTiktokenBpe(address string) (map[string]int, error) {
-	text, err := carriedVocabulary(path.Base(address))
+	tokens, err := carriedVocabulary(strings.TrimSuffix(path.Base(address), ".tiktoken"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("vocabulary %s: %w", address, err)
 	}
-	ranks := map[string]int{}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		code, digits, _ := bytes.Cut(lines.Bytes(), []byte(" "))
-		token, err := base64.StdEncoding.AppendDecode(nil, code)
-		if err != nil {
-			return nil, fmt.Errorf("vocabulary %s: %w", address, err)
+	ranks := make(map[string]int, len(tokens))
+	for rank, token := range tokens {
+		if token != "" {
+			ranks[token] = rank
 		}
-		rank, err := strconv.Atoi(string(digits))
-		if err != nil {
-			return nil, fmt.Errorf("vocabulary %s: %w", address, err)
-		}
-		ranks[string(token)] = rank
 	}
 	return ranks, nil
 }
 
-// carriedVocabulary is a vocabulary as it was published, by its file's name: a line
-// for each token, in base64, with its rank.
-func carriedVocabulary(file string) ([]byte, error) {
-	from := file
-	if file == "r50k_base.tiktoken" {
-		from = "p50k_base.tiktoken"
+// carriedVocabulary is a vocabulary by its name: the tokens by rank, "" where a
+// rank has none. r50k_base is the first part of p50k_base.
+func carriedVocabulary(name string) ([]string, error) {
+	from := name
+	if name == "r50k_base" {
+		from = "p50k_base"
 	}
-	packed, err := vocabularyFiles.Open("vocabularies/" + from + ".gz")
+	packed, err := carried("vocabularies/" + from)
 	if err != nil {
-		return nil, fmt.Errorf("vocabulary %s: %w", file, err)
+		return nil, err
 	}
-	defer packed.Close()
-	unpacked, err := gzip.NewReader(packed)
-	if err != nil {
-		return nil, fmt.Errorf("vocabulary %s: %w", file, err)
+	lengths, text, _ := bytes.Cut(packed, []byte{lengthsEnd})
+	if from != name {
+		lengths = lengths[:min(r50kTokens, len(lengths))]
 	}
-	text, err := io.ReadAll(unpacked)
-	if err != nil {
-		return nil, fmt.Errorf("vocabulary %s: %w", file, err)
-	}
-	if from != file {
-		text = firstLines(text, r50kTokens)
-	}
-	return text, nil
-}
-
-// firstLines are the first n lines of text.
-func firstLines(text []byte, n int) []byte {
-	end := 0
-	for range n {
-		i := bytes.IndexByte(text[end:], '\n')
-		if i < 0 {
-			return text
+	tokens := make([]string, len(lengths))
+	for rank, n := range lengths {
+		if int(n) > len(text) {
+			return nil, fmt.Errorf("token %d is cut off", rank)
 		}
-		end += i + 1
+		tokens[rank], text = string(text[:n]), text[n:]
 	}
-	return text[:end]
+	return tokens, nil
 }

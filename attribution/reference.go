@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/mat"
-
+	"cfubench/internal/leastsquares"
 	"cfubench/internal/stats"
 	"cfubench/meter"
 	"cfubench/meter/gauge"
@@ -190,28 +189,42 @@ func slopes(plateaus []Plateau) []float64 {
 	if k < 2 || n < k+2 {
 		return nil
 	}
-	x, y := mat.NewDense(n, k+1, nil), mat.NewVecDense(n, nil)
-	for i, p := range plateaus {
-		x.Set(i, 0, 100) // of the size of the powers, for the condition's sake
+	gram, moment := make([][]float64, k+1), make([]float64, k+1)
+	for i := range gram {
+		gram[i] = make([]float64, k+1)
+	}
+	x := make([]float64, k+1)
+	x[k] = 100 // of the size of the powers, for the condition's sake
+	for _, p := range plateaus {
 		for j, d := range p.Domains {
-			x.Set(i, j+1, d.Watts())
+			x[j] = d.Watts()
 		}
-		y.SetVec(i, p.Reference.Watts())
+		for i := range x {
+			moment[i] += x[i] * p.Reference.Watts()
+			for j := range x {
+				gram[i][j] += x[i] * x[j]
+			}
+		}
 	}
-	var qr mat.QR
-	qr.Factorize(x)
-	if qr.Cond() > mostCondition {
+	// The condition of the normal equations is the square of the plateaus' own.
+	inverse, ok := leastsquares.Inverse(gram)
+	if !ok || rowNorm(gram)*rowNorm(inverse) > mostCondition*mostCondition {
 		return nil
 	}
-	var b mat.VecDense
-	if err := qr.SolveVecTo(&b, false, y); err != nil {
-		return nil
+	out, _ := leastsquares.Solve(gram, moment)
+	return out[:k]
+}
+
+// rowNorm is the largest sum of a row's absolute values.
+func rowNorm(m [][]float64) (norm float64) {
+	for _, row := range m {
+		sum := 0.0
+		for _, v := range row {
+			sum += math.Abs(v)
+		}
+		norm = max(norm, sum)
 	}
-	out := make([]float64, k)
-	for j := range out {
-		out[j] = b.AtVec(j + 1)
-	}
-	return out
+	return norm
 }
 
 // Calibrate returns g with the gain and the offset of domain i as the reference

@@ -5,9 +5,8 @@ import (
 	"math"
 	"strings"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"cfubench/internal/leastsquares"
+	"cfubench/internal/stats"
 )
 
 // judge holds the fit against its own intervals.
@@ -75,7 +74,7 @@ func (f *StepCosts) curvature(intervals []stretch, variance, neighbours, mean fl
 	n = normalOf(copied, variance, neighbours, &extended)
 	freedom := float64(max(n.n-terms, 1))
 	t := x[termContext] / math.Sqrt(max(inverse[termContext][termContext]*n.squares/freedom, math.SmallestNonzeroFloat64))
-	f.CurvaturePValue = 2 * distuv.StudentsT{Sigma: 1, Nu: freedom}.CDF(-math.Abs(t))
+	f.CurvaturePValue = stats.StudentPValue(t, freedom)
 	for k := range copied {
 		moved := copied[k].energy - copied[k].residual(extended)
 		f.Curvature += math.Abs(moved) / 2 / (mean * float64(len(copied)))

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"gonum.org/v1/gonum/mathext"
 )
 
 // pool fits the costs of one domain and role to all cells together, as if they were one
@@ -55,7 +55,7 @@ func (f *StepCosts) restore(w *work) {
 	f.theta = [terms]float64{f.Step.Value, f.Prompt.Value, f.Decode.Value - f.Context.Value*f.MeanContext, f.Context.Value}
 	f.theta[termDecode] = max(f.theta[termDecode], 0)
 	f.covariance = [terms][terms]float64{}
-	quantile := distuv.UnitNormal.Quantile(0.975)
+	quantile := mathext.NormalQuantile(0.975)
 	for t, e := range []Fitted{f.Step, f.Prompt, f.Decode, f.Context} {
 		half := (e.Hi - e.Lo) / 2 / quantile
 		f.covariance[t][t] = half * half

@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"cfubench/datasets"
+	"cfubench/internal/stats"
 )
 
 // Schedule is when to send: the absolute offset of the n-th request, n from 0,
@@ -78,7 +77,7 @@ func poisson(rate float64, seed int64) *renewal {
 // burstier, more is steadier (coefficient of variation 1/√burstiness).
 func gamma(rate float64, seed int64, burstiness float64) *renewal {
 	return &renewal{gap: func(n uint64) float64 {
-		return distuv.Gamma{Alpha: burstiness, Beta: burstiness * rate, Src: rand.NewPCG(uint64(seed), n)}.Rand()
+		return stats.Gamma(rand.New(rand.NewPCG(uint64(seed), n)), burstiness) / (burstiness * rate)
 	}}
 }
 

@@ -3,8 +3,6 @@ package stats
 import (
 	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Confidence is the level of intervals and the complement of the level of
@@ -39,7 +37,7 @@ func studentT(center, se, freedom, confidence float64) (lo, hi float64) {
 // StudentT is how many standard errors a two-sided interval reaches to each side,
 // with so many degrees of freedom.
 func StudentT(freedom, confidence float64) float64 {
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}.Quantile(0.5 + confidence/2)
+	return StudentQuantile(0.5+confidence/2, freedom)
 }
 
 // Batches and MinBatchSize are how BatchMeans cuts a run: into 20 batches, as
@@ -163,5 +161,5 @@ func Trend(series []float64) (relative, p float64) {
 		return relative, 0
 	}
 	t := slope / math.Sqrt(rest/(n-2)/xx)
-	return relative, 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 2}.CDF(-math.Abs(t))
+	return relative, StudentPValue(t, n-2)
 }

@@ -15,7 +15,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"gonum.org/v1/gonum/mathext"
 
 	"cfubench/internal/stats"
 )
@@ -164,7 +164,7 @@ func reduction(base, values []float64, confidence float64) (mean, lo float64) {
 		r := 1 - v/base[i] - mean
 		squares += r * r
 	}
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(confidence)
+	t := stats.StudentQuantile(confidence, n-1)
 	return mean, mean - t*math.Sqrt(squares/(n-1)/n)
 }
 
@@ -257,11 +257,10 @@ func (l layout) compare(rows []Row, confidence float64) {
 		p   float64
 	}
 	var tests []test
-	student := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: l.freedom}
 	for i := 1; i < len(rows); i++ {
 		p := 1.0
 		if se := l.difference(0, i); se > 0 {
-			p = 2 * student.Survival(math.Abs(l.mean[i]-l.mean[0])/se)
+			p = stats.StudentPValue((l.mean[i]-l.mean[0])/se, l.freedom)
 		} else if l.mean[i] != l.mean[0] {
 			p = 0
 		}
@@ -284,8 +283,7 @@ func (l layout) settle(difference, confidence float64) int {
 	if difference <= 0 {
 		return 0
 	}
-	normal := distuv.UnitNormal
-	z := normal.Quantile(confidence) + normal.Quantile(0.8)
+	z := mathext.NormalQuantile(confidence) + mathext.NormalQuantile(0.8)
 	return int(math.Ceil(2 * l.variance * z * z / (difference * difference)))
 }
 
@@ -319,12 +317,12 @@ func (l layout) probabilities(candidates []Candidate, o Options) []float64 {
 		return out
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 2606))
-	chi := distuv.ChiSquared{K: l.freedom, Src: rng}
 	const sets = 200 // of variance and τ grid; several draws from each
 	per := max(1, o.Draws/sets)
 	wins := make([]int, len(at))
 	for range sets {
-		variance := max(l.variance*l.freedom/chi.Rand(), 1e-300)
+		chiSquared := 2 * stats.Gamma(rng, l.freedom/2)
+		variance := max(l.variance*l.freedom/chiSquared, 1e-300)
 		grid := newPopulation(l, at, variance)
 		for range per {
 			wins[grid.cheapest(rng)]++

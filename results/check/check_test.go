@@ -3,8 +3,11 @@ package check_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,6 +48,21 @@ func change(t *testing.T, path string, f func([]byte) []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// scale multiplies the energies of summary.json.
+func scale(t *testing.T, dir string, factor float64) {
+	t.Helper()
+	change(t, filepath.Join(dir, runfolder.SummaryFile), func(b []byte) []byte {
+		return regexp.MustCompile(`_j": [0-9.e-]+`).ReplaceAllFunc(b, func(field []byte) []byte {
+			name, digits, _ := strings.Cut(string(field), " ")
+			v, err := strconv.ParseFloat(digits, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Appendf(nil, "%s %v", name, v*factor)
+		})
+	})
 }
 
 // rewrite writes energy.arrow again, as whole as before, with other rows.
@@ -119,6 +137,8 @@ func TestFolder(t *testing.T) {
 				return bytes.Replace(b, []byte(`"energy_j": `), []byte(`"energy_j": 1`), 1)
 			})
 		}, "summary.json: .cells[0]"},
+		{"figures rounded by another processor are right", func(t *testing.T, dir string) { scale(t, dir, 1+1e-12) }, ""},
+		{"figures a millionth off are not", func(t *testing.T, dir string) { scale(t, dir, 1+1e-6) }, "summary.json: .cells[0]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := folder(t)

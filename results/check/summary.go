@@ -6,12 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 )
+
+// rounding is by how much a figure may differ, relative to itself: processors
+// round differently (arm64 fuses multiplication and addition, amd64 does not), so
+// that a run of one is checked on the other.
+const rounding = 1e-9
 
 // most is how many differences of one file are said.
 const most = 10
@@ -82,6 +88,10 @@ func differing(at string, there, again any, out []string) []string {
 			out = differing(fmt.Sprintf("%s[%d]", at, i), b[i], a[i], out)
 		}
 		return out
+	case float64:
+		if b, ok := there.(float64); ok && math.Abs(a-b) <= rounding*max(math.Abs(a), math.Abs(b)) {
+			return out
+		}
 	default:
 		if a == there {
 			return out

@@ -24,6 +24,7 @@ examples:
   cfu export out/ --dir csv/                 every table that the run has
   cfu export out/ --to vllm --cell b8-c16-r1 > result.json    as vLLM's bench serve has it, with joules
   cfu export out/ --to mlflow --dir mlruns/                   a run of MLflow's file store for each cell
+  cfu export out/ --to wandb-offline --dir wandb/             an offline run of W&B for each configuration
 
 flags:
 `
@@ -32,16 +33,16 @@ flags:
 func bindExport(fs *pflag.FlagSet) action {
 	var table, dir, to, cell, convention string
 	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(runfolder.Tables(), ", ")+".")
-	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`; with --to mlflow, the store.")
-	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+exportForms+" prints one cell, mlflow writes all into --dir.")
+	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`; with --to of a tracker, its store.")
+	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+exportForms+" prints one cell, "+trackers+" writes all into --dir.")
 	fs.StringVar(&cell, "cell", "", "With --to, the `CELL` (default the run's only one).")
 	fs.StringVar(&convention, "convention", "", "With --to, joules by the convention `NAME` (default the table's first).")
 	return func(ctx context.Context, env environment, operands []string) error {
-		if to == "mlflow" {
+		if to == "mlflow" || to == "wandb-offline" {
 			if dir == "" || table+cell+convention != "" {
-				return usagef("--to mlflow: want --dir, the store, and none of --table, --cell and --convention")
+				return usagef("--to %s: want --dir, the store, and none of --table, --cell and --convention", to)
 			}
-			return exportMLflow(ctx, env.stdout, dir, operands[0])
+			return exportTracked(ctx, env.stdout, to, dir, operands[0])
 		}
 		given := 0
 		for _, flag := range []string{table, dir, to} {
@@ -56,7 +57,7 @@ func bindExport(fs *pflag.FlagSet) action {
 			return usagef("--cell and --convention go with --to")
 		}
 		if to != "" && to != "vllm" && to != "aiperf" {
-			return usagef("--to %q: want %s or mlflow", to, exportForms)
+			return usagef("--to %q: want %s, or %s", to, exportForms, trackers)
 		}
 		out := operands[0]
 		run, err := runfolder.ReadRun(out)

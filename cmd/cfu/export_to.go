@@ -20,9 +20,12 @@ import (
 // exportForms are the other tools' formats that `cfu export --to` writes.
 const exportForms = "vllm or aiperf"
 
-// exportMLflow writes all cells of the run folder out into MLflow's file store dir,
-// and prints the experiment's folder.
-func exportMLflow(ctx context.Context, w io.Writer, dir, out string) error {
+// trackers are the experiment trackers whose files it writes.
+const trackers = "mlflow or wandb-offline"
+
+// exportTracked writes all cells of the run folder out into a tracker's store dir,
+// and prints the folders that the tracker knows.
+func exportTracked(ctx context.Context, w io.Writer, tracker, dir, out string) error {
 	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		return err
@@ -31,11 +34,18 @@ func exportMLflow(ctx context.Context, w io.Writer, dir, out string) error {
 	if err != nil {
 		return err
 	}
-	experiment, err := tracking.WriteMLflow(dir, filepath.Base(filepath.Clean(out)), run, s)
+	name := filepath.Base(filepath.Clean(out))
+	var folders []string
+	if tracker == "mlflow" {
+		folders = make([]string, 1)
+		folders[0], err = tracking.WriteMLflow(dir, name, run, s)
+	} else {
+		folders, err = tracking.WriteWandb(dir, name, run, s)
+	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(w, experiment)
+	_, err = fmt.Fprintln(w, strings.Join(folders, "\n"))
 	return err
 }
 

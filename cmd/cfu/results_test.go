@@ -122,6 +122,20 @@ func TestExportToMLflow(t *testing.T) {
 	}
 }
 
+func TestExportToWandb(t *testing.T) {
+	out, store := simulate(t, "out", func(s *simulated.Spec) { s.Batches = []int{1, 4} }), filepath.Join(t.TempDir(), "wandb")
+	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "wandb-offline", "--dir", store)
+	folders := strings.Fields(stdout)
+	if code != 0 || stderr != "" || len(folders) != 2 {
+		t.Fatalf("exit %d, stderr %q, stdout %q; want two folders, one a batch size", code, stderr, stdout)
+	}
+	for _, folder := range folders {
+		if logs, _ := filepath.Glob(filepath.Join(folder, "run-*.wandb")); len(logs) != 1 || filepath.Dir(folder) != store {
+			t.Errorf("%s has the logs %v, want one in a folder of %s", folder, logs, store)
+		}
+	}
+}
+
 func TestExportCommand(t *testing.T) {
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
@@ -152,7 +166,7 @@ func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
 		{"report of one run across a difference", []string{"report", out, "--across", "trace"}, 2, "are of several runs"},
 		{"report of several runs by more of something", []string{"report", out, out, "--by", "output_tokens_per_j", "--out", filepath.Join(empty, "r.html")}, 1, "more of it is better"},
 		{"export to a store without a place", []string{"export", out, "--to", "mlflow"}, 2, "want --dir, the store"},
-		{"export to a tool that there is not", []string{"export", out, "--to", "wandb"}, 2, "want vllm or aiperf or mlflow"},
+		{"export to a tool that there is not", []string{"export", out, "--to", "wandb"}, 2, "want vllm or aiperf, or mlflow or wandb-offline"},
 		{"report of a folder without a run", []string{"report", empty}, 1, "holds no run"},
 		{"report with a bad SLO", []string{"report", out, "--slo", "fast"}, 2, "--slo"},
 		{"report to a folder that there is not", []string{"report", out, "--out", filepath.Join(empty, "no", "r.html")}, 1, "no such file or directory"},

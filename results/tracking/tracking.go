@@ -20,9 +20,14 @@ import (
 	"cfubench/results/summary"
 )
 
+// unitTag is before a metric's name in the tag of its unit.
+const unitTag = "cfu.unit."
+
 // tracked is one cell as a tracker has it.
 type tracked struct {
 	id, name   string // id is 32 hexadecimal digits, the same at every export
+	point      runfolder.Point
+	repeat     int
 	start, end time.Time
 	failed     bool
 	params     map[string]string
@@ -39,7 +44,7 @@ func trackedOf(run runfolder.Run, s summary.Summary) (list []tracked) {
 		}
 		cell := run.Cells[i]
 		t := tracked{
-			id: identity(run, cell.ID)[:32], name: cell.ID, failed: !c.Validity.Valid(),
+			id: identity(run, cell.ID)[:32], name: cell.ID, point: cell.Point, repeat: cell.Repeat, failed: !c.Validity.Valid(),
 			start:  time.Unix(0, cell.OriginUnix+int64(cell.Window.Start)),
 			end:    time.Unix(0, cell.OriginUnix+int64(cell.Window.End)),
 			params: paramsOf(run, cell), metrics: map[string]float64{}, tags: tagsOf(s, c),
@@ -68,7 +73,7 @@ func (t *tracked) measure(s summary.Summary, c summary.CellSummary) {
 	for _, m := range summary.Metrics() {
 		if v := m.Value(c); v.Known() {
 			t.metrics[m.Name] = float64(v)
-			t.tags["cfu.unit."+m.Name] = m.UnitIn(s)
+			t.tags[unitTag+m.Name] = m.UnitIn(s)
 		}
 	}
 }

@@ -10,8 +10,9 @@ import (
 // Its slices alias the event.
 type chunk struct {
 	// text is the length of the answer's text in this event, in bytes as written
-	// in the JSON but with an escaped character for one: content, reasoning,
-	// refusal, tool arguments. reasoning is the part of it that is no answer.
+	// in the JSON but with an escaped character for three, as most of them have in
+	// UTF-8: content, reasoning, refusal, tool arguments. reasoning is the part of it
+	// that is no answer.
 	text, reasoning int
 	// chars is the same text in characters.
 	chars int
@@ -309,8 +310,8 @@ func (c *chunk) add(raw []byte, reasoning bool) {
 	}
 	n, chars := len(raw)-2, utf8.RuneCount(raw)-2
 	if bytes.IndexByte(raw, '\\') >= 0 {
-		escapes := 5 * bytes.Count(raw, []byte(`\u`))
-		n, chars = max(1, n-escapes), max(1, chars-escapes)
+		escapes := bytes.Count(raw, []byte(`\u`))
+		n, chars = max(1, n-3*escapes), max(1, chars-5*escapes)
 	}
 	c.text += n
 	c.chars += chars

@@ -335,8 +335,12 @@ func (w *walker) count(def int) int {
 	return def
 }
 
-// count reads a non-negative integer, Unknown if raw is none.
+// count reads a non-negative integer, also one that is written 7.0, Unknown if raw
+// is none.
 func count(raw []byte) int {
+	if i := bytes.IndexByte(raw, '.'); i > 0 && len(bytes.Trim(raw[i+1:], "0")) == 0 {
+		raw = raw[:i]
+	}
 	if len(raw) == 0 || len(raw) > 9 {
 		return Unknown
 	}

@@ -91,21 +91,21 @@ func (c *Curve) anchorStart(e epoch, w meter.Window, p IdlePower, mean float64) 
 	if reason != "" {
 		return c.asIs(e, w.Start, reason)
 	}
-	i := after(c.floorAt, e, -1, w.Start) - 1
-	if i <= e.first || !c.near(w.Start, c.knot[i], p.Window) {
+	i := after(&c.floorAt, e, -1, w.Start) - 1
+	if i <= e.first || !c.near(w.Start, c.knot.at(i), p.Window) {
 		return c.asIs(e, w.Start, "no update shortly before it")
 	}
-	power, value := rate(p.Power), float64(c.value[i])
-	if since := c.knot[i] - p.Between.End; since > 0 {
+	power, value := rate(p.Power), float64(c.value.at(i))
+	if since := c.knot.at(i) - p.Between.End; since > 0 {
 		used := power * float64(since)
 		excess := value - c.at(e, p.Between.End).energy - used
 		if math.Abs(excess) > 4*c.apart(p, since, 2*c.timing(i))+idleTolerance*used+c.quantum {
 			return c.asIs(e, w.Start, fmt.Sprintf("%.2f J beside idle were used between its idle window and it", excess/1e6))
 		}
 	}
-	dt := w.Start - c.knot[i]
+	dt := w.Start - c.knot.at(i)
 	return end{anchored: true, boundary: c.apart(p, dt, c.timing(i)),
-		turn: turn{from: c.knot[i], fromEnergy: value, at: w.Start, energy: value + power*float64(dt)}}
+		turn: turn{from: c.knot.at(i), fromEnergy: value, at: w.Start, energy: value + power*float64(dt)}}
 }
 
 // anchorEnd finds the energy at w's end from the first update that was surely
@@ -116,15 +116,15 @@ func (c *Curve) anchorEnd(e epoch, w meter.Window, p IdlePower, mean float64) en
 	if reason != "" {
 		return c.asIs(e, w.End, reason)
 	}
-	j := after(c.ceilAt, e, -1, w.End-1)
-	if j >= e.last || !c.near(w.End, c.knot[j], p.Window) {
+	j := after(&c.ceilAt, e, -1, w.End-1)
+	if j >= e.last || !c.near(w.End, c.knot.at(j), p.Window) {
 		return c.asIs(e, w.End, "no update shortly after it")
 	}
-	power, value := rate(p.Power), float64(c.value[j])
-	dt := c.knot[j] - w.End
+	power, value := rate(p.Power), float64(c.value.at(j))
+	dt := c.knot.at(j) - w.End
 	out := end{anchored: true, boundary: c.apart(p, dt, c.timing(j)),
-		turn: turn{at: w.End, energy: value - power*float64(dt), to: c.knot[j], toEnergy: value}}
-	until := p.Between.Start - c.knot[j]
+		turn: turn{at: w.End, energy: value - power*float64(dt), to: c.knot.at(j), toEnergy: value}}
+	until := p.Between.Start - c.knot.at(j)
 	if until <= 0 {
 		return out
 	}
@@ -151,14 +151,14 @@ func (c *Curve) anchoredBy(e epoch, w meter.Window, ends *[2]end) *Curve {
 		return c
 	}
 	out := *c
-	next := after(c.knot, e, -1, w.Start)     // the first knot inside
-	last := after(c.knot, e, -1, w.End-1) - 1 // the last one
+	next := after(&c.knot, e, -1, w.Start)     // the first knot inside
+	last := after(&c.knot, e, -1, w.End-1) - 1 // the last one
 	inside := next <= last
 	if start.anchored {
 		t := &start.turn
 		switch {
 		case inside || !stop.anchored:
-			t.to, t.toEnergy = c.knot[next], float64(c.value[next])
+			t.to, t.toEnergy = c.knot.at(next), float64(c.value.at(next))
 			t.energy = min(t.energy, t.toEnergy)
 		default:
 			t.to, t.toEnergy = w.End, stop.turn.energy
@@ -169,7 +169,7 @@ func (c *Curve) anchoredBy(e epoch, w meter.Window, ends *[2]end) *Curve {
 		t := &stop.turn
 		switch {
 		case inside || !start.anchored:
-			t.from, t.fromEnergy = c.knot[last], float64(c.value[last])
+			t.from, t.fromEnergy = c.knot.at(last), float64(c.value.at(last))
 			t.energy = max(t.energy, t.fromEnergy)
 		default:
 			t.from, t.fromEnergy = w.End, t.energy

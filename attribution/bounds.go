@@ -45,16 +45,16 @@ func (c *Curve) at(e epoch, t time.Duration) point {
 
 // after returns the first index in ts[e.first:e.last] whose time is beyond t,
 // walking on from i if that is near and searching if not.
-func after(ts []time.Duration, e epoch, i int, t time.Duration) int {
-	if i >= e.first && i <= e.last && (i == e.first || ts[i-1] <= t) {
+func after(ts *series[time.Duration], e epoch, i int, t time.Duration) int {
+	if i >= e.first && i <= e.last && (i == e.first || ts.at(i-1) <= t) {
 		for steps := 0; steps < 8; steps++ {
-			if i == e.last || ts[i] > t {
+			if i == e.last || ts.at(i) > t {
 				return i
 			}
 			i++
 		}
 	}
-	return e.first + sort.Search(e.last-e.first, func(k int) bool { return ts[e.first+k] > t })
+	return e.first + sort.Search(e.last-e.first, func(k int) bool { return ts.at(e.first+k) > t })
 }
 
 func (c *cursor) at(t time.Duration) point {
@@ -74,19 +74,19 @@ func (c *cursor) at(t time.Duration) point {
 
 // seek sets the lines for the stretch that holds t.
 func (c *cursor) seek(t time.Duration) {
-	c.knotI = after(c.knot, c.e, c.knotI, t)
-	c.floorI = after(c.floorAt, c.e, c.floorI, t)
-	c.ceilI = after(c.ceilAt, c.e, c.ceilI, t)
+	c.knotI = after(&c.knot, c.e, c.knotI, t)
+	c.floorI = after(&c.floorAt, c.e, c.floorI, t)
+	c.ceilI = after(&c.ceilAt, c.e, c.ceilI, t)
 	c.from, c.until = math.MinInt64, math.MaxInt64
 	for _, l := range []struct {
-		ts []time.Duration
+		ts *series[time.Duration]
 		i  int
-	}{{c.knot, c.knotI}, {c.floorAt, c.floorI}, {c.ceilAt, c.ceilI}} {
+	}{{&c.knot, c.knotI}, {&c.floorAt, c.floorI}, {&c.ceilAt, c.ceilI}} {
 		if l.i > c.e.first {
-			c.from = max(c.from, l.ts[l.i-1])
+			c.from = max(c.from, l.ts.at(l.i-1))
 		}
 		if l.i < c.e.last {
-			c.until = min(c.until, l.ts[l.i])
+			c.until = min(c.until, l.ts.at(l.i))
 		}
 	}
 	c.estimate = c.segment(t)
@@ -104,18 +104,18 @@ func (c *cursor) seek(t time.Duration) {
 	// Lower: never less than the last published value plus the floor since,
 	// nor than the next value less what the limit allows until then.
 	if i := c.floorI; i > c.e.first {
-		c.lo[0] = line{c.floorAt[i-1], float64(c.value[i-1]) - c.quantum, c.floor}
+		c.lo[0] = line{c.floorAt.at(i - 1), float64(c.value.at(i-1)) - c.quantum, c.floor}
 	}
 	if i := c.floorI; i < c.e.last && c.limit > 0 {
-		c.lo[1] = line{c.floorAt[i], float64(c.value[i]) - c.quantum, c.limit}
+		c.lo[1] = line{c.floorAt.at(i), float64(c.value.at(i)) - c.quantum, c.limit}
 	}
 	// Upper: never more than the next published value less the floor until
 	// then, nor than the last value plus what the limit allows since.
 	if i := c.ceilI; i < c.e.last {
-		c.hi[0] = line{c.ceilAt[i], float64(c.value[i]) + c.quantum, c.floor}
+		c.hi[0] = line{c.ceilAt.at(i), float64(c.value.at(i)) + c.quantum, c.floor}
 	}
-	if i := c.ceilI; i > c.e.first && c.limit > 0 && c.ceilAt[i-1] != never {
-		c.hi[1] = line{c.ceilAt[i-1], float64(c.value[i-1]) + c.quantum, c.limit}
+	if i := c.ceilI; i > c.e.first && c.limit > 0 && c.ceilAt.at(i-1) != never {
+		c.hi[1] = line{c.ceilAt.at(i - 1), float64(c.value.at(i-1)) + c.quantum, c.limit}
 	}
 }
 
@@ -124,11 +124,11 @@ func (c *cursor) seek(t time.Duration) {
 // window was anchored its end takes the place of the knots that it hides.
 func (c *cursor) segment(t time.Duration) line {
 	if c.e.last-c.e.first == 1 {
-		return line{c.knot[c.e.first], float64(c.value[c.e.first]), 0}
+		return line{c.knot.at(c.e.first), float64(c.value.at(c.e.first)), 0}
 	}
 	i := min(max(c.knotI, c.e.first+1), c.e.last-1)
-	a, b := c.knot[i-1], c.knot[i]
-	va, vb := float64(c.value[i-1]), float64(c.value[i])
+	a, b := c.knot.at(i-1), c.knot.at(i)
+	va, vb := float64(c.value.at(i-1)), float64(c.value.at(i))
 	for _, u := range c.turns {
 		if t >= u.from && t < u.to { // within what the turn hides
 			if t < u.at {

@@ -26,7 +26,7 @@ type Builder struct {
 	// what wraps have added to it less what the register stood at.
 	total, offset meter.Energy
 	// samples are a gauge's readings so far.
-	samples []sample
+	samples samples
 	// flat is the latest read since prev's edge that showed no change.
 	flat    meter.Reading
 	hasFlat bool
@@ -42,13 +42,6 @@ func NewBuilder(d meter.Domain) *Builder {
 		c.limit = c.sustained
 	}
 	return &Builder{curve: c, period: d.UpdatePeriod, fresh: d.Kind == meter.KindModel}
-}
-
-// Grow makes room for n more changes of the register, so that a long table
-// leaves no garbage.
-func (b *Builder) Grow(n int) {
-	c := b.curve
-	c.knot, c.floorAt, c.ceilAt, c.value = slices.Grow(c.knot, n), slices.Grow(c.floorAt, n), slices.Grow(c.ceilAt, n), slices.Grow(c.value, n)
 }
 
 // Add takes the next reading in time order.
@@ -163,8 +156,8 @@ func (b *Builder) edge(r, last meter.Reading, total meter.Energy) {
 		// A register that showed no change for longer than its period was
 		// being published all the same: no energy was used until then.
 		if b.hasFlat && !b.stalled {
-			if at := b.flat.At() - b.period/2; at > b.curve.knot[len(b.curve.knot)-1]+b.period {
-				b.knotAt(at, b.curve.floorAt[len(b.curve.floorAt)-1], b.curve.ceilAt[len(b.curve.ceilAt)-1], b.total)
+			if at := b.flat.At() - b.period/2; at > b.curve.knot.last()+b.period {
+				b.knotAt(at, b.curve.floorAt.last(), b.curve.ceilAt.last(), b.total)
 			}
 		}
 		// The value was published after the last read that did not show it
@@ -186,17 +179,18 @@ func (b *Builder) fresher(r meter.Reading, v meter.Energy) {
 }
 
 func (b *Builder) knotAt(knot, floorAt, ceilAt time.Duration, v meter.Energy) {
-	if n := len(b.curve.knot); n > b.curve.epochs[len(b.curve.epochs)-1].first && knot <= b.curve.knot[n-1] {
-		knot = b.curve.knot[n-1] + 1
+	c := b.curve
+	if c.knot.len() > c.epochs[len(c.epochs)-1].first {
+		knot = max(knot, c.knot.last()+1)
 	}
-	b.curve.knot = append(b.curve.knot, knot)
-	b.curve.floorAt = append(b.curve.floorAt, floorAt)
-	b.curve.ceilAt = append(b.curve.ceilAt, ceilAt)
-	b.curve.value = append(b.curve.value, v)
+	c.knot.add(knot)
+	c.floorAt.add(floorAt)
+	c.ceilAt.add(ceilAt)
+	c.value.add(v)
 }
 
 func (b *Builder) openEpoch(r meter.Reading) {
-	b.curve.epochs = append(b.curve.epochs, epoch{first: len(b.curve.knot), begin: r.After, end: r.After, base: r.Energy})
+	b.curve.epochs = append(b.curve.epochs, epoch{first: b.curve.knot.len(), begin: r.After, end: r.After, base: r.Energy})
 	b.offset, b.total, b.prev, b.hasFlat, b.stalled, b.open = -r.Energy, 0, r, false, false, true
 	if b.fresh {
 		b.fresher(r, 0)
@@ -213,15 +207,14 @@ func (b *Builder) closeEpoch() {
 	e := &b.curve.epochs[len(b.curve.epochs)-1]
 	if b.hasFlat {
 		e.end = b.flat.After
-		n := len(b.curve.knot) - 1
 		switch at := b.flat.At() - b.period/2; {
 		case b.fresh:
 			b.fresher(b.flat, b.total)
-		case !b.stalled && at > b.curve.knot[n]+b.period:
-			b.knotAt(at, b.curve.floorAt[n], b.curve.ceilAt[n], b.total)
+		case !b.stalled && at > b.curve.knot.last()+b.period:
+			b.knotAt(at, b.curve.floorAt.last(), b.curve.ceilAt.last(), b.total)
 		}
 	}
-	e.last = len(b.curve.knot)
+	e.last = b.curve.knot.len()
 	b.open = false
 }
 

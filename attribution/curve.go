@@ -25,8 +25,8 @@ type Curve struct {
 	// One entry a knot, in time order. knot is the estimated moment at which
 	// the true energy was value; at floorAt it was at least value, at ceilAt
 	// at most value (never if unknown).
-	knot, floorAt, ceilAt []time.Duration
-	value                 []meter.Energy
+	knot, floorAt, ceilAt series[time.Duration]
+	value                 series[meter.Energy]
 	epochs                []epoch
 	doubts                []doubt
 	floor                 float64 // µJ/ns
@@ -34,10 +34,10 @@ type Curve struct {
 	// beyond excursionTime; both in µJ/ns, and 0 if unknown.
 	limit, sustained float64
 	quantum          float64
-	// published are the moments at which a gauge changed, watts its figures from
-	// then on in µJ/ns; nil of a register.
-	published []time.Duration
-	watts     []float64
+	// published are the moments at which a gauge changed, figures what it showed
+	// from then on; empty of a register.
+	published series[time.Duration]
+	figures   series[meter.Power]
 	// gauge is what is known of the sensor.
 	gauge gauge.Gauge
 	// turns and lift are what anchoring the ends of a window has added, and
@@ -106,13 +106,6 @@ func (c *Curve) Gauge() gauge.Gauge { return c.gauge }
 // Builder for what becomes of each.
 func NewCurve(d meter.Domain, readings []meter.Reading) (*Curve, []Warning) {
 	b := NewBuilder(d)
-	edges := 1
-	for i := 1; i < len(readings); i++ {
-		if readings[i].Energy != readings[i-1].Energy || readings[i].HasPower {
-			edges++
-		}
-	}
-	b.Grow(edges)
 	for _, r := range readings {
 		b.Add(r)
 	}
@@ -166,16 +159,16 @@ func (c *Curve) checkLimits() []Warning {
 func (c *Curve) checkBetween(j, k int) []Warning {
 	var warnings []Warning
 	// At least and at most this much passed, in no more and no less than these.
-	least := float64(c.value[k]-c.value[j]) - 2*c.quantum
+	least := float64(c.value.at(k)-c.value.at(j)) - 2*c.quantum
 	most := least + 4*c.quantum
-	longest, shortest := float64(c.floorAt[k]-c.ceilAt[j]), float64(c.ceilAt[k]-c.floorAt[j])
+	longest, shortest := float64(c.floorAt.at(k)-c.ceilAt.at(j)), float64(c.ceilAt.at(k)-c.floorAt.at(j))
 	if c.limit > 0 && least > c.most(longest) {
-		warnings = append(warnings, Warning{"above_limit", c.domain.Name, c.floorAt[k],
+		warnings = append(warnings, Warning{"above_limit", c.domain.Name, c.floorAt.at(k),
 			fmt.Sprintf("mean power of at least %.1f W exceeds the power limit %v: the limit is not used", least/longest*1e3, c.domain.Limit)})
 		c.limit, c.sustained = 0, 0
 	}
 	if c.floor > 0 && shortest > 0 && most < c.floor*shortest {
-		warnings = append(warnings, Warning{"below_floor", c.domain.Name, c.ceilAt[k],
+		warnings = append(warnings, Warning{"below_floor", c.domain.Name, c.ceilAt.at(k),
 			fmt.Sprintf("mean power of at most %.1f W is under the floor %v: the floor is not used", most/shortest*1e3, c.domain.Floor)})
 		c.floor = 0
 	}

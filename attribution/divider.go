@@ -177,10 +177,10 @@ func (a *Allocation) clip(curve *Curve, w meter.Window) meter.Window {
 
 // spacing is the mean time between knots.
 func (c *Curve) spacing() time.Duration {
-	if len(c.knot) < 2 {
+	if c.knot.len() < 2 {
 		return 0
 	}
-	return c.Span().Length() / time.Duration(len(c.knot)-1)
+	return c.Span().Length() / time.Duration(c.knot.len()-1)
 }
 
 // boundedUntil is the time after which nothing bounds the curve from above.
@@ -188,7 +188,7 @@ func (c *Curve) boundedUntil() time.Duration {
 	if c.limit > 0 || len(c.epochs) == 0 {
 		return math.MaxInt64
 	}
-	return c.ceilAt[len(c.ceilAt)-1]
+	return c.ceilAt.last()
 }
 
 // divide runs the sweep and rounds.

@@ -49,7 +49,10 @@ func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, me
 		ends[1].lagError = c.lagBetween(w)
 		return c, ends
 	}
-	times := slices.Clone(c.knot)
+	times := make([]time.Duration, c.knot.len())
+	for k := range times {
+		times[k] = c.knot.at(k)
+	}
 	var folds []fold
 	for i, at := range []time.Duration{w.Start, w.End} {
 		if !ends[i].anchored {
@@ -63,7 +66,7 @@ func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, me
 		}
 		f.energy = func(t time.Duration) float64 { return c.at(e, t).energy }
 		folds = append(folds, f)
-		times = f.knots(times, c.knot)
+		times = f.knots(times, &c.knot)
 		p := before
 		if i == 1 {
 			p = afterwards
@@ -73,13 +76,15 @@ func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, me
 	}
 	slices.Sort(times)
 	times = slices.Compact(times)
-	out.knot, out.value = times, make([]meter.Energy, len(times))
-	for k, t := range times {
-		energy := c.at(e, t).energy
+	out.knot, out.value = series[time.Duration]{}, series[meter.Energy]{}
+	along := newCursor(c, e)
+	for _, t := range times {
+		energy := along.at(t).energy
 		for _, f := range folds {
 			energy += f.correction(t)
 		}
-		out.value[k] = meter.Energy(math.Round(energy))
+		out.knot.add(t)
+		out.value.add(meter.Energy(math.Round(energy)))
 	}
 	out.floorAt, out.ceilAt = out.knot, out.knot
 	out.epochs[0].first, out.epochs[0].last = 0, len(times)
@@ -102,10 +107,10 @@ func (f fold) smear(x time.Duration) float64 {
 }
 
 // knots adds the moments at which the correction bends.
-func (f fold) knots(times, knots []time.Duration) []time.Duration {
+func (f fold) knots(times []time.Duration, knots *series[time.Duration]) []time.Duration {
 	times = append(times, f.at, f.at+f.sign*f.reach, f.at-f.sign*f.into)
-	for _, k := range knots {
-		if x := f.sign * (k - f.at); x > 0 && x < f.reach {
+	for k := range knots.len() {
+		if x := f.sign * (knots.at(k) - f.at); x > 0 && x < f.reach {
 			times = append(times, f.at-f.sign*time.Duration(float64(x)*float64(f.into)/float64(f.reach)))
 		}
 	}

@@ -115,21 +115,21 @@ func (c *Curve) idleBetween(w meter.Window) (IdlePower, bool) {
 	if flag != "" {
 		return IdlePower{}, false
 	}
-	i := max(after(c.ceilAt, e, -1, w.Start), e.first+1) // the epoch's first knot has no time
-	j := after(c.floorAt, e, -1, w.End) - 1
+	i := max(after(&c.ceilAt, e, -1, w.Start), e.first+1) // the epoch's first knot has no time
+	j := after(&c.floorAt, e, -1, w.End) - 1
 	if j-i < 1 {
 		return IdlePower{}, false
 	}
-	p := IdlePower{Between: meter.Window{Start: c.knot[i], End: c.knot[j]}, Inner: true, Known: true}
+	p := IdlePower{Between: meter.Window{Start: c.knot.at(i), End: c.knot.at(j)}, Inner: true, Known: true}
 	var at, energy, n float64 // means, from knot i on
 	for k := i; k <= j; k++ {
-		at, energy, n = at+float64(c.knot[k]-c.knot[i]), energy+float64(c.value[k]-c.value[i]), n+1
+		at, energy, n = at+float64(c.knot.at(k)-c.knot.at(i)), energy+float64(c.value.at(k)-c.value.at(i)), n+1
 	}
 	at, energy = at/n, energy/n
 	var tt, te, timing float64
 	for k := i; k <= j; k++ {
-		t := float64(c.knot[k]-c.knot[i]) - at
-		tt, te = tt+t*t, te+t*(float64(c.value[k]-c.value[i])-energy)
+		t := float64(c.knot.at(k)-c.knot.at(i)) - at
+		tt, te = tt+t*t, te+t*(float64(c.value.at(k)-c.value.at(i))-energy)
 		timing += c.timing(k) * c.timing(k)
 	}
 	mean := te / tt
@@ -139,8 +139,8 @@ func (c *Curve) idleBetween(w meter.Window) (IdlePower, bool) {
 	// Power from update to update, on stretches of at least a period.
 	var sum, stretches, together, last float64
 	for k, from := i+1, i; k <= j; k++ {
-		if stretch := c.knot[k] - c.knot[from]; stretch >= max(c.domain.UpdatePeriod/2, 20*time.Millisecond) {
-			d := float64(c.value[k]-c.value[from])/float64(stretch) - mean
+		if stretch := c.knot.at(k) - c.knot.at(from); stretch >= max(c.domain.UpdatePeriod/2, 20*time.Millisecond) {
+			d := float64(c.value.at(k)-c.value.at(from))/float64(stretch) - mean
 			together, last = together+d*last, d
 			// What the times of the two edges leave open is no swing.
 			d = max(math.Abs(d)-math.Hypot(c.timing(k), c.timing(from))*mean/float64(stretch), 0)
@@ -156,7 +156,7 @@ func (c *Curve) idleBetween(w meter.Window) (IdlePower, bool) {
 
 // timing is the standard uncertainty of knot i's time, in ns.
 func (c *Curve) timing(i int) float64 {
-	return max(float64(c.floorAt[i]-c.knot[i]), 0) / math.Sqrt(3)
+	return max(float64(c.floorAt.at(i)-c.knot.at(i)), 0) / math.Sqrt(3)
 }
 
 // idleByGauge is the mean of a gauge's figures over quiet.
@@ -177,9 +177,9 @@ func (c *Curve) idleByGauge(w, quiet meter.Window) (IdlePower, Interval) {
 	out := IdlePower{Power: p, Between: from, Inner: from != w, Known: true}
 	mean := rate(p)
 	var sum, n, together, last float64
-	for k, t := range c.published {
-		if t >= quiet.Start && t < quiet.End {
-			d := c.watts[k] - mean
+	for k := range c.published.len() {
+		if t := c.published.at(k); t >= quiet.Start && t < quiet.End {
+			d := rate(c.figures.at(k)) - mean
 			sum, n, together, last = sum+d*d, n+1, together+d*last, d
 		}
 	}
@@ -193,10 +193,10 @@ func (c *Curve) idleByGauge(w, quiet meter.Window) (IdlePower, Interval) {
 
 // shift is how far the curve's knots stand before the publications.
 func (c *Curve) shift() time.Duration {
-	if len(c.published) == 0 {
+	if c.published.len() == 0 {
 		return 0
 	}
-	return c.published[0] - c.knot[0]
+	return c.published.at(0) - c.knot.at(0)
 }
 
 // powerOf is an energy in µJ as a mean power over w.

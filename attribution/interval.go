@@ -137,8 +137,8 @@ func (c *Curve) Counter(w meter.Window) Difference {
 
 // held is the register as last read at t.
 func (c *Curve) held(e epoch, t time.Duration) Reading {
-	i := max(after(c.floorAt, e, -1, t)-1, e.first)
-	return Reading{c.floorAt[i], e.base + c.value[i]}
+	i := max(after(&c.floorAt, e, -1, t)-1, e.first)
+	return Reading{c.floorAt.at(i), e.base + c.value.at(i)}
 }
 
 // Total is the curve's own difference over w, which the totals of parts of w add

@@ -15,10 +15,35 @@ import (
 type sample struct {
 	before, after time.Duration
 	power         meter.Power
-	status        meter.Status
+	status        meter.Status // "" for one that doubts nothing
 }
 
 func (s sample) at() time.Duration { return s.before + (s.after-s.before)/2 }
+
+// samples are the readings of a gauge, packed.
+type samples struct {
+	before, after series[time.Duration]
+	power         series[meter.Power]
+	doubted       series[doubtful]
+}
+
+// doubtful is a place in doubts, the statuses that doubt a sample that counts.
+type doubtful int64
+
+var doubts = [...]meter.Status{"", meter.StatusGap, meter.StatusStalled, meter.StatusClockStep}
+
+func (s *samples) len() int { return s.before.len() }
+
+func (s *samples) at(i int) sample {
+	return sample{s.before.at(i), s.after.at(i), s.power.at(i), doubts[s.doubted.at(i)]}
+}
+
+func (s *samples) add(one sample) {
+	s.doubted.add(doubtful(max(slices.Index(doubts[:], one.status), 0)))
+	s.before.add(one.before)
+	s.after.add(one.after)
+	s.power.add(one.power)
+}
 
 const (
 	// glitchRatio is how far over the enforced limit a gauge's figure is no
@@ -47,10 +72,10 @@ func (b *Builder) look(r meter.Reading) {
 		return
 	}
 	s := sample{r.Before, r.After, r.Power, r.Status}
-	if n := len(b.samples); n > 0 && s.at() <= b.samples[n-1].at() {
+	if n := b.samples.len(); n > 0 && s.at() <= b.samples.at(n-1).at() {
 		return
 	}
-	b.samples = append(b.samples, s)
+	b.samples.add(s)
 }
 
 // neverOff reports whether the domain is something that draws power whenever it
@@ -67,20 +92,20 @@ func neverOff(d meter.Domain) bool {
 func (b *Builder) publish() {
 	c := b.curve
 	b.dropGlitches()
-	if len(b.samples) == 0 {
+	n := b.samples.len()
+	if n == 0 {
 		return
 	}
-	for i := 1; i < len(b.samples); i++ {
-		switch s := b.samples[i]; s.status {
-		case meter.StatusGap, meter.StatusStalled, meter.StatusClockStep:
-			b.doubt(string(s.status), b.samples[i-1].before, s.after)
+	for i := 1; i < n; i++ {
+		if s := b.samples.at(i); s.status != "" {
+			b.doubt(string(s.status), b.samples.before.at(i-1), s.after)
 		}
 	}
-	c.published, c.watts = publications(b.samples, b.period)
-	c.epochs = []epoch{{begin: b.samples[0].at(), end: b.samples[len(b.samples)-1].at()}}
+	c.publications(&b.samples, b.period)
+	c.epochs = []epoch{{begin: b.samples.at(0).at(), end: b.samples.at(n - 1).at()}}
 	c.integrate(c.gauge)
 	b.warnings = append(b.warnings, c.checkGauge()...)
-	b.samples = nil
+	b.samples = samples{}
 }
 
 // dropGlitches leaves out the samples far over the enforced limit, or the limit
@@ -91,10 +116,10 @@ func (b *Builder) dropGlitches() {
 		return
 	}
 	over := func(s sample) bool { return rate(s.power) > glitchRatio*c.sustained }
-	n := 0
+	n, all := 0, b.samples.len()
 	var worst meter.Power
-	for _, s := range b.samples {
-		if over(s) {
+	for i := range all {
+		if s := b.samples.at(i); over(s) {
 			n++
 			worst = max(worst, s.power)
 		}
@@ -102,38 +127,42 @@ func (b *Builder) dropGlitches() {
 	if n == 0 {
 		return
 	}
-	if float64(n) > maxGlitches*float64(len(b.samples)) {
+	if float64(n) > maxGlitches*float64(all) {
 		b.warnings = append(b.warnings, Warning{"above_limit", c.domain.Name, -1,
-			fmt.Sprintf("%d of %d readings are over %g times the power limit %v: the limit is not used", n, len(b.samples), glitchRatio, c.domain.Limit)})
+			fmt.Sprintf("%d of %d readings are over %g times the power limit %v: the limit is not used", n, all, glitchRatio, c.domain.Limit)})
 		c.limit, c.sustained = 0, 0
 		return
 	}
-	kept := b.samples[:0]
-	for _, s := range b.samples {
+	var kept samples
+	for i := range all {
+		s := b.samples.at(i)
 		if over(s) {
 			b.doubt(FlagGlitch, s.before, s.after)
 			continue
 		}
-		kept = append(kept, s)
+		kept.add(s)
 	}
 	b.samples = kept
 	b.warnings = append(b.warnings, Warning{"gauge_glitch", c.domain.Name, -1,
-		fmt.Sprintf("%d of %d readings up to %v are far over the power limit %v: left out", n, n+len(kept), worst, c.domain.Limit)})
+		fmt.Sprintf("%d of %d readings up to %v are far over the power limit %v: left out", n, all, worst, c.domain.Limit)})
 }
 
-// publications returns when each new figure was published, and the figures in
-// µJ/ns. A figure that is read again is the same publication, unless it stays
+// publications takes from the samples when each new figure was published, and the
+// figures. A figure that is read again is the same publication, unless it stays
 // for longer than a period.
-func publications(samples []sample, period time.Duration) (at []time.Duration, watts []float64) {
-	last, flat := samples[0], false
+func (c *Curve) publications(from *samples, period time.Duration) {
+	at := &c.published
 	add := func(t time.Duration, p meter.Power) {
-		if n := len(at); n > 0 && t <= at[n-1] {
-			t = at[n-1] + 1
+		if at.len() > 0 {
+			t = max(t, at.last()+1)
 		}
-		at, watts = append(at, t), append(watts, rate(p))
+		at.add(t)
+		c.figures.add(p)
 	}
+	last, flat := from.at(0), false
 	add(last.at(), last.power)
-	for _, s := range samples[1:] {
+	for i := 1; i < from.len(); i++ {
+		s := from.at(i)
 		if period > 0 && s.power == last.power {
 			last, flat = s, true
 			continue
@@ -143,20 +172,19 @@ func publications(samples []sample, period time.Duration) (at []time.Duration, w
 			last = s
 			continue
 		}
-		from := max(last.before, s.before-period)
-		published := from + (s.after-from)/2
+		since := max(last.before, s.before-period)
+		published := since + (s.after-since)/2
 		// The figure before was published a period before this one, and is known
 		// to have been so until it was last read.
-		if t := min(last.at(), published-period); flat && t > at[len(at)-1]+period/2 {
+		if t := min(last.at(), published-period); flat && t > at.last()+period/2 {
 			add(t, last.power)
 		}
 		add(published, s.power)
 		last, flat = s, false
 	}
-	if t := last.at(); flat && t > at[len(at)-1]+period {
+	if t := last.at(); flat && t > at.last()+period {
 		add(t, last.power)
 	}
-	return at, watts
 }
 
 // integrate makes the knots of a gauge's curve from its publications. A figure
@@ -164,7 +192,7 @@ func publications(samples []sample, period time.Duration) (at []time.Duration, w
 // long as a period the figures tile the time and their sum is the energy; else
 // each stands at the middle of its averaging time and trapezoids join them.
 func (c *Curve) integrate(g gauge.Gauge) {
-	n := len(c.published)
+	n := c.published.len()
 	period := c.domain.UpdatePeriod
 	if period <= 0 {
 		period = g.Period
@@ -174,28 +202,32 @@ func (c *Curve) integrate(g gauge.Gauge) {
 	if !tiles {
 		shift += g.Average / 2
 	}
-	c.knot, c.value = make([]time.Duration, 0, n+1), make([]meter.Energy, 0, n+1)
+	c.knot, c.value = series[time.Duration]{}, series[meter.Energy]{}
 	add := func(t time.Duration, e float64) {
-		c.knot, c.value = append(c.knot, t), append(c.value, meter.Energy(math.Round(e)))
+		c.knot.add(t)
+		c.value.add(meter.Energy(math.Round(e)))
 	}
-	energy := 0.0
-	for i, t := range c.published {
+	var before time.Duration
+	var energy, shown float64
+	for i := range n {
+		t, shows := c.published.at(i), rate(c.figures.at(i))
 		if i > 0 {
-			length := t - c.published[i-1]
+			length := t - before
 			if tiles && length <= 2*period {
-				energy += c.watts[i] * float64(length)
+				energy += shows * float64(length)
 			} else {
-				energy += (c.watts[i-1] + c.watts[i]) / 2 * float64(length)
+				energy += (shown + shows) / 2 * float64(length)
 			}
 		}
 		add(t-shift, energy)
+		before, shown = t, shows
 	}
 	// The last figure holds until the last reading.
-	if end := c.epochs[0].end; end > c.knot[n-1] {
-		add(end, energy+c.watts[n-1]*float64(end-c.knot[n-1]))
+	if end := c.epochs[0].end; end > c.knot.at(n-1) {
+		add(end, energy+shown*float64(end-c.knot.at(n-1)))
 	}
 	c.floorAt, c.ceilAt = c.knot, c.knot
-	c.epochs[0].first, c.epochs[0].last = 0, len(c.knot)
+	c.epochs[0].first, c.epochs[0].last = 0, c.knot.len()
 }
 
 // Changes is the median time between two readings at which a gauge's figure
@@ -225,7 +257,7 @@ func (c *Curve) Changes() time.Duration {
 func (c *Curve) With(g gauge.Gauge) *Curve {
 	out := *c
 	out.gauge = g
-	if out.domain.Kind == meter.KindPower && len(out.published) > 0 {
+	if out.domain.Kind == meter.KindPower && out.published.len() > 0 {
 		out.epochs = append([]epoch(nil), c.epochs...)
 		out.integrate(g)
 	}
@@ -237,15 +269,19 @@ func (c *Curve) checkGauge() []Warning {
 	if c.limit <= 0 {
 		return nil
 	}
-	for i := range c.knot {
-		j := sort.Search(len(c.knot), func(k int) bool { return c.knot[k] >= c.knot[i]+time.Second })
-		if j == len(c.knot) {
+	j := 0
+	for i := range c.knot.len() {
+		from := c.knot.at(i)
+		for j < c.knot.len() && c.knot.at(j) < from+time.Second {
+			j++
+		}
+		if j == c.knot.len() {
 			break
 		}
-		length := float64(c.knot[j] - c.knot[i])
-		if seen := float64(c.value[j] - c.value[i]); seen > limitTolerance*c.most(length) {
+		length := float64(c.knot.at(j) - from)
+		if seen := float64(c.value.at(j) - c.value.at(i)); seen > limitTolerance*c.most(length) {
 			c.limit, c.sustained = 0, 0
-			return []Warning{{"above_limit", c.domain.Name, c.knot[i],
+			return []Warning{{"above_limit", c.domain.Name, from,
 				fmt.Sprintf("mean power of %.1f W over a second exceeds the power limit %v: the limit is not used", seen/length*1e3, c.domain.Limit)}}
 		}
 	}
@@ -257,6 +293,6 @@ func (c *Curve) swing(a, b time.Duration) float64 { return math.Abs(c.figure(b) 
 
 // figure is a gauge's figure as it stands at t.
 func (c *Curve) figure(t time.Duration) float64 {
-	i := sort.Search(len(c.published), func(k int) bool { return c.published[k] > t })
-	return c.watts[max(i-1, 0)]
+	i := sort.Search(c.published.len(), func(k int) bool { return c.published.at(k) > t })
+	return rate(c.figures.at(max(i-1, 0)))
 }

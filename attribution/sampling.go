@@ -56,13 +56,13 @@ func (c *Curve) period() time.Duration {
 // difference that counts.
 func (c *Curve) refresh() float64 {
 	nominal := float64(c.period())
-	at := c.published
+	at := &c.published
 	if c.domain.Kind != meter.KindPower {
-		at = c.knot
+		at = &c.knot
 	}
 	var time, periods float64
-	for i := 2; i < len(at); i++ {
-		gap := float64(at[i] - at[i-1])
+	for i := 2; i < at.len(); i++ {
+		gap := float64(at.at(i) - at.at(i-1))
 		if n := math.Round(gap / nominal); n >= 1 && n <= 3 {
 			time, periods = time+gap, periods+n
 		}
@@ -172,17 +172,17 @@ func (c *Curve) scatter(w meter.Window) float64 {
 	if flag != "" {
 		return 0
 	}
-	from := max(after(c.knot, e, -1, w.Start), e.first+1)
-	to := after(c.knot, e, -1, w.End)
+	from := max(after(&c.knot, e, -1, w.Start), e.first+1)
+	to := after(&c.knot, e, -1, w.End)
 	var sum, square, time float64
 	for k := from; k+1 < to; {
 		// A fine register is looked at in stretches of a period of the sensor.
 		j := k + 1
-		for j+1 < to && c.knot[j]-c.knot[k] < c.period()/2 {
+		for j+1 < to && c.knot.at(j)-c.knot.at(k) < c.period()/2 {
 			j++
 		}
-		length := float64(c.knot[j] - c.knot[k])
-		p := float64(c.value[j]-c.value[k]) / length
+		length := float64(c.knot.at(j) - c.knot.at(k))
+		p := float64(c.value.at(j)-c.value.at(k)) / length
 		sum, square, time = sum+p*length, square+p*p*length, time+length
 		k = j
 	}

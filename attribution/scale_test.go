@@ -62,7 +62,6 @@ func counter(n int, w meter.Window, seed uint64) *attribution.Curve {
 	step := (w.Length() + time.Second) / time.Duration(n)
 	builder := attribution.NewBuilder(meter.Domain{Name: fmt.Sprintf("gpu%d", seed), Kind: meter.KindCounter, UpdatePeriod: step,
 		Quantum: meter.Millijoule, Limit: 700 * meter.Watt, Floor: 100 * meter.Watt})
-	builder.Grow(n)
 	var e meter.Energy
 	for i := range n {
 		at := time.Duration(i) * step

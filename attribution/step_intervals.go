@@ -32,14 +32,14 @@ func intervalsOf(w *work, c *Curve, in meter.Window, idle Idle, shift time.Durat
 		floor = rate(idle.Loaded)
 	}
 	width := fitWidth(w, c, in)
-	first := after(c.knot, e, -1, in.Start)
+	first := after(&c.knot, e, -1, in.Start)
 	out := make([]stretch, 0, min(e.last-first, int(in.Length()/width)+1))
 	cursor := newCursor(c, e)
 	var before [terms]float64
 	var from time.Duration
 	energy, joined, open := 0.0, false, false
-	for k := first; k < e.last && c.knot[k] <= in.End; k++ {
-		at := c.knot[k]
+	for k := first; k < e.last && c.knot.at(k) <= in.End; k++ {
+		at := c.knot.at(k)
 		if open && at-from < width {
 			continue
 		}
@@ -115,9 +115,9 @@ type aligned struct {
 // doubtOf is the typical time within which the curve knows a publication.
 func (c *Curve) doubtOf(w meter.Window) time.Duration {
 	var widths []time.Duration
-	for k := range c.knot {
-		if c.knot[k] >= w.Start && c.knot[k] <= w.End && c.ceilAt[k] != never {
-			widths = append(widths, c.floorAt[k]-c.ceilAt[k])
+	for k := range c.knot.len() {
+		if c.knot.at(k) >= w.Start && c.knot.at(k) <= w.End && c.ceilAt.at(k) != never {
+			widths = append(widths, c.floorAt.at(k)-c.ceilAt.at(k))
 		}
 		if len(widths) == 1000 {
 			break

@@ -44,17 +44,21 @@ func (c *Curve) at(e epoch, t time.Duration) point {
 }
 
 // after returns the first index in ts[e.first:e.last] whose time is beyond t,
-// walking on from i if that is near and searching if not.
+// searching in growing steps on from i if that is before it.
 func after(ts *series[time.Duration], e epoch, i int, t time.Duration) int {
-	if i >= e.first && i <= e.last && (i == e.first || ts.at(i-1) <= t) {
-		for steps := 0; steps < 8; steps++ {
-			if i == e.last || ts.at(i) > t {
-				return i
+	from, to := e.first, e.last
+	if i >= from && i <= to && (i == from || ts.at(i-1) <= t) {
+		from = i
+		for step := 1; from < to; step *= 2 {
+			next := min(from+step, to)
+			if ts.at(next-1) > t {
+				to = next - 1
+				break
 			}
-			i++
+			from = next
 		}
 	}
-	return e.first + sort.Search(e.last-e.first, func(k int) bool { return ts.at(e.first+k) > t })
+	return from + sort.Search(to-from, func(k int) bool { return ts.at(from+k) > t })
 }
 
 func (c *cursor) at(t time.Duration) point {
@@ -75,20 +79,8 @@ func (c *cursor) at(t time.Duration) point {
 // seek sets the lines for the stretch that holds t.
 func (c *cursor) seek(t time.Duration) {
 	c.knotI = after(&c.knot, c.e, c.knotI, t)
-	c.floorI = after(&c.floorAt, c.e, c.floorI, t)
-	c.ceilI = after(&c.ceilAt, c.e, c.ceilI, t)
 	c.from, c.until = math.MinInt64, math.MaxInt64
-	for _, l := range []struct {
-		ts *series[time.Duration]
-		i  int
-	}{{&c.knot, c.knotI}, {&c.floorAt, c.floorI}, {&c.ceilAt, c.ceilI}} {
-		if l.i > c.e.first {
-			c.from = max(c.from, l.ts.at(l.i-1))
-		}
-		if l.i < c.e.last {
-			c.until = min(c.until, l.ts.at(l.i))
-		}
-	}
+	c.within(&c.knot, c.knotI)
 	c.estimate = c.segment(t)
 	below, above := line{value: math.Inf(-1)}, line{value: math.Inf(1)}
 	c.lo, c.hi = [2]line{below, below}, [2]line{above, above}
@@ -101,22 +93,39 @@ func (c *cursor) seek(t time.Duration) {
 		}
 		return
 	}
+	c.floorI, c.ceilI = after(&c.floorAt, c.e, c.floorI, t), after(&c.ceilAt, c.e, c.ceilI, t)
 	// Lower: never less than the last published value plus the floor since,
 	// nor than the next value less what the limit allows until then.
+	at, next := c.within(&c.floorAt, c.floorI)
 	if i := c.floorI; i > c.e.first {
-		c.lo[0] = line{c.floorAt.at(i - 1), float64(c.value.at(i-1)) - c.quantum, c.floor}
+		c.lo[0] = line{at, float64(c.value.at(i-1)) - c.quantum, c.floor}
 	}
 	if i := c.floorI; i < c.e.last && c.limit > 0 {
-		c.lo[1] = line{c.floorAt.at(i), float64(c.value.at(i)) - c.quantum, c.limit}
+		c.lo[1] = line{next, float64(c.value.at(i)) - c.quantum, c.limit}
 	}
 	// Upper: never more than the next published value less the floor until
 	// then, nor than the last value plus what the limit allows since.
+	at, next = c.within(&c.ceilAt, c.ceilI)
 	if i := c.ceilI; i < c.e.last {
-		c.hi[0] = line{c.ceilAt.at(i), float64(c.value.at(i)) + c.quantum, c.floor}
+		c.hi[0] = line{next, float64(c.value.at(i)) + c.quantum, c.floor}
 	}
-	if i := c.ceilI; i > c.e.first && c.limit > 0 && c.ceilAt.at(i-1) != never {
-		c.hi[1] = line{c.ceilAt.at(i - 1), float64(c.value.at(i-1)) + c.quantum, c.limit}
+	if i := c.ceilI; i > c.e.first && c.limit > 0 && at != never {
+		c.hi[1] = line{at, float64(c.value.at(i-1)) + c.quantum, c.limit}
 	}
+}
+
+// within narrows the stretch to the times before and at index i of ts, which it
+// returns: those of them that lie in the epoch.
+func (c *cursor) within(ts *series[time.Duration], i int) (at, next time.Duration) {
+	if i > c.e.first {
+		at = ts.at(i - 1)
+		c.from = max(c.from, at)
+	}
+	if i < c.e.last {
+		next = ts.at(i)
+		c.until = min(c.until, next)
+	}
+	return at, next
 }
 
 // segment is the estimate's line at t: between the knots about it, and beyond

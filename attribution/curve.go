@@ -142,12 +142,22 @@ var checkSpans = [...]int{1, 5, 15, 50}
 // checkLimits drops a power limit or floor that the register itself
 // contradicts, because a bracket made with it would not hold.
 func (c *Curve) checkLimits() []Warning {
+	if c.limit <= 0 && c.floor <= 0 {
+		return nil
+	}
+	const most = 64 // more than the longest span
+	var near [most]edge
 	var warnings []Warning
 	for _, e := range c.epochs {
-		for k := e.first + 2; k < e.last; k++ {
+		for k := e.first; k < e.last; k++ {
+			now := edge{c.floorAt.at(k), c.ceilAt.at(k), c.value.at(k)}
+			near[k%most] = now
+			if k < e.first+2 {
+				continue
+			}
 			for _, span := range checkSpans {
 				if k-span > e.first { // the first knot's time is not known
-					warnings = append(warnings, c.checkBetween(k-span, k)...)
+					warnings = append(warnings, c.checkBetween(near[(k-span)%most], now)...)
 				}
 			}
 		}
@@ -155,20 +165,26 @@ func (c *Curve) checkLimits() []Warning {
 	return warnings
 }
 
-// checkBetween holds the limits against what passed between knots j and k.
-func (c *Curve) checkBetween(j, k int) []Warning {
+// edge is what is known of a knot beside its most likely time.
+type edge struct {
+	floorAt, ceilAt time.Duration
+	value           meter.Energy
+}
+
+// checkBetween holds the limits against what passed between two knots.
+func (c *Curve) checkBetween(a, b edge) []Warning {
 	var warnings []Warning
 	// At least and at most this much passed, in no more and no less than these.
-	least := float64(c.value.at(k)-c.value.at(j)) - 2*c.quantum
+	least := float64(b.value-a.value) - 2*c.quantum
 	most := least + 4*c.quantum
-	longest, shortest := float64(c.floorAt.at(k)-c.ceilAt.at(j)), float64(c.ceilAt.at(k)-c.floorAt.at(j))
+	longest, shortest := float64(b.floorAt-a.ceilAt), float64(b.ceilAt-a.floorAt)
 	if c.limit > 0 && least > c.most(longest) {
-		warnings = append(warnings, Warning{"above_limit", c.domain.Name, c.floorAt.at(k),
+		warnings = append(warnings, Warning{"above_limit", c.domain.Name, b.floorAt,
 			fmt.Sprintf("mean power of at least %.1f W exceeds the power limit %v: the limit is not used", least/longest*1e3, c.domain.Limit)})
 		c.limit, c.sustained = 0, 0
 	}
 	if c.floor > 0 && shortest > 0 && most < c.floor*shortest {
-		warnings = append(warnings, Warning{"below_floor", c.domain.Name, c.ceilAt.at(k),
+		warnings = append(warnings, Warning{"below_floor", c.domain.Name, b.ceilAt,
 			fmt.Sprintf("mean power of at most %.1f W is under the floor %v: the floor is not used", most/shortest*1e3, c.domain.Floor)})
 		c.floor = 0
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -99,14 +100,21 @@ func writeSensors(b *testing.B, dir string) {
 	check(requests.Close())
 	readings, err := runfolder.NewReadingsWriter(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), run.Domains, nil)
 	check(err)
-	batch := make([]meter.Reading, 0, 8)
+	// Times as a busy host has them, and power as uneven as a server's.
+	rng := rand.New(rand.NewPCG(1, 2))
+	late := func(mean time.Duration) time.Duration { return time.Duration(rng.ExpFloat64() * float64(mean)) }
+	energy := make([]meter.Energy, len(domains))
+	batch := make([]meter.Reading, 0, len(domains))
 	for at := time.Duration(0); at <= length; at += poll {
 		batch = batch[:0]
+		read := at + late(100*time.Microsecond)
 		for i := range domains {
-			watts := 300 + 100*math.Sin(at.Seconds()/10+float64(i))
-			energy := meter.EnergyOf(300*meter.Watt, at) + meter.Energy(1e9*(1-math.Cos(at.Seconds()/10+float64(i))))
+			watts := max(300+100*math.Sin(at.Seconds()/10+float64(i))+60*rng.NormFloat64(), 50)
+			energy[i] += domains[i].Quantum * (meter.EnergyOf(meter.Power(watts*1e6), poll) / domains[i].Quantum)
+			before := read
+			read += 20*time.Microsecond + late(10*time.Microsecond)
 			batch = append(batch, meter.Reading{
-				Domain: i, Before: at, After: at + 30*time.Microsecond, Energy: energy, HasEnergy: true,
+				Domain: i, Before: before, After: read, Energy: energy[i], HasEnergy: true,
 				Power: meter.Power(watts * 1e6), HasPower: true, Status: meter.StatusOK,
 			})
 		}

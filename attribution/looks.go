@@ -236,12 +236,12 @@ func (c *Curve) integrate(g gauge.Gauge) {
 func (c *Curve) Changes() time.Duration {
 	var gaps []time.Duration
 	last := -1
-	for i := 1; i < len(c.published); i++ {
-		if c.watts[i] == c.watts[i-1] {
+	for i := 1; i < c.published.len(); i++ {
+		if c.figures.at(i) == c.figures.at(i-1) {
 			continue
 		}
 		if last >= 0 {
-			gaps = append(gaps, c.published[i]-c.published[last])
+			gaps = append(gaps, c.published.at(i)-c.published.at(last))
 		}
 		last = i
 	}

@@ -197,8 +197,10 @@ func (c *Curve) scatter(w meter.Window) float64 {
 // µJ/ns.
 func (c *Curve) spread(w meter.Window, reach time.Duration) float64 {
 	lo, hi := math.Inf(1), math.Inf(-1)
-	for i := sort.Search(len(c.published), func(k int) bool { return c.published[k] >= w.Start-reach }); i < len(c.published) && c.published[i] <= w.End+reach; i++ {
-		lo, hi = min(lo, c.watts[i]), max(hi, c.watts[i])
+	n := c.published.len()
+	for i := sort.Search(n, func(k int) bool { return c.published.at(k) >= w.Start-reach }); i < n && c.published.at(i) <= w.End+reach; i++ {
+		figure := rate(c.figures.at(i))
+		lo, hi = min(lo, figure), max(hi, figure)
 	}
 	return max(hi-lo, 0)
 }

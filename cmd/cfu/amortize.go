@@ -138,16 +138,27 @@ func bindAmortize(fs *pflag.FlagSet) action {
 	}
 }
 
-// run assesses the run in dir, or the published ones, and prints and writes
-// what was asked for.
+// run assesses the run in dir, or the published ones, and makes the run's summary
+// and report again.
 func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) error {
-	if !f.published {
-		release, err := ownRun(env, dir, "amortize")
-		if err != nil {
-			return err
-		}
-		defer release()
+	if f.published {
+		return f.show(ctx, env, dir)
 	}
+	release, err := ownRun(env, dir, "amortize")
+	if err != nil {
+		return err
+	}
+	defer release()
+	boundMemory(dir)
+	if err := f.show(ctx, env, dir); err != nil {
+		return err
+	}
+	// The assessments of thousands of cells are garbage by now.
+	return runreport.Refresh(ctx, dir)
+}
+
+// show assesses, and prints and writes what was asked for.
+func (f *amortizeFlags) show(ctx context.Context, env environment, dir string) error {
 	assessments, run, err := f.assess(ctx, dir)
 	if err != nil {
 		return err
@@ -350,7 +361,7 @@ func (f *amortizeFlags) assess(ctx context.Context, dir string) ([]lca.Assessmen
 		if err != nil {
 			return nil, nil, err
 		}
-		return assessments, &run, runreport.Refresh(ctx, dir)
+		return assessments, &run, nil
 	}
 	if f.Inventory == "" {
 		f.Inventory = lca.DefaultPreset

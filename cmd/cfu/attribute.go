@@ -143,6 +143,7 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 		return err
 	}
 	defer release()
+	boundMemory(dir)
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return err

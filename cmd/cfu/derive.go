@@ -47,6 +47,7 @@ func (f derivationFlags) check() error {
 // engine: joules to requests, C_FU, summary and report, from the raw tables.
 // It prints the summary and returns it.
 func (f derivationFlags) derive(ctx context.Context, env environment, out string) (summary summary.Summary, err error) {
+	boundMemory(out)
 	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		return summary, err

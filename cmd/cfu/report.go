@@ -63,6 +63,7 @@ func bindReport(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer release()
+		boundMemory(dir)
 		s, err := report.Make(ctx, dir, path, o)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package comparison
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -76,8 +77,9 @@ func (t *Table) against(base, other Subject, o Options) error {
 	}
 	t.Warnings = append(t.Warnings, left...)
 	var refused []string
+	ofBase, ofOther := base.Summary.PointCells(), other.Summary.PointCells()
 	for _, p := range pairs {
-		a, b := valid(base, p.a, &t.Warnings), valid(other, p.b, &t.Warnings)
+		a, b := valid(base.Name, ofBase.Of(p.a), &t.Warnings), valid(other.Name, ofOther.Of(p.b), &t.Warnings)
 		if len(a) == 0 || len(b) == 0 {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("%s: no valid cell on one side, not compared", p.name))
 			continue
@@ -132,18 +134,16 @@ func align(base, other Subject, acrossLoad bool) (pairs []pair, left []string) {
 	return pairs, left
 }
 
-// valid are the valid cells of a point; each of the others gets a warning.
-func valid(s Subject, p summary.Point, warnings *[]string) []summary.CellSummary {
+// valid are the valid cells of a point of a subject; each of the others gets a
+// warning.
+func valid(subject string, point iter.Seq[*summary.CellSummary], warnings *[]string) []summary.CellSummary {
 	var cells []summary.CellSummary
-	for _, c := range s.Summary.Cells {
-		if !slices.Contains(p.Cells, c.Cell) {
-			continue
-		}
+	for c := range point {
 		if !c.Validity.Valid() {
-			*warnings = append(*warnings, fmt.Sprintf("%s %s is invalid (%v) and left out", s.Name, c.Cell, c.Validity.Codes()))
+			*warnings = append(*warnings, fmt.Sprintf("%s %s is invalid (%v) and left out", subject, c.Cell, c.Validity.Codes()))
 			continue
 		}
-		cells = append(cells, c)
+		cells = append(cells, *c)
 	}
 	return cells
 }

@@ -74,12 +74,13 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 	}
 	var all, lacking []point
 	for i, s := range subjects {
+		cellsOf := s.Summary.PointCells()
 		for _, p := range s.Summary.Points {
 			one := point{Point: p, name: p.Name, from: i}
 			if len(subjects) > 1 {
 				one.name = s.Name + ":" + p.Name
 			}
-			one.cells = valid(s, p, &left)
+			one.cells = valid(s.Name, cellsOf.Of(p), &left)
 			if one.values = values(c.Metric, one.cells); len(one.values) == 0 {
 				left = append(left, fmt.Sprintf("%s has no %s and is left out", one.name, c.Metric.Title))
 				if len(one.cells) > 0 {
@@ -114,8 +115,12 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		return c, err
 	}
 	c.Warnings = append(left, c.Warnings...)
+	byName := make(map[string]int, len(all))
+	for k := len(all) - 1; k >= 0; k-- {
+		byName[all[k].name] = k
+	}
 	for _, r := range c.Rows {
-		k := slices.IndexFunc(all, func(p point) bool { return p.name == r.Name })
+		k := byName[r.Name]
 		c.Beside, c.From = append(c.Beside, all[k].Point), append(c.From, all[k].from)
 	}
 	c.state()

@@ -21,7 +21,7 @@ func traceCharts(s summary.Summary) []chart {
 	cells := firstCells(s)
 	for _, c := range cells[:min(len(cells), tracesShown)] {
 		if c.Trace != nil {
-			charts = add(charts, traceOf(s, c), "Cell "+c.Cell, true)
+			charts = add(charts, traceOf(s, *c), "Cell "+c.Cell, true)
 		}
 	}
 	if n := len(cells); n > tracesShown && len(charts) > 0 {
@@ -88,7 +88,7 @@ func spans(l summary.Lane) []svg.Span {
 // differ by more than their intervals.
 func footprintCharts(s summary.Summary) []chart {
 	var charts []chart
-	cells := firstCells(s)
+	cells, others := few(firstCells(s))
 	parts := stagesOf(cells)
 	var alike []string
 	for _, category := range lca.Categories() {
@@ -118,7 +118,7 @@ func footprintCharts(s summary.Summary) []chart {
 			alike = append(alike, category.Title())
 			continue
 		}
-		charts = add(charts, stacks.SVG(), capital(category.Title())+" per request, by stage", false)
+		charts = add(charts, stacks.SVG(), capital(category.Title())+" per request, by stage"+others, false)
 	}
 	if len(alike) > 0 && len(charts) > 0 {
 		charts[len(charts)-1].Caption += "; not drawn, for the bars differ by less than their intervals: " + strings.Join(alike, ", ")
@@ -152,9 +152,9 @@ func telling(bars []svg.Bar) bool {
 
 // stagesOf lists the kinds of stages of which there is a figure in any category,
 // so that a kind has one colour in all of them.
-func stagesOf(cells []summary.CellSummary) (names []string) {
+func stagesOf(cells []*summary.CellSummary) (names []string) {
 	for _, stage := range lca.Stages() {
-		if slices.ContainsFunc(cells, func(c summary.CellSummary) bool {
+		if slices.ContainsFunc(cells, func(c *summary.CellSummary) bool {
 			return slices.ContainsFunc(c.Footprint, func(f summary.CategoryFootprint) bool {
 				_, ok := f.Stages[string(stage)]
 				return ok
@@ -171,7 +171,7 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // amortization draws C_FU against lifetime requests: what was paid once shrinks
 // as 1/n, the marginal cost stays.
-func amortization(s summary.Summary, cells []summary.CellSummary) string {
+func amortization(s summary.Summary, cells []*summary.CellSummary) string {
 	n0 := float64(s.LifetimeInferences)
 	if !s.LifetimeInferences.Known() || n0 <= 0 {
 		return ""
@@ -221,7 +221,7 @@ func conventionText(s summary.Summary) string {
 }
 
 func conventionCharts(s summary.Summary) []chart {
-	cells := firstCells(s)
+	cells, others := few(firstCells(s))
 	boxes := svg.Boxes{Title: "Energy per request by convention", Axis: svg.Prefixable + "J per request" + kindLabel(s.MeterKind), Log: true}
 	for _, c := range cells {
 		for _, one := range c.Conventions {
@@ -253,9 +253,9 @@ func conventionCharts(s summary.Summary) []chart {
 			})
 		}
 	}
-	charts := add(nil, boxes.SVG(), "Energy of single requests by "+strings.Join(boxes.Names, ", "), false)
+	charts := add(nil, boxes.SVG(), "Energy of single requests by "+strings.Join(boxes.Names, ", ")+others, false)
 	split.Axis = svg.Prefixable + "J of the whole cell" + kindLabel(s.MeterKind)
-	return add(charts, split.SVG(), "Phases by the convention phase, with idle and unattributed energy", false)
+	return add(charts, split.SVG(), "Phases by the convention phase, with idle and unattributed energy"+others, false)
 }
 
 // interpolate reads quantile p off equal steps q.

@@ -91,6 +91,7 @@ func load(p summary.Point) string {
 
 // lines groups points into series by name, along x.
 func lines(s summary.Summary, metric string, keep func(summary.Point) bool, name func(summary.Point) string, x func(summary.Point) float64) (series []svg.Series, xs []float64) {
+	index := map[string]int{}
 	for _, p := range s.Points {
 		if !keep(p) {
 			continue
@@ -99,15 +100,14 @@ func lines(s summary.Summary, metric string, keep func(summary.Point) bool, name
 		if !ok {
 			continue
 		}
-		i := slices.IndexFunc(series, func(l svg.Series) bool { return l.Name == name(p) })
-		if i < 0 {
+		of := name(p)
+		i, known := index[of]
+		if !known {
 			i = len(series)
-			series = append(series, svg.Series{Name: name(p)})
+			index[of], series = i, append(series, svg.Series{Name: of})
 		}
 		series[i].Points = append(series[i].Points, point)
-		if !slices.Contains(xs, x(p)) {
-			xs = append(xs, x(p))
-		}
+		xs = append(xs, point.X)
 	}
 	for i := range series {
 		slices.SortFunc(series[i].Points, func(a, b svg.Point) int {
@@ -121,7 +121,7 @@ func lines(s summary.Summary, metric string, keep func(summary.Point) bool, name
 		})
 	}
 	slices.Sort(xs)
-	return series, xs
+	return series, slices.Compact(xs)
 }
 
 // labelledName is a name with the point's configuration before it, where the run has
@@ -198,25 +198,42 @@ func energyCharts(s summary.Summary) []chart {
 func singleEnergy(s summary.Summary) []chart {
 	stacks := svg.Stacks{Title: "Energy per request", Axis: svg.Prefixable + "J per request" + kindLabel(s.MeterKind), Parts: []string{"energy"}}
 	for _, p := range s.Points {
-		if m, ok := p.Metrics[summary.MetricEnergyPerRequest]; ok && m.Mean.Known() {
+		if m, ok := p.Metrics[summary.MetricEnergyPerRequest]; ok && m.Mean.Known() && len(stacks.Bars) < barsShown {
 			stacks.Bars = append(stacks.Bars, svg.Bar{Name: p.Name, Values: []float64{float64(m.Mean)}, Lo: float64(m.Lo), Hi: float64(m.Hi)})
 		}
 	}
-	return add(nil, stacks.SVG(), "Energy per request", false)
+	caption := "Energy per request"
+	if len(stacks.Bars) == barsShown && len(s.Points) > barsShown {
+		caption += fmt.Sprintf("; the first %d of %d load points", barsShown, len(s.Points))
+	}
+	return add(nil, stacks.SVG(), caption, false)
 }
 
 // firstCells are the first valid cell of each load point.
-func firstCells(s summary.Summary) []summary.CellSummary {
-	var cells []summary.CellSummary
+func firstCells(s summary.Summary) []*summary.CellSummary {
+	var cells []*summary.CellSummary
+	of := s.PointCells()
 	for _, p := range s.Points {
-		for _, c := range s.Cells {
-			if slices.Contains(p.Cells, c.Cell) && c.Validity.Valid() {
+		for c := range of.Of(p) {
+			if c.Validity.Valid() {
 				cells = append(cells, c)
 				break
 			}
 		}
 	}
 	return cells
+}
+
+// barsShown is how many cells a chart of bars or boxes shows.
+const barsShown = 60
+
+// few are the cells that a chart of bars or boxes shows, and what its caption says
+// of the others.
+func few(cells []*summary.CellSummary) (shown []*summary.CellSummary, others string) {
+	if n := len(cells); n > barsShown {
+		return cells[:barsShown], fmt.Sprintf("; the first %d of %d load points", barsShown, n)
+	}
+	return cells, ""
 }
 
 func latencyCharts(s summary.Summary) []chart {

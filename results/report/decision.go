@@ -20,6 +20,7 @@ type choice struct {
 	Columns  []summary.Column // of all groups
 	Rows     []choiceRow
 	Batches  bool
+	Rest     string // what is said of rows that are not shown
 	Tall     bool   // the table scrolls in a box
 	By       string // what is ranked by
 	SLO      string
@@ -60,6 +61,7 @@ func shown(c comparison.Choice) choice {
 	for _, r := range c.Rows {
 		out.Rows = append(out.Rows, choiceRow{Name: r.Name, Rejected: r.Rejected != ""})
 	}
+	out.Rows, out.Rest = first(out.Rows)
 	for _, part := range c.Ranking() {
 		out.Groups = append(out.Groups, group{part.Title, len(part.Columns)})
 		out.Columns = append(out.Columns, part.Columns...)

@@ -17,7 +17,9 @@ import (
 // output is "", the page to output. Whatever changes a table of a run folder ends
 // with Make or Refresh, so that all files of the folder say the same.
 func Make(ctx context.Context, dir, output string, o summary.Options) (summary.Summary, error) {
-	o.Traces = output != ""
+	if output != "" {
+		o.Traces = tracesShown
+	}
 	s, err := summary.SummarizeWith(ctx, dir, o)
 	if err != nil {
 		return s, err

@@ -59,6 +59,7 @@ type document struct {
 	Sections          []section
 	Findings          []finding
 	Sensors           []sensorRow
+	SensorsRest       string
 	Settings          []setting
 	Again             *commandline.Line // nil where no command makes the run
 	SelfTest          string
@@ -71,6 +72,19 @@ type numbers struct {
 	First, Tall bool // its first column stays in sight; it scrolls in a box
 	Columns     []summary.Column
 	Rows        []numbersRow
+	Rest        string // what is said of rows that are not shown
+}
+
+// rowsShown is how many rows of a table stand on the page: more are slow to open and
+// no one reads them there.
+const rowsShown = 1000
+
+// first are the rows that a table on the page shows, and what it says of the others.
+func first[R any](rows []R) (shown []R, rest string) {
+	if n := len(rows); n > rowsShown {
+		return rows[:rowsShown:rowsShown], fmt.Sprintf("The first %d of %d rows; the figures of all are in %s.", rowsShown, n, runfolder.SummaryFile)
+	}
+	return rows, ""
 }
 
 type numbersRow struct {
@@ -81,6 +95,7 @@ type numbersRow struct {
 // numbersOf is a table of a summary on the page.
 func numbersOf(label string, columns []summary.Column, rows []summary.TableRow) numbers {
 	n := numbers{Label: label, Columns: columns}
+	rows, n.Rest = first(rows)
 	for _, r := range rows {
 		n.Rows = append(n.Rows, numbersRow{Cells: r.Cells})
 	}
@@ -89,7 +104,7 @@ func numbersOf(label string, columns []summary.Column, rows []summary.TableRow) 
 
 // classed gives the rows of what is steady or invalid their class.
 func (n numbers) classed(rows []summary.TableRow) numbers {
-	for i, r := range rows {
+	for i, r := range rows[:len(n.Rows)] {
 		switch {
 		case r.Steady:
 			n.Rows[i].Class = "steady"
@@ -185,6 +200,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 			d.Sensors = append(d.Sensors, sensorRow{c.Cell, sensor})
 		}
 	}
+	d.Sensors, d.SensorsRest = first(d.Sensors)
 	d.Settings, d.Again = settings(run), madeAgain(run)
 	if run.SelfTest != nil {
 		if text, err := json.MarshalIndent(run.SelfTest, "", "  "); err == nil {
@@ -241,19 +257,24 @@ func energyKind(kind string) string {
 	return kind + ": measured"
 }
 
+// placesShown is how many cells a finding names.
+const placesShown = 30
+
 // findings lists the reasons of all cells and the warnings, the worst first.
 func findings(s summary.Summary) []finding {
 	var list []finding
+	where := map[finding][]string{}
 	add := func(f finding) {
-		for i := range list {
-			if list[i].Code == f.Code && list[i].Text == f.Text && list[i].Severity == f.Severity {
-				if !slices.Contains(strings.Split(list[i].Where, ", "), f.Where) {
-					list[i].Where += ", " + f.Where
-				}
-				return
-			}
+		of := f
+		of.Where = ""
+		places := where[of]
+		if places == nil {
+			list = append(list, of)
 		}
-		list = append(list, f)
+		// Those of one cell come one after another.
+		if n := len(places); n == 0 || places[n-1] != f.Where {
+			where[of] = append(places, f.Where)
+		}
 	}
 	for _, invalid := range []bool{true, false} {
 		for _, c := range s.Cells {
@@ -268,8 +289,13 @@ func findings(s summary.Summary) []finding {
 			}
 		}
 	}
+	ofCells := map[string]bool{}
+	for _, f := range list {
+		ofCells[f.Code] = true
+	}
 	for _, r := range s.Validity.Reasons {
-		if !slices.ContainsFunc(list, func(f finding) bool { return f.Code == r.Code }) {
+		if !ofCells[r.Code] {
+			ofCells[r.Code] = true
 			add(finding{"warning", r.Code, r.Text, "run"})
 		}
 	}
@@ -289,9 +315,14 @@ func findings(s summary.Summary) []finding {
 	for _, n := range s.FootprintNotes {
 		add(finding{"note", "C_FU", n, "run"})
 	}
-	for i := range list {
-		if n := strings.Count(list[i].Where, ", ") + 1; n == len(s.Cells) && n > 1 {
+	for i, f := range list {
+		switch places := where[f]; {
+		case len(places) == len(s.Cells) && len(places) > 1:
 			list[i].Where = "all cells"
+		case len(places) > placesShown:
+			list[i].Where = fmt.Sprintf("%s and %d more", strings.Join(places[:placesShown], ", "), len(places)-placesShown)
+		default:
+			list[i].Where = strings.Join(places, ", ")
 		}
 	}
 	return list

@@ -18,8 +18,9 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// summarizeCell reads the tables of one cell and measures them.
-func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, o Options) (CellSummary, error) {
+// summarizeCell reads the tables of one cell and measures them. Where traced asks
+// for it a valid cell has its trace.
+func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, limits Limits, traced bool) (CellSummary, error) {
 	c := CellSummary{Cell: cell.ID, Point: cell.Point, Repeat: cell.Repeat}
 	t, err := readRequestTable(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -80,8 +81,8 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 		}
 		c.Sensors = append(c.Sensors, s)
 	}
-	c.Validity = Verdict(evidenceOf(run, cell, c, t, meters.Sensors, window), o.Limits)
-	if o.Traces {
+	c.Validity = Verdict(evidenceOf(run, cell, c, t, meters.Sensors, window), limits)
+	if traced && c.Validity.Valid() {
 		c.Trace = t.trace(cell, meters, steps)
 	}
 	return c, nil

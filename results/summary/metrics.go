@@ -58,10 +58,10 @@ type Metric struct {
 
 // UnitIn is the metric's unit in a summary: of money, in its currency.
 func (m Metric) UnitIn(s Summary) string {
-	if currency := s.Currency(); m.Money && currency != "" {
-		return currency + m.Unit
+	if !m.Money {
+		return m.Unit
 	}
-	return m.Unit
+	return s.Currency() + m.Unit
 }
 
 // Currency is that of the run's costs, "" without any.

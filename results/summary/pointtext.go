@@ -2,6 +2,7 @@ package summary
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 )
 
@@ -25,8 +26,9 @@ func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
 		columns = append(columns, Column{Name: "errs"})
 	}
 	columns = append(columns, s.figureColumns()...)
+	of := s.PointCells()
 	for _, p := range s.Points {
-		one := s.pointState(p)
+		one := stateOf(p, of)
 		mean := func(metric string) Cell { return Figures(p.mean(metric)) }
 		pair := func(a, b string) Cell { return Figures(p.mean(a), p.mean(b)) }
 		cells := []Cell{Words(fmt.Sprintf("%s × %d", p.Name, len(p.Cells))), Words(fmt.Sprint(one.requests))}
@@ -41,6 +43,29 @@ func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
 		lines = append(lines, line{append(cells, Words(one.text)), one.verdict, false})
 	}
 	return lay(columns, lines)
+}
+
+// PointCells finds the cells of load points.
+type PointCells map[string]*CellSummary
+
+// PointCells looks through the cells once, for whoever asks for those of many points.
+func (s Summary) PointCells() PointCells {
+	byName := make(PointCells, len(s.Cells))
+	for i := range s.Cells {
+		byName[s.Cells[i].Cell] = &s.Cells[i]
+	}
+	return byName
+}
+
+// Of yields the point's cells, in their order.
+func (c PointCells) Of(p Point) iter.Seq[*CellSummary] {
+	return func(yield func(*CellSummary) bool) {
+		for _, name := range p.Cells {
+			if cell := c[name]; cell != nil && !yield(cell) {
+				return
+			}
+		}
+	}
 }
 
 // mean is a metric's mean over the point's valid repeats, unknown where none has it.
@@ -66,13 +91,10 @@ type pointState struct {
 	verdict, text    string // of the worst cell, and as the last column has it
 }
 
-func (s Summary) pointState(p Point) (one pointState) {
+func stateOf(p Point, of PointCells) (one pointState) {
 	one.verdict = Valid
 	invalid := 0
-	for _, c := range s.Cells {
-		if !slices.Contains(p.Cells, c.Cell) {
-			continue
-		}
+	for c := range of.Of(p) {
 		one.requests, one.errors = one.requests+c.Requests, one.errors+c.Errors
 		switch v := c.Validity.Verdict; {
 		case !c.Validity.Valid():

@@ -230,8 +230,9 @@ type Options struct {
 	Limits Limits
 	// Only picks cells; nil for all.
 	Only func(runfolder.Cell) bool
-	// Traces asks for the power traces that reports plot.
-	Traces bool
+	// Traces is of how many load points at least the first valid cell is to have the
+	// power trace that reports plot: the first ones of the run.
+	Traces int
 }
 
 // Summarize makes the summary of the run folder dir from its tables, with the
@@ -275,13 +276,17 @@ func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) 
 		return Summary{}, err
 	}
 	s.BareIdle = bare.NotMeasured
+	var tracing traces
 	for _, cell := range run.Cells {
 		if o.Only != nil && !o.Only(cell) {
 			continue
 		}
-		c, err := summarizeCell(ctx, dir, run, cell, bare, slo, o)
+		c, err := summarizeCell(ctx, dir, run, cell, bare, slo, o.Limits, tracing.wants(cell.Point, o.Traces))
 		if err != nil {
 			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)
+		}
+		if c.Trace != nil {
+			tracing.got(cell.Point)
 		}
 		c.Footprint = footprints[cell.ID].categories
 		if c.Whole.Energy != nil {
@@ -306,7 +311,7 @@ func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) 
 
 // WriteSummary writes summary.json of the run folder dir in one step.
 func WriteSummary(dir string, s Summary) error {
-	return atomicfile.WriteJSON(filepath.Join(dir, runfolder.SummaryFile), s)
+	return atomicfile.Stream(filepath.Join(dir, runfolder.SummaryFile), s.writeJSON)
 }
 
 // MadeWith are the options that summary.json of the run folder dir was made with,

@@ -3,7 +3,6 @@ package summary
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"cfubench/results/derivation"
@@ -137,8 +136,8 @@ func (s Summary) modelledKind() string {
 
 // finding is one line below the table and the cells that it is about.
 type finding struct {
-	key, text string
-	cells     []string
+	text  string
+	cells []string
 }
 
 // findings lists reasons and warnings, those that make a cell invalid first.
@@ -146,13 +145,15 @@ type finding struct {
 // has all.
 func (s Summary) findings(b *strings.Builder) {
 	var list []finding
+	index := map[string]int{}
 	add := func(cell, key, text string) {
-		i := slices.IndexFunc(list, func(f finding) bool { return f.key == key })
-		if i < 0 {
+		i, known := index[key]
+		if !known {
 			i = len(list)
-			list = append(list, finding{key: key, text: text})
+			index[key], list = i, append(list, finding{text: text})
 		}
-		if !slices.Contains(list[i].cells, cell) {
+		// Those of one cell come one after another.
+		if n := len(list[i].cells); n == 0 || list[i].cells[n-1] != cell {
 			list[i].cells = append(list[i].cells, cell)
 		}
 	}

@@ -47,6 +47,39 @@ const (
 	traceLanes = 120
 )
 
+// traces says which cells of a run are to have a trace, as they come.
+type traces struct {
+	order map[string]int // of the load points, by their first cell
+	has   []int          // places in it of those that have a trace
+}
+
+// wants reports whether a cell of a load point is to have a trace, if it is valid:
+// its point has none yet, and fewer than most points before it have one.
+func (t *traces) wants(p runfolder.Point, most int) bool {
+	if t.order == nil {
+		t.order = map[string]int{}
+	}
+	name := p.String()
+	place, seen := t.order[name]
+	if !seen {
+		place = len(t.order)
+		t.order[name] = place
+	}
+	before := 0
+	for _, k := range t.has {
+		if k == place {
+			return false
+		}
+		if k < place {
+			before++
+		}
+	}
+	return before < most
+}
+
+// got notes that a cell of the load point has a trace.
+func (t *traces) got(p runfolder.Point) { t.has = append(t.has, t.order[p.String()]) }
+
 // trace makes the trace of a cell over its window and its idle baselines.
 func (t *requestTable) trace(cell runfolder.Cell, meters *derivation.Meters, steps []step) *Trace {
 	span := cell.Window

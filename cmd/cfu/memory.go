@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+
+	"cfubench/results/runfolder"
+)
+
+const (
+	// largeReadings is the size in bytes of one cell's readings from which on their
+	// curves are nearly all that a pass holds.
+	largeReadings = 64 << 20
+	// collectAt is the garbage in percent of what is held at which it is collected
+	// then; Go's own figure is 100.
+	collectAt = 25
+)
+
+// boundMemory has a pass over the run folder dir collect its garbage sooner where a
+// cell has large readings: what it holds of them are numbers without pointers, which
+// cost the collector next to nothing to keep, while garbage as large as they are
+// would double the memory. GOGC, where the user set it, stays.
+func boundMemory(dir string) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	run, err := runfolder.ReadRun(dir)
+	if err != nil {
+		return // the pass itself says so
+	}
+	for _, cell := range run.Cells {
+		if at, err := runfolder.Stat(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile)); err == nil && at.Size() >= largeReadings {
+			debug.SetGCPercent(collectAt)
+			return
+		}
+	}
+}

@@ -1,24 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"fmt"
-	"io"
-	"math"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
-	"cfubench/attribution/lca/figure"
 	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
 	"cfubench/results/derivation"
@@ -245,111 +236,6 @@ func categoryNames() string {
 	return strings.Join(names, ", ")
 }
 
-// printPreset prints an inventory preset, or a part, as it can be written.
-func printPreset(w io.Writer, name string) error {
-	text, err := lca.PresetText(name)
-	if err != nil {
-		return usageError{err}
-	}
-	_, err = w.Write(text)
-	return err
-}
-
-// check refuses flags that make no sense together before anything is read, and
-// completes the options from their names.
-func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
-	switch {
-	case f.published && fs.NArg() > 0:
-		return usagef("--published takes no OUT, got %q", fs.Arg(0))
-	case f.crossover && (f.published || fs.NArg() < 2):
-		return usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
-	case f.crossover && (len(f.reports) > 0 || f.disclosure != "" || f.beside != ""):
-		return usagef("--crossover makes no report, disclosure or published rows beside it")
-	case !f.crossover && f.draws != "":
-		return usagef("--draws is for --crossover")
-	case f.crossover:
-	case !f.published && fs.NArg() != 1:
-		return usagef("want one OUT or --published, got %d arguments", fs.NArg())
-	case !f.published && len(f.models) > 0:
-		return usagef("--model selects published runs: add --published")
-	case f.SLO.TTFT < 0 || f.SLO.TPOT < 0:
-		return usagef("--slo-ttft %v, --slo-tpot %v: want times above 0", f.SLO.TTFT, f.SLO.TPOT)
-	case f.Convention != "" && !f.RequestsOnly:
-		return usagef("--convention %s is for --requests-only: the whole window's energy is the same by each", f.Convention)
-	case f.Devices < 0:
-		return usagef("--devices %d: want a number above 0", f.Devices)
-	}
-	if f.format.is("json") && (f.crossover || f.beside != "" || f.yearly.RequestsPerMonth > 0) {
-		return usagef("--format json is of the assessment: --crossover, --beside and --requests-per-month print text or csv")
-	}
-	for _, flag := range []string{"growth", "rebound", "rebound-from", "years"} {
-		if fs.Changed(flag) && f.yearly.RequestsPerMonth == 0 {
-			return usagef("--%s is for a yearly view: add --requests-per-month", flag)
-		}
-	}
-	if n := f.yearly.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
-		return usagef("--requests-per-month %g: want a number above 0", n)
-	}
-	if f.hourly != "" && f.yearly.RequestsPerMonth > 0 {
-		return usagef("--requests-per-month projects over all hours of a year: leave out --grid-hourly")
-	}
-	if (f.yearly.Rebound > 0) != (f.yearly.Baseline > 0) {
-		return usagef("--rebound and --rebound-from belong together")
-	}
-	for _, form := range f.forms {
-		name, path, _ := strings.Cut(form, "=")
-		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
-			return usagef("--form %s: want NAME=FILE with one of %s", form, report.ShapeNames())
-		}
-	}
-	for _, path := range f.reports {
-		switch strings.ToLower(filepath.Ext(path)) {
-		case ".html", ".htm", ".txt":
-		default:
-			return usagef("--report %s: want a name that ends in .html or .txt", path)
-		}
-	}
-	for _, flag := range []string{"lifetime-inferences", "utilisation", "pue", "price", "requests-per-month"} {
-		if v := fs.Lookup(flag); fs.Changed(flag) && v.Value.String() == "0" {
-			return usagef("--%s 0: want a number above 0", flag)
-		}
-	}
-	if f.share != "" {
-		if f.Options.Share, err = lca.ParseShare(f.share); err != nil {
-			return usagef("--%v", err)
-		}
-	}
-	if f.published {
-		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot", "outcomes", "grid-hourly"} {
-			if fs.Changed(flag) {
-				return usagef("--%s is for a run: it means nothing with --published", flag)
-			}
-		}
-	}
-	o := &f.Options
-	if o.FunctionalUnits, o.Custom, err = lca.ParseFunctionalUnits(f.units); err != nil {
-		return usageError{err}
-	}
-	if f.published && slices.Contains(o.FunctionalUnits, lca.PerSLORequest) {
-		return usagef("functional unit slo_request: published runs have no SLO")
-	}
-	for _, name := range f.categories {
-		c, err := lca.ParseCategory(name)
-		if err != nil {
-			return usageError{err}
-		}
-		if !slices.Contains(o.Categories, c) {
-			o.Categories = append(o.Categories, c)
-		}
-	}
-	o.GWP, o.Water = lca.GWPSet(f.gwp), lca.WaterVariant(f.water)
-	o.Basis, o.Embodied = lca.Basis(f.basis), lca.Convention(f.embodied)
-	if err := o.Check(); err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
 // assess assesses OUT, or the published runs. The run is nil for the latter.
 func (f *amortizeFlags) assess(ctx context.Context, dir string) ([]lca.Assessment, *runfolder.Run, error) {
 	if !f.published {
@@ -405,102 +291,4 @@ func publishedModels(names []string, inv lca.Inventory) ([]lca.Model, error) {
 		}
 	}
 	return slices.DeleteFunc(models, func(m lca.Model) bool { return !slices.Contains(names, m.Title) }), nil
-}
-
-// write makes the files that were asked for.
-func (f *amortizeFlags) write(assessments []lca.Assessment, run *runfolder.Run) error {
-	for _, path := range f.reports {
-		render := report.HTML
-		if strings.EqualFold(filepath.Ext(path), ".txt") {
-			render = report.Text
-		}
-		if err := writeFile(path, func(w io.Writer) error { return render(w, assessments, time.Now()) }); err != nil {
-			return err
-		}
-	}
-	for _, form := range f.forms {
-		name, path, _ := strings.Cut(form, "=")
-		if err := writeFile(path, func(w io.Writer) error { return report.WriteShape(w, name, assessments) }); err != nil {
-			return err
-		}
-	}
-	if f.figure != "" {
-		if err := writeFile(f.figure, func(w io.Writer) error { return figure.LifeCycle(w, assessments, f.drawn()) }); err != nil {
-			return err
-		}
-	}
-	if f.disclosure != "" {
-		block, err := report.Describe(assessments)
-		if err != nil {
-			return err
-		}
-		describeRun(&block, run)
-		return writeFile(f.disclosure, func(w io.Writer) error { return report.Disclosure(w, block) })
-	}
-	return nil
-}
-
-// drawn is the category of the figure: carbon, unless it is not assessed.
-func (f *amortizeFlags) drawn() lca.Category {
-	if chosen := f.Options.Categories; len(chosen) > 0 && !slices.Contains(chosen, lca.GWP) {
-		return chosen[0]
-	}
-	return lca.GWP
-}
-
-// describeRun adds what only a run knows: how the model was served, on what.
-func describeRun(block *report.DisclosureBlock, run *runfolder.Run) {
-	if run == nil {
-		block.Unknown["serving"] = "published figures: see their source"
-		block.Unknown["system_design"] = "published figures: see their source"
-		return
-	}
-	for _, e := range run.Engine {
-		block.Served = append(block.Served, e.Model)
-		block.Serving = append(block.Serving, report.Serving{Engine: e.Kind, Version: e.Version, Batch: max(e.EffectiveBatch, e.Batch), Command: e.Command})
-		for _, unknown := range e.Unknown {
-			block.Unknown["serving."+unknown] = "the server did not tell"
-		}
-	}
-	system := report.System{OS: run.Host.OS, CPU: run.Host.CPU, Cores: run.Host.Cores, Memory: run.Host.Memory}
-	for _, d := range run.Domains {
-		system.Metered = append(system.Metered, fmt.Sprintf("%s (%s, %s)", d.Name, d.Source, d.Kind))
-	}
-	block.System = &system
-}
-
-// writeFile makes path with what render writes, if it writes it all.
-func writeFile(path string, render func(io.Writer) error) error {
-	var text bytes.Buffer
-	if err := render(&text); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
-}
-
-// footprintCSV prints the footprint table.
-func footprintCSV(w io.Writer, assessments []lca.Assessment) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source", "kind"})
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	for _, a := range assessments {
-		for _, r := range a.Rows {
-			out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), number(r.Value), number(r.Lo), number(r.Hi), r.Boundary, r.Source, string(r.Kind)})
-		}
-	}
-	out.Flush()
-	return out.Error()
-}
-
-// listPresets prints the presets by kind.
-func listPresets(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "kind\tname\tfigures\ttitle")
-	for _, p := range lca.Presets() {
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", p.Kind, p.Name, p.Figures, p.Title)
-	}
-	return tw.Flush()
 }

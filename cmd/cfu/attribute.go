@@ -220,7 +220,7 @@ func printEnergy(w io.Writer, cells []derivation.Attributed) error {
 		}
 	}
 	if unsized {
-		fmt.Fprintln(w, "the server does not tell the model's size: --model-parameters N --weight-bytes B hold the step costs against it")
+		fmt.Fprintln(w, "the server does not tell the model's size: --model-parameters N --weight-bytes B compare the step costs with it")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ const (
 // knows nothing.
 type deviceClock struct {
 	started          bool
-	first, last      time.Duration // stamps
+	first, last      time.Duration // stamps, first being that of the first change
 	firstAt, freshAt time.Duration // ends of the reads that first showed them
 	// ahead is the least that the run's clock is known to be ahead of the
 	// device's: an upper bound on the time of a stamp, less the stamp.
@@ -72,7 +72,10 @@ func (c *deviceClock) advance(device, after time.Duration) {
 	c.ahead = min(c.ahead+time.Duration(clockDrift*float64(device-c.last)), after-device)
 	// An eighth of the newest: a late poll lengthens it a little and not for long.
 	if c.lasting == 0 {
+		// How old the first stamp was when it was read is not known; this one came
+		// since the read before.
 		c.lasting = after - c.freshAt
+		c.first, c.firstAt = device, after
 	}
 	c.lasting += (after - c.freshAt - c.lasting) / 8
 	c.last, c.freshAt = device, after

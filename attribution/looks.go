@@ -248,8 +248,7 @@ func (c *Curve) Changes() time.Duration {
 	if len(gaps) < 2 {
 		return 0
 	}
-	slices.Sort(gaps)
-	return gaps[len(gaps)/2]
+	return medianOf(gaps)
 }
 
 // With returns the curve of the same readings by a sensor of which more is

@@ -102,9 +102,7 @@ func (c *chunk) event(w *walker) {
 				c.known, c.timings = true, raw
 			}
 		case "error":
-			if raw := w.value(); !isNothing(raw) {
-				c.failure = raw
-			}
+			c.fail(w)
 		case "base_resp": // MiniMax, of every event
 			c.status(w)
 		case "object", "type":
@@ -160,9 +158,7 @@ func (c *chunk) within(w *walker) {
 		case "usage":
 			c.usage.read(w)
 		case "error":
-			if raw := w.value(); !isNothing(raw) {
-				c.failure = raw
-			}
+			c.fail(w)
 		default:
 			w.value()
 		}
@@ -203,9 +199,7 @@ func (c *chunk) choice(w *walker) {
 		case "usage": // Moonshot
 			c.usage.read(w)
 		case "error": // OpenRouter
-			if raw := w.value(); !isNothing(raw) {
-				c.failure = raw
-			}
+			c.fail(w)
 		default:
 			w.value()
 		}
@@ -355,6 +349,13 @@ func count(raw []byte) int {
 }
 
 func isNull(raw []byte) bool { return string(raw) == "null" }
+
+// fail reads the value of a member that holds the server's error, if there is one.
+func (c *chunk) fail(w *walker) {
+	if raw := w.value(); !isNothing(raw) {
+		c.failure = raw
+	}
+}
 
 // isNothing reports whether the value of a member that holds errors says that
 // there is none: some servers send the member with every event.

@@ -40,9 +40,7 @@ func (c *chunk) response(w *walker) {
 		case "usage":
 			c.usage.read(w)
 		case "error":
-			if raw := w.value(); !isNothing(raw) {
-				c.failure = raw
-			}
+			c.fail(w)
 		case "status":
 			switch raw := w.value(); string(raw) {
 			case `"completed"`:

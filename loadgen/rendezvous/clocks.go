@@ -29,15 +29,15 @@ func (c Clock) Apart() time.Duration {
 
 // arrived tells whoever made the start when this shard saw it. A start that is
 // further off than the lead was made by a clock ahead of this one.
-func (p Party) arrived(dir string, start time.Time, lead time.Duration) error {
-	now := p.now()
+func (b Barrier) arrived(dir string, start time.Time, lead time.Duration) error {
+	now := b.now()
 	if lead == 0 {
 		return nil
 	}
 	if behind := start.Sub(now) - lead; behind > lead {
 		return fmt.Errorf("rendezvous %s: this host's clock is behind another shard's by at least %v: set the hosts' clocks (NTP)", dir, behind.Round(time.Millisecond))
 	}
-	if _, err := writeTime(filepath.Join(dir, "seen-"+strconv.Itoa(p.Shard)), now); err != nil {
+	if _, err := writeTime(filepath.Join(dir, "seen-"+strconv.Itoa(b.Shard)), now); err != nil {
 		return fmt.Errorf("answer the start: %w", err)
 	}
 	return nil
@@ -45,15 +45,15 @@ func (p Party) arrived(dir string, start time.Time, lead time.Duration) error {
 
 // compare waits, for half of the lead, for the others' answers to a start made at
 // began. A shard that is slower to answer says nothing of its clock.
-func (p Party) compare(ctx context.Context, dir string, began time.Time, lead time.Duration) ([]Clock, error) {
+func (b Barrier) compare(ctx context.Context, dir string, began time.Time, lead time.Duration) ([]Clock, error) {
 	var clocks []Clock
-	found := map[int]bool{p.Shard: true}
+	found := map[int]bool{b.Shard: true}
 	wait, cancel := context.WithTimeout(ctx, lead/2)
 	defer cancel()
 	tick := time.NewTicker(poll / 5)
 	defer tick.Stop()
-	for len(found) < p.Of {
-		for i := 1; i <= p.Of; i++ {
+	for len(found) < b.Of {
+		for i := 1; i <= b.Of; i++ {
 			if found[i] {
 				continue
 			}
@@ -63,7 +63,7 @@ func (p Party) compare(ctx context.Context, dir string, began time.Time, lead ti
 			}
 			if ok {
 				found[i] = true
-				clocks = append(clocks, Clock{Shard: i, Lo: seen.Sub(p.now()), Hi: seen.Sub(began)})
+				clocks = append(clocks, Clock{Shard: i, Lo: seen.Sub(b.now()), Hi: seen.Sub(began)})
 			}
 		}
 		select {

@@ -1,7 +1,7 @@
-// Package rendezvous lets the shards of one run start together: they meet in
-// a folder that all of them see and leave with one common start time. It needs
-// nothing but a shared file system, so it works the same under a job array, an
-// Indexed Job, and four shells on one host.
+// Package rendezvous lets the shards of one run start together: each waits at a
+// barrier, a folder that all of them see, and leaves it with one common start time.
+// It needs nothing but a shared file system, so it works the same under a job array,
+// an Indexed Job, and four shells on one host.
 package rendezvous
 
 import (
@@ -19,8 +19,8 @@ import (
 // poll is how often a shard looks at the folder.
 const poll = 50 * time.Millisecond
 
-// Party is one shard's place at the meetings of a run.
-type Party struct {
+// Barrier is where one shard waits for the others of its run.
+type Barrier struct {
 	// Dir is the folder, empty when the first shard comes. Shard counts from 1
 	// to Of.
 	Dir       string
@@ -29,36 +29,36 @@ type Party struct {
 	Now func() time.Time
 }
 
-// Meeting is what a shard leaves a meeting with.
-type Meeting struct {
+// Release is what a shard leaves a barrier with.
+type Release struct {
 	// Start is the time that all shards have in common, at least the lead after
 	// the last one arrived.
 	Start time.Time
-	// Clocks is what the meeting proved about the other hosts' clocks; only the
+	// Clocks is what the wait proved about the other hosts' clocks; only the
 	// shard that made the start knows, and only with a lead.
 	Clocks []Clock
 }
 
-// Meet waits until all shards have called it with the same name. A meeting is held
-// once: a shard that finds that it was gets an error, for it would start alone. So
+// Wait waits until all shards have called it with the same name. A barrier opens
+// once: a shard that finds it open gets an error, because it would start alone. So
 // does one that waits for a shard that has given up, and one whose clock is so far
 // behind that the start is further off than the lead.
-func (p Party) Meet(ctx context.Context, name string, lead time.Duration) (Meeting, error) {
-	dir := filepath.Join(p.Dir, name)
+func (b Barrier) Wait(ctx context.Context, name string, lead time.Duration) (Release, error) {
+	dir := filepath.Join(b.Dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return Meeting{}, fmt.Errorf("create rendezvous folder: %w", err)
+		return Release{}, fmt.Errorf("create rendezvous folder: %w", err)
 	}
 	start := filepath.Join(dir, "start")
 	if _, err := os.Stat(start); err == nil {
-		return Meeting{}, fmt.Errorf("rendezvous %s: a meeting was already held there: give an empty folder", dir)
+		return Release{}, fmt.Errorf("rendezvous %s: the shards have already started there: give an empty folder", dir)
 	}
-	mine := filepath.Join(dir, "ready-"+strconv.Itoa(p.Shard))
+	mine := filepath.Join(dir, "ready-"+strconv.Itoa(b.Shard))
 	f, err := os.OpenFile(mine, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return Meeting{}, fmt.Errorf("rendezvous %s: shard %d is there already: give an empty folder, and each shard its own number", dir, p.Shard)
+		return Release{}, fmt.Errorf("rendezvous %s: shard %d is there already: give an empty folder, and each shard its own number", dir, b.Shard)
 	}
 	if err != nil {
-		return Meeting{}, fmt.Errorf("enter rendezvous: %w", err)
+		return Release{}, fmt.Errorf("enter rendezvous: %w", err)
 	}
 	f.Close()
 
@@ -67,22 +67,22 @@ func (p Party) Meet(ctx context.Context, name string, lead time.Duration) (Meeti
 	for {
 		if t, ok, err := readTime(start); err != nil || ok {
 			if err == nil {
-				err = p.arrived(dir, t, lead)
+				err = b.arrived(dir, t, lead)
 			}
-			return Meeting{Start: t}, err
+			return Release{Start: t}, err
 		}
-		if err := p.abandoned(); err != nil {
-			return Meeting{}, fmt.Errorf("rendezvous %s: %w", dir, err)
+		if err := b.abandoned(); err != nil {
+			return Release{}, fmt.Errorf("rendezvous %s: %w", dir, err)
 		}
-		if p.allHere(dir) {
-			began := p.now()
+		if b.allHere(dir) {
+			began := b.now()
 			made, err := writeTime(start, began.Add(lead))
 			if err != nil {
-				return Meeting{}, fmt.Errorf("propose start: %w", err)
+				return Release{}, fmt.Errorf("propose start: %w", err)
 			}
 			if made {
-				clocks, err := p.compare(ctx, dir, began, lead)
-				return Meeting{began.Add(lead), clocks}, err
+				clocks, err := b.compare(ctx, dir, began, lead)
+				return Release{began.Add(lead), clocks}, err
 			}
 			continue // another shard was quicker
 		}
@@ -90,21 +90,21 @@ func (p Party) Meet(ctx context.Context, name string, lead time.Duration) (Meeti
 		case <-tick.C:
 		case <-ctx.Done():
 			os.Remove(mine) // let a later attempt in
-			return Meeting{}, fmt.Errorf("rendezvous %s: waiting for the other shards: %w", dir, context.Cause(ctx))
+			return Release{}, fmt.Errorf("rendezvous %s: waiting for the other shards: %w", dir, context.Cause(ctx))
 		}
 	}
 }
 
-func (p Party) now() time.Time {
-	if p.Now != nil {
-		return p.Now()
+func (b Barrier) now() time.Time {
+	if b.Now != nil {
+		return b.Now()
 	}
 	return time.Now()
 }
 
 // allHere reports whether all shards have arrived.
-func (p Party) allHere(dir string) bool {
-	for i := 1; i <= p.Of; i++ {
+func (b Barrier) allHere(dir string) bool {
+	for i := 1; i <= b.Of; i++ {
 		if _, err := os.Stat(filepath.Join(dir, "ready-"+strconv.Itoa(i))); err != nil {
 			return false
 		}
@@ -112,25 +112,25 @@ func (p Party) allHere(dir string) bool {
 	return true
 }
 
-// Abandon tells the others that this shard will come to no more meetings, and
+// Abandon tells the others that this shard will come to no more barriers, and
 // why, so that nobody waits for it.
-func (p Party) Abandon(why error) error {
-	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+func (b Barrier) Abandon(why error) error {
+	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		return fmt.Errorf("abandon rendezvous: %w", err)
 	}
 	line := strings.Join(strings.Fields(why.Error()), " ")
-	if _, err := publish(filepath.Join(p.Dir, "abandoned-"+strconv.Itoa(p.Shard)), line); err != nil {
+	if _, err := publish(filepath.Join(b.Dir, "abandoned-"+strconv.Itoa(b.Shard)), line); err != nil {
 		return fmt.Errorf("abandon rendezvous: %w", err)
 	}
 	return nil
 }
 
 // abandoned says which shard has given up, nil if none has.
-func (p Party) abandoned() error {
-	for i := 1; i <= p.Of; i++ {
-		b, err := os.ReadFile(filepath.Join(p.Dir, "abandoned-"+strconv.Itoa(i)))
-		if err == nil && i != p.Shard {
-			return fmt.Errorf("shard %d has given up: %s", i, strings.TrimSpace(string(b)))
+func (b Barrier) abandoned() error {
+	for i := 1; i <= b.Of; i++ {
+		text, err := os.ReadFile(filepath.Join(b.Dir, "abandoned-"+strconv.Itoa(i)))
+		if err == nil && i != b.Shard {
+			return fmt.Errorf("shard %d has given up: %s", i, strings.TrimSpace(string(text)))
 		}
 	}
 	return nil
@@ -166,11 +166,11 @@ func readTime(path string) (time.Time, bool, error) {
 		return time.Time{}, false, nil
 	}
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("read meeting: %w", err)
+		return time.Time{}, false, fmt.Errorf("read start time: %w", err)
 	}
 	t, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(b)))
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("read meeting %s: %w", path, err)
+		return time.Time{}, false, fmt.Errorf("read start time %s: %w", path, err)
 	}
 	return t, true, nil
 }

@@ -13,15 +13,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// meetAll lets n shards meet, each with its clock ahead by ahead(shard).
-func meetAll(t *testing.T, n int, lead time.Duration, ahead func(shard int) time.Duration) ([]Meeting, []error) {
+// waitAll makes n shards wait for each other, each with its clock ahead by ahead(shard).
+func waitAll(t *testing.T, n int, lead time.Duration, ahead func(shard int) time.Duration) ([]Release, []error) {
 	t.Helper()
 	dir := t.TempDir()
-	met, errs := make([]Meeting, n), make([]error, n)
+	met, errs := make([]Release, n), make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
-		p := Party{Dir: dir, Shard: i + 1, Of: n, Now: func() time.Time { return time.Now().Add(ahead(i + 1)) }}
-		wg.Go(func() { met[i], errs[i] = p.Meet(t.Context(), "cell/start", lead) })
+		b := Barrier{Dir: dir, Shard: i + 1, Of: n, Now: func() time.Time { return time.Now().Add(ahead(i + 1)) }}
+		wg.Go(func() { met[i], errs[i] = b.Wait(t.Context(), "cell/start", lead) })
 	}
 	wg.Wait()
 	return met, errs
@@ -30,7 +30,7 @@ func meetAll(t *testing.T, n int, lead time.Duration, ahead func(shard int) time
 func TestAllShardsLeaveWithTheSameTime(t *testing.T) {
 	const n = 8
 	before := time.Now()
-	met, errs := meetAll(t, n, time.Second, func(int) time.Duration { return 0 })
+	met, errs := waitAll(t, n, time.Second, func(int) time.Duration { return 0 })
 	compared := 0
 	for i, m := range met {
 		if errs[i] != nil {
@@ -63,19 +63,19 @@ func TestClocksAreBounded(t *testing.T) {
 		const lead = 400 * time.Millisecond
 		dir := t.TempDir()
 		defer os.RemoveAll(dir)
-		first := Party{Dir: dir, Shard: 1, Of: 2}
-		second := Party{Dir: dir, Shard: 2, Of: 2, Now: func() time.Time { return time.Now().Add(off) }}
+		first := Barrier{Dir: dir, Shard: 1, Of: 2}
+		second := Barrier{Dir: dir, Shard: 2, Of: 2, Now: func() time.Time { return time.Now().Add(off) }}
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			// It comes first, so that the other makes no start.
-			if _, err := second.Meet(t.Context(), "m", lead); err != nil {
+			if _, err := second.Wait(t.Context(), "m", lead); err != nil {
 				r.Errorf("second: %v", err)
 			}
 		})
 		for !fileExists(filepath.Join(dir, "m", "ready-2")) {
 			time.Sleep(time.Millisecond)
 		}
-		met, err := first.Meet(t.Context(), "m", lead)
+		met, err := first.Wait(t.Context(), "m", lead)
 		wg.Wait()
 		if err != nil {
 			r.Fatalf("first: %v", err)
@@ -99,14 +99,14 @@ func fileExists(path string) bool {
 // A start that another's clock has made an hour from now is not waited for.
 func TestAClockThatIsBehindIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	p := Party{Dir: dir, Shard: 1, Of: 2}
+	b := Barrier{Dir: dir, Shard: 1, Of: 2}
 	go func() {
 		for !fileExists(filepath.Join(dir, "m", "ready-1")) {
 			time.Sleep(time.Millisecond)
 		}
 		writeTime(filepath.Join(dir, "m", "start"), time.Now().Add(time.Hour))
 	}()
-	if _, err := p.Meet(t.Context(), "m", time.Second); err == nil || !strings.Contains(err.Error(), "behind another shard's by at least 59m5") {
+	if _, err := b.Wait(t.Context(), "m", time.Second); err == nil || !strings.Contains(err.Error(), "behind another shard's by at least 59m5") {
 		t.Errorf("got error %v, want one of the hour", err)
 	}
 }
@@ -114,36 +114,36 @@ func TestAClockThatIsBehindIsRefused(t *testing.T) {
 func TestNobodyStartsAlone(t *testing.T) {
 	tests := []struct {
 		why    string
-		before func(t *testing.T, p Party)
+		before func(t *testing.T, b Barrier)
 		want   string
 	}{
-		{"a shard that never comes: the wait ends with the context", func(*testing.T, Party) {}, "waiting for the other shards"},
-		{"a folder whose meeting was held", func(t *testing.T, p Party) {
-			if _, err := (Party{Dir: p.Dir, Shard: 1, Of: 1}).Meet(t.Context(), "m", 0); err != nil {
+		{"a shard that never comes: the wait ends with the context", func(*testing.T, Barrier) {}, "waiting for the other shards"},
+		{"a folder in which shards have started", func(t *testing.T, b Barrier) {
+			if _, err := (Barrier{Dir: b.Dir, Shard: 1, Of: 1}).Wait(t.Context(), "m", 0); err != nil {
 				t.Fatal(err)
 			}
-		}, "already held"},
-		{"two shards with one number", func(t *testing.T, p Party) {
+		}, "have already started"},
+		{"two shards with one number", func(t *testing.T, b Barrier) {
 			ctx, cancel := context.WithCancel(t.Context())
 			t.Cleanup(cancel)
-			go p.Meet(ctx, "m", 0)
-			for !fileExists(filepath.Join(p.Dir, "m", "ready-1")) {
+			go b.Wait(ctx, "m", 0)
+			for !fileExists(filepath.Join(b.Dir, "m", "ready-1")) {
 				time.Sleep(time.Millisecond)
 			}
 		}, "there already"},
-		{"a shard that has given up is not waited for, and its reason is told", func(t *testing.T, p Party) {
-			if err := (Party{Dir: p.Dir, Shard: 2, Of: 2}).Abandon(errors.New("GET /health:\nconnection refused")); err != nil {
+		{"a shard that has given up is not waited for, and its reason is told", func(t *testing.T, b Barrier) {
+			if err := (Barrier{Dir: b.Dir, Shard: 2, Of: 2}).Abandon(errors.New("GET /health:\nconnection refused")); err != nil {
 				t.Fatal(err)
 			}
 		}, "shard 2 has given up: GET /health: connection refused"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
-			p := Party{Dir: t.TempDir(), Shard: 1, Of: 2}
-			tt.before(t, p)
+			b := Barrier{Dir: t.TempDir(), Shard: 1, Of: 2}
+			tt.before(t, b)
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
-			_, err := p.Meet(ctx, "m", 0)
+			_, err := b.Wait(ctx, "m", 0)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want one that says %q", err, tt.want)
 			}

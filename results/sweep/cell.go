@@ -198,7 +198,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		return err
 	}
 	// One shard's baseline must hear nothing of the others' warm-up or load.
-	if _, err := s.meet(ctx, cell.ID, meetIdle); err != nil {
+	if _, err := s.waitForShards(ctx, cell.ID, syncIdle); err != nil {
 		return err
 	}
 	if cell.IdleBefore, err = s.baseline(ctx, m.metered); err != nil {
@@ -251,7 +251,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		s.warn("cell %s: under load it is %s, and this cell's sum is of the others: name them with --gpus", cell.ID, used.Line)
 	}
 	// Whoever meters does so until the last shard's last request is done.
-	if _, err := s.meet(ctx, cell.ID, meetEnd); err != nil {
+	if _, err := s.waitForShards(ctx, cell.ID, syncEnd); err != nil {
 		return err
 	}
 	if cell.IdleAfter, err = s.baseline(ctx, m.metered); err != nil {

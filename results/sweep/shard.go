@@ -9,13 +9,13 @@ import (
 	"cfubench/loadgen/rendezvous"
 )
 
-// meeting is a point of a cell at which the shards of a run wait for each other.
-type meeting string
+// syncPoint is a point of a cell at which the shards of a run wait for each other.
+type syncPoint string
 
 const (
-	meetIdle  meeting = "idle"  // nobody sends: the baseline may begin
-	meetStart meeting = "start" // all leave with the common start of the window
-	meetEnd   meeting = "end"   // nobody sends any more
+	syncIdle  syncPoint = "idle"  // nobody sends: the baseline may begin
+	syncStart syncPoint = "start" // all leave with the common start of the window
+	syncEnd   syncPoint = "end"   // nobody sends any more
 )
 
 // startLead is the time between the last shard's arrival at the rendezvous and
@@ -29,41 +29,41 @@ const (
 	clocksFail = time.Second
 )
 
-// party is this shard's place at the rendezvous.
-func (s *sweep) party() rendezvous.Party {
-	return rendezvous.Party{Dir: s.config.Rendezvous, Shard: s.config.ShardIndex, Of: s.config.ShardCount}
+// barrier is where this shard waits for the others.
+func (s *sweep) barrier() rendezvous.Barrier {
+	return rendezvous.Barrier{Dir: s.config.Rendezvous, Shard: s.config.ShardIndex, Of: s.config.ShardCount}
 }
 
-// meet waits for the other shards at --rendezvous and returns the time that
+// waitForShards waits for the other shards at --rendezvous and returns the time that
 // they have in common, zero without a rendezvous. A shard that does not come is
 // given up after --ready-timeout, at the end of a cell only after the time that
 // a request of its may take; one that says that it has given up, at once.
-func (s *sweep) meet(ctx context.Context, cell string, m meeting) (time.Time, error) {
+func (s *sweep) waitForShards(ctx context.Context, cell string, p syncPoint) (time.Time, error) {
 	if s.config.Rendezvous == "" {
 		return time.Time{}, nil
 	}
 	lead, patience, flags := time.Duration(0), s.config.ReadyTimeout, "--ready-timeout"
-	switch m {
-	case meetStart:
+	switch p {
+	case syncStart:
 		lead = startLead
-	case meetEnd:
+	case syncEnd:
 		patience, flags = patience+s.config.Timeout, "--ready-timeout and --timeout"
 	}
 	wait, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no sign of them for %v (%s)", patience, flags))
 	defer cancel()
-	met, err := s.party().Meet(wait, filepath.Join(cell, string(m)), lead)
+	released, err := s.barrier().Wait(wait, filepath.Join(cell, string(p)), lead)
 	if err != nil {
-		return met.Start, err
+		return released.Start, err
 	}
-	for _, c := range met.Clocks {
+	for _, c := range released.Clocks {
 		switch apart := c.Apart(); {
 		case apart > clocksFail:
-			return met.Start, fmt.Errorf("cell %s: shard %d's clock differs from this host's by at least %v: set the hosts' clocks (NTP)", cell, c.Shard, apart.Round(time.Millisecond))
+			return released.Start, fmt.Errorf("cell %s: shard %d's clock differs from this host's by at least %v: set the hosts' clocks (NTP)", cell, c.Shard, apart.Round(time.Millisecond))
 		case apart > clocksWarn:
 			s.warn("cell %s: shard %d's clock differs from this host's by at least %v: its times are off by that", cell, c.Shard, apart.Round(time.Millisecond))
 		}
 	}
-	return met.Start, nil
+	return released.Start, nil
 }
 
 // leave tells the other shards that this one has failed.
@@ -71,13 +71,13 @@ func (s *sweep) leave(why error) error {
 	if s.config.Rendezvous == "" || why == nil {
 		return nil
 	}
-	return s.party().Abandon(why)
+	return s.barrier().Abandon(why)
 }
 
 // awaitStart holds a shard until the start that it has in common with the
 // others: of every cell at the rendezvous, of the first one at --start-at.
 func (s *sweep) awaitStart(ctx context.Context, cell string) error {
-	start, err := s.meet(ctx, cell, meetStart)
+	start, err := s.waitForShards(ctx, cell, syncStart)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,9 @@ func NewClassifier(d Domain, poll time.Duration) Classifier {
 type State struct {
 	good     point // last reading on the curve
 	suspect  point // reading that left the curve, until the next one settles it
+	// Two older readings of this epoch: latest is at most a stallFloor behind
+	// good, and earlier (zero if there is none) a stallFloor or more behind latest.
+	earlier, latest point
 	changed  time.Duration
 	powered  time.Duration // last reading of a gauge
 	doubtful bool          // suspect is set
@@ -89,7 +92,8 @@ func (c Classifier) Next(s State, r Reading) (State, Verdict) {
 	}
 	now := point{at: r.After, energy: r.Energy}
 	if !s.started {
-		s.started, s.good, s.changed = true, now, now.at
+		s.started = true
+		s.restart(now)
 		return s, Verdict{Status: StatusOK}
 	}
 	if s.doubtful {
@@ -120,7 +124,7 @@ func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 	late := c.late(s.good.at, r)
 	if late && c.Range > 0 && EnergyOf(c.highest(), now.at-s.good.at) > c.Range/2 {
 		// A counter may have wrapped more than once in so long a silence.
-		s.good, s.changed = now, now.at
+		s.restart(now)
 		return s, Verdict{Status: StatusReset}
 	}
 	step, wrapped := c.step(s.good, s.changed, now)
@@ -135,6 +139,8 @@ func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 	switch {
 	case wrapped:
 		v.Status = StatusWrap
+		s.earlier.energy -= c.Range + c.Quantum
+		s.latest.energy -= c.Range + c.Quantum
 	case r.Status == StatusStalled: // the source knows that it is no new sample
 		v.Status = StatusStalled
 	case late:
@@ -145,12 +151,26 @@ func (c Classifier) judge(s State, r Reading, now point) (State, Verdict) {
 	if step != 0 {
 		s.changed = now.at
 	}
-	s.good = now
+	s.advance(now)
 	return s, v
 }
 
+// restart begins an epoch at p.
+func (s *State) restart(p point) {
+	s.good, s.changed, s.earlier, s.latest = p, p.at, p, p
+}
+
+// advance goes on to p, which is on the curve.
+func (s *State) advance(p point) {
+	s.good = p
+	if p.at-s.latest.at >= stallFloor {
+		s.earlier, s.latest = s.latest, p
+	}
+}
+
 // resolve settles the held suspect: a glitch if r is back on the old line, a
-// reset if r goes on from the suspect, and a glitch again if it does neither.
+// reset if r goes on from the suspect (or nothing, if the register had only been
+// late), and a glitch again if it does neither.
 func (c Classifier) resolve(s State, r Reading, now point) (State, Verdict) {
 	if step, _ := c.step(s.good, s.changed, now); step >= 0 && step <= c.most(now.at-s.changed) {
 		s.doubtful = false
@@ -159,9 +179,16 @@ func (c Classifier) resolve(s State, r Reading, now point) (State, Verdict) {
 		return s, v
 	}
 	if step, _ := c.step(s.suspect, s.suspect.at, now); step >= 0 && step <= c.most(now.at-s.suspect.at) {
-		s.good, s.changed, s.doubtful = s.suspect, s.suspect.at, false
+		before := StatusReset
+		s.doubtful = false
+		if c.catchesUp(s) {
+			before, s.changed = StatusOK, s.suspect.at
+			s.advance(s.suspect)
+		} else {
+			s.restart(s.suspect)
+		}
 		s, v := c.judge(s, r, now)
-		v.Before = StatusReset
+		v.Before = before
 		return s, v
 	}
 	s.suspect = now
@@ -170,6 +197,15 @@ func (c Classifier) resolve(s State, r Reading, now point) (State, Verdict) {
 		v.Status = StatusReset
 	}
 	return s, v
+}
+
+// catchesUp reports whether the suspect is what the register had not yet published:
+// over the last seconds it advanced by no more than the part can draw. The time since
+// the last change does not show that if the register moved once while it was behind.
+func (c Classifier) catchesUp(s State) bool {
+	step := s.suspect.energy - s.earlier.energy
+	return c.Limit > 0 && step >= 0 && s.suspect.energy >= s.good.energy &&
+		step <= EnergyOf(c.Limit, s.suspect.at-s.earlier.at)+c.Quantum
 }
 
 // settle is the status of a held reading that no later one will settle: an

@@ -1,6 +1,7 @@
 package meter_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -68,6 +69,10 @@ func TestClassifier(t *testing.T) {
 		stalled, transient, gap = meter.StatusStalled, meter.StatusTransient, meter.StatusGap
 		gone                    = meter.StatusLost
 	)
+	var steady []meter.Reading // 60 at 80 W
+	for i := range int64(60) {
+		steady = append(steady, at(20*i, 5+1600*i))
+	}
 	for _, tt := range []struct {
 		does     string
 		c        meter.Classifier
@@ -108,6 +113,10 @@ func TestClassifier(t *testing.T) {
 		{"a register that stood still and catches up has not jumped", counter,
 			[]meter.Reading{at(0, 5), at(20, 5), at(40, 5), at(60, 5), at(80, 5), at(100, 5), at(120, 5), at(140, 5), at(160, 5), at(180, 5), at(200, 5), at(220, 5), at(240, 5), at(260, 5), at(280, 5), at(300, 60_005), at(320, 60_005)},
 			[]meter.Status{ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok}},
+		{"a register that was late, moved once and catches up has not jumped", counter,
+			slices.Concat(steady, []meter.Reading{at(2180, 94_505), at(2200, 176_005), at(2220, 177_605)}), append(slices.Repeat([]meter.Status{ok}, 60), gap, ok, ok)},
+		{"one that jumps by more than the part can have drawn since is another epoch", counter,
+			slices.Concat(steady, []meter.Reading{at(2180, 94_505), at(2200, 600_005), at(2220, 601_605)}), append(slices.Repeat([]meter.Status{ok}, 60), gap, reset, ok)},
 		{"no change is no stall while the gauge says 0 W", counter,
 			[]meter.Reading{idle(0, 5), idle(600, 5), idle(1200, 5)}, []meter.Status{ok, gap, gap}},
 		{"a model may stand still: its processes rest", model,

@@ -75,7 +75,7 @@ func New(tb testing.TB, zones ...Zone) *Tree {
 			case <-stop:
 				return
 			case <-tick.C:
-				t.write(time.Since(t.begun))
+				t.write()
 				now := time.Now()
 				t.late.Store(max(t.late.Load(), int64(now.Sub(last))))
 				last = now
@@ -151,29 +151,31 @@ func (t *Tree) add(tb testing.TB, z Zone) {
 	}
 }
 
-// write brings every register to what it counts at a time since the start.
-func (t *Tree) write(since time.Duration) {
+// write brings every register to what it has counted by now.
+func (t *Tree) write() {
 	for _, r := range t.files {
+		r.mu.Lock()
+		now := r.at(time.Since(t.begun))
+		r.mu.Unlock()
 		// A write can fail only while the test is being torn down.
-		_ = r.set(r.at(since))
+		_ = r.set(now)
 	}
 }
 
-// at is what the register has counted at a time since the tree began.
+// at is what the register has counted at a time since the tree began, which is
+// taken under the lock: a time from before the last change of power would let the
+// register fall.
 func (r *register) at(since time.Duration) meter.Energy {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return r.counted + meter.EnergyOf(r.power, since-r.changed)
 }
 
 // SetPower lets a zone draw p from now on.
 func (t *Tree) SetPower(dir string, p meter.Power) {
 	r := t.files[dir]
-	now := time.Since(t.begun)
-	counted := r.at(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counted, r.changed, r.power = counted, now, p
+	now := time.Since(t.begun)
+	r.counted, r.changed, r.power = r.at(now), now, p
 }
 
 // set writes the register, wrapped into its range.

@@ -120,7 +120,7 @@ func (d *domain) advance(of meter.Domain, r meter.Reading) meter.Energy {
 	}
 	used := r.Energy - before
 	if used < 0 && of.Range > 0 {
-		used += of.Range
+		used += of.Range + of.Quantum
 	}
 	used = max(used, 0)
 	d.anchor += used

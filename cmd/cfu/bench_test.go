@@ -36,8 +36,8 @@ func BenchmarkWholeRun(b *testing.B) {
 		{name: "one-token/requests=10000", requests: 1e4, streams: 64, tokens: 1},
 		{name: "one-token/requests=100000", requests: 1e5, streams: 64, tokens: 1},
 		{name: "one-token/requests=1000000", requests: 1e6, streams: 64, tokens: 1, long: true},
-		{name: "paced/streams=64", requests: 256, streams: 64, tokens: 128, gap: 20 * time.Millisecond},
-		{name: "paced/streams=256", requests: 1024, streams: 256, tokens: 128, gap: 20 * time.Millisecond},
+		{name: "paced/streams=64", requests: 1024, streams: 64, tokens: 128, gap: 20 * time.Millisecond},
+		{name: "paced/streams=256", requests: 4096, streams: 256, tokens: 128, gap: 20 * time.Millisecond},
 	} {
 		b.Run(c.name, c.run)
 	}

@@ -13,12 +13,17 @@ import (
 )
 
 // untilInterrupted is a context that the first interrupt ends; the second ends the
-// process at once. A script's shell has SIGINT ignored in what it starts in the
+// process at once. A closed terminal counts as an interrupt, unless cfu was started to
+// outlive it (nohup). A script's shell has SIGINT ignored in what it starts in the
 // background, and so it would be again after the first: then cfu ends itself. It
 // does not where a recorded command gets the signals (forwards).
 func untilInterrupted(forwards bool) (context.Context, context.CancelFunc) {
 	ignored := signal.Ignored(os.Interrupt)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, func() {
 		if ignored && !forwards {
 			second := make(chan os.Signal, 1)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"cfubench/results/runfolder"
@@ -102,6 +103,36 @@ func TestASecondInterruptEndsARunAtOnce(t *testing.T) {
 			})
 			if code := p.wait(t); code != tt.want {
 				t.Errorf("got exit %d, want %d:\n%s", code, tt.want, &p.stderr)
+			}
+		})
+	}
+}
+
+// A terminal that is closed ends a run as an interrupt does; one that was started to
+// outlive it goes on.
+func TestARunWhoseTerminalIsClosed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, start string
+		want        int
+	}{
+		{"ends and keeps its rows", "exec env --default-signal=HUP", 1},
+		{"goes on under nohup", "exec nohup", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEndpoint(t, slow)
+			out := filepath.Join(t.TempDir(), "out")
+			args := append([]string{"-c", tt.start + ` cfu "$@"`, "sh"}, load(e, out, "--num-requests", "3", "--concurrency", "1")...)
+			p := startCommand(t, nil, "sh", args...)
+			eventually(t, "second request", func() bool { return len(e.sent()) >= 2 })
+			p.cmd.Process.Signal(syscall.SIGHUP)
+			if code := p.wait(t); code != tt.want {
+				t.Errorf("got exit %d, want %d:\n%s", code, tt.want, &p.stderr)
+			}
+			run, err := runfolder.ReadRun(out)
+			if err != nil || len(run.Cells) != 1 || run.Cells[0].Requests == 0 || run.Cells[0].Complete != (tt.want == 0) {
+				t.Errorf("got cells %+v and error %v, want one with rows", run.Cells, err)
 			}
 		})
 	}

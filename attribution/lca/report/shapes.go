@@ -30,6 +30,7 @@ func Shapes() []Shape {
 		{"model-card", "Hugging Face Hub model card metadata, co2_eq_emissions", modelCardShape},
 		{"ai-energy-score", "AI Energy Score: accelerator Wh per 1,000 queries", energyScoreShape},
 		{"ghg-product", "GHG Protocol Product Standard totals, with scopes 2 and 3 of who rents the machines", ghgShape},
+		{"iso-14067", "ISO 14067:2018, study report of a carbon footprint, after public descriptions of its clause 7 and the values that the Catena-X PCF data model 9.0.0 has apart; the standard's own text was not at hand", iso14067Shape},
 	}
 }
 

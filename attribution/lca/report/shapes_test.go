@@ -21,6 +21,7 @@ func TestShapes(t *testing.T) {
 		"model-card":      {"emissions": 52e6},
 		"ai-energy-score": {"gpu_wh_per_1000_queries": 7.5},
 		"ghg-product":     {"kgco2e_per_request": 14.96e-6, "scope2_kgco2e_per_request": 2.49e-6},
+		"iso-14067":       {"cfp_kgco2e_per_request": 14.96e-6},
 	}
 	for _, s := range Shapes() {
 		var b bytes.Buffer
@@ -54,5 +55,35 @@ func TestShapes(t *testing.T) {
 	}
 	if err := WriteShape(&bytes.Buffer{}, "poster", list); err == nil || !strings.Contains(err.Error(), "use one of sci, sci-ai") {
 		t.Errorf("an unknown form: %v", err)
+	}
+}
+
+// The values that ISO 14067 wants apart are unknown and not zero; stages sum to
+// the footprint; what the study's author says is in the form as it was said.
+func TestISO14067(t *testing.T) {
+	list := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100})
+	list[0].Inventory.Study = &lca.Study{Application: "choice of a batch size"}
+	fields, unknown := iso14067Shape(&list[0])
+	sum := 0.0
+	for _, v := range fields["kgco2e_per_request_by_stage"].(map[string]float64) {
+		sum += v
+	}
+	total := fields["cfp_kgco2e_per_request"].(float64)
+	if math.Abs(sum/total-1) > 1e-12 {
+		t.Errorf("the stages sum to %g, the footprint is %g", sum, total)
+	}
+	if between := fields["interval_95_kgco2e_per_request"].([]number); !(float64(between[0]) < total && total < float64(between[1])) {
+		t.Errorf("the footprint %g is not within its interval %v", total, between)
+	}
+	for _, field := range []string{"fossil_kgco2e", "biogenic_emissions_kgco2e", "direct_land_use_change_kgco2e", "aircraft_transportation_kgco2e", "audience"} {
+		if _, given := fields[field]; given || unknown[field] == "" {
+			t.Errorf("%s: given %v, unknown because %q; want it unknown with a reason", field, given, unknown[field])
+		}
+	}
+	if got := fields["intended_application"]; got != "choice of a batch size" {
+		t.Errorf("intended application: got %v", got)
+	}
+	if left := strings.Join(fields["stages_left_out"].([]string), ", "); !strings.Contains(left, "end_of_life (outside the boundary)") {
+		t.Errorf("left out: %s", left)
 	}
 }

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cfubench/attribution/lca"
+)
+
+// iso14067Shape has what a study report of a product's carbon footprint (CFP)
+// gives: values, how they were made, and what the study's author says. The
+// values that the standard wants apart are unknown, since no figure of an
+// inventory tells the origin of its carbon.
+func iso14067Shape(a *lca.Assessment) (map[string]any, map[string]string) {
+	const origin = "the sources of the figures characterise all greenhouse gases together and do not tell their origin"
+	fields, unknown := map[string]any{}, map[string]string{
+		"fossil_kgco2e":                  origin,
+		"biogenic_emissions_kgco2e":      origin,
+		"biogenic_removals_kgco2e":       origin,
+		"direct_land_use_change_kgco2e":  origin,
+		"aircraft_transportation_kgco2e": "no transport is a stage of its own: that of hardware is in its embodied figure",
+		"carbon_in_the_product":          "a request holds none; that of the hardware is not in the inventory",
+	}
+	total, ok := perRequest(a, lca.GWP, lca.Total)
+	if !ok {
+		unknown["cfp_kgco2e_per_request"] = "no carbon factor"
+		return fields, unknown
+	}
+	inv, n := &a.Inventory, float64(a.Usage.Requests)
+	fields["cfp_kgco2e_per_request"] = total
+	fields["kind"] = "partial CFP: distribution (networks) and user devices are outside the boundary"
+	fields["functional_unit"], fields["product"] = "1 request", inv.Model.Title
+	stages, absent := map[string]float64{}, []string{}
+	for _, k := range lca.Stages() {
+		if v, ok := perRequest(a, lca.GWP, k); ok {
+			stages[string(k)] = v
+		} else {
+			absent = append(absent, string(k)+" ("+a.Absent(lca.GWP, k)+")")
+		}
+	}
+	fields["kgco2e_per_request_by_stage"], fields["stages_left_out"] = stages, absent
+	fields["system_boundary"], fields["unit_processes"] = boundaryOf(a), flow(inv, "request")
+	fields["gwp"] = "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases, as the source characterised it elsewhere"
+	fields["electricity"] = fmt.Sprintf("%s-based: %s", a.Options.Basis, inv.Electricity.Title)
+	fields["offsets"] = "none is counted"
+	fields["allocation"] = allocation(inv)
+	qualities, sources, assumptions := map[string]int{}, []string{}, []string{}
+	first, last := 0, 0
+	for _, d := range inv.Figures() {
+		qualities[string(d.Quality)]++
+		if d.Year > 0 {
+			first, last = min(cmp.Or(first, d.Year), d.Year), max(last, d.Year)
+		}
+		if !slices.Contains(sources, d.Source) {
+			sources = append(sources, d.Source)
+		}
+		if d.Reason != "" && !slices.Contains(assumptions, d.Reason) {
+			assumptions = append(assumptions, d.Reason)
+		}
+	}
+	fields["figures_by_quality"], fields["years_of_the_data"] = qualities, []int{first, last}
+	fields["sources"], fields["assumptions"] = sources, assumptions
+	if o, ok := a.Outcome(lca.GWP, lca.Total); ok && a.Options.Draws > 0 {
+		fields["interval_95_kgco2e_per_request"] = []number{number(o.Lo / n), number(o.Hi / n)}
+	} else {
+		unknown["interval_95_kgco2e_per_request"] = "no Monte Carlo was made"
+	}
+	choices := map[string]float64{}
+	for _, s := range a.Scenarios() {
+		if s.Category == lca.GWP {
+			choices[s.Choice] = s.Value / n
+		}
+	}
+	fields["sensitivity_kgco2e_per_request_by_choice"] = choices
+	fields["limitations"] = append([]string{
+		"Climate change is one impact of several: a footprint of carbon alone says nothing of the others.",
+	}, limits()...)
+	authors(inv.Study, fields, unknown)
+	return fields, unknown
+}
+
+// boundaryOf is what the total of carbon covers.
+func boundaryOf(a *lca.Assessment) string {
+	for _, r := range a.Rows {
+		if r.Category == lca.GWP && r.Stage == lca.Total {
+			return r.Boundary
+		}
+	}
+	return ""
+}
+
+// authors puts in what only the study's author knows, or that it is unknown.
+func authors(s *lca.Study, fields map[string]any, unknown map[string]string) {
+	if s == nil {
+		s = &lca.Study{}
+	}
+	for _, f := range [][2]string{
+		{"intended_application", s.Application}, {"reasons", s.Reasons}, {"audience", s.Audience}, {"commissioner", s.Commissioner},
+		{"practitioner", s.Practitioner}, {"reference_flow", s.ReferenceFlow}, {"cut_off", s.CutOff}, {"data_quality_requirements", s.DataQuality},
+		{"critical_review", strings.Join(s.Review, "; ")}, {"conclusions", strings.Join(s.Conclusions, "; ")},
+	} {
+		if f[1] != "" {
+			fields[f[0]] = f[1]
+		} else {
+			unknown[f[0]] = unstated
+		}
+	}
+}

@@ -104,6 +104,9 @@ func prepare(inv Inventory, u Usage, o Options) (Assessment, error) {
 		return Assessment{}, err
 	}
 	if o.Hourly != nil {
+		if at := elsewhere(inv.venues(u)); len(at) > 0 {
+			return Assessment{}, fmt.Errorf("assess cell %q: an hourly mix is of one grid and hosts at site %s were metered: assess it without, or leave the sites out", u.Cell, strings.Join(at, ", "))
+		}
 		e, err := o.Hourly.over(inv.Electricity, u.Hours)
 		if err != nil {
 			return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
@@ -250,14 +253,15 @@ func (a *Assessment) bracket() {
 func (a *Assessment) boundary(c Category, stage Stage) string {
 	inv, u := &a.Inventory, a.Usage
 	energy := string(u.Metered)
-	if a.system.lifted > 0 {
+	venues := a.system.venues
+	if slices.ContainsFunc(venues, func(v venueInputs) bool { return v.lifted > 0 }) {
 		energy += " × host factor"
 	}
 	switch {
 	case u.OverheadIncluded || u.Metered == Facility:
 		energy += ", facility overhead included"
 	default:
-		if a.system.serving.pue != absent {
+		if slices.ContainsFunc(venues, func(v venueInputs) bool { return v.place.pue != absent }) {
 			energy += " × PUE"
 		}
 	}
@@ -267,6 +271,9 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 	operation := energy
 	if inv.Metered != nil {
 		operation += ", grid by the hour"
+	}
+	if len(venues) > 1 {
+		operation += fmt.Sprintf(", each of %d sites by its own grid and facility", len(venues))
 	}
 	if c == GWP {
 		operation += ", " + string(a.Options.Basis) + "-based"

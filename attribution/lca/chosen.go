@@ -31,6 +31,10 @@ func (o Options) chosen(inv Inventory) (Inventory, error) {
 		for i := range inv.Serving.Machines {
 			inv.Serving.Machines[i].Hardware = utilised(inv.Serving.Machines[i].Hardware, o.Utilisation)
 		}
+		inv.Serving.Sites = slices.Clone(inv.Serving.Sites)
+		for i := range inv.Serving.Sites {
+			inv.Serving.Sites[i].Hardware = utilised(inv.Serving.Sites[i].Hardware, o.Utilisation)
+		}
 	}
 	if o.Share > 0 {
 		d := choice(o.Share, "1", "ratio", "share", share)

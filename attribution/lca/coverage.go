@@ -38,14 +38,23 @@ func (s *system) findTerms() error {
 	for c := range categoryTable {
 		row, has := &categoryTable[c], make([]bool, upfrontTerm+2*len(s.upfront))
 		s.has[c] = has
-		factor := s.serving.factor(s, c)
-		if !factor && slices.Contains(s.options.Categories, row.name) {
-			return fmt.Errorf("category %s: the inventory has no factor for it: add one to electricity, facility or price", row.name)
+		lacking := s.lacking(c)
+		factor := lacking == ""
+		switch some := slices.ContainsFunc(s.venues, func(v venueInputs) bool { return v.place.factor(s, c) }); {
+		case factor:
+		case slices.Contains(s.options.Categories, row.name):
+			if s.venues[0].name() == lacking && !some {
+				lacking = "the inventory"
+			}
+			return fmt.Errorf("category %s: %s has no factor for it: add one to electricity, facility or price", row.name, lacking)
+		case some && len(s.options.Categories) == 0 && !row.asked:
+			s.warn("%s: %s has no factor for it and others that served have: the category is left out", row.name, lacking)
 		}
+		made := slices.ContainsFunc(s.venues, func(v venueInputs) bool { return v.machine.embodies(c) })
 		has[inferenceTerm] = factor
-		has[inferenceTerm+1] = slices.ContainsFunc(s.machines, func(m machineInputs) bool { return m.embodies(c) })
-		has[idleTerm] = s.waiting.factor(s, c) && s.idlePower != absent
-		has[idleTerm+1] = s.machines[0].embodies(c) && s.idleTime != absent && s.options.Embodied == Calendar
+		has[inferenceTerm+1] = made || slices.ContainsFunc(s.machines, func(m machineInputs) bool { return m.embodies(c) })
+		has[idleTerm] = s.idlePower != absent && !slices.ContainsFunc(s.venues, func(v venueInputs) bool { return !v.waiting.factor(s, c) })
+		has[idleTerm+1] = made && s.idleTime != absent && s.options.Embodied == Calendar
 		for i, u := range s.upfront {
 			has[upfrontTerm+2*i] = u.printed[c] != absent || u.energy != absent && u.place.factor(s, c)
 			has[upfrontTerm+2*i+1] = u.machine.embodies(c) && u.time != absent
@@ -94,19 +103,7 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	if u.Meter.Gain >= 1 || u.Meter.Sampling >= 1 {
 		s.warn("the meter's own error is as large as what it counted, %v: measure for longer", u.Energy)
 	}
-	if !s.overheadIncluded && s.serving.pue == absent {
-		s.warn("the inventory has no PUE: the facility's overhead is not counted")
-	}
-	if s.serving.hostFactor != absent && u.ProcessorEnergy > 0 {
-		switch {
-		case s.lifted == 0:
-			s.warn("the host factor is over the energy of accelerators and none was metered: it is not applied")
-		case s.lifted*s.values[s.serving.hostFactor] < 1:
-			s.warn("the host factor over the energy of accelerators comes to less than was metered with processors (%v of them): it is not applied", u.ProcessorEnergy)
-		default:
-			s.warn("the host factor is over the energy of accelerators: %v of processors were metered beside them and are in it", u.ProcessorEnergy)
-		}
-	}
+	s.doubtVenues(inv, u)
 	if u.BusyTime == 0 {
 		s.warn("the hardware utilisation time is unknown: no embodied hardware is counted for inference")
 	}
@@ -140,8 +137,16 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 // served.
 func (s *system) doubtHardware(inv *Inventory, u Usage) {
 	var matches, titles []string
-	for _, h := range inv.Hardware {
-		matches, titles = append(matches, h.Matches...), append(titles, h.Title)
+	for i := range s.venues {
+		parts := s.venues[i].hardware
+		if parts == nil {
+			parts = inv.Hardware
+		}
+		for _, h := range parts {
+			if matches = append(matches, h.Matches...); !slices.Contains(titles, h.Title) {
+				titles = append(titles, h.Title)
+			}
+		}
 	}
 	if u.Hardware != "" && len(matches) > 0 && !names(matches, u.Hardware) {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))
@@ -178,6 +183,12 @@ func (s *system) noteBorrowed(stage, what string) {
 // doubtGrid warns where intensities of grids count different things.
 func (s *system) doubtGrid(inv *Inventory) {
 	home := inv.metered().Scope
+	for i := range inv.Serving.Sites {
+		l := &inv.Serving.Sites[i]
+		if other := l.Grid().Scope; home != "" && other != "" && other != home {
+			s.warn("site %s: its grid's carbon is %s and the inventory's own %s: they are not of one scope", l.Name, words(other), words(home))
+		}
+	}
 	for _, p := range inv.Upfront {
 		if p.Electricity == nil {
 			continue
@@ -256,9 +267,9 @@ func (c *checker) once(parts []Hardware, where at) {
 }
 
 // coverage is the equipment that the hardware parts cover together.
-func (inv *Inventory) coverage() Boundary {
-	return inv.Hardware[len(inv.Hardware)-1].Covers
-}
+func (inv *Inventory) coverage() Boundary { return coverageOf(inv.Hardware) }
+
+func coverageOf(parts []Hardware) Boundary { return parts[len(parts)-1].Covers }
 
 // coverageIn is the equipment that the embodied figure of a category covers,
 // which differs from coverage where a part mixes boundaries.
@@ -275,17 +286,27 @@ func (inv *Inventory) coverageIn(c Category) Boundary {
 // mixes lists the places where the inventory and the usage add figures of
 // different equipment.
 func (inv *Inventory) mixes(u Usage) []string {
-	embodied := inv.coverage()
-	lift := func(b Boundary) Boundary {
-		if inv.Facility.HostFactor != nil && (u.ProcessorEnergy == 0 || u.ProcessorEnergy < u.Energy) {
+	venues := inv.venues(u)
+	lift := func(v venue) Boundary {
+		if v.facility.HostFactor != nil && (v.processors == 0 || v.processors < v.of) {
 			return Host
 		}
-		return b.equipment()
+		return u.Metered.equipment()
 	}
 	var list []string
-	if b := lift(u.Metered); b != embodied {
-		list = append(list, fmt.Sprintf("the energy of inference covers the %s and the embodied hardware the %s", b, embodied))
+	for _, v := range venues {
+		embodied, at := inv.coverage(), ""
+		if v.hardware != nil {
+			embodied = coverageOf(v.hardware)
+		}
+		if v.location != nil {
+			at = " at " + v.name()
+		}
+		if b := lift(v); b != embodied {
+			list = append(list, fmt.Sprintf("the energy of inference%s covers the %s and the embodied hardware the %s", at, b, embodied))
+		}
 	}
+	inference := lift(venues[0])
 	for i := range inv.Upfront {
 		p := &inv.Upfront[i]
 		if p.closed {
@@ -296,9 +317,9 @@ func (inv *Inventory) mixes(u Usage) []string {
 			if d == p.Energy && (p.Facility == nil && inv.Facility.HostFactor != nil || p.Facility != nil && p.Facility.value.HostFactor != nil) {
 				b = Host
 			}
-			if b != lift(u.Metered) {
+			if b != inference {
 				list = append(list, fmt.Sprintf("%s: %s: %s covers the %s and the energy of inference the %s",
-					d.place, d.place.Field, p.Name, b, lift(u.Metered)))
+					d.place, d.place.Field, p.Name, b, inference))
 			}
 		}
 	}

@@ -14,23 +14,16 @@ import "math"
 // Terms without figures stay 0 and are marked absent in has.
 func (s *system) evaluate(x []float64, out *costs) {
 	clear(out.v)
-	kwh := math.Max(0, x[energyInput]*x[gainInput]*x[samplingInput]+x[offsetInput])
-	s.operation(x, &s.serving, kwh, s.lifted, s.alone, s.overheadIncluded, inferenceTerm, 1, out)
+	for i := range s.venues {
+		s.serve(x, &s.venues[i], out)
+	}
 	for i := range s.machines {
 		m := &s.machines[i]
 		s.embodied(x, m, s.hours*s.value(x, m.perDevice, 1), inferenceTerm+1, out)
 	}
 	if s.idleTime != absent {
-		idle := s.hours * x[s.idleTime]
-		if s.idlePower != absent {
-			lifted, alone := 0.0, 1.0
-			if s.idleLifted {
-				lifted, alone = 1, 0
-			}
-			s.operation(x, &s.waiting, idle*x[s.idlePower]*s.value(x, s.machines[0].share, 1), lifted, alone, s.idleOverhead, idleTerm, 1, out)
-		}
-		if s.options.Embodied == Calendar { // busy hours pay for the idle ones already
-			s.embodied(x, &s.machines[0], idle, idleTerm+1, out)
+		for i := range s.venues {
+			s.idle(x, &s.venues[i], out)
 		}
 	}
 	if len(s.upfront) == 0 {
@@ -53,6 +46,29 @@ func (s *system) evaluate(x []float64, out *costs) {
 	}
 }
 
+// serve adds what the cell used at a venue: its part of the metered energy, and
+// of the device time.
+func (s *system) serve(x []float64, v *venueInputs, out *costs) {
+	kwh := math.Max(0, x[energyInput]*x[gainInput]*x[samplingInput]+x[offsetInput]) * v.energy
+	s.operation(x, &v.place, kwh, v.lifted, v.alone, s.overheadIncluded, inferenceTerm, 1, out)
+	s.embodied(x, &v.machine, s.hours*v.devices, inferenceTerm+1, out)
+}
+
+// idle adds what machines of a venue cost while they wait.
+func (s *system) idle(x []float64, v *venueInputs, out *costs) {
+	hours := s.hours * v.devices * x[s.idleTime]
+	if s.idlePower != absent {
+		lifted, alone := 0.0, 1.0
+		if v.idleLifted {
+			lifted, alone = 1, 0
+		}
+		s.operation(x, &v.waiting, hours*x[s.idlePower]*s.value(x, v.machine.share, 1), lifted, alone, s.idleOverhead, idleTerm, 1, out)
+	}
+	if s.options.Embodied == Calendar { // busy hours pay for the idle ones already
+		s.embodied(x, &v.machine, hours, idleTerm+1, out)
+	}
+}
+
 // value is an input, or fallback where it is absent.
 func (s *system) value(x []float64, input int, fallback float64) float64 {
 	if input == absent {
@@ -61,7 +77,7 @@ func (s *system) value(x []float64, input int, fallback float64) float64 {
 	return x[input]
 }
 
-// operation is the impact of using kwh as metered: its lifted share brought
+// operation adds the impact of using kwh as metered: its lifted share brought
 // from devices to the host by the host factor, which never makes it less than
 // was metered, and from the host to the facility by the PUE unless the
 // facility's overhead is in it already. share scales it all.
@@ -91,7 +107,7 @@ func (s *system) operation(x []float64, p *place, kwh, lifted, alone float64, ov
 		default:
 			v = facility * (s.value(x, p.rates[c], 0) + sum(x, p.emissions[c]))
 		}
-		out.row(c)[t] = v * share
+		out.row(c)[t] += v * share
 	}
 }
 

@@ -28,6 +28,9 @@ func (inv *Inventory) Figures() []*Datum {
 			all = append(all, m.Hardware[k].value.Figures()...)
 		}
 	}
+	for i := range inv.Serving.Sites {
+		all = append(all, inv.Serving.Sites[i].Figures()...)
+	}
 	for i := range inv.Upfront {
 		all = append(all, inv.Upfront[i].Figures()...)
 	}

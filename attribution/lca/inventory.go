@@ -64,6 +64,8 @@ type Serving struct {
 	// Machines are other machines beside the inventory's hardware: prefill and
 	// decode apart, a retrieval host.
 	Machines []Machine `json:"machines,omitzero"`
+	// Sites are where hosts stand that are not at the inventory's own place.
+	Sites []Location `json:"sites,omitzero"`
 }
 
 // Machine serves beside the inventory's hardware.

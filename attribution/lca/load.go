@@ -129,6 +129,7 @@ type servingFile struct {
 	IdleTime  *Datum        `json:"idle_time"`
 	IdlePower *Datum        `json:"idle_power"`
 	Machines  []machineFile `json:"machines"`
+	Sites     []Location    `json:"sites"`
 }
 
 type machineFile struct {
@@ -327,6 +328,8 @@ func (l *loader) serving(raw servingFile, where at) Serving {
 		}
 		s.Machines = append(s.Machines, Machine{m.Name, m.PerDevice.datum, l.ratio(m.Share, here.field("share"), share), m.Hardware})
 	}
+	l.locations(raw.Sites, where.field("sites"))
+	s.Sites = raw.Sites
 	return s
 }
 

@@ -121,6 +121,10 @@ func servingSchema() object {
 		"share": ref("share"), "idle_time": ref("ratio"), "idle_power": ref("power"),
 		"machines": listOf(fields("a machine beside the hardware", object{
 			"name": filled(), "per_device": ref("share"), "share": ref("share"), "hardware": stackSchema()}, "name", "per_device", "hardware")),
+		"sites": listOf(fields("a place beside the inventory's own at which hosts of the run stand", object{
+			"name": filled(), "hosts": object{"type": "array", "items": filled(), "minItems": 1, "uniqueItems": true},
+			"electricity": partOf("electricity"), "facility": partOf("facility"), "price": partOf("price_part"), "hardware": stackSchema(),
+		}, "name", "hosts", "electricity", "facility")),
 	})
 }
 

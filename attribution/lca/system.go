@@ -57,14 +57,10 @@ type system struct {
 	hours               float64 // device-hours of the cell
 	meter               string  // names the meter of the energy
 	overheadIncluded    bool
-	lifted              float64 // share of the metered energy that the host factor applies to
-	alone               float64 // share that it does not apply to and that is kept
 
-	serving             place
-	waiting             place // of idle machines
-	machines            []machineInputs
+	venues              []venueInputs
+	machines            []machineInputs // beside the inventory's hardware
 	idleTime, idlePower int
-	idleLifted          bool
 	idleOverhead        bool // the idle power was metered with the facility's overhead
 	upfront             []upfrontInputs
 	lifetime            int
@@ -158,23 +154,14 @@ func compile(inv *Inventory, u Usage, o Options) (*system, error) {
 	}
 	s.compileMeter(u)
 	s.currency = currencyOfPrice(inv.Price)
-	var err error
-	if s.serving, err = s.compilePlace(inv.metered(), &inv.Facility, inv.Price); err != nil {
-		return nil, err
-	}
-	s.waiting = s.serving
-	if inv.Metered != nil && inv.Serving.IdlePower != nil { // other hours
-		if s.waiting, err = s.compilePlace(&inv.Electricity, &inv.Facility, inv.Price); err != nil {
-			return nil, err
-		}
-	}
-	s.lifted, s.alone = s.lift(s.serving.hostFactor, u.Metered, ratioOf(u.ProcessorEnergy, u.Energy))
 	home, err := s.compileMachine(inv.Hardware, u.Counts)
 	if err != nil {
 		return nil, err
 	}
 	home.share = s.use(inv.Serving.Share)
-	s.machines = append(s.machines, home)
+	if err := s.compileVenues(inv, u, home); err != nil {
+		return nil, err
+	}
 	for i := range inv.Serving.Machines {
 		m := &inv.Serving.Machines[i]
 		c, err := s.compileMachine(m.Parts(), "")
@@ -186,7 +173,6 @@ func compile(inv *Inventory, u Usage, o Options) (*system, error) {
 	}
 	s.idleTime, s.idlePower = s.use(inv.Serving.IdleTime), s.use(inv.Serving.IdlePower)
 	if p := inv.Serving.IdlePower; p != nil {
-		s.idleLifted = s.serving.hostFactor != absent && p.Boundary.equipment() != Host
 		s.idleOverhead = p.Boundary == Facility
 	}
 	for i := range inv.Upfront {

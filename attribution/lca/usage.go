@@ -41,6 +41,9 @@ type Usage struct {
 	// Hours are when Energy was used, by the wall clock, cut where the options'
 	// hourly mix changes; empty without one, or where it is not known.
 	Hours []HourEnergy
+	// Hosts are the parts of Energy by host, which sum to it; empty where that is
+	// not known.
+	Hosts []HostUsage
 	// Devices is a number of Counts, accelerators if that is "".
 	Devices int
 	Counts  Counts
@@ -94,10 +97,21 @@ func (u Usage) check() error {
 		return fmt.Errorf("cell %q has a processor energy of %v in %v", u.Cell, u.ProcessorEnergy, u.Energy)
 	case !(u.Meter.Gain >= 0 && u.Meter.Gain <= math.MaxFloat64 && u.Meter.Sampling >= 0 && u.Meter.Sampling <= math.MaxFloat64 && u.Meter.Offset >= 0):
 		return fmt.Errorf("cell %q has a meter whose error is negative or no number: gain %g, sampling %g, offset %v", u.Cell, u.Meter.Gain, u.Meter.Sampling, u.Meter.Offset)
+	case len(u.Hosts) > 0 && u.ofHosts() != u.Energy:
+		return fmt.Errorf("cell %q: its hosts used %v and the cell %v", u.Cell, u.ofHosts(), u.Energy)
 	case u.BusyTime < 0:
 		return fmt.Errorf("cell %q has a negative utilisation time, %v", u.Cell, u.BusyTime)
 	}
 	return nil
+}
+
+// ofHosts is what the hosts used together.
+func (u Usage) ofHosts() meter.Energy {
+	var sum meter.Energy
+	for _, h := range u.Hosts {
+		sum += h.Energy
+	}
+	return sum
 }
 
 // Usage is a published run as a cell: what it consumed and delivered, with the

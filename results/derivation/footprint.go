@@ -218,8 +218,9 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 	if energy.Hi != meter.Unbounded {
 		u.EnergyLo, u.EnergyHi = energy.Lo, energy.Hi
 	}
+	used := energy.byDomain()
 	if m.RequestsOnly {
-		if err := m.requestsOnly(ctx, &u, runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile)); err != nil {
+		if used, err = m.requestsOnly(ctx, &u, runfolder.CellFile(dir, cell.ID, runfolder.EnergyFile)); err != nil {
 			return lca.Usage{}, err
 		}
 	}
@@ -228,7 +229,7 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 			return lca.Usage{}, fmt.Errorf("cell %s: %w", cell.ID, err)
 		}
 	}
-	m.hardware(&u, run, energy)
+	m.hardware(&u, run, energy, used)
 	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
 	if e := run.EngineOf(cell.Point); e != nil {
 		u.Model = e.Model
@@ -314,13 +315,13 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 
 // requestsOnly replaces the cell's energy by that of its requests, without the
 // idle time and what nobody can be charged with, by one convention: what is left
-// out differs among them.
-func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path string) error {
+// out differs among them. It gives the sum of each domain.
+func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path string) (map[string]meter.Energy, error) {
 	convention := m.Convention
-	sum, bounded, found := Estimate{}, true, []string{}
+	sum, bounded, found, used := Estimate{}, true, []string{}, map[string]meter.Energy{}
 	for s, err := range runfolder.Energies().Scan(ctx, path) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !slices.Contains(found, s.Convention) {
 			found = append(found, s.Convention)
@@ -332,19 +333,20 @@ func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path strin
 			continue
 		}
 		sum.Energy += s.Energy
+		used[s.Domain] += s.Energy
 		sum.Lo += s.Lo
 		if bounded = bounded && s.Hi != meter.Unbounded; bounded {
 			sum.Hi += s.Hi
 		}
 	}
 	if !slices.Contains(found, convention) {
-		return fmt.Errorf("read %s: it has no convention %q: it has %s", path, convention, strings.Join(found, ", "))
+		return nil, fmt.Errorf("read %s: it has no convention %q: it has %s", path, convention, strings.Join(found, ", "))
 	}
 	u.Energy, u.EnergyLo, u.EnergyHi = sum.Energy, 0, 0
 	if bounded {
 		u.EnergyLo, u.EnergyHi = sum.Lo, sum.Hi
 	}
-	return nil
+	return used, nil
 }
 
 // kind is the sum's as the life cycle names it: one modelled part makes a model.
@@ -358,32 +360,24 @@ func (e CellEnergy) kind() meter.Kind {
 	return kind
 }
 
-// hardware says what was metered: its boundary, its name, and the number of
-// devices, which are the accelerators whose energy is summed or else the one
-// host.
-func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnergy) {
+// hardware says what was metered: its boundary, its name, what each host used,
+// and the number of devices, which are the accelerators whose energy is summed or
+// else the hosts.
+func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnergy, used map[string]meter.Energy) {
 	domains := energy.summed()
 	scopes := make([]meter.Scope, len(domains))
 	for i, d := range domains {
 		scopes[i] = d.Scope
 	}
-	var processors meter.Energy
-	for _, d := range energy.Domains {
-		switch d.Scope {
-		case meter.ScopeGPU, meter.ScopeHBM, meter.ScopeModule, meter.ScopeNode, meter.ScopePsys:
-		default:
-			if d.Summed {
-				processors += d.Energy
-			}
-		}
-	}
 	gpus := len(meter.Devices(domains))
-	u.Metered = lca.BoundaryOf(scopes...)
-	u.Devices, u.Counts = max(gpus, 1), lca.Accelerators
+	u.Metered, u.Hosts = lca.BoundaryOf(scopes...), hostsOf(energy, used)
+	u.Devices, u.Counts = gpus, lca.Accelerators
 	if gpus == 0 {
-		u.Counts, u.Cores = lca.Hosts, run.Host.Cores
+		u.Devices, u.Counts, u.Cores = max(len(u.Hosts), 1), lca.Hosts, run.Host.Cores
 	}
-	u.ProcessorEnergy = min(processors, u.Energy)
+	for _, h := range u.Hosts {
+		u.ProcessorEnergy += h.ProcessorEnergy
+	}
 	if m.Devices > 0 {
 		u.Devices = m.Devices
 	}

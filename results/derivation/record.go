@@ -43,7 +43,7 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 		}
 		var u lca.Usage
 		u.Energy = energy.Energy
-		Amortization{}.hardware(&u, run, energy)
+		Amortization{}.hardware(&u, run, energy, energy.byDomain())
 		if i == 0 {
 			out.Year, out.Metered, out.Kind = time.Unix(0, cell.OriginUnix).UTC().Year(), u.Metered, energy.kind()
 			out.Source += ", " + time.Unix(0, cell.OriginUnix).UTC().Format(time.DateOnly)

@@ -32,6 +32,7 @@ type assessmentData struct {
 	Counted     string          `json:"lifetime_unit"`
 	Usage       usageData       `json:"usage"`
 	Rows        []rowData       `json:"footprint"`
+	Sites       []siteData      `json:"sites,omitempty"`
 	BreakEven   []breakEvenData `json:"break_even"`
 	Variance    []varianceData  `json:"variance"`
 	Warnings    []string        `json:"warnings"`
@@ -65,6 +66,20 @@ type rowData struct {
 	Median         number       `json:"median"`
 	Boundary       string       `json:"boundary"`
 	Source         string       `json:"source"`
+}
+
+// siteData is what one place of serving comes to in a category, for the whole
+// cell; the inventory's own place and the client's host have no name.
+type siteData struct {
+	Site      string       `json:"site"`
+	Hosts     []string     `json:"hosts"`
+	Grid      string       `json:"electricity"`
+	Energy    number       `json:"energy_j"`
+	Devices   number       `json:"part_of_devices"`
+	Category  lca.Category `json:"category"`
+	Unit      string       `json:"unit"`
+	Operation number       `json:"operation"`
+	Hardware  number       `json:"hardware"`
 }
 
 // breakEvenData is a break-even; requests without bound are null.
@@ -115,6 +130,10 @@ func dataOf(a *lca.Assessment) assessmentData {
 	for _, r := range a.Rows {
 		d.Rows = append(d.Rows, rowData{r.FunctionalUnit, r.Category, r.Unit, r.Stage, r.Kind, number(r.Value), number(r.Lo), number(r.Hi),
 			number(r.Mean), number(r.Median), r.Boundary, r.Source})
+	}
+	for _, s := range a.Sites() {
+		d.Sites = append(d.Sites, siteData{s.Site, s.Hosts, s.Grid, number(s.Energy.Joules()), number(s.Devices), s.Category, a.Unit(s.Category),
+			number(s.Operation), number(s.Hardware)})
 	}
 	for _, b := range a.BreakEven {
 		d.BreakEven = append(d.BreakEven, breakEvenData{b.Category, b.UpfrontTerms, b.RequestTerms, number(b.Upfront.Value), number(b.PerRequest.Value),

@@ -144,6 +144,9 @@ func Describe(list []lca.Assessment) (DisclosureBlock, error) {
 	if inv.Price != nil {
 		d.Place = append(d.Place, figureOf(&inv.Price.Electricity))
 	}
+	for i := range inv.Serving.Sites {
+		d.Place = append(d.Place, figuresOf(inv.Serving.Sites[i].Figures())...)
+	}
 	for i := range list {
 		d.Place = append(d.Place, figuresOf(list[i].Inventory.HourlyFigures())...)
 		d.add(&list[i])

@@ -88,7 +88,12 @@ func flow(inv *lca.Inventory, unit string) string {
 	if inv.Metered != nil {
 		grid = inv.Metered.Title
 	}
-	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s]", strings.Join(hardware, " + "), grid, inv.Facility.Title)
+	places := fmt.Sprintf("electricity of %s, %s", grid, inv.Facility.Title)
+	for i := range inv.Serving.Sites {
+		l := &inv.Serving.Sites[i]
+		places += fmt.Sprintf("; at %s electricity of %s, %s", l.Name, l.Grid().Title, l.Site().Title)
+	}
+	text := fmt.Sprintf("[making of %s] → [serving: %s]", strings.Join(hardware, " + "), places)
 	if len(before) > 0 {
 		text = "[" + strings.Join(before, "] + [") + "] + " + text
 	}
@@ -149,6 +154,12 @@ func consistency(list []lca.Assessment) []item {
 	}
 	if s := inv.Electricity.Scope; s != "" {
 		items = append(items, item{"grid intensities", strings.ReplaceAll(string(s), "_", " ") + ", of " + inv.Electricity.Region})
+	}
+	for i := range inv.Serving.Sites {
+		l := &inv.Serving.Sites[i]
+		if s := l.Grid().Scope; s != "" {
+			items = append(items, item{"grid intensities at " + l.Name, strings.ReplaceAll(string(s), "_", " ") + ", of " + l.Grid().Region})
+		}
 	}
 	return items
 }

@@ -50,6 +50,14 @@ func Text(w io.Writer, list []lca.Assessment, now time.Time) error {
 			}
 		}
 	}
+	if len(v.Sites) > 0 {
+		fmt.Fprintln(&b, "\nPlaces of serving: inference per request by where its hosts stand")
+		table(&b, "cell\tsite\thosts\telectricity\tmetered\tdevices\tcategory\toperation\thardware", func(row func(...string)) {
+			for _, s := range v.Sites {
+				row(s.Cell, s.Site, s.Hosts, s.Grid, s.Energy, s.Devices, s.Category, s.Operation, s.Hardware)
+			}
+		})
+	}
 
 	heading(&b, "4. Interpretation")
 	fmt.Fprintln(&b, "Significant issues (ISO 14044: terms of a tenth of the total or more)")

@@ -23,6 +23,7 @@ type view struct {
 	Figures                  []figureLine
 	Kinds                    []lca.Stage // the columns of Impacts
 	Impacts                  []impactTable
+	Sites                    []siteLine
 	BreakEven                []breakEvenLine
 	Issues                   []issueLine
 	Swings                   []swingLine
@@ -55,6 +56,9 @@ type impactRow struct {
 	Trace    []item // stage, source
 }
 
+// siteLine is what one place of serving comes to in a category, per request.
+type siteLine struct{ Cell, Site, Hosts, Grid, Energy, Devices, Category, Operation, Hardware string }
+
 type breakEvenLine struct{ Cell, Category, Compared, Upfront, PerRequest, Requests, Interval string }
 
 type issueLine struct {
@@ -85,6 +89,7 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 		a := &list[i]
 		v.Cells = append(v.Cells, cellOf(a))
 		v.Impacts = append(v.Impacts, impacts(a, v.Kinds)...)
+		v.Sites = append(v.Sites, sites(a)...)
 		v.BreakEven = append(v.BreakEven, breakEvens(a)...)
 		v.Issues = append(v.Issues, issues(a)...)
 		if sci, err := a.SCI(); err != nil {
@@ -310,6 +315,22 @@ func impacts(a *lca.Assessment, kinds []lca.Stage) []impactTable {
 		}
 	}
 	return tables
+}
+
+// sites are the places of serving of one cell, none where it has one.
+func sites(a *lca.Assessment) []siteLine {
+	var lines []siteLine
+	n := float64(a.Usage.Requests)
+	for _, s := range a.Sites() {
+		hosts := make([]string, len(s.Hosts))
+		for i, h := range s.Hosts {
+			hosts[i] = cmp.Or(h, "the client's")
+		}
+		readable := func(v float64) string { return a.Impact(s.Category, v/n).Readable() }
+		lines = append(lines, siteLine{a.Usage.Cell, cmp.Or(s.Site, "the inventory's own"), strings.Join(hosts, ", "), s.Grid, readableEnergy(s.Energy),
+			fmt.Sprintf("%.0f %%", 100*s.Devices), s.Category.Title(), readable(s.Operation), readable(s.Hardware)})
+	}
+	return lines
 }
 
 func breakEvens(a *lca.Assessment) []breakEvenLine {

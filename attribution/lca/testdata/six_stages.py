@@ -1,6 +1,8 @@
 """A model made in six stages at three places, recomputed with plain arithmetic:
-prints {stage: {category: per request}} as JSON. Nothing of the program is used."""
+prints {stage: {category: per request}} as JSON. With "sites" a part of it is
+served in France. Nothing of the program is used."""
 import json
+import sys
 
 # per kWh: kg CO2e, L, kg Sb eq, MJ, USD
 GRID = {"iowa": (0.352, 3.1, 9.855e-8, 9.6884, 0.0691), "france": (0.04418, 3.6737, 4.858e-8, 9.3135, 0.11),
@@ -12,6 +14,10 @@ CARD = {"h100": (164 + 5700 / 8, 0.0051 + 0.37 / 8, 1828 + 70000 / 8, 4), "a100"
         "l40s": (4200 / 8, 0.24 / 8, 56000 / 8, 5)}
 STAGES = [("pretraining", "h100", "iowa", 180e3, 300e3), ("sft", "a100", "france", 3.2e3, 12e3), ("reward model", "a100", "france", 0.8e3, 3e3),
           ("ppo", "a100", "france", 5.5e3, 20e3), ("teacher tokens", "h100", "us", 9e3, 14e3), ("failed runs", "h100", "iowa", 210e3, 350e3)]
+# place, card, parts of the metered energy and of the device time
+SERVED = [("dublin", "l40s", 1, 1)]
+if sys.argv[1:] == ["sites"]:
+    SERVED = [("dublin", "l40s", 0.65, 2 / 3), ("france", "a100", 0.35, 1 / 3)]
 LIFETIME, REQUESTS, SERVED_KWH, SERVED_HOURS = 2e9, 1000, 0.2, 1.5
 
 
@@ -28,9 +34,12 @@ def impacts(place, card, kwh, hours):
 
 
 out = {}
-use, made = impacts("dublin", "l40s", SERVED_KWH, SERVED_HOURS)
-out["inference"] = {k: v / REQUESTS for k, v in use.items()}
-out["embodied"] = {k: v / REQUESTS for k, v in made.items()}
+for place, card, energy, devices in SERVED:
+    use, made = impacts(place, card, SERVED_KWH * energy, SERVED_HOURS * devices)
+    for stage, part in (("inference", use), ("embodied", made)):
+        for k, v in part.items():
+            out.setdefault(stage, {}).setdefault(k, 0)
+            out[stage][k] += v / REQUESTS
 for name, card, place, kwh, hours in STAGES:
     use, made = impacts(place, card, kwh, hours)
     out[name] = {k: (v + made.get(k, 0)) / LIFETIME for k, v in use.items()}

@@ -43,7 +43,7 @@ func iso14067Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 	fields["kgco2e_per_request_by_stage"], fields["stages_left_out"] = stages, absent
 	fields["system_boundary"], fields["unit_processes"] = boundaryOf(a), flow(inv, "request")
 	fields["gwp"] = "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases, as the source characterised it elsewhere"
-	fields["electricity"] = fmt.Sprintf("%s-based: %s", a.Options.Basis, inv.Electricity.Title)
+	fields["electricity"] = fmt.Sprintf("%s-based: %s%s", a.Options.Basis, inv.Electricity.Title, sitesOf(inv))
 	fields["offsets"] = "none is counted"
 	fields["allocation"] = allocation(inv)
 	qualities, sources, assumptions := map[string]int{}, []string{}, []string{}

@@ -88,18 +88,23 @@ func flow(inv *lca.Inventory, unit string) string {
 	if inv.Metered != nil {
 		grid = inv.Metered.Title
 	}
-	places := fmt.Sprintf("electricity of %s, %s", grid, inv.Facility.Title)
-	for i := range inv.Serving.Sites {
-		l := &inv.Serving.Sites[i]
-		places += fmt.Sprintf("; at %s electricity of %s, %s", l.Name, l.Grid().Title, l.Site().Title)
-	}
-	text := fmt.Sprintf("[making of %s] → [serving: %s]", strings.Join(hardware, " + "), places)
+	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s%s]", strings.Join(hardware, " + "), grid, inv.Facility.Title, sitesOf(inv))
 	if len(before) > 0 {
 		text = "[" + strings.Join(before, "] + [") + "] + " + text
 	}
 	text += " → 1 " + unit
 	if len(after) > 0 {
 		text += " → [" + strings.Join(after, "] + [") + "]"
+	}
+	return text
+}
+
+// sitesOf are the other places of serving in words, "" without any.
+func sitesOf(inv *lca.Inventory) string {
+	text := ""
+	for i := range inv.Serving.Sites {
+		l := &inv.Serving.Sites[i]
+		text += fmt.Sprintf("; at %s electricity of %s, %s", l.Name, l.Grid().Title, l.Site().Title)
 	}
 	return text
 }

@@ -326,7 +326,12 @@ func sites(a *lca.Assessment) []siteLine {
 		for i, h := range s.Hosts {
 			hosts[i] = cmp.Or(h, "the client's")
 		}
-		readable := func(v float64) string { return a.Impact(s.Category, v/n).Readable() }
+		readable := func(v float64) string {
+			if v == 0 {
+				return "–" // the inventory has no figure
+			}
+			return a.Impact(s.Category, v/n).Readable()
+		}
 		lines = append(lines, siteLine{a.Usage.Cell, cmp.Or(s.Site, "the inventory's own"), strings.Join(hosts, ", "), s.Grid, readableEnergy(s.Energy),
 			fmt.Sprintf("%.0f %%", 100*s.Devices), s.Category.Title(), readable(s.Operation), readable(s.Hardware)})
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
 // Growth is how a service's use develops: requests in the first month, their
@@ -16,6 +18,63 @@ type Growth struct {
 	// used Rebound tenths more, against Baseline, the marginal cost before it in
 	// the yearly view's first category; 0 is no rebound.
 	Rebound, Baseline float64
+	// GridDecline is a scenario of the grid: the carbon of a kilowatt-hour falls
+	// by this share from year to year, against the first one's. What was made
+	// before is not made anew by it.
+	GridDecline float64
+	// Discount is the yearly rate at which money of later years counts less, as
+	// of the first year. Impacts on the environment are not discounted.
+	Discount float64
+}
+
+// Scenario is what the growth supposes of the world, "" if nothing.
+func (g Growth) Scenario() string {
+	var list []string
+	if g.GridDecline > 0 {
+		list = append(list, fmt.Sprintf("the carbon of the grid falls by %g %% a year", 100*g.GridDecline))
+	}
+	if g.Discount > 0 {
+		list = append(list, fmt.Sprintf("money is discounted at %g %% a year", 100*g.Discount))
+	}
+	return strings.Join(list, ", ")
+}
+
+// check says what is wrong with the growth over so many years of an assessment.
+func (g Growth) check(years int, assessed []Category) error {
+	switch {
+	case !(g.RequestsPerMonth > 0) || math.IsInf(g.RequestsPerMonth, 0):
+		return fmt.Errorf("requests per month %g: give a number above 0", g.RequestsPerMonth)
+	case !(g.Monthly > -1 && g.Monthly < 10):
+		return fmt.Errorf("growth %g a month: give more than -1 (-100 %%) and less than 10", g.Monthly)
+	case years < 1 || years > 50:
+		return fmt.Errorf("%d years: give 1 to 50", years)
+	case !(g.Rebound >= 0 && g.Baseline >= 0) || math.IsInf(g.Rebound, 0) || math.IsInf(g.Baseline, 0):
+		return errors.New("rebound: give a finite elasticity and baseline of 0 or more")
+	case !(g.GridDecline >= 0 && g.GridDecline < 1):
+		return fmt.Errorf("grid decline %g a year: give a share of 0 or more and below 1", g.GridDecline)
+	case !(g.Discount >= 0 && g.Discount <= 1):
+		return fmt.Errorf("discount %g a year: give a rate of 0 to 1", g.Discount)
+	case g.Scenario() != "" && years < 2:
+		return errors.New("grid decline and discount begin in the second year: give 2 years or more")
+	case g.GridDecline > 0 && !slices.Contains(assessed, GWP):
+		return errors.New("grid decline: it is of carbon, which is not assessed: add the category gwp")
+	case g.Discount > 0 && !slices.Contains(assessed, Cost):
+		return errors.New("discount: it is of money, and cost is not assessed: give the inventory a price")
+	}
+	return nil
+}
+
+// ofYear scales the operation of a category in a year, and all that it comes to,
+// by the scenario.
+func (g Growth) ofYear(c Category, year int) (operation, all float64) {
+	operation, all = 1, 1
+	if c == GWP {
+		operation = math.Pow(1-g.GridDecline, float64(year-1))
+	}
+	if c == Cost {
+		all = math.Pow(1+g.Discount, -float64(year-1))
+	}
+	return operation, all
 }
 
 // Yearly is what a year of the service costs in one category, by scope of the
@@ -33,15 +92,8 @@ type Yearly struct {
 // Yearly projects the assessment over years of use. The upfront stages are
 // amortized over the lifetime, as in C_FU.
 func (a *Assessment) Yearly(g Growth, years int) ([]Yearly, error) {
-	switch {
-	case !(g.RequestsPerMonth > 0) || math.IsInf(g.RequestsPerMonth, 0):
-		return nil, fmt.Errorf("requests per month %g: give a number above 0", g.RequestsPerMonth)
-	case !(g.Monthly > -1 && g.Monthly < 10):
-		return nil, fmt.Errorf("growth %g a month: give more than -1 (-100 %%) and less than 10", g.Monthly)
-	case years < 1 || years > 50:
-		return nil, fmt.Errorf("%d years: give 1 to 50", years)
-	case !(g.Rebound >= 0 && g.Baseline >= 0) || math.IsInf(g.Rebound, 0) || math.IsInf(g.Baseline, 0):
-		return nil, errors.New("rebound: give a finite elasticity and baseline of 0 or more")
+	if err := g.check(years, a.Assessed()); err != nil {
+		return nil, err
 	}
 	first := a.Assessed()[0]
 	rebound := 1.0
@@ -68,10 +120,10 @@ func (a *Assessment) Yearly(g Growth, years int) ([]Yearly, error) {
 				}
 				return sum / float64(a.Usage.Requests) * requests
 			}
-			upfront := total(UpfrontKinds()...)
-			scope2 := a.Balance(c).Operation * requests
-			all := total(Total)
-			list = append(list, Yearly{year, requests, c, a.Impact(c, scope2), a.Impact(c, all-scope2), a.Impact(c, all), upfront})
+			operation, all := g.ofYear(c, year)
+			once := a.Balance(c).Operation * requests
+			scope2, scope3 := all*operation*once, all*(total(Total)-once)
+			list = append(list, Yearly{year, requests, c, a.Impact(c, scope2), a.Impact(c, scope3), a.Impact(c, scope2+scope3), all * total(UpfrontKinds()...)})
 		}
 	}
 	return list, nil

@@ -73,6 +73,8 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&f.yearly.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
 	fs.Float64Var(&f.yearly.Rebound, "rebound", 0, "Elasticity `E` of demand: a request that costs c is asked for (C/c)^E times as often as one that costs --rebound-from C.")
 	fs.Float64Var(&f.yearly.Baseline, "rebound-from", 0, "Cost `C` per request before, without its making, in the unit of the first category.")
+	fs.Float64Var(&f.yearly.GridDecline, "grid-decline", 0, "Scenario of the yearly view: the carbon of the grid falls by the share `D` from year to year, 0.05 for 5 %.")
+	fs.Float64Var(&f.yearly.Discount, "discount", 0, "Scenario of the yearly view: discount the money of later years at the yearly rate `R`.")
 	fs.IntVar(&f.yearly.years, "years", 1, "Years `Y` of the yearly view.")
 	fs.StringVar(&f.share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).")
 	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
@@ -181,12 +183,12 @@ func (f *amortizeFlags) show(ctx context.Context, env environment, dir string) e
 			return usageError{err}
 		}
 		if f.format.is("csv") {
-			return yearlyCSV(env.stdout, assessments, all)
+			return f.yearly.yearlyCSV(env.stdout, assessments, all)
 		}
 		if err := report.Summary(env.stdout, assessments); err != nil {
 			return err
 		}
-		return yearlyTable(env.stdout, assessments, all)
+		return f.yearly.yearlyTable(env.stdout, assessments, all)
 	}
 	if f.format.is("csv") {
 		return footprintCSV(env.stdout, assessments)

@@ -39,7 +39,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if f.format.is("json") && (f.crossover || f.beside != "" || f.yearly.RequestsPerMonth > 0) {
 		return usagef("--format json is of the assessment: --crossover, --beside and --requests-per-month print text or csv")
 	}
-	for _, flag := range []string{"growth", "rebound", "rebound-from", "years"} {
+	for _, flag := range []string{"growth", "rebound", "rebound-from", "grid-decline", "discount", "years"} {
 		if fs.Changed(flag) && f.yearly.RequestsPerMonth == 0 {
 			return usagef("--%s is for a yearly view: add --requests-per-month", flag)
 		}

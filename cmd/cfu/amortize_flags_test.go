@@ -46,6 +46,8 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 		{"--requests-per-month nan", "--requests-per-month NaN: want a number above 0"},
 		{"--requests-per-month 0", "--requests-per-month 0: want a number above 0"},
 		{"--growth 0.1", "--growth is for a yearly view: add --requests-per-month"},
+		{"--grid-decline 0.05", "--grid-decline is for a yearly view: add --requests-per-month"},
+		{"--discount 0.05", "--discount is for a yearly view: add --requests-per-month"},
 		{"--requests-per-month 1 --rebound 1", "--rebound and --rebound-from belong together"},
 		{"--draws x", "--draws is for --crossover"},
 		{"--slo-ttft 1s", "--slo-ttft is for a run"},

@@ -148,7 +148,9 @@ func (s *system) doubtHardware(inv *Inventory, u Usage) {
 			}
 		}
 	}
-	if u.Hardware != "" && len(matches) > 0 && !names(matches, u.Hardware) {
+	// One product that is none of them is charged as another.
+	other := slices.ContainsFunc(strings.Split(u.Hardware, ", "), func(product string) bool { return !matchesProduct(matches, product) })
+	if u.Hardware != "" && len(matches) > 0 && other {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))
 	}
 	first := inv.Hardware[0]
@@ -168,11 +170,6 @@ func (s *system) doubtHardware(inv *Inventory, u Usage) {
 			s.noteBorrowed(p.Name, "electricity or facility")
 		}
 	}
-}
-
-// names reports whether any of the words is in the name.
-func names(words []string, name string) bool {
-	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(name), strings.ToLower(w)) })
 }
 
 // noteBorrowed says that a stage is assessed with what serves.

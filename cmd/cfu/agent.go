@@ -71,7 +71,7 @@ func (f *agentFlags) run(ctx context.Context, env environment, _ []string) error
 		}
 	}
 	credentials := agent.CredentialsFromEnv(env.getenv)
-	warning, err := credentials.CheckListen(f.listen)
+	warning, err := agent.CheckListen(credentials, f.listen)
 	if err != nil {
 		return usagef("--listen %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	"cfubench/internal/admission"
 	"cfubench/internal/origin"
 	"cfubench/internal/outside"
 	"cfubench/meter"
@@ -51,14 +52,14 @@ func newConnection(address string, credentials Credentials) (*connection, error)
 	if err != nil {
 		return nil, err
 	}
-	config, err := credentials.tls()
+	config, err := credentials.TLS()
 	if err != nil {
 		return nil, err
 	}
 	// The token is the agent's alone, so no redirect is followed. Headers and their
 	// time are bounded; bodies are where they are read.
 	transport := origin.Transport(config, nil)
-	transport.ResponseHeaderTimeout, transport.MaxResponseHeaderBytes = patience, headerBytes
+	transport.ResponseHeaderTimeout, transport.MaxResponseHeaderBytes = patience, admission.HeaderBytes
 	transport.IdleConnTimeout = idleLimit / 2
 	return &connection{base: base, token: credentials.Token, client: &http.Client{
 		Transport:     transport,

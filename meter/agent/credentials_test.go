@@ -30,7 +30,7 @@ func TestCheckListen(t *testing.T) {
 		{"a certificate without its key", "127.0.0.1:9555", Credentials{Certificate: "c"}, "", "go together"},
 		{"no port", "127.0.0.1", Credentials{}, "", "HOST:PORT"},
 	} {
-		warning, err := row.credentials.CheckListen(row.address)
+		warning, err := CheckListen(row.credentials, row.address)
 		if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: got error %v, want one with %q", row.name, err, row.want)
 		}

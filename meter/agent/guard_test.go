@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cfubench/internal/admission"
 )
 
 // ask asks an agent on a connection of its own.
@@ -47,7 +49,7 @@ func TestStrangersDoNotLockClientsOut(t *testing.T) {
 		t.Run(c.comment, func(t *testing.T) {
 			_, address := serve(t, truth, Credentials{Token: "right"})
 			var all []net.Conn
-			for range 4 * strangersLimit {
+			for range 4 * admission.Strangers {
 				conn, err := net.Dial("tcp", address)
 				if err != nil {
 					t.Fatal(err)
@@ -68,8 +70,8 @@ func TestStrangersDoNotLockClientsOut(t *testing.T) {
 					}
 				}
 			}
-			if open > strangersLimit {
-				t.Errorf("%d of %d are still open, want %d at most", open, len(all), strangersLimit)
+			if open > admission.Strangers {
+				t.Errorf("%d of %d are still open, want %d at most", open, len(all), admission.Strangers)
 			}
 		})
 	}
@@ -78,7 +80,7 @@ func TestStrangersDoNotLockClientsOut(t *testing.T) {
 // Clients are bounded too: one that is idle makes room, those that read do not.
 func TestClientsAreBounded(t *testing.T) {
 	_, address := serve(t, truth, Credentials{})
-	idle := make([]net.Conn, clientsLimit)
+	idle := make([]net.Conn, admission.Clients)
 	for i := range idle {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {

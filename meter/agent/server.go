@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"cfubench/internal/admission"
 	"cfubench/meter"
 )
 
@@ -64,17 +63,9 @@ func NewServer(clock meter.Clock, sources []meter.Source, left []meter.Refusal, 
 // Serve samples and answers on listener until ctx ends, then ends the clients'
 // streams. Its error is nil at the end of ctx.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	tlsConfig, err := s.credentials.serverTLS()
+	server, err := gate(s.credentials).HTTP(listener.Addr(), s.handler())
 	if err != nil {
 		return errors.Join(err, listener.Close())
-	}
-	guard := newGuard()
-	server := &http.Server{
-		Handler: s.credentials.admit(guard, ownHost(listener.Addr(), s.credentials), s.handler()), TLSConfig: tlsConfig,
-		ReadHeaderTimeout: headerPatience, IdleTimeout: idleLimit, MaxHeaderBytes: headerBytes,
-		ConnState: guard.state, ConnContext: guard.context,
-		// What strangers do to a connection is not worth a line each.
-		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	// Requests end with ctx: a stream would otherwise outlive the sampler.
@@ -86,16 +77,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		})
 	})
 	group.Go(func() error {
-		var err error
-		if tlsConfig != nil {
-			err = server.ServeTLS(listener, "", "")
-		} else {
-			err = server.Serve(listener)
+		if err := admission.Serve(server, listener); err != nil {
+			return fmt.Errorf("serve readings: %w", err)
 		}
-		if errors.Is(err, http.ErrServerClosed) {
-			return nil
-		}
-		return fmt.Errorf("serve readings: %w", err)
+		return nil
 	})
 	group.Go(func() error {
 		<-ctx.Done()

@@ -1,4 +1,4 @@
-package agent
+package admission
 
 import (
 	"context"
@@ -9,20 +9,15 @@ import (
 )
 
 const (
-	// strangersLimit bounds the connections that have not shown yet that they may
-	// ask, clientsLimit those that have: a client has about three.
-	strangersLimit, clientsLimit = 32, 96
-	// idleLimit ends a connection that asks nothing: a client asks ten times a
-	// second.
-	idleLimit = 10 * time.Second
-	// headerLimit bounds a request's header, in time and in bytes.
+	// Strangers bounds the connections that have not shown yet that they may ask,
+	// Clients those that have.
+	Strangers, Clients = 32, 96
+	// headerPatience and HeaderBytes bound a request's header.
 	headerPatience = 10 * time.Second
-	headerBytes    = 16 << 10
-	// writePatience is how long a client may leave what it is sent unread.
-	writePatience = 15 * time.Second
+	HeaderBytes    = 16 << 10
 )
 
-// guard bounds an agent's connections, so that nobody who may not ask keeps out
+// guard bounds a server's connections, so that nobody who may not ask keeps out
 // those who may. The oldest stranger makes room for the newest; a client makes
 // room while it is idle.
 type guard struct {
@@ -48,7 +43,7 @@ func (g *guard) state(c net.Conn, state http.ConnState) {
 	case http.StateNew:
 		g.order++
 		g.peers[c] = &peer{order: g.order}
-		g.bound(false, strangersLimit)
+		g.bound(false, Strangers)
 	case http.StateActive, http.StateIdle:
 		if p := g.peers[c]; p != nil {
 			p.idle = state == http.StateIdle
@@ -100,8 +95,8 @@ func (g *guard) admit(r *http.Request) bool {
 			n++
 		}
 	}
-	if n >= clientsLimit {
-		g.bound(true, clientsLimit-1)
+	if n >= Clients {
+		g.bound(true, Clients-1)
 		return false
 	}
 	p.client = true

@@ -14,6 +14,7 @@ import (
 	address "cfubench/loadgen/endpoint"
 	"cfubench/loadgen/engine"
 	"cfubench/results/derivation"
+	"cfubench/results/tenants/otlp"
 	"cfubench/results/watch"
 )
 
@@ -32,6 +33,7 @@ usage: cfu watch --endpoint URL --out OUT [flags]
 examples:
   cfu watch --endpoint http://127.0.0.1:8000 --out /var/lib/cfu/watch --listen 127.0.0.1:9190
   cfu watch --endpoint http://127.0.0.1:8000 --out watch/ --grid ecologits-deu --keep 90d
+  cfu watch --endpoint http://127.0.0.1:8000 --out watch/ --otlp-listen 127.0.0.1:4318
   cfu amortize watch/2026-11-28T18 --inventory olmo2-7b
 
 flags:
@@ -66,6 +68,7 @@ func bindWatch(fs *pflag.FlagSet) action {
 	})
 	section(fs, "whose requests they are", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.Tenants.Log, "tenant-log", "", "Divide the energy among tenants by the `FILE` to which a gateway or an OpenTelemetry collector adds a line of JSON a request (docs/watch.md).")
+		fs.StringVar(&f.Tenants.OTLP, "otlp-listen", "", "Divide it by the OpenTelemetry spans that the server or a collector sends to `HOST:PORT`, over OTLP/HTTP or OTLP/gRPC.")
 		fs.StringVar(&f.Tenants.Field, "tenant-field", "tenant", "Take the tenant from the field or attribute `NAME`; dots lead into nested objects.")
 		fs.StringVar(&f.Weights, "tenant-weights", "1:1", "Weigh a prompt token and an output token `IN:OUT`.")
 		fs.IntVar(&f.Tenants.Bound, "tenants", 50, "Tell `N` tenants by name, the first that come; the rest are other.")
@@ -130,6 +133,9 @@ func (f *watchFlags) complete(env environment) error {
 	if err := f.checkTenants(); err != nil {
 		return err
 	}
+	if err := f.checkReceiver(env); err != nil {
+		return err
+	}
 	if f.PID < 0 {
 		return usagef("--pid %d: want the number of a process", f.PID)
 	}
@@ -150,10 +156,13 @@ func (f *watchFlags) complete(env environment) error {
 // checkTenants refuses what does not go together, and a field that has keys.
 func (f *watchFlags) checkTenants() error {
 	t := f.Tenants
-	if t.Log == "" {
+	if t.Log != "" && t.OTLP != "" {
+		return usagef("--tenant-log and --otlp-listen: give one, since a request that is in both would count twice")
+	}
+	if t.Log == "" && t.OTLP == "" {
 		for _, flag := range []string{"tenant-field", "tenant-weights", "tenants", "tenant-delay"} {
 			if f.set.Changed(flag) {
-				return usagef("--%s needs --tenant-log", flag)
+				return usagef("--%s needs --tenant-log or --otlp-listen", flag)
 			}
 		}
 		f.Weights = "" // nothing is divided by it
@@ -170,6 +179,24 @@ func (f *watchFlags) checkTenants() error {
 		return usagef("--tenants %d: want 1 to 10000", t.Bound)
 	case t.Delay < 0 || t.Delay > time.Hour:
 		return usagef("--tenant-delay %v: want 0 to 1h", t.Delay)
+	}
+	return nil
+}
+
+// checkReceiver refuses to receive spans from other hosts without knowing who sends
+// them.
+func (f *watchFlags) checkReceiver(env environment) error {
+	if f.Tenants.OTLP == "" {
+		return nil
+	}
+	f.Tenants.Gate = otlp.Gate(env.getenv)
+	env.secrets.Add(f.Tenants.Gate.Token)
+	warning, err := f.Tenants.Gate.CheckListen(f.Tenants.OTLP)
+	if err != nil {
+		return usagef("--otlp-listen %w", err)
+	}
+	if warning != "" {
+		fmt.Fprintf(env.stderr, "cfu watch: warning: %s\n", warning)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/results/derivation"
+	"cfubench/results/tenants/otlp"
 )
 
 // Watch is the figures of a server in production that is watched. Energy and what
@@ -35,6 +36,7 @@ type Watch struct {
 
 	tenantEnergy, tenantPrompt, tenantOutput, tenantRequests *prometheus.CounterVec
 	undivided                                                *prometheus.GaugeVec
+	spans, exports                                           *prometheus.CounterVec
 }
 
 // NewWatch returns the figures of a server of which nothing is known yet; grid is
@@ -75,6 +77,8 @@ func NewWatch(grid *lca.CarbonGrid) *Watch {
 	w.tenantOutput = counters("tenant_output_tokens_total", "Output tokens by the log of requests.", "model", "tenant")
 	w.tenantRequests = counters("tenant_requests_total", "Finished requests by the log of requests.", "model", "tenant")
 	w.undivided = gauges("tenant_undivided_joules", "Energy of the counted time that is not divided among tenants yet.", "model", "kind")
+	w.spans = counters("otlp_spans_total", "Received OpenTelemetry spans by what became of them; busy ones come again from their sender.", "fate")
+	w.exports = counters("otlp_exports_total", "Requests of OTLP by what their senders were told.", "answer")
 	w.split = gauges("cost_joules", "What a computed prompt token (phase prefill) and an output token (phase decode) cost by the last hour, with the ends of the 95 % interval.", "model", "kind", "phase", "bound")
 	w.splitKnown = gauges("cost_known", "Whether the last hour tells prefill and decode apart: the status line says why not.").WithLabelValues()
 	if grid != nil {
@@ -156,6 +160,25 @@ func (w *Watch) Tenants(shares []derivation.TenantShare) {
 		w.tenantRequests.WithLabelValues(w.model, s.Tenant).Add(s.Requests)
 	}
 }
+
+// Received counts spans and the requests that bring them, from now on.
+func (w *Watch) Received() otlp.Meter {
+	for _, f := range otlp.Fates() {
+		w.spans.WithLabelValues(string(f))
+	}
+	for _, a := range otlp.Answers() {
+		w.exports.WithLabelValues(string(a))
+	}
+	return received{w}
+}
+
+type received struct{ *Watch }
+
+func (r received) Spans(fate otlp.Fate, n int) {
+	r.spans.WithLabelValues(string(fate)).Add(float64(n))
+}
+
+func (r received) Export(answer otlp.Answer) { r.exports.WithLabelValues(string(answer)).Inc() }
 
 // Undivided takes the energy that waits for the log of requests.
 func (w *Watch) Undivided(e meter.Energy) {

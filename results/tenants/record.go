@@ -1,6 +1,7 @@
 // Package tenants reads whose the requests of a server in production were: from a
 // file to which a gateway, or a collector of OpenTelemetry spans, adds a line a
-// request. It knows names, times and tokens, and no joules.
+// request, and from spans as OTLP carries them. It knows names, times and tokens, and
+// no joules.
 package tenants
 
 import (
@@ -16,11 +17,14 @@ import (
 
 // Record is one finished request.
 type Record struct {
-	// Tenant is as the file has it, "" where the line names none.
+	// Tenant is as the line or the span has it, "" where it names none.
 	Tenant string
 	// Start is End where the line does not say when the request came.
 	Start, End                 time.Time
 	PromptTokens, OutputTokens int64
+	// Trace and Span tell a span from others, in hexadecimal digits; "" where it has
+	// none, and of a line of an access log.
+	Trace, Span string
 }
 
 // ErrNoRequest is of a line without tokens: of a health check, or of a span around
@@ -43,22 +47,36 @@ var (
 // Parse reads the requests of a line: an object of an access log, or OpenTelemetry
 // spans in OTLP's JSON, of which a line may hold many. The tenant stands under the
 // name field: a key of the object, with dots between those of nested objects, or an
-// attribute of the span or of its resource.
-func Parse(line []byte, field string) ([]Record, error) {
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.UseNumber() // nanoseconds have more digits than a float64 keeps
-	var object map[string]any
-	if err := decoder.Decode(&object); err != nil {
-		return nil, fmt.Errorf("not a JSON object: %w", err)
+// attribute of the span or of its resource. What a line holds stands also where it
+// has an error.
+func Parse(line []byte, field string) (Spans, error) {
+	object, err := decoded(line)
+	if err != nil {
+		return Spans{}, err
 	}
 	if resources, ok := object["resourceSpans"].([]any); ok {
-		return spans(resources, field)
+		s := spans(resources, field)
+		if s.Wrong == nil && len(s.Requests)+len(s.Callers) == 0 {
+			return s, ErrNoRequest
+		}
+		return s, s.Wrong
 	}
 	r, err := entry(object, field)
 	if err != nil {
-		return nil, err
+		return Spans{}, err
 	}
-	return []Record{r}, nil
+	return Spans{Requests: []Record{r}}, nil
+}
+
+// decoded is an object of JSON, with its numbers as they are written: nanoseconds
+// have more digits than a float64 keeps.
+func decoded(text []byte) (object map[string]any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&object); err != nil {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	return object, nil
 }
 
 // entry reads a line of an access log.
@@ -66,7 +84,7 @@ func entry(object map[string]any, field string) (r Record, err error) {
 	if r, err = tokens(r, object); err != nil {
 		return r, err
 	}
-	r.Tenant = textOf(at(object, field))
+	r.Tenant = named(at(object, field))
 	for _, name := range endNames {
 		if r.End, err = moment(at(object, name)); err == nil {
 			break
@@ -88,63 +106,6 @@ func entry(object map[string]any, field string) (r Record, err error) {
 		r.Start = r.End
 	}
 	return r, nil
-}
-
-// spans reads those of the spans that have tokens.
-func spans(resources []any, field string) (list []Record, err error) {
-	for _, resource := range objects(resources) {
-		of := attributes(at(resource, "resource.attributes"))
-		scopes, _ := resource["scopeSpans"].([]any)
-		for _, scope := range objects(scopes) {
-			all, _ := scope["spans"].([]any)
-			for _, span := range objects(all) {
-				own := attributes(span["attributes"])
-				r, err := tokens(Record{}, own)
-				if err != nil {
-					continue // a span around a request
-				}
-				if r.Tenant = textOf(own[field]); r.Tenant == "" {
-					r.Tenant = textOf(of[field])
-				}
-				start, err1 := moment(span["startTimeUnixNano"])
-				end, err2 := moment(span["endTimeUnixNano"])
-				if err1 != nil || err2 != nil || end.Before(start) {
-					return list, errors.New("a span has no startTimeUnixNano and endTimeUnixNano in this order")
-				}
-				r.Start, r.End = start, end
-				list = append(list, r)
-			}
-		}
-	}
-	if len(list) == 0 {
-		return nil, ErrNoRequest
-	}
-	return list, nil
-}
-
-// objects are the elements that are objects.
-func objects(list []any) (out []map[string]any) {
-	for _, v := range list {
-		if o, ok := v.(map[string]any); ok {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
-// attributes are OTLP's by their keys.
-func attributes(v any) map[string]any {
-	list, _ := v.([]any)
-	out := map[string]any{}
-	for _, a := range objects(list) {
-		value, _ := a["value"].(map[string]any)
-		for _, kind := range []string{"stringValue", "intValue", "doubleValue"} {
-			if one, ok := value[kind]; ok {
-				out[textOf(a["key"])] = one
-			}
-		}
-	}
-	return out
 }
 
 // most is the most tokens that one request can have.

@@ -23,16 +23,16 @@ func TestParse(t *testing.T) {
 		wrong             string
 	}{
 		{"a gateway's line with OpenAI's usage and a duration", "tenant", `{"time":"2026-11-28T22:00:10Z","tenant":"acme","duration_ms":2500,"usage":{"prompt_tokens":12,"completion_tokens":34}}`,
-			[]Record{{"acme", end.Add(-2500 * time.Millisecond), end, 12, 34}}, ""},
+			[]Record{{"acme", end.Add(-2500 * time.Millisecond), end, 12, 34, "", ""}}, ""},
 		{"a nested header, a Unix time and nginx' request_time", "headers.x-tenant", fmt.Sprintf(`{"ts":%d,"headers":{"x-tenant":"b"},"request_time":"1.5","input_tokens":1,"output_tokens":2}`, unix),
-			[]Record{{"b", end.Add(-1500 * time.Millisecond), end, 1, 2}}, ""},
-		{"a start of its own", "tenant", fmt.Sprintf(`{"start_time":%d000,"end_time":%d000,"tenant":7,"prompt_tokens":3}`, unix-4, unix), []Record{{"7", end.Add(-4 * time.Second), end, 3, 0}}, ""},
-		{"no tenant, no duration", "tenant", `{"time":"2026-11-28T22:00:10Z","prompt_tokens":1,"completion_tokens":1}`, []Record{{"", end, end, 1, 1}}, ""},
+			[]Record{{"b", end.Add(-1500 * time.Millisecond), end, 1, 2, "", ""}}, ""},
+		{"a start of its own", "tenant", fmt.Sprintf(`{"start_time":%d000,"end_time":%d000,"tenant":7,"prompt_tokens":3}`, unix-4, unix), []Record{{"7", end.Add(-4 * time.Second), end, 3, 0, "", ""}}, ""},
+		{"no tenant, no duration", "tenant", `{"time":"2026-11-28T22:00:10Z","prompt_tokens":1,"completion_tokens":1}`, []Record{{"", end, end, 1, 1, "", ""}}, ""},
 		{"spans: vLLM's names, the tenant of the resource, and a span around the request", "tenant", fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"tenant","value":{"stringValue":"r"}}]},"scopeSpans":[{"spans":[
 			{"name":"http","startTimeUnixNano":"1","endTimeUnixNano":"2","attributes":[]},
 			{"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d000000000","attributes":[{"key":"gen_ai.usage.prompt_tokens","value":{"intValue":"5"}},{"key":"gen_ai.usage.completion_tokens","value":{"intValue":6}}]},
 			{"startTimeUnixNano":"%[1]d000000000","endTimeUnixNano":"%[2]d000000000","attributes":[{"key":"tenant","value":{"stringValue":"own"}},{"key":"gen_ai.usage.output_tokens","value":{"intValue":"9"}}]}]}]}]}`, unix-1, unix),
-			[]Record{{"r", end.Add(-time.Second), end, 5, 6}, {"own", end.Add(-time.Second), end, 0, 9}}, ""},
+			[]Record{{"r", end.Add(-time.Second), end, 5, 6, "", ""}, {"own", end.Add(-time.Second), end, 0, 9, "", ""}}, ""},
 		{"a health check", "tenant", `{"time":"2026-11-28T22:00:10Z","path":"/health"}`, nil, ErrNoRequest.Error()},
 		{"spans without tokens", "tenant", `{"resourceSpans":[]}`, nil, ErrNoRequest.Error()},
 		{"no time", "tenant", `{"prompt_tokens":1}`, nil, "no time"},
@@ -40,7 +40,8 @@ func TestParse(t *testing.T) {
 		{"a span that ends before it starts", "tenant", `{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"1790000001000000000","endTimeUnixNano":"1790000000000000000","attributes":[{"key":"gen_ai.usage.output_tokens","value":{"intValue":"9"}}]}]}]}]}`, nil, "in this order"},
 		{"tokens that nobody can have", "tenant", `{"time":"2026-11-28T22:00:10Z","prompt_tokens":-4,"completion_tokens":1e30}`, nil, ErrNoRequest.Error()},
 	} {
-		got, err := Parse([]byte(tt.line), tt.field)
+		read, err := Parse([]byte(tt.line), tt.field)
+		got := read.Requests
 		if (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 			t.Errorf("%s: got error %v, want %q", tt.name, err, tt.wrong)
 		}
@@ -57,9 +58,9 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"time":"2026-11-28T22:00:10Z","tenant":"acme","duration_ms":2500,"usage":{"prompt_tokens":12}}`))
 	f.Add([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"1","endTimeUnixNano":"2","attributes":[{"key":"a","value":{"intValue":"9"}}]}]}]}]}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		list, err := Parse(line, "tenant")
-		for _, r := range list {
-			if err == nil && (r.PromptTokens < 0 || r.OutputTokens < 0 || r.End.Before(r.Start)) {
+		read, _ := Parse(line, "tenant")
+		for _, r := range read.Requests {
+			if r.PromptTokens < 0 || r.OutputTokens < 0 || r.End.Before(r.Start) {
 				t.Errorf("%q gives %+v", line, r)
 			}
 		}

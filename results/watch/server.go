@@ -38,6 +38,9 @@ func (w *Watcher) await(ctx context.Context) error {
 			w.say("waiting for the server: %v", err)
 			said = time.Now()
 		}
+		if err := w.logged(); err != nil { // of a time without a server
+			return err
+		}
 		select {
 		case <-time.After(max(w.Interval, time.Second)):
 		case <-ctx.Done():

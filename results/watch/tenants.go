@@ -1,24 +1,34 @@
 package watch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"time"
 
+	"cfubench/internal/admission"
+	"cfubench/internal/outside"
 	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/results/arrowfile"
 	"cfubench/results/derivation"
+	"cfubench/results/live"
 	"cfubench/results/runfolder"
 	"cfubench/results/tenants"
+	"cfubench/results/tenants/otlp"
 )
 
 // Tenants says where a watcher learns whose the requests were.
 type Tenants struct {
-	Log   string // a file with a line a request; "" for none
-	Field string // in which a line names the tenant
+	Log string // a file with a line a request; "" for none
+	// OTLP is the address at which OpenTelemetry spans are received, "" for none,
+	// from those whom Gate lets in.
+	OTLP  string
+	Gate  admission.Gate
+	Field string // in which a line or a span names the tenant
 	Bound int    // names that are told; the rest are "other"
 	// Delay is how long after an interval its requests may still be logged.
 	Delay time.Duration
@@ -28,12 +38,14 @@ type Tenants struct {
 type tenantBook struct {
 	Tenants
 	tail    tenants.Tail
+	spans   *otlp.Receiver // nil without an address
+	traces  tenants.Traces
 	names   tenants.Names
 	divider derivation.TenantDivider
 	from    time.Duration // begin of the first interval
 	begun   bool
 	waiting []derivation.Interval // for the delay
-	strange bool                  // a line that is no request's was told of
+	strange bool                  // a line or span that is no request's was told of
 	failed  string                // why the file cannot be read, as it was told
 }
 
@@ -41,12 +53,17 @@ type tenantBook struct {
 // ahead before it, by a clock that is.
 const oldest, ahead = time.Hour, time.Minute
 
-// newTenantBook is nil without a log.
-func newTenantBook(c Config) *tenantBook {
-	if c.Tenants.Log == "" {
+// newTenantBook is nil without a log and spans.
+func newTenantBook(c Config, figures *live.Watch) *tenantBook {
+	if c.Tenants.Log == "" && c.Tenants.OTLP == "" {
 		return nil
 	}
 	b := &tenantBook{Tenants: c.Tenants, tail: tenants.Tail{Path: c.Tenants.Log}, names: tenants.Names{Bound: c.Tenants.Bound, Secrets: c.Secrets}}
+	// The other half of the delay is the sender's.
+	b.traces.Patience = c.Tenants.Delay / 2
+	if c.Tenants.OTLP != "" {
+		b.spans = &otlp.Receiver{Field: c.Tenants.Field, Check: func(r tenants.Record) error { return ofNow(r, time.Now()) }, Meter: figures.Received()}
+	}
 	b.divider.Weights, _ = derivation.ParseTokenWeights(c.Weights) // the flag's check has read it
 	return b
 }
@@ -59,34 +76,58 @@ func (b *tenantBook) delay() time.Duration {
 	return b.Delay
 }
 
-// logged takes the requests that have been logged since the last look.
+// receive receives spans until stop, if an address was given for it.
+func (w *Watcher) receive(ctx context.Context) (stop func() error, err error) {
+	b := w.tenants
+	if b == nil || b.spans == nil {
+		return func() error { return nil }, nil
+	}
+	server, err := otlp.Listen(ctx, b.OTLP, b.Gate, b.spans)
+	if err != nil {
+		return nil, err
+	}
+	w.say("spans: %s, or over gRPC to %s", server.URL(), server.Addr())
+	refuse := context.AfterFunc(ctx, b.spans.End) // what comes later stays with its sender
+	return func() error { refuse(); return server.Stop() }, nil
+}
+
+// logged takes the requests that have been logged or received since the last look.
 func (w *Watcher) logged() error {
 	b := w.tenants
 	if b == nil {
 		return nil
 	}
-	now, at := time.Now(), w.clock()
-	var failed error
-	long, err := b.tail.Lines(func(line []byte) {
-		records, err := tenants.Parse(line, b.Field)
-		if err != nil && !errors.Is(err, tenants.ErrNoRequest) {
-			w.strange(err)
+	if b.spans != nil {
+		s := b.spans.Take()
+		if s.Wrong != nil {
+			w.strange("span", s.Wrong)
 		}
-		for _, r := range records {
-			if age := now.Sub(r.End); age > oldest || age < -ahead {
-				w.strange(fmt.Errorf("its request ended at %s, and it is %s", r.End.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
+		return w.requests(s)
+	}
+	return w.lines()
+}
+
+// lines takes those that have come to the log.
+func (w *Watcher) lines() error {
+	b := w.tenants
+	now := time.Now()
+	var all tenants.Spans
+	long, err := b.tail.Lines(func(line []byte) {
+		s, err := tenants.Parse(line, b.Field)
+		if err != nil && !errors.Is(err, tenants.ErrNoRequest) {
+			w.strange("line of "+b.Log, err)
+		}
+		for _, r := range s.Requests {
+			if err := ofNow(r, now); err != nil {
+				w.strange("line of "+b.Log, err)
 				continue
 			}
-			row := runfolder.TenantRequest{
-				Tenant: b.names.Of(r.Tenant), Start: at + r.Start.Sub(now), End: at + r.End.Sub(now), PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens,
-			}
-			if err := w.request(row); err != nil && failed == nil {
-				failed = err
-			}
+			all.Requests = append(all.Requests, r)
 		}
+		all.Callers = append(all.Callers, s.Callers...)
 	})
 	if long > 0 {
-		w.strange(fmt.Errorf("%d lines are too long", long))
+		w.strange("line of "+b.Log, fmt.Errorf("%d lines are too long", long))
 	}
 	text := ""
 	if err != nil {
@@ -96,14 +137,44 @@ func (w *Watcher) logged() error {
 		w.say("warning: %s: no request is anybody's until it can be read", text)
 	}
 	b.failed = text
-	return failed
+	return w.requests(all)
 }
 
-// strange tells once of a line that is no request's.
-func (w *Watcher) strange(err error) {
+// ofNow refuses a request that is not of now.
+func ofNow(r tenants.Record, now time.Time) error {
+	if age := now.Sub(r.End); age > oldest || age < -ahead {
+		return fmt.Errorf("its request ended at %s, and it is %s", r.End.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// requests takes what lines or spans tell, and those before whose tenants are settled
+// by now.
+func (w *Watcher) requests(s tenants.Spans) error {
+	b := w.tenants
+	now, at := time.Now(), w.clock()
+	until := at
+	if w.ended {
+		until = math.MaxInt64
+	}
+	settled, repeated := b.traces.Add(s, until)
+	if b.spans != nil {
+		b.spans.Meter.Spans(otlp.Repeated, repeated)
+	}
+	var errs []error
+	for _, r := range settled {
+		errs = append(errs, w.request(runfolder.TenantRequest{
+			Tenant: b.names.Of(r.Tenant), Start: at + r.Start.Sub(now), End: at + r.End.Sub(now), PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens,
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// strange tells once of a line or a span that is no request's.
+func (w *Watcher) strange(what string, err error) {
 	if !w.tenants.strange {
 		w.tenants.strange = true
-		w.say("warning: a line of %s is left out, and further ones like it without a word: %v", w.tenants.Log, err)
+		w.say("warning: a %s is left out, and further ones like it without a word: %s", what, w.Secrets.Text(outside.Line(err.Error(), 0)))
 	}
 }
 

@@ -41,7 +41,7 @@ type Config struct {
 	Keep time.Duration
 	// Grid is whose carbon is counted, nil for none.
 	Grid *lca.CarbonGrid
-	// Tenants are told apart where there is a log of requests, by Weights.
+	// Tenants are told apart where there is a log of requests, or spans, by Weights.
 	Tenants Tenants
 	// Listen is where live metrics are exposed, "" for nowhere.
 	Listen string
@@ -104,7 +104,7 @@ type Watcher struct {
 func New(c Config) *Watcher {
 	w := &Watcher{Config: c, started: time.Now(), live: live.NewWatch(c.Grid)}
 	w.clock = meter.NewClock(w.started)
-	w.meters, w.tenants = w.hostMeters, newTenantBook(c)
+	w.meters, w.tenants = w.hostMeters, newTenantBook(c, w.live)
 	w.progress.Patience = patienceScrapes * c.Interval
 	return w
 }
@@ -123,6 +123,11 @@ func (w *Watcher) Run(ctx context.Context) (err error) {
 			w.say("warning: %s", warning)
 		}
 	}
+	stop, err := w.receive(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	if err := w.mend(); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -107,9 +106,7 @@ func (s *span) read(b []byte, field string) error {
 		}
 		return nil
 	})
-	if start > 0 && start <= math.MaxInt64 && end <= math.MaxInt64 {
-		s.start, s.end = time.Unix(0, int64(start)), time.Unix(0, int64(end))
-	}
+	s.lasts(start, end)
 	return err
 }
 

@@ -2,7 +2,9 @@ package tenants
 
 import (
 	"errors"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,16 +97,28 @@ func spans(resources []any, field string) (s Spans) {
 					trace: identity(o["traceId"]), id: identity(o["spanId"]), state: textOf(o["traceState"]),
 					own: attributes(o["attributes"], field), of: of,
 				}
-				start, err1 := moment(o["startTimeUnixNano"])
-				end, err2 := moment(o["endTimeUnixNano"])
-				if err1 == nil && err2 == nil {
-					one.start, one.end = start, end
-				}
+				one.lasts(nanoseconds(o["startTimeUnixNano"]), nanoseconds(o["endTimeUnixNano"]))
 				s.add(one, field)
 			}
 		}
 	}
 	return s
+}
+
+// lasts takes a span's times, in nanoseconds of Unix time; 0 is none.
+func (s *span) lasts(start, end uint64) {
+	if start > 0 && start <= math.MaxInt64 && end <= math.MaxInt64 {
+		s.start, s.end = time.Unix(0, int64(start)), time.Unix(0, int64(end))
+	}
+}
+
+// nanoseconds reads a number of them, 0 where there is none.
+func nanoseconds(v any) uint64 {
+	n, err := strconv.ParseUint(textOf(v), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // identity is that of a trace or a span, of at most 32 hexadecimal digits; "" for

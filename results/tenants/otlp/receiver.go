@@ -150,6 +150,7 @@ func Gate(getenv func(string) string) admission.Gate {
 // Server serves a receiver.
 type Server struct {
 	listener net.Listener
+	scheme   string
 	server   *http.Server
 	receiver *Receiver
 	group    errgroup.Group
@@ -172,18 +173,17 @@ func Listen(ctx context.Context, address string, gate admission.Gate, r *Receive
 	server.Protocols.SetHTTP2(true)
 	server.Protocols.SetUnencryptedHTTP2(true) // gRPC without TLS
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: mostAtOnce}
-	s := &Server{listener: l, server: server, receiver: r}
+	s := &Server{listener: l, scheme: "http", server: server, receiver: r}
+	if server.TLSConfig != nil {
+		s.scheme = "https"
+	}
 	s.group.Go(func() error { return admission.Serve(server, l) })
 	return s, nil
 }
 
 // URL is where spans are sent over HTTP, Addr where over gRPC.
 func (s *Server) URL() string {
-	scheme := "http"
-	if s.server.TLSConfig != nil {
-		scheme = "https"
-	}
-	return fmt.Sprintf("%s://%s%s", scheme, s.Addr(), httpPath)
+	return fmt.Sprintf("%s://%s%s", s.scheme, s.Addr(), httpPath)
 }
 
 // Addr is the address that is listened at.

@@ -183,7 +183,9 @@ func (e *Estimate) doubt(c *Curve, energy float64, ends [2]end, s Surroundings) 
 	u.Gain = roundUp(energy * g.Gain)
 	u.Offset = roundUp(rate(g.Offset) * float64(e.Window.Length()))
 	sampling, aliased := c.sampling(energy, e.Window, s.load(e.Window), s.Step, c.unrest(e.Window, e.Before, e.After))
-	u.Sampling = roundUp(sampling)
+	hidden, warnings := c.unseen(energy, e.Window)
+	e.Warnings = append(e.Warnings, warnings...)
+	u.Sampling = roundUp(max(sampling, hidden))
 	if aliased > aliasingWarned && energy > 0 {
 		e.Warnings = append(e.Warnings, Warning{"aliasing", e.Domain.Name, e.Window.Start,
 			fmt.Sprintf("the sensor looks %.0f %% of each %v and the work repeats every %v: they beat against each other, and up to %.0f %% of the power may be missed or counted twice",

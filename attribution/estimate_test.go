@@ -73,7 +73,7 @@ func sensings() []sensing {
 		{name: "counter, 100 ms, jitter 20 ms", gauge: always(), read: register(20*ms, func(s *simulated.Sensor) { s.Jitter = 10 * ms }), clean: true, exact: true, rms: 0.005, idle: 0.01},
 		{name: "register of a package, 1 ms", read: func(rng *rand.Rand, truth *simulated.Truth) simulated.Trace {
 			t := simulated.Package(10*ms).Read(rng, truth, 0, 0)
-			t.Domain.Source = "rapl"
+			t.Domain.Source, t.Domain.Scope = "rapl", meter.ScopePackage
 			return t
 		}, clean: true, exact: true, rms: 0.005, idle: 0.005},
 		{name: "register over two devices", gauge: always(), read: register(20*ms, nil), clean: true, exact: true, rms: 0.005, idle: 0.005, add: func(c simulated.Cell) simulated.Cell {

@@ -71,7 +71,7 @@ func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, me
 		if i == 1 {
 			p = afterwards
 		}
-		ends[i].boundary = rate(p.Uncertainty) * float64(f.reach)
+		ends[i].boundary = math.Hypot(rate(p.Uncertainty)*float64(f.reach), c.counted(w, p))
 		ends[i].lagError = foldError * math.Abs(f.smear(f.reach))
 	}
 	slices.Sort(times)
@@ -168,6 +168,9 @@ func (c *Curve) smeared(e epoch, t, reach time.Duration, mean float64, reason st
 	// Half of a step that an average shows as a ramp may lie on the wrong side.
 	ramp := c.swing(at-average/2, at+average/2) * float64(average) / 8
 	update := c.swing(at-c.period(), at+c.period()) * float64(c.period()) / 8
+	if c.sparse() {
+		update = max(c.swing(at-c.period(), at), c.swing(at, at+c.period())) * float64(c.period()) / 8
+	}
 	unseen := unseenSwing * mean * float64(max(average, c.period())) / math.Sqrt(12)
 	// What stands outside above the power further out may be the window's own:
 	// all of it, where a load ends there.
@@ -200,6 +203,10 @@ func (c *Curve) lagBetween(w meter.Window) float64 {
 	switch {
 	case !c.gauge.Known():
 		late = unknownAverage / 3
+		if c.gauge.Look == 1 {
+			// It averages over that, and a figure may be as old as a period.
+			late = max(late, (unknownAverage/2+c.period())/2)
+		}
 	case c.gauge.Measured:
 		late /= 3
 	}

@@ -53,21 +53,19 @@ const (
 	// that differ: a run has many cells and devices to be wrong about.
 	driftCoverage = 3
 	// leastTail is how long an idle window's beginning is left out: what a load
-	// leaves behind in clocks, thermal filters and averages. A gauge of which
-	// nothing is known may average over a second, and is given longer.
-	leastTail        = time.Second
-	leastTailOfGauge = 1200 * time.Millisecond
+	// leaves behind in clocks, thermal filters and averages.
+	leastTail = time.Second
 	// mostTail is the part of an idle window that may be left out.
 	mostTail = 0.6
 )
 
 // tail is how long the curve may still show a load that has ended.
 func (c *Curve) tail() time.Duration {
-	least := leastTail
 	if c.domain.Kind == meter.KindPower && !c.gauge.Known() {
-		least = leastTailOfGauge
+		// It may average over a second, and its figures be a period old.
+		return unknownAverage + 2*c.period()
 	}
-	return max(least, c.gauge.Tail())
+	return max(leastTail, c.gauge.Tail())
 }
 
 // IdlePower measures the power of idle window w between the first and the last

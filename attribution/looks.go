@@ -256,6 +256,9 @@ func (c *Curve) Changes() time.Duration {
 func (c *Curve) With(g gauge.Gauge) *Curve {
 	out := *c
 	out.gauge = g
+	if out.domain.Kind == meter.KindPower {
+		out.gauge = g.Logged(c.domain.UpdatePeriod)
+	}
 	if out.domain.Kind == meter.KindPower && out.published.len() > 0 {
 		out.epochs = append([]epoch(nil), c.epochs...)
 		out.integrate(g)

@@ -186,7 +186,7 @@ func TestGaugesAgainstAnExternalMeter(t *testing.T) {
 			for _, length := range []time.Duration{500 * ms, time.Second, 2 * time.Second, 5 * time.Second} {
 				var got [3]comparison
 				for m, s := range modes {
-					got[m] = r.compare(curve, s, length)
+					got[m] = r.compare(curve, s, length, 500)
 					if got[m].covered < got[m].n*95/100 {
 						t.Errorf("%s, %s, %v, mode %d: %d of %d windows within ± U95, want 95 %%", row.name, column, length, m, got[m].covered, got[m].n)
 					}
@@ -199,17 +199,70 @@ func TestGaugesAgainstAnExternalMeter(t *testing.T) {
 	t.Logf("\n%s", b.String())
 }
 
+// TestSparseLogsAgainstAnExternalMeter holds windows of the same gauges as a log has
+// them that somebody writes every second against that meter.
+func TestSparseLogsAgainstAnExternalMeter(t *testing.T) {
+	if _, err := os.Stat(recordings); err != nil {
+		t.Skip("no recordings beside the repository")
+	}
+	var b strings.Builder
+	b.WriteString("| recording | gauge | 0.5 s | 1 s | 2 s | 5 s |\n|---|---|---|---|---|---|\n")
+	for _, row := range []struct{ name, product string }{
+		{"5050_A100", "NVIDIA A100-PCIE-40GB"},
+		{"5050_3090", "NVIDIA GeForce RTX 3090"},
+		{"Transient_Response_A100_TR", "NVIDIA A100-PCIE-40GB"},
+		{"Transient_Response_3090_TR", "NVIDIA GeForce RTX 3090"},
+	} {
+		r := readRecording(t, row.name)
+		for _, column := range []string{"power.draw", "power.draw.instant"} {
+			for _, product := range []string{row.product, ""} {
+				register := map[string]gauge.Register{"power.draw": gauge.Usage, "power.draw.instant": gauge.Instant}[column]
+				card := gauge.Of(gauge.Card{Product: product, Driver: "535.54.03"}, register).Logged(time.Second)
+				fmt.Fprintf(&b, "| %s | %s of %s |", row.name, column, map[bool]string{true: "the card", false: "a card that is not named"}[product != ""])
+				for _, length := range []time.Duration{500 * ms, time.Second, 2 * time.Second, 5 * time.Second} {
+					var got comparison
+					for phase := range 10 {
+						thin := everySecond(r.gauges[column+" [W]"], time.Duration(phase)*100*ms)
+						curve, _ := attribution.NewCurve(meter.Domain{Name: "gpu0", Kind: meter.KindPower, Source: "nvidia-smi", Scope: meter.ScopeGPU}, thin)
+						one := r.compare(curve, attribution.Surroundings{Gauge: card}, length, 50)
+						got.n, got.covered = got.n+one.n, got.covered+one.covered
+						got.rms, got.u95 = got.rms+one.rms*one.rms/10, got.u95+one.u95/10
+					}
+					fmt.Fprintf(&b, " %.0f ± %.0f %%, %d of %d |", 100*math.Sqrt(got.rms), 100*got.u95, got.covered, got.n)
+					if got.covered < got.n*95/100 {
+						t.Errorf("%s, %s, %q, %v: %d of %d windows within ± U95, want 95 %%", row.name, column, product, length, got.covered, got.n)
+					}
+				}
+				b.WriteString("\n")
+			}
+		}
+	}
+	t.Logf("\n%s", b.String())
+}
+
+// everySecond is the first reading of each second from phase on.
+func everySecond(all []meter.Reading, phase time.Duration) []meter.Reading {
+	var out []meter.Reading
+	next := all[0].After + phase
+	for _, r := range all {
+		if r.After >= next {
+			out, next = append(out, r), next+time.Second
+		}
+	}
+	return out
+}
+
 // comparison is how random windows compare with the external meter.
 type comparison struct {
 	n, covered int
 	rms, u95   float64
 }
 
-func (r *recording) compare(curve *attribution.Curve, s attribution.Surroundings, length time.Duration) comparison {
+func (r *recording) compare(curve *attribution.Curve, s attribution.Surroundings, length time.Duration, windows int) comparison {
 	span := curve.Span()
 	within := meter.Window{Start: max(span.Start, 0) + 200*ms, End: min(span.End, r.at[len(r.at)-1]) - 200*ms}
 	rng := rand.New(rand.NewPCG(3, uint64(length)))
-	out := comparison{n: 500}
+	out := comparison{n: windows}
 	for range out.n {
 		w := meter.Window{Start: within.Start + time.Duration(rng.Int64N(int64(within.Length()-length)))}
 		w.End = w.Start + length

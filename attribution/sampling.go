@@ -88,15 +88,8 @@ func (c *Curve) sampling(energy float64, w, load meter.Window, step time.Duratio
 	cycle := float64(c.period()) / float64(partTimeCycle)
 	u = energy * partTimeError / math.Sqrt(length) * math.Sqrt(blind/partTimeBlind*cycle)
 	u = math.Hypot(u, unrest*float64(w.Length())*math.Sqrt(blind))
-	if c.period() > partTimeCycle && c.domain.Kind == meter.KindPower {
-		// Looks that are further apart than the load's phases last are one draw each
-		// of the powers that it has. Of a window between two looks nothing is seen:
-		// it may have had any of them.
-		looks := float64(w.Length()) / float64(c.period())
-		u = math.Hypot(u, c.scatter(load)*float64(w.Length())*math.Sqrt(blind/max(looks, 1)))
-		if looks < 1 {
-			u = max(u, c.spread(load, 5*c.period())/2*float64(w.Length()))
-		}
+	if c.sparse() {
+		u = math.Hypot(u, c.draws(energy, w, load, blind))
 	}
 	if step <= 0 {
 		if c.domain.Kind == meter.KindPower {

@@ -132,6 +132,10 @@ func OfDomain(d meter.Domain) Gauge {
 		return Gauge{Look: 1, Gain: gainOfAmpere, Offset: offsetOfAll, Source: none}
 	case d.Source == "nvml", d.Scope == meter.ScopeGPU:
 		return Of(card, OfPower(d))
+	case d.Kind == meter.KindPower && d.Scope == meter.ScopeNode && d.Source != "ptd" && d.Source != "spl":
+		// Unlike a power analyzer, neither a BMC nor an exporter nor a log says over
+		// what a figure is a mean: it may be a look.
+		return Gauge{Gain: gainOfRegisters, Source: "assumed: 5 % at k=2, and looks of unknown length"}
 	}
 	return Gauge{Look: 1, Gain: gainOfRegisters, Source: "assumed: 5 % at k=2"}
 }

@@ -229,6 +229,8 @@ func TestOddRequestLogs(t *testing.T) {
 		{"a byte order mark", "\ufeff" + unix, Options{}, 4, ""},
 		{"semicolons and decimal commas", strings.NewReplacer(",", ";", ".", ",").Replace("start_s,end_s,prompt_tokens,output_tokens\n1772366401.5,1772366402.25,100,5\n"), Options{}, 1, ""},
 		{"vLLM's multi-turn rows", "start_time_ms,ttft_ms,latency_ms,input_num_tokens,output_num_tokens\n1772366401500,100,500,100,5\n", Options{}, 1, ""},
+		{"requests between a power log's objects and others", `{"samples":[{"timestamp":1772366401.0,"power_w":100},{"timestamp":1772366401.5,"power_w":200}],
+			"requests":[{"start_s":1772366401.5,"end_s":1772366402.25,"prompt_tokens":100,"output_tokens":5}],"spans":[{"from":1,"to":2}]}`, Options{}, 1, ""},
 		{"a last line of JSON that is cut", files["json lines"][:len(files["json lines"])-9], Options{}, 3, "the last line is cut"},
 		{"a fork that states its window", strings.Replace(fork, `"duration"`, `"benchmark_start_time_unix": 1772366401, "duration"`, 1), Options{}, 4, ""},
 	} {

@@ -44,6 +44,9 @@ type Quality struct {
 	// Lowest and Highest are the gauge's over the whole log, Mean the plain mean
 	// in the window.
 	Lowest, Highest, Mean meter.Power
+	// Deviation is the standard deviation of the gauge over the whole log, relative
+	// to its mean there.
+	Deviation float64
 }
 
 // Inspector follows the samples of a log and judges them for a window. The
@@ -68,6 +71,8 @@ type inspected struct {
 	lastChange      int64
 	lastValue       meter.Power
 	value           bool
+	all, square     float64 // sums over the log
+	powers          float64 // their number
 	sum             float64
 	inside          int64
 	missing         int64 // ns of the window in gaps
@@ -119,6 +124,8 @@ func (x *Inspector) Take(s Sample) {
 		d.q.Lowest = s.Power
 	}
 	d.q.Highest = max(d.q.Highest, s.Power)
+	watts := s.Power.Watts()
+	d.all, d.square, d.powers = d.all+watts, d.square+watts*watts, d.powers+1
 	if x.window == (Window{}) || s.UnixNS >= x.window.Begin && s.UnixNS <= x.window.End {
 		d.sum += float64(s.Power)
 		d.inside++
@@ -188,6 +195,9 @@ func (x *Inspector) Result(p *Power) []Quality {
 		if w.End > w.Begin {
 			q.Covered = max(0, 1-float64(missing)/float64(w.End-w.Begin))
 		}
+		if mean := d.all / d.powers; mean > 0 {
+			q.Deviation = math.Sqrt(max(d.square/d.powers-mean*mean, 0)) / mean
+		}
 		if d.inside > 0 {
 			q.Mean = meter.Power(math.Round(d.sum / float64(d.inside)))
 		}
@@ -198,9 +208,10 @@ func (x *Inspector) Result(p *Power) []Quality {
 
 // idles reports a GPU that draws clearly less than the busiest one and, over
 // the whole log, hardly moves while that one does. Seven idle MI300X beside one
-// in use drew 0.6 of its power and moved by 8 % (docs/import.md).
+// in use drew 0.4 to 0.6 of its power and scattered by 1 to 2 %, with a look or
+// two at 20 % more.
 func (q Quality) idles(busiest Quality) bool {
-	return q.Mean*4 < busiest.Mean*3 && q.swing() < 0.1 && busiest.swing() > 0.25
+	return q.Mean*4 < busiest.Mean*3 && q.Deviation < 0.05 && busiest.swing() > 0.25
 }
 
 // swing is the range of the gauge over its highest value.

@@ -42,6 +42,7 @@ type requestTable struct {
 	o       Options
 	sink    func(Request) error
 	index   map[string]int
+	names   []string // of the columns that are read
 	times   map[string]*stamps
 	spans   map[string]unit
 	columns int
@@ -88,6 +89,7 @@ func newRequestTable(names []string, q *Requests, o Options, sink func(Request) 
 
 func (x *requestTable) set(role string, i int, name, unitName string) error {
 	x.index[role] = i
+	x.names = append(x.names, name)
 	u, _ := unitOf(role, unitName)
 	if !u.known() {
 		u = unitInName(role, name)
@@ -231,6 +233,7 @@ func readRequestTable(f file, q *Requests, o Options, sink func(Request) error) 
 func readJSONRequests(f file, q *Requests, o Options, sink func(Request) error) error {
 	var x *requestTable
 	var names []string
+	var other error // why the first objects are no requests
 	var err error
 	q.Cut, err = eachObject(f, func(v jsontext.Value) error {
 		members, err := members(v, 0)
@@ -238,11 +241,18 @@ func readJSONRequests(f file, q *Requests, o Options, sink func(Request) error) 
 			return err
 		}
 		if x == nil {
-			names = slices.Sorted(maps.Keys(members))
-			if x, err = newRequestTable(names, q, o, sink); err != nil {
-				names = nil
-				return err
+			plain := slices.Sorted(maps.Keys(members))
+			table, err := newRequestTable(plain, q, o, sink)
+			if err != nil {
+				if other == nil {
+					other = err
+				}
+				return nil // another kind of object, perhaps
 			}
+			x, names = table, plain
+		}
+		if !x.among(members) {
+			return nil
 		}
 		fields, err := plainFields(members, names)
 		if err != nil {
@@ -253,7 +263,21 @@ func readJSONRequests(f file, q *Requests, o Options, sink func(Request) error) 
 		}
 		return nil
 	})
+	if err == nil && x == nil {
+		err = other
+	}
 	return err
+}
+
+// among reports whether an object has any member that the table reads: others
+// are of another kind, such as a power log in the same file.
+func (x *requestTable) among(members map[string]jsontext.Value) bool {
+	for _, name := range x.names {
+		if _, has := members[name]; has {
+			return true
+		}
+	}
+	return false
 }
 
 // plainFields returns the values of members as a table would have them.

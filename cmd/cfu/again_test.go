@@ -13,6 +13,7 @@ import (
 // A table that is made again takes the files that show it along: after each of
 // these the folder agrees with itself, and keeps the SLO and the files that it had.
 func TestFolderAgreesAfterEveryPass(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -54,6 +55,7 @@ func TestFolderAgreesAfterEveryPass(t *testing.T) {
 
 // What is not there is not made.
 func TestPassMakesNoReportOfItsOwn(t *testing.T) {
+	t.Parallel()
 	out := simulate(t, "out", small)
 	if code, _, stderr := cfuCommand(t, "amortize", out); code != 0 {
 		t.Fatal(stderr)
@@ -66,6 +68,7 @@ func TestPassMakesNoReportOfItsOwn(t *testing.T) {
 }
 
 func TestAmortizeWithoutTheRunsInventory(t *testing.T) {
+	t.Parallel()
 	out := simulate(t, "out", small)
 	run, err := runfolder.ReadRun(out)
 	if err != nil {

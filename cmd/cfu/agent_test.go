@@ -136,6 +136,7 @@ func TestRunOutlivesItsAgent(t *testing.T) {
 }
 
 func TestAgentUsage(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name string
 		args []string

@@ -11,6 +11,7 @@ import (
 // The JSON has one assessment a line, whose stages sum to the total and whose
 // draws have a mean and a median.
 func TestAmortizeJSON(t *testing.T) {
+	t.Parallel()
 	dir := amortizedRun(t, meter.KindCounter)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--category", "gwp", "--functional-unit", "request", "--format", "json")
 	if code != 0 {
@@ -49,6 +50,7 @@ func TestAmortizeJSON(t *testing.T) {
 
 // The yearly view of published runs is printed as CSV, too.
 func TestAmortizePublishedYearly(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--published", "--model", "OLMo 2 7B", "--category", "energy", "--requests-per-month", "1000", "--monte-carlo", "0", "--format", "csv")
 	if code != 0 || !strings.HasPrefix(stdout, "cell,year,requests,category,unit,scope2,scope3,total,upfront_amortized,scenario\nOLMo 2 7B @ inf,1,12000,energy,kWh,") {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)

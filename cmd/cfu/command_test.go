@@ -34,6 +34,7 @@ func cfuCommand(t *testing.T, args ...string) (code int, stdout, stderr string) 
 
 // TestEveryCommand: what all commands have in common.
 func TestEveryCommand(t *testing.T) {
+	t.Parallel()
 	for _, c := range commands() {
 		if c.summary == "" {
 			continue // the self-test's other process, which no user calls
@@ -71,6 +72,7 @@ func TestEveryCommand(t *testing.T) {
 // TestHelpHasSections: each flag of cfu run stands once, below the title of what
 // it is about, in the order in which it was declared.
 func TestHelpHasSections(t *testing.T) {
+	t.Parallel()
 	_, help, _ := cfuCommand(t, "run", "--help")
 	for _, want := range []string{
 		"\nflags:\n  the server under test:\n      --endpoint URL ",
@@ -92,6 +94,7 @@ func TestHelpHasSections(t *testing.T) {
 
 // TestOperands: a command gets the operands it wants or is not begun.
 func TestOperands(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		about string
 		args  []string
@@ -115,6 +118,7 @@ func TestOperands(t *testing.T) {
 // TestOutputThatCannotBeWritten: a full disk or a closed pipe is a failure,
 // also of what only prints.
 func TestOutputThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	for _, args := range [][]string{
 		{"help"}, {"run", "--help"}, {"meters", "--format", "json"}, {"datasets", "stat", "sample"}, {"datasets", "select", "sample"},

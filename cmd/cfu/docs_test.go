@@ -46,6 +46,7 @@ func jsonPaths(t reflect.Type, prefix string, add func(path string)) {
 // TestRunJSONHasTheDocumentedKeys: what the documentation tells to look up in
 // run.json is there.
 func TestRunJSONHasTheDocumentedKeys(t *testing.T) {
+	t.Parallel()
 	known := map[string]bool{}
 	jsonPaths(reflect.TypeFor[runfolder.Run](), "", func(path string) {
 		known[path] = true

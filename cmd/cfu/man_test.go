@@ -15,6 +15,7 @@ import (
 // TestManPages: each command has a page, which has each of its flags at the begin
 // of a line, and cfu's own page names each command.
 func TestManPages(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "man")
 	if code, stdout, stderr := cfuCommand(t, "man", dir); code != 0 || stdout+stderr != "" {
 		t.Fatalf("cfu man: got exit %d and %q, want 0 and nothing", code, stdout+stderr)

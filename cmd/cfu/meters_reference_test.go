@@ -138,6 +138,7 @@ func TestReferenceOfTheDomainsAndABlindOne(t *testing.T) {
 }
 
 func TestReferenceFlagsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
 	tree := powercaptest.New(t, powercaptest.Server()...)
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.json")

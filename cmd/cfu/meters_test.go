@@ -28,6 +28,7 @@ func meters(t *testing.T, sysfs string, args ...string) (code int, stdout, stder
 }
 
 func TestMetersAsObjects(t *testing.T) {
+	t.Parallel()
 	tree := powercaptest.New(t, powercaptest.Server()...)
 	code, stdout, stderr := meters(t, tree.Root, "--format", "json")
 	if code != 0 || stderr != "" {
@@ -67,6 +68,7 @@ func TestMetersAsObjects(t *testing.T) {
 // TestMetersHead: the first sentence says what a run here would measure, and the line
 // before it what the build cannot read.
 func TestMetersHead(t *testing.T) {
+	t.Parallel()
 	counter := func(name string) host.Entry {
 		return host.Entry{Source: "rapl", Domain: name, Kind: meter.KindCounter, Summed: true}
 	}
@@ -95,6 +97,7 @@ func TestMetersHead(t *testing.T) {
 }
 
 func TestMetersAsATable(t *testing.T) {
+	t.Parallel()
 	tree := powercaptest.New(t, powercaptest.Server()...)
 	code, stdout, stderr := meters(t, tree.Root, "--calibrate", "--calibrate-for", "200ms", "--meter", "auto", "--meter", "cputime", "--pid", strconv.Itoa(os.Getpid()))
 	if code != 0 || stderr != "" {

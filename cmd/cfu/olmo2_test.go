@@ -22,11 +22,13 @@ func olmo2(t *testing.T, args ...string) (code, stdout, stderr string) {
 	var o, e bytes.Buffer
 	cmd := exec.Command("bash", append([]string{script}, args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &o, &e
+	cmd.Env = append(cmd.Environ(), "CFU=cfu") // TestMain has put it on the path; scripts/quickstart has it built
 	return exitCode(cmd.Run()), o.String(), e.String()
 }
 
 // The published findings, from the script that the README names.
 func TestOLMo2Published(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := olmo2(t, "--published", "--format", "csv")
 	if code != "0" {
 		t.Fatalf("exit %s: %s", code, stderr)
@@ -46,6 +48,7 @@ func TestOLMo2Published(t *testing.T) {
 // Without --format csv and --all it is one sentence and a small table: joules per request,
 // how many times those of the saturated server, and the break-even.
 func TestOLMo2PublishedTable(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := olmo2(t, "--published")
 	if code != "0" {
 		t.Fatalf("exit %s: %s", code, stderr)
@@ -61,6 +64,7 @@ func TestOLMo2PublishedTable(t *testing.T) {
 // A fresh measurement: three rates against a live endpoint, each beside its
 // published row.
 func TestOLMo2Endpoint(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("measures at three rates")
 	}
@@ -94,6 +98,7 @@ func TestOLMo2Endpoint(t *testing.T) {
 }
 
 func TestOLMo2Usage(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		args []string
 		want string

@@ -34,6 +34,7 @@ func passesOf(t *testing.T, out string) [][]string {
 // it should become, and the pass done again makes the folder agree with itself.
 // CFU_CAMPAIGN=200 stops that many.
 func TestPassesStopped(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("stops and starts two dozen processes")
 	}
@@ -89,6 +90,7 @@ func TestPassesStopped(t *testing.T) {
 
 // A second interrupt ends a command at once, whatever it does.
 func TestSecondInterrupt(t *testing.T) {
+	t.Parallel()
 	out := simulate(t, "out", func(s *simulated.Spec) { s.Requests = 150 })
 	for _, pass := range passesOf(t, out)[:3] {
 		p := start(t, nil, pass...)

@@ -199,26 +199,34 @@ func TestRecordSignals(t *testing.T) {
 func TestRecordProcess(t *testing.T) {
 	t.Parallel()
 	tree, power := sockets(t)
-	there := exec.Command("sleep", "8")
-	if err := there.Start(); err != nil {
-		t.Fatal(err)
-	}
-	reaped := make(chan error, 1)
-	go func() { reaped <- there.Wait() }()
-	for name, args := range map[string][]string{
-		"pid":   {"--pid", strconv.Itoa(there.Process.Pid)},
-		"until": {"--until", "600ms"},
-	} {
-		out := filepath.Join(t.TempDir(), name)
-		cmd, stderr := recording(t, tree, out, args...)
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, stderr)
+	t.Run("pid", func(t *testing.T) {
+		t.Parallel()
+		there := exec.Command("sleep", "8")
+		if err := there.Start(); err != nil {
+			t.Fatal(err)
 		}
-		held(t, tree, out, power)
+		reaped := make(chan error, 1)
+		go func() { reaped <- there.Wait() }()
+		recordedAlone(t, tree, power, "--pid", strconv.Itoa(there.Process.Pid))
+		if err := <-reaped; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("until", func(t *testing.T) {
+		t.Parallel()
+		recordedAlone(t, tree, power, "--until", "600ms")
+	})
+}
+
+// recordedAlone records without a command.
+func recordedAlone(t *testing.T, tree *powercaptest.Tree, power meter.Power, args ...string) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "rec")
+	cmd, stderr := recording(t, tree, out, args...)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
 	}
-	if err := <-reaped; err != nil {
-		t.Error(err)
-	}
+	held(t, tree, out, power)
 }
 
 // TestRecordKilled kills records at random instants: what a folder then holds is
@@ -229,12 +237,9 @@ func TestRecordKilled(t *testing.T) {
 		t.Skip("kills a dozen processes")
 	}
 	tree, power := sockets(t)
-	slots := make(chan struct{}, 3)
 	for range *kills {
 		t.Run("kill", func(t *testing.T) {
 			t.Parallel()
-			slots <- struct{}{}
-			defer func() { <-slots }()
 			out := filepath.Join(t.TempDir(), "rec")
 			cmd, _ := recording(t, tree, out, "--", "sleep", "20")
 			began := time.Now()

@@ -41,6 +41,7 @@ func readSummary(dir string) (s summary.Summary, err error) {
 }
 
 func TestReportCommand(t *testing.T) {
+	t.Parallel()
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, stderr := cfuCommand(t, "report", out, "--slo", "ttft=1s")
 	if code != 0 || stderr != "" {
@@ -65,6 +66,7 @@ func TestReportCommand(t *testing.T) {
 }
 
 func TestReportOfAnInvalidRunFails(t *testing.T) {
+	t.Parallel()
 	out := simulate(t, "out", func(s *simulated.Spec) { s.Incomplete = true })
 	code, stdout, stderr := cfuCommand(t, "report", out)
 	if code != 1 || !strings.Contains(stderr, "the run is invalid: b2-c4-r2: interrupted") || !strings.Contains(stdout, "1 invalid") || !strings.Contains(stdout, "invalid incomplete: ") {
@@ -73,6 +75,7 @@ func TestReportOfAnInvalidRunFails(t *testing.T) {
 }
 
 func TestCompareCommand(t *testing.T) {
+	t.Parallel()
 	a := simulate(t, "a", func(*simulated.Spec) {})
 	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
 	code, stdout, stderr := cfuCommand(t, "compare", a, b)
@@ -91,6 +94,7 @@ func TestCompareCommand(t *testing.T) {
 }
 
 func TestReportOfSeveralRuns(t *testing.T) {
+	t.Parallel()
 	a := simulate(t, "a", func(*simulated.Spec) {})
 	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
 	path := filepath.Join(t.TempDir(), "page.html")
@@ -114,6 +118,7 @@ func TestReportOfSeveralRuns(t *testing.T) {
 }
 
 func TestExportToMLflow(t *testing.T) {
+	t.Parallel()
 	out, store := simulate(t, "out", func(*simulated.Spec) {}), filepath.Join(t.TempDir(), "mlruns")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "mlflow", "--dir", store)
 	runs, _ := filepath.Glob(filepath.Join(strings.TrimSpace(stdout), "*", "metrics", "energy_per_request_j"))
@@ -123,6 +128,7 @@ func TestExportToMLflow(t *testing.T) {
 }
 
 func TestExportToWandb(t *testing.T) {
+	t.Parallel()
 	out, store := simulate(t, "out", func(s *simulated.Spec) { s.Batches = []int{1, 4} }), filepath.Join(t.TempDir(), "wandb")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "wandb-offline", "--dir", store)
 	folders := strings.Fields(stdout)
@@ -137,6 +143,7 @@ func TestExportToWandb(t *testing.T) {
 }
 
 func TestExportCommand(t *testing.T) {
+	t.Parallel()
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
 	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+4*2*4*62 {
@@ -155,6 +162,7 @@ func TestExportCommand(t *testing.T) {
 }
 
 func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	out, empty := simulate(t, "out", func(*simulated.Spec) {}), t.TempDir()
 	for _, c := range []struct {
 		comment string

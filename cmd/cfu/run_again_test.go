@@ -69,6 +69,7 @@ func parseRun(t testing.TB, dir string, args []string, input string, env map[str
 // TestRunAgain gives the printed line to a shell and what the shell makes of it to
 // the flags of cfu run: the configuration and the plan are those of the run.
 func TestRunAgain(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		args  []string
@@ -158,6 +159,7 @@ func planText(t *testing.T, c sweep.Config) string {
 // TestEveryFlagRunsAgain changes fields of the configuration at random: whatever
 // they hold comes back from the line.
 func TestEveryFlagRunsAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	text := rapid.StringMatching(`[ -~éµ']{1,20}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -200,6 +202,7 @@ func TestEveryFlagRunsAgain(t *testing.T) {
 
 // TestNothingToRunAgain: what no command line makes has none.
 func TestNothingToRunAgain(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		run  runfolder.Run
@@ -215,6 +218,7 @@ func TestNothingToRunAgain(t *testing.T) {
 
 // TestRecordAgain: a record of a command has the line of cfu record.
 func TestRecordAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	c := commandline.Defaults()
 	c.Idle, c.Meter = 0, []string{"rapl"}

@@ -192,7 +192,7 @@ func TestBareIdleIsNotInvented(t *testing.T) {
 	tree := powercaptest.New(t, powercaptest.Zone{Dir: "intel-rapl:0", Name: "package-0", Power: 80 * meter.Watt, Range: 262_143_328_850 * meter.Microjoule, Limit: 250 * meter.Watt})
 	e := newEndpoint(t, slow)
 	host := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	defer host.Close()
+	t.Cleanup(host.Close)
 	launched := func(more ...string) []string {
 		return append([]string{"run", "--engine-cmd", "step-engine " + host.URL + " {batch} {port}", "--num-requests", "2", "--tokenizer", "words",
 			"--idle", "50ms", "--warmup", "0", "--certify=false", "--report=false"}, more...)
@@ -210,6 +210,7 @@ func TestBareIdleIsNotInvented(t *testing.T) {
 		{"a host without a counter", launched("--sysfs", t.TempDir(), "--nvml-library", "/nonexistent/libnvidia-ml.so.1"), "no counter that can be read", true},
 	} {
 		t.Run(row.why, func(t *testing.T) {
+			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
 			p := start(t, nil, append(row.args, "--out", out)...)
 			code := p.wait(t)

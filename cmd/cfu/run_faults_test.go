@@ -19,6 +19,7 @@ func quick(e *endpoint, out string, more ...string) []string {
 }
 
 func TestFailedRequestsAreRowsWithTheirError(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		fault      fault
 		code       int
@@ -74,6 +75,7 @@ func TestFailedRequestsAreRowsWithTheirError(t *testing.T) {
 }
 
 func TestWrongModelIsRefusedBeforeTheRun(t *testing.T) {
+	t.Parallel()
 	e := newEndpoint(t, paced)
 	out := filepath.Join(t.TempDir(), "out")
 	code, _, stderr := cfu(t, t.Context(), nil, quick(e, out, "--model", "huge")...)
@@ -83,6 +85,7 @@ func TestWrongModelIsRefusedBeforeTheRun(t *testing.T) {
 }
 
 func TestOutThatHoldsARunIsNotTouched(t *testing.T) {
+	t.Parallel()
 	e := newEndpoint(t, paced)
 	out := filepath.Join(t.TempDir(), "out")
 	first, _, said := cfu(t, t.Context(), nil, quick(e, out)...)
@@ -102,6 +105,7 @@ func TestOutThatHoldsARunIsNotTouched(t *testing.T) {
 }
 
 func TestResumeWithOtherFlagsSaysWhichDiffer(t *testing.T) {
+	t.Parallel()
 	e := newEndpoint(t, paced)
 	out := filepath.Join(t.TempDir(), "out")
 	first, _, said := cfu(t, t.Context(), nil, quick(e, out)...)
@@ -118,6 +122,7 @@ func TestResumeWithOtherFlagsSaysWhichDiffer(t *testing.T) {
 }
 
 func TestTheAPIKeyIsSentAndKeptNowhere(t *testing.T) {
+	t.Parallel()
 	const key = "sk-secret-0123456789"
 	e := newEndpoint(t, oddFails)
 	e.model = "tiny-" + key // a server may say it anywhere
@@ -154,6 +159,7 @@ func TestTheAPIKeyIsSentAndKeptNowhere(t *testing.T) {
 }
 
 func TestBodiesAsk(t *testing.T) {
+	t.Parallel()
 	e := newEndpoint(t, paced)
 	out := filepath.Join(t.TempDir(), "out")
 	code, _, stderr := cfu(t, t.Context(), nil, quick(e, out, "--ignore-eos", "--min-tokens", "--extra-body", `{"top_k": 1}`)...)

@@ -13,6 +13,7 @@ import (
 // TestStatusLinesStayWhole: lines that several parts of a run print at once do
 // not run into each other, nor into the progress line of a terminal.
 func TestStatusLinesStayWhole(t *testing.T) {
+	t.Parallel()
 	const writers, lines = 4, 50
 	for _, terminal := range []bool{false, true} {
 		var stderr, stdout bytes.Buffer

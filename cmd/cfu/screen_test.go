@@ -10,6 +10,7 @@ import (
 // What a command says has neither secrets nor terminal sequences, and keeps its
 // layout.
 func TestScreen(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, text, want string }{
 		{"a secret", "bad key sk-0123456789\n", "bad key ***\n"},
 		{"a secret with an escape in it", "sk-012345\x1b[0m6789\n", "***\n"},

@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command lines of testdata/script as a user would.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

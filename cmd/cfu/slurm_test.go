@@ -17,10 +17,11 @@ import (
 // TestSlurmJobArray runs scripts/slurm on Slurm's own daemons, two nodes by
 // name on this host, and holds the merged run against one client's.
 func TestSlurmJobArray(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts Slurm's daemons")
 	}
-	startSlurm(t)
+	conf := startSlurm(t)
 	e := newEndpoint(t, paced)
 	bin, err := exec.LookPath("cfu")
 	if err != nil {
@@ -38,7 +39,7 @@ func TestSlurmJobArray(t *testing.T) {
 		array := exec.Command(filepath.Join(repoRoot(t), "scripts", "slurm"),
 			append([]string{"--shards", "4", "--out", filepath.Join(dir, out), "--"}, flags...)...)
 		array.Dir = dir
-		array.Env = append(os.Environ(), "CFU="+bin)
+		array.Env = append(os.Environ(), "CFU="+bin, conf)
 		var b strings.Builder
 		array.Stderr = &b
 		err = array.Run()
@@ -119,8 +120,8 @@ func sameRun(t *testing.T, one, merged string) {
 func timeless(fields ...any) string { return fmt.Sprint(fields...) }
 
 // startSlurm starts munged, slurmctld and two slurmd in a folder of the test's
-// own and points SLURM_CONF at them.
-func startSlurm(t *testing.T) {
+// own, and returns the SLURM_CONF=FILE that points at them.
+func startSlurm(t *testing.T) (conf string) {
 	t.Helper()
 	for _, c := range []string{"munged", "slurmctld", "slurmd", "sbatch"} {
 		if _, err := exec.LookPath(c); err != nil {
@@ -171,9 +172,14 @@ NodeName=cfu1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=PORT1 CPUs=1
 NodeName=cfu2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=PORT2 CPUs=1
 PartitionName=main Nodes=cfu1,cfu2 Default=YES State=UP OverSubscribe=FORCE:4
 `)))
-	t.Setenv("SLURM_CONF", filepath.Join(dir, "slurm.conf"))
-	daemon := func(name string, args ...string) {
+	conf = "SLURM_CONF=" + filepath.Join(dir, "slurm.conf")
+	command := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(name, args...)
+		cmd.Env = append(os.Environ(), conf)
+		return cmd
+	}
+	daemon := func(name string, args ...string) {
+		cmd := command(name, args...)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -195,9 +201,9 @@ PartitionName=main Nodes=cfu1,cfu2 Default=YES State=UP OverSubscribe=FORCE:4
 	daemon("slurmd", "-D", "-N", "cfu1")
 	daemon("slurmd", "-D", "-N", "cfu2")
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		b, _ := exec.Command("sinfo", "--noheader", "--states=idle", "--format=%D").CombinedOutput()
+		b, _ := command("sinfo", "--noheader", "--states=idle", "--format=%D").CombinedOutput()
 		if strings.TrimSpace(string(b)) == "2" {
-			return
+			return conf
 		}
 		if time.Now().After(deadline) {
 			log, _ := os.ReadFile(filepath.Join(dir, "slurmctld.log"))

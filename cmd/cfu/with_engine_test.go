@@ -20,8 +20,21 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// The tests of this file start the real engine (scripts/engine) and drive it
-// through the built binary, as a user would.
+// The tests of the files with_ start the real engine (scripts/engine) and drive it
+// through the built binary, as a user would. They are the longest of the package, and
+// the files' names have go test begin with them: it releases parallel tests from the
+// last to the first.
+
+// TestRealEngine runs one after another what has the engine compute most of the time.
+func TestRealEngine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the real engine")
+	}
+	t.Parallel()
+	t.Run("sweep", sweepOnTheRealEngine)
+	t.Run("a run that is stopped keeps its rows and resumes", runThatIsStopped)
+	t.Run("an engine that dies in mid-run is reported", engineThatDies)
+}
 
 // repoRoot is the checkout's folder.
 func repoRoot(t *testing.T) string {
@@ -40,13 +53,6 @@ func engineFlags(t *testing.T, out string, more ...string) []string {
 		"--max-tokens", "12", "--ignore-eos", "--idle", "300ms", "--warmup", "1", "--out", out}, more...)
 }
 
-func needEngine(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("starts the real engine")
-	}
-}
-
 // engines counts the running processes of the real engine under this test.
 func engines(t *testing.T, marker string) int {
 	t.Helper()
@@ -58,8 +64,9 @@ func engines(t *testing.T, marker string) int {
 	return n
 }
 
-func TestSweepOnTheRealEngine(t *testing.T) {
-	needEngine(t)
+// sweepOnTheRealEngine holds the tables of a sweep to the invariants of the design, and
+// opens them with other tools.
+func sweepOnTheRealEngine(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	cmd := exec.Command("cfu", engineFlags(t, out, "--batch", "1,4", "--concurrency", "1,4", "--convention", "equal,token,residency,phase")...)
 	var stdout, stderr bytes.Buffer
@@ -276,8 +283,7 @@ func startAndWaitForRows(t *testing.T, args []string, out, cell string) *running
 	}
 }
 
-func TestARunThatIsStoppedKeepsItsRowsAndResumes(t *testing.T) {
-	needEngine(t)
+func runThatIsStopped(t *testing.T) {
 	tests := []struct {
 		why    string
 		signal syscall.Signal
@@ -329,8 +335,7 @@ func TestARunThatIsStoppedKeepsItsRowsAndResumes(t *testing.T) {
 	}
 }
 
-func TestAnEngineThatDiesInMidRunIsReported(t *testing.T) {
-	needEngine(t)
+func engineThatDies(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	name := "dies-test-" + strconv.Itoa(os.Getpid())
 	args := engineFlags(t, out, "--batch", "2", "--concurrency", "2", "--num-requests", "8", "--max-tokens", "32", "--certify=false")

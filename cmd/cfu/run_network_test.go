@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cfubench/meter"
+	"cfubench/meter/agent"
 	"cfubench/meter/agent/agenttest"
 	"cfubench/meter/host"
 	"cfubench/meter/nvml/fakenvml"
@@ -64,6 +65,7 @@ func TestAgentLetsInWhoIsKnown(t *testing.T) {
 		{"the token and a certificate", "agent:https://" + agents["tls"], append([]string{"CFU_AGENT_TOKEN=" + token}, tls(ca, certificate, key)...), ""},
 	} {
 		t.Run(row.why, func(t *testing.T) {
+			t.Parallel()
 			e := newEndpoint(t, paced)
 			out := filepath.Join(t.TempDir(), "out")
 			p := start(t, row.env, quick(e, out, "--meter", row.meter)...)
@@ -113,73 +115,80 @@ func noToken(t *testing.T, what, token, file string) {
 }
 
 // Over a network that is slow, or loses connections, to an agent whose clock is an
-// hour wrong, a run is complete and its energy bracket holds what was drawn.
-func TestRunOverABadNetwork(t *testing.T) {
+// hour wrong, a run is complete and its energy bracket holds what was drawn. These are
+// tests of their own, not of one, so that the half minute of each begins early.
+
+func TestRunOverASlowNetwork(t *testing.T) {
+	library := badNetwork(t)
+	_, address := startAgent(t, "127.0.0.1:0", "--meter", "nvml", "--nvml-library", library)
+	run, seen := overNetwork(t, address, 200*time.Millisecond, 0) // added each way
+	if u := seen.Uncertainty; u < 100*time.Millisecond {
+		t.Errorf("the clock is said to be known to ± %v, want at least half of the delay", u)
+	}
+	if !strings.Contains(strings.Join(run.Warnings, "\n"), "its clock is known to ±") {
+		t.Errorf("got warnings %q, want one of the vague clock", run.Warnings)
+	}
+}
+
+// Connections break all at once, and then at one chunk in ten.
+func TestRunOverBreakingConnections(t *testing.T) {
+	library := badNetwork(t)
+	_, address := startAgent(t, "127.0.0.1:0", "--meter", "nvml", "--nvml-library", library)
+	if _, l := overNetwork(t, address, 0, 0.1); l.Reconnects == 0 || l.Lost != 0 || l.Restarts != 0 {
+		t.Errorf("link: got %+v, want connections made again and nothing lost", l)
+	}
+}
+
+func TestRunWithAClockAnHourAhead(t *testing.T) {
+	library := badNetwork(t)
+	address := wrongClock(t, library)
+	if address == "" {
+		t.Skip("no time namespace can be made here (unshare --time)")
+	}
+	if _, l := overNetwork(t, address, 0, 0); l.ClockSteps != 0 || l.Restarts != 0 || l.Exchanges == 0 {
+		t.Errorf("link: got %+v, want exchanges that agree", l)
+	}
+}
+
+// badNetwork begins such a test, and returns the library of its GPU, which draws 300 W.
+func badNetwork(t *testing.T) (library string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
 	t.Parallel()
-	const watts = 300
-	library := fakenvml.Build(t, "PERIOD_MS=20", "POWER_MW=300000")
-	_, ordinary := startAgent(t, "127.0.0.1:0", "--meter", "nvml", "--nvml-library", library)
-	wrong := wrongClock(t, library)
-	for _, row := range []struct {
-		why     string
-		address string
-		delay   time.Duration
-		cut     float64
-		check   func(t *testing.T, run runfolder.Run, seen host.Seen)
-	}{
-		{"200 ms of added delay, each way", ordinary, 200 * time.Millisecond, 0, func(t *testing.T, run runfolder.Run, seen host.Seen) {
-			if u := seen.Agents[0].Uncertainty; u < 100*time.Millisecond {
-				t.Errorf("the clock is said to be known to ± %v, want at least half of the delay", u)
-			}
-			if !strings.Contains(strings.Join(run.Warnings, "\n"), "its clock is known to ±") {
-				t.Errorf("got warnings %q, want one of the vague clock", run.Warnings)
-			}
-		}},
-		{"connections break: all at once, and then one chunk in ten", ordinary, 0, 0.1, func(t *testing.T, run runfolder.Run, seen host.Seen) {
-			if l := seen.Agents[0]; l.Reconnects == 0 || l.Lost != 0 || l.Restarts != 0 {
-				t.Errorf("link: got %+v, want connections made again and nothing lost", l)
-			}
-		}},
-		{"a monotonic clock an hour ahead", wrong, 0, 0, func(t *testing.T, run runfolder.Run, seen host.Seen) {
-			if l := seen.Agents[0]; l.ClockSteps != 0 || l.Restarts != 0 || l.Exchanges == 0 {
-				t.Errorf("link: got %+v, want exchanges that agree", l)
-			}
-		}},
-	} {
-		t.Run(row.why, func(t *testing.T) {
-			if row.address == "" {
-				t.Skip("no time namespace can be made here (unshare --time)")
-			}
-			t.Parallel()
-			proxy := agenttest.NewProxy(t, row.address, row.delay, 0)
-			e := newEndpoint(t, slow)
-			out := filepath.Join(t.TempDir(), "out")
-			p := start(t, nil, quick(e, out, "--meter", "agent:"+proxy.Address(), "--idle", "2s", "--num-requests", "8",
-				"--concurrency", "1", "--convention", "equal")...)
-			// The clocks are compared and the meters calibrated before it gets bad.
-			eventually(t, "meter", func() bool { return strings.Contains(p.stderr.String(), "meter: gpu0") })
-			if row.cut > 0 { // all at once, for the stream of readings has few chunks, and then by chance
-				proxy.SetDown(true)
-				proxy.SetDown(false)
-			}
-			proxy.SetCut(row.cut)
-			mustFinish(t, p.wait(t), p.stderr.String())
-			run := closed(t, out)
-			c := run.Cells[0]
-			seen := devices(t, c)
-			if len(seen.Agents) != 1 {
-				t.Fatalf("got agents %+v, want one", seen.Agents)
-			}
-			row.check(t, run, seen)
-			lo, hi := bracket(t, out, c)
-			if drawn := watts * (c.Window.End - c.Window.Start).Seconds(); lo > drawn || drawn > hi {
-				t.Errorf("the window's bracket is [%.2f, %.2f] J, want the %.2f J that were drawn in it", lo, hi, drawn)
-			}
-		})
+	return fakenvml.Build(t, "PERIOD_MS=20", "POWER_MW=300000")
+}
+
+// overNetwork runs against an agent through a proxy that delays, and that cuts a share
+// of the chunks once the meters are calibrated; it holds the energy of the window's
+// bracket against the 300 W that are drawn.
+func overNetwork(t *testing.T, address string, delay time.Duration, cut float64) (runfolder.Run, agent.Link) {
+	t.Helper()
+	proxy := agenttest.NewProxy(t, address, delay, 0)
+	e := newEndpoint(t, slow)
+	out := filepath.Join(t.TempDir(), "out")
+	p := start(t, nil, quick(e, out, "--meter", "agent:"+proxy.Address(), "--idle", "2s", "--num-requests", "8",
+		"--concurrency", "1", "--convention", "equal")...)
+	// The clocks are compared and the meters calibrated before it gets bad.
+	eventually(t, "meter", func() bool { return strings.Contains(p.stderr.String(), "meter: gpu0") })
+	if cut > 0 { // all at once, for the stream of readings has few chunks, and then by chance
+		proxy.SetDown(true)
+		proxy.SetDown(false)
 	}
+	proxy.SetCut(cut)
+	mustFinish(t, p.wait(t), p.stderr.String())
+	run := closed(t, out)
+	c := run.Cells[0]
+	seen := devices(t, c)
+	if len(seen.Agents) != 1 {
+		t.Fatalf("got agents %+v, want one", seen.Agents)
+	}
+	lo, hi := bracket(t, out, c)
+	if drawn := 300 * (c.Window.End - c.Window.Start).Seconds(); lo > drawn || drawn > hi {
+		t.Errorf("the window's bracket is [%.2f, %.2f] J, want the %.2f J that were drawn in it", lo, hi, drawn)
+	}
+	return run, seen.Agents[0]
 }
 
 // bracket sums the bounds of the window's energy in joules.

@@ -14,6 +14,7 @@ import (
 // these the folder agrees with itself, and keeps the SLO and the files that it had.
 func TestFolderAgreesAfterEveryPass(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -56,6 +57,7 @@ func TestFolderAgreesAfterEveryPass(t *testing.T) {
 // What is not there is not made.
 func TestPassMakesNoReportOfItsOwn(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out := simulate(t, "out", small)
 	if code, _, stderr := cfuCommand(t, "amortize", out); code != 0 {
 		t.Fatal(stderr)
@@ -69,6 +71,7 @@ func TestPassMakesNoReportOfItsOwn(t *testing.T) {
 
 func TestAmortizeWithoutTheRunsInventory(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out := simulate(t, "out", small)
 	run, err := runfolder.ReadRun(out)
 	if err != nil {

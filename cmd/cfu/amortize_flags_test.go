@@ -16,6 +16,7 @@ import (
 // one line before anything is read.
 func TestAmortizeRefusesFlags(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	tests := []struct{ flags, want string }{
 		{"--lifetime-inferences nan", "lifetime inferences NaN: give a finite number above 0"},
 		{"--lifetime-inferences inf", "lifetime inferences +Inf"},
@@ -74,6 +75,7 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 // Two published designs cross where the figures do, and every draw can be had.
 func TestCrossoverCommand(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := t.TempDir()
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", "Llama 3.1 8B@inf", "OLMo 2 7B@inf", "--format", "csv", "--monte-carlo", "1000",
 		"--draws", filepath.Join(dir, "draws.csv"), "--figure", filepath.Join(dir, "f.svg"))
@@ -102,6 +104,7 @@ func TestCrossoverCommand(t *testing.T) {
 // A run is a design too, by its cheapest cell, and one is refused with none.
 func TestCrossoverOfRuns(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	if code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", dir+"#b2-c2-r1", dir+"=olmo2-13b", "--monte-carlo", "100"); code != 0 || !strings.Contains(stdout, "global warming") {
 		t.Errorf("exit %d: %s %s", code, stdout, stderr)
@@ -114,6 +117,7 @@ func TestCrossoverOfRuns(t *testing.T) {
 // Correct answers are a functional unit, with the uncertainty of their count.
 func TestOutcomesAreAUnit(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	file := filepath.Join(dir, "eval.csv")
 	if err := os.WriteFile(file, []byte("request,success\n0,true\n1,false\n2,true\n3,true\n"), 0o644); err != nil {
@@ -144,6 +148,7 @@ func TestOutcomesAreAUnit(t *testing.T) {
 // A preset prints as it can be written into a file, and loads again.
 func TestPrintPreset(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--print-preset", "olmo2-7b")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
@@ -165,6 +170,7 @@ func TestPrintPreset(t *testing.T) {
 // The published runs of one's own inventory are assessed, not the presets'.
 func TestOwnPublishedRuns(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	figure := func(value, unit, boundary string) string {
 		return `{"value": ` + value + `, "unit": "` + unit + `", "source": "test", "year": 2026, "boundary": "` + boundary + `", "quality": "measured"}`
 	}

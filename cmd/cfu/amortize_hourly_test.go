@@ -19,6 +19,7 @@ import (
 // each: the window of 10 s at constant power has 2.5 s in the first hour.
 func TestAmortizeByTheHour(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {

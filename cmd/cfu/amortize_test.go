@@ -101,6 +101,7 @@ func writeCell(t *testing.T, dir string, run runfolder.Run, records []loadgen.Re
 // GPUs.
 func TestAmortizeRun(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--slo-ttft", "500ms", "--monte-carlo", "0",
 		"--functional-unit", "request,output_token,total_token,batch,conversation,slo_request,answer=6")
@@ -160,6 +161,7 @@ func TestAmortizeRun(t *testing.T) {
 // cost has no bound.
 func TestNoRequestMetTheSLO(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--slo-ttft", "1us", "--functional-unit", "request,slo_request")
 	if code != 0 || strings.Contains(stdout, "slo_request") || !strings.Contains(stderr, "no request met the SLO (ttft=1µs)") {
@@ -176,6 +178,7 @@ func TestNoRequestMetTheSLO(t *testing.T) {
 // The same run and options give the same bytes.
 func TestFootprintIsReproducible(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	var files [2][]byte
 	for i := range files {
@@ -196,6 +199,7 @@ func TestFootprintIsReproducible(t *testing.T) {
 // stderr.
 func TestModelledEnergyShowsEverywhere(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindModel)
 	text := filepath.Join(dir, "lca.txt")
 	page := filepath.Join(dir, "lca.html")
@@ -234,6 +238,7 @@ func TestModelledEnergyShowsEverywhere(t *testing.T) {
 // A cell at a request rate stands beside the published row of that rate.
 func TestBesidePublished(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--beside", "OLMo 2 7B"); code != 1 || !strings.Contains(stderr, "no cell at a request rate") {
 		t.Errorf("closed loop only: exit %d, %s; want a refusal", code, stderr)
@@ -261,6 +266,7 @@ func TestBesidePublished(t *testing.T) {
 // A run without anything to amortize is an error that says why.
 func TestAmortizeNothing(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)); err != nil {
 		t.Fatal(err)

@@ -50,6 +50,7 @@ func writeTurns(t *testing.T, cached int, name func(i int) string) string {
 // that cannot tell says so in one line.
 func TestAttributeSharesCachedPrompts(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	same := func(i int) string { return []string{"a", "b"}[i/2] }
 	for _, row := range []struct {
 		what   string

@@ -62,6 +62,7 @@ func writeRun(t *testing.T) string {
 // difference in the metadata, find that in the raw readings, and run it again.
 func TestAttributeClosesAndRepeats(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := writeRun(t)
 	table := filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)
 	model := shapley.File{Schema: 1, Engine: "test", Model: "other", Features: attribution.Features, Coefficients: []float64{0.01, 4, 3, 8, 0}}
@@ -158,6 +159,7 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 // A gauge without a limit bounds nothing from above, and says so.
 func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := writeRun(t)
 	if code, _, stderr := cfuCommand(t, "attribute", dir, "--convention", "equal"); code != 0 {
 		t.Fatalf("got exit %d, want 0: %s", code, stderr)
@@ -183,6 +185,7 @@ func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 // are not told for every one of them.
 func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	for _, row := range []struct {
 		why   string
 		scope meter.Scope
@@ -225,6 +228,7 @@ func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 // A chassis meter is in no sum: it is held against what is.
 func TestAttributePrintsCrossChecks(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := writeRun(t)
 	domains := []meter.Domain{
 		{Name: "node", Device: "bmc", Source: "redfish", Kind: meter.KindPower, Scope: meter.ScopeNode, UpdatePeriod: 100 * time.Millisecond},

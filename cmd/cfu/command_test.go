@@ -32,9 +32,19 @@ func cfuCommand(t *testing.T, args ...string) (code int, stdout, stderr string) 
 	return cfu(t, t.Context(), nil, args...)
 }
 
+// oneGoroutine skips, under the race detector, the test of what one goroutine reads,
+// computes and prints: the detector finds nothing there, and takes ten times as long.
+func oneGoroutine(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
+}
+
 // TestEveryCommand: what all commands have in common.
 func TestEveryCommand(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	for _, c := range commands() {
 		if c.summary == "" {
 			continue // the self-test's other process, which no user calls
@@ -73,6 +83,7 @@ func TestEveryCommand(t *testing.T) {
 // it is about, in the order in which it was declared.
 func TestHelpHasSections(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	_, help, _ := cfuCommand(t, "run", "--help")
 	for _, want := range []string{
 		"\nflags:\n  the server under test:\n      --endpoint URL ",
@@ -95,6 +106,7 @@ func TestHelpHasSections(t *testing.T) {
 // TestOperands: a command gets the operands it wants or is not begun.
 func TestOperands(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	for _, c := range []struct {
 		about string
 		args  []string
@@ -119,6 +131,7 @@ func TestOperands(t *testing.T) {
 // also of what only prints.
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	for _, args := range [][]string{
 		{"help"}, {"run", "--help"}, {"meters", "--format", "json"}, {"datasets", "stat", "sample"}, {"datasets", "select", "sample"},

@@ -47,6 +47,7 @@ func jsonPaths(t reflect.Type, prefix string, add func(path string)) {
 // run.json is there.
 func TestRunJSONHasTheDocumentedKeys(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	known := map[string]bool{}
 	jsonPaths(reflect.TypeFor[runfolder.Run](), "", func(path string) {
 		known[path] = true

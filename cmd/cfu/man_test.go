@@ -16,6 +16,7 @@ import (
 // of a line, and cfu's own page names each command.
 func TestManPages(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := filepath.Join(t.TempDir(), "man")
 	if code, stdout, stderr := cfuCommand(t, "man", dir); code != 0 || stdout+stderr != "" {
 		t.Fatalf("cfu man: got exit %d and %q, want 0 and nothing", code, stdout+stderr)

@@ -90,6 +90,7 @@ func TestFourShardsMergeToOneClientsRun(t *testing.T) {
 
 func TestMergeRefusesWhatIsNotOneRun(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	quickly, slowly := newEndpoint(t, paced), newEndpoint(t, slow)
 	dir := t.TempDir()
 	trace := filepath.Join(dir, "trace.jsonl")

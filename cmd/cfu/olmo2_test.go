@@ -29,6 +29,7 @@ func olmo2(t *testing.T, args ...string) (code, stdout, stderr string) {
 // The published findings, from the script that the README names.
 func TestOLMo2Published(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	code, stdout, stderr := olmo2(t, "--published", "--format", "csv")
 	if code != "0" {
 		t.Fatalf("exit %s: %s", code, stderr)
@@ -49,6 +50,7 @@ func TestOLMo2Published(t *testing.T) {
 // how many times those of the saturated server, and the break-even.
 func TestOLMo2PublishedTable(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	code, stdout, stderr := olmo2(t, "--published")
 	if code != "0" {
 		t.Fatalf("exit %s: %s", code, stderr)
@@ -99,6 +101,7 @@ func TestOLMo2Endpoint(t *testing.T) {
 
 func TestOLMo2Usage(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	tests := []struct {
 		args []string
 		want string

@@ -91,7 +91,11 @@ func TestPassesStopped(t *testing.T) {
 // A second interrupt ends a command at once, whatever it does.
 func TestSecondInterrupt(t *testing.T) {
 	t.Parallel()
-	out := simulate(t, "out", func(s *simulated.Spec) { s.Requests = 150 })
+	requests := 150
+	if raceDetector {
+		requests = 15 // it is ten times as slow
+	}
+	out := simulate(t, "out", func(s *simulated.Spec) { s.Requests = requests })
 	for _, pass := range passesOf(t, out)[:3] {
 		p := start(t, nil, pass...)
 		time.Sleep(100 * time.Millisecond)

@@ -36,6 +36,7 @@ func readmeCommands(t *testing.T) []string {
 // and that its flags do.
 func TestReadmeCommandsParse(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	seen := 0
 	for _, c := range readmeCommands(t) {
 		args := strings.Fields(strings.ReplaceAll(c, "'", ""))

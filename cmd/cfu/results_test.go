@@ -42,6 +42,7 @@ func readSummary(dir string) (s summary.Summary, err error) {
 
 func TestReportCommand(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, stderr := cfuCommand(t, "report", out, "--slo", "ttft=1s")
 	if code != 0 || stderr != "" {
@@ -67,6 +68,7 @@ func TestReportCommand(t *testing.T) {
 
 func TestReportOfAnInvalidRunFails(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out := simulate(t, "out", func(s *simulated.Spec) { s.Incomplete = true })
 	code, stdout, stderr := cfuCommand(t, "report", out)
 	if code != 1 || !strings.Contains(stderr, "the run is invalid: b2-c4-r2: interrupted") || !strings.Contains(stdout, "1 invalid") || !strings.Contains(stdout, "invalid incomplete: ") {
@@ -76,6 +78,7 @@ func TestReportOfAnInvalidRunFails(t *testing.T) {
 
 func TestCompareCommand(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	a := simulate(t, "a", func(*simulated.Spec) {})
 	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
 	code, stdout, stderr := cfuCommand(t, "compare", a, b)
@@ -95,6 +98,7 @@ func TestCompareCommand(t *testing.T) {
 
 func TestReportOfSeveralRuns(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	a := simulate(t, "a", func(*simulated.Spec) {})
 	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
 	path := filepath.Join(t.TempDir(), "page.html")
@@ -119,6 +123,7 @@ func TestReportOfSeveralRuns(t *testing.T) {
 
 func TestExportToMLflow(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out, store := simulate(t, "out", func(*simulated.Spec) {}), filepath.Join(t.TempDir(), "mlruns")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "mlflow", "--dir", store)
 	runs, _ := filepath.Glob(filepath.Join(strings.TrimSpace(stdout), "*", "metrics", "energy_per_request_j"))
@@ -129,6 +134,7 @@ func TestExportToMLflow(t *testing.T) {
 
 func TestExportToWandb(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out, store := simulate(t, "out", func(s *simulated.Spec) { s.Batches = []int{1, 4} }), filepath.Join(t.TempDir(), "wandb")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "wandb-offline", "--dir", store)
 	folders := strings.Fields(stdout)
@@ -144,6 +150,7 @@ func TestExportToWandb(t *testing.T) {
 
 func TestExportCommand(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
 	if rows := strings.Count(stdout, "\n"); code != 0 || rows != 1+4*2*4*62 {
@@ -163,6 +170,7 @@ func TestExportCommand(t *testing.T) {
 
 func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	out, empty := simulate(t, "out", func(*simulated.Spec) {}), t.TempDir()
 	for _, c := range []struct {
 		comment string

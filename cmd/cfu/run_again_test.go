@@ -160,6 +160,7 @@ func planText(t *testing.T, c sweep.Config) string {
 // they hold comes back from the line.
 func TestEveryFlagRunsAgain(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := t.TempDir()
 	text := rapid.StringMatching(`[ -~éµ']{1,20}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -203,6 +204,7 @@ func TestEveryFlagRunsAgain(t *testing.T) {
 // TestNothingToRunAgain: what no command line makes has none.
 func TestNothingToRunAgain(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	for _, tt := range []struct {
 		name string
 		run  runfolder.Run
@@ -219,6 +221,7 @@ func TestNothingToRunAgain(t *testing.T) {
 // TestRecordAgain: a record of a command has the line of cfu record.
 func TestRecordAgain(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	dir := t.TempDir()
 	c := commandline.Defaults()
 	c.Idle, c.Meter = 0, []string{"rapl"}

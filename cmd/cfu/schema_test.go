@@ -52,6 +52,7 @@ func schemaPath(t *testing.T, file string) string {
 // TestSchemasAreGenerated: the published schemas are those of the types.
 func TestSchemasAreGenerated(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	for file := range schemas() {
 		golden.Check(t, schemaPath(t, file), makeSchema(t, file))
 	}
@@ -124,6 +125,7 @@ func satisfiesSchemas(t *testing.T, out string) {
 // of every kind of meter. End-to-end runs are held to the schemas by closed.
 func TestSimulatedRunSatisfiesSchemas(t *testing.T) {
 	t.Parallel()
+	oneGoroutine(t)
 	for _, kind := range []meter.Kind{meter.KindCounter, meter.KindPower, meter.KindModel} {
 		out := simulate(t, "out", func(s *simulated.Spec) { s.Kind = kind })
 		if code, _, stderr := cfuCommand(t, "report", out); code != 0 {

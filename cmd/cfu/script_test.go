@@ -4,7 +4,9 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -14,11 +16,22 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"cfu": main, "burn-engine": burnEngine, "step-engine": stepEngine}) // cfu with its signals
 }
 
-// TestScripts runs the command lines of testdata/script as a user would.
+// TestScripts runs the command lines of testdata/script as a user would; under the
+// race detector those that measure.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raceDetector {
+		measuring := []string{"meters", "selftest", "shapley", "shapley_meter"}
+		files = slices.DeleteFunc(files, func(file string) bool {
+			return !slices.Contains(measuring, strings.TrimSuffix(filepath.Base(file), ".txtar"))
+		})
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Files: files,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			// exitcode N CMD ARGS… runs a command that must end with exit code N.
 			"exitcode": func(ts *testscript.TestScript, neg bool, args []string) {

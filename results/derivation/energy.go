@@ -171,7 +171,7 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 			out.Warnings = append(out.Warnings, doubt)
 		}
 	}
-	if err := out.survey(ctx, meta, divider, meters, conventions); err != nil {
+	if err := out.survey(ctx, meta, divider, meters, conventions, o.Conventions != attribution.Defaults); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
 	size := o.sizeOf(run, cell)
@@ -190,8 +190,9 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 // survey divides every domain by every convention and keeps what they come to:
 // the cell's energy first of all. Its notes go into the metadata, which precede
 // the rows in the table, so the rows are made a second time: that is cheap
-// beside holding or writing them.
-func (e *Attributed) survey(ctx context.Context, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention) error {
+// beside holding or writing them. The refusal of the first convention is a warning, and
+// of the others where they were named.
+func (e *Attributed) survey(ctx context.Context, meta map[string]string, divider *attribution.Divider, meters *Meters, conventions []attribution.Convention, named bool) error {
 	var energies []DomainEnergy
 	for i, d := range meters.Domains {
 		curve, idle := meters.Curves[i], meters.Idle[i]
@@ -213,7 +214,7 @@ func (e *Attributed) survey(ctx context.Context, meta map[string]string, divider
 			}
 			describeAllocation(meta, a)
 			spreader.Add(a)
-			e.add(a)
+			e.add(a, named || k == 0)
 			if a.Costs != nil && d.Summed() {
 				costs := *a.Costs // the allocation's are its own until the next
 				e.Costs = append(e.Costs, &costs)
@@ -275,8 +276,9 @@ type Division struct {
 	Median                       meter.Energy // over the requests that succeeded
 }
 
-// add takes an allocation's totals and warnings.
-func (e *Attributed) add(a *attribution.Allocation) {
+// add takes an allocation's totals and warnings; its refusal is one of them if it is
+// told.
+func (e *Attributed) add(a *attribution.Allocation, told bool) {
 	d := Division{Domain: a.Domain.Name, Convention: a.Convention, Method: a.Domain.Kind, Refused: a.Refused, Counter: a.Counter.Energy}
 	for _, w := range a.Warnings {
 		if line := w.String(); !slices.Contains(e.Warnings, line) {
@@ -284,7 +286,9 @@ func (e *Attributed) add(a *attribution.Allocation) {
 		}
 	}
 	if a.Refused != "" {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("%s: convention %s refused: %s", d.Domain, d.Convention, a.Refused))
+		if told {
+			e.Warnings = append(e.Warnings, fmt.Sprintf("%s: convention %s refused: %s", d.Domain, d.Convention, a.Refused))
+		}
 		e.Divisions = append(e.Divisions, d)
 		return
 	}

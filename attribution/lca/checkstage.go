@@ -70,9 +70,7 @@ func (l *loader) process(p *Process, where at) {
 		c.datum(d, where.field(key), row.amount, notNegative)
 		c.variant(d, row.name, where.field(key))
 	}
-	if p.Hardware != nil {
-		l.stack(p.Hardware, where.field("hardware"))
-	}
+	l.ownStack(p.Hardware, where.field("hardware"))
 	if p.Electricity != nil {
 		l.electricityPart(p.Electricity, where.field("electricity"))
 	}

@@ -287,6 +287,14 @@ func (l *loader) stack(parts []part[Hardware], where at) {
 	}
 }
 
+// ownStack is stack of hardware that stands for the inventory's where it is given.
+func (l *loader) ownStack(parts []part[Hardware], where at) {
+	if len(parts) == 0 && where.doc.has(where.pointer) {
+		l.add(where, "is empty: name a preset or describe the hardware, or leave it out")
+	}
+	l.stack(parts, where)
+}
+
 func (l *loader) electricityPart(p *part[Electricity], where at) {
 	l.electricity(&p.value, resolve(l.checker, p, l.lib.electricity, where, "electricity"))
 }

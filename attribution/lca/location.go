@@ -72,9 +72,7 @@ func (l *loader) locations(list []Location, where at) {
 		if p.Price != nil {
 			l.pricePart(p.Price, here.field("price"))
 		}
-		if len(p.Hardware) > 0 {
-			l.stack(p.Hardware, here.field("hardware"))
-		}
+		l.ownStack(p.Hardware, here.field("hardware"))
 	}
 }
 

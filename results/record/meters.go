@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"time"
 
 	"cfubench/internal/secret"
 	"cfubench/meter"
@@ -129,4 +131,18 @@ func (r *recorder) masked(args []string) []string {
 		return secret.New().Args(args)
 	}
 	return r.Secrets.Args(args)
+}
+
+// modelPoll is the time between two reads where all that is read is a model. Its
+// readings are sums of CPU time, in which nothing falls between two reads of
+// hours: reading them as often as a run's requests want costs more than 1 % of a
+// core where a command has many processes.
+const modelPoll = 100 * time.Millisecond
+
+// pollOf is the time between two reads, 0 for each domain's own.
+func pollOf(asked time.Duration, sources []meter.Source) time.Duration {
+	if asked > 0 || slices.ContainsFunc(meter.Domains(sources), func(d meter.Domain) bool { return d.Kind != meter.KindModel }) {
+		return asked
+	}
+	return modelPoll
 }

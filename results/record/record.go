@@ -176,7 +176,7 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 		return result, errors.Join(err, r.giveUp())
 	}
 	defer func() { err = set.CloseAfter(err) }()
-	metered := session.New(session.Options{Meters: set, Clock: r.clock, Poll: r.Poll, Own: r.engine.Owns})
+	metered := session.New(session.Options{Meters: set, Clock: r.clock, Poll: pollOf(r.Poll, set.Sources), Own: r.engine.Owns})
 	dir := runfolder.CellDir(r.Out, r.cell.ID)
 	if err := runfolder.MakeDir(dir); err != nil {
 		return result, errors.Join(err, r.giveUp())

@@ -13,8 +13,8 @@ import (
 
 // Summary prints C_FU as a table, one line per cell, functional unit and
 // category, then the break-even points and the terms that matter. If no
-// functional units were asked for, only requests are shown; the footprint
-// table has the others.
+// functional units were asked for, only requests and what an evaluation counted
+// are shown; the footprint table has the others.
 func Summary(w io.Writer, list []lca.Assessment) error {
 	if len(list) == 0 {
 		return fmt.Errorf("print summary: nothing was assessed")
@@ -42,7 +42,8 @@ func Summary(w io.Writer, list []lca.Assessment) error {
 		_, priced := a.Outcome(lca.Cost, lca.Embodied)
 		partial := !priced && len(a.Options.Categories) == 0
 		for _, t := range impacts(a, kinds) {
-			if !asked && t.Unit != string(lca.PerRequest) {
+			isOutcome := slices.ContainsFunc(a.Usage.Outcomes, func(o lca.OutcomeCount) bool { return o.Name == t.Unit })
+			if !asked && !isOutcome && t.Unit != string(lca.PerRequest) {
 				continue
 			}
 			for _, r := range t.Rows {

@@ -21,7 +21,7 @@ func TestBadStagesAndServing(t *testing.T) {
 	}{
 		{"no name", `{"kind": "training", ` + energy + `}`, `.name: missing: name the stage`},
 		{"a name of the program's", stage("total", "training", energy), `.name: "total" is what this program calls a part of serving: give another name`},
-		{"an unknown kind", stage("x", "cooking", energy), `.kind: "cooking" is not a kind of stage: give one of [training data experimentation evaluation end_of_life]`},
+		{"an unknown kind", stage("x", "cooking", energy), `.kind: "cooking" is not a kind of stage: give one of [service training data experimentation evaluation end_of_life]`},
 		{"no figure", stage("x", "training", `"year": 2026`), `: has no figure: give energy, device_time, a printed impact, a record or an assessment, or leave it out`},
 		{"an unknown category", stage("x", "training", energy, member("carbn", figure(1, "t CO2e", "device"))), `.carbn: no such field: see docs/lca.md for the format`},
 		{"text for an unknown field", stage("x", "training", energy, `"nmae": "y"`), `.nmae: no such field: see docs/lca.md for the format`},

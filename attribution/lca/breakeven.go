@@ -24,8 +24,13 @@ type BreakEven struct {
 // with experimentation, and everything, hardware included.
 func (s *system) breakEven(point *costs) []BreakEven {
 	var training, experimentation, all, hardware []int
+	request := []int{inferenceTerm, inferenceTerm + 1, idleTerm, idleTerm + 1}
 	for i, u := range s.upfront {
 		t := upfrontTerm + 2*i
+		if u.process.Kind == Service {
+			request = append(request, t, t+1)
+			continue
+		}
 		all, hardware = append(all, t, t+1), append(hardware, t+1)
 		switch u.process.Kind {
 		case Training, Data:
@@ -64,7 +69,7 @@ func (s *system) breakEven(point *costs) []BreakEven {
 		if complete(training) && complete(experimentation) {
 			add("training and experimentation", "inference", both, []int{inferenceTerm})
 			if s.hasAny(c, append(hardware, inferenceTerm+1)) {
-				add("training and experimentation with their hardware", "inference and its hardware", all, []int{inferenceTerm, inferenceTerm + 1, idleTerm, idleTerm + 1})
+				add("training and experimentation with their hardware", "inference and its hardware", all, request)
 			}
 		}
 	}

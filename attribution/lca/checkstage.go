@@ -12,6 +12,11 @@ func (l *loader) model(m *Model, where at) {
 	}
 	c := l.checker
 	l.stages(m.Stages, where.field("stages"))
+	for i := range m.Stages {
+		if m.Stages[i].Kind == Service {
+			c.add(where.field("stages").index(i).field("kind"), "a service is asked by requests and is no part of a model's making: put it into the inventory's own stages")
+		}
+	}
 	c.optional(m.Parameters, where.field("parameters"), "parameters", positive)
 	c.optional(m.TrainingTokens, where.field("training_tokens"), "tokens", positive)
 	c.optional(m.TrainingCompute, where.field("training_compute"), "compute", positive)
@@ -53,8 +58,11 @@ func (l *loader) process(p *Process, where at) {
 	if slices.Contains([]string{string(Inference), string(Idle), string(Embodied), string(Total)}, p.Name) {
 		c.add(where.field("name"), "%q is what this program calls a part of serving: give another name", p.Name)
 	}
-	if !slices.Contains(UpfrontKinds(), p.Kind) {
-		c.add(where.field("kind"), "%q is not a kind of stage: give one of %v", p.Kind, UpfrontKinds())
+	if !slices.Contains(ListedKinds(), p.Kind) {
+		c.add(where.field("kind"), "%q is not a kind of stage: give one of %v", p.Kind, ListedKinds())
+	}
+	if p.Kind == Service && (len(p.Records) > 0 || p.Assessment != nil && p.Assessment.Making) {
+		c.add(where.field("kind"), "a service is what one request asks of another server: give its figures per request, or an assessment with a functional unit and a count")
 	}
 	c.optional(p.Energy, where.field("energy"), "energy", notNegative)
 	c.plain(p.Energy, where.field("energy"))

@@ -112,7 +112,7 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 			s.warn("the inventory has no data for %s: that stage is excluded, not zero", kind)
 		}
 	}
-	if l := inv.LifetimeInferences; len(inv.Upfront) > 0 && l.Quality == Assumption {
+	if l := inv.LifetimeInferences; inv.spreads() && l.Quality == Assumption {
 		n, of := inv.Lifetime()
 		note := ""
 		if of != PerRequest {
@@ -127,7 +127,7 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	}
 	s.doubtHardware(inv, u)
 	s.doubtGrid(inv)
-	if m := inv.Model; u.Model != "" && len(inv.Upfront) > 0 && !NamesModel(u.Model, m.Title) {
+	if m := inv.Model; u.Model != "" && inv.spreads() && !NamesModel(u.Model, m.Title) {
 		s.warn("the run served %s, but training and experimentation are those of %s: give an inventory of your own", u.Model, m.Title)
 	}
 	s.doubtGaps()

@@ -202,7 +202,7 @@ func (p *paired) incomparable(category Category) string {
 
 // doubtKinds warns where one design has a kind of stage that another has not.
 func (p *paired) doubtKinds() {
-	for _, kind := range UpfrontKinds() {
+	for _, kind := range ListedKinds() {
 		var with, without []string
 		for i := range p.list {
 			if slices.ContainsFunc(p.list[i].Inventory.Upfront, func(s Process) bool { return s.Kind == kind }) {

@@ -11,6 +11,8 @@ type Balance struct {
 	Training, Experimentation, EndOfLife, UpfrontHardware float64
 	// Operation (idle machines included) and Hardware are per request.
 	Operation, Hardware float64
+	// Services are what a request costs at other servers.
+	Services float64
 }
 
 // Upfront is all that is paid apart from the requests.
@@ -19,7 +21,7 @@ func (b Balance) Upfront() float64 {
 }
 
 // Marginal is what C_FU falls to as lifetime inferences grow.
-func (b Balance) Marginal() float64 { return b.Operation + b.Hardware }
+func (b Balance) Marginal() float64 { return b.Operation + b.Hardware + b.Services }
 
 // PerRequest is C_FU of one request when the model serves n in its life:
 // marginal cost plus amortized upfront cost.
@@ -55,6 +57,10 @@ func (s *system) balance(costs *costs, x []float64, c int) Balance {
 	}
 	once := 1 / s.amortized(x)
 	for i, u := range s.upfront {
+		if u.process.Kind == Service {
+			b.Services += (row[upfrontTerm+2*i] + row[upfrontTerm+2*i+1]) / s.requests
+			continue
+		}
 		operation, hardware := row[upfrontTerm+2*i]*once, row[upfrontTerm+2*i+1]*once
 		b.UpfrontHardware += hardware
 		switch u.process.Kind {

@@ -10,6 +10,7 @@ import "math"
 //	embodied  = device-hours × C_Embodied / lifespan × share of the machine
 //	upfront   = (operation + own device-hours × C_Embodied / lifespan)
 //	            × this product's share × delivered by the cell / lifetime
+//	service   = the same per request × requests
 //
 // Terms without figures stay 0 and are marked absent in has.
 func (s *system) evaluate(x []float64, out *costs) {
@@ -33,6 +34,9 @@ func (s *system) evaluate(x []float64, out *costs) {
 	for i := range s.upfront {
 		u := &s.upfront[i]
 		share, t := cell, upfrontTerm+2*i
+		if u.process.Kind == Service {
+			share = s.requests
+		}
 		for _, part := range u.shares {
 			share *= x[part]
 		}

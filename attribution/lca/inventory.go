@@ -1,5 +1,7 @@
 package lca
 
+import "slices"
+
 // Inventory is the second phase of ISO 14044: what one assessment takes as
 // given. Parts may be written inline or named from the presets; see
 // docs/lca.md for the file format and docs/inventory.schema.json for its schema.
@@ -24,8 +26,8 @@ type Inventory struct {
 	// Serving is how the hardware serves, and what else serves with it.
 	Serving Serving
 	Model   Model
-	// Upfront is everything that is spread over the lifetime: the stages of the
-	// model, then the inventory's own.
+	// Upfront is everything that is spread over the lifetime, and what each request
+	// asks of other servers: the stages of the model, then the inventory's own.
 	Upfront []Process
 	// added is the last of them: the inventory's own.
 	added int
@@ -42,6 +44,11 @@ type Inventory struct {
 	Hash string
 	// File is where the inventory was read ("preset:olmo2-7b" for a preset).
 	File string
+}
+
+// spreads reports whether anything is spread over the lifetime.
+func (inv *Inventory) spreads() bool {
+	return slices.ContainsFunc(inv.Upfront, func(p Process) bool { return p.Kind != Service })
 }
 
 // metered is the electricity of what a cell was metered to use.
@@ -209,7 +216,7 @@ type Model struct {
 }
 
 // Process is one stage of what is paid before the first request or after the
-// last: a run or a group of runs, with its own hardware, place and price. What
+// last, or a service, whose figures are per request: a run or a group of runs, with its own hardware, place and price. What
 // it has not of its own it takes from the serving, with a warning.
 type Process struct {
 	Name string `json:"name"`

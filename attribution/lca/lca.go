@@ -25,6 +25,7 @@ const (
 	Inference       Stage = "inference"       // operation of the serving hardware
 	Idle            Stage = "idle"            // machines that are provisioned and wait
 	Embodied        Stage = "embodied"        // making of the serving hardware, by time share
+	Service         Stage = "service"         // other servers that each request asks
 	Training        Stage = "training"        // training runs, their own hardware included
 	Data            Stage = "data"            // making of training data
 	Experimentation Stage = "experimentation" // development, failed and exploratory runs
@@ -36,8 +37,12 @@ const (
 // Stages lists the kinds whose values sum to Total, in the order in which they
 // are summed.
 func Stages() []Stage {
-	return append([]Stage{Inference, Idle, Embodied}, UpfrontKinds()...)
+	return append([]Stage{Inference, Idle, Embodied}, ListedKinds()...)
 }
+
+// ListedKinds lists the kinds of the stages that an inventory lists: Service,
+// whose figures are per request, and what is spread over the lifetime.
+func ListedKinds() []Stage { return append([]Stage{Service}, UpfrontKinds()...) }
 
 // UpfrontKinds lists the kinds of what is spread over the lifetime: Training
 // and Data make up C_Training of the formula, the others C_Experimentation,

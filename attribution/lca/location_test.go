@@ -42,7 +42,7 @@ func spread() Usage {
 // What each host used is characterised by its own grid, facility, price and
 // hardware: the truth is an independent script's.
 func TestSites(t *testing.T) {
-	inv := inventoryOf(t, withSites(france(a100s(), member("price", priced(0.11)))))
+	inv := inventoryOf(t, strings.Replace(withSites(france(a100s(), member("price", priced(0.11)))), `"lifetime_inferences"`, member("stages", "["+retrieval()+"]")+`, "lifetime_inferences"`, 1))
 	a, err := Assess(inv, spread(), Options{})
 	if err != nil {
 		t.Fatal(err)

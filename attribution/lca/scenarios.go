@@ -96,6 +96,8 @@ func (a *Assessment) Absent(c Category, kind Stage) string {
 		return "no figure in this category"
 	case Idle:
 		return "no idle machines stated"
+	case Service:
+		return "no other server stated"
 	}
 	return "outside the boundary"
 }

@@ -130,7 +130,7 @@ func servingSchema() object {
 
 func stageSchema() object {
 	return fields("what is paid apart from the requests", impacts(object{
-		"name": filled(), "kind": object{"enum": UpfrontKinds()}, "note": text(),
+		"name": filled(), "kind": object{"enum": ListedKinds()}, "note": text(),
 		"energy": ref("energy"), "overhead_included": object{"type": "boolean"}, "device_time": ref("time"),
 		"hardware": stackSchema(), "electricity": partOf("electricity"), "facility": partOf("facility"), "price": partOf("price_part"),
 		"year": object{"type": "integer"}, "share": ref("ratio"),

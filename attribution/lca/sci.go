@@ -1,6 +1,9 @@
 package lca
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // SCI is the assessment as a Software Carbon Intensity score (ISO/IEC
 // 21031:2024): (E·I + M) per R, with R one request. It has no place for
@@ -32,6 +35,9 @@ func (a *Assessment) SCI() (SCI, error) {
 		Embodied: point.row(g)[inferenceTerm+1] / s.requests,
 		Unit:     string(PerRequest),
 		Boundary: a.boundary(GWP, Inference) + "; embodied: " + string(a.Inventory.coverageIn(GWP)) + ", calendar share",
+	}
+	if slices.ContainsFunc(a.Inventory.Upfront, func(p Process) bool { return p.Kind == Service }) {
+		sci.Boundary += "; without the other servers that a request asks"
 	}
 	operation := point.row(g)[inferenceTerm] / s.requests
 	if sci.Energy > 0 {

@@ -356,7 +356,7 @@ func (s *system) compileLifetime(inv *Inventory, u Usage) error {
 		by = counted
 	}
 	s.delivered = float64(u.count(by))
-	if len(inv.Upfront) > 0 && s.delivered == 0 {
+	if inv.spreads() && s.delivered == 0 {
 		return fmt.Errorf("the making is shared by %s, of which the cell has no count: share it by request", by)
 	}
 	if by != counted {

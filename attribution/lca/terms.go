@@ -23,7 +23,7 @@ func (s *system) listStages() []stageTerms {
 		{Idle, Idle, []int{idleTerm, idleTerm + 1}},
 		{Embodied, Embodied, []int{inferenceTerm + 1}},
 	}
-	for _, kind := range UpfrontKinds() {
+	for _, kind := range ListedKinds() {
 		for i, u := range s.upfront {
 			if u.process.Kind == kind {
 				list = append(list, stageTerms{Stage(u.process.Name), kind, []int{upfrontTerm + 2*i, upfrontTerm + 2*i + 1}})

@@ -155,11 +155,14 @@ func (l *loader) other(ref, from string) (Inventory, error) {
 // making gives the upfront stages of another inventory, each complete with the
 // hardware, place and price that it had there, under this stage's kind.
 func making(p Process, inv Inventory) ([]Process, error) {
-	if len(inv.Upfront) == 0 {
+	if !inv.spreads() {
 		return nil, fmt.Errorf("the inventory %s has no stages to take over", inv.Name)
 	}
 	var all []Process
 	for _, q := range inv.Upfront {
+		if q.Kind == Service {
+			continue // of its requests, not of its making
+		}
 		if q.Hardware == nil {
 			for _, h := range inv.Hardware {
 				q.Hardware = append(q.Hardware, part[Hardware]{value: h})

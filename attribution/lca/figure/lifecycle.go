@@ -123,6 +123,7 @@ func aggregate(worst, best *lca.Assessment, c lca.Category) panel {
 		add("embodied: "+label(worst), 5, false, func(n float64) float64 { return w.UpfrontHardware + n*w.Hardware })
 	}
 	add("embodied: "+label(best), 6, false, func(n float64) float64 { return m.UpfrontHardware + n*m.Hardware })
+	add("other servers: "+label(best), 4, false, func(n float64) float64 { return n * m.Services })
 	add("inference: "+label(worst), 1, false, func(n float64) float64 { return n * w.Operation })
 	if worst != best {
 		add("inference: "+label(best), 0, false, func(n float64) float64 { return n * m.Operation })

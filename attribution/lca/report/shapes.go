@@ -104,7 +104,7 @@ func ShapeNames() string {
 // token or operation.
 func sciAIShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	fields, unknown := map[string]any{}, map[string]string{}
-	use, ok := perRequest(a, lca.GWP, lca.Inference, lca.Idle, lca.Embodied)
+	use, ok := perRequest(a, lca.GWP, lca.Inference, lca.Idle, lca.Embodied, lca.Service)
 	if !ok {
 		unknown["consumer"] = "no carbon factor"
 		return fields, unknown
@@ -166,6 +166,9 @@ func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	hours, days := map[string]float64{}, 0.0
 	for i := range a.Inventory.Upfront {
 		p := &a.Inventory.Upfront[i]
+		if p.Kind == lca.Service {
+			continue // of requests, not of the model's making
+		}
 		if p.DeviceTime != nil {
 			hours[p.Name] = p.DeviceTime.Canonical()
 			if p.Kind == lca.Training {
@@ -198,8 +201,10 @@ func modelCardShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	kinds := map[string]bool{}
 	var hardware []string
 	for i := range a.Inventory.Upfront {
-		for _, h := range a.Inventory.Upfront[i].Parts() {
-			kinds[h.Title] = true
+		if p := &a.Inventory.Upfront[i]; p.Kind != lca.Service {
+			for _, h := range p.Parts() {
+				kinds[h.Title] = true
+			}
 		}
 	}
 	if hardware = slices.Sorted(maps.Keys(kinds)); len(hardware) > 0 {

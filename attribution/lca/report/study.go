@@ -71,11 +71,15 @@ func allocation(inv *lca.Inventory) string {
 
 // flow is the product system as a line of unit processes.
 func flow(inv *lca.Inventory, unit string) string {
-	var before, after []string
+	var before, after, beside []string
 	for i := range inv.Upfront {
 		p := &inv.Upfront[i]
 		if p.Kind == lca.EndOfLife {
 			after = append(after, p.Name)
+			continue
+		}
+		if p.Kind == lca.Service {
+			beside = append(beside, p.Name)
 			continue
 		}
 		before = append(before, p.Name)
@@ -91,6 +95,9 @@ func flow(inv *lca.Inventory, unit string) string {
 	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s%s]", strings.Join(hardware, " + "), grid, inv.Facility.Title, sitesOf(inv))
 	if len(before) > 0 {
 		text = "[" + strings.Join(before, "] + [") + "] + " + text
+	}
+	if len(beside) > 0 {
+		text += " + [" + strings.Join(beside, "] + [") + "]"
 	}
 	text += " → 1 " + unit
 	if len(after) > 0 {

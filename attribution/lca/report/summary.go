@@ -122,7 +122,7 @@ func summarizeBreakEven(w io.Writer, list []lca.Assessment) error {
 
 // outside reports whether the inventory has nothing to spread over requests.
 func outside(inv *lca.Inventory) bool {
-	return len(inv.Upfront) == 0
+	return !slices.ContainsFunc(inv.Upfront, func(p lca.Process) bool { return p.Kind != lca.Service })
 }
 
 // kind is how the energy is known.

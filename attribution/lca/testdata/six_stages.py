@@ -1,6 +1,6 @@
 """A model made in six stages at three places, recomputed with plain arithmetic:
 prints {stage: {category: per request}} as JSON. With "sites" a part of it is
-served in France. Nothing of the program is used."""
+served in France and each request asks another server. Nothing of the program is used."""
 import json
 import sys
 
@@ -16,8 +16,11 @@ STAGES = [("pretraining", "h100", "iowa", 180e3, 300e3), ("sft", "a100", "france
           ("ppo", "a100", "france", 5.5e3, 20e3), ("teacher tokens", "h100", "us", 9e3, 14e3), ("failed runs", "h100", "iowa", 210e3, 350e3)]
 # place, card, parts of the metered energy and of the device time
 SERVED = [("dublin", "l40s", 1, 1)]
+# what each request asks of other servers: card, place, kWh, hours
+ASKED = []
 if sys.argv[1:] == ["sites"]:
     SERVED = [("dublin", "l40s", 0.65, 2 / 3), ("france", "a100", 0.35, 1 / 3)]
+    ASKED = [("retrieval", "h100", "us", 2e-5, 1e-5)]
 LIFETIME, REQUESTS, SERVED_KWH, SERVED_HOURS = 2e9, 1000, 0.2, 1.5
 
 
@@ -40,6 +43,9 @@ for place, card, energy, devices in SERVED:
         for k, v in part.items():
             out.setdefault(stage, {}).setdefault(k, 0)
             out[stage][k] += v / REQUESTS
+for name, card, place, kwh, hours in ASKED:
+    use, made = impacts(place, card, kwh, hours)
+    out[name] = {k: v + made.get(k, 0) for k, v in use.items()}
 for name, card, place, kwh, hours in STAGES:
     use, made = impacts(place, card, kwh, hours)
     out[name] = {k: (v + made.get(k, 0)) / LIFETIME for k, v in use.items()}

@@ -67,78 +67,11 @@ type Outcome struct {
 
 // Assess computes C_FU of the usage under the inventory.
 func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
-	return AssessContext(context.Background(), inv, u, o)
-}
-
-// AssessContext is Assess, given up with ctx while it draws.
-func AssessContext(ctx context.Context, inv Inventory, u Usage, o Options) (Assessment, error) {
-	a, err := prepare(inv, u, o)
-	if err != nil {
-		return a, err
-	}
-	if err := a.simulate(ctx); err != nil {
-		return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
-	}
-	a.Sensitivity = a.system.tornado()
-	units, _, err := u.counts(a.Options)
-	if err != nil {
-		return Assessment{}, fmt.Errorf("assess: %w", err)
-	}
-	a.Rows = a.rows(units)
-	return a, nil
-}
-
-// prepare is an assessment's point values, without intervals and rows.
-func prepare(inv Inventory, u Usage, o Options) (Assessment, error) {
-	o, err := o.withDefaults()
+	s, err := NewAssessor(inv, o)
 	if err != nil {
 		return Assessment{}, err
 	}
-	if err := u.check(); err != nil {
-		return Assessment{}, fmt.Errorf("assess: %w", err)
-	}
-	if len(inv.Hardware) == 0 || inv.LifetimeInferences.canonical <= 0 {
-		return Assessment{}, fmt.Errorf("assess cell %q: the inventory was not loaded: use Load or Decode", u.Cell)
-	}
-	if inv, err = o.chosen(inv); err != nil {
-		return Assessment{}, err
-	}
-	if o.Hourly != nil {
-		if at := elsewhere(inv.venues(u)); len(at) > 0 {
-			return Assessment{}, fmt.Errorf("assess cell %q: an hourly mix is of one grid and hosts at site %s were metered: assess it without, or leave the sites out", u.Cell, strings.Join(at, ", "))
-		}
-		e, err := o.Hourly.over(inv.Electricity, u.Hours)
-		if err != nil {
-			return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
-		}
-		inv.Metered = &e
-	}
-	mixes := inv.mixes(u)
-	if len(mixes) > 0 && !inv.BoundaryMix.Allow && !o.MixBoundaries {
-		return Assessment{}, fmt.Errorf("assess cell %q: boundaries are mixed: %s: use figures of one boundary, give a host_factor, or allow the mix by name", u.Cell, strings.Join(mixes, "; "))
-	}
-	s, err := compile(&inv, u, o)
-	if err != nil {
-		return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
-	}
-	for _, m := range mixes {
-		reason := inv.BoundaryMix.Reason
-		if !inv.BoundaryMix.Allow {
-			reason = "allowed for this assessment"
-		}
-		s.warn("boundaries are mixed: %s (%s)", m, reason)
-	}
-	_, warnings, err := u.counts(o)
-	if err != nil {
-		return Assessment{}, fmt.Errorf("assess: %w", err)
-	}
-	s.warnings = append(s.warnings, warnings...)
-	a := Assessment{Inventory: inv, Usage: u, Options: o, system: s, Warnings: s.warnings}
-	point := s.at(s.values)
-	a.Outcomes, a.Kinds = s.outcomes(point, s.stages(), true), s.outcomes(point, s.kinds(), false)
-	a.BreakEven = s.breakEven(point)
-	a.Contributions = s.contributions()
-	return a, nil
+	return s.Assess(context.Background(), u)
 }
 
 // rows scales the outcomes to each functional unit. The total is the sum of

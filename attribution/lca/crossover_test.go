@@ -118,7 +118,11 @@ func TestDrawsStopWithTheContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := AssessContext(ctx, inv, inv.Model.Usage(inv.Model.Runs[0]), Options{Draws: MaxDraws}); !errors.Is(err, context.Canceled) {
+	s, err := NewAssessor(inv, Options{Draws: MaxDraws})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Assess(ctx, inv.Model.Usage(inv.Model.Runs[0])); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)
 	}
 	if _, err := Compare(ctx, designs(t, Options{Draws: MaxDraws}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), PerRequest, 0, nil); !errors.Is(err, context.Canceled) {

@@ -67,15 +67,111 @@ func (d *drawer) draw(x [][]float64) {
 // patience is how many draws are made between two looks at the context.
 const patience = 1024
 
+// sample is what one system's inputs are drawn as. Systems whose inputs differ in
+// nothing but the meter's, such as the cells of a run under one inventory, have one
+// sample.
+type sample struct {
+	draws  int
+	seed   uint64
+	of     []int          // per input, its place among the sources
+	spread []distribution // of the inputs behind the meter's
+	kept   []block        // all of them, nil where they are too many to be kept
+}
+
+// block is some draws in a row: of each the sources, which are standard normal, and
+// the inputs.
+type block struct {
+	draws, sources, inputs int
+	z, x                   []float64
+}
+
+func (b *block) zOf(draw int) []float64 { return b.z[draw*b.sources : (draw+1)*b.sources] }
+func (b *block) xOf(draw int) []float64 { return b.x[draw*b.inputs : (draw+1)*b.inputs] }
+
+// keptNumbers is how many numbers of a sample are kept, 12 MiB of them: 10,000 draws
+// of 80 inputs.
+const keptNumbers = 3 << 19
+
+// newSample draws the inputs of s as often as its options say.
+func newSample(ctx context.Context, s *system) (*sample, error) {
+	d := newDrawer(s.options.Seed, s)
+	p := &sample{draws: s.options.Draws, seed: s.options.Seed, of: d.of[0], spread: s.spread[meterInputs:]}
+	if p.draws*(len(d.z)+len(s.values)) > keptNumbers {
+		return p, nil
+	}
+	err := p.each(ctx, s, func(b *block) {
+		p.kept = append(p.kept, block{b.draws, b.sources, b.inputs, slices.Clone(b.z), slices.Clone(b.x)})
+	})
+	return p, err
+}
+
+// isOf reports whether s has the sample, but for the meter's inputs.
+func (p *sample) isOf(s *system) bool {
+	return p.draws == s.options.Draws && p.seed == s.options.Seed &&
+		slices.Equal(p.spread, s.spread[meterInputs:]) && slices.Equal(p.of, newDrawer(p.seed, s).of[0])
+}
+
+// each calls f with the draws in their order, until ctx ends. The meter's inputs in
+// them are those of some system of the sample.
+func (p *sample) each(ctx context.Context, s *system, f func(b *block)) error {
+	if p.kept != nil {
+		for i := range p.kept {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			f(&p.kept[i])
+		}
+		return nil
+	}
+	d := newDrawer(p.seed, s)
+	b := block{sources: len(d.z), inputs: len(s.values), z: make([]float64, patience*len(d.z)), x: make([]float64, patience*len(s.values))}
+	z, x := b.z, b.x
+	for from := 0; from < p.draws; from += patience {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b.draws = min(patience, p.draws-from)
+		b.z, b.x = z[:b.draws*b.sources], x[:b.draws*b.inputs]
+		for i := range b.draws {
+			d.draw([][]float64{b.xOf(i)})
+			copy(b.zOf(i), d.z)
+		}
+		f(&b)
+	}
+	return nil
+}
+
+// column is what is drawn of one outcome.
+type column struct {
+	category int
+	terms    []int // nil for the total
+	outcome  *Outcome
+	draws    histogram
+}
+
+// desk is the memory of simulating one system after another.
+type desk struct {
+	columns   []column
+	evens     []histogram
+	variances variances
+	x, totals []float64
+}
+
+// column gives the next of n columns, empty.
+func (d *desk) column(n int, category int, terms []int, o *Outcome) {
+	if n == len(d.columns) {
+		d.columns = append(d.columns, column{})
+	}
+	c := &d.columns[n]
+	c.category, c.terms, c.outcome = category, terms, o
+	c.draws.reset()
+}
+
 // simulate draws every input from its distribution, the same draw for all
 // categories and stages (what two stages share is correlated), and sets the
 // 95 % intervals, means and parts of the variance.
-func (a *Assessment) simulate(ctx context.Context) error {
+func (a *Assessment) simulate(ctx context.Context, p *sample, d *desk) error {
 	s := a.system
-	if s.options.Draws == 0 {
-		a.bracket()
-		return nil
-	}
 	stages, kinds := s.stages(), s.kinds()
 	termsOf := func(list []stageTerms, stage Stage) []int {
 		for _, st := range list {
@@ -85,55 +181,64 @@ func (a *Assessment) simulate(ctx context.Context) error {
 		}
 		return nil
 	}
-	type column struct {
-		category int
-		terms    []int // nil for the total
-		outcome  *Outcome
-		draws    histogram
-	}
-	columns := make([]column, 0, len(a.Outcomes)+len(a.Kinds)) // a histogram is too large to be moved
+	n := 0
 	for i := range a.Outcomes {
 		o := &a.Outcomes[i]
-		columns = append(columns, column{index(o.Category), termsOf(stages, o.Stage), o, histogram{}})
+		d.column(n, index(o.Category), termsOf(stages, o.Stage), o)
+		n++
 	}
 	for i := range a.Kinds {
 		if o := &a.Kinds[i]; a.alone(*o) < 0 {
-			columns = append(columns, column{index(o.Category), termsOf(kinds, o.Stage), o, histogram{}})
+			d.column(n, index(o.Category), termsOf(kinds, o.Stage), o)
+			n++
 		}
 	}
-	evens := make([]histogram, len(a.BreakEven))
-	variances := newVariances(s)
-	x, drawn := slices.Clone(s.values), s.newCosts()
-	drawer, inputs := newDrawer(s.options.Seed, s), [][]float64{x}
-	totals := make([]float64, len(categoryTable))
-	for draw := range s.options.Draws {
-		if draw%patience == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		drawer.draw(inputs)
-		s.evaluate(x, drawn)
-		for _, c := range s.active {
-			totals[c] = s.total(drawn, c)
-		}
-		for i := range columns {
-			if col := &columns[i]; col.terms == nil {
-				col.draws.add(totals[col.category])
-			} else {
-				col.draws.add(drawn.sumOf(col.category, col.terms))
+	columns := d.columns[:n]
+	for len(d.evens) < len(a.BreakEven) {
+		d.evens = append(d.evens, histogram{})
+	}
+	evens := d.evens[:len(a.BreakEven)]
+	for i := range evens {
+		evens[i].reset()
+	}
+	d.variances.reset(s, len(p.of))
+	d.x, d.totals = append(d.x[:0], s.values...), append(d.totals[:0], make([]float64, len(categoryTable))...)
+	x, totals, drawn := d.x, d.totals, s.newCosts()
+	err := p.each(ctx, s, func(b *block) {
+		for draw := range b.draws {
+			z := b.zOf(draw)
+			copy(x, b.xOf(draw))
+			for i := range meterInputs {
+				x[i] = s.spread[i].at(z[p.of[i]])
 			}
-		}
-		if len(evens) > 0 {
-			share := s.amortized(x)
-			for i := range evens {
-				up, per := s.sides(drawn, a.BreakEven[i], share)
-				evens[i].add(requestsFor(up, per))
+			s.evaluate(x, drawn)
+			for _, c := range s.active {
+				totals[c] = s.total(drawn, c)
 			}
+			for i := range columns {
+				if col := &columns[i]; col.terms == nil {
+					col.draws.add(totals[col.category])
+				} else {
+					col.draws.add(drawn.sumOf(col.category, col.terms))
+				}
+			}
+			if len(evens) > 0 {
+				share := s.amortized(x)
+				for i := range evens {
+					up, per := s.sides(drawn, a.BreakEven[i], share)
+					evens[i].add(requestsFor(up, per))
+				}
+			}
+			d.variances.add(z, totals)
 		}
-		variances.add(drawer.z, totals)
+	})
+	if err != nil {
+		return err
 	}
 	for i := range columns {
 		o, h := columns[i].outcome, &columns[i].draws
 		o.Mean, o.Median, o.Lo, o.Hi = h.mean(), h.quantile(0.5), h.quantile(0.025), h.quantile(0.975)
+		columns[i].terms, columns[i].outcome = nil, nil // they are the assessment's
 	}
 	for i := range a.Kinds {
 		if k := a.alone(a.Kinds[i]); k >= 0 {
@@ -145,7 +250,7 @@ func (a *Assessment) simulate(ctx context.Context) error {
 	for i := range evens {
 		a.BreakEven[i].Lo, a.BreakEven[i].Hi = evens[i].quantile(0.025), evens[i].quantile(0.975)
 	}
-	a.Variance = variances.ranked(drawer)
+	a.Variance = d.variances.ranked(p.of)
 	return nil
 }
 
@@ -183,17 +288,25 @@ type variances struct {
 	zy    [][]float64 // per category and draw source
 }
 
-func newVariances(s *system) *variances {
-	return &variances{s: s, y: make([]float64, len(categoryTable)), yy: make([]float64, len(categoryTable)), zy: make([][]float64, len(categoryTable))}
+// reset starts the sums for a system with so many sources.
+func (v *variances) reset(s *system, sources int) {
+	zeros := func(list []float64, n int) []float64 {
+		list = slices.Grow(list[:0], n)[:n]
+		clear(list)
+		return list
+	}
+	v.s, v.n = s, 0
+	v.z, v.zz = zeros(v.z, sources), zeros(v.zz, sources)
+	v.y, v.yy = zeros(v.y, len(categoryTable)), zeros(v.yy, len(categoryTable))
+	if v.zy == nil {
+		v.zy = make([][]float64, len(categoryTable))
+	}
+	for _, c := range s.active {
+		v.zy[c] = zeros(v.zy[c], sources)
+	}
 }
 
 func (v *variances) add(z, totals []float64) {
-	if v.z == nil {
-		v.z, v.zz = make([]float64, len(z)), make([]float64, len(z))
-		for _, c := range v.s.active {
-			v.zy[c] = make([]float64, len(z))
-		}
-	}
 	v.n++
 	for i, zi := range z {
 		v.z[i] += zi
@@ -203,19 +316,20 @@ func (v *variances) add(z, totals []float64) {
 		y := math.Log(math.Max(totals[c], math.SmallestNonzeroFloat64))
 		v.y[c] += y
 		v.yy[c] += y * y
-		zy := v.zy[c]
+		zy := v.zy[c][:len(z)]
 		for i, zi := range z {
 			zy[i] += zi * y
 		}
 	}
 }
 
-// ranked gives the parts of a thousandth or more, largest first.
-func (v *variances) ranked(d *drawer) []Variance {
+// ranked gives the parts of a thousandth or more, largest first, of the inputs that
+// are drawn from the sources of.
+func (v *variances) ranked(of []int) []Variance {
 	first := map[int]int{} // the first uncertain input of each source of draws
 	for i := len(v.s.spread) - 1; i >= 0; i-- {
 		if v.s.spread[i].shape != Fixed {
-			first[d.of[0][i]] = i
+			first[of[i]] = i
 		}
 	}
 	var list []Variance

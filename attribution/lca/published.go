@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // PublishedModels lists the preset models that have published inference runs,
@@ -38,6 +39,61 @@ func PublishedModels() ([]Model, error) {
 	return models, nil
 }
 
+// UnpublishedError says that the published table does not have what was asked for,
+// and what it has.
+type UnpublishedError struct{ problem string }
+
+func (e *UnpublishedError) Error() string { return e.problem }
+
+// Published are the models of the published table with these titles, all if none is
+// given; an inventory with published runs of its own has its model before them, and
+// alone where none is given. An unknown title is an *UnpublishedError.
+func (inv Inventory) Published(titles ...string) ([]Model, error) {
+	models, err := PublishedModels()
+	if err != nil {
+		return nil, err
+	}
+	if own := inv.OwnModel(); len(own.Runs) > 0 && own.Name == "" {
+		models = append([]Model{own}, models...)
+		if len(titles) == 0 {
+			return models[:1], nil
+		}
+	}
+	if len(titles) == 0 {
+		return models, nil
+	}
+	var known []string
+	for _, m := range models {
+		known = append(known, m.Title)
+	}
+	for _, title := range titles {
+		if !slices.Contains(known, title) {
+			return nil, &UnpublishedError{fmt.Sprintf("model %q has no published runs: use one of %s", title, strings.Join(known, ", "))}
+		}
+	}
+	return slices.DeleteFunc(models, func(m Model) bool { return !slices.Contains(titles, m.Title) }), nil
+}
+
+// AssessPublishedRun assesses the run of the model with that title at a request rate,
+// as the published table writes it. Where there is none, the error is an
+// *UnpublishedError.
+func AssessPublishedRun(ctx context.Context, inv Inventory, title, rate string, o Options) (Assessment, error) {
+	models, err := inv.Published(title)
+	if err != nil {
+		return Assessment{}, err
+	}
+	list, err := AssessPublished(ctx, inv, models, o)
+	if err != nil {
+		return Assessment{}, err
+	}
+	for _, a := range list {
+		if a.Run.Rate == rate {
+			return a, nil
+		}
+	}
+	return Assessment{}, &UnpublishedError{fmt.Sprintf("%s has no published run at rate %q", title, rate)}
+}
+
 // OwnModel is the inventory's model, its stages as the inventory resolved them.
 func (inv Inventory) OwnModel() Model {
 	m := inv.Model
@@ -64,8 +120,12 @@ func (inv Inventory) WithModel(m Model) Inventory {
 func AssessPublished(ctx context.Context, inv Inventory, models []Model, o Options) ([]Assessment, error) {
 	var list []Assessment
 	for _, m := range models {
+		s, err := NewAssessor(inv.WithModel(m), o)
+		if err != nil {
+			return nil, fmt.Errorf("published run: %w", err)
+		}
 		for i := range m.Runs {
-			a, err := AssessContext(ctx, inv.WithModel(m), m.Usage(m.Runs[i]), o)
+			a, err := s.Assess(ctx, m.Usage(m.Runs[i]))
 			if err != nil {
 				return nil, fmt.Errorf("published run: %w", err)
 			}

@@ -62,7 +62,7 @@ func (a *Assessment) Scenarios() []Scenario {
 			o.LifetimeInferences = 0
 			v.change(&inv)
 		}
-		b, err := prepare(inv, a.Usage, o)
+		b, err := preview(inv, a.Usage, o)
 		if err != nil {
 			continue // the inventory does not allow the choice
 		}

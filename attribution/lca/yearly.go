@@ -1,7 +1,6 @@
 package lca
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -39,27 +38,28 @@ func (g Growth) Scenario() string {
 	return strings.Join(list, ", ")
 }
 
-// check says what is wrong with the growth over so many years of an assessment.
+// check says what is wrong with the growth over so many years of an assessment: a
+// *GrowthError, or nil.
 func (g Growth) check(years int, assessed []Category) error {
 	switch {
 	case !(g.RequestsPerMonth > 0) || math.IsInf(g.RequestsPerMonth, 0):
-		return fmt.Errorf("requests per month %g: give a number above 0", g.RequestsPerMonth)
+		return growthError("requests per month %g: give a number above 0", g.RequestsPerMonth)
 	case !(g.Monthly > -1 && g.Monthly < 10):
-		return fmt.Errorf("growth %g a month: give more than -1 (-100 %%) and less than 10", g.Monthly)
+		return growthError("growth %g a month: give more than -1 (-100 %%) and less than 10", g.Monthly)
 	case years < 1 || years > 50:
-		return fmt.Errorf("%d years: give 1 to 50", years)
+		return growthError("%d years: give 1 to 50", years)
 	case !(g.Rebound >= 0 && g.Baseline >= 0) || math.IsInf(g.Rebound, 0) || math.IsInf(g.Baseline, 0):
-		return errors.New("rebound: give a finite elasticity and baseline of 0 or more")
+		return growthError("rebound: give a finite elasticity and baseline of 0 or more")
 	case !(g.GridDecline >= 0 && g.GridDecline < 1):
-		return fmt.Errorf("grid decline %g a year: give a share of 0 or more and below 1", g.GridDecline)
+		return growthError("grid decline %g a year: give a share of 0 or more and below 1", g.GridDecline)
 	case !(g.Discount >= 0 && g.Discount <= 1):
-		return fmt.Errorf("discount %g a year: give a rate of 0 to 1", g.Discount)
+		return growthError("discount %g a year: give a rate of 0 to 1", g.Discount)
 	case g.Scenario() != "" && years < 2:
-		return errors.New("grid decline and discount begin in the second year: give 2 years or more")
+		return growthError("grid decline and discount begin in the second year: give 2 years or more")
 	case g.GridDecline > 0 && !slices.Contains(assessed, GWP):
-		return errors.New("grid decline: it is of carbon, which is not assessed: add the category gwp")
+		return growthError("grid decline: it is of carbon, which is not assessed: add the category gwp")
 	case g.Discount > 0 && !slices.Contains(assessed, Cost):
-		return errors.New("discount: it is of money, and cost is not assessed: give the inventory a price")
+		return growthError("discount: it is of money, and cost is not assessed: give the inventory a price")
 	}
 	return nil
 }
@@ -77,6 +77,15 @@ func (g Growth) ofYear(c Category, year int) (operation, all float64) {
 	return operation, all
 }
 
+// GrowthError says that a growth, or a number of years, cannot be projected.
+type GrowthError struct{ problem string }
+
+func (e *GrowthError) Error() string { return e.problem }
+
+func growthError(format string, values ...any) error {
+	return &GrowthError{fmt.Sprintf(format, values...)}
+}
+
 // Yearly is what a year of the service costs in one category, by scope of the
 // GHG Protocol for somebody who rents the machines: 2 is purchased electricity,
 // 3 the making of machines and model.
@@ -90,7 +99,7 @@ type Yearly struct {
 }
 
 // Yearly projects the assessment over years of use. The upfront stages are
-// amortized over the lifetime, as in C_FU.
+// amortized over the lifetime, as in C_FU. An error is a *GrowthError.
 func (a *Assessment) Yearly(g Growth, years int) ([]Yearly, error) {
 	if err := g.check(years, a.Assessed()); err != nil {
 		return nil, err
@@ -109,7 +118,7 @@ func (a *Assessment) Yearly(g Growth, years int) ([]Yearly, error) {
 			month *= 1 + g.Monthly
 		}
 		if math.IsInf(requests, 0) {
-			return nil, fmt.Errorf("growth %g a month: the requests of year %d are beyond all numbers: give fewer years", g.Monthly, year)
+			return nil, &GrowthError{fmt.Sprintf("growth %g a month: the requests of year %d are beyond all numbers: give fewer years", g.Monthly, year)}
 		}
 		for _, c := range a.Assessed() {
 			total := func(kinds ...Stage) float64 {

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -13,6 +14,7 @@ import (
 	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
 	"cfubench/results/derivation"
+	"cfubench/results/findings"
 	runreport "cfubench/results/report"
 	"cfubench/results/runfolder"
 )
@@ -49,7 +51,8 @@ type amortizeFlags struct {
 	figure, disclosure, beside  string
 	print, share, draws         string
 	crossover                   bool
-	yearly                      yearly
+	growth                      lca.Growth
+	years                       int
 	outcomes, hourly            string
 	forms                       []string
 }
@@ -69,13 +72,13 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.basis, "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
 	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
 	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Assume hardware utilisation `U` (0 to 1) if the inventory does not state one.")
-	fs.Float64Var(&f.yearly.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
-	fs.Float64Var(&f.yearly.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
-	fs.Float64Var(&f.yearly.Rebound, "rebound", 0, "Elasticity `E` of demand: a request that costs c is asked for (C/c)^E times as often as one that costs --rebound-from C.")
-	fs.Float64Var(&f.yearly.Baseline, "rebound-from", 0, "Cost `C` per request before, without its making, in the unit of the first category.")
-	fs.Float64Var(&f.yearly.GridDecline, "grid-decline", 0, "Scenario of the yearly view: the carbon of the grid falls by the share `D` from year to year, 0.05 for 5 %.")
-	fs.Float64Var(&f.yearly.Discount, "discount", 0, "Scenario of the yearly view: discount the money of later years at the yearly rate `R`.")
-	fs.IntVar(&f.yearly.years, "years", 1, "Years `Y` of the yearly view.")
+	fs.Float64Var(&f.growth.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
+	fs.Float64Var(&f.growth.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
+	fs.Float64Var(&f.growth.Rebound, "rebound", 0, "Elasticity `E` of demand: a request that costs c is asked for (C/c)^E times as often as one that costs --rebound-from C.")
+	fs.Float64Var(&f.growth.Baseline, "rebound-from", 0, "Cost `C` per request before, without its making, in the unit of the first category.")
+	fs.Float64Var(&f.growth.GridDecline, "grid-decline", 0, "Scenario of the yearly view: the carbon of the grid falls by the share `D` from year to year, 0.05 for 5 %.")
+	fs.Float64Var(&f.growth.Discount, "discount", 0, "Scenario of the yearly view: discount the money of later years at the yearly rate `R`.")
+	fs.IntVar(&f.years, "years", 1, "Years `Y` of the yearly view.")
 	fs.StringVar(&f.share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).")
 	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
 	fs.StringVar(&o.Grid, "grid", "", "Take the electricity preset `NAME` instead of the inventory's, for a quick look.")
@@ -135,65 +138,80 @@ func bindAmortize(fs *pflag.FlagSet) action {
 // and report again.
 func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) error {
 	if f.published {
-		return f.show(ctx, env, dir)
+		return f.show(ctx, env, f.assessPublished, nil)
 	}
 	release, err := ownRun(env, dir, "amortize")
 	if err != nil {
 		return err
 	}
 	defer release()
-	boundMemory(dir)
-	if err := f.show(ctx, env, dir); err != nil {
-		return err
-	}
-	// The assessments of thousands of cells are garbage by now.
-	return runreport.Refresh(ctx, dir)
-}
-
-// show assesses, and prints and writes what was asked for.
-func (f *amortizeFlags) show(ctx context.Context, env environment, dir string) error {
-	assessments, run, err := f.assess(ctx, dir)
+	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return err
 	}
-	if err := f.write(assessments, run); err != nil {
+	boundMemory(dir, run)
+	assess := func(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
+		return f.Amortization.Run(ctx, dir, run, each)
+	}
+	if err := f.show(ctx, env, assess, &run); err != nil {
 		return err
 	}
-	for _, w := range lca.Warnings(assessments) {
+	return runreport.Refresh(ctx, dir, run)
+}
+
+// show has assess hand on the assessments, one after the other, prints them and
+// writes the files that were asked for. run is nil for the published ones.
+func (f *amortizeFlags) show(ctx context.Context, env environment, assess func(context.Context, func(*lca.Assessment) error) (warnings []string, err error), run *runfolder.Run) error {
+	out := f.printer(ctx, env.stdout, run)
+	var kept []lca.Assessment // only for files: of thousands of cells they are large
+	warnings, err := assess(ctx, func(a *lca.Assessment) error {
+		if f.writesFiles() {
+			kept = append(kept, *a)
+		}
+		return out.Add(a)
+	})
+	if err != nil {
+		return wrongChoice(err)
+	}
+	if f.writesFiles() {
+		if err := f.write(kept, run); err != nil {
+			return err
+		}
+	}
+	for _, w := range warnings {
 		fmt.Fprintf(env.stderr, "warning: %s\n", w)
 	}
+	return wrongChoice(out.Close())
+}
+
+// wrongChoice makes an error wrong usage where a flag named what there is not.
+func wrongChoice(err error) error {
+	var unpublished *lca.UnpublishedError
+	var growth *lca.GrowthError
+	if errors.As(err, &unpublished) || errors.As(err, &growth) {
+		return usageError{err}
+	}
+	return err
+}
+
+// printer prints the assessments as the flags say.
+func (f *amortizeFlags) printer(ctx context.Context, w io.Writer, run *runfolder.Run) report.Printer {
+	csv, yearly := f.format.is("csv"), f.growth.RequestsPerMonth > 0
 	switch {
 	case f.format.is("json"):
-		return report.Data(env.stdout, assessments)
-	case f.published && f.format.is("csv") && f.yearly.RequestsPerMonth == 0:
-		return findingsCSV(env.stdout, publishedFindings(assessments), false)
+		return report.NewData(w)
+	case f.published && csv && !yearly:
+		return &publishedRows{w: w}
 	case f.beside != "":
-		list, err := besideFindings(ctx, *run, assessments, f.beside, f.Options)
-		if err != nil {
-			return err
-		}
-		if f.format.is("csv") {
-			return findingsCSV(env.stdout, list, true)
-		}
-		return findingsTable(env.stdout, list)
+		return &besideRows{ctx, w, findings.NewBeside(*run, f.beside, f.Options), csv}
+	case yearly && csv:
+		return report.NewYearlyCSV(w, f.growth, f.years)
+	case yearly:
+		return report.NewYearlyTable(w, f.growth, f.years)
+	case csv:
+		return report.NewCSV(w)
 	}
-	if f.yearly.RequestsPerMonth > 0 {
-		all, err := f.yearly.yearlyOf(assessments)
-		if err != nil {
-			return usageError{err}
-		}
-		if f.format.is("csv") {
-			return f.yearly.yearlyCSV(env.stdout, assessments, all)
-		}
-		if err := report.Summary(env.stdout, assessments); err != nil {
-			return err
-		}
-		return f.yearly.yearlyTable(env.stdout, assessments, all)
-	}
-	if f.format.is("csv") {
-		return footprintCSV(env.stdout, assessments)
-	}
-	return report.Summary(env.stdout, assessments)
+	return report.NewSummary(w)
 }
 
 // readOutcomes reads the file of outcomes if there is one.
@@ -238,59 +256,27 @@ func categoryNames() string {
 	return strings.Join(names, ", ")
 }
 
-// assess assesses OUT, or the published runs. The run is nil for the latter.
-func (f *amortizeFlags) assess(ctx context.Context, dir string) ([]lca.Assessment, *runfolder.Run, error) {
-	if !f.published {
-		run, err := runfolder.ReadRun(dir)
-		if err != nil {
-			return nil, nil, err
-		}
-		assessments, err := f.Amortization.Run(ctx, dir)
-		if err != nil {
-			return nil, nil, err
-		}
-		return assessments, &run, nil
-	}
+// assessPublished assesses the published runs, all in one go: they are few.
+func (f *amortizeFlags) assessPublished(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
 	if f.Inventory == "" {
 		f.Inventory = lca.DefaultPreset
 	}
 	inv, err := lca.Load(f.Inventory, derivation.Files{})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	models, err := publishedModels(f.models, inv)
-	if err != nil {
-		return nil, nil, err
-	}
-	assessments, err := lca.AssessPublished(ctx, inv, models, f.Options)
-	return assessments, nil, err
-}
-
-// publishedModels are the models of the published table with these names, all
-// if there are none; an inventory of one's own with published runs has its model
-// instead.
-func publishedModels(names []string, inv lca.Inventory) ([]lca.Model, error) {
-	models, err := lca.PublishedModels()
+	models, err := inv.Published(f.models...)
 	if err != nil {
 		return nil, err
 	}
-	if own := inv.OwnModel(); len(own.Runs) > 0 && own.Name == "" {
-		models = append([]lca.Model{own}, models...)
-		if len(names) == 0 {
-			return models[:1], nil
+	list, err := lca.AssessPublished(ctx, inv, models, f.Options)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if err := each(&list[i]); err != nil {
+			return nil, err
 		}
 	}
-	if len(names) == 0 {
-		return models, nil
-	}
-	var titles []string
-	for _, m := range models {
-		titles = append(titles, m.Title)
-	}
-	for _, name := range names {
-		if !slices.Contains(titles, name) {
-			return nil, usagef("model %q has no published runs: use one of %s", name, strings.Join(titles, ", "))
-		}
-	}
-	return slices.DeleteFunc(models, func(m lca.Model) bool { return !slices.Contains(names, m.Title) }), nil
+	return lca.Warnings(list), nil
 }

@@ -36,21 +36,21 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	case f.Devices < 0:
 		return usagef("--devices %d: want a number above 0", f.Devices)
 	}
-	if f.format.is("json") && (f.crossover || f.beside != "" || f.yearly.RequestsPerMonth > 0) {
+	if f.format.is("json") && (f.crossover || f.beside != "" || f.growth.RequestsPerMonth > 0) {
 		return usagef("--format json is of the assessment: --crossover, --beside and --requests-per-month print text or csv")
 	}
 	for _, flag := range []string{"growth", "rebound", "rebound-from", "grid-decline", "discount", "years"} {
-		if fs.Changed(flag) && f.yearly.RequestsPerMonth == 0 {
+		if fs.Changed(flag) && f.growth.RequestsPerMonth == 0 {
 			return usagef("--%s is for a yearly view: add --requests-per-month", flag)
 		}
 	}
-	if n := f.yearly.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
+	if n := f.growth.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
 		return usagef("--requests-per-month %g: want a number above 0", n)
 	}
-	if f.hourly != "" && f.yearly.RequestsPerMonth > 0 {
+	if f.hourly != "" && f.growth.RequestsPerMonth > 0 {
 		return usagef("--requests-per-month projects over all hours of a year: leave out --grid-hourly")
 	}
-	if (f.yearly.Rebound > 0) != (f.yearly.Baseline > 0) {
+	if (f.growth.Rebound > 0) != (f.growth.Baseline > 0) {
 		return usagef("--rebound and --rebound-from belong together")
 	}
 	for _, form := range f.forms {

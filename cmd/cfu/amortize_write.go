@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/figure"
 	"cfubench/attribution/lca/report"
+	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 )
 
@@ -27,6 +26,11 @@ func printPreset(w io.Writer, name string) error {
 	}
 	_, err = w.Write(text)
 	return err
+}
+
+// writesFiles reports whether a file was asked for.
+func (f *amortizeFlags) writesFiles() bool {
+	return len(f.reports) > 0 || len(f.forms) > 0 || f.figure != "" || f.disclosure != ""
 }
 
 // write makes the files that were asked for.
@@ -52,11 +56,10 @@ func (f *amortizeFlags) write(assessments []lca.Assessment, run *runfolder.Run) 
 		}
 	}
 	if f.disclosure != "" {
-		block, err := report.Describe(assessments)
+		block, err := derivation.Disclosure(assessments, run)
 		if err != nil {
 			return err
 		}
-		describeRun(&block, run)
 		return writeFile(f.disclosure, func(w io.Writer) error { return report.Disclosure(w, block) })
 	}
 	return nil
@@ -70,27 +73,6 @@ func (f *amortizeFlags) drawn() lca.Category {
 	return lca.GWP
 }
 
-// describeRun adds what only a run knows: how the model was served, on what.
-func describeRun(block *report.DisclosureBlock, run *runfolder.Run) {
-	if run == nil {
-		block.Unknown["serving"] = "published figures: see their source"
-		block.Unknown["system_design"] = "published figures: see their source"
-		return
-	}
-	for _, e := range run.Engine {
-		block.Served = append(block.Served, e.Model)
-		block.Serving = append(block.Serving, report.Serving{Engine: e.Kind, Version: e.Version, Batch: max(e.EffectiveBatch, e.Batch), Command: e.Command})
-		for _, unknown := range e.Unknown {
-			block.Unknown["serving."+unknown] = "the server did not tell"
-		}
-	}
-	system := report.System{OS: run.Host.OS, CPU: run.Host.CPU, Cores: run.Host.Cores, Memory: run.Host.Memory}
-	for _, d := range run.Domains {
-		system.Metered = append(system.Metered, fmt.Sprintf("%s (%s, %s)", d.Name, d.Source, d.Kind))
-	}
-	block.System = &system
-}
-
 // writeFile makes path with what render writes, if it writes it all.
 func writeFile(path string, render func(io.Writer) error) error {
 	var text bytes.Buffer
@@ -101,20 +83,6 @@ func writeFile(path string, render func(io.Writer) error) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// footprintCSV prints the footprint table.
-func footprintCSV(w io.Writer, assessments []lca.Assessment) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source", "kind"})
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	for _, a := range assessments {
-		for _, r := range a.Rows {
-			out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), number(r.Value), number(r.Lo), number(r.Hi), r.Boundary, r.Source, string(r.Kind)})
-		}
-	}
-	out.Flush()
-	return out.Error()
 }
 
 // listPresets prints the presets by kind.

@@ -143,11 +143,11 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 		return err
 	}
 	defer release()
-	boundMemory(dir)
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return err
 	}
+	boundMemory(dir, run)
 	if len(run.Cells) == 0 {
 		return fmt.Errorf("%s has no cell: nothing was measured", dir)
 	}
@@ -163,7 +163,7 @@ func (f attributionFlags) run(ctx context.Context, env environment, dir string) 
 			fmt.Fprintf(env.stderr, "cfu attribute: %s: %s\n", e.Cell, w)
 		}
 	}
-	if err := report.Refresh(ctx, dir); err != nil {
+	if err := report.Refresh(ctx, dir, run); err != nil {
 		return err
 	}
 	return printEnergy(env.stdout, cells)

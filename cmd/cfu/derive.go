@@ -47,11 +47,11 @@ func (f derivationFlags) check() error {
 // engine: joules to requests, C_FU, summary and report, from the raw tables.
 // It prints the summary and returns it.
 func (f derivationFlags) derive(ctx context.Context, env environment, out string) (summary summary.Summary, err error) {
-	boundMemory(out)
 	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		return summary, err
 	}
+	boundMemory(out, run)
 	options, err := f.options()
 	if err != nil {
 		return summary, err
@@ -69,15 +69,15 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 			warn("cell %s: %s", c.Cell, w)
 		}
 	}
-	assessments, err := derivation.NewAmortization(f.inventory).Run(ctx, out)
+	notes, err := derivation.NewAmortization(f.inventory).Run(ctx, out, run, nil)
 	if err != nil {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)
 	}
-	if n := len(lca.Warnings(assessments)); n > 0 {
+	if n := len(notes); n > 0 {
 		fmt.Fprintf(env.stderr, "C_FU rests on %d assumptions and gaps, which footprint_notes of summary.json and the report list\n", n)
 	}
-	summary, last, err := f.summarize(ctx, out)
+	summary, last, err := f.summarize(ctx, out, run)
 	if err != nil {
 		return summary, err
 	}
@@ -90,12 +90,12 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 
 // summarize writes summary.json and, if it is asked for, report.html, and
 // returns the path of the last of them.
-func (f derivationFlags) summarize(ctx context.Context, out string) (summary.Summary, string, error) {
+func (f derivationFlags) summarize(ctx context.Context, out string, run runfolder.Run) (summary.Summary, string, error) {
 	last, page := filepath.Join(out, runfolder.SummaryFile), ""
 	if f.report {
 		page = filepath.Join(out, runfolder.ReportFile)
 		last = page
 	}
-	s, err := report.Make(ctx, out, page, summary.Options{Limits: summary.DefaultLimits()})
+	s, err := report.Make(ctx, out, run, page, summary.Options{Limits: summary.DefaultLimits()})
 	return s, last, err
 }

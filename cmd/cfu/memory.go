@@ -16,20 +16,16 @@ const (
 	collectAt = 25
 )
 
-// boundMemory has a pass over the run folder dir collect its garbage sooner where a
+// boundMemory has a pass over the run in dir collect its garbage sooner where a
 // cell has large readings: what it holds of them are numbers without pointers, which
 // cost the collector next to nothing to keep, while garbage as large as they are
 // would double the memory. GOGC, where the user set it, stays.
-func boundMemory(dir string) {
+func boundMemory(dir string, run runfolder.Run) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	run, err := runfolder.ReadRun(dir)
-	if err != nil {
-		return // the pass itself says so
-	}
 	for _, cell := range run.Cells {
-		if at, err := runfolder.Stat(runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile)); err == nil && at.Size() >= largeReadings {
+		if runfolder.ReadingsBytes(dir, cell.ID) >= largeReadings {
 			debug.SetGCPercent(collectAt)
 			return
 		}

@@ -63,8 +63,12 @@ func bindReport(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer release()
-		boundMemory(dir)
-		s, err := report.Make(ctx, dir, path, o)
+		run, err := runfolder.ReadRun(dir)
+		if err != nil {
+			return err
+		}
+		boundMemory(dir, run)
+		s, err := report.Make(ctx, dir, run, path, o)
 		if err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ func everyTable(t *testing.T) string {
 	if err := runfolder.WriteRun(dir, run); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := report.Make(t.Context(), dir, filepath.Join(dir, runfolder.ReportFile), summary.Options{Limits: summary.DefaultLimits()}); err != nil {
+	if _, err := report.Make(t.Context(), dir, run, filepath.Join(dir, runfolder.ReportFile), summary.Options{Limits: summary.DefaultLimits()}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -98,7 +98,7 @@ func passes(ctx context.Context, dir string) error {
 	}
 	amortization := derivation.NewAmortization("")
 	amortization.Options.Draws = 10
-	if _, err := amortization.Run(ctx, dir); err != nil {
+	if _, err := amortization.Run(ctx, dir, run, nil); err != nil {
 		return err
 	}
 	for _, table := range runfolder.Tables() {
@@ -106,7 +106,7 @@ func passes(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	_, err = report.Make(ctx, dir, filepath.Join(dir, runfolder.ReportFile), summary.Options{Limits: summary.DefaultLimits()})
+	_, err = report.Make(ctx, dir, run, filepath.Join(dir, runfolder.ReportFile), summary.Options{Limits: summary.DefaultLimits()})
 	return err
 }
 

@@ -44,7 +44,7 @@ func (c *checker) summary() {
 		c.find(file, "%v", err)
 		return
 	}
-	made, err := summary.SummarizeWith(c.ctx, c.dir, o)
+	made, err := summary.SummarizeWith(c.ctx, c.dir, c.run, o)
 	if err == nil {
 		text, err = json.Marshal(made)
 	}

@@ -56,7 +56,7 @@ func Load(ctx context.Context, argument string, o summary.Options) (Subject, err
 			return slices.ContainsFunc(cells, func(k runfolder.Cell) bool { return k.ID == c.ID })
 		}
 	}
-	s.Summary, err = summary.SummarizeWith(ctx, dir, o)
+	s.Summary, err = summary.SummarizeWith(ctx, dir, run, o)
 	return s, err
 }
 

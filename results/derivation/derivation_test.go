@@ -134,7 +134,7 @@ func TestTheSameTablesGiveTheSameBytes(t *testing.T) {
 	var before [][]byte
 	for range 2 {
 		attributed(t, dir, run)
-		if _, err := derivation.NewAmortization("olmo2-7b").Run(t.Context(), dir); err != nil {
+		if _, err := derivation.NewAmortization("olmo2-7b").Run(t.Context(), dir, run, nil); err != nil {
 			t.Fatal(err)
 		}
 		var after [][]byte
@@ -158,14 +158,14 @@ func TestTheSameTablesGiveTheSameBytes(t *testing.T) {
 // run without any is an error.
 func TestWhatCannotBeAmortizedIsLeftOut(t *testing.T) {
 	dir, run := raw(t)
-	if _, err := derivation.NewAmortization("olmo2-7b").Run(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "b4-c1-r1 has no energy") {
+	if _, err := derivation.NewAmortization("olmo2-7b").Assess(t.Context(), dir, run); err == nil || !strings.Contains(err.Error(), "b4-c1-r1 has no energy") {
 		t.Errorf("got %v, want an error that says which cell has no energy", err)
 	}
 	attributed(t, dir, run)
 	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b4-c4-r1"), runfolder.EnergyFile)); err != nil {
 		t.Fatal(err)
 	}
-	list, err := derivation.NewAmortization("olmo2-7b").Run(t.Context(), dir)
+	list, err := derivation.NewAmortization("olmo2-7b").Assess(t.Context(), dir, run)
 	if err != nil || len(list) != 1 || list[0].Usage.Cell != "b4-c1-r1" || !strings.Contains(strings.Join(list[0].Warnings, "\n"), "b4-c4-r1 has no energy") {
 		t.Errorf("got %d assessments and %v, want that of b4-c1-r1 with a warning of the other", len(list), err)
 	}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,78 +62,6 @@ func (m Amortization) drawsOf(cells int) int {
 		return m.Options.Draws
 	}
 	return min(m.Options.Draws, max(drawsAtLeast, drawsInAll/cells))
-}
-
-// Run assesses every cell of the run folder dir that has energy,
-// writes footprint.arrow, and returns the assessments. A cell without a
-// completed request or without a readable meter is left out with a warning on
-// the first assessment; a run with none is an error.
-func (m Amortization) Run(ctx context.Context, dir string) ([]lca.Assessment, error) {
-	assessments, err := m.Assess(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	run, err := runfolder.ReadRun(dir)
-	if err != nil {
-		return nil, err
-	}
-	return assessments, m.writeFootprint(dir, run, assessments)
-}
-
-// Assess is Run without writing anything.
-func (m Amortization) Assess(ctx context.Context, dir string) ([]lca.Assessment, error) {
-	run, err := runfolder.ReadRun(dir)
-	if err != nil {
-		return nil, err
-	}
-	if run.Record != nil && !run.Record.Serves() {
-		return nil, fmt.Errorf("%s is a record, which delivers no request: name it in an inventory, as a stage with \"record\": %q, and amortize the run that serves the model", dir, dir)
-	}
-	if run.Record.Serves() && m.RequestsOnly {
-		return nil, fmt.Errorf("%s is of a server in production, whose totals tell no energy of a request alone: amortize its whole energy", dir)
-	}
-	if m.SLO.IsZero() {
-		m.SLO = run.Config.SLO
-	}
-	if m.SLO.IsZero() && slices.Contains(m.Options.FunctionalUnits, lca.PerSLORequest) {
-		return nil, fmt.Errorf("functional unit %s: the run has no --slo, so say what a request must keep", lca.PerSLORequest)
-	}
-	inv, notes, err := m.inventory(run)
-	if err != nil {
-		return nil, err
-	}
-	if n := m.drawsOf(len(run.Cells)); n < m.Options.Draws {
-		notes = append(notes, fmt.Sprintf("the run has %d cells: each is drawn %d times for its intervals, not %d; --monte-carlo draws more", len(run.Cells), n, m.Options.Draws))
-		m.Options.Draws = n
-	}
-	var (
-		assessments []lca.Assessment
-		leftOut     []string
-	)
-	for _, cell := range run.Cells {
-		u, err := m.usage(ctx, dir, run, cell)
-		if errors.Is(err, errNotAssessable) {
-			leftOut = append(leftOut, err.Error())
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		a, err := lca.AssessContext(ctx, inv, u, m.Options)
-		if errors.Is(err, lca.ErrNothingDelivered) {
-			leftOut = append(leftOut, err.Error())
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		assessments = append(assessments, a)
-	}
-	if len(assessments) == 0 {
-		return nil, fmt.Errorf("%s: no cell can be amortized: %s", dir, strings.Join(append(leftOut, "the run has "+strconv.Itoa(len(run.Cells))+" cells"), "; "))
-	}
-	assessments[0].Warnings = append(append(leftOut, notes...), assessments[0].Warnings...)
-	return assessments, nil
 }
 
 // inventory is the one that was named, else the run's own, else what the run

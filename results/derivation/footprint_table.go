@@ -1,6 +1,7 @@
 package derivation
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,18 +14,64 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// writeFootprint writes footprint.arrow of the run folder.
-func (m Amortization) writeFootprint(dir string, run runfolder.Run, assessments []lca.Assessment) error {
-	first := assessments[0]
-	lifetime, of := first.Inventory.Lifetime()
+// write writes footprint.arrow of the run folder, and hands each assessment on to
+// each, if that is not nil, once its rows are in the table. After an error the folder
+// keeps the table that it had.
+func (s *Survey) write(ctx context.Context, each func(a *lca.Assessment) error) error {
+	meta, err := s.meta()
+	if err != nil {
+		return err
+	}
 	labels := map[string]string{}
-	for _, c := range run.Cells {
+	for _, c := range s.run.Cells {
 		labels[c.ID] = c.Label
 	}
-	notes, err := json.Marshal(lca.Warnings(assessments))
+	w, err := runfolder.Footprints().Derive(filepath.Join(s.dir, runfolder.FootprintFile), meta)
 	if err != nil {
-		return fmt.Errorf("write table %s: %w", runfolder.FootprintFile, err)
+		return err
 	}
+	for a, err := range s.Assessments(ctx) {
+		if err == nil {
+			err = writeRows(w, a.Rows, labels[a.Usage.Cell])
+		}
+		if err == nil && each != nil {
+			err = each(&a)
+		}
+		if err != nil {
+			return errors.Join(err, w.Abort())
+		}
+	}
+	return w.Close()
+}
+
+// writeRows writes the rows of one cell.
+func writeRows(w *runfolder.DerivedWriter[runfolder.Footprint], rows []lca.Row, label string) error {
+	for _, r := range rows {
+		row := runfolder.Footprint{
+			Cell: r.Cell, Label: label, FunctionalUnit: r.FunctionalUnit, Category: string(r.Category), Unit: r.Unit,
+			Stage: string(r.Stage), Kind: string(r.Kind), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
+		}
+		if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
+			return fmt.Errorf("write table %s: %s %s of cell %q is not a number", runfolder.FootprintFile, r.Stage, r.Category, r.Cell)
+		}
+		if err := w.Write(&row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meta is the metadata of footprint.arrow: under what the cells are assessed.
+func (s *Survey) meta() (map[string]string, error) {
+	first, err := s.assessor.Preview(s.usages[0])
+	if err != nil {
+		return nil, err
+	}
+	notes, err := json.Marshal(s.Warnings)
+	if err != nil {
+		return nil, fmt.Errorf("write table %s: %w", runfolder.FootprintFile, err)
+	}
+	lifetime, of := first.Inventory.Lifetime()
 	meta := map[string]string{
 		"inventory":           first.Inventory.Name,
 		"inventory_file":      first.Inventory.File,
@@ -41,30 +88,12 @@ func (m Amortization) writeFootprint(dir string, run runfolder.Run, assessments 
 		runfolder.MetaNotes:   string(notes),
 		"monte_carlo_seed":    strconv.FormatUint(first.Options.Seed, 10),
 	}
-	if !m.RequestsOnly {
-		for _, a := range assessments {
-			meta[metaUsed+a.Usage.Cell] = strconv.FormatInt(int64(a.Usage.Energy), 10)
+	if !s.how.RequestsOnly {
+		for _, u := range s.usages {
+			meta[metaUsed+u.Cell] = strconv.FormatInt(int64(u.Energy), 10)
 		}
 	}
-	w, err := runfolder.Footprints().Derive(filepath.Join(dir, runfolder.FootprintFile), meta)
-	if err != nil {
-		return err
-	}
-	for _, a := range assessments {
-		for _, r := range a.Rows {
-			row := runfolder.Footprint{
-				Cell: r.Cell, Label: labels[r.Cell], FunctionalUnit: r.FunctionalUnit, Category: string(r.Category), Unit: r.Unit,
-				Stage: string(r.Stage), Kind: string(r.Kind), Value: r.Value, Lo: r.Lo, Hi: r.Hi, Boundary: r.Boundary, Source: r.Source,
-			}
-			if math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
-				return errors.Join(fmt.Errorf("write table %s: %s %s of cell %q is not a number", runfolder.FootprintFile, r.Stage, r.Category, r.Cell), w.Abort())
-			}
-			if err := w.Write(&row); err != nil {
-				return errors.Join(err, w.Abort())
-			}
-		}
-	}
-	return w.Close()
+	return meta, nil
 }
 
 // metaUsed and a cell's name are the key in footprint.arrow of the energy that

@@ -62,7 +62,7 @@ func TestReportForBenchmark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := summary.SummarizeWith(t.Context(), dir, summary.Options{Limits: summary.DefaultLimits(), Traces: 12})
+	s, err := summary.SummarizeWith(t.Context(), dir, run, summary.Options{Limits: summary.DefaultLimits(), Traces: 12})
 	if err != nil {
 		t.Fatal(err)
 	}

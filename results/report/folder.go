@@ -13,30 +13,26 @@ import (
 	"cfubench/results/summary"
 )
 
-// Make summarizes the run folder dir by o, writes its summary.json and, unless
+// Make summarizes the run in dir by o, writes its summary.json and, unless
 // output is "", the page to output. Whatever changes a table of a run folder ends
 // with Make or Refresh, so that all files of the folder say the same.
-func Make(ctx context.Context, dir, output string, o summary.Options) (summary.Summary, error) {
+func Make(ctx context.Context, dir string, run runfolder.Run, output string, o summary.Options) (summary.Summary, error) {
 	if output != "" {
 		o.Traces = tracesShown
 	}
-	s, err := summary.SummarizeWith(ctx, dir, o)
+	s, err := summary.SummarizeWith(ctx, dir, run, o)
 	if err != nil {
 		return s, err
 	}
 	if err := summary.WriteSummary(dir, s); err != nil || output == "" {
 		return s, err
 	}
-	run, err := runfolder.ReadRun(dir)
-	if err != nil {
-		return s, err
-	}
 	return s, atomicfile.Stream(output, func(w io.Writer) error { return Write(w, run, s) })
 }
 
-// Refresh makes summary.json and report.html of the run folder dir again, each if
+// Refresh makes summary.json and report.html of the run in dir again, each if
 // it is there, with the SLO that the summary has.
-func Refresh(ctx context.Context, dir string) error {
+func Refresh(ctx context.Context, dir string, run runfolder.Run) error {
 	output := filepath.Join(dir, runfolder.ReportFile)
 	switch _, err := runfolder.Stat(output); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -54,6 +50,6 @@ func Refresh(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = Make(ctx, dir, output, o)
+	_, err = Make(ctx, dir, run, output, o)
 	return err
 }

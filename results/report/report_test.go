@@ -71,7 +71,7 @@ func simulate(t *testing.T, change func(*simulated.Spec)) (runfolder.Run, summar
 	if err != nil {
 		t.Fatal(err)
 	}
-	summary, err := summary.SummarizeWith(t.Context(), dir, summary.Options{Limits: summary.DefaultLimits(), Traces: 12})
+	summary, err := summary.SummarizeWith(t.Context(), dir, run, summary.Options{Limits: summary.DefaultLimits(), Traces: 12})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,3 +207,13 @@ func knownStatus(s string) meter.Status {
 	}
 	return meter.Status(s)
 }
+
+// ReadingsBytes is the size of a cell's readings.arrow in the run folder dir, in
+// bytes: what a pass holds of the cell grows with it. 0 where there is none.
+func ReadingsBytes(dir, cell string) int64 {
+	at, err := Stat(CellFile(dir, cell, ReadingsFile))
+	if err != nil {
+		return 0 // whoever reads it says so
+	}
+	return at.Size()
+}

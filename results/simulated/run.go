@@ -148,7 +148,7 @@ func (s Spec) derive(dir string, run runfolder.Run) error {
 	if s.Inventory == "" {
 		return nil
 	}
-	_, err = derivation.NewAmortization(s.Inventory).Run(context.Background(), dir)
+	_, err = derivation.NewAmortization(s.Inventory).Run(context.Background(), dir, run, nil)
 	return err
 }
 

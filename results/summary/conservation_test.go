@@ -163,7 +163,7 @@ func TestOneEnergy(t *testing.T) {
 		}
 		amortize := derivation.NewAmortization(name)
 		amortize.Options.Draws = 0
-		if _, err := amortize.Run(t.Context(), dir); err != nil {
+		if _, err := amortize.Run(t.Context(), dir, run, nil); err != nil {
 			t.Fatal(err)
 		}
 		completed := 0

@@ -238,17 +238,17 @@ type Options struct {
 // Summarize makes the summary of the run folder dir from its tables, with the
 // run's own SLO and the default limits.
 func Summarize(ctx context.Context, dir string) (Summary, error) {
-	return SummarizeWith(ctx, dir, Options{Limits: DefaultLimits()})
-}
-
-// SummarizeWith makes the summary of the run folder dir by o. Cells are read
-// one after another: memory is that of the largest. The end of ctx ends it, with
-// its cause.
-func SummarizeWith(ctx context.Context, dir string, o Options) (Summary, error) {
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return Summary{}, err
 	}
+	return SummarizeWith(ctx, dir, run, Options{Limits: DefaultLimits()})
+}
+
+// SummarizeWith makes the summary of the run in dir by o. Cells are read
+// one after another: memory is that of the largest. The end of ctx ends it, with
+// its cause.
+func SummarizeWith(ctx context.Context, dir string, run runfolder.Run, o Options) (Summary, error) {
 	slo := sloOf(run, o)
 	footprints, made, err := readFootprint(ctx, filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {

@@ -56,13 +56,14 @@ func TestTheTableFitsATerminal(t *testing.T) {
 func summarize(t *testing.T, spec simulated.Spec, o summary.Options) summary.Summary {
 	t.Helper()
 	dir := t.TempDir()
-	if _, err := spec.Write(dir); err != nil {
+	run, err := spec.Write(dir)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if o.Limits == (summary.Limits{}) {
 		o.Limits = summary.DefaultLimits()
 	}
-	s, err := summary.SummarizeWith(t.Context(), dir, o)
+	s, err := summary.SummarizeWith(t.Context(), dir, run, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func TestFiguresOfOneCell(t *testing.T) {
 		t.Fatal(err)
 	}
 	slo := loadgen.SLO{TTFT: 200 * time.Millisecond, E2E: 3 * time.Second}
-	s, err := summary.SummarizeWith(t.Context(), dir, summary.Options{SLO: slo, Limits: summary.DefaultLimits()})
+	s, err := summary.SummarizeWith(t.Context(), dir, run, summary.Options{SLO: slo, Limits: summary.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -260,7 +260,11 @@ func checkSplit(t *testing.T, dir string) {
 // checkAmortized holds that an hour has a footprint by what the server counted.
 func checkAmortized(t *testing.T, dir string) {
 	t.Helper()
-	assessments, err := derivation.NewAmortization("").Run(t.Context(), dir)
+	run, err := runfolder.ReadRun(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assessments, err := derivation.NewAmortization("").Assess(t.Context(), dir, run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +276,7 @@ func checkAmortized(t *testing.T, dir string) {
 	if u.Requests != int64(*served.Requests) || u.OutputTokens != int64(*served.OutputTokens) || u.TotalTokens != int64(*served.OutputTokens+*served.PromptTokens) {
 		t.Errorf("got the usage %+v, want what was served: %+v", u, served)
 	}
-	if _, err := (derivation.Amortization{RequestsOnly: true}).Assess(t.Context(), dir); err == nil {
+	if _, err := (derivation.Amortization{RequestsOnly: true}).Assess(t.Context(), dir, run); err == nil {
 		t.Error("the energy of requests alone: got no error, though nobody knows it")
 	}
 }

@@ -102,19 +102,24 @@ type varianceData struct {
 	Share    number       `json:"share"`
 }
 
-// Data writes the assessments as one JSON object a line.
-func Data(w io.Writer, list []lca.Assessment) error {
-	for i := range list {
-		text, err := json.Marshal(dataOf(&list[i]))
-		if err != nil {
-			return fmt.Errorf("write assessment: %w", err)
-		}
-		if _, err := w.Write(append(text, '\n')); err != nil {
-			return err
-		}
+// Data prints each assessment as one JSON object a line.
+type Data struct{ w io.Writer }
+
+// NewData makes a Data that prints to w.
+func NewData(w io.Writer) *Data { return &Data{w} }
+
+// Add prints one assessment.
+func (d *Data) Add(a *lca.Assessment) error {
+	text, err := json.Marshal(dataOf(a))
+	if err != nil {
+		return fmt.Errorf("write assessment: %w", err)
 	}
-	return nil
+	_, err = d.w.Write(append(text, '\n'))
+	return err
 }
+
+// Close has nothing left to print.
+func (d *Data) Close() error { return nil }
 
 func dataOf(a *lca.Assessment) assessmentData {
 	u, o := a.Usage, a.Options

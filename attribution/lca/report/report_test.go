@@ -103,7 +103,7 @@ func TestPageIsSelfContainedAndEscaped(t *testing.T) {
 // Reports and tables refuse to be empty.
 func TestNothingAssessed(t *testing.T) {
 	var b bytes.Buffer
-	for what, err := range map[string]error{"text": Text(&b, nil, day), "html": HTML(&b, nil, day), "summary": Summary(&b, nil)} {
+	for what, err := range map[string]error{"text": Text(&b, nil, day), "html": HTML(&b, nil, day), "summary": NewSummary(&b).Close()} {
 		if err == nil {
 			t.Errorf("%s: no error for no assessments", what)
 		}

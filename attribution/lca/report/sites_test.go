@@ -35,7 +35,7 @@ func TestPlacesOfServing(t *testing.T) {
 	if err := HTML(&page, list, day); err != nil {
 		t.Fatal(err)
 	}
-	if err := Data(&data, list); err != nil {
+	if err := printAll(NewData(&data), list); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"Places of serving", "the inventory's own", "the client's", "; at Paris electricity of FRA", "each of 2 sites by its own grid and facility"} {
@@ -81,4 +81,14 @@ func TestPlacesOfServing(t *testing.T) {
 	if strings.Contains(text.String(), "Places of serving") {
 		t.Error("a cell at one place has a table of places")
 	}
+}
+
+// printAll prints a list by p.
+func printAll(p Printer, list []lca.Assessment) error {
+	for i := range list {
+		if err := p.Add(&list[i]); err != nil {
+			return err
+		}
+	}
+	return p.Close()
 }

@@ -14,108 +14,180 @@ import (
 // Summary prints C_FU as a table, one line per cell, functional unit and
 // category, then the break-even points and the terms that matter. If no
 // functional units were asked for, only requests and what an evaluation counted
-// are shown; the footprint table has the others.
-func Summary(w io.Writer, list []lca.Assessment) error {
-	if len(list) == 0 {
-		return fmt.Errorf("print summary: nothing was assessed")
+// are shown; the footprint table has the others. It keeps the texts of its lines until Close.
+type Summary struct {
+	w        io.Writer
+	head     string // what all assessments rest on, "" before the first
+	interval string // what the intervals are
+	asked    bool   // functional units were asked for
+	kinds    []lca.Stage
+	has      map[lca.Stage]bool // kinds that some assessment has
+	category lca.Category       // of the break-even points
+	lines    []summaryLine
+	hidden   bool // a cost of electricity alone was left out
+	evens    []evenLine
+	issues   []string
+	// published says that some assessment is of a published run.
+	published bool
+}
+
+// summaryLine is a line of the first table; its stages are in the order of the
+// summary's kinds.
+type summaryLine struct {
+	cell, unit, category string
+	stages               []string
+	total, interval      string
+	kind                 meter.Kind
+}
+
+// evenLine is a break-even point; printed is the published one.
+type evenLine struct {
+	breakEvenLine
+	kind    meter.Kind
+	printed string
+}
+
+// NewSummary makes a summary that Close prints to w.
+func NewSummary(w io.Writer) *Summary {
+	return &Summary{w: w, kinds: lca.Stages(), has: map[lca.Stage]bool{}}
+}
+
+// Add takes one assessment.
+func (s *Summary) Add(a *lca.Assessment) error {
+	if s.head == "" {
+		s.begin(a)
 	}
-	first := list[0]
-	fmt.Fprintf(w, "C_FU by inventory %s (%s); ", first.Inventory.Name, first.Inventory.File)
-	if lifetime := first.Inventory.LifetimeInferences; outside(&first.Inventory) {
-		fmt.Fprint(w, "training and experimentation are outside, for want of figures\n\n")
-	} else {
-		n, of := first.Inventory.Lifetime()
-		fmt.Fprintf(w, "training spread over %s %ss (%s)\n\n", lca.Count(n), strings.ReplaceAll(string(of), "_", " "), lifetime.Quality)
+	for _, o := range a.Kinds {
+		s.has[o.Kind] = true
 	}
-	kinds, hidden := kindsOf(list), false
-	asked := len(first.Options.FunctionalUnits)+len(first.Options.Custom) > 0
-	interval := "bracket"
-	if first.Options.Draws > 0 {
-		interval = "95 % interval"
-	}
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", strings.Join(titles(kinds), "\t"), interval)
-	for i := range list {
-		a := &list[i]
-		// Cost without the hardware's price would be a headline two orders of
-		// magnitude too low.
-		_, priced := a.Outcome(lca.Cost, lca.Embodied)
-		partial := !priced && len(a.Options.Categories) == 0
-		for _, t := range impacts(a, kinds) {
-			isOutcome := slices.ContainsFunc(a.Usage.Outcomes, func(o lca.OutcomeCount) bool { return o.Name == t.Unit })
-			if !asked && !isOutcome && t.Unit != string(lca.PerRequest) {
-				continue
-			}
-			for _, r := range t.Rows {
-				if partial && r.Category == lca.Cost.Title() {
-					hidden = true
-					continue
-				}
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Usage.Cell, t.Unit, r.Category, strings.Join(r.Stages, "\t"), r.Total, r.Interval, kind(a))
+	// Cost without the hardware's price would be a headline two orders of
+	// magnitude too low.
+	_, priced := a.Outcome(lca.Cost, lca.Embodied)
+	partial := !priced && len(a.Options.Categories) == 0
+	shown := *a
+	if !s.asked {
+		shown.Rows = nil
+		for _, r := range a.Rows {
+			isOutcome := slices.ContainsFunc(a.Usage.Outcomes, func(o lca.OutcomeCount) bool { return o.Name == r.FunctionalUnit })
+			if isOutcome || r.FunctionalUnit == string(lca.PerRequest) {
+				shown.Rows = append(shown.Rows, r)
 			}
 		}
+	}
+	for _, t := range impacts(&shown, s.kinds) {
+		for _, r := range t.Rows {
+			if partial && r.Category == lca.Cost.Title() {
+				s.hidden = true
+				continue
+			}
+			s.lines = append(s.lines, summaryLine{a.Usage.Cell, t.Unit, r.Category, r.Stages, r.Total, r.Interval, kind(a)})
+		}
+	}
+	s.published = s.published || a.Run != nil
+	for k, l := range breakEvens(a) {
+		b := a.BreakEven[k]
+		if b.Category != s.category {
+			continue
+		}
+		printed := "–"
+		if b.UpfrontTerms == "training" && a.Run != nil && a.Run.BreakEven != nil {
+			printed = lca.Count(a.Run.BreakEven.Canonical())
+		}
+		s.evens = append(s.evens, evenLine{l, kind(a), printed})
+	}
+	lines := issues(a)
+	for start := 0; start < len(lines); {
+		end := start
+		var terms []string
+		for ; end < len(lines) && lines[end].Category == lines[start].Category; end++ {
+			terms = append(terms, lines[end].Term+" "+lines[end].Share)
+		}
+		s.issues = append(s.issues, fmt.Sprintf("%s\t%s\t%s\n", lines[start].Cell, lines[start].Category, strings.Join(terms, ", ")))
+		start = end
+	}
+	return nil
+}
+
+// begin takes what all assessments have in common.
+func (s *Summary) begin(first *lca.Assessment) {
+	s.head = fmt.Sprintf("C_FU by inventory %s (%s); ", first.Inventory.Name, first.Inventory.File)
+	if lifetime := first.Inventory.LifetimeInferences; outside(&first.Inventory) {
+		s.head += "training and experimentation are outside, for want of figures\n\n"
+	} else {
+		n, of := first.Inventory.Lifetime()
+		s.head += fmt.Sprintf("training spread over %s %ss (%s)\n\n", lca.Count(n), strings.ReplaceAll(string(of), "_", " "), lifetime.Quality)
+	}
+	s.asked = len(first.Options.FunctionalUnits)+len(first.Options.Custom) > 0
+	if s.interval = "bracket"; first.Options.Draws > 0 {
+		s.interval = "95 % interval"
+	}
+	if s.category = lca.GWP; !slices.Contains(first.Assessed(), s.category) {
+		s.category = first.Assessed()[0]
+	}
+}
+
+// Close prints the summary.
+func (s *Summary) Close() error {
+	if s.head == "" {
+		return fmt.Errorf("print summary: nothing was assessed")
+	}
+	if _, err := io.WriteString(s.w, s.head); err != nil {
+		return err
+	}
+	var shown []int // places among the kinds
+	for i, kind := range s.kinds {
+		if s.has[kind] || ofFormula(kind) {
+			shown = append(shown, i)
+		}
+	}
+	only := func(list []string) string {
+		var some []string
+		for _, i := range shown {
+			some = append(some, list[i])
+		}
+		return strings.Join(some, "\t")
+	}
+	tw := tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", only(titles(s.kinds)), s.interval)
+	for _, l := range s.lines {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.cell, l.unit, l.category, only(l.stages), l.total, l.interval, l.kind)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	if hidden {
-		fmt.Fprintln(w, "\ncost is that of electricity alone, for the hardware has no price: --category cost prints it")
+	if s.hidden {
+		fmt.Fprintln(s.w, "\ncost is that of electricity alone, for the hardware has no price: --category cost prints it")
 	}
-	if err := summarizeBreakEven(w, list); err != nil {
+	if err := s.closeBreakEven(); err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nsignificant issues (a tenth of the total or more)")
-	tw = tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for i := range list {
-		lines := issues(&list[i])
-		for start := 0; start < len(lines); {
-			end := start
-			var terms []string
-			for ; end < len(lines) && lines[end].Category == lines[start].Category; end++ {
-				terms = append(terms, lines[end].Term+" "+lines[end].Share)
-			}
-			fmt.Fprintf(tw, "%s\t%s\t%s\n", lines[start].Cell, lines[start].Category, strings.Join(terms, ", "))
-			start = end
-		}
+	fmt.Fprintln(s.w, "\nsignificant issues (a tenth of the total or more)")
+	tw = tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
+	for _, line := range s.issues {
+		io.WriteString(tw, line)
 	}
 	return tw.Flush()
 }
 
-// summarizeBreakEven prints the break-even points in carbon, or in the first
+// closeBreakEven prints the break-even points in carbon, or in the first
 // category there is, beside the published ones where there are any.
-func summarizeBreakEven(w io.Writer, list []lca.Assessment) error {
-	category := lca.GWP
-	if assessed := list[0].Assessed(); !slices.Contains(assessed, category) {
-		category = assessed[0]
+func (s *Summary) closeBreakEven() error {
+	if len(s.evens) == 0 {
+		return nil
 	}
-	published := slices.ContainsFunc(list, func(a lca.Assessment) bool { return a.Run != nil })
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	rows := 0
-	for i := range list {
-		a := &list[i]
-		for k, l := range breakEvens(a) {
-			b := a.BreakEven[k]
-			if b.Category != category {
-				continue
-			}
-			if rows++; rows == 1 {
-				fmt.Fprintf(w, "\nrequests at which inference has cost as much as what came before it (%s)\n", category.Title())
-				fmt.Fprint(tw, "cell\tcompared\trequests\t95 % interval\tenergy")
-				if published {
-					fmt.Fprint(tw, "\tpublished")
-				}
-				fmt.Fprintln(tw)
-			}
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s", l.Cell, l.Compared, l.Requests, l.Interval, kind(a))
-			if published {
-				printed := "–"
-				if b.UpfrontTerms == "training" && a.Run != nil && a.Run.BreakEven != nil {
-					printed = lca.Count(a.Run.BreakEven.Canonical())
-				}
-				fmt.Fprintf(tw, "\t%s", printed)
-			}
-			fmt.Fprintln(tw)
+	tw := tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(s.w, "\nrequests at which inference has cost as much as what came before it (%s)\n", s.category.Title())
+	fmt.Fprint(tw, "cell\tcompared\trequests\t95 % interval\tenergy")
+	if s.published {
+		fmt.Fprint(tw, "\tpublished")
+	}
+	fmt.Fprintln(tw)
+	for _, l := range s.evens {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s", l.Cell, l.Compared, l.Requests, l.Interval, l.kind)
+		if s.published {
+			fmt.Fprintf(tw, "\t%s", l.printed)
 		}
+		fmt.Fprintln(tw)
 	}
 	return tw.Flush()
 }

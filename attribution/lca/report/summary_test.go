@@ -32,7 +32,7 @@ func TestUnitsOfTheSummary(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if err := Summary(&b, []lca.Assessment{a}); err != nil {
+		if err := printAll(NewSummary(&b), []lca.Assessment{a}); err != nil {
 			t.Fatal(err)
 		}
 		table, _, _ := strings.Cut(b.String(), "\nsignificant")

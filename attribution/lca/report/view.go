@@ -276,13 +276,15 @@ func figureLines(list []lca.Assessment) []figureLine {
 // own four in any case.
 func kindsOf(list []lca.Assessment) []lca.Stage {
 	return slices.DeleteFunc(lca.Stages(), func(kind lca.Stage) bool {
-		if slices.Contains([]lca.Stage{lca.Inference, lca.Embodied, lca.Training, lca.Experimentation}, kind) {
-			return false
-		}
-		return !slices.ContainsFunc(list, func(a lca.Assessment) bool {
+		return !ofFormula(kind) && !slices.ContainsFunc(list, func(a lca.Assessment) bool {
 			return slices.ContainsFunc(a.Kinds, func(o lca.Outcome) bool { return o.Kind == kind })
 		})
 	})
+}
+
+// ofFormula reports whether a kind of stage is one of the formula's own four.
+func ofFormula(kind lca.Stage) bool {
+	return slices.Contains([]lca.Stage{lca.Inference, lca.Embodied, lca.Training, lca.Experimentation}, kind)
 }
 
 // impacts is the third phase of one cell: a table a functional unit.

@@ -1,0 +1,72 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"cfubench/attribution/lca"
+)
+
+// Crossover prints a comparison for people.
+func Crossover(w io.Writer, r lca.Comparison) error {
+	fmt.Fprintf(w, "%s of %s: difference at %s %ss, and usage at which one overtakes the other (%d paired draws)\n\n", "C_FU", strings.Join(r.Designs, ", "), lca.Count(r.Usage), r.FunctionalUnit, r.Draws)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "category\tcheaper when rarely used\tcheaper when much used\tfrom\t95 % interval\tcrosses in\tdifference\t95 % interval")
+	for _, x := range r.Crossings {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s to %s\t%.0f %%\t%s\t%s to %s\n", x.Category.Title(), x.First, x.Second, lca.Count(x.Usage), lca.Count(x.Lo), lca.Count(x.Hi),
+			100*x.Probability, x.Difference.Readable(), x.DifferenceLo.Readable(), x.DifferenceHi.Readable())
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\ncost per %s at %s, and how often each is the least\n", r.FunctionalUnit, lca.Count(r.Usage))
+	for _, b := range r.Best {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%.1f %%\n", b.Category.Title(), b.Design, b.Value.Readable(), 100*b.Probability)
+	}
+	return tw.Flush()
+}
+
+// CrossoverCSV prints the crossings of a comparison.
+func CrossoverCSV(w io.Writer, r lca.Comparison) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"category", "unit", "functional_unit", "first", "second", "usage", "usage_lo", "usage_hi", "probability", "at_usage", "difference", "difference_lo", "difference_hi"})
+	for _, x := range r.Crossings {
+		unit := x.Category.Unit()
+		if x.Category == lca.Cost {
+			unit = x.Difference.Currency
+		}
+		out.Write([]string{string(x.Category), unit, r.FunctionalUnit, x.First, x.Second, digits(x.Usage), digits(x.Lo), digits(x.Hi), digits(x.Probability),
+			digits(r.Usage), digits(x.Difference.Value), digits(x.DifferenceLo.Value), digits(x.DifferenceHi.Value)})
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// DrawsCSV prints every draw of a comparison, as lca.Compare hands them on.
+type DrawsCSV struct {
+	out     *csv.Writer
+	designs []string
+}
+
+// NewDrawsCSV makes a DrawsCSV that prints to w; designs are the names of what is
+// compared.
+func NewDrawsCSV(w io.Writer, designs []string) *DrawsCSV {
+	out := csv.NewWriter(w)
+	out.Write([]string{"draw", "design", "category", "upfront", "marginal"})
+	return &DrawsCSV{out, designs}
+}
+
+// Add prints one draw of one design in one category.
+func (d *DrawsCSV) Add(draw, design int, c lca.Category, v lca.Curve) error {
+	return d.out.Write([]string{strconv.Itoa(draw), d.designs[design], string(c), digits(v.Upfront), digits(v.Marginal)})
+}
+
+// Close prints what is left of the draws.
+func (d *DrawsCSV) Close() error {
+	d.out.Flush()
+	return d.out.Error()
+}

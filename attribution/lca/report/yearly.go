@@ -1,0 +1,90 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+
+	"cfubench/attribution/lca"
+)
+
+// yearly says what service is projected, over how many years.
+type yearly struct {
+	growth lca.Growth
+	years  int
+}
+
+// YearlyTable prints the summary, and below it the years of every cell for people.
+type YearlyTable struct {
+	yearly
+	*Summary
+	rows []string
+}
+
+// NewYearlyTable makes a YearlyTable that Close prints to w, of so many years.
+func NewYearlyTable(w io.Writer, growth lca.Growth, years int) *YearlyTable {
+	return &YearlyTable{yearly: yearly{growth, years}, Summary: NewSummary(w)}
+}
+
+// Add takes one assessment.
+func (y *YearlyTable) Add(a *lca.Assessment) error {
+	rows, err := a.Yearly(y.growth, y.years)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		y.rows = append(y.rows, fmt.Sprintf("%s\t%d\t%s\t%s\t%s\t%s\t%s\n", a.Usage.Cell, r.Year, lca.Count(r.Requests), r.Category.Title(), r.Scope2.Readable(), r.Scope3.Readable(), r.Total.Readable()))
+	}
+	return y.Summary.Add(a)
+}
+
+// Close prints both.
+func (y *YearlyTable) Close() error {
+	if err := y.Summary.Close(); err != nil {
+		return err
+	}
+	fmt.Fprintln(y.w, "\na year of the service at the cost of each cell, for who rents the machines: scope 2 is the electricity, scope 3 the making of machines and model (amortized)")
+	if s := y.growth.Scenario(); s != "" {
+		fmt.Fprintf(y.w, "a scenario, of no figure above: %s\n", s)
+	}
+	tw := tabwriter.NewWriter(y.w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "cell\tyear\trequests\tcategory\tscope 2\tscope 3\ttotal")
+	for _, row := range y.rows {
+		io.WriteString(tw, row)
+	}
+	return tw.Flush()
+}
+
+// YearlyCSV prints the years of every cell for programs.
+type YearlyCSV struct {
+	yearly
+	out *csv.Writer
+}
+
+// NewYearlyCSV makes a YearlyCSV that prints to w, of so many years.
+func NewYearlyCSV(w io.Writer, growth lca.Growth, years int) *YearlyCSV {
+	out := csv.NewWriter(w)
+	out.Write([]string{"cell", "year", "requests", "category", "unit", "scope2", "scope3", "total", "upfront_amortized", "scenario"})
+	return &YearlyCSV{yearly{growth, years}, out}
+}
+
+// Add prints the years of one assessment.
+func (y *YearlyCSV) Add(a *lca.Assessment) error {
+	rows, err := a.Yearly(y.growth, y.years)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		y.out.Write([]string{a.Usage.Cell, strconv.Itoa(r.Year), digits(r.Requests), string(r.Category), a.Unit(r.Category),
+			digits(r.Scope2.Value), digits(r.Scope3.Value), digits(r.Total.Value), digits(r.UpfrontAmortized), y.growth.Scenario()})
+	}
+	return y.out.Error()
+}
+
+// Close prints what is left of the rows.
+func (y *YearlyCSV) Close() error {
+	y.out.Flush()
+	return y.out.Error()
+}

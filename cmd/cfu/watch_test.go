@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -197,5 +199,106 @@ func TestWatchWithoutServer(t *testing.T) {
 	code, _, stderr := cfu(t, t.Context(), nil, "watch", "--endpoint", e.URL, "--out", filepath.Join(t.TempDir(), "out"), "--meter", "rapl", "--sysfs", tree.Root)
 	if code != 1 || !strings.Contains(stderr, "the server serves no metrics that are known") {
 		t.Errorf("a server without metrics: got exit %d:\n%s", code, stderr)
+	}
+}
+
+// TestWatchSpans: the server's spans, over HTTP to cfu watch itself, divide the energy
+// among the tenants that a gateway's spans of the same traces name; live, and in the
+// hour's folder.
+func TestWatchSpans(t *testing.T) {
+	t.Parallel()
+	tree, _ := sockets(t)
+	w := newWatching(t)
+	w.start(t, tree, "--otlp-listen", "127.0.0.1:0", "--tenant-field", "http.request.header.x-tenant", "--tenant-delay", "2s")
+	dir := w.hour(t)
+	metrics := regexp.MustCompile(`metrics: (http://\S+)`).FindStringSubmatch(w.stderr.String())
+	spans := regexp.MustCompile(`spans: (http://\S+/v1/traces), or over gRPC to`).FindStringSubmatch(w.stderr.String())
+	if metrics == nil || spans == nil {
+		t.Fatalf("no addresses:\n%s", w.stderr)
+	}
+	n := 0
+	export := func(body string) int {
+		resp, err := http.Post(spans[1], "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, w.stderr)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	request := func(tenant string) {
+		n++
+		w.server.Served(1, 30, 12)
+		now := time.Now().UnixNano()
+		export(fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[
+			{"traceId":"%032x","spanId":"%016x","name":"llm_request","startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[
+				{"key":"gen_ai.usage.prompt_tokens","value":{"intValue":"30"}},{"key":"gen_ai.usage.completion_tokens","value":{"intValue":"12"}}]},
+			{"traceId":"%032[1]x","spanId":"%016[5]x","name":"POST","attributes":[{"key":"http.request.header.x-tenant","value":{"stringValue":%[6]q}}]}]}]}]}`,
+			n, n, now-int64(10*time.Millisecond), now, n+1000, tenant))
+	}
+	eventually(t, "tenants' energy in the metrics", func() bool {
+		request("gold")
+		request("gold")
+		request("sk-live-0123456789")
+		f := scrape(t, metrics[1])
+		return value(f, "cfu_watch_tenant_energy_joules_total", "tenant=gold") > 0 && value(f, "cfu_watch_tenant_requests_total", "tenant=gold") > 0
+	})
+	if status := export("{"); status != http.StatusBadRequest {
+		t.Errorf("no JSON is answered by %d", status)
+	}
+	f := scrape(t, metrics[1])
+	if value(f, "cfu_watch_otlp_spans_total", "fate=request") != float64(n) || value(f, "cfu_watch_otlp_spans_total", "fate=caller") != float64(n) ||
+		value(f, "cfu_watch_otlp_exports_total", "answer=accepted") != float64(n) || value(f, "cfu_watch_otlp_exports_total", "answer=malformed") != 1 {
+		t.Errorf("%d requests with their callers are counted as %v", n, f["cfu_watch_otlp_spans_total"])
+	}
+	request("last") // is taken at the end
+	if took := w.stop(t, syscall.SIGTERM); took > 2*time.Second {
+		t.Errorf("ended %v after the signal, want 2 s at most", took)
+	}
+	served, err := derivation.ReadServed(dir)
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, w.stderr)
+	}
+	sum, got := 0.0, map[string]derivation.TenantShare{}
+	for _, s := range served.Tenants {
+		sum += s.EnergyJ
+		name := s.Tenant
+		if strings.HasPrefix(name, "hash-") {
+			name = "hash-"
+		}
+		got[name] = s
+	}
+	if served.EnergyJ == nil || math.Abs(sum-*served.EnergyJ) > 2e-6 {
+		t.Errorf("the tenants have %v J, the hour %v", sum, served.EnergyJ)
+	}
+	for name, of := range map[string]float64{"gold": 100, "hash-": 50} { // some lie across the end
+		if s := got[name]; s.EnergyJ <= 0 || math.Abs(s.OutputTokens-12*s.Requests) > 60 || math.Abs(s.PromptTokens-30*s.Requests) > 150 || s.Requests < of {
+			t.Errorf("%s: got %+v", name, s)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, derivation.ServedFile)); err != nil || strings.Contains(string(text)+w.stderr.String(), "0123456789") {
+		t.Errorf("a key is in served.json or was said, or it cannot be read: %v\n%s", err, w.stderr)
+	}
+	if code, stdout, stderr := cfu(t, t.Context(), nil, "check", dir); code != 0 {
+		t.Errorf("cfu check: got exit %d:\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestWatchSpansRefused: what does not go together is said before anything is opened.
+func TestWatchSpansRefused(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--otlp-listen", "0.0.0.0:4318"}, "--otlp-listen 0.0.0.0:4318 can be reached from other hosts and anybody could send it requests that never were: set CFU_OTLP_TOKEN"},
+		{[]string{"--otlp-listen", "4318"}, "want HOST:PORT"},
+		{[]string{"--otlp-listen", "127.0.0.1:4318", "--tenant-log", "x"}, "give one, since a request that is in both would count twice"},
+		{[]string{"--otlp-listen", "127.0.0.1:4318", "--tenant-field", "authorization"}, "has a secret for a value"},
+		{[]string{"--tenant-field", "x"}, "--tenant-field needs --tenant-log or --otlp-listen"},
+	} {
+		args := append([]string{"watch", "--endpoint", "http://127.0.0.1:1", "--out", filepath.Join(t.TempDir(), "out")}, row.args...)
+		if code, _, stderr := cfu(t, t.Context(), nil, args...); code != 2 || !strings.Contains(stderr, row.want) {
+			t.Errorf("%v: got exit %d:\n%s", row.args, code, stderr)
+		}
 	}
 }

@@ -45,8 +45,8 @@ func (t *Traces) Add(s Spans, now time.Duration) (settled []Record, repeated int
 	return append(settled, t.Due(now)...), repeated
 }
 
-// Due returns the requests that wait no longer at a moment: their trace has named a
-// tenant, or they have waited long enough.
+// Due looks at all requests that wait, and returns those that wait no longer at a
+// moment: their trace has named a tenant, or they have waited long enough.
 func (t *Traces) Due(now time.Duration) (settled []Record) {
 	kept := t.waiting[:0]
 	over := len(t.waiting) - mostTraces

@@ -73,9 +73,9 @@ func NewWatch(grid *lca.CarbonGrid) *Watch {
 	w.idleShare = gauges("idle_energy_ratio", "Share of the last minutes' energy used while the server had nothing to do.", "model", "kind")
 	w.mean = gauges("mean_power_watts", "Mean power of the last minutes.", "model", "kind")
 	w.tenantEnergy = counters("tenant_energy_joules_total", "Energy of the counted time by whose requests it was used for; tenants idle, unattributed, none and other make it whole.", "model", "kind", "tenant")
-	w.tenantPrompt = counters("tenant_prompt_tokens_total", "Prompt tokens by the log of requests.", "model", "tenant")
-	w.tenantOutput = counters("tenant_output_tokens_total", "Output tokens by the log of requests.", "model", "tenant")
-	w.tenantRequests = counters("tenant_requests_total", "Finished requests by the log of requests.", "model", "tenant")
+	w.tenantPrompt = counters("tenant_prompt_tokens_total", "Prompt tokens by the log of requests or the spans.", "model", "tenant")
+	w.tenantOutput = counters("tenant_output_tokens_total", "Output tokens by the log of requests or the spans.", "model", "tenant")
+	w.tenantRequests = counters("tenant_requests_total", "Finished requests by the log of requests or the spans.", "model", "tenant")
 	w.undivided = gauges("tenant_undivided_joules", "Energy of the counted time that is not divided among tenants yet.", "model", "kind")
 	w.spans = counters("otlp_spans_total", "Received OpenTelemetry spans by what became of them; busy ones come again from their sender.", "fate")
 	w.exports = counters("otlp_exports_total", "Requests of OTLP by what their senders were told.", "answer")
@@ -180,7 +180,7 @@ func (r received) Spans(fate otlp.Fate, n int) {
 
 func (r received) Export(answer otlp.Answer) { r.exports.WithLabelValues(string(answer)).Inc() }
 
-// Undivided takes the energy that waits for the log of requests.
+// Undivided takes the energy that waits for the log of requests or the spans.
 func (w *Watch) Undivided(e meter.Energy) {
 	w.undivided.WithLabelValues(w.model, w.kind).Set(e.Joules())
 }

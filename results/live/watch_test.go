@@ -24,6 +24,7 @@ import (
 	"cfubench/results/derivation"
 	"cfubench/results/live"
 	"cfubench/results/runfolder"
+	"cfubench/results/tenants/otlp"
 )
 
 // interval is ten seconds of 900 J in which these were served.
@@ -51,6 +52,9 @@ func everything(t *testing.T) *live.Watch {
 	w.Split(attribution.ServedCosts{Prefill: attribution.Fitted{Value: 0.2, Lo: 0.1, Hi: 0.3}, Decode: attribution.Fitted{Value: 2, Lo: 1, Hi: 3}}, true)
 	w.Tenants([]derivation.TenantShare{{Tenant: "acme", EnergyJ: 600, PromptTokens: 200, OutputTokens: 300, Requests: 2}, {Tenant: "other", EnergyJ: 300, PromptTokens: 100, OutputTokens: 150, Requests: 1}})
 	w.Undivided(900 * meter.Joule)
+	received := w.Received()
+	received.Spans(otlp.Request, 3)
+	received.Export(otlp.Overrun)
 	domains := runfolder.Describe([]meter.Domain{{Name: "gpu0", Kind: meter.KindCounter, Scope: meter.ScopeGPU}})
 	for s := range time.Duration(3) {
 		w.ObserveReadings(domains, []meter.Reading{{Before: s * time.Second, After: s * time.Second, Energy: meter.Energy(s) * 90 * meter.Joule, HasEnergy: true, Status: meter.StatusOK}})
@@ -89,6 +93,7 @@ func TestWatchShowsTheServer(t *testing.T) {
 		`cfu_watch_carbon_grams_total{grid="400 g/kWh",kind="counter",model="a-model"} 0.2`,
 		`cfu_watch_tenant_energy_joules_total{kind="counter",model="a-model",tenant="acme"} 600`, `cfu_watch_tenant_requests_total{model="a-model",tenant="other"} 1`,
 		`cfu_watch_tenant_output_tokens_total{model="a-model",tenant="acme"} 300`, `cfu_watch_tenant_undivided_joules{kind="counter",model="a-model"} 900`,
+		`cfu_watch_otlp_spans_total{fate="request"} 3`, `cfu_watch_otlp_spans_total{fate="rejected"} 0`, `cfu_watch_otlp_exports_total{answer="busy"} 1`,
 		`cfu_power_watts{domain="gpu0",kind="counter",summed="true"} 90`,
 	} {
 		if !strings.Contains(text, want+"\n") {
@@ -109,7 +114,7 @@ func TestWatchSaysNothingItDoesNotKnow(t *testing.T) {
 	w.Recent(derivation.SumServed([]derivation.Interval{one}))
 	w.Split(attribution.ServedCosts{}, false)
 	text := page(t, w)
-	for _, not := range []string{"cfu_watch_requests_total{", "cfu_watch_joules_per_request{", "cfu_watch_prompt_tokens_total{", "carbon", "cfu_watch_cost_joules{", "tenant=", "undivided_joules{"} {
+	for _, not := range []string{"cfu_watch_requests_total{", "cfu_watch_joules_per_request{", "cfu_watch_prompt_tokens_total{", "carbon", "cfu_watch_cost_joules{", "tenant=", "undivided_joules{", "otlp"} {
 		if strings.Contains(text, not) {
 			t.Errorf("%s is there though nobody knows it:\n%s", not, text)
 		}

@@ -2,6 +2,8 @@ package tenants
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -70,5 +72,30 @@ func TestTraces(t *testing.T) {
 	}
 	if n := len(traces.waiting); n > mostTraces || n+settled != 3*mostTraces || len(traces.seen.of) != mostTraces || len(traces.callers.of) != mostTraces || len(traces.callers.order) != mostTraces {
 		t.Errorf("%d wait, %d are settled, %d spans and %d traces are remembered", n, settled, len(traces.seen.of), len(traces.callers.of))
+	}
+}
+
+// TestSpansOfVLLM reads an export as vLLM 0.32.0 sent it, by OpenTelemetry's SDK 1.45.2
+// for Python: four requests, of which one came with the header "tracestate:
+// tenant=gold,x=1".
+func TestSpansOfVLLM(t *testing.T) {
+	body, err := os.ReadFile(filepath.Join("testdata", "vllm-0.32.0.otlp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ParseProtobuf(body, "tenant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range s.Requests {
+		got = append(got, fmt.Sprintf("%q %d+%d tokens in %v s", r.Tenant, r.PromptTokens, r.OutputTokens, r.End.Sub(r.Start).Round(10*time.Millisecond).Seconds()))
+		if len(r.Trace) != 32 || len(r.Span) != 16 || r.End.UTC().Format(time.DateOnly) != "2026-11-29" {
+			t.Errorf("got %+v", r)
+		}
+	}
+	want := []string{`"" 25+30 tokens in 1.1 s`, `"" 25+10 tokens in 0.75 s`, `"gold" 25+20 tokens in 0.95 s`, `"" 25+30 tokens in 1.25 s`}
+	if diff := cmp.Diff(want, got); diff != "" || len(s.Callers)+s.Others+s.Rejected > 0 {
+		t.Errorf("%+v (-want +got):\n%s", s, diff)
 	}
 }

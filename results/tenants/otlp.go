@@ -31,16 +31,6 @@ const (
 	anyValueDouble     = 4 // AnyValue.double_value
 )
 
-// ParseJSON reads a request of OTLP in JSON. What Parse says of a line holds for it.
-func ParseJSON(body []byte, field string) (Spans, error) {
-	object, err := decoded(body)
-	if err != nil {
-		return Spans{}, err
-	}
-	resources, _ := object["resourceSpans"].([]any)
-	return spans(resources, field), nil
-}
-
 // ParseProtobuf reads a request of OTLP in Protocol Buffers
 // (ExportTraceServiceRequest). Of a message it reads the fields above alone, so that it
 // keeps little more than what it returns, and looks into no value that holds others.

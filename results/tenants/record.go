@@ -50,33 +50,26 @@ var (
 // attribute of the span or of its resource. What a line holds stands also where it
 // has an error.
 func Parse(line []byte, field string) (Spans, error) {
-	object, err := decoded(line)
-	if err != nil {
-		return Spans{}, err
-	}
-	if resources, ok := object["resourceSpans"].([]any); ok {
-		s := spans(resources, field)
-		if s.Wrong == nil && len(s.Requests)+len(s.Callers) == 0 {
-			return s, ErrNoRequest
-		}
+	s, there, err := spansOf(line, field)
+	switch {
+	case err != nil:
+		return s, err
+	case there && s.Wrong == nil && len(s.Requests)+len(s.Callers) == 0:
+		return s, ErrNoRequest
+	case there:
 		return s, s.Wrong
+	}
+	var object map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.UseNumber() // nanoseconds have more digits than a float64 keeps
+	if err := decoder.Decode(&object); err != nil {
+		return s, fmt.Errorf("not a JSON object: %w", err)
 	}
 	r, err := entry(object, field)
 	if err != nil {
-		return Spans{}, err
+		return s, err
 	}
 	return Spans{Requests: []Record{r}}, nil
-}
-
-// decoded is an object of JSON, with its numbers as they are written: nanoseconds
-// have more digits than a float64 keeps.
-func decoded(text []byte) (object map[string]any, err error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&object); err != nil {
-		return nil, fmt.Errorf("not a JSON object: %w", err)
-	}
-	return object, nil
 }
 
 // entry reads a line of an access log.

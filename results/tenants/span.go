@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,26 +84,6 @@ func wanted(key, field string) bool {
 	return key == field || slices.Contains(promptNames, key) || slices.Contains(outputNames, key)
 }
 
-// spans reads OTLP's JSON.
-func spans(resources []any, field string) (s Spans) {
-	for _, resource := range objects(resources) {
-		of := attributes(at(resource, "resource.attributes"), field)
-		scopes, _ := resource["scopeSpans"].([]any)
-		for _, scope := range objects(scopes) {
-			all, _ := scope["spans"].([]any)
-			for _, o := range objects(all) {
-				one := span{
-					trace: identity(o["traceId"]), id: identity(o["spanId"]), state: textOf(o["traceState"]),
-					own: attributes(o["attributes"], field), of: of,
-				}
-				one.lasts(nanoseconds(o["startTimeUnixNano"]), nanoseconds(o["endTimeUnixNano"]))
-				s.add(one, field)
-			}
-		}
-	}
-	return s
-}
-
 // lasts takes a span's times, in nanoseconds of Unix time; 0 is none.
 func (s *span) lasts(start, end uint64) {
 	if start > 0 && start <= math.MaxInt64 && end <= math.MaxInt64 {
@@ -112,50 +91,11 @@ func (s *span) lasts(start, end uint64) {
 	}
 }
 
-// nanoseconds reads a number of them, 0 where there is none.
-func nanoseconds(v any) uint64 {
-	n, err := strconv.ParseUint(textOf(v), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 // identity is that of a trace or a span, of at most 32 hexadecimal digits; "" for
 // none, which zeros are too.
-func identity(v any) string {
-	text := textOf(v)
+func identity(text string) string {
 	if len(text) > 32 || strings.Trim(text, "0") == "" {
 		return ""
 	}
 	return strings.ToLower(text)
-}
-
-// objects are the elements that are objects.
-func objects(list []any) (out []map[string]any) {
-	for _, v := range list {
-		if o, ok := v.(map[string]any); ok {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
-// attributes are those of OTLP's JSON that are read, by their keys.
-func attributes(v any, field string) map[string]any {
-	list, _ := v.([]any)
-	out := map[string]any{}
-	for _, a := range objects(list) {
-		key := textOf(a["key"])
-		if !wanted(key, field) {
-			continue
-		}
-		value, _ := a["value"].(map[string]any)
-		for _, kind := range []string{"stringValue", "intValue", "doubleValue"} {
-			if one, ok := value[kind]; ok {
-				out[key] = one
-			}
-		}
-	}
-	return out
 }

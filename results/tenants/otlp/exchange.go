@@ -3,6 +3,7 @@ package otlp
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -116,7 +118,7 @@ func (r *Receiver) overHTTP(w http.ResponseWriter, req *http.Request) (o outcome
 	default:
 		return outcome{answer: Unsupported, message: fmt.Sprintf("want the Content-Type %s or %s", protobufType, jsonType)}, protobufType
 	}
-	release, ok := r.slot()
+	release, ok := r.slot(req.Context())
 	if !ok {
 		return outcome{answer: Overrun, message: "too many requests at once"}, format
 	}
@@ -134,7 +136,7 @@ func (r *Receiver) overGRPC(w http.ResponseWriter, req *http.Request) outcome {
 	if mediaType(req) != grpcType || req.ProtoMajor < 2 {
 		return outcome{answer: Unsupported, message: "want gRPC over HTTP/2"}
 	}
-	release, ok := r.slot()
+	release, ok := r.slot(req.Context())
 	if !ok {
 		return outcome{answer: Overrun, message: "too many requests at once"}
 	}
@@ -157,14 +159,18 @@ func (r *Receiver) overGRPC(w http.ResponseWriter, req *http.Request) outcome {
 	return r.take(body, tenants.ParseProtobuf)
 }
 
-// slot takes one of the requests that are read at the same time.
-func (r *Receiver) slot() (release func(), ok bool) {
+// slot takes one of the places of requests that are read at the same time. It waits
+// for it a moment: a sender that is refused before it has sent all may not see why.
+func (r *Receiver) slot(ctx context.Context) (release func(), ok bool) {
+	timer := time.NewTimer(slotPatience)
+	defer timer.Stop()
 	select {
 	case r.slots <- struct{}{}:
 		return func() { <-r.slots }, true
-	default:
-		return nil, false
+	case <-timer.C:
+	case <-ctx.Done():
 	}
+	return nil, false
 }
 
 func mediaType(req *http.Request) string {

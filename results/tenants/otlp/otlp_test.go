@@ -180,7 +180,7 @@ func TestHTTP(t *testing.T) {
 		{"one of another hour beside one of now", "POST", httpPath, proto, export(request(1, 7, "a", 5, 6), request(2, now, "a", 5, 6)), 200, partial(1, errOld.Error()), map[Fate]int{Request: 1, Rejected: 1}},
 		{"no message", "POST", httpPath, proto, []byte{0xff}, 400, status(3, "not a message of Protocol Buffers: unexpected EOF"), nil},
 		{"a message that ends in a span", "POST", httpPath, proto, export(request(1, now, "a", 5, 6))[:60], 400, status(3, "not a message of Protocol Buffers: unexpected EOF"), nil},
-		{"no JSON", "POST", httpPath, inJSON, []byte("{"), 400, `{"code":3,"message":"not a JSON object: unexpected EOF"}`, nil},
+		{"no JSON", "POST", httpPath, inJSON, []byte("{"), 400, `{"code":3,"message":"not a JSON object: jsontext: unexpected EOF after offset 1"}`, nil},
 		{"not packed", "POST", httpPath, with(proto, "Content-Encoding", "gzip"), []byte("x"), 400, status(3, "read the request: unexpected EOF"), nil},
 		{"too large", "POST", httpPath, proto, large, 413, status(8, "more than 4194304 bytes: send smaller batches"), nil},
 		{"too large once it is unpacked", "POST", httpPath, with(proto, "Content-Encoding", "gzip"), packed(large), 413, status(8, "more than 4194304 bytes: send smaller batches"), nil},

@@ -28,8 +28,10 @@ const (
 	mostBytes = 4 << 20
 	// mostAtOnce bounds the requests that are read at the same time, mostKept the
 	// requests and callers that wait to be taken.
-	mostAtOnce, mostKept = 8, 32768
-	// readPatience and writePatience bound a request and its answer.
+	mostAtOnce, mostKept = 4, 32768
+	// slotPatience is how long a request waits to be read. readPatience and
+	// writePatience bound it and its answer.
+	slotPatience                = time.Second
 	readPatience, writePatience = 10 * time.Second, 20 * time.Second
 	// idlePatience ends a connection without requests: senders collect spans for 5 s.
 	idlePatience = time.Minute
@@ -64,7 +66,7 @@ type Receiver struct {
 	Check func(tenants.Record) error
 	Meter Meter
 
-	decoding sync.Mutex    // one request is decoded at a time: its form in memory is larger than it
+	decoding sync.Mutex    // one request is decoded at a time: spans take no more than a core
 	slots    chan struct{} // of requests that are read
 	mu       sync.Mutex
 	kept     tenants.Spans

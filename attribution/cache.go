@@ -16,6 +16,15 @@ const (
 	CacheUsers CacheShare = "users" // everyone who used it, the same each
 )
 
+// ParseCacheShare reads who pays.
+func ParseCacheShare(text string) (CacheShare, error) {
+	switch s := CacheShare(text); s {
+	case CacheOwner, CacheUsers:
+		return s, nil
+	}
+	return "", fmt.Errorf("%q: want %s or %s", text, CacheOwner, CacheUsers)
+}
+
 // SharedCache is what sharing the cost of cached prompts among their users came
 // to, in prompt tokens.
 type SharedCache struct {

@@ -1,6 +1,9 @@
 package attribution
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Role is the part of the work that a domain's device does where prefill and
 // decode run on devices of their own. Its energy is divided by that work alone.
@@ -20,6 +23,24 @@ func ParseRole(text string) (Role, error) {
 		return r, nil
 	}
 	return RoleBoth, fmt.Errorf("role %q: want %s or %s", text, RolePrefill, RoleDecode)
+}
+
+// ParseRoles reads the roles of domains, each "DOMAIN=prefill" or "DOMAIN=decode"; nil
+// for none.
+func ParseRoles(texts []string) (map[string]Role, error) {
+	var roles map[string]Role
+	for _, text := range texts {
+		domain, name, ok := strings.Cut(text, "=")
+		role, err := ParseRole(name)
+		if !ok || domain == "" || err != nil {
+			return nil, fmt.Errorf("%q: want DOMAIN=%s or DOMAIN=%s", text, RolePrefill, RoleDecode)
+		}
+		if roles == nil {
+			roles = map[string]Role{}
+		}
+		roles[domain] = role
+	}
+	return roles, nil
 }
 
 // own keeps the weights of what a device of the role does.

@@ -1,6 +1,9 @@
 package datasets
 
 import (
+	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -13,6 +16,21 @@ import (
 type Writer interface {
 	Write(Request) error
 	Close() error
+}
+
+// Copy writes the requests of a trace to out in the format of a writer, one after the
+// other, and returns what was dropped of the trace and the doubts about it.
+func Copy(ctx context.Context, spec string, o Options, out io.Writer, format func(io.Writer) Writer) (Trace, error) {
+	buffered := bufio.NewWriterSize(out, 64<<10)
+	w := format(buffered)
+	t, err := Each(ctx, spec, o, w.Write)
+	if err != nil {
+		return t, errors.Join(err, buffered.Flush())
+	}
+	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
+		return t, fmt.Errorf("write requests: %w", err)
+	}
+	return t, nil
 }
 
 // NewLineWriter writes one JSON object a line: see Line.

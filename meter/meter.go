@@ -148,3 +148,17 @@ type Refusal struct {
 	Reason string `json:"reason"`
 	Remedy string `json:"remedy,omitempty"`
 }
+
+// Line is the refusal in one line: source and domain, the reason, and the remedy in
+// parentheses.
+func (r Refusal) Line() string {
+	line := r.Source
+	if r.Domain != "" {
+		line += " " + r.Domain
+	}
+	line += ": " + r.Reason
+	if r.Remedy != "" {
+		line += " (" + r.Remedy + ")"
+	}
+	return line
+}

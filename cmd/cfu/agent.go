@@ -90,7 +90,7 @@ func (f *agentFlags) serve(ctx context.Context, env environment, credentials age
 	}
 	defer func() { err = set.CloseAfter(err) }()
 	for _, r := range set.LeftOut {
-		fmt.Fprintf(env.stderr, "cfu agent: not served: %s\n", refusalLine(r))
+		fmt.Fprintf(env.stderr, "cfu agent: not served: %s\n", r.Line())
 	}
 	if len(set.Sources) == 0 {
 		return errors.New("nothing to serve: no meter can be read on this host")
@@ -110,17 +110,4 @@ func (f *agentFlags) serve(ctx context.Context, env environment, credentials age
 	// The address is a result: with port 0 it is how a script learns the port.
 	fmt.Fprintf(env.stdout, "%s\n", listener.Addr())
 	return server.Serve(ctx, listener)
-}
-
-// refusalLine is a refusal in one line.
-func refusalLine(r meter.Refusal) string {
-	line := r.Source
-	if r.Domain != "" {
-		line += " " + r.Domain
-	}
-	line += ": " + r.Reason
-	if r.Remedy != "" {
-		line += " (" + r.Remedy + ")"
-	}
-	return line
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cfubench/results/sweep"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"cfubench/results/runfolder"
 )
 
 // command is one subcommand: what it is called, what it says of itself, and
@@ -140,6 +141,6 @@ func usagef(format string, args ...any) error {
 // isUsage reports whether an error is wrong usage.
 func isUsage(err error) bool {
 	var own usageError
-	var sweeps sweep.UsageError
-	return errors.As(err, &own) || errors.As(err, &sweeps)
+	var config runfolder.ConfigError
+	return errors.As(err, &own) || errors.As(err, &config)
 }

@@ -1,23 +1,18 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/datasets"
+	"cfubench/internal/atomicfile"
 	"cfubench/results/sweep"
 )
 
@@ -145,71 +140,15 @@ func datasetsStat(ctx context.Context, env environment, spec string, f datasetsF
 		e.SetEscapeHTML(false)
 		return e.Encode(s)
 	}
-	return printSummary(env.stdout, s)
-}
-
-func printSummary(out io.Writer, s datasets.Summary) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "trace\t%s\n", s.Source)
-	if s.Selection != "" {
-		fmt.Fprintf(w, "selection\t%s\n", s.Selection)
-	}
-	counted := "as the file states them"
-	if s.Tokenizer != "" {
-		counted = "counted by " + s.Tokenizer
-	}
-	fmt.Fprintf(w, "lengths\t%s\n", counted)
-	fmt.Fprintf(w, "requests\t%d in %d conversations\n", s.Requests, s.Conversations)
-	if s.SpanSeconds != nil {
-		span := time.Duration(*s.SpanSeconds * float64(time.Second)).Round(time.Millisecond)
-		fmt.Fprintf(w, "span\t%v", span)
-		if s.Requests > 1 && span > 0 {
-			fmt.Fprintf(w, ", %.3g requests/s", float64(s.Requests-1)/span.Seconds())
-		}
-		fmt.Fprintln(w)
-	}
-	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
-		fmt.Fprintf(w, "dropped\t%d: %s\n", s.Dropped[reason], reason)
-	}
-	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "warning\t%s\n", warning)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\ntokens\tknown\tsum\tmean\tmin\tp5\tp25\tp50\tp75\tp95\tp99\tmax\t")
-	type row struct {
-		name string
-		l    datasets.Lengths
-	}
-	lengths := []row{{"prompt", s.Prompt}, {"output", s.Output}}
-	if s.Context != nil {
-		lengths = append(lengths, row{"prompt with history", *s.Context})
-	}
-	for _, row := range lengths {
-		l := row.l
-		if l.Known == 0 {
-			fmt.Fprintf(w, "%s\t0%s\t\n", row.name, strings.Repeat("\t–", 10))
-			continue
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%.1f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", row.name,
-			l.Known, l.Sum, l.Mean, l.Min, l.P5, l.P25, l.P50, l.P75, l.P95, l.P99, l.Max)
-	}
-	return w.Flush()
+	return s.WriteText(env.stdout)
 }
 
 // datasetsWrite streams the requests of a trace through a writer to out and the
 // doubts about them to stderr.
 func datasetsWrite(ctx context.Context, env environment, spec string, o datasets.Options, out io.Writer, format func(io.Writer) datasets.Writer) error {
-	buffered := bufio.NewWriterSize(out, 64<<10)
-	w := format(buffered)
-	t, err := datasets.Each(ctx, spec, o, w.Write)
+	t, err := datasets.Copy(ctx, spec, o, out, format)
 	if err != nil {
-		return errors.Join(err, buffered.Flush())
-	}
-	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
-		return fmt.Errorf("write requests: %w", err)
+		return err
 	}
 	for _, reason := range slices.Sorted(maps.Keys(t.Dropped)) {
 		fmt.Fprintf(env.stderr, "cfu datasets: dropped %d: %s\n", t.Dropped[reason], reason)
@@ -222,7 +161,7 @@ func datasetsWrite(ctx context.Context, env environment, spec string, o datasets
 
 // datasetsConvert writes a trace in another format. A file appears under its
 // name only when it is complete.
-func datasetsConvert(ctx context.Context, env environment, spec string, f datasetsFlags) (err error) {
+func datasetsConvert(ctx context.Context, env environment, spec string, f datasetsFlags) error {
 	var format func(io.Writer) datasets.Writer
 	switch f.to {
 	case "jsonl":
@@ -237,21 +176,10 @@ func datasetsConvert(ctx context.Context, env environment, spec string, f datase
 	if f.out == "" {
 		return datasetsWrite(ctx, env, spec, f.options, env.stdout, format)
 	}
-	partial, err := os.CreateTemp(filepath.Dir(f.out), "."+filepath.Base(f.out)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", f.out, err)
-	}
-	defer func() {
-		if err != nil {
-			partial.Close()
-			os.Remove(partial.Name())
-		}
-	}()
-	if err := datasetsWrite(ctx, env, spec, f.options, partial, format); err != nil {
-		return err
-	}
-	if err := errors.Join(partial.Chmod(0o644), partial.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", f.out, err)
-	}
-	return os.Rename(partial.Name(), f.out)
+	var failed error // in its own words
+	err := atomicfile.Stream(f.out, func(w io.Writer) error {
+		failed = datasetsWrite(ctx, env, spec, f.options, w, format)
+		return failed
+	})
+	return cmp.Or(failed, err)
 }

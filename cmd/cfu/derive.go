@@ -17,15 +17,16 @@ import (
 // derivationFlags say how the derived tables of a run are made. cfu run and cfu
 // merge share them; cfu attribute, amortize and report do the steps one by one.
 type derivationFlags struct {
-	attributionFlags
-	inventory string
-	report    bool
-	cells     bool // print a row for each repeat
+	config *runfolder.Config // of which the attribution and the inventory are used
+	report bool
+	cells  bool // print a row for each repeat
 }
 
-func (f *derivationFlags) bind(fs *pflag.FlagSet) {
-	f.attributionFlags.bind(fs)
-	fs.StringVar(&f.inventory, "inventory", "", "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file (default, or none: the use phase, the embodied share of hardware that is recognised, and the making of a model that is a preset's).")
+// bind declares the flags on fs; c takes what a run records of them.
+func (f *derivationFlags) bind(fs *pflag.FlagSet, c *runfolder.Config) {
+	f.config = c
+	bindAttribution(fs, c)
+	fs.StringVar(&c.Inventory, "inventory", "", "Amortize with this inventory: a `PRESET` (cfu amortize --list-presets) or a JSON file (default, or none: the use phase, the embodied share of hardware that is recognised, and the making of a model that is a preset's).")
 	fs.BoolVar(&f.report, "report", true, "Write report.html at the end.")
 	bindCells(fs, &f.cells)
 }
@@ -33,13 +34,13 @@ func (f *derivationFlags) bind(fs *pflag.FlagSet) {
 // check refuses wrong flags and an inventory that cannot be read before
 // anything is measured.
 func (f derivationFlags) check() error {
-	if _, err := f.options(); err != nil {
+	if _, err := derivation.ParseAttribution(*f.config); err != nil {
 		return err
 	}
-	if f.inventory == "" || f.inventory == derivation.NoInventory {
+	if f.config.Inventory == "" || f.config.Inventory == derivation.NoInventory {
 		return nil
 	}
-	_, err := lca.Load(f.inventory, derivation.Files{})
+	_, err := lca.Load(f.config.Inventory, derivation.Files{})
 	return err
 }
 
@@ -52,7 +53,7 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 		return summary, err
 	}
 	boundMemory(out, run)
-	options, err := f.options()
+	options, err := derivation.ParseAttribution(*f.config)
 	if err != nil {
 		return summary, err
 	}
@@ -69,7 +70,7 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 			warn("cell %s: %s", c.Cell, w)
 		}
 	}
-	notes, err := derivation.NewAmortization(f.inventory).Run(ctx, out, run, nil)
+	notes, err := derivation.NewAmortization(f.config.Inventory).Run(ctx, out, run, nil)
 	if err != nil {
 		// Without a success there is nothing to amortize; the summary says so too.
 		warn("%v", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/results/logs"
+	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 	"cfubench/results/sweep"
 )
@@ -70,7 +71,7 @@ func bindImport(fs *pflag.FlagSet) action {
 	fs.StringVar(&f.im.Driver, "driver", "", "Their driver is of `VERSION`.")
 	fs.StringVar(&f.im.Model, "model", "", "The model was `NAME`.")
 	fs.StringVar(&f.im.Engine, "engine", "", "The engine was `NAME`.")
-	f.derivation.bind(fs)
+	f.derivation.bind(fs, new(runfolder.Config))
 	return func(ctx context.Context, env environment, _ []string) error {
 		if err := f.check(); err != nil {
 			return err

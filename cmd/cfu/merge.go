@@ -1,11 +1,13 @@
 package main
 
 import (
-	"cfubench/results/sweep"
 	"context"
 	"fmt"
 
 	"github.com/spf13/pflag"
+
+	"cfubench/results/runfolder"
+	"cfubench/results/sweep"
 )
 
 const mergeHelp = `Joins the folders of cfu run --shard 1/N … N/N into one run.
@@ -22,7 +24,7 @@ flags:
 func bindMerge(fs *pflag.FlagSet) action {
 	out := fs.String("out", "", "Write the folder `DIR`, which must not hold a run yet.")
 	var derivation derivationFlags
-	derivation.bind(fs)
+	derivation.bind(fs, new(runfolder.Config))
 	return func(ctx context.Context, env environment, operands []string) error {
 		if *out == "" || len(operands) == 0 {
 			return usagef("give --out DIR and the shards' folders")

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -75,25 +72,18 @@ func (f *metersFlags) run(ctx context.Context, env environment, _ []string) erro
 		return f.reference.measure(ctx, env, f)
 	}
 	f.options.Clock = meter.NewClock(time.Now())
-	entries, states, err := f.inspect(ctx)
+	var calibrateFor time.Duration
+	if f.calibrate {
+		calibrateFor = f.calibrateFor
+	}
+	listing, err := host.Inspect(ctx, f.options, calibrateFor)
 	if err != nil {
 		return err
 	}
 	if f.format.is("json") {
-		return meterObjects(env.stdout, entries, states)
+		return listing.WriteJSON(env.stdout)
 	}
-	if _, err := io.WriteString(env.stdout, metersHead(entries)); err != nil {
-		return err
-	}
-	if err := meterTable(env.stdout, entries); err != nil {
-		return err
-	}
-	if slices.ContainsFunc(entries, func(e host.Entry) bool { return e.Calibration != nil }) {
-		if err := calibrationTable(env.stdout, entries); err != nil {
-			return err
-		}
-	}
-	return stateLines(env.stdout, states)
+	return listing.WriteText(env.stdout)
 }
 
 // check refuses flags that make no sense before anything is opened.
@@ -112,27 +102,4 @@ func (f *metersFlags) check() error {
 		return usagef("--pid %d: want a process id", f.options.PID)
 	}
 	return nil
-}
-
-// inspect opens the meters, calibrates them if asked to, lists them with what
-// is doubtful of their devices now, and closes them.
-func (f *metersFlags) inspect(ctx context.Context) (entries []host.Entry, states []host.DeviceState, err error) {
-	set, err := host.Open(ctx, f.options)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, set.Close()) }()
-	var calibrations []meter.Calibration
-	if f.calibrate {
-		if set, calibrations, err = set.Calibrate(ctx, f.options.Clock, f.calibrateFor); err != nil {
-			return nil, nil, err
-		}
-	}
-	entries = set.List(f.options.Clock, calibrations)
-	own := host.Own(f.options.PID, f.options.EndpointURL)
-	if own == nil {
-		own = host.Own(host.NoEngine, "")
-	}
-	states, err = set.State(ctx, own)
-	return entries, states, err
 }

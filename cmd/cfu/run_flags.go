@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"cfubench/attribution"
 	"cfubench/meter/host"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
@@ -69,12 +68,6 @@ func (f *runFlags) complete(env environment) error {
 	var err error
 	if f.APIKey, f.Headers, err = f.access.complete(f.set, env.getenv); err != nil {
 		return err
-	}
-	f.Convention, f.Weights, f.ShapleyModel, f.Inventory = f.derivation.conventions, f.derivation.weights, f.derivation.shapleyModel, f.derivation.inventory
-	f.StepPrior, f.Roles = f.derivation.stepPrior, f.derivation.roles
-	f.ModelParameters, f.Config.WeightBytes = f.derivation.size.Parameters, f.derivation.size.WeightBytes
-	if f.derivation.cacheShare != string(attribution.CacheOwner) {
-		f.CacheShare = f.derivation.cacheShare
 	}
 	if f.timeUnit != "" {
 		units := map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": time.Nanosecond}
@@ -243,7 +236,7 @@ func (f *runFlags) bindOutput(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Out, "out", f.Out, "Write the folder `DIR`, which must not hold a run yet.")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "Print what would be measured, and measure nothing.")
 	fs.BoolVar(&f.Resume, "resume", f.Resume, "Continue the run in --out, which must have the same flags.")
-	f.derivation.bind(fs)
+	f.derivation.bind(fs, &f.Config.Config)
 	fs.StringVar(&f.Listen, "listen", f.Listen, "Expose live Prometheus metrics at `HOST:PORT`.")
 }
 

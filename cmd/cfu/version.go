@@ -30,17 +30,9 @@ type build struct {
 	NVML bool `json:"nvml"` // NVIDIA GPUs can be read
 }
 
-// withoutNVML says that this build cannot read NVIDIA GPUs, "" if it can.
-func withoutNVML() string {
-	if nvml.Built {
-		return ""
-	}
-	return "NVIDIA GPUs cannot be read: this cfu was built without cgo, or for another system than Linux"
-}
-
 // sayBuild begins a measurement with what this build cannot measure.
 func sayBuild(env environment, command string) {
-	if note := withoutNVML(); note != "" {
+	if note := nvml.Unreadable(); note != "" {
 		fmt.Fprintf(env.stderr, "cfu %s: warning: %s\n", command, note)
 	}
 }
@@ -54,7 +46,7 @@ func bindVersion(fs *pflag.FlagSet) action {
 			return json.NewEncoder(env.stdout).Encode(b)
 		}
 		first, commit := "cfu "+b.Version, "commit not recorded in this build"
-		if note := withoutNVML(); note != "" {
+		if note := nvml.Unreadable(); note != "" {
 			first += " (" + note + ")"
 		}
 		if b.Commit != "" {

@@ -170,7 +170,7 @@ func (f *watchFlags) checkTenants() error {
 	}
 	switch _, err := derivation.ParseTokenWeights(f.Weights); {
 	case err != nil:
-		return usagef("--tenant-weights: %w", err)
+		return usagef("--tenant-weights: token weights %w", err)
 	case t.Field == "":
 		return usagef("--tenant-field is empty: name the field that has the tenant")
 	case secret.IsSecretName(t.Field):

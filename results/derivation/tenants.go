@@ -34,7 +34,7 @@ func ParseTokenWeights(text string) (w TokenWeights, err error) {
 	w.Prompt, err1 = strconv.ParseFloat(in, 64)
 	w.Output, err2 = strconv.ParseFloat(out, 64)
 	if sum := w.Prompt + w.Output; !ok || err1 != nil || err2 != nil || !(w.Prompt >= 0 && w.Output >= 0 && sum > 0 && sum < 1e12) {
-		return w, fmt.Errorf("token weights %q: want two numbers of zero or more, not both zero, such as 1:4", text)
+		return w, fmt.Errorf("%q: want two numbers of zero or more, not both zero, such as 1:4", text)
 	}
 	return w, nil
 }

@@ -15,21 +15,12 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// UsageError is a configuration that cannot be run, in the words of its flags.
-type UsageError struct{ err error }
-
-func (e UsageError) Error() string { return e.err.Error() }
-
-// Unwrap returns what was wrong.
-func (e UsageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error {
-	return UsageError{fmt.Errorf(format, args...)}
-}
+// usagef refuses a configuration that cannot be run.
+func usagef(format string, args ...any) error { return runfolder.Refuse(format, args...) }
 
 // Check refuses what is wrong or does not go together before anything is started,
 // and completes the configuration: batch sizes, a load, normal forms. Its errors
-// are of type UsageError.
+// are of type runfolder.ConfigError.
 func (c *Config) Check() error {
 	for _, part := range []func() error{
 		c.checkServer, c.checkConfigurations, c.checkBatches, c.checkNumbers, c.checkLoad, c.checkRequests, c.checkSearch,

@@ -1,18 +1,18 @@
-package main
+package host
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"cfubench/meter"
-	"cfubench/meter/host"
 )
 
-// meterObject is one line of --format json; null is what is not known. What only a
-// calibration knows is null without one.
-type meterObject struct {
+// object is one line of the JSON of a listing; null is what is not known. What only
+// a calibration knows is null without one.
+type object struct {
 	Domain         *string      `json:"domain"`
 	Device         *string      `json:"device"`
 	Source         string       `json:"source"`
@@ -34,14 +34,15 @@ type meterObject struct {
 	Warnings       []string     `json:"warnings"`
 }
 
-// meterObjects prints the entries as JSON, one object a line. A source that
-// could not be opened at all is a domain with the source's name. The warnings of
-// a device are with the first of its domains.
-func meterObjects(w io.Writer, entries []host.Entry, states []host.DeviceState) error {
+// WriteJSON prints the entries as JSON, one object a line. A source that could not
+// be opened at all is a domain with the source's name. The warnings of a device are
+// with the first of its domains.
+func (l Listing) WriteJSON(w io.Writer) error {
+	states := slices.Clone(l.States)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	for _, e := range entries {
-		o := meterObject{
+	for _, e := range l.Entries {
+		o := object{
 			Domain: known(e.Domain), Device: known(e.Device), Source: e.Source, Kind: known(e.Kind), Scope: known(e.Scope), Unit: known(unit(e.Kind)),
 			Readable: e.Readable, InSum: e.Summed, Reason: known(e.Reason), Remedy: known(e.Remedy),
 			Limit: number(e.Limit), Poll: number(e.Poll), UpdatePeriod: number(e.UpdatePeriod), CallP50: number(e.CallP50),

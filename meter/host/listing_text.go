@@ -1,24 +1,48 @@
-package main
+package host
 
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"cfubench/meter"
-	"cfubench/meter/host"
+	"cfubench/meter/nvml"
 )
 
 // listed is how many domains of a source the first sentence names.
 const listed = 4
 
-// metersHead says in one sentence what a run here would measure, and with what; in
-// the line before, what this build cannot read.
-func metersHead(entries []host.Entry) string {
+// WriteText prints the listing: what a run here would measure in one sentence, a
+// table of the domains with what there is to know of them, what was calibrated, and
+// what is doubtful of the devices now.
+func (l Listing) WriteText(w io.Writer) error {
+	if _, err := io.WriteString(w, head(l.Entries)); err != nil {
+		return err
+	}
+	if err := entryTable(w, l.Entries); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(l.Entries, func(e Entry) bool { return e.Calibration != nil }) {
+		if err := calibrationTable(w, l.Entries); err != nil {
+			return err
+		}
+	}
+	for _, line := range Together(l.States) {
+		if _, err := fmt.Fprintf(w, "\nwarning: %s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head says in one sentence what a run here would measure, and with what; in the
+// line before, what this build cannot read.
+func head(entries []Entry) string {
 	head := ""
-	if note := withoutNVML(); note != "" {
+	if note := nvml.Unreadable(); note != "" {
 		head = note + ".\n"
 	}
 	type with struct {
@@ -59,9 +83,9 @@ func metersHead(entries []host.Entry) string {
 	return head + "A run here measures " + strings.Join(parts, "; ") + ".\n\n"
 }
 
-// meterTable prints the entries as a table, the refused ones after it, a line
+// entryTable prints the entries as a table, the refused ones after it, a line
 // for the reason and one for the remedy.
-func meterTable(w io.Writer, entries []host.Entry) error {
+func entryTable(w io.Writer, entries []Entry) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "domain\tsource\tkind\tscope\treadable\tin the sum\tread every\tcall p50\tlimit\tdevice")
 	for _, e := range entries {
@@ -86,7 +110,7 @@ func meterTable(w io.Writer, entries []host.Entry) error {
 // reasonLines says what there is to know of the entries: each reason once, with
 // the domains that it holds for and its remedy. Reasons of one remedy that differ
 // in nothing but the number of the part are one, said of the first.
-func reasonLines(entries []host.Entry) string {
+func reasonLines(entries []Entry) string {
 	type word struct{ source, reason, remedy string }
 	type said struct {
 		reason            string
@@ -128,7 +152,7 @@ func reasonLines(entries []host.Entry) string {
 }
 
 // calibrationTable prints what calibration measured of each domain.
-func calibrationTable(w io.Writer, entries []host.Entry) error {
+func calibrationTable(w io.Writer, entries []Entry) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\ndomain\treads\tupdates\tupdate period p50\tp5\tp95\tcall p50\tcall p99\tcounter/power")
 	var doubts strings.Builder
@@ -159,16 +183,6 @@ func calibrationTable(w io.Writer, entries []host.Entry) error {
 	}
 	_, err := io.WriteString(w, doubts.String())
 	return err
-}
-
-// stateLines prints what is doubtful of the devices now.
-func stateLines(w io.Writer, states []host.DeviceState) error {
-	for _, line := range host.Together(states) {
-		if _, err := fmt.Fprintf(w, "\nwarning: %s\n", line); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // brief rounds d to three figures or so.

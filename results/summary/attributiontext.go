@@ -1,0 +1,66 @@
+package summary
+
+import (
+	"fmt"
+	"io"
+
+	"cfubench/meter"
+	"cfubench/results/derivation"
+)
+
+// WriteAttribution prints what dividing the energy of cells gave: the closed sums, the
+// costs of steps, and what the conventions disagree on.
+func WriteAttribution(w io.Writer, cells []derivation.Attributed) error {
+	columns := []Column{
+		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "convention", Text: true}, {Name: "method", Text: true},
+		{Name: "requests", Unit: "J"}, {Name: "idle", Unit: "J", Beside: true}, {Name: "unattributed", Unit: "J", Beside: true}, {Name: "counter", Unit: "J", Beside: true},
+		{Name: "median", Unit: "J/req"},
+	}
+	var rows [][]Cell
+	for _, c := range cells {
+		for _, e := range c.Divisions {
+			if e.Refused != "" {
+				continue
+			}
+			row := []Cell{Words(c.Cell), Words(e.Domain), Words(string(e.Convention)), Words(string(e.Method))}
+			for _, j := range []meter.Energy{e.Requests, e.Idle, e.Unattributed, e.Counter, e.Median} {
+				row = append(row, Figures(j.Joules()))
+			}
+			rows = append(rows, row)
+		}
+	}
+	columns, texts := Lay(columns, rows)
+	if err := WriteColumns(w, columns, texts); err != nil {
+		return err
+	}
+	unsized := false
+	for _, c := range cells {
+		for _, e := range c.Windows {
+			fmt.Fprintf(w, "%s %v\n", c.Cell, e)
+		}
+		for _, r := range c.Roles {
+			fmt.Fprintf(w, "%s %v\n", c.Cell, r)
+		}
+		if c.CacheShare != nil {
+			fmt.Fprintf(w, "%s cache: %v\n", c.Cell, c.CacheShare)
+		}
+		for _, costs := range c.Costs {
+			fmt.Fprintf(w, "%s %s step costs: %v\n", c.Cell, costs.Domain, costs)
+		}
+		for _, r := range c.Rooflines {
+			fmt.Fprintf(w, "%s %s against the model's size: %v\n", c.Cell, r.Domain, r)
+		}
+		unsized = unsized || len(c.Costs) > 0 && len(c.Rooflines) == 0
+		for _, check := range c.CrossChecks {
+			fmt.Fprintf(w, "%s cross-check %v\n", c.Cell, check)
+		}
+		for _, s := range c.Spread {
+			fmt.Fprintf(w, "%s %s: conventions differ by %.0f %% on the median request, %.0f %% at most; the convention changes the ranking of %.0f %% of %d request pairs\n",
+				c.Cell, s.Domain, 100*s.Median, 100*s.Max, 100*float64(s.Convention)/float64(max(s.Pairs, 1)), s.Pairs)
+		}
+	}
+	if unsized {
+		fmt.Fprintln(w, "the server does not tell the model's size: --model-parameters N --weight-bytes B compare the step costs with it")
+	}
+	return nil
+}

@@ -17,7 +17,8 @@ type FunctionalUnit string
 const (
 	PerRequest      FunctionalUnit = "request"
 	PerOutputToken  FunctionalUnit = "output_token"
-	PerTotalToken   FunctionalUnit = "total_token" // prompt and output
+	PerTotalToken   FunctionalUnit = "total_token"  // prompt and output
+	PerAnswerToken  FunctionalUnit = "answer_token" // output without reasoning
 	PerBatch        FunctionalUnit = "batch"
 	PerConversation FunctionalUnit = "conversation"
 	PerSLORequest   FunctionalUnit = "slo_request" // request within an SLO
@@ -25,7 +26,7 @@ const (
 
 // FunctionalUnits lists the units that a run can count by itself.
 func FunctionalUnits() []FunctionalUnit {
-	return []FunctionalUnit{PerRequest, PerOutputToken, PerTotalToken, PerBatch, PerConversation, PerSLORequest}
+	return []FunctionalUnit{PerRequest, PerOutputToken, PerTotalToken, PerAnswerToken, PerBatch, PerConversation, PerSLORequest}
 }
 
 // CustomUnit is a unit that the user counted: Count of them were delivered by
@@ -85,6 +86,8 @@ func (u Usage) count(unit FunctionalUnit) int64 {
 		return u.OutputTokens
 	case PerTotalToken:
 		return u.TotalTokens
+	case PerAnswerToken:
+		return u.AnswerTokens
 	case PerBatch:
 		return u.Batches
 	case PerConversation:

@@ -15,7 +15,10 @@ type Usage struct {
 	// Counts of what was delivered; 0 where the unit does not occur. Failed
 	// requests are not counted, their energy is.
 	Requests, OutputTokens, TotalTokens int64
-	Conversations, Batches              int64
+	// AnswerTokens are OutputTokens without those of reasoning, 0 where no request
+	// reasoned or one's reasoning was not counted.
+	AnswerTokens           int64
+	Conversations, Batches int64
 	// SLORequests is how many of Requests met the objective that SLO describes.
 	SLORequests int64
 	SLO         string
@@ -83,7 +86,7 @@ func (u Usage) check() error {
 	switch {
 	case u.Requests <= 0:
 		return fmt.Errorf("cell %q has %d completed requests: there is nothing to assess", u.Cell, u.Requests)
-	case u.OutputTokens < 0 || u.TotalTokens < 0 || u.Conversations < 0 || u.Batches < 0 || u.SLORequests < 0:
+	case u.OutputTokens < 0 || u.TotalTokens < 0 || u.AnswerTokens < 0 || u.Conversations < 0 || u.Batches < 0 || u.SLORequests < 0:
 		return fmt.Errorf("cell %q has a negative count", u.Cell)
 	case u.SLORequests > u.Requests:
 		return fmt.Errorf("cell %q has %d requests within the SLO of only %d", u.Cell, u.SLORequests, u.Requests)

@@ -64,7 +64,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.published, "published", false, "Assess the published inference runs of the presets instead of a run of your own.")
 	fs.StringSliceVar(&f.models, "model", nil, "With --published, only these `MODELS`, named as in the published table.")
 	fs.StringVar(&f.beside, "beside", "", "Set the cells at request rates beside the published rows of `MODEL`.")
-	fs.StringSliceVar(&f.units, "functional-unit", nil, "Report per `UNIT`: request, output_token, total_token, batch, conversation, slo_request or NAME=COUNT (default all counted).")
+	fs.StringSliceVar(&f.units, "functional-unit", nil, "Report per `UNIT`: request, output_token, total_token, answer_token, batch, conversation, slo_request or NAME=COUNT (default all counted).")
 	fs.StringSliceVar(&f.categories, "category", nil, "Assess only `CATEGORY`: "+categoryNames()+" (default all that the inventory supports).")
 	fs.Float64Var(&o.LifetimeInferences, "lifetime-inferences", 0, "Spread training over `N` requests (default the inventory's figure).")
 	fs.StringVar(&f.gwp, "gwp", string(lca.AR6), "Characterise gases with `SET`: ar5 or ar6.")

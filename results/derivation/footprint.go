@@ -209,6 +209,7 @@ func together(run runfolder.Run, cell runfolder.Cell) int {
 func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
 	conversations := map[string]bool{}
 	prompts, uncounted := int64(0), false
+	reasoning, hidden := int64(0), false
 	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return err
@@ -226,12 +227,17 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 		}
 		prompts += int64(max(0, r.PromptTokens))
 		uncounted = uncounted || r.PromptTokens == loadgen.Unknown
+		reasoning += int64(max(0, r.ReasoningTokens))
+		hidden = hidden || r.ReasoningTokens == loadgen.Unknown
 		if slo != (loadgen.SLO{}) && slo.Met(r.Record) {
 			u.SLORequests++
 		}
 	}
 	if !uncounted { // else a part would stand for all
 		u.TotalTokens = u.OutputTokens + prompts
+	}
+	if !hidden && reasoning > 0 {
+		u.AnswerTokens = max(0, u.OutputTokens-reasoning)
 	}
 	u.Conversations = int64(len(conversations))
 	if batch > 0 {

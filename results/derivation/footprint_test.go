@@ -31,6 +31,43 @@ func TestRequestsRunTogether(t *testing.T) {
 	}
 }
 
+// Answer tokens are what is left of the output without reasoning, where every
+// request counted it and some reasoned.
+func TestAnswerTokens(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		reasoning []int
+		want      int64
+	}{
+		{"two that reasoned", []int{3, 4}, 3},
+		{"one that did not", []int{0, 4}, 6},
+		{"none that did", []int{0, 0}, 0},
+		{"one that nobody counted", []int{3, loadgen.Unknown}, 0},
+	} {
+		path := filepath.Join(t.TempDir(), runfolder.RequestsFile)
+		w, err := runfolder.Requests().Create(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range tt.reasoning {
+			r := loadgen.Record{Sent: 1, FirstToken: 2, LastToken: 3, Done: 3, PromptTokens: 7, OutputTokens: 5, CachedTokens: loadgen.Unknown, ReasoningTokens: n}
+			if err := w.Write(runfolder.Request{Record: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var u lca.Usage
+		if err := count(t.Context(), &u, path, 1, loadgen.SLO{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if u.AnswerTokens != tt.want {
+			t.Errorf("%s: got %d answer tokens, want %d", tt.name, u.AnswerTokens, tt.want)
+		}
+	}
+}
+
 // A count of tokens of which a part is not known is none.
 func TestTotalTokensNeedEveryPrompt(t *testing.T) {
 	for _, tt := range []struct {

@@ -47,6 +47,7 @@ type usageData struct {
 	Requests    int64        `json:"requests"`
 	Output      int64        `json:"output_tokens"`
 	Total       int64        `json:"total_tokens"`
+	Answer      int64        `json:"answer_tokens"`
 	Batches     int64        `json:"batches"`
 	Talks       int64        `json:"conversations"`
 	Within      int64        `json:"slo_requests"`
@@ -128,7 +129,7 @@ func dataOf(a *lca.Assessment) assessmentData {
 		Cell: u.Cell, Model: a.Inventory.Model.Title, Inventory: a.Inventory.Name, Hash: a.Inventory.Hash, Choices: o.Choices(),
 		Conventions: Conventions{o.GWP, o.Water, o.Basis, o.Embodied, o.Draws, o.Seed},
 		Lifetime:    number(lifetime), Counted: string(counted),
-		Usage: usageData{number(u.Energy.Joules()), string(kind(a)), u.Metered, number(u.BusyTime.Hours()), u.Requests, u.OutputTokens, u.TotalTokens,
+		Usage: usageData{number(u.Energy.Joules()), string(kind(a)), u.Metered, number(u.BusyTime.Hours()), u.Requests, u.OutputTokens, u.TotalTokens, u.AnswerTokens,
 			u.Batches, u.Conversations, u.SLORequests},
 		Rows: []rowData{}, BreakEven: []breakEvenData{}, Variance: []varianceData{}, Warnings: append([]string{}, a.Warnings...),
 	}

@@ -87,3 +87,18 @@ func TestTwoDevicesDivideTheirOwnWork(t *testing.T) {
 		}
 	}
 }
+
+func TestParseRoles(t *testing.T) {
+	got, err := attribution.ParseRoles([]string{"gpu0=prefill", "gpu1=decode"})
+	if err != nil || len(got) != 2 || got["gpu0"] != attribution.RolePrefill || got["gpu1"] != attribution.RoleDecode {
+		t.Errorf("got %v and error %v, want a role each", got, err)
+	}
+	if got, err := attribution.ParseRoles(nil); got != nil || err != nil {
+		t.Errorf("got %v and error %v, want none of none", got, err)
+	}
+	for _, text := range []string{"gpu0", "=prefill", "gpu0=", "gpu0=both"} {
+		if got, err := attribution.ParseRoles([]string{text}); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		}
+	}
+}

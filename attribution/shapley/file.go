@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 
 	"cfubench/attribution"
 )
@@ -93,6 +94,23 @@ func ParseFile(text []byte) (*File, error) {
 		}
 	}
 	return &f, nil
+}
+
+// ReadGroups reads a Shapley model file whose groups are to be fitted again; one
+// without groups is an error.
+func ReadGroups(path string) (*File, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read Shapley model: %w", err)
+	}
+	file, err := ParseFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("read Shapley model %s: %w", path, err)
+	}
+	if len(file.Groups) == 0 {
+		return nil, fmt.Errorf("read Shapley model %s: it holds no measured group to fit again", path)
+	}
+	return file, nil
 }
 
 // check reports what makes a group useless.

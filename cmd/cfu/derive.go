@@ -89,6 +89,19 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 	return summary, err
 }
 
+// finish ends the making of a run folder that no sweep made: it prints what is doubtful
+// of it, derives the rest, and is an error where the run is invalid.
+func (f derivationFlags) finish(ctx context.Context, env environment, out string, warnings []string) error {
+	for _, w := range warnings {
+		fmt.Fprintf(env.stderr, "warning: %s\n", w)
+	}
+	summary, err := f.derive(ctx, env, out)
+	if err != nil {
+		return err
+	}
+	return verdictError(summary)
+}
+
 // summarize writes summary.json and, if it is asked for, report.html, and
 // returns the path of the last of them.
 func (f derivationFlags) summarize(ctx context.Context, out string, run runfolder.Run) (summary.Summary, string, error) {

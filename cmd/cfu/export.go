@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/results/runfolder"
+	"cfubench/results/tracking"
 )
 
 const exportHelp = `Writes the tables of a run as CSV: nulls are empty, lists are numbers with
@@ -34,15 +34,19 @@ func bindExport(fs *pflag.FlagSet) action {
 	var table, dir, to, cell, convention string
 	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(runfolder.Tables(), ", ")+".")
 	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`; with --to of a tracker, its store.")
-	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+exportForms+" prints one cell, "+trackers+" writes all into --dir.")
+	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+anyOf(tracking.Benchmarks())+" prints one cell, "+anyOf(tracking.Trackers())+" writes all into --dir.")
 	fs.StringVar(&cell, "cell", "", "With --to, the `CELL` (default the run's only one).")
 	fs.StringVar(&convention, "convention", "", "With --to, joules by the convention `NAME` (default the table's first).")
 	return func(ctx context.Context, env environment, operands []string) error {
-		if to == "mlflow" || to == "wandb-offline" {
+		if slices.Contains(tracking.Trackers(), to) {
 			if dir == "" || table+cell+convention != "" {
 				return usagef("--to %s: want --dir, the store, and none of --table, --cell and --convention", to)
 			}
-			return exportTracked(ctx, env.stdout, to, dir, operands[0])
+			folders, err := tracking.Write(ctx, to, dir, operands[0])
+			if err == nil {
+				_, err = fmt.Fprintln(env.stdout, strings.Join(folders, "\n"))
+			}
+			return err
 		}
 		given := 0
 		for _, flag := range []string{table, dir, to} {
@@ -56,8 +60,8 @@ func bindExport(fs *pflag.FlagSet) action {
 		if to == "" && cell+convention != "" {
 			return usagef("--cell and --convention go with --to")
 		}
-		if to != "" && to != "vllm" && to != "aiperf" {
-			return usagef("--to %q: want %s, or %s", to, exportForms, trackers)
+		if to != "" && !slices.Contains(tracking.Benchmarks(), to) {
+			return usagef("--to %q: want %s, or %s", to, anyOf(tracking.Benchmarks()), anyOf(tracking.Trackers()))
 		}
 		out := operands[0]
 		run, err := runfolder.ReadRun(out)
@@ -65,48 +69,11 @@ func bindExport(fs *pflag.FlagSet) action {
 			return err
 		}
 		if to != "" {
-			return exportTool(ctx, env.stdout, out, run, to, cell, convention)
+			return tracking.WriteBenchmark(ctx, env.stdout, out, run, to, cell, convention)
 		}
 		if table != "" {
 			return runfolder.ExportCSV(ctx, env.stdout, out, run, table)
 		}
-		return exportAll(ctx, env, dir, out, run)
+		return runfolder.ExportAll(ctx, dir, out, run, func(path string) { fmt.Fprintln(env.stdout, path) })
 	}
-}
-
-// exportAll writes every table that the run has into dir and prints the paths.
-func exportAll(ctx context.Context, env environment, dir, out string, run runfolder.Run) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("create output: %w", err)
-	}
-	for _, name := range runfolder.Tables() {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("interrupted before table %s: %w", name, err)
-		}
-		paths, _, err := runfolder.TablePaths(out, run, name)
-		if err != nil {
-			return err
-		}
-		if len(paths) == 0 {
-			continue
-		}
-		if err := exportTo(ctx, filepath.Join(dir, name+".csv"), out, run, name); err != nil {
-			return err
-		}
-		fmt.Fprintln(env.stdout, filepath.Join(dir, name+".csv"))
-	}
-	return nil
-}
-
-// exportTo writes one table to a file.
-func exportTo(ctx context.Context, path, out string, run runfolder.Run, table string) error {
-	f, err := runfolder.Create(path)
-	if err != nil {
-		return fmt.Errorf("create output: %w", err)
-	}
-	err = runfolder.ExportCSV(ctx, f, out, run, table)
-	if closeErr := f.Close(); err == nil && closeErr != nil {
-		err = fmt.Errorf("write %s: %w", path, closeErr)
-	}
-	return err
 }

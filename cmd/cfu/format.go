@@ -17,12 +17,12 @@ type format struct {
 // bindFormat declares --format on fs.
 func bindFormat(fs *pflag.FlagSet, what string, names ...string) *format {
 	f := &format{names[0], names}
-	fs.Var(f, "format", fmt.Sprintf("%s as `FORMAT`: %s.", what, f.choice()))
+	fs.Var(f, "format", fmt.Sprintf("%s as `FORMAT`: %s.", what, anyOf(f.names)))
 	return f
 }
 
-// choice names the formats as a sentence does.
-func (f *format) choice() string { return strings.Join(f.names, " or ") }
+// anyOf names formats as a sentence does.
+func anyOf(names []string) string { return strings.Join(names, " or ") }
 
 // String implements pflag.Value.
 func (f *format) String() string { return f.name }
@@ -33,7 +33,7 @@ func (f *format) Type() string { return "FORMAT" }
 // Set implements pflag.Value.
 func (f *format) Set(name string) error {
 	if !slices.Contains(f.names, name) {
-		return fmt.Errorf("want %s", f.choice())
+		return fmt.Errorf("want %s", anyOf(f.names))
 	}
 	f.name = name
 	return nil

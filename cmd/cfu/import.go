@@ -2,19 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"math"
-	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/results/logs"
 	"cfubench/results/runfolder"
-	"cfubench/results/summary"
 	"cfubench/results/sweep"
 )
 
@@ -87,20 +80,13 @@ func bindImport(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		if err := printImported(env.stdout, f.im, got); err != nil {
+		if err := got.WriteText(env.stdout); err != nil {
 			return err
 		}
 		if len(got.Requests.Stated) > 0 {
 			return nil
 		}
-		for _, w := range got.Run.Warnings {
-			fmt.Fprintf(env.stderr, "warning: %s\n", w)
-		}
-		summary, err := f.derivation.derive(ctx, env, f.im.Out)
-		if err != nil {
-			return err
-		}
-		return verdictError(summary)
+		return f.derivation.finish(ctx, env, f.im.Out, got.Run.Warnings)
 	}
 }
 
@@ -112,9 +98,9 @@ func (f *importFlags) check() error {
 	if err := f.derivation.check(); err != nil {
 		return err
 	}
-	f.im.Requests = logFile(f.requests, logs.RequestFormats())
+	f.im.Requests = sweep.ParseLogFile(f.requests, logs.RequestFormats())
 	for _, text := range f.power {
-		f.im.Power = append(f.im.Power, logFile(text, logs.PowerFormats()))
+		f.im.Power = append(f.im.Power, sweep.ParseLogFile(text, logs.PowerFormats()))
 	}
 	for _, text := range f.clocks {
 		only, rest, named := strings.Cut(text, "=")
@@ -154,53 +140,4 @@ func (f *importFlags) check() error {
 		}
 	}
 	return nil
-}
-
-// logFile takes FILE:FORMAT apart; a colon before anything else is the file's.
-func logFile(text string, formats []string) sweep.LogFile {
-	if i := strings.LastIndexByte(text, ':'); i > 0 && slices.Contains(formats, text[i+1:]) {
-		return sweep.LogFile{Path: text[:i], Format: text[i+1:]}
-	}
-	return sweep.LogFile{Path: text}
-}
-
-// printImported prints what the logs were worth.
-func printImported(out io.Writer, im sweep.Import, got sweep.Imported) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	q := got.Requests
-	fmt.Fprintf(w, "requests\t%s, %s: %d rows, %d failed\n", q.Format, q.Grade, q.Rows, q.Failed)
-	for i, p := range got.Power {
-		cut := ""
-		if p.Cut {
-			cut = "; its last line is cut: the writer's buffer may have been lost with it"
-		}
-		fmt.Fprintf(w, "power log %d\t%s, times %s%s\n", i+1, p.Format, p.Basis, cut)
-	}
-	for _, q := range got.Quality {
-		fmt.Fprintf(w, "  %s\tevery %v, value changes every %v, %d readings (%d failed), %.1f %% of the load covered, %d gaps, longest %v\n",
-			q.Device, q.Interval.Round(time.Millisecond), q.Change.Round(time.Millisecond), q.Samples, q.Failed, 100*q.Covered, q.Gaps, q.LongestGap.Round(time.Millisecond))
-	}
-	if len(q.Stated) == 0 {
-		fmt.Fprintln(w)
-		return w.Flush()
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	columns := []summary.Column{{Name: "run", Text: true}, {Name: "power", Unit: "W"}, {Name: "energy", Unit: "J/req"}, {Name: "energy", Unit: "J/out tok"}, {Name: "source", Text: true}}
-	var rows [][]summary.Cell
-	for _, s := range got.Figures {
-		rows = append(rows, []summary.Cell{summary.Words(s.Label), orUnknown(s.Watts), orUnknown(s.JoulesPerRequest), orUnknown(s.JoulesPerOutputToken), summary.Words(s.Source)})
-	}
-	fmt.Fprintln(out)
-	columns, texts := summary.Lay(columns, rows)
-	return summary.WriteColumns(out, columns, texts)
-}
-
-// orUnknown is a figure that is not known where it is 0.
-func orUnknown(v float64) summary.Cell {
-	if v == 0 {
-		v = math.NaN()
-	}
-	return summary.Figures(v)
 }

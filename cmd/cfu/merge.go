@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/pflag"
 
@@ -41,13 +40,6 @@ func bindMerge(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		for _, w := range merged.Warnings {
-			fmt.Fprintf(env.stderr, "warning: %s\n", w)
-		}
-		summary, err := derivation.derive(ctx, env, *out)
-		if err != nil {
-			return err
-		}
-		return verdictError(summary)
+		return derivation.finish(ctx, env, *out, merged.Warnings)
 	}
 }

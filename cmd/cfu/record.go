@@ -1,24 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
-	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/meter/host"
-	"cfubench/results/derivation"
 	"cfubench/results/record"
 	"cfubench/results/runfolder"
-	"cfubench/results/summary"
 )
 
 const recordHelp = `Meters a command from start to end, for hours or for weeks, and writes the folder
@@ -93,17 +87,9 @@ func (f *recordFlags) complete(now time.Time) error {
 		return usagef("--out is missing: give the folder that the record is written to")
 	}
 	if f.until != "" {
-		d, err := time.ParseDuration(f.until)
-		switch {
-		case err == nil && d > 0:
-			f.Until = now.Add(d)
-		case err != nil:
-			if f.Until, err = time.Parse(time.RFC3339, f.until); err == nil && f.Until.After(now) {
-				break
-			}
-			fallthrough
-		default:
-			return usagef("--until %q: want a time to come, as in 2026-01-31T12:00:00Z, or a duration, as in 36h", f.until)
+		var err error
+		if f.Until, err = record.ParseUntil(f.until, now); err != nil {
+			return usagef("--until %w", err)
 		}
 	}
 	switch given := len(f.Command) > 0; {
@@ -172,7 +158,7 @@ func (f *recordFlags) run(ctx context.Context, env environment) error {
 		fmt.Fprintf(env.stderr, "cfu record: warning: %s\n", w)
 	}
 	if err == nil {
-		err = printRecord(env.stderr, f.Out, result)
+		err = result.WriteText(env.stderr, f.Out)
 	}
 	switch {
 	case result.Exit != 0:
@@ -184,76 +170,4 @@ func (f *recordFlags) run(ctx context.Context, env environment) error {
 		return errors.New("interrupted: the record ends there")
 	}
 	return err
-}
-
-// printRecord prints the energies, part by part.
-func printRecord(w io.Writer, out string, r record.Result) error {
-	for i, e := range r.Parts {
-		cell, part := r.Run.Cells[i], r.Run.Record.Parts[i]
-		fmt.Fprintf(w, "\n%s: %v, %s\n", cell.ID, cell.Window.Length().Round(time.Millisecond), endOf(part))
-		columns := []summary.Column{
-			{Name: "domain", Text: true}, {Name: "kind", Text: true}, {Name: "energy", Unit: "J"}, {Name: "from", Unit: "J", Beside: true}, {Name: "to", Unit: "J", Beside: true},
-			{Name: "U95", Unit: "J", Beside: true}, {Name: "idle", Unit: "W"}, {Name: "in the sum", Text: true},
-		}
-		var rows [][]summary.Cell
-		for _, d := range e.Domains {
-			rows = append(rows, domainRow(d))
-		}
-		columns, texts := summary.Lay(columns, rows)
-		if err := summary.WriteColumns(w, columns, texts); err != nil {
-			return err
-		}
-	}
-	total := r.Record
-	hi := "no bound"
-	if total.EnergyHi > 0 {
-		hi = si.Format(total.EnergyHi.Joules(), "J")
-	}
-	kind := "measured"
-	if total.Kind == meter.KindModel {
-		kind = "a model, not measured"
-	}
-	_, err := fmt.Fprintf(w, "\nenergy %s (%s; from %s to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
-		si.Format(total.Energy.Joules(), "J"), si.Format(total.Energy.Joules()/3600, "Wh"), si.Format(total.EnergyLo.Joules(), "J"), hi, kind, total.DeviceTime.Round(time.Millisecond),
-		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out)
-	return err
-}
-
-// endOf is how a part ended.
-func endOf(p runfolder.RecordedPart) string {
-	switch {
-	case p.Cut:
-		return "cut short: how it ended is not known"
-	case p.Signal != "":
-		return fmt.Sprintf("ended by %s", p.Signal)
-	case p.Exit != nil:
-		return fmt.Sprintf("exit code %d", *p.Exit)
-	}
-	return "the " + p.Of
-}
-
-// domainRow is the energy of one domain.
-func domainRow(d derivation.DomainEnergy) []summary.Cell {
-	row := []summary.Cell{summary.Words(d.Name), summary.Words(string(d.Kind))}
-	for _, e := range []meter.Energy{d.Energy, d.Lo, d.Hi, d.Uncertainty.U95()} {
-		cell := summary.Figures(e.Joules())
-		switch {
-		case d.Missing != "":
-			cell = summary.Words("none")
-		case e == meter.Unbounded:
-			cell = summary.Words("no bound")
-		}
-		row = append(row, cell)
-	}
-	idle, summed := summary.Words("not measured"), "yes"
-	if d.HasLoaded {
-		idle = summary.Figures(d.Loaded.Watts())
-	}
-	switch {
-	case d.Missing != "":
-		summed = d.Missing
-	case !d.Summed:
-		summed = "no"
-	}
-	return append(row, idle, summary.Words(summed))
 }

@@ -4,24 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/pflag"
 
-	"cfubench/attribution"
 	"cfubench/attribution/shapley"
 	"cfubench/loadgen/engine"
-	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/results/replay"
-	"cfubench/results/summary"
 )
 
 const shapleyHelp = `Measures the Shapley value of requests that share a server, and fits a model of it
@@ -77,15 +70,9 @@ func (f *shapleyFlags) bind(fs *pflag.FlagSet) {
 
 // check refuses wrong flags.
 func (f *shapleyFlags) check() error {
-	f.Arrivals = nil
-	for _, k := range strings.Split(f.arrivals, ",") {
-		if k != replay.ArrivalsStatic && k != replay.ArrivalsStaggered {
-			return usagef("--arrivals %q: want static, staggered or both with a comma between", f.arrivals)
-		}
-		f.Arrivals = append(f.Arrivals, k)
-	}
-	if _, err := meter.ParseChoice(f.GPUs); err != nil {
-		return usagef("--gpus: %w", err)
+	var err error
+	if f.Arrivals, err = replay.ParseArrivals(f.arrivals); err != nil {
+		return usagef("--arrivals %w", err)
 	}
 	switch {
 	case f.out == "":
@@ -94,28 +81,10 @@ func (f *shapleyFlags) check() error {
 		return usagef("--refit needs no engine: leave --engine-cmd out")
 	case f.refit == "" && f.EngineCmd == "":
 		return usagef("--engine-cmd is missing: say how to launch the engine")
-	case f.Groups < 1:
-		return usagef("--groups %d: want at least 1", f.Groups)
-	case f.Size < 2 || f.Size > 32:
-		return usagef("--group-size %d: want 2 to 32", f.Size)
-	case f.Repeats < 1:
-		return usagef("--repeats %d: want at least 1", f.Repeats)
-	case f.Orders < 1:
-		return usagef("--orders %d: want at least 1", f.Orders)
-	case !(f.StandardError >= 0) || f.StandardError >= 1:
-		return usagef("--standard-error %g: want a part of one, such as 0.02", f.StandardError)
-	case f.StandardError > 0 && f.MostRepeats < max(f.Repeats, 2):
-		return usagef("--max-repeats %d: --standard-error needs at least two replays, and --repeats %d are made", f.MostRepeats, f.Repeats)
-	case len(f.Meter) == 0:
-		return usagef("--meter: name at least one")
-	case slices.Contains(f.Meter, "cputime") && len(f.Meter) > 1:
-		return usagef("--meter %s: a Shapley model is in joules or in CPU time: leave cputime out, or name it alone", strings.Join(f.Meter, ","))
-	case f.Idle < 0:
-		return usagef("--idle %v: want a time of zero or more", f.Idle)
 	case !(f.watts > 0) || math.IsInf(f.watts, 0):
 		return usagef("--cpu-watts %g: want a number above zero", f.watts)
 	}
-	return nil
+	return f.Config.Check()
 }
 
 // bindShapley is `cfu shapley`.
@@ -150,69 +119,18 @@ func (f *shapleyFlags) run(ctx context.Context, env environment, _ []string) err
 	case unfit != nil:
 		return fmt.Errorf("fit the Shapley model: %w; the groups are in %s", unfit, f.out)
 	}
-	return printShapley(env.stdout, file, f.watts)
+	return replay.WriteText(env.stdout, file, f.watts)
 }
 
 // measured returns the groups, from the file to refit or from the engine; with
 // an error, those that were measured before it.
 func (f *shapleyFlags) measured(ctx context.Context) (*shapley.File, error) {
 	if f.refit != "" {
-		text, err := os.ReadFile(f.refit)
-		if err != nil {
-			return nil, fmt.Errorf("read Shapley model: %w", err)
-		}
-		file, err := shapley.ParseFile(text)
-		if err != nil {
-			return nil, fmt.Errorf("read Shapley model %s: %w", f.refit, err)
-		}
-		if len(file.Groups) == 0 {
-			return nil, fmt.Errorf("read Shapley model %s: it holds no measured group to fit again", f.refit)
-		}
-		return file, nil
+		return shapley.ReadGroups(f.refit)
 	}
 	// A run of minutes must not find out at its end that it cannot write.
 	if info, err := os.Stat(filepath.Dir(f.out)); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("write Shapley model %s: its folder does not exist", f.out)
 	}
 	return f.Measure(ctx)
-}
-
-// printShapley prints the conventions' distances and the coefficients.
-func printShapley(w io.Writer, file *shapley.File, watts float64) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "arrivals\tconvention\tgroups\tmean L1\tmax L1")
-	for _, e := range file.Errors {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.3f\t%.3f\n", e.Arrivals, e.Convention, e.Groups, e.Mean, e.Max)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	joules := file.Unit == shapley.UnitJoules
-	columns := []summary.Column{{Name: "coefficient of", Text: true}, {Name: "energy", Unit: "J"}}
-	if !joules {
-		columns = append(columns[:1], summary.Column{Name: "CPU time", Unit: "s"}, summary.Column{Name: "energy", Unit: "J", Kind: "model"})
-	}
-	var rows [][]summary.Cell
-	for k, c := range file.Coefficients {
-		row := []summary.Cell{summary.Words(attribution.Features[k]), summary.Figures(c)}
-		if !joules {
-			row = append(row, summary.Figures(c*watts))
-		}
-		rows = append(rows, row)
-	}
-	columns, texts := summary.Lay(columns, rows)
-	if err := summary.WriteColumns(w, columns, texts); err != nil {
-		return err
-	}
-	noise := "unknown (one replay each)"
-	if file.Noise > 0 {
-		noise = fmt.Sprintf("%.1f %%", 100*file.Noise)
-	}
-	what := "CPU time"
-	if joules {
-		what = "energy above idle"
-	}
-	_, err := fmt.Fprintf(w, "L1 is normalised, Σ|share − Shapley value| / Σ values, per group. Measured: %s. Standard error of a subset's %s: %s.\n", file.Meter, what, noise)
-	return err
 }

@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
-	"cfubench/internal/secret"
 	address "cfubench/loadgen/endpoint"
 	"cfubench/loadgen/engine"
-	"cfubench/results/derivation"
 	"cfubench/results/tenants/otlp"
 	"cfubench/results/watch"
 )
@@ -114,7 +109,7 @@ func (f *watchFlags) complete(env environment) error {
 		return usagef("--endpoint: %w", err)
 	}
 	var err error
-	if f.Keep, err = parseKeep(f.keep); err != nil {
+	if f.Keep, err = watch.ParseKeep(f.keep); err != nil {
 		return usagef("--keep %q: %w", f.keep, err)
 	}
 	if f.gridSource != "" {
@@ -168,19 +163,7 @@ func (f *watchFlags) checkTenants() error {
 		f.Weights = "" // nothing is divided by it
 		return nil
 	}
-	switch _, err := derivation.ParseTokenWeights(f.Weights); {
-	case err != nil:
-		return usagef("--tenant-weights: token weights %w", err)
-	case t.Field == "":
-		return usagef("--tenant-field is empty: name the field that has the tenant")
-	case secret.IsSecretName(t.Field):
-		return usagef("--tenant-field %q has a secret for a value: name a field that says whose the request is", t.Field)
-	case t.Bound < 1 || t.Bound > 10000:
-		return usagef("--tenants %d: want 1 to 10000", t.Bound)
-	case t.Delay < 0 || t.Delay > time.Hour:
-		return usagef("--tenant-delay %v: want 0 to 1h", t.Delay)
-	}
-	return nil
+	return t.Check(f.Weights)
 }
 
 // checkReceiver refuses to receive spans from other hosts without knowing who sends
@@ -199,19 +182,4 @@ func (f *watchFlags) checkReceiver(env environment) error {
 		fmt.Fprintf(env.stderr, "cfu watch: warning: %s\n", warning)
 	}
 	return nil
-}
-
-// parseKeep reads a time of hours or days; 0 is for ever.
-func parseKeep(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		var n float64
-		if n, err = strconv.ParseFloat(days, 64); err == nil {
-			d = time.Duration(n * 24 * float64(time.Hour))
-		}
-	}
-	if err != nil || d != 0 && d < time.Hour || d > 100*365*24*time.Hour {
-		return 0, fmt.Errorf("want an hour or more, as in 36h or 90d, or 0")
-	}
-	return d, nil
 }

@@ -4,8 +4,7 @@
 // It leaves a run folder without requests: run.json, the tables of one cell a
 // part, and record.json, which a stage of an inventory names. The command is not
 // disturbed: it has cfu's input and output, gets cfu's signals, and outlives a
-// cfu that is killed. Raw readings are rolled up when they are an hour old. The
-// package knows no printing.
+// cfu that is killed. Raw readings are rolled up when they are an hour old.
 package record
 
 import (

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -142,4 +143,42 @@ func csvValue(a arrow.Array, i int) string {
 		return string(b)
 	}
 	return a.ValueStr(i)
+}
+
+// ExportAll writes every table that the run in out has as CSV into the folder dir, which
+// it makes, and tells the path of each once it is written.
+func ExportAll(ctx context.Context, dir, out string, run Run, wrote func(path string)) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("create output: %w", err)
+	}
+	for _, name := range Tables() {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("interrupted before table %s: %w", name, err)
+		}
+		paths, _, err := TablePaths(out, run, name)
+		if err != nil {
+			return err
+		}
+		if len(paths) == 0 {
+			continue
+		}
+		if err := exportTo(ctx, filepath.Join(dir, name+".csv"), out, run, name); err != nil {
+			return err
+		}
+		wrote(filepath.Join(dir, name+".csv"))
+	}
+	return nil
+}
+
+// exportTo writes one table to a file.
+func exportTo(ctx context.Context, path, out string, run Run, table string) error {
+	f, err := Create(path)
+	if err != nil {
+		return fmt.Errorf("create output: %w", err)
+	}
+	err = ExportCSV(ctx, f, out, run, table)
+	if closeErr := f.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("write %s: %w", path, closeErr)
+	}
+	return err
 }

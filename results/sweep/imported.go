@@ -20,6 +20,15 @@ import (
 // LogFile is a log of others with its format, "" to tell it by the file.
 type LogFile struct{ Path, Format string }
 
+// ParseLogFile takes FILE:FORMAT apart; a colon before anything but one of the formats
+// is the file's.
+func ParseLogFile(text string, formats []string) LogFile {
+	if i := strings.LastIndexByte(text, ':'); i > 0 && slices.Contains(formats, text[i+1:]) {
+		return LogFile{Path: text[:i], Format: text[i+1:]}
+	}
+	return LogFile{Path: text}
+}
+
 // Import says how a run folder is made of logs that exist.
 type Import struct {
 	Out      string

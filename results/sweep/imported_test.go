@@ -184,3 +184,21 @@ func TestImportedRecordings(t *testing.T) {
 		t.Errorf("MLPerf: got %.1f W, %.2f J/query, %.4f J/token; want 6280, 79.1, 0.272", f.Watts, f.JoulesPerRequest, f.JoulesPerOutputToken)
 	}
 }
+
+// A format is what stands after the last colon and is known; other colons are the
+// file's own.
+func TestParseLogFile(t *testing.T) {
+	formats := []string{"csv", "zeus"}
+	for text, want := range map[string]LogFile{
+		"power.csv":        {Path: "power.csv"},
+		"power.log:zeus":   {Path: "power.log", Format: "zeus"},
+		"C:power.log":      {Path: "C:power.log"},
+		"2026-01-01T10:00": {Path: "2026-01-01T10:00"},
+		"10:00.log:csv":    {Path: "10:00.log", Format: "csv"},
+		":csv":             {Path: ":csv"},
+	} {
+		if got := ParseLogFile(text, formats); got != want {
+			t.Errorf("%q: got %+v, want %+v", text, got, want)
+		}
+	}
+}

@@ -1,5 +1,6 @@
-// Package tracking writes the cells of a run as runs of experiment trackers, in
-// the file formats of their own that they read without a service.
+// Package tracking writes the cells of a run in the file formats of other tools: all as
+// runs of an experiment tracker, which reads them without a service, or one as the
+// result of a benchmark, with joules.
 //
 // A cell is one tracked run: the run's flags are its parameters, the figures of
 // summary.json its metrics under the same names, which have their units, and what

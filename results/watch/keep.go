@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"cfubench/results/runfolder"
@@ -77,4 +79,19 @@ func (w *Watcher) mend() error {
 		return err
 	}
 	return w.close(h)
+}
+
+// ParseKeep reads how long a folder stays: a time of hours or days; 0 is for ever.
+func ParseKeep(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n float64
+		if n, err = strconv.ParseFloat(days, 64); err == nil {
+			d = time.Duration(n * 24 * float64(time.Hour))
+		}
+	}
+	if err != nil || d != 0 && d < time.Hour || d > 100*365*24*time.Hour {
+		return 0, fmt.Errorf("want an hour or more, as in 36h or 90d, or 0")
+	}
+	return d, nil
 }

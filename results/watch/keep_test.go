@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,5 +56,51 @@ func TestPrune(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestParseKeep(t *testing.T) {
+	for _, tt := range []struct {
+		why, text string
+		want      time.Duration
+		ok        bool
+	}{
+		{"hours", "36h", 36 * time.Hour, true},
+		{"days, which Go has not", "90d", 90 * 24 * time.Hour, true},
+		{"a part of a day", "1.5d", 36 * time.Hour, true},
+		{"0 is for ever", "0", 0, true},
+		{"less than a folder's hour", "5m", 0, false},
+		{"more than a century", "40000d", 0, false},
+		{"a negative time", "-2d", 0, false},
+		{"a word", "soon", 0, false},
+	} {
+		got, err := ParseKeep(tt.text)
+		if got != tt.want || (err == nil) != tt.ok {
+			t.Errorf("%s: %q: got %v and error %v, want %v", tt.why, tt.text, got, err, tt.want)
+		}
+	}
+}
+
+func TestTenantsCheck(t *testing.T) {
+	good := Tenants{Log: "requests.jsonl", Field: "tenant", Bound: 50, Delay: time.Minute}
+	for _, tt := range []struct {
+		why     string
+		change  func(*Tenants)
+		weights string
+		ok      bool
+	}{
+		{"as the flags have it", func(*Tenants) {}, "1:1", true},
+		{"weights of nothing", func(*Tenants) {}, "0:0", false},
+		{"no field", func(t *Tenants) { t.Field = "" }, "1:1", false},
+		{"a field of keys", func(t *Tenants) { t.Field = "api_key" }, "1:1", false},
+		{"no name at all", func(t *Tenants) { t.Bound = 0 }, "1:1", false},
+		{"a delay of hours", func(t *Tenants) { t.Delay = 2 * time.Hour }, "1:1", false},
+	} {
+		c := good
+		tt.change(&c)
+		err := c.Check(tt.weights)
+		if refused := (runfolder.ConfigError{}); (err == nil) != tt.ok || err != nil && !errors.As(err, &refused) {
+			t.Errorf("%s: got error %v of type %T, want one of configurations: %v", tt.why, err, err, !tt.ok)
+		}
 	}
 }

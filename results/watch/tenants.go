@@ -11,6 +11,7 @@ import (
 
 	"cfubench/internal/admission"
 	"cfubench/internal/outside"
+	"cfubench/internal/secret"
 	"cfubench/internal/si"
 	"cfubench/meter"
 	"cfubench/results/arrowfile"
@@ -32,6 +33,24 @@ type Tenants struct {
 	Bound int    // names that are told; the rest are "other"
 	// Delay is how long after an interval its requests may still be logged.
 	Delay time.Duration
+}
+
+// Check refuses what does not go together, by weights as IN:OUT, and a field that has
+// keys, as a runfolder.ConfigError.
+func (t Tenants) Check(weights string) error {
+	switch _, err := derivation.ParseTokenWeights(weights); {
+	case err != nil:
+		return runfolder.Refuse("--tenant-weights: token weights %w", err)
+	case t.Field == "":
+		return runfolder.Refuse("--tenant-field is empty: name the field that has the tenant")
+	case secret.IsSecretName(t.Field):
+		return runfolder.Refuse("--tenant-field %q has a secret for a value: name a field that says whose the request is", t.Field)
+	case t.Bound < 1 || t.Bound > 10000:
+		return runfolder.Refuse("--tenants %d: want 1 to 10000", t.Bound)
+	case t.Delay < 0 || t.Delay > time.Hour:
+		return runfolder.Refuse("--tenant-delay %v: want 0 to 1h", t.Delay)
+	}
+	return nil
 }
 
 // tenantBook divides the energy of intervals among tenants, a delay after them.

@@ -1,4 +1,4 @@
-package main
+package tracking
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"math"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,44 +13,15 @@ import (
 	"cfubench/results/logs"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
-	"cfubench/results/tracking"
 )
 
-// exportForms are the other tools' formats that `cfu export --to` writes.
-const exportForms = "vllm or aiperf"
+// Benchmarks are the benchmarks in whose formats WriteBenchmark writes a cell.
+func Benchmarks() []string { return []string{"vllm", "aiperf"} }
 
-// trackers are the experiment trackers whose files it writes.
-const trackers = "mlflow or wandb-offline"
-
-// exportTracked writes all cells of the run folder out into a tracker's store dir,
-// and prints the folders that the tracker knows.
-func exportTracked(ctx context.Context, w io.Writer, tracker, dir, out string) error {
-	run, err := runfolder.ReadRun(out)
-	if err != nil {
-		return err
-	}
-	s, err := summary.Summarize(ctx, out)
-	if err != nil {
-		return err
-	}
-	name := filepath.Base(filepath.Clean(out))
-	var folders []string
-	if tracker == "mlflow" {
-		folders = make([]string, 1)
-		folders[0], err = tracking.WriteMLflow(dir, name, run, s)
-	} else {
-		folders, err = tracking.WriteWandb(dir, name, run, s)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(w, strings.Join(folders, "\n"))
-	return err
-}
-
-// exportTool writes one cell of a run in another tool's format, each request
-// with its joules by a convention, "" for the first of the table.
-func exportTool(ctx context.Context, w io.Writer, out string, run runfolder.Run, form, cellID, convention string) error {
+// WriteBenchmark writes one cell of the run folder out in the format of a benchmark,
+// each request with its joules by a convention, "" for the first of the table. A cell
+// that cannot be meant is a runfolder.ConfigError.
+func WriteBenchmark(ctx context.Context, w io.Writer, out string, run runfolder.Run, benchmark, cellID, convention string) error {
 	cell, err := exportedCell(run, cellID)
 	if err != nil {
 		return err
@@ -78,7 +48,7 @@ func exportTool(ctx context.Context, w io.Writer, out string, run runfolder.Run,
 	rows := func() iter.Seq2[logs.Metered, error] {
 		return meteredRows(ctx, runfolder.CellFile(out, cell.ID, runfolder.RequestsFile), cell.OriginUnix, joules)
 	}
-	if form == "aiperf" {
+	if benchmark == "aiperf" {
 		return logs.WriteAIPerf(w, res, rows())
 	}
 	s, err := summary.Summarize(ctx, out)
@@ -103,9 +73,9 @@ func exportedCell(run runfolder.Run, id string) (runfolder.Cell, error) {
 		names = append(names, c.ID)
 	}
 	if id == "" {
-		return runfolder.Cell{}, usagef("the run has %d cells, and the format holds one: give --cell, of %s", len(names), strings.Join(names, ", "))
+		return runfolder.Cell{}, runfolder.Refuse("the run has %d cells, and the format holds one: give --cell, of %s", len(names), strings.Join(names, ", "))
 	}
-	return runfolder.Cell{}, usagef("--cell %s: the run has %s", id, strings.Join(names, ", "))
+	return runfolder.Cell{}, runfolder.Refuse("--cell %s: the run has %s", id, strings.Join(names, ", "))
 }
 
 // vllmStatistics are the figures that dashboards read of vLLM's result, in ms.

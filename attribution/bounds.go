@@ -135,16 +135,22 @@ func (c *cursor) segment(t time.Duration) line {
 	if c.e.last-c.e.first == 1 {
 		return line{c.knot.at(c.e.first), float64(c.value.at(c.e.first)), 0}
 	}
+	if s := c.shape; s != nil && t >= s.over.Start && t < s.over.End {
+		if bent, ok := c.bent(s.over.Start, s.over.End, s.from, s.to, opening, closing, t); ok {
+			return bent
+		}
+	}
 	i := min(max(c.knotI, c.e.first+1), c.e.last-1)
 	a, b := c.knot.at(i-1), c.knot.at(i)
 	va, vb := float64(c.value.at(i-1)), float64(c.value.at(i))
+	as, bs := amid, amid
 	for _, u := range c.turns {
 		if t >= u.from && t < u.to { // within what the turn hides
 			if t < u.at {
-				a, va, b, vb = u.from, u.fromEnergy, u.at, u.energy
+				a, va, b, vb, bs = u.from, u.fromEnergy, u.at, u.energy, closing
 				c.from, c.until = max(c.from, u.from), min(c.until, u.at)
 			} else {
-				a, va, b, vb = u.at, u.energy, u.to, u.toEnergy
+				a, va, b, vb, as = u.at, u.energy, u.to, u.toEnergy, opening
 				c.from, c.until = max(c.from, u.at), min(c.until, u.to)
 			}
 			break
@@ -155,5 +161,19 @@ func (c *cursor) segment(t time.Duration) line {
 			c.from = max(c.from, u.to)
 		}
 	}
+	if c.shape != nil && c.domain.Kind != meter.KindPower && t >= a && t < b {
+		if bent, ok := c.bent(a, b, va, vb, as, bs, t); ok {
+			return bent
+		}
+	}
 	return line{a, va, (vb - va) / float64(b-a)}
+}
+
+// bent is the line at t as the driver's samples bend the segment from a to b.
+func (c *cursor) bent(a, b time.Duration, va, vb float64, as, bs side, t time.Duration) (line, bool) {
+	l, from, until, ok := c.shape.bend(a, b, va, vb, as, bs, t)
+	if ok {
+		c.from, c.until = max(c.from, from), min(c.until, until)
+	}
+	return l, ok
 }

@@ -45,6 +45,10 @@ type Curve struct {
 	turns    []turn
 	lift     lift
 	anchored meter.Window
+	// shape is how a driver's samples spread the energy between updates, nil
+	// without them.
+	shape   *shape
+	shaping Shaping
 }
 
 // An enforced power limit is a mean that the card keeps to by steering, not a

@@ -76,6 +76,8 @@ func TestBracketHoldsTheTruth(t *testing.T) {
 				trace := row.sensor.Read(rng, truth, row.limit, row.floor)
 				c, _ := attribution.NewCurve(trace.Domain, classified(trace, row.sensor.Poll))
 				span := c.Span()
+				samples := rings()[seed].samples(rand.New(rand.NewPCG(seed, 9)), truth)
+				shaped := c.Shaped(samples)
 				for range 2500 {
 					w := simulated.Window(rng, meter.Window{Start: span.Start, End: span.End}, 0, 5*time.Second)
 					total++
@@ -93,6 +95,12 @@ func TestBracketHoldsTheTruth(t *testing.T) {
 					}
 					if want := truth.Over(w); e.Lo > want || e.Hi < want {
 						t.Fatalf("energy over %v..%v: got [%d, %d] µJ, want it to hold the true %d µJ (flags %v)", w.Start, w.End, e.Lo, e.Hi, want, e.Flags)
+					} else if e := shaped.Energy(w); e.Lo > want || e.Hi < want {
+						t.Fatalf("energy over %v..%v as the driver's samples spread it: got [%d, %d] µJ, want it to hold the true %d µJ", w.Start, w.End, e.Lo, e.Hi, want)
+					}
+					mid := w.Start + w.Length()/3
+					if whole, parts := shaped.Total(w), shaped.Total(meter.Window{Start: w.Start, End: mid})+shaped.Total(meter.Window{Start: mid, End: w.End}); whole != parts {
+						t.Fatalf("window %v..%v: got %d µJ, and %d in two parts", w.Start, w.End, whole, parts)
 					}
 				}
 			}

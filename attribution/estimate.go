@@ -62,6 +62,8 @@ type Estimate struct {
 	Reason   string
 	Flags    []string
 	Warnings []Warning
+	// Shaping is whether a driver's own samples of power shape Curve; zero without any.
+	Shaping Shaping
 	// Curve is the curve whose windows inside this one add up to Energy: rows
 	// are to be made from it.
 	Curve *Curve
@@ -98,7 +100,7 @@ func (c *Curve) Estimate(w meter.Window, s Surroundings) Estimate {
 	if s.Gauge != (gauge.Gauge{}) {
 		c = c.With(s.Gauge)
 	}
-	out := Estimate{Domain: c.domain, Window: w, Curve: c, Counter: c.Counter(w), Method: Interpolated, Flags: c.flagsOver(w), Hi: meter.Unbounded}
+	out := Estimate{Domain: c.domain, Window: w, Curve: c, Shaping: c.shaping, Counter: c.Counter(w), Method: Interpolated, Flags: c.flagsOver(w), Hi: meter.Unbounded}
 	out.Idle, out.Warnings = MeasureIdle(c, s.IdleBefore, s.IdleAfter)
 	e, flag := c.cover(w)
 	if flag != "" || w.Length() <= 0 {
@@ -116,6 +118,7 @@ func (c *Curve) Estimate(w meter.Window, s Surroundings) Estimate {
 		ends[0], ends[1] = c.asIs(e, w.Start, ""), c.asIs(e, w.End, "")
 	case meter.KindPower:
 		out.Curve, ends = c.folded(e, w, out.Before, out.After, mean)
+		out.Curve = out.Curve.shapedOver(w)
 	default:
 		ends[0], ends[1] = c.anchorStart(e, w, out.Before, mean), c.anchorEnd(e, w, out.After, mean)
 		out.Curve = c.anchoredBy(e, w, &ends)

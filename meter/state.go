@@ -49,6 +49,9 @@ type BufferedPower struct {
 	To      time.Duration `json:"to_ns"`
 	Energy  Energy        `json:"energy_uj"`
 	Samples int           `json:"samples"`
+	// Stamps and Powers are those of them after From.
+	Stamps []time.Duration `json:"stamps_ns,omitempty"`
+	Powers []Power         `json:"powers_uw,omitempty"`
 }
 
 // Process is one that computes on a device.

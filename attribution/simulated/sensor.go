@@ -224,6 +224,21 @@ func (d Dial) Read(rng *rand.Rand, truth *Truth) Trace {
 	return out
 }
 
+// Samples are the gauge's own publications over all of truth, as a driver keeps
+// them in its buffer.
+func (d Dial) Samples(rng *rand.Rand, truth *Truth) []meter.PowerSample {
+	d.Poll = d.Period
+	if d.Phase == 0 {
+		d.Phase = time.Duration(rng.Int64N(int64(d.Period)))
+	}
+	var out []meter.PowerSample
+	for _, r := range d.Read(rng, truth).Readings {
+		at := max(r.Before-(r.Before-d.Phase)%d.Period, 0)
+		out = append(out, meter.PowerSample{Before: at, After: at, Power: r.Power})
+	}
+	return out
+}
+
 // Window draws a random window of length between lo and hi inside truth.
 func Window(rng *rand.Rand, within meter.Window, lo, hi time.Duration) meter.Window {
 	length := lo

@@ -84,6 +84,10 @@ func (d *Devices) hand(before, seen []devices.Summary) {
 			here := *b // on the client's clock
 			here.From, _ = d.source.clocks.roughly(b.From)
 			here.To, _ = d.source.clocks.roughly(b.To)
+			here.Stamps = slices.Clone(b.Stamps)
+			for i := range here.Stamps {
+				here.Stamps[i] += here.From - b.From
+			}
 			look.Buffered = &here
 		}
 		d.source.mu.Unlock()

@@ -198,6 +198,7 @@ func (o *Observer) noteSamples(i int, samples []meter.PowerSample, err error) *m
 			b.over += apart
 			since.To = s.At()
 			since.Samples++
+			since.Stamps, since.Powers = append(since.Stamps, s.At()), append(since.Powers, s.Power)
 		}
 		b.last = s
 		sum.Samples++

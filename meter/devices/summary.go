@@ -98,6 +98,18 @@ func (s Summary) clone() Summary {
 	return s
 }
 
+// WithoutSamples is the summary without the driver's samples, one by one, of the
+// newest look.
+func (s Summary) WithoutSamples() Summary {
+	if s.Last == nil || s.Last.Buffered == nil {
+		return s
+	}
+	look, buffered := *s.Last, *s.Last.Buffered
+	buffered.Stamps, buffered.Powers = nil, nil
+	look.Buffered, s.Last = &buffered, &look
+	return s
+}
+
 // Merge joins the summary of a GPU with one of the same GPU over a later time, of
 // which nothing was seen in between.
 func (s Summary) Merge(later Summary) Summary {

@@ -97,11 +97,15 @@ func (w *Watch) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// GPUs returns a summary of each GPU, those of this host first.
+// GPUs returns a summary of each GPU, those of this host first. The samples of the
+// newest look are with its looks (Each), not here.
 func (w *Watch) GPUs() []devices.Summary {
 	all := w.gpus.Summaries()
 	for _, d := range w.remote {
 		all = append(all, d.Summaries()...)
+	}
+	for i := range all {
+		all[i] = all[i].WithoutSamples()
 	}
 	return all
 }

@@ -56,7 +56,7 @@ func describeDomain(meta map[string]string, e attribution.Estimate) {
 	bounds, _ := json.Marshal(map[string]any{
 		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": orNull(e.Hi),
 		"boundary_uj": orNull(interval.Boundary), "sampling_uj": interval.Sampling, "scale_uj": interval.Scale, "flags": e.Flags,
-		"uncertainty": e.Uncertainty, "u95_uj": orNull(e.Uncertainty.U95()), "method": e.Method, "reason": e.Reason,
+		"uncertainty": e.Uncertainty, "u95_uj": orNull(e.Uncertainty.U95()), "method": e.Method, "reason": e.Reason, "shape": e.Shaping,
 	}) // numbers and strings always marshal, and maps in the order of their keys
 	meta["window."+name] = string(bounds)
 }

@@ -65,6 +65,7 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 	for i, d := range m.Domains {
 		curve, warnings := builders[i].Curve()
 		builders[i] = nil
+		curve = shaped(curve, samples[d.Name])
 		estimate := curve.Estimate(cell.Window, attribution.Surroundings{
 			IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step, Gauge: sensor(curve, d),
 		})

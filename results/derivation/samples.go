@@ -22,6 +22,7 @@ const leastSamples = 3 * time.Second
 type buffered struct {
 	over   meter.Window
 	energy float64 // µJ
+	each   []meter.PowerSample
 }
 
 // readSamples reads the driver's own power samples of a cell's GPUs, by the first
@@ -36,10 +37,27 @@ func readSamples(ctx context.Context, dir string, cell runfolder.Cell) (map[stri
 			return nil, fmt.Errorf("the driver's own power samples: %w", err)
 		}
 		if row.BufferedTo > row.BufferedFrom && !math.IsNaN(row.BufferedEnergy) {
-			out[row.Domain] = append(out[row.Domain], buffered{meter.Window{Start: row.BufferedFrom, End: row.BufferedTo}, row.BufferedEnergy})
+			b := buffered{over: meter.Window{Start: row.BufferedFrom, End: row.BufferedTo}, energy: row.BufferedEnergy}
+			for i, at := range row.SampleAt {
+				b.each = append(b.each, meter.PowerSample{Before: at, After: at, Power: meter.Power(row.SamplePower[i]) * meter.Milliwatt})
+			}
+			out[row.Domain] = append(out[row.Domain], b)
 		}
 	}
 	return out, nil
+}
+
+// shaped is the curve of a GPU with the energy between its updates spread as the
+// driver's samples have it; other curves are as they were.
+func shaped(curve *attribution.Curve, samples []buffered) *attribution.Curve {
+	if curve.Domain().Scope != meter.ScopeGPU { // the samples are the GPU's, whatever a module has besides
+		return curve
+	}
+	var all []meter.PowerSample
+	for _, b := range samples {
+		all = append(all, b.each...)
+	}
+	return curve.Shaped(all)
 }
 
 // toSamples is the curve's energy over that of the driver's samples, over those

@@ -26,7 +26,7 @@ func steady(p meter.Power, over time.Duration) *attribution.Curve {
 func buffers(p meter.Power, seconds int) (all []buffered) {
 	for i := range seconds {
 		w := meter.Window{Start: time.Duration(i) * time.Second, End: time.Duration(i+1) * time.Second}
-		all = append(all, buffered{w, float64(meter.EnergyOf(p, w.Length()))})
+		all = append(all, buffered{over: w, energy: float64(meter.EnergyOf(p, w.Length()))})
 	}
 	return all
 }

@@ -19,11 +19,19 @@ import (
 type column[R any] struct {
 	name, unit string
 	nullable   bool
-	kind       arrow.DataType
+	// added is a column that older tables of its kind do not have.
+	added bool
+	kind  arrow.DataType
 	// put returns what appends a row's field to b.
 	put func(b array.Builder) func(r *R)
 	// get returns what sets a row's field from row i of a.
 	get func(a arrow.Array) (func(i int, r *R), error)
+}
+
+// later is a column that was added to its table after others had been written.
+func later[R any](c column[R]) column[R] {
+	c.added = true
+	return c
 }
 
 // text is a column of words, null where it may be and the field is empty. They are

@@ -32,6 +32,9 @@ type DeviceState struct {
 	// and the one before.
 	BufferedFrom, BufferedTo time.Duration
 	BufferedEnergy           float64
+	// SampleAt and SamplePower, in mW, are those samples.
+	SampleAt    []time.Duration
+	SamplePower []int32
 }
 
 // DeviceStates is the table of devices.arrow.
@@ -61,8 +64,18 @@ func DeviceStates() Table[DeviceState] {
 			whole("buffered_from_ns", "ns", &noSamples, func(r *R) *time.Duration { return &r.BufferedFrom }),
 			whole("buffered_to_ns", "ns", &noSamples, func(r *R) *time.Duration { return &r.BufferedTo }),
 			figure("buffered_energy_uj", "uJ", func(r *R) *float64 { return &r.BufferedEnergy }),
-		}), nil, nil, false}
+			later(moments("sample_ns", func(r *R) *[]time.Duration { return &r.SampleAt })),
+			later(counts("sample_mw", "mW", func(r *R) *[]int32 { return &r.SamplePower })),
+		}), ownSamples, heldSamples, false}
 }
+
+// ownSamples gives a row samples of its own, which outlive the next row.
+func ownSamples(r *DeviceState) {
+	r.SampleAt, r.SamplePower = slices.Clone(r.SampleAt), slices.Clone(r.SamplePower)
+}
+
+// heldSamples is about how much memory a row holds.
+func heldSamples(r DeviceState) int { return 400 + 12*len(r.SampleAt) }
 
 // StateRow is a look at a device as a row of its cell.
 func StateRow(key Key, s meter.DeviceState) DeviceState {
@@ -75,6 +88,10 @@ func StateRow(key Key, s meter.DeviceState) DeviceState {
 	}
 	if b := s.Buffered; b != nil {
 		row.BufferedFrom, row.BufferedTo, row.BufferedEnergy = b.From, b.To, float64(b.Energy)
+		for i, p := range b.Powers {
+			row.SampleAt = append(row.SampleAt, b.Stamps[i])
+			row.SamplePower = append(row.SamplePower, int32(min(p/meter.Milliwatt, math.MaxInt32)))
+		}
 	}
 	if s.Limit != nil {
 		row.Limit = s.Limit.Watts()

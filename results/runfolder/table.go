@@ -256,6 +256,10 @@ func (t Table[R]) bind(batch arrow.RecordBatch) ([]func(int, *R), error) {
 	get := make([]func(int, *R), len(t.columns))
 	for k, c := range t.columns {
 		indices := batch.Schema().FieldIndices(c.name)
+		if len(indices) == 0 && c.added {
+			get[k] = func(int, *R) {}
+			continue
+		}
 		if len(indices) == 0 {
 			return nil, fmt.Errorf("column %q is missing", c.name)
 		}

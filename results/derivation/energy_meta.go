@@ -56,9 +56,17 @@ func describeDomain(meta map[string]string, e attribution.Estimate) {
 	bounds, _ := json.Marshal(map[string]any{
 		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": orNull(e.Hi),
 		"boundary_uj": orNull(interval.Boundary), "sampling_uj": interval.Sampling, "scale_uj": interval.Scale, "flags": e.Flags,
-		"uncertainty": e.Uncertainty, "u95_uj": orNull(e.Uncertainty.U95()), "method": e.Method, "reason": e.Reason, "shape": e.Shaping,
+		"uncertainty": e.Uncertainty, "u95_uj": orNull(e.Uncertainty.U95()), "method": e.Method, "reason": e.Reason, "shape": shapeOf(e),
 	}) // numbers and strings always marshal, and maps in the order of their keys
 	meta["window."+name] = string(bounds)
+}
+
+// shapeOf is whether the driver's samples shape the estimate, nil without any.
+func shapeOf(e attribution.Estimate) any {
+	if e.Shaping == (attribution.Shaping{}) {
+		return nil
+	}
+	return e.Shaping
 }
 
 // orNull is e, or nil where nothing bounds it.

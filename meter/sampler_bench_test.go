@@ -15,7 +15,9 @@ import (
 // and of the whole process as a share of one core, and the lateness of reads,
 // with the polls of one source right after those of the other, as they are, and
 // spread over the period. The simulated read takes no time: a driver's calls come
-// on top. The floor is a process that does no more than wake up every 20 ms.
+// on top. The floor is a process that does no more than wake up every 20 ms; "in turn"
+// is the same polls by one goroutine, in which a call that blocks would hold up all
+// sources: what it would cost if none could.
 func BenchmarkSampler(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		var process, elapsed time.Duration
@@ -32,7 +34,34 @@ func BenchmarkSampler(b *testing.B) {
 		b.ReportMetric(100*process.Seconds()/elapsed.Seconds(), "%core-process")
 	})
 	b.Run("together", func(b *testing.B) { benchmarkSampler(b, 50*time.Microsecond) })
+	b.Run("in turn", benchmarkInTurn)
 	b.Run("spread", func(b *testing.B) { benchmarkSampler(b, 2500*time.Microsecond) })
+}
+
+func benchmarkInTurn(b *testing.B) {
+	var process, elapsed time.Duration
+	for b.Loop() {
+		clock := meter.NewClock(time.Now())
+		s := meter.NewSampler(clock, simulatedGPUs(clock, 8), 20*time.Millisecond)
+		tick := time.NewTicker(20 * time.Millisecond)
+		before, start := processTime(b), time.Now()
+		for range 250 {
+			<-tick.C
+			s.PollOnce()
+		}
+		process += processTime(b) - before
+		elapsed += time.Since(start)
+		tick.Stop()
+	}
+	b.ReportMetric(100*process.Seconds()/elapsed.Seconds(), "%core-process")
+}
+
+func simulatedGPUs(clock meter.Clock, n int) []meter.Source {
+	var sources []meter.Source
+	for i := range n {
+		sources = append(sources, &gpu{clock: clock, name: fmt.Sprintf("gpu%d", i), update: 100 * time.Millisecond, power: 400 * meter.Watt})
+	}
+	return sources
 }
 
 func benchmarkSampler(b *testing.B, stagger time.Duration) {
@@ -42,11 +71,7 @@ func benchmarkSampler(b *testing.B, stagger time.Duration) {
 	var reads int64
 	for b.Loop() {
 		clock := meter.NewClock(time.Now())
-		var sources []meter.Source
-		for i := range gpus {
-			sources = append(sources, &gpu{clock: clock, name: fmt.Sprintf("gpu%d", i), update: 100 * time.Millisecond, power: 400 * meter.Watt})
-		}
-		s := meter.NewSampler(clock, sources, period)
+		s := meter.NewSampler(clock, simulatedGPUs(clock, gpus), period)
 		s.SetStagger(stagger)
 		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
 		before := processTime(b)

@@ -126,6 +126,14 @@ func TestShapeOfRows(t *testing.T) {
 	second.Average, second.Period = time.Second, 100*ms
 	second.Gain, second.Offset = 0, 0
 	conventions := []attribution.Convention{attribution.Residency{}, attribution.Phase{}, attribution.Steps{}}
+	loads := batchsim.Standard()[:4]
+	runs, references := make([]*batchsim.Trace, len(loads)), make([]*attribution.Curve, len(loads))
+	for i, l := range loads {
+		rng := rand.New(rand.NewPCG(1, 3))
+		runs[i] = l.Engine.Run(rng, 2*time.Second, l.Jobs)
+		exact := simulated.Sensor{Period: ms, Poll: ms, Quantum: 1}.Read(rng, runs[i].Power(simIdle), 0, 0)
+		references[i], _ = attribution.NewCurve(exact.Domain, exact.Readings)
+	}
 	var b strings.Builder
 	b.WriteString("| sensor | samples | residency | phase | step |\n|---|---|---|---|---|\n")
 	for _, sensor := range []struct {
@@ -139,13 +147,9 @@ func TestShapeOfRows(t *testing.T) {
 		plain := make([]float64, len(conventions))
 		for r, ring := range append([]ring{{name: "none"}}, rings()[:2]...) {
 			sums := make([]float64, len(conventions))
-			loads := batchsim.Standard()[:4]
-			for _, l := range loads {
-				rng := rand.New(rand.NewPCG(1, 3))
-				run := l.Engine.Run(rng, 2*time.Second, l.Jobs)
+			for i, run := range runs {
+				rng := rand.New(rand.NewPCG(1, uint64(i)))
 				truth := run.Power(simIdle)
-				exact := simulated.Sensor{Period: ms, Poll: ms, Quantum: 1}.Read(rng, truth, 0, 0)
-				reference, _ := attribution.NewCurve(exact.Domain, exact.Readings)
 				trace := sensor.read(rng, truth)
 				trace.Domain.Limit = 0
 				curve, _ := attribution.NewCurve(trace.Domain, trace.Readings)
@@ -155,7 +159,7 @@ func TestShapeOfRows(t *testing.T) {
 				}
 				e := curve.Estimate(run.Window(), attribution.Surroundings{Gauge: sensor.g})
 				for k, c := range conventions {
-					sums[k] += rowsApart(t, c, run, e.Curve, reference) / float64(len(loads))
+					sums[k] += rowsApart(t, c, run, e.Curve, references[i]) / float64(len(loads))
 				}
 			}
 			fmt.Fprintf(&b, "| %s | %s |", sensor.name, ring.name)

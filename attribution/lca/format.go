@@ -10,15 +10,22 @@ import (
 
 // Readable formats the impact for people, three significant digits with a unit
 // of fitting size: "2.49 mg CO2e", "157 MWh".
-func (i Impact) Readable() string {
+func (i Impact) Readable() string { return i.ReadableBeside(i.Value) }
+
+// ReadableBeside is Readable in the unit and prefix that fit another value of the
+// category, in its canonical unit: figures that are compared have one.
+func (i Impact) ReadableBeside(value float64) string {
 	row := i.Category.row()
+	unit, factor := row.symbol, row.scale
 	switch {
 	case i.Category == Cost:
 		return cmp.Or(i.Currency, "USD") + " " + si.Short(i.Value)
-	case i.Category == GWP && math.Abs(i.Value) >= 1e3:
-		return si.Format(i.Value/1e3, "t CO2e")
-	case row.symbol != "":
-		return si.Format(i.Value*row.scale, row.symbol)
+	case i.Category == GWP && math.Abs(value) >= 1e3:
+		unit, factor = "t CO2e", 1e-3
+	}
+	if unit != "" {
+		p := si.Of(value * factor)
+		return p.Short(i.Value*factor) + " " + p.Unit(unit)
 	}
 	return si.Short(i.Value) + " " + i.Category.Unit()
 }

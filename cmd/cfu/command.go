@@ -52,7 +52,7 @@ func (c command) execute(ctx context.Context, env environment, args []string) er
 }
 
 // helpWidth is how wide the descriptions of flags may be, in columns.
-const helpWidth = 120
+const helpWidth = 100
 
 // inSection is the annotation of a flag that has a section.
 const inSection = "section"

@@ -212,3 +212,35 @@ func TestPageInABrowser(t *testing.T) {
 		})
 	}
 }
+
+// Figures of a category have one unit and prefix in all stages, intervals and cells, so
+// that the larger one is the longer number.
+func TestSummaryHasOneUnitPerCategory(t *testing.T) {
+	list := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100})
+	units := regexp.MustCompile(`[\d,.]+ ([a-zA-Zµ]+)`)
+	seen := map[string]string{}
+	var text bytes.Buffer
+	if err := printAll(NewSummary(&text), list); err != nil {
+		t.Fatal(err)
+	}
+	table, _, _ := strings.Cut(text.String(), "\nrequests at which")
+	for _, category := range []string{"electricity", "global warming (GWP100)", "water consumption"} {
+		rows := 0
+		for line := range strings.Lines(table) {
+			_, figures, ok := strings.Cut(line, "  "+category+" ")
+			if !ok {
+				continue
+			}
+			rows++
+			for _, m := range units.FindAllStringSubmatch(figures, -1) {
+				if unit, ok := seen[category]; ok && unit != m[1] {
+					t.Errorf("%s is in %s and in %s:\n%s", category, unit, m[1], line)
+				}
+				seen[category] = m[1]
+			}
+		}
+		if rows < 2 {
+			t.Errorf("%s has %d rows, want those of several cells:\n%s", category, rows, table)
+		}
+	}
+}

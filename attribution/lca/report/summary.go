@@ -13,8 +13,9 @@ import (
 
 // Summary prints C_FU as a table, one line per cell, functional unit and
 // category, then the break-even points and the terms that matter. If no
-// functional units were asked for, only requests and what an evaluation counted
-// are shown; the footprint table has the others. It keeps the texts of its lines until Close.
+// functional units were asked for, only requests and what an evaluation counted are
+// shown; the footprint table has the others. It keeps the texts of its lines until
+// Close.
 type Summary struct {
 	w        io.Writer
 	head     string // what all assessments rest on, "" before the first
@@ -23,6 +24,7 @@ type Summary struct {
 	kinds    []lca.Stage
 	has      map[lca.Stage]bool // kinds that some assessment has
 	category lca.Category       // of the break-even points
+	sizes    sizes
 	lines    []summaryLine
 	hidden   bool // a cost of electricity alone was left out
 	evens    []evenLine
@@ -49,7 +51,7 @@ type evenLine struct {
 
 // NewSummary makes a summary that Close prints to w.
 func NewSummary(w io.Writer) *Summary {
-	return &Summary{w: w, kinds: lca.Stages(), has: map[lca.Stage]bool{}}
+	return &Summary{w: w, kinds: lca.Stages(), has: map[lca.Stage]bool{}, sizes: sizes{}}
 }
 
 // Add takes one assessment.
@@ -60,6 +62,7 @@ func (s *Summary) Add(a *lca.Assessment) error {
 	for _, o := range a.Kinds {
 		s.has[o.Kind] = true
 	}
+	s.sizes.add(a)
 	// Cost without the hardware's price would be a headline two orders of
 	// magnitude too low.
 	_, priced := a.Outcome(lca.Cost, lca.Embodied)
@@ -74,7 +77,7 @@ func (s *Summary) Add(a *lca.Assessment) error {
 			}
 		}
 	}
-	for _, t := range impacts(&shown, s.kinds) {
+	for _, t := range impacts(&shown, s.kinds, s.sizes) {
 		for _, r := range t.Rows {
 			if partial && r.Category == lca.Cost.Title() {
 				s.hidden = true

@@ -85,10 +85,14 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 		Kinds:    kindsOf(list),
 	}
 	v.Title, v.Description = title(list)
+	scale := sizes{}
+	for i := range list {
+		scale.add(&list[i])
+	}
 	for i := range list {
 		a := &list[i]
 		v.Cells = append(v.Cells, cellOf(a))
-		v.Impacts = append(v.Impacts, impacts(a, v.Kinds)...)
+		v.Impacts = append(v.Impacts, impacts(a, v.Kinds, scale)...)
 		v.Sites = append(v.Sites, sites(a)...)
 		v.BreakEven = append(v.BreakEven, breakEvens(a)...)
 		v.Issues = append(v.Issues, issues(a)...)
@@ -287,8 +291,28 @@ func ofFormula(kind lca.Stage) bool {
 	return slices.Contains([]lca.Stage{lca.Inference, lca.Embodied, lca.Training, lca.Experimentation}, kind)
 }
 
+// size says what has one unit and prefix wherever it stands in a table: a category
+// per functional unit.
+type size struct {
+	unit     string
+	category lca.Category
+}
+
+// sizes are the totals, of the first cell that has one, by which prefixes are chosen.
+type sizes map[size]float64
+
+// add takes one more cell.
+func (s sizes) add(a *lca.Assessment) {
+	for _, r := range a.Rows {
+		of := size{r.FunctionalUnit, r.Category}
+		if r.Stage == lca.Total && s[of] == 0 {
+			s[of] = r.Value
+		}
+	}
+}
+
 // impacts is the third phase of one cell: a table a functional unit.
-func impacts(a *lca.Assessment, kinds []lca.Stage) []impactTable {
+func impacts(a *lca.Assessment, kinds []lca.Stage, scale sizes) []impactTable {
 	var tables []impactTable
 	sums := map[lca.Stage]float64{}
 	for _, r := range a.Rows {
@@ -301,7 +325,9 @@ func impacts(a *lca.Assessment, kinds []lca.Stage) []impactTable {
 			t.Rows = append(t.Rows, impactRow{Category: r.Category.Title(), Stages: slices.Repeat([]string{"–"}, len(kinds))})
 		}
 		row := &t.Rows[len(t.Rows)-1]
-		readable := func(v float64) string { return a.Impact(r.Category, v).Readable() }
+		readable := func(v float64) string {
+			return a.Impact(r.Category, v).ReadableBeside(scale[size{r.FunctionalUnit, r.Category}])
+		}
 		if r.Stage == lca.Total {
 			row.Total, row.Boundary = readable(r.Value), r.Boundary
 			row.Interval = readable(r.Lo) + " to " + readable(r.Hi)

@@ -25,8 +25,7 @@ examples:
   cfu attribute out/ --convention token,phase,residency
   cfu attribute out/ --convention token --weights 1:4    an output token is 4 prompt tokens
   cfu attribute out/ --convention phase,shapley --shapley-model shapley.json
-
-  cfu attribute out/ --cache-share users                 turns that find a prompt cached pay their part of it
+  cfu attribute out/ --cache-share users                 who finds a prompt cached pays a part of it
 
 conventions:
   step       each engine step's fixed cost shared by who takes part, its tokens by

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -59,6 +60,11 @@ func TestEveryCommand(t *testing.T) {
 			c.bind(fs)
 			if !strings.Contains(stdout, "usage: cfu "+c.name) || !strings.Contains(stdout, "examples:\n  ") || strings.Contains(stdout, "\nflags:\n") != fs.HasFlags() || strings.Contains(stdout, "\nflags:\n  ") != fs.HasFlags() {
 				t.Errorf("--help: got %q, want its usage, examples and flags", stdout)
+			}
+			for line := range strings.Lines(stdout) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > helpWidth {
+					t.Errorf("--help: %d columns, want %d at most: %s", n, helpWidth, line)
+				}
 			}
 
 			code, stdout, stderr = cfuCommand(t, c.name, "--frobnicate")

@@ -17,7 +17,7 @@ import (
 )
 
 const datasetsHelp = `usage: cfu datasets stat SPEC [flags]       how many requests, how long
-       cfu datasets select SPEC [flags]     the requests as they would be sent, one JSON object a line
+       cfu datasets select SPEC [flags]     the requests as they would be sent, as JSON lines
        cfu datasets convert SPEC --to jsonl|sharegpt [flags]
 
 SPEC names a trace:
@@ -27,16 +27,18 @@ SPEC names a trace:
   burstgpt:FILE    BurstGPT (CSV)
   mooncake:FILE    Mooncake (JSON lines, with prefix hashes), Alibaba
   openai:FILE      whole requests: OpenAI bodies, one a line, bare or as in batch files
-  jsonl:FILE       one request a line: prompt or prompt_tokens, output_tokens, at_ns, conversation, turn, completion
+  jsonl:FILE       one request a line: prompt or prompt_tokens, output_tokens, at_ns, conversation,
+                   turn, completion
 
 Azure, BurstGPT and Mooncake traces hold lengths and no text: their prompts are
 generated, one word for each token.
 
 examples:
   cfu datasets stat sample --multi-turn
-  cfu datasets select sharegpt:ShareGPT_V3_unfiltered_cleaned_split.json --select vllm --num-requests 1000 \
-    --tokenizer endpoint:http://localhost:8000
-  cfu datasets convert azure:AzureLLMInferenceTrace_conv.csv --num-requests 1000 --to jsonl --out conv.jsonl
+  cfu datasets select sharegpt:ShareGPT_V3_unfiltered_cleaned_split.json --select vllm \
+    --num-requests 1000 --tokenizer endpoint:http://localhost:8000
+  cfu datasets convert azure:AzureLLMInferenceTrace_conv.csv --num-requests 1000 \
+    --to jsonl --out conv.jsonl
 
 flags:
 `

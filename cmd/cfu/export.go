@@ -21,10 +21,10 @@ usage: cfu export OUT [flags]
 
 examples:
   cfu export out/ --table energy > energy.csv
-  cfu export out/ --dir csv/                 every table that the run has
-  cfu export out/ --to vllm --cell b8-c16-r1 > result.json    as vLLM's bench serve has it, with joules
-  cfu export out/ --to mlflow --dir mlruns/                   a run of MLflow's file store for each cell
-  cfu export out/ --to wandb-offline --dir wandb/             an offline run of W&B for each configuration
+  cfu export out/ --dir csv/                          every table that the run has
+  cfu export out/ --to vllm --cell b8-c16-r1 > result.json      vLLM's bench serve, with joules
+  cfu export out/ --to mlflow --dir mlruns/           a run of MLflow's file store for each cell
+  cfu export out/ --to wandb-offline --dir wandb/     an offline run of W&B for each configuration
 
 flags:
 `

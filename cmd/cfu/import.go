@@ -18,16 +18,19 @@ answers are not kept.
 usage: cfu import --power FILE[:FORMAT] --requests FILE[:FORMAT] --out OUT [flags]
 
 examples:
-  cfu import --power power.csv --clock power=local:America/Los_Angeles --requests result.json --out out/
-  cfu import --power gpu.csv --clock power=local:UTC --requests vllm.json --clock requests=perf_counter:1784410000.25 --out out/
+  cfu import --power power.csv --clock power=local:America/Los_Angeles \
+    --requests result.json --out out/
+  cfu import --power gpu.csv --clock power=local:UTC \
+    --requests vllm.json --clock requests=perf_counter:1784410000.25 --out out/
   cfu import --power gpu_telemetry_export.jsonl --requests profile_export.jsonl --out out/
-  cfu import --power bmc.csv --column time=timestamp --column wall=n1_watts:W --clock local:UTC --requests rows.csv --out out/
+  cfu import --power bmc.csv --column time=timestamp --column wall=n1_watts:W \
+    --clock local:UTC --requests rows.csv --out out/
   cfu import --power spl.txt --requests mlperf_log_detail.txt --clock local:UTC
 
 clocks:
   epoch                     times are Unix times (the default)
   local:ZONE                dates without a zone are in ZONE: Europe/Berlin, -07:00, UTC
-  perf_counter:UNIX[@COUNT] times count from a start: the counter was COUNT (0) at the Unix time UNIX
+  perf_counter:UNIX[@COUNT] times count from a start: the counter was COUNT (0) at Unix time UNIX
   offset:SECONDS            the clock was SECONDS slow; joined to another with a comma
 
 Logs that hold no requests (MLPerf, CodeCarbon, the ML.ENERGY leaderboard) give

@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"encoding/json"
 	"math"
 
 	"cfubench/meter"
@@ -14,12 +15,39 @@ import (
 type Uncertainty struct {
 	// Boundary is what the window's two ends leave open, Sampling what a sensor
 	// leaves open that looks part of the time, Lag what it shows too late.
-	Boundary meter.Energy `json:"boundary_uj"`
-	Sampling meter.Energy `json:"sampling_uj"`
-	Lag      meter.Energy `json:"lag_uj"`
+	Boundary, Sampling, Lag meter.Energy
 	// Gain and Offset are the sensor's.
-	Gain   meter.Energy `json:"gain_uj"`
-	Offset meter.Energy `json:"offset_uj"`
+	Gain, Offset meter.Energy
+}
+
+// UncertaintyJSON is the standard uncertainty (k=1) of an energy, by where it comes
+// from, as JSON has it: a part that nothing bounds is null. Boundary, Sampling and
+// Lag differ from window to window. Gain and Offset are the same in all windows that
+// one sensor measures, and so common to all cells of a run.
+type UncertaintyJSON struct {
+	// Boundary is what the window's two ends leave open, Sampling what a sensor
+	// leaves open that looks part of the time, Lag what it shows too late.
+	Boundary meter.Bound `json:"boundary_uj"`
+	Sampling meter.Bound `json:"sampling_uj"`
+	Lag      meter.Bound `json:"lag_uj"`
+	// Gain and Offset are the sensor's.
+	Gain   meter.Bound `json:"gain_uj"`
+	Offset meter.Bound `json:"offset_uj"`
+}
+
+// MarshalJSON writes an UncertaintyJSON.
+func (u Uncertainty) MarshalJSON() ([]byte, error) {
+	return json.Marshal(UncertaintyJSON{meter.Bound(u.Boundary), meter.Bound(u.Sampling), meter.Bound(u.Lag), meter.Bound(u.Gain), meter.Bound(u.Offset)})
+}
+
+// UnmarshalJSON reads an UncertaintyJSON.
+func (u *Uncertainty) UnmarshalJSON(text []byte) error {
+	var j UncertaintyJSON
+	if err := json.Unmarshal(text, &j); err != nil {
+		return err
+	}
+	*u = Uncertainty{meter.Energy(j.Boundary), meter.Energy(j.Sampling), meter.Energy(j.Lag), meter.Energy(j.Gain), meter.Energy(j.Offset)}
+	return nil
 }
 
 // coverage is k of a 95 % interval.

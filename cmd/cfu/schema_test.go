@@ -10,6 +10,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"cfubench/attribution"
 	"cfubench/internal/golden"
 	"cfubench/internal/typeschema"
 	"cfubench/meter"
@@ -33,8 +34,10 @@ func makeSchema(t *testing.T, file string) []byte {
 	text, err := typeschema.Schema{
 		Title: "cfu " + file, Module: "cfubench", Root: repoRoot(t),
 		Instead: map[reflect.Type]any{
-			reflect.TypeFor[summary.Figure]():  map[string]any{"type": []string{"number", "null"}},
-			reflect.TypeFor[json.RawMessage](): reflect.TypeFor[host.Seen](),
+			reflect.TypeFor[summary.Figure]():          map[string]any{"type": []string{"number", "null"}},
+			reflect.TypeFor[meter.Bound]():             map[string]any{"type": []string{"integer", "null"}},
+			reflect.TypeFor[attribution.Uncertainty](): reflect.TypeFor[attribution.UncertaintyJSON](),
+			reflect.TypeFor[json.RawMessage]():         reflect.TypeFor[host.Seen](),
 		},
 	}.Of(schemas()[file])
 	if err != nil {

@@ -56,9 +56,14 @@ func (m *maker) of(t reflect.Type, optional bool) (map[string]any, error) {
 	case map[string]any:
 		return instead, nil
 	}
+	replaced := false // what a pointer leads to
+	if t.Kind() == reflect.Pointer {
+		_, replaced = m.schema.Instead[t.Elem()]
+	}
 	switch {
 	case t.Kind() == reflect.Interface:
 		return map[string]any{}, nil
+	case replaced: // the pointer's own methods are those of what it leads to
 	case t.Implements(reflect.TypeFor[json.Marshaler]()):
 		return nil, fmt.Errorf("%v writes its own JSON: say in Instead what it is", t)
 	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):

@@ -233,7 +233,7 @@ func (c *checker) energy(file string, cell runfolder.Cell) {
 	if whole.HasEnergy && total != whole.Energy {
 		c.find(file, "the domains that count have %v J, the cell %v J", total.Joules(), whole.Energy.Joules())
 	}
-	if whole.HasEnergy && (whole.Energy < whole.Lo || whole.Hi != meter.Unbounded && whole.Energy > whole.Hi) {
+	if whole.HasEnergy && (whole.Energy < whole.Lo || whole.Energy > meter.Energy(whole.Hi)) { // Unbounded is the largest of all
 		c.find(file, "the cell's energy of %v J lies outside its bracket", whole.Energy.Joules())
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(sums), func(a, b part) int {

@@ -1,8 +1,10 @@
 package derivation
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 
 	"cfubench/attribution"
@@ -23,8 +25,8 @@ type CellEnergy struct {
 	HasEnergy bool         `json:"has_energy"`
 	Energy    meter.Energy `json:"energy_uj"`
 	Lo        meter.Energy `json:"lo_uj"`
-	// Hi is meter.Unbounded where nothing bounds it.
-	Hi meter.Energy `json:"hi_uj"`
+	// Hi is null where nothing bounds it.
+	Hi meter.Bound `json:"hi_uj"`
 	// Uncertainty of the sum: what differs from window to window adds in
 	// quadrature, gains and offsets as they are.
 	Uncertainty attribution.Uncertainty `json:"uncertainty"`
@@ -47,7 +49,8 @@ type DomainEnergy struct {
 	Missing string       `json:"missing,omitempty"`
 	Energy  meter.Energy `json:"energy_uj"`
 	Lo      meter.Energy `json:"lo_uj"`
-	Hi      meter.Energy `json:"hi_uj"`
+	// Hi is null where nothing bounds it.
+	Hi meter.Bound `json:"hi_uj"`
 	// Uncertainty is what the bracket cannot hold as well.
 	Uncertainty attribution.Uncertainty `json:"uncertainty"`
 	// Method says how the window's ends were found, Reason why they are not
@@ -77,7 +80,7 @@ func domainEnergy(d runfolder.DomainInfo, e attribution.Estimate, idle attributi
 	if out.Missing != "" {
 		return out
 	}
-	out.Energy, out.Lo, out.Hi = rows.energy, min(rows.energy, e.Lo), max(rows.energy, e.Hi)
+	out.Energy, out.Lo, out.Hi = rows.energy, min(rows.energy, e.Lo), meter.Bound(max(rows.energy, e.Hi))
 	out.Uncertainty, out.Method, out.Reason, out.Counter = e.Uncertainty, e.Method, e.Reason, e.Counter.Energy
 	return out
 }
@@ -95,13 +98,13 @@ func sumOf(domains []runfolder.DomainInfo, energies []DomainEnergy) CellEnergy {
 	sum, metered := Estimate{Known: true}, false
 	for _, e := range energies {
 		if e.Summed {
-			sum = sum.plus(Estimate{Known: e.Missing == "", Energy: e.Energy, Lo: e.Lo, Hi: e.Hi})
+			sum = sum.plus(Estimate{Known: e.Missing == "", Energy: e.Energy, Lo: e.Lo, Hi: meter.Energy(e.Hi)})
 			out.Uncertainty = out.Uncertainty.Plus(e.Uncertainty)
 			metered = true
 		}
 	}
 	if sum.Known && metered {
-		out.HasEnergy, out.Energy, out.Lo, out.Hi = true, sum.Energy, sum.Lo, sum.Hi
+		out.HasEnergy, out.Energy, out.Lo, out.Hi = true, sum.Energy, sum.Lo, meter.Bound(sum.Hi)
 	}
 	return out
 }
@@ -136,9 +139,26 @@ func ReadCellEnergy(dir, cell string) (CellEnergy, error) {
 	if err != nil {
 		return CellEnergy{}, err
 	}
-	var e CellEnergy
+	e, err := cellEnergyOf(meta)
+	if err != nil {
+		return CellEnergy{}, fmt.Errorf("read table %s: %w", path, err)
+	}
+	return e, nil
+}
+
+// ScanEnergy yields the rows of a cell's energy.arrow in the run folder dir, as
+// runfolder.Table's Scan does, after it has set whole to the cell's energy.
+func ScanEnergy(ctx context.Context, dir, cell string, whole *CellEnergy) iter.Seq2[*runfolder.Energy, error] {
+	return runfolder.Energies().ScanWith(ctx, runfolder.CellFile(dir, cell, runfolder.EnergyFile), func(meta map[string]string) (err error) {
+		*whole, err = cellEnergyOf(meta)
+		return err
+	})
+}
+
+// cellEnergyOf is the energy in the metadata of energy.arrow.
+func cellEnergyOf(meta map[string]string) (e CellEnergy, err error) {
 	if err := json.Unmarshal([]byte(meta[metaCell]), &e); err != nil {
-		return CellEnergy{}, fmt.Errorf("read table %s: schema metadata %q: %w", path, metaCell, err)
+		return CellEnergy{}, fmt.Errorf("schema metadata %q: %w", metaCell, err)
 	}
 	return e, nil
 }
@@ -165,5 +185,5 @@ func (e CellEnergy) summed() (domains []meter.Domain) {
 
 // Estimate is the energy with its bracket.
 func (e CellEnergy) Estimate() Estimate {
-	return Estimate{Known: e.HasEnergy, Energy: e.Energy, Lo: e.Lo, Hi: e.Hi}
+	return Estimate{Known: e.HasEnergy, Energy: e.Energy, Lo: e.Lo, Hi: meter.Energy(e.Hi)}
 }

@@ -54,9 +54,9 @@ func describeDomain(meta map[string]string, e attribution.Estimate) {
 	}
 	interval := e.Interval()
 	bounds, _ := json.Marshal(map[string]any{
-		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": orNull(e.Hi),
-		"boundary_uj": orNull(interval.Boundary), "sampling_uj": interval.Sampling, "scale_uj": interval.Scale, "flags": e.Flags,
-		"uncertainty": e.Uncertainty, "u95_uj": orNull(e.Uncertainty.U95()), "method": e.Method, "reason": e.Reason, "shape": shapeOf(e),
+		"energy_uj": e.Energy, "has_energy": e.HasEnergy, "lo_uj": e.Lo, "hi_uj": meter.Bound(e.Hi),
+		"boundary_uj": meter.Bound(interval.Boundary), "sampling_uj": meter.Bound(interval.Sampling), "scale_uj": meter.Bound(interval.Scale), "flags": e.Flags,
+		"uncertainty": e.Uncertainty, "u95_uj": meter.Bound(e.Uncertainty.U95()), "method": e.Method, "reason": e.Reason, "shape": shapeOf(e),
 	}) // numbers and strings always marshal, and maps in the order of their keys
 	meta["window."+name] = string(bounds)
 }
@@ -67,14 +67,6 @@ func shapeOf(e attribution.Estimate) any {
 		return nil
 	}
 	return e.Shaping
-}
-
-// orNull is e, or nil where nothing bounds it.
-func orNull(e meter.Energy) any {
-	if e == meter.Unbounded {
-		return nil
-	}
-	return e
 }
 
 // describeAllocation keeps a convention's notes, and why it gave nothing.

@@ -142,8 +142,8 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 		return lca.Usage{}, fmt.Errorf("cell %s has no energy of %s: %w", cell.ID, strings.Join(gone, ", "), errNotAssessable)
 	}
 	u.Energy, u.EnergyKind, u.Meter = energy.Energy, energy.kind(), meterError(energy)
-	if energy.Hi != meter.Unbounded {
-		u.EnergyLo, u.EnergyHi = energy.Lo, energy.Hi
+	if hi := meter.Energy(energy.Hi); hi != meter.Unbounded {
+		u.EnergyLo, u.EnergyHi = energy.Lo, hi
 	}
 	used := energy.byDomain()
 	if m.RequestsOnly {

@@ -56,8 +56,9 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 		}
 		out.Energy += energy.Energy
 		out.EnergyLo += energy.Lo
-		if bounded = bounded && energy.Hi != meter.Unbounded && energy.Hi <= math.MaxInt64-out.EnergyHi; bounded {
-			out.EnergyHi += energy.Hi
+		hi := meter.Energy(energy.Hi)
+		if bounded = bounded && hi != meter.Unbounded && hi <= math.MaxInt64-out.EnergyHi; bounded {
+			out.EnergyHi += hi
 		}
 		out.ProcessorEnergy += u.ProcessorEnergy
 		out.DeviceTime += cell.Window.Length() * time.Duration(u.Devices)

@@ -64,7 +64,7 @@ func endOf(p runfolder.RecordedPart) string {
 // domainRow is the energy of one domain.
 func domainRow(d derivation.DomainEnergy) []summary.Cell {
 	row := []summary.Cell{summary.Words(d.Name), summary.Words(string(d.Kind))}
-	for _, e := range []meter.Energy{d.Energy, d.Lo, d.Hi, d.Uncertainty.U95()} {
+	for _, e := range []meter.Energy{d.Energy, d.Lo, meter.Energy(d.Hi), d.Uncertainty.U95()} {
 		cell := summary.Figures(e.Joules())
 		switch {
 		case d.Missing != "":

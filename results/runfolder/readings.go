@@ -157,7 +157,7 @@ func ScanReadings(ctx context.Context, path string, opened func(domains []Domain
 			opened(domains, meta)
 			return nil
 		}
-		for row, err := range readings().scan(ctx, path, begin) {
+		for row, err := range readings().ScanWith(ctx, path, begin) {
 			if err != nil {
 				yield(meter.Reading{}, err)
 				return

@@ -173,18 +173,20 @@ func (w *DerivedWriter[R]) Close() error {
 	return w.file.Close()
 }
 
+// untilNextLook is how many rows are read between two looks at the context.
+const untilNextLook = 1024
+
 // Scan yields the rows of the table at path as they are read: memory stays at
 // one batch. A row and its lists are valid until the next one. Columns are found
 // by name; a table with more of them than this version knows is read all the same.
 // The end of ctx ends it, with its cause as an error.
 func (t Table[R]) Scan(ctx context.Context, path string) iter.Seq2[*R, error] {
-	return t.scan(ctx, path, nil)
+	return t.ScanWith(ctx, path, nil)
 }
 
-// untilNextLook is how many rows are read between two looks at the context.
-const untilNextLook = 1024
-
-func (t Table[R]) scan(ctx context.Context, path string, opened func(meta map[string]string) error) iter.Seq2[*R, error] {
+// ScanWith is Scan of a table whose schema metadata opened gets before the first row,
+// if it is not nil. Its error ends the scan.
+func (t Table[R]) ScanWith(ctx context.Context, path string, opened func(meta map[string]string) error) iter.Seq2[*R, error] {
 	return func(yield func(*R, error) bool) {
 		r, err := OpenTable(path)
 		if err != nil {
@@ -238,7 +240,7 @@ func (t Table[R]) scan(ctx context.Context, path string, opened func(meta map[st
 // Read reads the whole of the table at path with its schema metadata. Large
 // tables are better scanned.
 func (t Table[R]) Read(path string) (rows []R, meta map[string]string, err error) {
-	for r, err := range t.scan(context.Background(), path, func(m map[string]string) error { meta = m; return nil }) {
+	for r, err := range t.ScanWith(context.Background(), path, func(m map[string]string) error { meta = m; return nil }) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -277,7 +279,7 @@ func (t Table[R]) bind(batch arrow.RecordBatch) ([]func(int, *R), error) {
 
 // Meta reads the schema metadata of the table at path.
 func (t Table[R]) Meta(path string) (meta map[string]string, err error) {
-	for _, err := range t.scan(context.Background(), path, func(m map[string]string) error { meta = m; return nil }) {
+	for _, err := range t.ScanWith(context.Background(), path, func(m map[string]string) error { meta = m; return nil }) {
 		if err != nil {
 			return nil, err
 		}

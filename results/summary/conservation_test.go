@@ -151,7 +151,7 @@ func TestOneEnergy(t *testing.T) {
 				t.Errorf("%s: the summed rows come to %d µJ, the cell's energy is %d µJ", convention, sum, one.Energy)
 			}
 		}
-		if one.Lo > one.Energy || one.Energy > one.Hi {
+		if one.Lo > one.Energy || one.Energy > meter.Energy(one.Hi) {
 			t.Errorf("energy %d µJ is outside its bracket [%d, %d]", one.Energy, one.Lo, one.Hi)
 		}
 		name := rapid.SampledFrom([]string{"", "olmo2-7b", "olmo2-7b-us"}).Draw(t, "inventory")

@@ -55,7 +55,7 @@ func recordTable(s Summary) (columns []Column, rows []TableRow) {
 			if d.HasLoaded {
 				idle = Figure(d.Loaded.Watts())
 			}
-			for _, f := range []Figure{joulesOf(d.Energy), joulesOf(d.Lo), joulesOf(d.Hi), joulesOf(d.Uncertainty.U95()), per(d.Energy.Joules(), float64(length)/float64(time.Second)), idle} {
+			for _, f := range []Figure{joulesOf(d.Energy), joulesOf(d.Lo), joulesOf(meter.Energy(d.Hi)), joulesOf(d.Uncertainty.U95()), per(d.Energy.Joules(), float64(length)/float64(time.Second)), idle} {
 				cells = append(cells, Figures(f))
 			}
 			lines = append(lines, line{append(cells, Words("")), verdict, false})

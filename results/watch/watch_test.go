@@ -212,7 +212,7 @@ func checkCells(t *testing.T, dir string, run runfolder.Run, p *plant) {
 			t.Fatal(err)
 		}
 		start := time.Unix(0, c.OriginUnix).Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
-		if truth := p.truth(start+c.Window.Start, start+c.Window.End); !e.HasEnergy || truth < e.Lo || truth > e.Hi {
+		if truth := p.truth(start+c.Window.Start, start+c.Window.End); !e.HasEnergy || truth < e.Lo || truth > meter.Energy(e.Hi) {
 			t.Errorf("%s %s: the true %v are outside [%v, %v]", dir, c.ID, truth, e.Lo, e.Hi)
 		}
 		if !c.Complete || run.Record.Parts[i].Of != runfolder.OfServer || run.Record.Parts[i].Cell != c.ID {

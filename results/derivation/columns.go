@@ -18,11 +18,8 @@ import (
 func ReadColumns(ctx context.Context, path string) (attribution.Columns, map[string]string, error) {
 	var out attribution.Columns
 	table := runfolder.Requests()
-	meta, err := table.Meta(path)
-	if err != nil {
-		return out, nil, err
-	}
-	for r, err := range table.Scan(ctx, path) {
+	var meta map[string]string
+	for r, err := range table.ScanWith(ctx, path, func(m map[string]string) error { meta = m; return nil }) {
 		if err != nil {
 			return out, nil, err
 		}

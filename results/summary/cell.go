@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"cfubench/attribution"
@@ -17,6 +18,23 @@ import (
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 )
+
+// traceOf is the trace of a cell that was summarized without one, nil where it has
+// none.
+func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivation.Bare) (*Trace, error) {
+	t, err := readRequestTable(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		t, err = &requestTable{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	meters, err := derivation.ReadMeters(ctx, dir, cell, bare, t.tokenTime())
+	if err != nil {
+		return nil, err
+	}
+	return t.trace(cell, meters, t.inFlight()), nil
+}
 
 // summarizeCell reads the tables of one cell and measures them. Where traced asks
 // for it a valid cell has its trace.
@@ -33,11 +51,7 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 	if err != nil {
 		return c, err
 	}
-	energy, err := derivation.ReadCellEnergy(dir, cell.ID)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return c, err
-	}
-	byConvention, err := readShares(ctx, dir, cell.ID, t)
+	byConvention, energy, err := readShares(ctx, dir, cell.ID, t)
 	if err != nil {
 		return c, err
 	}
@@ -297,53 +311,56 @@ func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *reques
 
 // footprint is what footprint.arrow says of one cell.
 type footprint struct {
-	categories []CategoryFootprint // per request
-	cost       Cost
+	categories []CategoryFootprint // per request, in the order of the table
+	money      Cost                // of the rows so far
+	tokens     bool                // some row is of an output token
 }
 
 // readFootprint reads footprint.arrow by cell, and the table's metadata. A run
 // that was not amortized has none.
-func readFootprint(ctx context.Context, path string) (byCell map[string]footprint, meta map[string]string, err error) {
-	table := runfolder.Footprints()
-	meta, err = table.Meta(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	rows := map[string][]*runfolder.Footprint{}
-	for r, err := range table.Scan(ctx, path) {
+func readFootprint(ctx context.Context, path string) (byCell map[string]*footprint, meta map[string]string, err error) {
+	byCell = map[string]*footprint{}
+	texts := map[string]string{} // each once: thousands of cells have the same ones
+	for r, err := range runfolder.Footprints().ScanWith(ctx, path, func(m map[string]string) error { meta = m; return nil }) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, nil
+		}
 		if err != nil {
 			return nil, nil, err
 		}
-		row := *r
-		rows[r.Cell] = append(rows[r.Cell], &row)
+		f := byCell[r.Cell]
+		if f == nil {
+			f = &footprint{money: noCost()}
+			byCell[strings.Clone(r.Cell)] = f
+		}
+		f.add(r, func(text string) string {
+			if _, known := texts[text]; !known {
+				text = strings.Clone(text)
+				texts[text] = text
+			}
+			return texts[text]
+		})
 	}
-	out := map[string]footprint{}
-	for cell, of := range rows {
-		out[cell] = footprint{categoriesOf(of), costOf(of)}
-	}
-	return out, meta, nil
+	return byCell, meta, nil
 }
 
-// categoriesOf are a cell's categories per request, in the order of the table.
-func categoriesOf(rows []*runfolder.Footprint) (list []CategoryFootprint) {
-	for _, r := range rows {
-		if r.FunctionalUnit != string(lca.PerRequest) {
-			continue
-		}
-		i := slices.IndexFunc(list, func(c CategoryFootprint) bool { return c.Category == r.Category })
-		if i < 0 {
-			i = len(list)
-			list = append(list, CategoryFootprint{
-				Category: r.Category, Unit: r.Unit, Stages: map[string]float64{}, Lo: Unknown(), Hi: Unknown(), Boundary: r.Boundary,
-			})
-		}
-		list[i].Stages[r.Kind] += r.Value // the formula's terms: a kind may have several stages
-		if r.Stage == string(lca.Total) {
-			list[i].Lo, list[i].Hi, list[i].Boundary = Figure(r.Lo), Figure(r.Hi), r.Boundary
-		}
+// add takes a row, whose texts it keeps as kept gives them.
+func (f *footprint) add(r *runfolder.Footprint, kept func(string) string) {
+	f.tokens = f.tokens || r.FunctionalUnit == string(lca.PerOutputToken)
+	f.money.add(r, kept)
+	if r.FunctionalUnit != string(lca.PerRequest) {
+		return
 	}
-	return list
+	i := slices.IndexFunc(f.categories, func(c CategoryFootprint) bool { return c.Category == r.Category })
+	if i < 0 {
+		i = len(f.categories)
+		f.categories = append(f.categories, CategoryFootprint{
+			Category: kept(r.Category), Unit: kept(r.Unit), Stages: map[string]float64{}, Lo: Unknown(), Hi: Unknown(), Boundary: kept(r.Boundary),
+		})
+	}
+	c := &f.categories[i]
+	c.Stages[kept(r.Kind)] += r.Value // the formula's terms: a kind may have several stages
+	if r.Stage == string(lca.Total) {
+		c.Lo, c.Hi, c.Boundary = Figure(r.Lo), Figure(r.Hi), kept(r.Boundary)
+	}
 }

@@ -20,12 +20,13 @@ type Cost struct {
 // perMillion makes a cost of one token that of a million.
 const perMillion = 1e6
 
-// add counts a row of footprint.arrow, if it is of the money for a token.
-func (c *Cost) add(r *runfolder.Footprint) {
+// add counts a row of footprint.arrow, if it is of the money for a token. It keeps
+// texts as kept gives them.
+func (c *Cost) add(r *runfolder.Footprint, kept func(string) string) {
 	if r.FunctionalUnit != string(lca.PerOutputToken) || r.Category != string(lca.Cost) {
 		return
 	}
-	c.Currency = r.Unit
+	c.Currency = kept(r.Unit)
 	of := func(f *Figure) {
 		if !f.Known() {
 			*f = 0
@@ -40,28 +41,28 @@ func (c *Cost) add(r *runfolder.Footprint) {
 	}
 }
 
-// costOf is the cost of a cell from its rows, with the reasons of what is
-// missing; units are the functional units of the table.
-func costOf(rows []*runfolder.Footprint) Cost {
-	c := Cost{Power: Unknown(), Hardware: Unknown(), Both: Unknown()}
-	tokens := false
-	for _, r := range rows {
-		tokens = tokens || r.FunctionalUnit == string(lca.PerOutputToken)
-		c.add(r)
-	}
-	c.Both = c.Power + c.Hardware // unknown if one of them is
-	switch {
-	case len(rows) == 0:
+// noCost is the cost of no row.
+func noCost() Cost { return Cost{Power: Unknown(), Hardware: Unknown(), Both: Unknown()} }
+
+// cost is the cost of a cell, with the reasons of what is missing. f is nil where
+// the table has no row of it.
+func (f *footprint) cost() Cost {
+	if f == nil {
+		c := noCost()
 		c.Missing = []string{"no cost: the run has no life-cycle assessment (cfu amortize)"}
-	case !tokens:
+		return c
+	}
+	c := f.money
+	c.Both = c.Power + c.Hardware // unknown if one of them is
+	if !f.tokens {
 		c.Missing = []string{"no cost of a token: footprint.arrow has no functional unit output_token"}
-	default:
-		if !c.Power.Known() {
-			c.Missing = append(c.Missing, "no cost of power: no price of electricity is known; give --price or an inventory to cfu amortize")
-		}
-		if !c.Hardware.Known() {
-			c.Missing = append(c.Missing, "no cost of hardware: the inventory has no price of it")
-		}
+		return c
+	}
+	if !c.Power.Known() {
+		c.Missing = append(c.Missing, "no cost of power: no price of electricity is known; give --price or an inventory to cfu amortize")
+	}
+	if !c.Hardware.Known() {
+		c.Missing = append(c.Missing, "no cost of hardware: the inventory has no price of it")
 	}
 	return c
 }

@@ -56,16 +56,15 @@ type shares struct {
 // readShares reads energy.arrow of a cell, one element a convention in the
 // order of the file, for the domains that are summed. A cell without the table
 // has none.
-func readShares(ctx context.Context, dir, cell string, t *requestTable) ([]*shares, error) {
+func readShares(ctx context.Context, dir, cell string, t *requestTable) (all []*shares, whole derivation.CellEnergy, err error) {
 	row := rowsByID(t.id)
-	var all []*shares
 	byName := map[string]*shares{}
-	for e, err := range runfolder.Energies().Scan(ctx, runfolder.CellFile(dir, cell, runfolder.EnergyFile)) {
+	for e, err := range derivation.ScanEnergy(ctx, dir, cell, &whole) {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+			return nil, derivation.CellEnergy{}, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, whole, err
 		}
 		if !e.Summed {
 			continue
@@ -88,7 +87,7 @@ func readShares(ctx context.Context, dir, cell string, t *requestTable) ([]*shar
 			}
 		}
 	}
-	return all, nil
+	return all, whole, nil
 }
 
 func (s *shares) add(e *runfolder.Energy, row func(int64) int) {

@@ -1,16 +1,17 @@
 package summary
 
 import (
-	"time"
-
 	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"time"
 
 	"cfubench/attribution"
 	"cfubench/internal/atomicfile"
+	"cfubench/internal/ordered"
 	"cfubench/loadgen"
 	"cfubench/meter"
 	"cfubench/results/derivation"
@@ -245,9 +246,9 @@ func Summarize(ctx context.Context, dir string) (Summary, error) {
 	return SummarizeWith(ctx, dir, run, Options{Limits: DefaultLimits()})
 }
 
-// SummarizeWith makes the summary of the run in dir by o. Cells are read
-// one after another: memory is that of the largest. The end of ctx ends it, with
-// its cause.
+// SummarizeWith makes the summary of the run in dir by o. Cells are read side
+// by side, those with large readings one after another: memory is that of the
+// largest, and of what the summary says. The end of ctx ends it, with its cause.
 func SummarizeWith(ctx context.Context, dir string, run runfolder.Run, o Options) (Summary, error) {
 	slo := sloOf(run, o)
 	footprints, made, err := readFootprint(ctx, filepath.Join(dir, runfolder.FootprintFile))
@@ -276,24 +277,41 @@ func SummarizeWith(ctx context.Context, dir string, run runfolder.Run, o Options
 		return Summary{}, err
 	}
 	s.BareIdle = bare.NotMeasured
+	cells := run.Cells
+	if o.Only != nil {
+		cells = slices.DeleteFunc(slices.Clone(cells), func(c runfolder.Cell) bool { return !o.Only(c) })
+	}
 	var tracing traces
-	for _, cell := range run.Cells {
-		if o.Only != nil && !o.Only(cell) {
-			continue
-		}
-		c, err := summarizeCell(ctx, dir, run, cell, bare, slo, o.Limits, tracing.wants(cell.Point, o.Traces))
+	likely := likelyTraced(cells, o.Traces)
+	weight := func(i int) int64 { return runfolder.ReadingsBytes(dir, cells[i].ID) }
+	i := 0
+	for c, err := range ordered.Results(ctx, len(cells), weight, func(ctx context.Context, i int) (CellSummary, error) {
+		c, err := summarizeCell(ctx, dir, run, cells[i], bare, slo, o.Limits, likely[i])
 		if err != nil {
-			return Summary{}, fmt.Errorf("summarize cell %s: %w", cell.ID, err)
+			return c, fmt.Errorf("summarize cell %s: %w", cells[i].ID, err)
 		}
-		if c.Trace != nil {
-			tracing.got(cell.Point)
+		return c, nil
+	}) {
+		if err != nil {
+			return Summary{}, err
 		}
-		c.Footprint = footprints[cell.ID].categories
-		if c.Whole.Energy != nil {
-			cost := costOf(nil)
-			if f, ok := footprints[cell.ID]; ok {
-				cost = f.cost
+		cell := cells[i]
+		if tracing.wants(cell.Point, o.Traces) && c.Validity.Valid() {
+			if !likely[i] {
+				if c.Trace, err = traceOf(ctx, dir, cell, bare); err != nil {
+					return Summary{}, fmt.Errorf("trace cell %s: %w", cell.ID, err)
+				}
 			}
+			if c.Trace != nil {
+				tracing.got(cell.Point)
+			}
+		}
+		f := footprints[cell.ID]
+		if f != nil {
+			c.Footprint = f.categories
+		}
+		if c.Whole.Energy != nil {
+			cost := f.cost()
 			c.Cost = &cost
 		}
 		s.Cells = append(s.Cells, c)
@@ -303,6 +321,7 @@ func SummarizeWith(ctx context.Context, dir string, run runfolder.Run, o Options
 		if len(c.Conventions) > 0 && s.Convention == "" {
 			s.Convention = c.Conventions[0].Convention
 		}
+		i++
 	}
 	s.Points = pointsOf(s.Cells)
 	s.Validity = runValidity(run, s)

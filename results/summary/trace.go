@@ -53,6 +53,19 @@ type traces struct {
 	has   []int          // places in it of those that have a trace
 }
 
+// likelyTraced says of each cell whether it has a trace if it is valid, as far as that can
+// be told before the others are read: it is the first of one of the first load points.
+func likelyTraced(cells []runfolder.Cell, most int) []bool {
+	first := map[string]bool{}
+	likely := make([]bool, len(cells))
+	for i, c := range cells {
+		if name := c.Point.String(); !first[name] && len(first) < most {
+			first[name], likely[i] = true, true
+		}
+	}
+	return likely
+}
+
 // wants reports whether a cell of a load point is to have a trace, if it is valid:
 // its point has none yet, and fewer than most points before it have one.
 func (t *traces) wants(p runfolder.Point, most int) bool {

@@ -16,6 +16,7 @@ type BreakEven struct {
 	// Lo and Hi are its 95 % interval, equal to it without a Monte Carlo.
 	Requests, Lo, Hi float64
 
+	category         int // its place among the categories
 	upfront, request []int
 }
 
@@ -48,7 +49,7 @@ func (s *system) breakEven(point *costs) []BreakEven {
 	for _, category := range s.categories() {
 		c := index(category)
 		add := func(upfrontTerms, requestTerms string, upfront, request []int) {
-			b := BreakEven{Category: category, UpfrontTerms: upfrontTerms, RequestTerms: requestTerms, upfront: upfront, request: request}
+			b := BreakEven{Category: category, category: c, UpfrontTerms: upfrontTerms, RequestTerms: requestTerms, upfront: upfront, request: request}
 			up, per := s.sides(point, b, share)
 			b.Upfront, b.PerRequest = Impact{category, up, s.currency}, Impact{category, per, s.currency}
 			b.Requests = requestsFor(up, per)
@@ -87,6 +88,5 @@ func requestsFor(upfront, perRequest float64) float64 {
 
 // sides are the upfront cost and the cost of a request.
 func (s *system) sides(x *costs, b BreakEven, amortized float64) (upfront, perRequest float64) {
-	c := index(b.Category)
-	return x.sumOf(c, b.upfront) / amortized, x.sumOf(c, b.request) / s.requests
+	return x.sumOf(b.category, b.upfront) / amortized, x.sumOf(b.category, b.request) / s.requests
 }

@@ -89,7 +89,7 @@ func (b *block) zOf(draw int) []float64 { return b.z[draw*b.sources : (draw+1)*b
 func (b *block) xOf(draw int) []float64 { return b.x[draw*b.inputs : (draw+1)*b.inputs] }
 
 // keptNumbers is how many numbers of a sample are kept, 12 MiB of them: 10,000 draws
-// of 80 inputs.
+// of 75 inputs.
 const keptNumbers = 3 << 19
 
 // newSample draws the inputs of s as often as its options say.

@@ -166,17 +166,15 @@ func ReadRun(dir string) (Run, error) {
 	if err != nil {
 		return Run{}, fmt.Errorf("read run: %w", err)
 	}
-	var version struct {
-		Schema int `json:"schema"`
-	}
-	if err := json.Unmarshal(text, &version); err != nil {
-		return Run{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	if version.Schema != schema {
-		return Run{}, fmt.Errorf("read %s: it has schema %d, this version reads %d: run it again, or use the version of cfu that wrote it", path, version.Schema, schema)
-	}
 	var r Run
-	if err := json.Unmarshal(text, &r); err != nil {
+	if err = json.Unmarshal(text, &r); err != nil || r.Schema != schema {
+		// Of another schema, that is what is to be said, whatever else is wrong.
+		var version struct {
+			Schema int `json:"schema"`
+		}
+		if bad := json.Unmarshal(text, &version); bad == nil && version.Schema != schema {
+			return Run{}, fmt.Errorf("read %s: it has schema %d, this version reads %d: run it again, or use the version of cfu that wrote it", path, version.Schema, schema)
+		}
 		return Run{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	seen := map[string]bool{}

@@ -139,6 +139,7 @@ func (r report) outline() string {
 }
 
 func TestLibraries(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name    string
 		defines []string
@@ -162,6 +163,7 @@ func TestLibraries(t *testing.T) {
 			"gpu0 counter gpu\ngpu0-hbm power hbm in gpu0\nleft out: gpu0-mig: MIG instances have no energy counter of their own: each would show the whole GPU's\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			got := inChild(t, fakenvml.Build(t, row.defines...))
 			if got.outline() != row.want {
 				t.Errorf("got\n%swant\n%s", got.outline(), row.want)
@@ -182,6 +184,7 @@ func TestLibraries(t *testing.T) {
 }
 
 func TestUnusableLibraries(t *testing.T) {
+	t.Parallel()
 	notALibrary := t.TempDir() + "/libnvidia-ml.so.1"
 	if err := os.WriteFile(notALibrary, []byte("not a library"), 0o600); err != nil {
 		t.Fatal(err)
@@ -195,6 +198,7 @@ func TestUnusableLibraries(t *testing.T) {
 		{"no right to use the driver", fakenvml.Build(t, "INIT_ERROR=4"), "initialise", "/dev/nvidia"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			got := inChild(t, row.library)
 			if len(got.Domains) != 0 || len(got.Left) != 1 {
 				t.Fatalf("got %d domains and refusals %+v, want none and one", len(got.Domains), got.Left)
@@ -225,6 +229,7 @@ func otherLibrary(t *testing.T) string {
 }
 
 func TestCounterAdvancesByWholeUpdates(t *testing.T) {
+	t.Parallel()
 	got := inChild(t, fakenvml.Build(t, "PERIOD_MS=50"))
 	const update = 15 * meter.Joule // 300 W over 50 ms
 	changes := 0
@@ -250,6 +255,7 @@ func TestCounterAdvancesByWholeUpdates(t *testing.T) {
 }
 
 func TestGaugesAreReadSeldom(t *testing.T) {
+	t.Parallel()
 	got := inChild(t, fakenvml.Build(t))
 	counters, gauges := 0, 0
 	for _, r := range got.Readings {
@@ -271,6 +277,7 @@ func TestGaugesAreReadSeldom(t *testing.T) {
 }
 
 func TestLostDeviceStaysLost(t *testing.T) {
+	t.Parallel()
 	got := inChild(t, fakenvml.Build(t, "LOST_AFTER=16")) // six of them probe
 	lost := false
 	for i, r := range got.Readings {
@@ -290,6 +297,7 @@ func TestLostDeviceStaysLost(t *testing.T) {
 }
 
 func TestFailedCallIsAMissingSample(t *testing.T) {
+	t.Parallel()
 	got := inChild(t, fakenvml.Build(t, "FLAKY"))
 	var good, missing int
 	for i, r := range got.Readings {
@@ -308,6 +316,7 @@ func TestFailedCallIsAMissingSample(t *testing.T) {
 }
 
 func TestBlockedCallIsReported(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes three seconds")
 	}
@@ -321,6 +330,7 @@ func TestBlockedCallIsReported(t *testing.T) {
 }
 
 func TestSlowState(t *testing.T) {
+	t.Parallel()
 	got := inChild(t, fakenvml.Build(t, "THROTTLED=0x44", "FOREIGN_PID=4242"))
 	s := got.States[0]
 	if *s.SMClock != 1980 || *s.MemoryClock != 2619 || *s.Temperature != 61 || *s.Limit != 700*meter.Watt || !*s.Persistence || *s.MIG {
@@ -348,6 +358,7 @@ func TestSlowState(t *testing.T) {
 }
 
 func TestBufferedSamples(t *testing.T) {
+	t.Parallel()
 	got := inChild(t, fakenvml.Build(t))
 	if n := len(got.Samples); n < 100 {
 		t.Fatalf("got %d samples, want the driver's 119", n)
@@ -363,6 +374,7 @@ func TestBufferedSamples(t *testing.T) {
 }
 
 func TestObserverSumsUpTheSamples(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes three seconds")
 	}
@@ -373,6 +385,7 @@ func TestObserverSumsUpTheSamples(t *testing.T) {
 }
 
 func TestPersistenceOffIsNoted(t *testing.T) {
+	t.Parallel()
 	got := inChild(t, fakenvml.Build(t, "PERSISTENCE=0"))
 	if note := got.Domains[0].Note; !strings.Contains(note, "persistence mode is off") {
 		t.Errorf("note: got %q, want that persistence mode is off", note)

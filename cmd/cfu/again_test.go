@@ -13,7 +13,6 @@ import (
 // A table that is made again takes the files that show it along: after each of
 // these the folder agrees with itself, and keeps the SLO and the files that it had.
 func TestFolderAgreesAfterEveryPass(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	for _, tt := range []struct {
 		name string
@@ -56,7 +55,6 @@ func TestFolderAgreesAfterEveryPass(t *testing.T) {
 
 // What is not there is not made.
 func TestPassMakesNoReportOfItsOwn(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out := simulate(t, "out", small)
 	if code, _, stderr := cfuCommand(t, "amortize", out); code != 0 {
@@ -70,7 +68,6 @@ func TestPassMakesNoReportOfItsOwn(t *testing.T) {
 }
 
 func TestAmortizeWithoutTheRunsInventory(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out := simulate(t, "out", small)
 	run, err := runfolder.ReadRun(out)

@@ -15,7 +15,6 @@ import (
 // Flags that mean nothing, or that no number can be, are wrong usage, said in
 // one line before anything is read.
 func TestAmortizeRefusesFlags(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	tests := []struct{ flags, want string }{
 		{"--lifetime-inferences nan", "lifetime inferences NaN: give a finite number above 0"},
@@ -74,7 +73,6 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 
 // Two published designs cross where the figures do, and every draw can be had.
 func TestCrossoverCommand(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := t.TempDir()
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", "Llama 3.1 8B@inf", "OLMo 2 7B@inf", "--format", "csv", "--monte-carlo", "1000",
@@ -103,7 +101,6 @@ func TestCrossoverCommand(t *testing.T) {
 
 // A run is a design too, by its cheapest cell, and one is refused with none.
 func TestCrossoverOfRuns(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	if code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", dir+"#b2-c2-r1", dir+"=olmo2-13b", "--monte-carlo", "100"); code != 0 || !strings.Contains(stdout, "global warming") {
@@ -116,7 +113,6 @@ func TestCrossoverOfRuns(t *testing.T) {
 
 // Correct answers are a functional unit, with the uncertainty of their count.
 func TestOutcomesAreAUnit(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	file := filepath.Join(dir, "eval.csv")
@@ -147,7 +143,6 @@ func TestOutcomesAreAUnit(t *testing.T) {
 
 // A preset prints as it can be written into a file, and loads again.
 func TestPrintPreset(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--print-preset", "olmo2-7b")
 	if code != 0 {
@@ -169,7 +164,6 @@ func TestPrintPreset(t *testing.T) {
 
 // The published runs of one's own inventory are assessed, not the presets'.
 func TestOwnPublishedRuns(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	figure := func(value, unit, boundary string) string {
 		return `{"value": ` + value + `, "unit": "` + unit + `", "source": "test", "year": 2026, "boundary": "` + boundary + `", "quality": "measured"}`

@@ -18,7 +18,6 @@ import (
 // A run over the turn of an hour is weighted by the energy of its own readings in
 // each: the window of 10 s at constant power has 2.5 s in the first hour.
 func TestAmortizeByTheHour(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	run, err := runfolder.ReadRun(dir)

@@ -11,7 +11,6 @@ import (
 // The JSON has one assessment a line, whose stages sum to the total and whose
 // draws have a mean and a median.
 func TestAmortizeJSON(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--category", "gwp", "--functional-unit", "request", "--format", "json")
@@ -51,7 +50,6 @@ func TestAmortizeJSON(t *testing.T) {
 
 // The yearly view of published runs is printed as CSV, too.
 func TestAmortizePublishedYearly(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--published", "--model", "OLMo 2 7B", "--category", "energy", "--requests-per-month", "1000", "--monte-carlo", "0", "--format", "csv")
 	if code != 0 || !strings.HasPrefix(stdout, "cell,year,requests,category,unit,scope2,scope3,total,upfront_amortized,scenario\nOLMo 2 7B @ inf,1,12000,energy,kWh,") {

@@ -100,7 +100,6 @@ func writeCell(t *testing.T, dir string, run runfolder.Run, records []loadgen.Re
 // everything in the window, counts of what was completed, device time of both
 // GPUs.
 func TestAmortizeRun(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--slo-ttft", "500ms", "--monte-carlo", "0",
@@ -160,7 +159,6 @@ func TestAmortizeRun(t *testing.T) {
 // A cell in which nothing met the SLO is reported without that unit, since its
 // cost has no bound.
 func TestNoRequestMetTheSLO(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--slo-ttft", "1us", "--functional-unit", "request,slo_request")
@@ -177,7 +175,6 @@ func TestNoRequestMetTheSLO(t *testing.T) {
 
 // The same run and options give the same bytes.
 func TestFootprintIsReproducible(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	var files [2][]byte
@@ -198,7 +195,6 @@ func TestFootprintIsReproducible(t *testing.T) {
 // Modelled energy says so in the table, the footprint, the report and on
 // stderr.
 func TestModelledEnergyShowsEverywhere(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindModel)
 	text := filepath.Join(dir, "lca.txt")
@@ -237,7 +233,6 @@ func TestModelledEnergyShowsEverywhere(t *testing.T) {
 
 // A cell at a request rate stands beside the published row of that rate.
 func TestBesidePublished(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--beside", "OLMo 2 7B"); code != 1 || !strings.Contains(stderr, "no cell at a request rate") {
@@ -265,7 +260,6 @@ func TestBesidePublished(t *testing.T) {
 
 // A run without anything to amortize is an error that says why.
 func TestAmortizeNothing(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
 	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)); err != nil {

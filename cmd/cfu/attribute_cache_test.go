@@ -49,7 +49,6 @@ func writeTurns(t *testing.T, cached int, name func(i int) string) string {
 // are to pay too, who shares with whom comes from the conversations, and a run
 // that cannot tell says so in one line.
 func TestAttributeSharesCachedPrompts(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	same := func(i int) string { return []string{"a", "b"}[i/2] }
 	for _, row := range []struct {

@@ -61,7 +61,6 @@ func writeRun(t *testing.T) string {
 // the rows of every convention and domain, hold them against the counter's
 // difference in the metadata, find that in the raw readings, and run it again.
 func TestAttributeClosesAndRepeats(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := writeRun(t)
 	table := filepath.Join(runfolder.CellDir(dir, "b2-c2-r1"), runfolder.EnergyFile)
@@ -158,7 +157,6 @@ func TestAttributeClosesAndRepeats(t *testing.T) {
 
 // A gauge without a limit bounds nothing from above, and says so.
 func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := writeRun(t)
 	if code, _, stderr := cfuCommand(t, "attribute", dir, "--convention", "equal"); code != 0 {
@@ -184,7 +182,6 @@ func TestAttributeLeavesUnknownBoundsEmpty(t *testing.T) {
 // A part of a domain that is summed is in no sum: doubts about its idle windows
 // are not told for every one of them.
 func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	for _, row := range []struct {
 		why   string
@@ -227,7 +224,6 @@ func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 
 // A chassis meter is in no sum: it is held against what is.
 func TestAttributePrintsCrossChecks(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := writeRun(t)
 	domains := []meter.Domain{

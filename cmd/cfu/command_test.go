@@ -35,6 +35,8 @@ func cfuCommand(t *testing.T, args ...string) (code int, stdout, stderr string) 
 
 // oneGoroutine skips, under the race detector, the test of what one goroutine reads,
 // computes and prints: the detector finds nothing there, and takes ten times as long.
+// Those that compute in this process are not parallel either: they would keep it from
+// the servers and registers of the tests that wait.
 func oneGoroutine(t *testing.T) {
 	t.Helper()
 	if raceDetector {
@@ -44,7 +46,6 @@ func oneGoroutine(t *testing.T) {
 
 // TestEveryCommand: what all commands have in common.
 func TestEveryCommand(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	for _, c := range commands() {
 		if c.summary == "" {
@@ -88,7 +89,6 @@ func TestEveryCommand(t *testing.T) {
 // TestHelpHasSections: each flag of cfu run stands once, below the title of what
 // it is about, in the order in which it was declared.
 func TestHelpHasSections(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	_, help, _ := cfuCommand(t, "run", "--help")
 	for _, want := range []string{
@@ -111,7 +111,6 @@ func TestHelpHasSections(t *testing.T) {
 
 // TestOperands: a command gets the operands it wants or is not begun.
 func TestOperands(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	for _, c := range []struct {
 		about string
@@ -136,7 +135,6 @@ func TestOperands(t *testing.T) {
 // TestOutputThatCannotBeWritten: a full disk or a closed pipe is a failure,
 // also of what only prints.
 func TestOutputThatCannotBeWritten(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	for _, args := range [][]string{

@@ -46,7 +46,6 @@ func jsonPaths(t reflect.Type, prefix string, add func(path string)) {
 // TestRunJSONHasTheDocumentedKeys: what the documentation tells to look up in
 // run.json is there.
 func TestRunJSONHasTheDocumentedKeys(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	known := map[string]bool{}
 	jsonPaths(reflect.TypeFor[runfolder.Run](), "", func(path string) {

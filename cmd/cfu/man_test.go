@@ -15,7 +15,6 @@ import (
 // TestManPages: each command has a page, which has each of its flags at the begin
 // of a line, and cfu's own page names each command.
 func TestManPages(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := filepath.Join(t.TempDir(), "man")
 	if code, stdout, stderr := cfuCommand(t, "man", dir); code != 0 || stdout+stderr != "" {

@@ -35,7 +35,6 @@ func readmeCommands(t *testing.T) []string {
 // TestReadmeCommandsParse checks every cfu command of README: that it exists,
 // and that its flags do.
 func TestReadmeCommandsParse(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	seen := 0
 	for _, c := range readmeCommands(t) {

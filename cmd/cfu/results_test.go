@@ -41,7 +41,6 @@ func readSummary(dir string) (s summary.Summary, err error) {
 }
 
 func TestReportCommand(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, stderr := cfuCommand(t, "report", out, "--slo", "ttft=1s")
@@ -67,7 +66,6 @@ func TestReportCommand(t *testing.T) {
 }
 
 func TestReportOfAnInvalidRunFails(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out := simulate(t, "out", func(s *simulated.Spec) { s.Incomplete = true })
 	code, stdout, stderr := cfuCommand(t, "report", out)
@@ -77,7 +75,6 @@ func TestReportOfAnInvalidRunFails(t *testing.T) {
 }
 
 func TestCompareCommand(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	a := simulate(t, "a", func(*simulated.Spec) {})
 	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
@@ -97,7 +94,6 @@ func TestCompareCommand(t *testing.T) {
 }
 
 func TestReportOfSeveralRuns(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	a := simulate(t, "a", func(*simulated.Spec) {})
 	b := simulate(t, "b", func(s *simulated.Spec) { s.Server.TokenTime *= 2 })
@@ -122,7 +118,6 @@ func TestReportOfSeveralRuns(t *testing.T) {
 }
 
 func TestExportToMLflow(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out, store := simulate(t, "out", func(*simulated.Spec) {}), filepath.Join(t.TempDir(), "mlruns")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "mlflow", "--dir", store)
@@ -133,7 +128,6 @@ func TestExportToMLflow(t *testing.T) {
 }
 
 func TestExportToWandb(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out, store := simulate(t, "out", func(s *simulated.Spec) { s.Batches = []int{1, 4} }), filepath.Join(t.TempDir(), "wandb")
 	code, stdout, stderr := cfuCommand(t, "export", out, "--to", "wandb-offline", "--dir", store)
@@ -149,7 +143,6 @@ func TestExportToWandb(t *testing.T) {
 }
 
 func TestExportCommand(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out := simulate(t, "out", func(*simulated.Spec) {})
 	code, stdout, _ := cfuCommand(t, "export", out, "--table", "energy")
@@ -169,7 +162,6 @@ func TestExportCommand(t *testing.T) {
 }
 
 func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	out, empty := simulate(t, "out", func(*simulated.Spec) {}), t.TempDir()
 	for _, c := range []struct {

@@ -159,7 +159,6 @@ func planText(t *testing.T, c sweep.Config) string {
 // TestEveryFlagRunsAgain changes fields of the configuration at random: whatever
 // they hold comes back from the line.
 func TestEveryFlagRunsAgain(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := t.TempDir()
 	text := rapid.StringMatching(`[ -~éµ']{1,20}`)
@@ -203,7 +202,6 @@ func TestEveryFlagRunsAgain(t *testing.T) {
 
 // TestNothingToRunAgain: what no command line makes has none.
 func TestNothingToRunAgain(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	for _, tt := range []struct {
 		name string
@@ -220,7 +218,6 @@ func TestNothingToRunAgain(t *testing.T) {
 
 // TestRecordAgain: a record of a command has the line of cfu record.
 func TestRecordAgain(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	dir := t.TempDir()
 	c := commandline.Defaults()

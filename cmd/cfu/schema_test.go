@@ -54,7 +54,6 @@ func schemaPath(t *testing.T, file string) string {
 
 // TestSchemasAreGenerated: the published schemas are those of the types.
 func TestSchemasAreGenerated(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	for file := range schemas() {
 		golden.Check(t, schemaPath(t, file), makeSchema(t, file))
@@ -127,7 +126,6 @@ func satisfiesSchemas(t *testing.T, out string) {
 // TestSimulatedRunSatisfiesSchemas: a run folder through the production writers, one
 // of every kind of meter. End-to-end runs are held to the schemas by closed.
 func TestSimulatedRunSatisfiesSchemas(t *testing.T) {
-	t.Parallel()
 	oneGoroutine(t)
 	for _, kind := range []meter.Kind{meter.KindCounter, meter.KindPower, meter.KindModel} {
 		out := simulate(t, "out", func(s *simulated.Spec) { s.Kind = kind })

@@ -22,8 +22,8 @@ import (
 
 // The tests of the files with_ start the real engine (scripts/engine) and drive it
 // through the built binary, as a user would. They are the longest of the package, and
-// the files' names have go test begin with them: it releases parallel tests from the
-// last to the first.
+// the files' names have go test begin with them as a rule: it releases parallel tests
+// from the last to the first.
 
 // TestRealEngine runs one after another what has the engine compute most of the time.
 func TestRealEngine(t *testing.T) {

@@ -40,17 +40,17 @@ func NewClassifier(d Domain, poll time.Duration) Classifier {
 // State is what a classifier keeps between two readings of one domain. The
 // zero value is the state before the first.
 type State struct {
-	good     point // last reading on the curve
-	suspect  point // reading that left the curve, until the next one settles it
+	good    point // last reading on the curve
+	suspect point // reading that left the curve, until the next one settles it
 	// Two older readings of this epoch: latest is at most a stallFloor behind
 	// good, and earlier (zero if there is none) a stallFloor or more behind latest.
 	earlier, latest point
-	changed  time.Duration
-	powered  time.Duration // last reading of a gauge
-	doubtful bool          // suspect is set
-	started  bool          // good is set
-	gauged   bool          // powered is set
-	lost     bool
+	changed         time.Duration
+	powered         time.Duration // last reading of a gauge
+	doubtful        bool          // suspect is set
+	started         bool          // good is set
+	gauged          bool          // powered is set
+	lost            bool
 }
 
 // point is one register value and the end of its read.

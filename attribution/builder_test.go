@@ -146,7 +146,7 @@ func TestPowerGauge(t *testing.T) {
 	}
 }
 
-// What a gauge says is held against what can be.
+// What a gauge says is compared with what can be.
 func TestFiguresThatAreNoPower(t *testing.T) {
 	card := meter.Domain{Name: "gpu0", Kind: meter.KindPower, Scope: meter.ScopeGPU, Source: "nvml", Limit: 700 * meter.Watt}
 	unlimited, rail, small := card, card, card

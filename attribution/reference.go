@@ -12,7 +12,7 @@ import (
 )
 
 // Plateau is the mean power over one stretch of a reference meter (a wall meter,
-// a node's BMC) and of the domains that it is held against.
+// a node's BMC) and of the domains that it is compared with.
 type Plateau struct {
 	Over      meter.Window
 	Reference meter.Power

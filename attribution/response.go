@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"cfubench/internal/stats"
 	"cfubench/meter"
 )
 
@@ -161,9 +162,6 @@ func changes(readings []meter.Reading, from, to time.Duration) (figures []figure
 }
 
 func medianOf(d []time.Duration) time.Duration {
-	if len(d) == 0 {
-		return 0
-	}
 	slices.Sort(d)
-	return d[len(d)/2]
+	return stats.Rank(d, 0.5)
 }

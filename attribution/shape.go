@@ -17,7 +17,7 @@ const (
 	// sampleTolerance is how far, relative, the samples' energy may be from the
 	// register's.
 	sampleTolerance = 0.05
-	// leastChecks is the least number of updates that the samples are held against,
+	// leastChecks is the least number of updates that the samples are compared with,
 	// mostChecks about the largest: of a long run evenly spaced ones.
 	leastChecks, mostChecks = 8, 5000
 	// shapeKept is the most of the error of a straight line that they may leave,
@@ -236,7 +236,7 @@ func (c *Curve) Shaped(samples []meter.PowerSample) *Curve {
 	out.shaping = best
 	switch {
 	case best.Checks == 0:
-		out.shaping.Reason = fmt.Sprintf("fewer than %d updates that they can be held against", leastChecks)
+		out.shaping.Reason = fmt.Sprintf("fewer than %d updates that they can be compared with", leastChecks)
 		return &out
 	case math.Abs(best.Ratio-1) > sampleTolerance:
 		out.shaping.Reason = fmt.Sprintf("their energy is %+.1f %% off the sensor's", 100*(best.Ratio-1))

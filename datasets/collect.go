@@ -41,7 +41,7 @@ type collector struct {
 	inWords   bool
 	lowered   int
 	cut       int
-	estimated int // prompts held against a context by an estimate
+	estimated int // prompts compared with a context by an estimate
 	worded    int // answers counted in words
 	partial   int // whole requests with parts that nobody can count here
 }

@@ -99,7 +99,7 @@ func TestTheWaitForAnEndMarkEnds(t *testing.T) {
 	}
 }
 
-// The name under which a server answers is held against the one that was asked for.
+// The name under which a server answers is compared with the one that was asked for.
 func TestTheModelThatAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		name, asked, answered, other string

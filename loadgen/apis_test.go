@@ -210,7 +210,7 @@ func (e *again) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// What came is held against what was asked for.
+// What came is compared with what was asked for.
 func TestRecordsAreHeldAgainstRequests(t *testing.T) {
 	at := func(n int) Record {
 		return Record{Kind: APIChat, FirstToken: time.Second, LastToken: 2 * time.Second, PromptTokens: 100, OutputTokens: n, TargetOutputTokens: 64, FinishReason: "stop"}
@@ -240,7 +240,7 @@ func TestRecordsAreHeldAgainstRequests(t *testing.T) {
 		{"a short prompt of few tokens", with(at(64), func(r *Record) { r.PromptTokens = 1 }), asked{prompt: Unknown, text: 30}, true, nil},
 		{"cut for its length by another name", with(at(10), func(r *Record) { r.FinishReason = "MAX_TOKENS" }), told, false, []string{FlagShorter}},
 		{"an unknown prompt is none that was cut", with(at(64), func(r *Record) { r.PromptTokens = Unknown }), told, true, nil},
-		{"a failure is not held against its length", with(at(10), func(r *Record) { r.Err = "no" }), told, true, nil},
+		{"a failure has no wrong length", with(at(10), func(r *Record) { r.Err = "no" }), told, true, nil},
 	} {
 		tt.r.hold(tt.a, tt.exact)
 		if !slices.Equal(tt.r.Flags, tt.want) {

@@ -6,7 +6,7 @@ import (
 )
 
 // SelfTest is the client's own error on this host: what it reported of a
-// mock server's answers held against when the server, in another process on
+// mock server's answers compared with when the server, in another process on
 // the same clock, did what. Times are nanoseconds in JSON.
 type SelfTest struct {
 	Streams         int     `json:"streams"`

@@ -107,7 +107,7 @@ const (
 	markOnly    = 16
 )
 
-// asked is what a usage is held against.
+// asked is what a usage is compared with.
 type asked struct {
 	body   int // bytes of the request
 	text   int // bytes of its prompt, history included

@@ -43,7 +43,7 @@ func TestAnswersInTheWild(t *testing.T) {
 		text, finish, err                   string
 		flags                               []string
 	}{
-		// A: a usage is held against the text and against itself.
+		// A: a usage is compared with the text and with itself.
 		{name: "a usage of zeros for a text is no usage",
 			stream: words(4) + finished("stop") + total(`"prompt_tokens":0,"completion_tokens":0,"total_tokens":0`) + done,
 			output: Unknown, input: Unknown, cached: Unknown, reasoning: Unknown, n: 4, text: " ab ab ab ab", finish: "stop", flags: []string{FlagUsageText, FlagNoUsage}},

@@ -71,7 +71,7 @@ type trace struct {
 }
 
 // Calibrate reads src for d as fast as it may be and returns, per domain, the
-// measured update period, the latency of a call and the counter held against
+// measured update period, the latency of a call and the counter compared with
 // the gauge. A stop of ctx ends it early with ctx's error; a call that does not
 // return ends it with a *BlockedError, after which src must not be used.
 func Calibrate(ctx context.Context, clock Clock, src Source, d time.Duration) ([]Calibration, error) {

@@ -75,7 +75,7 @@ func TestCalibrationDoubts(t *testing.T) {
 			}
 			first = false
 		}, 100 * time.Millisecond, "1 of ", ""},
-		{"a counter that falls is not held against the gauge", 100 * time.Millisecond, func(r *meter.Reading) { r.Energy = 1<<50 - r.Energy }, 100 * time.Millisecond, "fell", ""},
+		{"a counter that falls is not compared with the gauge", 100 * time.Millisecond, func(r *meter.Reading) { r.Energy = 1<<50 - r.Energy }, 100 * time.Millisecond, "fell", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			clock := meter.NewClock(time.Now())

@@ -1,6 +1,6 @@
 // Package simulated makes power sensors whose truth is known: a load's true
 // power over time, and registers that publish it late, in steps, with jitter,
-// wraps, resets, glitches, stalls and gaps. Estimators are held against it
+// wraps, resets, glitches, stalls and gaps. Estimators are compared with it
 // where no external meter is at hand. It is a simulation and nothing in it is
 // a measurement.
 package simulated

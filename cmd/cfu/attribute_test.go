@@ -222,7 +222,7 @@ func TestAttributeWarnsOfIdleOnlyWhereItCounts(t *testing.T) {
 	}
 }
 
-// A chassis meter is in no sum: it is held against what is.
+// A chassis meter is in no sum: it is compared with what is.
 func TestAttributePrintsCrossChecks(t *testing.T) {
 	oneGoroutine(t)
 	dir := writeRun(t)

@@ -67,7 +67,7 @@ func (b *bench) args(reference string, more ...string) []string {
 // the race detector the tree's own writer comes too late for it.
 const timed = !raceDetector
 
-// The whole way: a meter at the wall through PTDaemon's protocol, held against a
+// The whole way: a meter at the wall through PTDaemon's protocol, compared with a
 // counter over two rounds of idle and load, to a file, to a run that names it.
 func TestReferenceAtTheWall(t *testing.T) {
 	t.Parallel()

@@ -135,7 +135,7 @@ func (c *cgroup) remove() error {
 	}
 	c.fd.Close()
 	var err error
-	for range 50 { // the last member's end may not have come through
+	for range 200 { // on a busy host the last member's end takes its time to come through
 		var below []string
 		filepath.WalkDir(c.path, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.IsDir() {

@@ -1,5 +1,5 @@
 // Package mock is an OpenAI-compatible server whose answers are paced and whose
-// every write is stamped, so that what a client reports can be held against
+// every write is stamped, so that what a client reports can be compared with
 // what the server did. It runs no model.
 package mock
 

@@ -12,7 +12,7 @@ const ms = time.Millisecond
 const (
 	// yang is Yang, Adamek and Armour, "Part-time power measurements" (arXiv
 	// 2312.02741): result matrix and per-card sheets of the authors' repository
-	// (JimZeyuYang/GPU_Power_Benchmark), cards held against an external meter.
+	// (JimZeyuYang/GPU_Power_Benchmark), cards compared with an external meter.
 	yang = "arXiv 2312.02741, Overall_Results"
 	// fytap is a log of two RTX 5090 polled every 50 ms (Fytap/llm-energy-claim-protocol):
 	// the figure changes every 500 ms, 0.8 s behind the load.

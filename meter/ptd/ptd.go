@@ -9,7 +9,7 @@
 //
 // It is opinionated: an analyzer at the wall shows about one sample a second and
 // counts fans and power supplies too, so the domain is the node's and coarse: a
-// cross-check of a run, or the reference that its sensors are held against.
+// cross-check of a run, or the reference that its sensors are compared with.
 package ptd
 
 import (

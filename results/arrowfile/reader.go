@@ -22,7 +22,7 @@ type Reader struct {
 	// existed.
 	Path     string
 	Complete bool // it has a footer: nothing is missing
-	Verified bool // it carries checksums, which every batch is held against
+	Verified bool // it carries checksums, which every batch is compared with
 	// Digest names the content of a table with checksums: whoever has kept it
 	// knows the table again.
 	Digest string

@@ -35,7 +35,7 @@ func (f Finding) String() string { return f.File + ": " + f.Text }
 type Result struct {
 	Cells  int `json:"cells"`
 	Tables int `json:"tables"`
-	// Notes are what could not be held against anything, in one line each.
+	// Notes are what could not be compared with anything, in one line each.
 	Notes    []string  `json:"notes"`
 	Findings []Finding `json:"findings"`
 }

@@ -30,7 +30,7 @@ type Table struct {
 
 // Row is the difference of one metric at one load point.
 type Row struct {
-	Point, Other string // the load point, and the subject held against the base
+	Point, Other string // the load point, and the subject compared with the base
 	Metric, Unit string
 	Kind         string // of joules: "model" if they are modelled
 	Basis        string // "repeats", "batches", "" where nothing could be tested
@@ -164,7 +164,7 @@ func cached(cells []summary.CellSummary) float64 {
 // traces, differences are tested on batches, which do.
 func (t *Table) point(name string, other Subject, a, b []summary.CellSummary, o Options, sameTrace bool) {
 	if (a[0].Steady == nil) != (b[0].Steady == nil) {
-		t.Warnings = append(t.Warnings, name+": a steady window is held against a whole run; one of them had no steady state")
+		t.Warnings = append(t.Warnings, name+": a steady window is compared with a whole run; one of them had no steady state")
 	}
 	for _, m := range summary.Metrics() {
 		if len(o.Metrics) > 0 && !slices.Contains(o.Metrics, m.Name) || len(o.Metrics) == 0 && m.ByName {

@@ -26,7 +26,7 @@ type Subject struct {
 	Name    string
 	Run     runfolder.Run
 	Summary summary.Summary // only the cells that were selected
-	// Selected: one point or cell was asked for, to be held against another
+	// Selected: one point or cell was asked for, to be compared with another
 	// whatever its load.
 	Selected bool
 }

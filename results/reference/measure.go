@@ -17,7 +17,7 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// Options say how a reference meter is held against a host's domains.
+// Options say how a reference meter is compared with a host's domains.
 type Options struct {
 	// Spec is the reference: redfish:URL, scrape:URL, ptd:HOST, or the FILE of a
 	// log that its meter writes meanwhile, with #NAME if the log has several.

@@ -115,7 +115,7 @@ func loadable(t *testing.T, field string) {
 }
 
 // The cells of a run are its steps: a log of the wall that was written meanwhile
-// is held against what the run summed.
+// is compared with what the run summed.
 func TestResultOfARun(t *testing.T) {
 	dir := t.TempDir()
 	run, err := simulated.Spec{Seed: 3, Model: "tiny", Batches: []int{8}, Concurrencies: []int{8}, Repeats: 1, Requests: 40, Server: simulated.DefaultServer()}.Write(dir)

@@ -200,7 +200,7 @@ func TestOneValue(t *testing.T) {
 			}
 		}
 		if checked < 4*5*2 {
-			t.Errorf("%d figures were held against each other, too few to tell", checked)
+			t.Errorf("%d figures were compared with each other, too few to tell", checked)
 		}
 		inFootprint(t, dir, one.Summary)
 	}

@@ -20,7 +20,7 @@ const (
 	CoversDomains = "domains"
 )
 
-// Reference is a reference meter held against the summed domains of a host, as
+// Reference is a reference meter compared with the summed domains of a host, as
 // `cfu meters --reference` writes it to a file and run.json keeps it: Reference
 // power = Offset + Slope × the sum of the domains' powers.
 type Reference struct {

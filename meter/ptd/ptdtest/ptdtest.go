@@ -1,5 +1,5 @@
 // Package ptdtest is a simulated PTDaemon for tests: it answers on a real socket
-// what the public clients of the real one expect. Nothing here was held against
+// what the public clients of the real one expect. Nothing here was compared with
 // a real daemon.
 package ptdtest
 

@@ -21,6 +21,8 @@ type Column struct {
 	// Beside: it has the prefix of the column before it, if that has its unit, to be
 	// compared with it.
 	Beside bool `json:"-"`
+	// Break: it begins a table of its own where all columns do not fit a line.
+	Break bool `json:"-"`
 	// Hint says what the column is, for readers who ask; printed tables leave it out.
 	Hint string
 }
@@ -108,7 +110,8 @@ func lay(columns []Column, lines []line) ([]Column, []TableRow) {
 }
 
 // WriteColumns prints rows below the columns' names, units and kinds, as far as
-// any column has one: words to the left, figures to the right.
+// any column has one: words to the left, figures to the right. What does not fit a
+// line stands below, as a table of its own.
 func WriteColumns(w io.Writer, columns []Column, rows [][]string) error {
 	lines := make([][]string, 3, 3+len(rows))
 	for _, c := range columns {
@@ -119,6 +122,7 @@ func WriteColumns(w io.Writer, columns []Column, rows [][]string) error {
 	for said := func(text string) bool { return text != "" }; len(lines) > 1 && !slices.ContainsFunc(lines[len(lines)-1], said); {
 		lines = lines[:len(lines)-1]
 	}
+	heads := len(lines)
 	lines = append(lines, rows...)
 	widths := make([]int, len(columns))
 	for _, line := range lines {
@@ -127,19 +131,72 @@ func WriteColumns(w io.Writer, columns []Column, rows [][]string) error {
 		}
 	}
 	var b strings.Builder
-	for _, line := range lines {
-		var cells []string
-		for i, text := range line {
-			width := widths[i]
-			if columns[i].Text {
-				width = -width
-			}
-			cells = append(cells, fmt.Sprintf("%*s", width, text))
+	key := keyColumns(columns, widths)
+	for n, block := range blocks(columns, widths, key) {
+		if n > 0 {
+			b.WriteByte('\n')
 		}
-		fmt.Fprintln(&b, strings.TrimRight(strings.Join(cells, "  "), " "))
+		for k, line := range lines {
+			said := func(i int) bool { return i < len(line) && line[i] != "" }
+			if (n > 0 || k < heads) && !slices.ContainsFunc(block, said) {
+				continue // nothing has a kind here, or the row has no more to say
+			}
+			var cells []string
+			for _, i := range slices.Concat(key, block) {
+				if i >= len(line) {
+					break
+				}
+				width := widths[i]
+				if columns[i].Text {
+					width = -width
+				}
+				cells = append(cells, fmt.Sprintf("%*s", width, line[i]))
+			}
+			fmt.Fprintln(&b, strings.TrimRight(strings.Join(cells, "  "), " "))
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// lineWidth is how many characters of a table stand beside each other, keyWidth how
+// many of these may be the columns that say which row it is.
+const lineWidth, keyWidth = 100, 40
+
+// keyColumns are the first column and the words behind it, as far as there is room.
+func keyColumns(columns []Column, widths []int) []int {
+	key, used := []int{0}, widths[0]
+	for i := 1; i < len(columns) && columns[i].Text && used+2+widths[i] <= keyWidth; i++ {
+		key, used = append(key, i), used+2+widths[i]
+	}
+	return key
+}
+
+// blocks divides the columns behind the key of a table that is wider than a line into
+// several that are not, at the columns that break it if there are some.
+func blocks(columns []Column, widths, key []int) [][]int {
+	total := func(columns []int) (n int) {
+		for _, i := range columns {
+			n += widths[i] + 2
+		}
+		return n
+	}
+	var rest []int
+	for i := len(key); i < len(columns); i++ {
+		rest = append(rest, i)
+	}
+	if total(key)+total(rest)-2 <= lineWidth {
+		return [][]int{rest}
+	}
+	var all [][]int
+	for _, i := range rest {
+		last := len(all) - 1
+		if last < 0 || columns[i].Break || total(key)+total(all[last])+widths[i] > lineWidth {
+			all, last = append(all, nil), last+1
+		}
+		all[last] = append(all[last], i)
+	}
+	return all
 }
 
 // cellsOf are the rows' cells.

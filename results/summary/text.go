@@ -96,7 +96,7 @@ func (s Summary) figureColumns() []Column {
 	kind := s.modelledKind()
 	columns := []Column{
 		{Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"}, {Name: "TTFT", Unit: "s, p50/p99"}, {Name: "latency", Unit: "s, p50/p99"},
-		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind, Beside: true},
+		{Name: "energy", Unit: "J/req", Kind: kind, Break: true}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind, Beside: true},
 	}
 	if s.SLO != "" {
 		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})

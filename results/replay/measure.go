@@ -21,7 +21,6 @@ import (
 	"cfubench/loadgen"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
-	"cfubench/results/derivation"
 )
 
 // Config says what is measured.
@@ -61,6 +60,11 @@ type replayer struct {
 	gauge       gauge
 	clock       meter.Clock
 	conventions []attribution.Convention
+
+	// wholes are the replays of the whole groups, group by group, and costs what the
+	// steps of single replays were found to cost: the other cells of a run.
+	wholes [][]replayed
+	costs  []*attribution.StepCosts
 }
 
 // Measure launches the engine and measures the groups of each kind; with an
@@ -108,15 +112,16 @@ func (c Config) Measure(ctx context.Context) (file *shapley.File, err error) {
 	for n := range c.Groups {
 		for _, kind := range c.Arrivals {
 			start := r.clock()
+			r.wholes = append(r.wholes, nil)
 			group, err := c.measureGroup(ctx, r, rng, kind, file.Unit)
 			if err != nil {
-				return file, fmt.Errorf("group %d, %s: %w", n+1, kind, err)
+				return file, errors.Join(fmt.Errorf("group %d, %s: %w", n+1, kind, err), r.divideBySteps(file.Groups))
 			}
 			file.Groups = append(file.Groups, group)
 			c.say("group %d of %d, %s: %d subsets, %d replays each, in %.1f s", n+1, c.Groups, kind, len(group.Worths), len(group.Replays), (r.clock() - start).Seconds())
 		}
 	}
-	return file, nil
+	return file, r.divideBySteps(file.Groups)
 }
 
 // open returns the gauge: joules where the host has a counter, else CPU time.
@@ -170,6 +175,9 @@ func (c Config) measureGroup(ctx context.Context, r *replayer, rng *rand.Rand, a
 			} else {
 				w.CPUSeconds = append(w.CPUSeconds, run.spent.worth)
 			}
+			if err := r.learn(run); err != nil {
+				return group, err
+			}
 			if bits.OnesCount64(s) == c.Size {
 				if err := r.keepWhole(&group, run); err != nil {
 					return group, err
@@ -200,7 +208,7 @@ func (c Config) enough(group shapley.Group) (bool, float64) {
 }
 
 // keepWhole takes a replay of the whole group for what an ordinary run would
-// see of it, divides its cost by each convention, and adds the shares to the
+// see of it, divides its cost by each convention but step, and adds the shares to the
 // group's.
 func (r *replayer) keepWhole(group *shapley.Group, run replayed) error {
 	members := make([]shapley.Member, len(run.records))
@@ -210,33 +218,10 @@ func (r *replayer) keepWhole(group *shapley.Group, run replayed) error {
 			Prefill: rec.ServerPrefill, Decode: rec.ServerDecode}
 	}
 	group.Replays = append(group.Replays, members)
-	reqs := make([]attribution.Request, len(run.records))
-	for i, rec := range run.records {
-		reqs[i] = derivation.AttributionRequest(rec)
-	}
+	r.wholes[len(r.wholes)-1] = append(r.wholes[len(r.wholes)-1], run)
 	for _, c := range r.conventions {
-		each, total := make([]float64, len(reqs)), 0.0
-		for k, curve := range run.spent.curves {
-			result, err := attribution.Attribute(c, reqs, curve, run.spent.window, run.spent.idle[k])
-			if err != nil {
-				return err
-			}
-			if result.Refused != "" {
-				return fmt.Errorf("convention %s: %s", c.Name(), result.Refused)
-			}
-			for i, s := range result.Shares[:len(reqs)] {
-				used := (s.Energy - s.Idle).Joules() // as the subsets' costs are
-				each[i], total = each[i]+used, total+used
-			}
-		}
-		if total <= 0 {
-			return errors.New("a replay of the whole group used nothing above idle: the meter does not see the engine")
-		}
-		if group.Shares[c.Name()] == nil {
-			group.Shares[c.Name()] = make([]float64, len(reqs))
-		}
-		for i := range each {
-			group.Shares[c.Name()][i] += each[i] / total
+		if err := divide(group.Shares, c, run); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cfubench/internal/si"
+	"cfubench/internal/texttable"
 	"cfubench/results/decision"
 	"cfubench/results/derivation"
 	"cfubench/results/summary"
@@ -343,7 +344,7 @@ func (c Choice) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", c.Sentence())
 	for _, part := range c.Ranking() {
-		columns := append([]summary.Column{{Name: part.Title, Text: true}}, part.Columns...)
+		columns := append([]texttable.Column{{Name: part.Title, Text: true}}, part.Columns...)
 		var rows [][]string
 		for i, r := range c.Rows {
 			if strings.Join(part.Rows[i], "") != "" {
@@ -351,7 +352,7 @@ func (c Choice) WriteText(w io.Writer) error {
 			}
 		}
 		b.WriteByte('\n')
-		if err := summary.WriteColumns(&b, columns, rows); err != nil {
+		if err := texttable.Write(&b, columns, rows); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"cfubench/internal/si"
+	"cfubench/internal/texttable"
 	"cfubench/results/decision"
 	"cfubench/results/derivation"
 	"cfubench/results/summary"
@@ -12,7 +13,7 @@ import (
 // Part is a part of the ranking: some columns of every row.
 type Part struct {
 	Title   string // says what the columns are of
-	Columns []summary.Column
+	Columns []texttable.Column
 	Rows    [][]string // one a row of the decision, one cell a column
 }
 
@@ -20,19 +21,19 @@ type Part struct {
 // energy, carbon and cost; latency and throughput; why a row may not be chosen.
 // A column that no row has a figure for is left out.
 func (c Choice) Ranking() []Part {
-	by := Part{Title: "ranking", Columns: []summary.Column{
+	by := Part{Title: "ranking", Columns: []texttable.Column{
 		{Name: c.Metric.Short(), Unit: c.unit(), Kind: c.modelled(c.Metric), Hint: "What the rows are ranked by, the least first: " + c.Metric.Title + ". The mean over the repeats."},
 		{Name: "95 % interval", Unit: c.unit(), Beside: true, Hint: "Of the mean, from the spread of all rows' repeats together; with one repeat from batches of requests within it."},
 		{Name: "× base", Hint: "Over the first configuration that was given. ~ marks no difference at 95 % with all comparisons taken together, ? what could not be tested."},
 		{Name: "P(best)", Hint: "The probability that this row is the cheapest of those that keep the SLO."},
 	}}
-	var ranked [][]summary.Cell
+	var ranked [][]texttable.Cell
 	for _, r := range c.Rows {
 		ranked = append(ranked, c.ranked(r))
 	}
-	by.Columns, by.Rows = summary.Lay(by.Columns, ranked)
+	by.Columns, by.Rows = texttable.Lay(by.Columns, ranked)
 	parts := []Part{by, c.part("energy, cost", c.costs()), c.part("speed", c.speeds())}
-	why := Part{Title: "not to be chosen", Columns: []summary.Column{{Text: true}}}
+	why := Part{Title: "not to be chosen", Columns: []texttable.Column{{Text: true}}}
 	some := false
 	for _, r := range c.Rows {
 		why.Rows = append(why.Rows, []string{r.Rejected})
@@ -45,10 +46,10 @@ func (c Choice) Ranking() []Part {
 }
 
 // ranked are the cells of what a row is ranked by.
-func (c Choice) ranked(r decision.Row) []summary.Cell {
-	interval, best, ratio := summary.Words("–"), "–", "base"
+func (c Choice) ranked(r decision.Row) []texttable.Cell {
+	interval, best, ratio := texttable.Words("–"), "–", "base"
 	if !math.IsNaN(r.Lo) {
-		interval = summary.Cell{Layout: "%s to %s", Figures: []float64{r.Lo, r.Hi}}
+		interval = texttable.Cell{Layout: "%s to %s", Figures: []float64{r.Lo, r.Hi}}
 	}
 	if !math.IsNaN(r.Best) && r.Rejected == "" {
 		best = Probability(r.Best)
@@ -62,12 +63,12 @@ func (c Choice) ranked(r decision.Row) []summary.Cell {
 			ratio = "~" + ratio
 		}
 	}
-	return []summary.Cell{summary.Figures(r.Estimate), interval, summary.Words(ratio), summary.Words(best)}
+	return []texttable.Cell{texttable.Figures(r.Estimate), interval, texttable.Words(ratio), texttable.Words(best)}
 }
 
 // figure is a column of the ranking: one or two metrics of a point.
 type figure struct {
-	summary.Column
+	texttable.Column
 	metrics []string
 	scale   float64 // 0 for 1
 }
@@ -76,14 +77,14 @@ type figure struct {
 func (c Choice) costs() []figure {
 	money := func(name, metric, hint string) figure {
 		m, _ := summary.MetricOf(metric)
-		return figure{summary.Column{Name: name, Unit: c.Currency + m.Unit, Hint: hint}, []string{metric}, 0}
+		return figure{texttable.Column{Name: name, Unit: c.Currency + m.Unit, Hint: hint}, []string{metric}, 0}
 	}
 	all := []figure{
-		{summary.Column{Name: "energy", Unit: "J/req", Hint: "Energy of the window over the requests completed in it."}, []string{summary.MetricEnergyPerRequest}, 0},
-		{summary.Column{Name: "energy", Unit: "J/out tok", Hint: "The same energy over the output tokens of the window."}, []string{summary.MetricEnergyPerToken}, 0},
-		{summary.Column{Name: "output", Unit: "tok/s/MW", Hint: "Output tokens per second over the power that the meters saw: their boundary, not the facility's."}, []string{summary.MetricTokensPerMegawatt}, 0},
-		{summary.Column{Name: "operation CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the whole cell."}, []string{summary.MetricCarbon}, 1000},
-		{summary.Column{Name: "C_FU CO2e", Unit: "g/1000 req", Beside: true, Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
+		{texttable.Column{Name: "energy", Unit: "J/req", Hint: "Energy of the window over the requests completed in it."}, []string{summary.MetricEnergyPerRequest}, 0},
+		{texttable.Column{Name: "energy", Unit: "J/out tok", Hint: "The same energy over the output tokens of the window."}, []string{summary.MetricEnergyPerToken}, 0},
+		{texttable.Column{Name: "output", Unit: "tok/s/MW", Hint: "Output tokens per second over the power that the meters saw: their boundary, not the facility's."}, []string{summary.MetricTokensPerMegawatt}, 0},
+		{texttable.Column{Name: "operation CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the whole cell."}, []string{summary.MetricCarbon}, 1000},
+		{texttable.Column{Name: "C_FU CO2e", Unit: "g/1000 req", Beside: true, Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
 	}
 	if c.Currency != "" && !c.Mixed {
 		all = append(all,
@@ -97,14 +98,14 @@ func (c Choice) costs() []figure {
 // speeds are the columns of what a configuration delivers.
 func (c Choice) speeds() []figure {
 	all := []figure{
-		{summary.Column{Name: "TTFT", Unit: "s, p50/p99", Hint: "Time from the send to the first token."}, []string{summary.MetricTTFTP50, summary.MetricTTFTP99}, 0},
-		{summary.Column{Name: "TPOT", Unit: "s, p50/p99", Hint: "Time per output token after the first."}, []string{summary.MetricTPOTP50, summary.MetricTPOTP99}, 0},
-		{summary.Column{Name: "latency", Unit: "s, p50/p99", Hint: "Time from the send to the end of the answer."}, []string{summary.MetricLatencyP50, summary.MetricLatencyP99}, 0},
-		{summary.Column{Name: "output", Unit: "tok/s", Hint: "Output tokens per second of all requests together."}, []string{summary.MetricOutputTokenRate}, 0},
-		{summary.Column{Name: "interactivity", Unit: "tok/s/user", Hint: "Output tokens per second that one user sees: 1 over the median TPOT."}, []string{summary.MetricTokensPerUser}, 0},
+		{texttable.Column{Name: "TTFT", Unit: "s, p50/p99", Hint: "Time from the send to the first token."}, []string{summary.MetricTTFTP50, summary.MetricTTFTP99}, 0},
+		{texttable.Column{Name: "TPOT", Unit: "s, p50/p99", Hint: "Time per output token after the first."}, []string{summary.MetricTPOTP50, summary.MetricTPOTP99}, 0},
+		{texttable.Column{Name: "latency", Unit: "s, p50/p99", Hint: "Time from the send to the end of the answer."}, []string{summary.MetricLatencyP50, summary.MetricLatencyP99}, 0},
+		{texttable.Column{Name: "output", Unit: "tok/s", Hint: "Output tokens per second of all requests together."}, []string{summary.MetricOutputTokenRate}, 0},
+		{texttable.Column{Name: "interactivity", Unit: "tok/s/user", Hint: "Output tokens per second that one user sees: 1 over the median TPOT."}, []string{summary.MetricTokensPerUser}, 0},
 	}
 	if c.SLO != "" {
-		all = append(all, figure{summary.Column{Name: "goodput", Unit: "req/s", Hint: "Requests that kept the SLO, per second."}, []string{summary.MetricGoodput}, 0})
+		all = append(all, figure{texttable.Column{Name: "goodput", Unit: "req/s", Hint: "Requests that kept the SLO, per second."}, []string{summary.MetricGoodput}, 0})
 	}
 	return all
 }
@@ -113,7 +114,7 @@ func (c Choice) speeds() []figure {
 // and without what the ranking is by, which stands in its first part.
 func (c Choice) part(title string, figures []figure) Part {
 	p := Part{Title: title}
-	rows := make([][]summary.Cell, len(c.Rows))
+	rows := make([][]texttable.Cell, len(c.Rows))
 	for _, f := range figures {
 		if f.scale == 0 {
 			f.scale = 1
@@ -123,7 +124,7 @@ func (c Choice) part(title string, figures []figure) Part {
 		}
 		m, _ := summary.MetricOf(f.metrics[0])
 		f.Kind = c.modelled(m)
-		column, some := make([]summary.Cell, len(c.Rows)), false
+		column, some := make([]texttable.Cell, len(c.Rows)), false
 		for i := range c.Rows {
 			var values []float64
 			for _, metric := range f.metrics {
@@ -134,7 +135,7 @@ func (c Choice) part(title string, figures []figure) Part {
 				some = some || !math.IsNaN(v)
 				values = append(values, v)
 			}
-			column[i] = summary.Figures(values...)
+			column[i] = texttable.Figures(values...)
 		}
 		if !some {
 			continue
@@ -144,7 +145,7 @@ func (c Choice) part(title string, figures []figure) Part {
 			rows[i] = append(rows[i], column[i])
 		}
 	}
-	p.Columns, p.Rows = summary.Lay(p.Columns, rows)
+	p.Columns, p.Rows = texttable.Lay(p.Columns, rows)
 	return p
 }
 

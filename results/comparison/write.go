@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"cfubench/internal/si"
+	"cfubench/internal/texttable"
 	"cfubench/results/derivation"
-	"cfubench/results/summary"
 )
 
 // WriteText prints the comparison, one section a subject and load point. A
@@ -19,7 +19,7 @@ import (
 // "?".
 func (t Table) WriteText(w io.Writer) error {
 	var b strings.Builder
-	columns := []summary.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}}
+	columns := []texttable.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}}
 	for first := 0; first < len(t.Rows); {
 		section := t.Rows[first]
 		end := first
@@ -33,7 +33,7 @@ func (t Table) WriteText(w io.Writer) error {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s: %s against %s\n", section.Point, section.Other, t.Base)
-		if err := summary.WriteColumns(&b, columns, rows); err != nil {
+		if err := texttable.Write(&b, columns, rows); err != nil {
 			return err
 		}
 		first = end

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"cfubench/internal/si"
+	"cfubench/internal/texttable"
 	"cfubench/meter"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
-	"cfubench/results/summary"
 )
 
 // WriteText prints the energies of a record in the folder out, part by part, and what
@@ -20,16 +20,16 @@ func (r Result) WriteText(w io.Writer, out string) error {
 	for i, e := range r.Parts {
 		cell, part := r.Run.Cells[i], r.Run.Record.Parts[i]
 		fmt.Fprintf(w, "\n%s: %v, %s\n", cell.ID, cell.Window.Length().Round(time.Millisecond), endOf(part))
-		columns := []summary.Column{
+		columns := []texttable.Column{
 			{Name: "domain", Text: true}, {Name: "kind", Text: true}, {Name: "energy", Unit: "J"}, {Name: "from", Unit: "J", Beside: true}, {Name: "to", Unit: "J", Beside: true},
 			{Name: "U95", Unit: "J", Beside: true}, {Name: "idle", Unit: "W"}, {Name: "in the sum", Text: true},
 		}
-		var rows [][]summary.Cell
+		var rows [][]texttable.Cell
 		for _, d := range e.Domains {
 			rows = append(rows, domainRow(d))
 		}
-		columns, texts := summary.Lay(columns, rows)
-		if err := summary.WriteColumns(w, columns, texts); err != nil {
+		columns, texts := texttable.Lay(columns, rows)
+		if err := texttable.Write(w, columns, texts); err != nil {
 			return err
 		}
 	}
@@ -62,21 +62,21 @@ func endOf(p runfolder.RecordedPart) string {
 }
 
 // domainRow is the energy of one domain.
-func domainRow(d derivation.DomainEnergy) []summary.Cell {
-	row := []summary.Cell{summary.Words(d.Name), summary.Words(string(d.Kind))}
+func domainRow(d derivation.DomainEnergy) []texttable.Cell {
+	row := []texttable.Cell{texttable.Words(d.Name), texttable.Words(string(d.Kind))}
 	for _, e := range []meter.Energy{d.Energy, d.Lo, meter.Energy(d.Hi), d.Uncertainty.U95()} {
-		cell := summary.Figures(e.Joules())
+		cell := texttable.Figures(e.Joules())
 		switch {
 		case d.Missing != "":
-			cell = summary.Words("none")
+			cell = texttable.Words("none")
 		case e == meter.Unbounded:
-			cell = summary.Words("no bound")
+			cell = texttable.Words("no bound")
 		}
 		row = append(row, cell)
 	}
-	idle, summed := summary.Words("not measured"), "yes"
+	idle, summed := texttable.Words("not measured"), "yes"
 	if d.HasLoaded {
-		idle = summary.Figures(d.Loaded.Watts())
+		idle = texttable.Figures(d.Loaded.Watts())
 	}
 	switch {
 	case d.Missing != "":
@@ -84,5 +84,5 @@ func domainRow(d derivation.DomainEnergy) []summary.Cell {
 	case !d.Summed:
 		summed = "no"
 	}
-	return append(row, idle, summary.Words(summed))
+	return append(row, idle, texttable.Words(summed))
 }

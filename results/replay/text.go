@@ -7,7 +7,7 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/attribution/shapley"
-	"cfubench/results/summary"
+	"cfubench/internal/texttable"
 )
 
 // WriteText prints a Shapley model: how far the conventions are from the values, and
@@ -23,20 +23,20 @@ func WriteText(w io.Writer, file *shapley.File, watts float64) error {
 	}
 	fmt.Fprintln(w)
 	joules := file.Unit == shapley.UnitJoules
-	columns := []summary.Column{{Name: "coefficient of", Text: true}, {Name: "energy", Unit: "J"}}
+	columns := []texttable.Column{{Name: "coefficient of", Text: true}, {Name: "energy", Unit: "J"}}
 	if !joules {
-		columns = append(columns[:1], summary.Column{Name: "CPU time", Unit: "s"}, summary.Column{Name: "energy", Unit: "J", Kind: "model"})
+		columns = append(columns[:1], texttable.Column{Name: "CPU time", Unit: "s"}, texttable.Column{Name: "energy", Unit: "J", Kind: "model"})
 	}
-	var rows [][]summary.Cell
+	var rows [][]texttable.Cell
 	for k, c := range file.Coefficients {
-		row := []summary.Cell{summary.Words(attribution.Features[k]), summary.Figures(c)}
+		row := []texttable.Cell{texttable.Words(attribution.Features[k]), texttable.Figures(c)}
 		if !joules {
-			row = append(row, summary.Figures(c*watts))
+			row = append(row, texttable.Figures(c*watts))
 		}
 		rows = append(rows, row)
 	}
-	columns, texts := summary.Lay(columns, rows)
-	if err := summary.WriteColumns(w, columns, texts); err != nil {
+	columns, texts := texttable.Lay(columns, rows)
+	if err := texttable.Write(w, columns, texts); err != nil {
 		return err
 	}
 	noise := "unknown (one replay each)"

@@ -8,6 +8,7 @@ import (
 
 	"cfubench/internal/si"
 	"cfubench/internal/svg"
+	"cfubench/internal/texttable"
 	"cfubench/loadgen"
 	"cfubench/results/comparison"
 	"cfubench/results/summary"
@@ -17,7 +18,7 @@ import (
 type choice struct {
 	Sentence string
 	Groups   []group
-	Columns  []summary.Column // of all groups
+	Columns  []texttable.Column // of all groups
 	Rows     []choiceRow
 	Batches  bool
 	Rest     string // what is said of rows that are not shown

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cfubench/internal/si"
+	"cfubench/internal/texttable"
 	"cfubench/results/comparison"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
@@ -118,7 +119,7 @@ func findingViews(all []finding) (list []string) {
 	return list
 }
 
-func columns(from []summary.Column) (names []string) {
+func columns(from []texttable.Column) (names []string) {
 	for _, c := range from {
 		names = append(names, strings.TrimSpace(strings.Join([]string{c.Name, c.Unit, c.Kind}, " ")))
 	}

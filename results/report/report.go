@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"cfubench/internal/si"
+	"cfubench/internal/texttable"
 	"cfubench/results/commandline"
 	"cfubench/results/comparison"
 	"cfubench/results/derivation"
@@ -70,7 +71,7 @@ type document struct {
 type numbers struct {
 	Label       string
 	First, Tall bool // its first column stays in sight; it scrolls in a box
-	Columns     []summary.Column
+	Columns     []texttable.Column
 	Rows        []numbersRow
 	Rest        string // what is said of rows that are not shown
 }
@@ -93,7 +94,7 @@ type numbersRow struct {
 }
 
 // numbersOf is a table of a summary on the page.
-func numbersOf(label string, columns []summary.Column, rows []summary.TableRow) numbers {
+func numbersOf(label string, columns []texttable.Column, rows []summary.TableRow) numbers {
 	n := numbers{Label: label, Columns: columns}
 	rows, n.Rest = first(rows)
 	for _, r := range rows {
@@ -212,7 +213,7 @@ func build(run runfolder.Run, s summary.Summary) document {
 
 // energyFirst puts the columns of energy and carbon behind the first, where a narrow
 // screen shows them.
-func energyFirst(columns []summary.Column, rows []summary.TableRow) ([]summary.Column, []summary.TableRow) {
+func energyFirst(columns []texttable.Column, rows []summary.TableRow) ([]texttable.Column, []summary.TableRow) {
 	var order []int
 	rank := func(i int) int {
 		switch {
@@ -227,7 +228,7 @@ func energyFirst(columns []summary.Column, rows []summary.TableRow) ([]summary.C
 		order = append(order, i)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return rank(a) - rank(b) })
-	moved := make([]summary.Column, len(columns))
+	moved := make([]texttable.Column, len(columns))
 	for to, from := range order {
 		moved[to] = columns[from]
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"cfubench/internal/texttable"
 	"cfubench/meter"
 	"cfubench/results/derivation"
 )
@@ -11,26 +12,26 @@ import (
 // WriteAttribution prints what dividing the energy of cells gave: the closed sums, the
 // costs of steps, and what the conventions disagree on.
 func WriteAttribution(w io.Writer, cells []derivation.Attributed) error {
-	columns := []Column{
+	columns := []texttable.Column{
 		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "convention", Text: true}, {Name: "method", Text: true},
 		{Name: "requests", Unit: "J"}, {Name: "idle", Unit: "J", Beside: true}, {Name: "unattributed", Unit: "J", Beside: true}, {Name: "counter", Unit: "J", Beside: true},
 		{Name: "median", Unit: "J/req"},
 	}
-	var rows [][]Cell
+	var rows [][]texttable.Cell
 	for _, c := range cells {
 		for _, e := range c.Divisions {
 			if e.Refused != "" {
 				continue
 			}
-			row := []Cell{Words(c.Cell), Words(e.Domain), Words(string(e.Convention)), Words(string(e.Method))}
+			row := []texttable.Cell{texttable.Words(c.Cell), texttable.Words(e.Domain), texttable.Words(string(e.Convention)), texttable.Words(string(e.Method))}
 			for _, j := range []meter.Energy{e.Requests, e.Idle, e.Unattributed, e.Counter, e.Median} {
-				row = append(row, Figures(j.Joules()))
+				row = append(row, texttable.Figures(j.Joules()))
 			}
 			rows = append(rows, row)
 		}
 	}
-	columns, texts := Lay(columns, rows)
-	if err := WriteColumns(w, columns, texts); err != nil {
+	columns, texts := texttable.Lay(columns, rows)
+	if err := texttable.Write(w, columns, texts); err != nil {
 		return err
 	}
 	unsized := false

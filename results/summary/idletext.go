@@ -3,19 +3,21 @@ package summary
 import (
 	"fmt"
 	"strings"
+
+	"cfubench/internal/texttable"
 )
 
 // IdleTableOf sets the energy of a request beside what of it is above idle, one
 // row a valid cell: all of it, above what the loaded server draws when nothing
 // is asked of it, and above what the hardware draws without it. There is no
 // row where nothing was metered.
-func IdleTableOf(s Summary) (columns []Column, rows []TableRow) {
+func IdleTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	if s.Record { // what it used above idle is no request's
 		return nil, nil
 	}
 	var lines []line
 	kind := s.modelledKind()
-	columns = []Column{
+	columns = []texttable.Column{
 		{Name: "cell", Text: true}, {Name: "loaded idle", Unit: "W", Kind: kind}, {Name: "bare idle", Unit: "W", Kind: kind, Beside: true},
 		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "above loaded idle", Unit: "J/req", Kind: kind, Beside: true}, {Name: "above bare idle", Unit: "J/req", Kind: kind, Beside: true},
 	}
@@ -24,9 +26,9 @@ func IdleTableOf(s Summary) (columns []Column, rows []TableRow) {
 		if e == nil || !c.Validity.Valid() {
 			continue
 		}
-		cells := []Cell{Words(c.Cell)}
+		cells := []texttable.Cell{texttable.Words(c.Cell)}
 		for _, v := range []Figure{c.IdleWatts, c.BareIdleWatts, e.PerRequest, e.AboveLoadedIdle, e.AboveBareIdle} {
-			cells = append(cells, Figures(v))
+			cells = append(cells, texttable.Figures(v))
 		}
 		lines = append(lines, line{cells, c.Validity.Verdict, false})
 	}
@@ -52,7 +54,7 @@ func (s Summary) idleTable(b *strings.Builder) {
 		return
 	}
 	b.WriteByte('\n')
-	WriteColumns(b, columns, cellsOf(rows))
+	texttable.Write(b, columns, cellsOf(rows))
 	if note := s.IdleNote(); note != "" {
 		fmt.Fprintln(b, note)
 	}

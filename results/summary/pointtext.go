@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"cfubench/internal/texttable"
 )
 
 // repeated reports whether some load point was measured more than once.
@@ -15,32 +17,32 @@ func (s Summary) repeated() bool {
 // over the steady window of each that has one, and the half width of the 95 %
 // interval of the energy. A point's name ends in how often it was measured. Nothing
 // is in it of a run without repeats.
-func PointTableOf(s Summary) (columns []Column, rows []TableRow) {
+func PointTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	if s.Record || !s.repeated() {
 		return nil, nil
 	}
 	var lines []line
 	failed := slices.ContainsFunc(s.Cells, func(c CellSummary) bool { return c.Errors > 0 })
-	columns = []Column{{Name: "load point", Text: true}, {Name: "reqs"}}
+	columns = []texttable.Column{{Name: "load point", Text: true}, {Name: "reqs"}}
 	if failed {
-		columns = append(columns, Column{Name: "errs"})
+		columns = append(columns, texttable.Column{Name: "errs"})
 	}
 	columns = append(columns, s.figureColumns()...)
 	of := s.PointCells()
 	for _, p := range s.Points {
 		one := stateOf(p, of)
-		mean := func(metric string) Cell { return Figures(p.mean(metric)) }
-		pair := func(a, b string) Cell { return Figures(p.mean(a), p.mean(b)) }
-		cells := []Cell{Words(fmt.Sprintf("%s × %d", p.Name, len(p.Cells))), Words(fmt.Sprint(one.requests))}
+		mean := func(metric string) texttable.Cell { return texttable.Figures(p.mean(metric)) }
+		pair := func(a, b string) texttable.Cell { return texttable.Figures(p.mean(a), p.mean(b)) }
+		cells := []texttable.Cell{texttable.Words(fmt.Sprintf("%s × %d", p.Name, len(p.Cells))), texttable.Words(fmt.Sprint(one.requests))}
 		if failed {
-			cells = append(cells, Words(fmt.Sprint(one.errors)))
+			cells = append(cells, texttable.Words(fmt.Sprint(one.errors)))
 		}
 		cells = append(cells, mean(MetricRequestRate), mean(MetricOutputTokenRate), pair(MetricTTFTP50, MetricTTFTP99), pair(MetricLatencyP50, MetricLatencyP99),
 			p.bounded(MetricEnergyPerRequest), mean(MetricEnergyPerToken), mean(MetricCarbon), mean(MetricCarbonCFU))
 		if s.SLO != "" {
 			cells = append(cells, mean(MetricGoodput), mean(MetricEnergyPerSLO))
 		}
-		lines = append(lines, line{append(cells, Words(one.text)), one.verdict, false})
+		lines = append(lines, line{append(cells, texttable.Words(one.text)), one.verdict, false})
 	}
 	return lay(columns, lines)
 }
@@ -77,12 +79,12 @@ func (p Point) mean(metric string) Figure {
 }
 
 // bounded is a metric's mean with the half width of its interval, where it has one.
-func (p Point) bounded(metric string) Cell {
+func (p Point) bounded(metric string) texttable.Cell {
 	i, ok := p.Metrics[metric]
 	if !ok || !i.Mean.Known() || !i.Lo.Known() || !i.Hi.Known() || i.Hi <= i.Lo {
-		return Figures(p.mean(metric))
+		return texttable.Figures(p.mean(metric))
 	}
-	return Cell{"%s ± %s", []float64{float64(i.Mean), float64(max(i.Hi-i.Mean, i.Mean-i.Lo))}}
+	return texttable.Cell{Layout: "%s ± %s", Figures: []float64{float64(i.Mean), float64(max(i.Hi-i.Mean, i.Mean-i.Lo))}}
 }
 
 // pointState is what the cells of a load point came to.

@@ -4,15 +4,16 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/internal/texttable"
 	"cfubench/meter"
 )
 
 // recordTable is the table of a record: the energy of each part, and below it by
 // domain. What is not summed stands in parentheses.
-func recordTable(s Summary) (columns []Column, rows []TableRow) {
+func recordTable(s Summary) (columns []texttable.Column, rows []TableRow) {
 	var lines []line
 	kind := s.modelledKind()
-	columns = []Column{
+	columns = []texttable.Column{
 		{Name: "cell", Text: true}, {Name: "time", Unit: "s"}, {Name: "energy", Unit: "J", Kind: kind}, {Name: "from", Unit: "J", Kind: kind, Beside: true},
 		{Name: "to", Unit: "J", Kind: kind, Beside: true}, {Name: "U95", Unit: "J", Kind: kind, Beside: true}, {Name: "power", Unit: "W", Kind: kind}, {Name: "idle", Unit: "W", Kind: kind, Beside: true},
 		{Name: "verdict", Text: true},
@@ -26,15 +27,15 @@ func recordTable(s Summary) (columns []Column, rows []TableRow) {
 		case Invalid:
 			short = "invalid: " + strings.Join(c.Validity.fatal(), ", ")
 		}
-		none := Figures(Unknown())
-		cells := []Cell{Words(c.Cell), Figures(length.Seconds()), none, none, none, none, none, Figures(c.IdleWatts), Words(short)}
+		none := texttable.Figures(Unknown())
+		cells := []texttable.Cell{texttable.Words(c.Cell), texttable.Figures(length.Seconds()), none, none, none, none, none, texttable.Figures(c.IdleWatts), texttable.Words(short)}
 		if e := c.Whole.Energy; e != nil && c.Validity.Valid() {
 			u95 := Unknown()
 			if e.Uncertainty != nil {
 				u95 = joulesOf(e.Uncertainty.U95())
 			}
 			for i, f := range []Figure{e.Joules, e.Lo, e.Hi, u95, e.MeanWatts} {
-				cells[2+i] = Figures(f)
+				cells[2+i] = texttable.Figures(f)
 			}
 		}
 		lines = append(lines, line{cells, verdict, false})
@@ -47,18 +48,18 @@ func recordTable(s Summary) (columns []Column, rows []TableRow) {
 				name = "  (" + d.Name + ")"
 			}
 			if d.Missing != "" {
-				lines = append(lines, line{[]Cell{Words(name), Words(""), none, none, none, none, none, none, Words(d.Missing)}, verdict, false})
+				lines = append(lines, line{[]texttable.Cell{texttable.Words(name), texttable.Words(""), none, none, none, none, none, none, texttable.Words(d.Missing)}, verdict, false})
 				continue
 			}
-			cells := []Cell{Words(name), Words("")}
+			cells := []texttable.Cell{texttable.Words(name), texttable.Words("")}
 			idle := Unknown()
 			if d.HasLoaded {
 				idle = Figure(d.Loaded.Watts())
 			}
 			for _, f := range []Figure{joulesOf(d.Energy), joulesOf(d.Lo), joulesOf(meter.Energy(d.Hi)), joulesOf(d.Uncertainty.U95()), per(d.Energy.Joules(), float64(length)/float64(time.Second)), idle} {
-				cells = append(cells, Figures(f))
+				cells = append(cells, texttable.Figures(f))
 			}
-			lines = append(lines, line{append(cells, Words("")), verdict, false})
+			lines = append(lines, line{append(cells, texttable.Words("")), verdict, false})
 		}
 	}
 	return lay(columns, lines)

@@ -1,16 +1,20 @@
 package summary
 
-import "strings"
+import (
+	"strings"
+
+	"cfubench/internal/texttable"
+)
 
 // RooflineTableOf sets the costs of the engine's steps against the model's size,
 // one row a valid cell and domain: energy per byte of weights that a step reads and
 // per operation that a token takes, a prompt token against an output token (by
 // operations they are the same), and how many output tokens a step costs. There is
 // no row where the size is not known.
-func RooflineTableOf(s Summary) (columns []Column, rows []TableRow) {
+func RooflineTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	var lines []line
 	kind := s.modelledKind()
-	columns = []Column{
+	columns = []texttable.Column{
 		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "weights", Unit: "GB"}, {Name: "a token", Unit: "GFLOP"},
 		{Name: "step", Unit: "pJ/B", Kind: kind}, {Name: "prompt token", Unit: "pJ/FLOP", Kind: kind}, {Name: "output token", Unit: "pJ/FLOP", Kind: kind},
 		{Name: "prompt : output", Unit: "by FLOP 1"}, {Name: "step", Unit: "output tokens"},
@@ -20,9 +24,9 @@ func RooflineTableOf(s Summary) (columns []Column, rows []TableRow) {
 			continue
 		}
 		for _, r := range c.Rooflines {
-			lines = append(lines, line{[]Cell{
-				Words(c.Cell), Words(r.Domain), Figures(r.WeightBytes / 1e9), Figures(2 * r.Parameters / 1e9),
-				fitted(r.StepByte), fitted(r.PromptFLOP), fitted(r.DecodeFLOP), fitted(r.PromptToOutput), Figures(r.BalanceTokens),
+			lines = append(lines, line{[]texttable.Cell{
+				texttable.Words(c.Cell), texttable.Words(r.Domain), texttable.Figures(r.WeightBytes / 1e9), texttable.Figures(2 * r.Parameters / 1e9),
+				fitted(r.StepByte), fitted(r.PromptFLOP), fitted(r.DecodeFLOP), fitted(r.PromptToOutput), texttable.Figures(r.BalanceTokens),
 			}, c.Validity.Verdict, false})
 		}
 	}
@@ -35,5 +39,5 @@ func (s Summary) rooflineTable(b *strings.Builder) {
 		return
 	}
 	b.WriteString("\nthese costs against the model's size\n")
-	WriteColumns(b, columns, cellsOf(rows))
+	texttable.Write(b, columns, cellsOf(rows))
 }

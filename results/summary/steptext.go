@@ -5,16 +5,17 @@ import (
 	"strings"
 
 	"cfubench/attribution"
+	"cfubench/internal/texttable"
 )
 
 // StepTableOf sets out what a step of the engine costs, one row a valid cell and
 // domain: reading the weights once, a prompt token, an output token, each with its
 // 95 % interval, by how much they miss an interval between two publications of the
 // register, and which of them the load tells from the others. There is no row where the step convention could not tell.
-func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
+func StepTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	var lines []line
 	kind := s.modelledKind()
-	columns = []Column{
+	columns = []texttable.Column{
 		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "step", Unit: "J", Kind: kind}, {Name: "prompt token", Unit: "J", Kind: kind},
 		{Name: "output token", Unit: "J", Kind: kind}, {Name: "requests a step"}, {Name: "miss an interval by", Unit: "%"},
 		{Name: "told apart", Text: true}, {Name: "from", Text: true},
@@ -36,9 +37,9 @@ func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
 			if costs.Role != attribution.RoleBoth {
 				domain += " (" + string(costs.Role) + ")"
 			}
-			lines = append(lines, line{[]Cell{
-				Words(c.Cell), Words(domain), fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
-				Figures(costs.MeanBatch), Figures(100 * miss), Words(costs.Told()), Words(from),
+			lines = append(lines, line{[]texttable.Cell{
+				texttable.Words(c.Cell), texttable.Words(domain), fitted(costs.Step), fitted(costs.Prompt), fitted(costs.Decode),
+				texttable.Figures(costs.MeanBatch), texttable.Figures(100 * miss), texttable.Words(costs.Told()), texttable.Words(from),
 			}, c.Validity.Verdict, false})
 		}
 	}
@@ -46,11 +47,11 @@ func StepTableOf(s Summary) (columns []Column, rows []TableRow) {
 }
 
 // fitted is a fitted number with its interval.
-func fitted(f attribution.Fitted) Cell {
+func fitted(f attribution.Fitted) texttable.Cell {
 	if math.IsNaN(f.Lo) || math.IsInf(f.Hi, 0) {
-		return Figures(f.Value)
+		return texttable.Figures(f.Value)
 	}
-	return Cell{"%s (%s to %s)", []float64{f.Value, f.Lo, f.Hi}}
+	return texttable.Cell{Layout: "%s (%s to %s)", Figures: []float64{f.Value, f.Lo, f.Hi}}
 }
 
 func (s Summary) stepTable(b *strings.Builder) {
@@ -59,5 +60,5 @@ func (s Summary) stepTable(b *strings.Builder) {
 		return
 	}
 	b.WriteString("\nwhat the engine's steps cost above idle\n")
-	WriteColumns(b, columns, cellsOf(rows))
+	texttable.Write(b, columns, cellsOf(rows))
 }

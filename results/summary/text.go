@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"cfubench/internal/texttable"
 	"cfubench/results/derivation"
 )
 
@@ -16,11 +17,11 @@ func (s Summary) WriteTable(w io.Writer, each bool) error {
 	var b strings.Builder
 	s.header(&b)
 	if columns, rows := PointTableOf(s); len(rows) > 0 && !each {
-		WriteColumns(&b, columns, cellsOf(rows))
+		texttable.Write(&b, columns, cellsOf(rows))
 		b.WriteString("each repeat, its idle power and the costs of the engine's steps: cfu report --cells\n")
 	} else {
 		columns, rows := TableOf(s)
-		WriteColumns(&b, columns, cellsOf(rows))
+		texttable.Write(&b, columns, cellsOf(rows))
 		s.idleTable(&b)
 		s.stepTable(&b)
 		s.rooflineTable(&b)
@@ -61,20 +62,20 @@ type TableRow struct {
 
 // TableOf is the summary's table: columns and rows as text. An invalid cell has
 // dashes for figures; the last column is what to think of the row.
-func TableOf(s Summary) (columns []Column, rows []TableRow) {
+func TableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	if s.Record {
 		return recordTable(s)
 	}
 	var lines []line
-	columns = append([]Column{{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}}, s.figureColumns()...)
+	columns = append([]texttable.Column{{Name: "cell", Text: true}, {Name: "reqs"}, {Name: "errs"}}, s.figureColumns()...)
 	for _, c := range s.Cells {
 		verdict := c.Validity.Verdict
 		if !c.Validity.Valid() {
-			cells := []Cell{Words(c.Cell), Words(fmt.Sprint(c.Requests)), Words(fmt.Sprint(c.Errors))}
+			cells := []texttable.Cell{texttable.Words(c.Cell), texttable.Words(fmt.Sprint(c.Requests)), texttable.Words(fmt.Sprint(c.Errors))}
 			for len(cells) < len(columns)-1 {
-				cells = append(cells, Figures(Unknown()))
+				cells = append(cells, texttable.Figures(Unknown()))
 			}
-			cells = append(cells, Words("invalid: "+strings.Join(c.Validity.fatal(), ", ")))
+			cells = append(cells, texttable.Words("invalid: "+strings.Join(c.Validity.fatal(), ", ")))
 			lines = append(lines, line{cells, verdict, false})
 			continue
 		}
@@ -82,9 +83,9 @@ func TableOf(s Summary) (columns []Column, rows []TableRow) {
 		if verdict == ValidWarnings {
 			short = "warnings"
 		}
-		lines = append(lines, line{append(c.row(c.Whole, s.SLO != "", false), Words(short)), verdict, false})
+		lines = append(lines, line{append(c.row(c.Whole, s.SLO != "", false), texttable.Words(short)), verdict, false})
 		if c.Steady != nil {
-			lines = append(lines, line{append(c.row(*c.Steady, s.SLO != "", true), Words("")), verdict, true})
+			lines = append(lines, line{append(c.row(*c.Steady, s.SLO != "", true), texttable.Words("")), verdict, true})
 		}
 	}
 	return lay(columns, lines)
@@ -92,36 +93,36 @@ func TableOf(s Summary) (columns []Column, rows []TableRow) {
 
 // figureColumns are the columns of the figures of a cell or a load point, and of the
 // verdict on it.
-func (s Summary) figureColumns() []Column {
+func (s Summary) figureColumns() []texttable.Column {
 	kind := s.modelledKind()
-	columns := []Column{
+	columns := []texttable.Column{
 		{Name: "rate", Unit: "req/s"}, {Name: "output", Unit: "tok/s"}, {Name: "TTFT", Unit: "s, p50/p99"}, {Name: "latency", Unit: "s, p50/p99"},
 		{Name: "energy", Unit: "J/req", Kind: kind, Break: true}, {Name: "energy", Unit: "J/out tok", Kind: kind}, {Name: "operation", Unit: "gCO2e/req", Kind: kind}, {Name: "C_FU", Unit: "gCO2e/req", Kind: kind, Beside: true},
 	}
 	if s.SLO != "" {
-		columns = append(columns, Column{Name: "goodput", Unit: "req/s"}, Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
+		columns = append(columns, texttable.Column{Name: "goodput", Unit: "req/s"}, texttable.Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
 	}
-	return append(columns, Column{Name: "verdict", Text: true})
+	return append(columns, texttable.Column{Name: "verdict", Text: true})
 }
 
 // row is the figures of a window. The footprint and the failures are the whole
 // cell's: they are not in the steady window's row.
-func (c CellSummary) row(m Measures, slo, steady bool) []Cell {
-	pair := func(d Distribution) Cell { return Figures(d.P50, d.P99) }
+func (c CellSummary) row(m Measures, slo, steady bool) []texttable.Cell {
+	pair := func(d Distribution) texttable.Cell { return texttable.Figures(d.P50, d.P99) }
 	joules := [3]Figure{Unknown(), Unknown(), Unknown()}
 	if m.Energy != nil {
 		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
 	}
-	name, sent, failed, operational, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), Figures(c.Carbon("inference")), Figures(c.Carbon("total"))
+	name, sent, failed, operational, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), texttable.Figures(c.Carbon("inference")), texttable.Figures(c.Carbon("total"))
 	if steady {
-		name, sent, failed, operational, total = "  steady", fmt.Sprint(m.Completed), "", Words(""), Words("")
+		name, sent, failed, operational, total = "  steady", fmt.Sprint(m.Completed), "", texttable.Words(""), texttable.Words("")
 	}
-	cells := []Cell{
-		Words(name), Words(sent), Words(failed), Figures(m.RequestsPerSecond), Figures(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency),
-		Figures(joules[0]), Figures(joules[1]), operational, total,
+	cells := []texttable.Cell{
+		texttable.Words(name), texttable.Words(sent), texttable.Words(failed), texttable.Figures(m.RequestsPerSecond), texttable.Figures(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency),
+		texttable.Figures(joules[0]), texttable.Figures(joules[1]), operational, total,
 	}
 	if slo {
-		cells = append(cells, Figures(m.Goodput), Figures(joules[2]))
+		cells = append(cells, texttable.Figures(m.Goodput), texttable.Figures(joules[2]))
 	}
 	return cells
 }

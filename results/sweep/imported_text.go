@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"cfubench/results/summary"
+	"cfubench/internal/texttable"
 )
 
 // WriteText prints what the logs were worth.
@@ -33,20 +33,20 @@ func (got Imported) WriteText(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	columns := []summary.Column{{Name: "run", Text: true}, {Name: "power", Unit: "W"}, {Name: "energy", Unit: "J/req"}, {Name: "energy", Unit: "J/out tok"}, {Name: "source", Text: true}}
-	var rows [][]summary.Cell
+	columns := []texttable.Column{{Name: "run", Text: true}, {Name: "power", Unit: "W"}, {Name: "energy", Unit: "J/req"}, {Name: "energy", Unit: "J/out tok"}, {Name: "source", Text: true}}
+	var rows [][]texttable.Cell
 	for _, s := range got.Figures {
-		rows = append(rows, []summary.Cell{summary.Words(s.Label), orUnknown(s.Watts), orUnknown(s.JoulesPerRequest), orUnknown(s.JoulesPerOutputToken), summary.Words(s.Source)})
+		rows = append(rows, []texttable.Cell{texttable.Words(s.Label), orUnknown(s.Watts), orUnknown(s.JoulesPerRequest), orUnknown(s.JoulesPerOutputToken), texttable.Words(s.Source)})
 	}
 	fmt.Fprintln(out)
-	columns, texts := summary.Lay(columns, rows)
-	return summary.WriteColumns(out, columns, texts)
+	columns, texts := texttable.Lay(columns, rows)
+	return texttable.Write(out, columns, texts)
 }
 
 // orUnknown is a figure that is not known where it is 0.
-func orUnknown(v float64) summary.Cell {
+func orUnknown(v float64) texttable.Cell {
 	if v == 0 {
 		v = math.NaN()
 	}
-	return summary.Figures(v)
+	return texttable.Figures(v)
 }

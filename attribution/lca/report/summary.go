@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/texttable"
 	"cfubench/meter"
 )
 
@@ -143,19 +144,27 @@ func (s *Summary) Close() error {
 			shown = append(shown, i)
 		}
 	}
-	only := func(list []string) string {
-		var some []string
-		for _, i := range shown {
-			some = append(some, list[i])
-		}
-		return strings.Join(some, "\t")
+	columns := []texttable.Column{{Name: "cell", Text: true, Key: true}, {Name: "per", Text: true, Key: true}, {Name: "category", Text: true, Key: true}}
+	for _, i := range shown {
+		columns = append(columns, texttable.Column{Name: titles(s.kinds)[i], Text: true})
 	}
-	tw := tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(tw, "cell\tper\tcategory\t%s\tC_FU\t%s\tenergy\n", only(titles(s.kinds)), s.interval)
+	columns = append(columns, texttable.Column{Name: "C_FU", Text: true, Break: true}, texttable.Column{Name: s.interval, Text: true}, texttable.Column{Name: "energy", Text: true})
+	var rows [][]string
 	for _, l := range s.lines {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.cell, l.unit, l.category, only(l.stages), l.total, l.interval, l.kind)
+		row := []string{l.cell, l.unit, l.category}
+		for _, i := range shown {
+			row = append(row, l.stages[i])
+		}
+		rows = append(rows, append(row, l.total, l.interval, string(l.kind)))
 	}
-	if err := tw.Flush(); err != nil {
+	if one := s.unit(); one != "" { // said once
+		fmt.Fprintf(s.w, "per %s:\n", one)
+		columns = slices.Delete(columns, 1, 2)
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], 1, 2)
+		}
+	}
+	if err := texttable.Write(s.w, columns, rows); err != nil {
 		return err
 	}
 	if s.hidden {
@@ -165,11 +174,19 @@ func (s *Summary) Close() error {
 		return err
 	}
 	fmt.Fprintln(s.w, "\nsignificant issues (a tenth of the total or more)")
-	tw = tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
+	tw := tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
 	for _, line := range s.issues {
 		io.WriteString(tw, line)
 	}
 	return tw.Flush()
+}
+
+// unit is the functional unit of all lines, "" if they are of several.
+func (s *Summary) unit() string {
+	if len(s.lines) == 0 || slices.ContainsFunc(s.lines, func(l summaryLine) bool { return l.unit != s.lines[0].unit }) {
+		return ""
+	}
+	return s.lines[0].unit
 }
 
 // closeBreakEven prints the break-even points in carbon, or in the first
@@ -178,21 +195,30 @@ func (s *Summary) closeBreakEven() error {
 	if len(s.evens) == 0 {
 		return nil
 	}
-	tw := tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(s.w, "\nrequests at which inference has cost as much as what came before it (%s)\n", s.category.Title())
-	fmt.Fprint(tw, "cell\tcompared\trequests\t95 % interval\tenergy")
+	columns := []texttable.Column{{Name: "cell", Text: true}, {Name: "requests", Text: true}, {Name: "95 % interval", Text: true}, {Name: "energy", Text: true}}
 	if s.published {
-		fmt.Fprint(tw, "\tpublished")
+		columns = append(columns, texttable.Column{Name: "published", Text: true})
 	}
-	fmt.Fprintln(tw)
+	var compared []string
+	rows := map[string][][]string{}
 	for _, l := range s.evens {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s", l.Cell, l.Compared, l.Requests, l.Interval, l.kind)
+		row := []string{l.Cell, l.Requests, l.Interval, string(l.kind)}
 		if s.published {
-			fmt.Fprintf(tw, "\t%s", l.printed)
+			row = append(row, l.printed)
 		}
-		fmt.Fprintln(tw)
+		if rows[l.Compared] == nil {
+			compared = append(compared, l.Compared)
+		}
+		rows[l.Compared] = append(rows[l.Compared], row)
 	}
-	return tw.Flush()
+	for _, what := range compared {
+		fmt.Fprintf(s.w, "\n%s:\n", what)
+		if err := texttable.Write(s.w, columns, rows[what]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // outside reports whether the inventory has nothing to spread over requests.

@@ -35,7 +35,8 @@ func TestUnitsOfTheSummary(t *testing.T) {
 		if err := printAll(NewSummary(&b), []lca.Assessment{a}); err != nil {
 			t.Fatal(err)
 		}
-		table, _, _ := strings.Cut(b.String(), "\nsignificant")
+		_, table, _ := strings.Cut(b.String(), "\n\n")
+		table, _, _ = strings.Cut(table, "\n\n") // of the stages; that of the totals follows
 		var got []string
 		for _, line := range strings.Split(table, "\n") {
 			if f := strings.Fields(line); len(f) > 1 && f[0] == "b1" {

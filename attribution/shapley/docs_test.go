@@ -42,7 +42,7 @@ func TestDocumentedCalibration(t *testing.T) {
 	}
 	rows := map[string]string{
 		shapley.Calibrated: "`shapley`, calibrated, held out", shapley.Standalone: "standalone measurement",
-		"token": "`token` 1:1", "phase": "`phase`", "residency": "`residency`", "equal": "`equal`",
+		"token": "`token` 1:1", "step": "`step`", "phase": "`phase`", "residency": "`residency`", "equal": "`equal`",
 	}
 	for convention, label := range rows {
 		want := "| " + label + " |"

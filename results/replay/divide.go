@@ -44,6 +44,7 @@ func requestsOf(run replayed) []attribution.Request {
 	reqs := make([]attribution.Request, len(run.records))
 	for i, rec := range run.records {
 		reqs[i] = derivation.AttributionRequest(rec)
+		reqs[i].Tokens, reqs[i].TokenCounts = rec.TokenAt, rec.TokenCount
 	}
 	return reqs
 }

@@ -161,6 +161,16 @@ func updatePeriod(readings []meter.Reading) time.Duration {
 	return gaps[len(gaps)/2]
 }
 
+// metered are the recordings beside an external meter, and their cards.
+func metered() []struct{ name, product string } {
+	return []struct{ name, product string }{
+		{"5050_A100", "NVIDIA A100-PCIE-40GB"},
+		{"5050_3090", "NVIDIA GeForce RTX 3090"},
+		{"Transient_Response_A100_TR", "NVIDIA A100-PCIE-40GB"},
+		{"Transient_Response_3090_TR", "NVIDIA GeForce RTX 3090"},
+	}
+}
+
 // TestGaugesAgainstAnExternalMeter holds windows of real gauges against a meter
 // that nobody here made.
 func TestGaugesAgainstAnExternalMeter(t *testing.T) {
@@ -169,12 +179,7 @@ func TestGaugesAgainstAnExternalMeter(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("| recording | gauge | window | rms | mean ± U95: all known | step unknown | card unknown | within it |\n|---|---|---|---|---|---|---|---|\n")
-	for _, row := range []struct{ name, product string }{
-		{"5050_A100", "NVIDIA A100-PCIE-40GB"},
-		{"5050_3090", "NVIDIA GeForce RTX 3090"},
-		{"Transient_Response_A100_TR", "NVIDIA A100-PCIE-40GB"},
-		{"Transient_Response_3090_TR", "NVIDIA GeForce RTX 3090"},
-	} {
+	for _, row := range metered() {
 		r := readRecording(t, row.name)
 		for _, register := range []gauge.Register{gauge.Usage, gauge.Instant} {
 			column := map[gauge.Register]string{gauge.Usage: "power.draw", gauge.Instant: "power.draw.instant"}[register]
@@ -207,12 +212,7 @@ func TestSparseLogsAgainstAnExternalMeter(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("| recording | gauge | 0.5 s | 1 s | 2 s | 5 s |\n|---|---|---|---|---|---|\n")
-	for _, row := range []struct{ name, product string }{
-		{"5050_A100", "NVIDIA A100-PCIE-40GB"},
-		{"5050_3090", "NVIDIA GeForce RTX 3090"},
-		{"Transient_Response_A100_TR", "NVIDIA A100-PCIE-40GB"},
-		{"Transient_Response_3090_TR", "NVIDIA GeForce RTX 3090"},
-	} {
+	for _, row := range metered() {
 		r := readRecording(t, row.name)
 		for _, column := range []string{"power.draw", "power.draw.instant"} {
 			for _, product := range []string{row.product, ""} {

@@ -123,9 +123,14 @@ const (
 	closing
 )
 
+// by is the place of the last sample by t, -1 if there is none.
+func (s *shape) by(t time.Duration) int {
+	return sort.Search(len(s.at), func(k int) bool { return s.at[k] > t }) - 1
+}
+
 // on is the energy at t, and false where the samples do not reach or have a gap.
 func (s *shape) on(t time.Duration, as side) (energy float64, i int, ok bool) {
-	i = sort.Search(len(s.at), func(k int) bool { return s.at[k] > t }) - 1 // the last by t
+	i = s.by(t)
 	last := len(s.at) - 1
 	switch {
 	case as == opening:
@@ -175,7 +180,7 @@ func (s *shape) bend(a, b time.Duration, va, vb float64, as, bs side, t time.Dur
 		return line{}, 0, 0, false
 	}
 	begin, _, _ := s.on(a, as)
-	i := sort.Search(len(s.at), func(k int) bool { return s.at[k] > t }) - 1
+	i := s.by(t)
 	from, until = a, b
 	here, there := 0.0, 0.0
 	if i >= 0 && s.at[i] > a {

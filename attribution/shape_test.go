@@ -54,6 +54,21 @@ func rings() []ring {
 	}
 }
 
+// coarseSensor is one whose updates are further apart than a driver's samples.
+type coarseSensor struct {
+	name string
+	read func(*rand.Rand, *simulated.Truth) simulated.Trace
+	g    gauge.Gauge
+}
+
+// coarse are a register, and a gauge of which second is known.
+func coarse(second gauge.Gauge) []coarseSensor {
+	return []coarseSensor{
+		{"counter, 100 ms", register(20*ms, nil), always()},
+		{"gauge, mean over 1 s", dial(simulated.Dial{Period: 100 * ms, Average: time.Second, Poll: 20 * ms}), second},
+	}
+}
+
 // TestShapeAgainstTheTruth prints the table of docs/estimator.md: random windows of
 // a register, and of a gauge's cells, with a driver's samples and without.
 func TestShapeAgainstTheTruth(t *testing.T) {
@@ -62,14 +77,7 @@ func TestShapeAgainstTheTruth(t *testing.T) {
 	b.WriteString("| sensor | samples | used | 20 ms | 50 ms | 100 ms | 200 ms | 500 ms | 1 s |\n|---|---|---|---|---|---|---|---|---|\n")
 	second := always()
 	second.Average, second.Period = time.Second, 100*ms
-	for _, sensor := range []struct {
-		name string
-		read func(*rand.Rand, *simulated.Truth) simulated.Trace
-		g    gauge.Gauge
-	}{
-		{"counter, 100 ms", register(20*ms, nil), always()},
-		{"gauge, mean over 1 s", dial(simulated.Dial{Period: 100 * ms, Average: time.Second, Poll: 20 * ms}), second},
-	} {
+	for _, sensor := range coarse(second) {
 		plain := make([]float64, len(lengths))
 		for r, ring := range append([]ring{{name: "none"}}, rings()...) {
 			const loads = 20
@@ -136,14 +144,7 @@ func TestShapeOfRows(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("| sensor | samples | residency | phase | step |\n|---|---|---|---|---|\n")
-	for _, sensor := range []struct {
-		name string
-		read func(*rand.Rand, *simulated.Truth) simulated.Trace
-		g    gauge.Gauge
-	}{
-		{"counter, 100 ms", register(20*ms, nil), always()},
-		{"gauge, mean over 1 s", dial(simulated.Dial{Period: 100 * ms, Average: time.Second, Poll: 20 * ms}), second},
-	} {
+	for _, sensor := range coarse(second) {
 		plain := make([]float64, len(conventions))
 		for r, ring := range append([]ring{{name: "none"}}, rings()[:2]...) {
 			sums := make([]float64, len(conventions))

@@ -226,11 +226,13 @@ func (s *system) lacking(c int) string {
 // doubtVenues warns of what the places of serving lack and of hosts that the
 // inventory and the run do not agree on.
 func (s *system) doubtVenues(inv *Inventory, u Usage) {
+	var away []string
 	for i := range s.venues {
 		v := &s.venues[i]
 		of, factor := "the inventory", "the host factor"
 		if v.location != nil {
 			of, factor = v.name(), "the host factor of "+v.name()
+			away = append(away, v.location.Name)
 		}
 		if !s.overheadIncluded && v.place.pue == absent {
 			s.warn("%s has no PUE: the facility's overhead is not counted", of)
@@ -269,13 +271,13 @@ func (s *system) doubtVenues(inv *Inventory, u Usage) {
 			s.warn("site %s: none of its hosts (%s) was metered: %s", l.Name, strings.Join(l.Hosts, ", "), metered)
 		}
 	}
-	if at := elsewhere(inv.venues(u)); len(at) > 0 {
+	if len(away) > 0 {
 		for _, chosen := range []struct {
 			flag  string
 			given bool
 		}{{"--grid", s.options.Grid != ""}, {"--pue", s.options.PUE > 0}, {"--price", s.options.Price > 0}} {
 			if chosen.given {
-				s.warn("%s replaces the figure of the inventory's own place: site %s keeps its own", chosen.flag, strings.Join(at, ", "))
+				s.warn("%s replaces the figure of the inventory's own place: site %s keeps its own", chosen.flag, strings.Join(away, ", "))
 			}
 		}
 	}

@@ -40,11 +40,13 @@ func ReadColumns(ctx context.Context, path string) (attribution.Columns, map[str
 	return out, meta, nil
 }
 
-// AttributionRequest is what attribution needs of a record.
+// AttributionRequest is what attribution needs of a record, whose token times it
+// shares.
 func AttributionRequest(r loadgen.Record) attribution.Request {
 	return attribution.Request{
 		ID: int64(r.Request), Sent: r.Sent, FirstToken: r.FirstToken, LastToken: r.LastToken, Done: r.Done,
 		PromptTokens: r.PromptTokens, OutputTokens: max(0, r.Tokens()), CachedTokens: r.CachedTokens,
+		Tokens: r.TokenAt, TokenCounts: r.TokenCount,
 		ServerPrefill: r.ServerPrefill, ServerDecode: r.ServerDecode, Failed: !r.OK(), Refused: refused(r),
 	}
 }

@@ -44,24 +44,11 @@ func TestAnswerTokens(t *testing.T) {
 		{"none that did", []int{0, 0}, 0},
 		{"one that nobody counted", []int{3, loadgen.Unknown}, 0},
 	} {
-		path := filepath.Join(t.TempDir(), runfolder.RequestsFile)
-		w, err := runfolder.Requests().Create(path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		var records []loadgen.Record
 		for _, n := range tt.reasoning {
-			r := loadgen.Record{Sent: 1, FirstToken: 2, LastToken: 3, Done: 3, PromptTokens: 7, OutputTokens: 5, CachedTokens: loadgen.Unknown, ReasoningTokens: n}
-			if err := w.Write(runfolder.Request{Record: r}); err != nil {
-				t.Fatal(err)
-			}
+			records = append(records, loadgen.Record{Sent: 1, FirstToken: 2, LastToken: 3, Done: 3, PromptTokens: 7, OutputTokens: 5, CachedTokens: loadgen.Unknown, ReasoningTokens: n})
 		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		var u lca.Usage
-		if err := count(t.Context(), &u, path, 1, loadgen.SLO{}, nil); err != nil {
-			t.Fatal(err)
-		}
+		u := counted(t, records)
 		if u.AnswerTokens != tt.want {
 			t.Errorf("%s: got %d answer tokens, want %d", tt.name, u.AnswerTokens, tt.want)
 		}
@@ -78,26 +65,35 @@ func TestTotalTokensNeedEveryPrompt(t *testing.T) {
 		{"all prompts counted", []int{7, 9}, 26},
 		{"one that nobody counted", []int{7, loadgen.Unknown}, 0},
 	} {
-		path := filepath.Join(t.TempDir(), runfolder.RequestsFile)
-		w, err := runfolder.Requests().Create(path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		var records []loadgen.Record
 		for _, n := range tt.prompts {
-			r := loadgen.Record{Sent: 1, FirstToken: 2, LastToken: 3, Done: 3, PromptTokens: n, OutputTokens: 5, CachedTokens: loadgen.Unknown, ReasoningTokens: loadgen.Unknown}
-			if err := w.Write(runfolder.Request{Record: r}); err != nil {
-				t.Fatal(err)
-			}
+			records = append(records, loadgen.Record{Sent: 1, FirstToken: 2, LastToken: 3, Done: 3, PromptTokens: n, OutputTokens: 5, CachedTokens: loadgen.Unknown, ReasoningTokens: loadgen.Unknown})
 		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		var u lca.Usage
-		if err := count(t.Context(), &u, path, 1, loadgen.SLO{}, nil); err != nil {
-			t.Fatal(err)
-		}
+		u := counted(t, records)
 		if u.TotalTokens != tt.want || u.OutputTokens != 10 {
 			t.Errorf("%s: got %d tokens, %d of output; want %d and 10", tt.name, u.TotalTokens, u.OutputTokens, tt.want)
 		}
 	}
+}
+
+// counted is what a cell with these requests delivered, read from its table.
+func counted(t *testing.T, records []loadgen.Record) (u lca.Usage) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), runfolder.RequestsFile)
+	w, err := runfolder.Requests().Create(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if err := w.Write(runfolder.Request{Record: r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := count(t.Context(), &u, path, 1, loadgen.SLO{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return u
 }

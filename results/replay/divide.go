@@ -6,13 +6,12 @@ import (
 
 	"cfubench/attribution"
 	"cfubench/attribution/shapley"
-	"cfubench/results/derivation"
 )
 
 // divide adds to shares, by name, the parts of a replay's cost above idle that a
 // convention gives each request.
 func divide(shares map[string][]float64, c attribution.Convention, run replayed) error {
-	reqs := requestsOf(run)
+	reqs := run.requests
 	each, total := make([]float64, len(reqs)), 0.0
 	for k, curve := range run.spent.curves {
 		result, err := attribution.Attribute(c, reqs, curve, run.spent.window, run.spent.idle[k])
@@ -39,21 +38,10 @@ func divide(shares map[string][]float64, c attribution.Convention, run replayed)
 	return nil
 }
 
-// requestsOf are the requests of a replay as attribution sees them.
-func requestsOf(run replayed) []attribution.Request {
-	reqs := make([]attribution.Request, len(run.records))
-	for i, rec := range run.records {
-		reqs[i] = derivation.AttributionRequest(rec)
-		reqs[i].Tokens, reqs[i].TokenCounts = rec.TokenAt, rec.TokenCount
-	}
-	return reqs
-}
-
 // learn keeps what the steps of a replay cost, if it tells.
 func (r *replayer) learn(run replayed) error {
-	reqs := requestsOf(run)
 	for k, curve := range run.spent.curves {
-		result, err := attribution.Attribute(attribution.Steps{}, reqs, curve, run.spent.window, run.spent.idle[k])
+		result, err := attribution.Attribute(attribution.Steps{}, run.requests, curve, run.spent.window, run.spent.idle[k])
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	"cfubench/loadgen"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
+	"cfubench/results/derivation"
 )
 
 // Config says what is measured.
@@ -231,7 +232,9 @@ func (r *replayer) keepWhole(group *shapley.Group, run replayed) error {
 type replayed struct {
 	window  meter.Window
 	records []loadgen.Record // of the subset's requests, in the group's order
-	spent   spent
+	// requests are the same as attribution sees them.
+	requests []attribution.Request
+	spent    spent
 }
 
 // replay sends the requests of a subset at their offsets and measures what they
@@ -282,6 +285,7 @@ func (r *replayer) send(ctx context.Context, plan []planned, subset uint64) (rep
 	for i := range plan {
 		if subset>>i&1 == 1 {
 			out.records = append(out.records, records[i])
+			out.requests = append(out.requests, derivation.AttributionRequest(records[i]))
 		}
 	}
 	return out, nil

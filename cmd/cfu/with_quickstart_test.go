@@ -19,7 +19,6 @@ func tableHeads(text string) []string {
 		_, rest, _ := strings.Cut(text, "load point  ")
 		head, rest, _ := strings.Cut(rest, "b1-rate1")
 		head = regexp.MustCompile(`(\s)[µmk](J/|gCO2e/|s,)`).ReplaceAllString(head, "$1$2")
-		head = strings.ReplaceAll(head, "verdict", "") // README leaves that column out
 		heads, text = append(heads, strings.Join(strings.Fields(head), " ")), rest
 	}
 	return heads

@@ -57,7 +57,7 @@ func (s SharedCache) String() string {
 // groups has a number for each request: those of the same number are known to
 // begin with the same prompt, as far as their prompts go, such as the turns of a
 // conversation; a negative one shares with nobody. Within a group, in the order
-// of sending, a request takes the first CachedTokens of its prompt from those
+// of their computation, a request takes the first CachedTokens of its prompt from those
 // that computed them last, and computes the rest. Cached tokens that no request
 // of the group computed cost nobody anything. Only what the server says was
 // cached counts; nothing is inferred from how fast an answer came.
@@ -82,12 +82,33 @@ func (c *Columns) ShareCache(groups []int32) SharedCache {
 	}
 	c.Moved = make([]float32, c.Len())
 	for _, rows := range members {
-		slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(c.Sent[a], c.Sent[b]) })
+		c.byComputation(rows)
 		known, users := c.shareWithin(rows)
 		out.Known += known
 		out.Users += users
 	}
 	return out
+}
+
+// byComputation puts the requests of a group in the order in which their prompts
+// were computed: that of sending, but of those that were waiting for their first
+// token together, the ones that found less of the prompt cached come first, as
+// the others found what they computed.
+func (c *Columns) byComputation(rows []int32) {
+	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(c.Sent[a], c.Sent[b]) })
+	for k, i := range rows {
+		first := k
+		for j := k + 1; j < len(rows) && c.Sent[rows[j]] < c.First[i]; j++ {
+			if c.Cached[rows[j]] < c.Cached[rows[first]] {
+				first = j
+			}
+		}
+		if first > k {
+			earlier := rows[first]
+			copy(rows[k+1:first+1], rows[k:first])
+			rows[k] = earlier
+		}
+	}
 }
 
 // prefix is a stretch of a cached prompt, up to token end.

@@ -31,6 +31,8 @@ func TestShareCache(t *testing.T) {
 		{"a second turn fills the cache for a third", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 200, 100), ask(2, 20, 300, 200)}, []float32{-200. / 3, 100./3 - 50, 100./3 + 50}},
 		{"computed again after the cache lost it", []attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 100, 0), ask(2, 20, 100, 100)}, []float32{0, -50, 50}},
 		{"cached before the run", []attribution.Request{ask(0, 0, 100, 80), ask(1, 10, 100, 90)}, []float32{-5, 5}},
+		{"two wait together, and the one sent later was computed first", []attribution.Request{ask(0, 0, 150, 100), ask(1, 0, 100, 0), ask(2, 10, 150, 100)}, []float32{100. / 3, -200. / 3, 100. / 3}},
+		{"one that came after the first token computed nothing for it", []attribution.Request{ask(0, 0, 150, 100), ask(1, 10, 100, 0)}, []float32{0, 0}},
 		{"sent in another order than numbered", []attribution.Request{ask(0, 10, 150, 100), ask(1, 0, 100, 0)}, []float32{50, -50}},
 	} {
 		c := attribution.ColumnsOf(row.reqs)

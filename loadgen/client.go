@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -59,6 +60,20 @@ type Options struct {
 	// Secrets hides what else no record may have. The key and the values of
 	// Headers are made known to it.
 	Secrets *secret.Redactor
+}
+
+// Salted returns options whose prompts find nothing in the server's prefix cache
+// that those of another salt left there: by the request field of that name, where
+// the server has one and ExtraBody does not set it, else by Salt.
+func (o Options) Salted(field, salt string) Options {
+	if field == "" {
+		o.Salt = salt
+		return o
+	}
+	body := map[string]any{field: salt}
+	maps.Copy(body, o.ExtraBody)
+	o.ExtraBody = body
+	return o
 }
 
 // Message is one turn of a chat's history.

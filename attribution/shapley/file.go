@@ -24,6 +24,8 @@ type File struct {
 	Model   string `json:"model"`
 	Batch   int    `json:"batch"`
 	Seed    uint64 `json:"seed"`
+	// SharedPrefix is how many words all prompts of a group begin with.
+	SharedPrefix int `json:"shared_prefix_words,omitempty"`
 	// Meter says in words what was read. Unit is that of the costs: UnitJoules, or
 	// UnitCPUTime where there was no counter (or no word, in older files);
 	// Domains are the counters whose sum they are.

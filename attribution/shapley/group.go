@@ -13,6 +13,7 @@ import (
 // Times are since the replay's start.
 type Member struct {
 	PromptTokens int           `json:"prompt_tokens"`
+	CachedTokens int           `json:"cached_tokens,omitempty"` // of the prompt's, not computed
 	OutputTokens int           `json:"output_tokens"`
 	Sent         time.Duration `json:"sent_ns"`
 	FirstToken   time.Duration `json:"first_token_ns"`
@@ -174,7 +175,7 @@ func columns(replay []Member) attribution.Columns {
 	reqs := make([]attribution.Request, len(replay))
 	for i, m := range replay {
 		reqs[i] = attribution.Request{ID: int64(i), Sent: m.Sent, FirstToken: m.FirstToken, LastToken: m.Done, Done: m.Done,
-			PromptTokens: m.PromptTokens, OutputTokens: m.OutputTokens, ServerPrefill: m.Prefill, ServerDecode: m.Decode}
+			PromptTokens: m.PromptTokens, CachedTokens: m.CachedTokens, OutputTokens: m.OutputTokens, ServerPrefill: m.Prefill, ServerDecode: m.Decode}
 	}
 	return attribution.ColumnsOf(reqs)
 }

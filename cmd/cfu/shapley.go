@@ -52,6 +52,7 @@ func (f *shapleyFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&f.Groups, "groups", 12, "Measure `N` groups of each kind of arrivals.")
 	fs.IntVar(&f.Size, "group-size", 4, fmt.Sprintf("Put `K` requests in a group: all subsets up to %d, sampled orders above.", shapley.MaxExact))
 	fs.StringVar(&f.arrivals, "arrivals", "static,staggered", "Send groups by these `KINDS` of arrivals: at once (static), spread out (staggered), or both.")
+	fs.IntVar(&f.SharedPrefix, "shared-prefix", 0, "Begin all prompts of a group with the same `N` words, which a server's prefix cache computes once.")
 	fs.IntVar(&f.Repeats, "repeats", 2, "Replay each subset `R` times.")
 	fs.Float64Var(&f.StandardError, "standard-error", 0, "Replay all subsets of a group again until the relative standard error of their costs is at most `P`, such as 0.02 (0: --repeats only).")
 	fs.IntVar(&f.MostRepeats, "max-repeats", 20, "Replay each subset `N` times at most for --standard-error.")

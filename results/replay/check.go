@@ -32,6 +32,8 @@ func (c Config) Check() error {
 		return runfolder.Refuse("--group-size %d: want 2 to 32", c.Size)
 	case c.Repeats < 1:
 		return runfolder.Refuse("--repeats %d: want at least 1", c.Repeats)
+	case c.SharedPrefix < 0:
+		return runfolder.Refuse("--shared-prefix %d: want a number of words, 0 for none", c.SharedPrefix)
 	case c.Orders < 1:
 		return runfolder.Refuse("--orders %d: want at least 1", c.Orders)
 	case !(c.StandardError >= 0) || c.StandardError >= 1:

@@ -33,6 +33,9 @@ type Config struct {
 	Groups, Size, Orders int
 	Arrivals             []string
 	Seed                 uint64
+	// SharedPrefix is how many words all prompts of a group begin with: what a
+	// server's prefix cache has for those that come later.
+	SharedPrefix int
 	// Each subset is replayed Repeats times, and then, all subsets of the group once
 	// more at a time, until the relative standard error of their costs is at most
 	// StandardError (0: no bound), MostRepeats times at most.
@@ -57,7 +60,12 @@ func (c Config) say(format string, args ...any) {
 
 // replayer replays subsets on one engine.
 type replayer struct {
-	client      *loadgen.Client
+	// options are the client's; saltField is the request field that keeps a replay
+	// from what others left in the prefix cache, salted whether it needs to be kept.
+	options     loadgen.Options
+	saltField   string
+	salted      bool
+	sent        int // replays
 	gauge       gauge
 	clock       meter.Clock
 	conventions []attribution.Convention
@@ -86,28 +94,23 @@ func (c Config) Measure(ctx context.Context) (file *shapley.File, err error) {
 		return nil, err
 	}
 	profile := identity.Profile()
-	if profile.NeedsSalt() {
-		c.say("%s may answer a repeated prompt from its prefix cache: start it with prefix caching off", identity.Kind)
+	r := &replayer{
+		options:   loadgen.Options{BaseURL: server.URL(), Model: identity.Model, IgnoreEOS: true, ExtraBody: profile.ExtraBody()},
+		saltField: profile.SaltField, salted: profile.NeedsSalt(), clock: meter.NewClock(time.Now()),
 	}
-	client, err := loadgen.NewClient(loadgen.Options{BaseURL: server.URL(), Model: identity.Model, IgnoreEOS: true, ExtraBody: profile.ExtraBody()})
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	r := &replayer{client: client, clock: meter.NewClock(time.Now())}
 	r.conventions, err = attribution.Parse("equal,token,residency,phase", attribution.Params{PromptWeight: 1, OutputWeight: 1, Server: &attribution.Server{BatchLimit: c.Size}})
 	if err != nil {
 		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(c.Seed, 0x5ca1ab1e))
-	if _, err := r.send(ctx, planGroup(rng, c.Size, ArrivalsStatic), 1<<c.Size-1); err != nil {
+	if _, err := r.send(ctx, c.planGroup(rng, ArrivalsStatic), 1<<c.Size-1); err != nil {
 		return nil, fmt.Errorf("warm up: %w", err)
 	}
 	if r.gauge, err = c.open(ctx, r.clock, server.URL(), server.PID()); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.gauge.close()) }()
-	file = &shapley.File{Engine: identity.Kind, Version: identity.Version, Model: identity.Model, Batch: c.Size, Seed: c.Seed}
+	file = &shapley.File{Engine: identity.Kind, Version: identity.Version, Model: identity.Model, Batch: c.Size, Seed: c.Seed, SharedPrefix: c.SharedPrefix}
 	r.gauge.describe(file)
 	c.say("measuring %s", file.Meter)
 	for n := range c.Groups {
@@ -116,13 +119,13 @@ func (c Config) Measure(ctx context.Context) (file *shapley.File, err error) {
 			r.wholes = append(r.wholes, nil)
 			group, err := c.measureGroup(ctx, r, rng, kind, file.Unit)
 			if err != nil {
-				return file, errors.Join(fmt.Errorf("group %d, %s: %w", n+1, kind, err), r.divideBySteps(file.Groups))
+				return file, errors.Join(fmt.Errorf("group %d, %s: %w", n+1, kind, err), r.divideBySteps(file.Groups, c.SharedPrefix))
 			}
 			file.Groups = append(file.Groups, group)
 			c.say("group %d of %d, %s: %d subsets, %d replays each, in %.1f s", n+1, c.Groups, kind, len(group.Worths), len(group.Replays), (r.clock() - start).Seconds())
 		}
 	}
-	return file, r.divideBySteps(file.Groups)
+	return file, r.divideBySteps(file.Groups, c.SharedPrefix)
 }
 
 // open returns the gauge: joules where the host has a counter, else CPU time.
@@ -145,7 +148,7 @@ func (c Config) open(ctx context.Context, clock meter.Clock, url string, pid int
 // measureGroup replays every needed subset of a new group, in random order so
 // that a drift of the machine does not fall on some subsets only.
 func (c Config) measureGroup(ctx context.Context, r *replayer, rng *rand.Rand, arrivals, unit string) (shapley.Group, error) {
-	plan := planGroup(rng, c.Size, arrivals)
+	plan := c.planGroup(rng, arrivals)
 	group := shapley.Group{Arrivals: arrivals, Shares: make(map[string][]float64)}
 	subsets := shapley.AllSubsets
 	if c.Size > shapley.MaxExact {
@@ -214,14 +217,14 @@ func (c Config) enough(group shapley.Group) (bool, float64) {
 func (r *replayer) keepWhole(group *shapley.Group, run replayed) error {
 	members := make([]shapley.Member, len(run.records))
 	for i, rec := range run.records {
-		members[i] = shapley.Member{PromptTokens: rec.PromptTokens, OutputTokens: rec.OutputTokens,
+		members[i] = shapley.Member{PromptTokens: rec.PromptTokens, CachedTokens: max(0, rec.CachedTokens), OutputTokens: rec.OutputTokens,
 			Sent: rec.Sent - run.window.Start, FirstToken: rec.FirstToken - run.window.Start, Done: rec.Done - run.window.Start,
 			Prefill: rec.ServerPrefill, Decode: rec.ServerDecode}
 	}
 	group.Replays = append(group.Replays, members)
 	r.wholes[len(r.wholes)-1] = append(r.wholes[len(r.wholes)-1], run)
 	for _, c := range r.conventions {
-		if err := divide(group.Shares, c, run); err != nil {
+		if err := divide(group.Shares, c, attribution.CacheOwner, run); err != nil {
 			return err
 		}
 	}
@@ -255,10 +258,27 @@ func (r *replayer) replay(ctx context.Context, plan []planned, subset uint64) (r
 	return out, nil
 }
 
+// client is the client of one replay. Requests of a replay may find each other's
+// prompts in the server's prefix cache, as those of a run do; what it finds of
+// other replays would make a subset's cost depend on their order.
+func (r *replayer) client() (*loadgen.Client, error) {
+	o := r.options
+	if r.salted {
+		r.sent++
+		o = o.Salted(r.saltField, fmt.Sprintf("replay-%d-%d", r.sent, r.clock()))
+	}
+	return loadgen.NewClient(o)
+}
+
 // send sends the requests of a subset at their offsets, from now on.
 func (r *replayer) send(ctx context.Context, plan []planned, subset uint64) (replayed, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	client, err := r.client()
+	if err != nil {
+		return replayed{}, err
+	}
+	defer client.Close()
 	var out replayed
 	var group errgroup.Group
 	out.window.Start = r.clock()
@@ -269,7 +289,7 @@ func (r *replayer) send(ctx context.Context, plan []planned, subset uint64) (rep
 		}
 		group.Go(func() error {
 			call := loadgen.Call{Request: datasets.Request{Index: i, Conversation: fmt.Sprint(i), Prompt: p.prompt, At: -1}, MaxTokens: p.output}
-			records[i] = r.client.Do(ctx, call, out.window.Start+p.offset, r.clock)
+			records[i] = client.Do(ctx, call, out.window.Start+p.offset, r.clock)
 			if !records[i].OK() {
 				stop()
 				return fmt.Errorf("request %d: %s", i, records[i].Err)
@@ -277,7 +297,7 @@ func (r *replayer) send(ctx context.Context, plan []planned, subset uint64) (rep
 			return nil
 		})
 	}
-	err := group.Wait()
+	err = group.Wait()
 	out.window.End = r.clock()
 	if err != nil {
 		return out, err

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,11 +30,20 @@ type planned struct {
 	offset time.Duration
 }
 
-// planGroup draws a group: every mix of short and long turns up.
-func planGroup(rng *rand.Rand, size int, arrivals string) []planned {
+// planGroup draws a group: every mix of short and long turns up, behind the words
+// that all prompts of the group begin with.
+func (c Config) planGroup(rng *rand.Rand, arrivals string) []planned {
 	within := func(r [2]int) int { return r[0] + rng.IntN(r[1]-r[0]+1) }
 	words := strings.Fields(commonWords)
-	group := make([]planned, size)
+	draw := func(n int) []string {
+		text := make([]string, n)
+		for k := range text {
+			text[k] = words[rng.IntN(len(words))]
+		}
+		return text
+	}
+	shared := draw(c.SharedPrefix)
+	group := make([]planned, c.Size)
 	for i := range group {
 		prompt, output := shortPrompt, shortOutput
 		if rng.IntN(2) == 1 {
@@ -42,13 +52,10 @@ func planGroup(rng *rand.Rand, size int, arrivals string) []planned {
 		if rng.IntN(2) == 1 {
 			output = longOutput
 		}
-		text := make([]string, within(prompt))
-		for k := range text {
-			text[k] = words[rng.IntN(len(words))]
-		}
+		text := slices.Concat(shared, draw(within(prompt)))
 		group[i] = planned{prompt: strings.Join(text, " "), output: within(output)}
 		if arrivals == ArrivalsStaggered {
-			group[i].offset = time.Duration(rng.Int64N(int64(size) * int64(staggerStep)))
+			group[i].offset = time.Duration(rng.Int64N(int64(c.Size) * int64(staggerStep)))
 		}
 	}
 	return group

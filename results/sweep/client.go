@@ -14,20 +14,16 @@ import (
 // clientOptions is the client that this run's requests go through.
 func (s *sweep) clientOptions(connections int) loadgen.Options {
 	body := s.server.profile.ExtraBody()
-	salt := ""
-	if s.server.profile.NeedsSalt() {
-		salt = s.salt()
-		if f := s.server.profile.SaltField; f != "" {
-			body[f] = salt
-			salt = ""
-		}
-	}
 	maps.Copy(body, s.config.ExtraBody)
-	return loadgen.Options{
+	o := loadgen.Options{
 		BaseURL: s.server.url, Model: s.server.identity.Model, API: s.config.API, APIKey: s.config.APIKey,
-		IgnoreEOS: s.config.IgnoreEOS, MinTokens: s.config.MinTokens, Salt: salt, ExtraBody: body, Connections: connections,
+		IgnoreEOS: s.config.IgnoreEOS, MinTokens: s.config.MinTokens, ExtraBody: body, Connections: connections,
 		CAFile: s.config.CAFile, Timeout: s.config.Timeout, Headers: s.config.Headers, TokensField: s.config.TokensField, Secrets: s.config.Secrets,
 	}
+	if s.server.profile.NeedsSalt() {
+		o = o.Salted(s.server.profile.SaltField, s.salt())
+	}
+	return o
 }
 
 // salt keeps this cell's prompts apart from all that the server has seen.

@@ -36,21 +36,117 @@ func TestShareCache(t *testing.T) {
 		{"sent in another order than numbered", []attribution.Request{ask(0, 10, 150, 100), ask(1, 0, 100, 0)}, []float32{50, -50}},
 	} {
 		c := attribution.ColumnsOf(row.reqs)
-		c.ShareCache(make([]int32, len(row.reqs)))
+		c.ShareCache(turns(len(row.reqs)))
 		if diff := cmp.Diff(row.want, c.Moved, cmpopts.EquateApprox(0, 1e-3)); diff != "" {
 			t.Errorf("%s: prompt tokens moved (-want +got):\n%s", row.name, diff)
 		}
 	}
 	apart := attribution.ColumnsOf([]attribution.Request{ask(0, 0, 100, 0), ask(1, 10, 100, 100)})
-	for _, groups := range [][]int32{{0, 1}, {-1, -1}} {
-		got := apart.ShareCache(groups)
+	for what, of := range map[string]int32{"known of nobody": -1, "of one that is none": 1, "of a later one": 7} {
+		got := apart.ShareCache([]attribution.Prefix{{Of: -1}, {Of: of, Tokens: 100}})
 		if apart.Moved[0] != 0 || apart.Moved[1] != 0 || got != (attribution.SharedCache{Cached: 100}) {
-			t.Errorf("requests of groups %v share nothing: got %v moved and %+v", groups, apart.Moved, got)
+			t.Errorf("a prefix %s: got %v moved and %+v, want nothing shared", what, apart.Moved, got)
 		}
 	}
 }
 
-// TestShareCacheMovesAndMakesNothing: over a group the tokens moved sum to zero,
+// turns are the prefixes of requests of which each goes on where the one before
+// it ended, or, of prompts that are all the same, is the same.
+func turns(n int) []attribution.Prefix {
+	out := make([]attribution.Prefix, n)
+	for i := range out {
+		out[i] = attribution.Prefix{Of: int32(i) - 1, Tokens: math.Inf(1)}
+	}
+	return out
+}
+
+// TestShareCacheIsTheTreeOfPrompts: what moves is what a cache of single tokens says
+// in which each knows who computed it last and who used it since.
+func TestShareCacheIsTheTreeOfPrompts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var reqs []attribution.Request
+		var prompts []string
+		var prefixes []attribution.Prefix
+		sent := rapid.Permutation([]int{0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110}).Draw(t, "sent")
+		for i := range rapid.IntRange(1, 12).Draw(t, "requests") {
+			prompt := rapid.StringMatching(`[ab]{1,6}`).Draw(t, "prompt")
+			best := attribution.Prefix{Of: -1}
+			for j, other := range prompts {
+				n := 0
+				for n < min(len(prompt), len(other)) && prompt[n] == other[n] {
+					n++
+				}
+				if float64(n) > best.Tokens {
+					best = attribution.Prefix{Of: int32(j), Tokens: float64(n)}
+				}
+			}
+			r := req(int64(i), sent[i], sent[i]+1, sent[i]+2)
+			r.PromptTokens, r.CachedTokens = len(prompt), rapid.IntRange(0, len(prompt)).Draw(t, "cached")
+			reqs, prompts, prefixes = append(reqs, r), append(prompts, prompt), append(prefixes, best)
+		}
+		want := make([]float64, len(reqs))
+		type token struct {
+			owner int
+			users []int
+		}
+		settle := func(c token) {
+			if c.owner < 0 {
+				return
+			}
+			for _, u := range c.users {
+				want[u] += 1 / float64(len(c.users)+1)
+				want[c.owner] -= 1 / float64(len(c.users)+1)
+			}
+		}
+		cache := map[string]token{}
+		order := make([]int, len(reqs))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortFunc(order, func(a, b int) int { return sent[a] - sent[b] })
+		for _, i := range order {
+			for n := 1; n <= len(prompts[i]); n++ {
+				key := prompts[i][:n]
+				c, there := cache[key]
+				switch {
+				case n > reqs[i].CachedTokens:
+					settle(c)
+					c = token{owner: i}
+				case !there:
+					c = token{owner: -1}
+				default:
+					c.users = append(c.users, i)
+				}
+				cache[key] = c
+			}
+		}
+		for _, c := range cache {
+			settle(c)
+		}
+		c := attribution.ColumnsOf(reqs)
+		c.ShareCache(prefixes)
+		for i := range want {
+			got := 0.0
+			if c.Moved != nil { // something was cached
+				got = float64(c.Moved[i])
+			}
+			if math.Abs(got-want[i]) > 1e-4 {
+				t.Fatalf("request %d of prompts %q: got %g tokens moved, want %g", i, prompts, got, want[i])
+			}
+		}
+	})
+}
+
+// drawPrefixes draws what earlier prompts the prompts of n requests begin with.
+func drawPrefixes(t *rapid.T, n int) []attribution.Prefix {
+	out := make([]attribution.Prefix, n)
+	for i := range out {
+		out[i] = attribution.Prefix{Of: int32(rapid.IntRange(-1, i).Draw(t, "of")), Tokens: rapid.Float64Range(0, 500).Draw(t, "tokens")}
+	}
+	return out
+}
+
+// TestShareCacheMovesAndMakesNothing: over all requests the tokens moved sum to zero,
 // and nobody pays for less than nothing or for more than its prompt.
 func TestShareCacheMovesAndMakesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -61,11 +157,7 @@ func TestShareCacheMovesAndMakesNothing(t *testing.T) {
 			reqs = append(reqs, r)
 		}
 		c := attribution.ColumnsOf(reqs)
-		groups := make([]int32, len(reqs))
-		for i := range groups {
-			groups[i] = int32(i%3) - 1
-		}
-		came := c.ShareCache(groups)
+		came := c.ShareCache(drawPrefixes(t, len(reqs)))
 		if came.Known > came.Cached || came.Known > 0 != (came.Users > 0) {
 			t.Fatalf("got %+v: more tokens shared than cached, or without a user", came)
 		}
@@ -83,10 +175,10 @@ func TestShareCacheMovesAndMakesNothing(t *testing.T) {
 	})
 }
 
-// sharing divides s by c, the cost of cached prompts shared within groups.
-func sharing(t interface{ Fatal(...any) }, c attribution.Convention, s scene, groups []int32) []attribution.Share {
+// sharing divides s by c, the cost of cached prompts shared.
+func sharing(t interface{ Fatal(...any) }, c attribution.Convention, s scene, prefixes []attribution.Prefix) []attribution.Share {
 	columns := attribution.ColumnsOf(s.reqs)
-	columns.ShareCache(groups)
+	columns.ShareCache(prefixes)
 	d, err := attribution.NewDivider(columns, s.window)
 	if err != nil {
 		t.Fatal(err)
@@ -120,12 +212,9 @@ func TestASharedCacheKeepsTheRules(t *testing.T) {
 		refused.Failed, refused.Refused = true, true
 		refused.FirstToken, refused.LastToken, refused.Tokens, refused.TokenCounts = -1, -1, nil, nil
 		s.reqs = append(slices.Clone(s.reqs), refused)
-		groups := make([]int32, len(s.reqs))
-		for i := range groups {
-			groups[i] = int32(rapid.IntRange(-1, 1).Draw(t, "group"))
-		}
+		prefixes := drawPrefixes(t, len(s.reqs))
 		for _, c := range everyConvention(t) {
-			got := sharing(t, c, s, groups)
+			got := sharing(t, c, s, prefixes)
 			if got == nil {
 				continue
 			}
@@ -135,7 +224,7 @@ func TestASharedCacheKeepsTheRules(t *testing.T) {
 			backwards := s // columns are in the order of numbers, whatever that of the input
 			backwards.reqs = slices.Clone(s.reqs)
 			slices.Reverse(backwards.reqs)
-			for i, share := range sharing(t, c, backwards, groups) {
+			for i, share := range sharing(t, c, backwards, prefixes) {
 				if share.Energy != got[i].Energy {
 					t.Fatalf("%s: request %d pays %v, and %v if requests come in another order", c.Name(), share.Request, got[i].Energy, share.Energy)
 				}
@@ -161,13 +250,13 @@ func TestStepSharesAPrefix(t *testing.T) {
 	const owner, user, prefix = 0, 40, 1800
 	l.Jobs[user] = batchsim.Job{Prompt: prefix, Cached: prefix - 1, Output: l.Jobs[owner].Output}
 	s := serve(l, 1, 20*ms, 0)
-	groups := make([]int32, len(s.reqs))
-	for i := range groups {
-		groups[i] = -1
+	prefixes := make([]attribution.Prefix, len(s.reqs))
+	for i := range prefixes {
+		prefixes[i].Of = -1
 	}
-	groups[owner], groups[user] = 7, 7
+	prefixes[user] = attribution.Prefix{Of: owner, Tokens: prefix}
 	alone := s.attribute(t, attribution.Steps{})
-	shared := sharing(t, attribution.Steps{}, scene{curve: s.curve, window: s.trace.Window(), idle: attribution.Idle{Loaded: simIdle, Known: true}, reqs: s.reqs}, groups)
+	shared := sharing(t, attribution.Steps{}, scene{curve: s.curve, window: s.trace.Window(), idle: attribution.Idle{Loaded: simIdle, Known: true}, reqs: s.reqs}, prefixes)
 	half := (prefix - 1) * l.Engine.Physics.PromptJ / 2
 	for _, row := range []struct {
 		who   int

@@ -276,7 +276,7 @@ func (c *Client) Do(ctx context.Context, call Call, due time.Duration, clock fun
 		record: Record{
 			Request: call.Request.Index, Conversation: call.Request.Conversation, Turn: call.Request.Turn, Kind: call.API,
 			Due: due, Sent: Never, FirstToken: Never, LastToken: Never,
-			PromptTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown, ReasoningTokens: Unknown,
+			PromptTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown, ReasoningTokens: Unknown, PrefixOf: Unknown,
 			TargetOutputTokens: call.MaxTokens,
 			ServerPrefill:      Never, ServerDecode: Never,
 		},

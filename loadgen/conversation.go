@@ -26,6 +26,16 @@ func sessions(reqs []datasets.Request) []session {
 	return out
 }
 
+// Prefixes compares the first prompts of the conversations of a trace, in the order
+// in which a run starts them.
+func Prefixes(reqs []datasets.Request) []datasets.Prefix {
+	var first []int
+	for _, s := range sessions(reqs) {
+		first = append(first, s.turns[0])
+	}
+	return datasets.Prefixes(reqs, first)
+}
+
 // History says where a conversation's earlier answers come from.
 type History string
 

@@ -131,6 +131,9 @@ func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration
 			<-room
 		}
 		record.Request, record.Order = s.base+at, order
+		if i == 0 {
+			record.PrefixOf, record.PrefixShare = int(s.prefix.Of), float64(s.prefix.Share)
+		}
 		if held {
 			record.Flags = append(record.Flags, FlagHeld)
 		}

@@ -29,7 +29,12 @@ type Record struct {
 	// that are no answer; CachedTokens those of PromptTokens not computed.
 	PromptTokens, OutputTokens    int
 	CachedTokens, ReasoningTokens int
-	TargetOutputTokens            int
+	// PrefixOf is the earlier request of the run whose prompt has the longest
+	// beginning in common with the first prompt of this conversation, Unknown if
+	// there is none, and PrefixShare how much of this prompt's text that is.
+	PrefixOf           int
+	PrefixShare        float64
+	TargetOutputTokens int
 	// TokenAt and TokenCount are the arrival of each token-bearing event and
 	// the number of tokens it carried. Σ TokenCount = OutputTokens.
 	TokenAt    []time.Duration

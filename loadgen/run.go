@@ -38,6 +38,9 @@ type Load struct {
 	// LateBound is the lateness above which a request is flagged and, at p99,
 	// the run; by default DefaultLateBound.
 	LateBound time.Duration
+	// Prefixes are those of the requests, as Prefixes finds them, for the records;
+	// nil if they are not to be known.
+	Prefixes []datasets.Prefix
 	// Live, if set, is updated while the run goes on.
 	Live *Live
 }
@@ -163,6 +166,8 @@ type taken struct {
 	session
 	base  int // number of requests in the repetitions of the trace before it
 	order int // place of its first request among those started
+	// prefix is of its first prompt.
+	prefix datasets.Prefix
 }
 
 // take hands out the next session and counts its first request; or reports
@@ -178,7 +183,15 @@ func (r *run) take(ctx context.Context) (s taken, ok bool) {
 		r.exhausted = StoppedTrace
 		return taken{}, false
 	}
-	s = taken{r.sessions[r.next%len(r.sessions)], round * len(r.reqs), r.started}
+	k := r.next % len(r.sessions)
+	s = taken{session: r.sessions[k], base: round * len(r.reqs), order: r.started, prefix: datasets.Prefix{Of: Unknown}}
+	switch {
+	case r.load.Prefixes == nil:
+	case round > 0: // the whole prompt was sent before
+		s.prefix = datasets.Prefix{Of: int32(s.turns[0]), Share: 1}
+	default:
+		s.prefix = r.load.Prefixes[k]
+	}
 	r.next++
 	r.started++
 	return s, true

@@ -15,8 +15,9 @@ import (
 
 // writeTurns writes the raw tables of a run of one cell in which two
 // conversations of two turns follow one another on a 200 W counter; the later turn
-// of each found cached tokens of its 100-token prompt cached.
-func writeTurns(t *testing.T, cached int, name func(i int) string) string {
+// of each found cached tokens of its 100-token prompt cached. alike is the part of it
+// that is known to be that of the prompt before it.
+func writeTurns(t *testing.T, cached int, name func(i int) string, alike float64) string {
 	t.Helper()
 	dir := t.TempDir()
 	const ms = time.Millisecond
@@ -29,7 +30,7 @@ func writeTurns(t *testing.T, cached int, name func(i int) string) string {
 			PromptTokens: 100, OutputTokens: 20, CachedTokens: 0, TargetOutputTokens: 20,
 			TokenAt: []time.Duration{sent + 60*ms}, TokenCount: []int32{20}, Status: 200, ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never}
 		if i%2 == 1 {
-			r.CachedTokens = cached
+			r.CachedTokens, r.PrefixOf, r.PrefixShare = cached, i-1, alike
 		}
 		records = append(records, r)
 	}
@@ -56,19 +57,22 @@ func TestAttributeSharesCachedPrompts(t *testing.T) {
 		share  string
 		cached int
 		name   func(i int) string
+		alike  float64
 		// ratio is what a later turn's joules are to its first turn's, in prompt
 		// and output tokens at 1:1.
 		ratio float64
 		says  string
 		flag  bool
 	}{
-		{"the owner of a prompt pays for it alone unless told otherwise", "owner", 80, same, 40. / 120, "", false},
-		{"users pay the same part each", "users", 80, same, 1, "2 requests pay their part of 160 cached prompt tokens", true},
-		{"who computed it is not known across conversations", "users", 80, func(i int) string { return string(rune('a' + i)) }, 40. / 120, "who computed the 160 cached tokens is not known", false},
-		{"nor without conversations", "users", 80, func(int) string { return "" }, 40. / 120, "who computed the 160 cached tokens is not known", false},
-		{"a server that reports none", "users", 0, same, 1, "the server reports no cached tokens", false},
+		{"the owner of a prompt pays for it alone unless told otherwise", "owner", 80, same, 0, 40. / 120, "", false},
+		{"users pay the same part each", "users", 80, same, 0, 1, "2 requests pay their part of 160 cached prompt tokens", true},
+		{"who computed it is not known across conversations", "users", 80, func(i int) string { return string(rune('a' + i)) }, 0, 40. / 120, "who computed the 160 cached tokens is not known", false},
+		{"unless the run found that their prompts begin alike", "users", 80, func(i int) string { return string(rune('a' + i)) }, 0.8, 1, "2 requests pay their part of 160 cached prompt tokens", true},
+		{"as far as they do", "users", 80, func(i int) string { return string(rune('a' + i)) }, 0.4, 60. / 100, "2 requests pay their part of 80 cached prompt tokens that prompts of this run computed; who computed the other 80 is not known", true},
+		{"nor without conversations", "users", 80, func(int) string { return "" }, 0, 40. / 120, "who computed the 160 cached tokens is not known", false},
+		{"a server that reports none", "users", 0, same, 0, 1, "the server reports no cached tokens", false},
 	} {
-		dir := writeTurns(t, row.cached, row.name)
+		dir := writeTurns(t, row.cached, row.name, row.alike)
 		code, stdout, stderr := cfuCommand(t, "attribute", dir, "--convention", "token,residency", "--weights", "1:1", "--cache-share", row.share)
 		if code != 0 {
 			t.Fatalf("%s: got exit %d: %s", row.what, code, stderr)

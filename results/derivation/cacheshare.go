@@ -3,55 +3,56 @@ package derivation
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"cfubench/attribution"
 	"cfubench/results/runfolder"
 )
 
-// conversations gives each request of reqs, whose table is at path, the number
-// of the conversation that it is a turn of, -1 where it has no other turn: a turn's
-// prompt begins with the prompts of those before it. A turn that does not follow
-// the last one of its conversation's name begins another one, as when a trace is
-// sent again.
-func conversations(ctx context.Context, path string, reqs attribution.Columns) ([]int32, error) {
+// prefixes gives each request of reqs, whose table is at path, the earlier one that
+// its prompt begins with. A turn's prompt begins with the one before it; the first
+// prompt of a conversation as far as the run found that it begins like another. A
+// turn that does not follow the last one of its conversation's name begins another
+// one, as when a trace is sent again.
+func prefixes(ctx context.Context, path string, reqs attribution.Columns) ([]attribution.Prefix, error) {
+	out := make([]attribution.Prefix, reqs.Len())
+	for i := range out {
+		out[i].Of = -1
+	}
+	row := func(request int64) (int32, bool) {
+		i, ok := slices.BinarySearch(reqs.ID, request)
+		return int32(i), ok
+	}
 	type turn struct {
-		request int64
-		turn    int
+		row  int32
+		turn int
 	}
 	turns := map[string][]turn{}
 	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return nil, err
 		}
+		i, ok := row(int64(r.Record.Request))
+		if !ok {
+			continue
+		}
 		if r.Conversation != "" {
-			turns[r.Conversation] = append(turns[r.Conversation], turn{int64(r.Record.Request), r.Turn})
+			turns[r.Conversation] = append(turns[r.Conversation], turn{i, r.Turn})
+		}
+		if of, ok := row(int64(r.PrefixOf)); ok && r.PrefixShare > 0 {
+			out[i] = attribution.Prefix{Of: of, Tokens: r.PrefixShare * float64(r.PromptTokens)}
 		}
 	}
-	groups := make([]int32, reqs.Len())
-	for i := range groups {
-		groups[i] = -1
-	}
-	number := int32(0)
 	for _, all := range turns {
-		slices.SortFunc(all, func(a, b turn) int { return cmp.Compare(a.request, b.request) })
-		for from := 0; from < len(all); {
-			to := from + 1
-			for to < len(all) && all[to].turn > all[to-1].turn {
-				to++
+		slices.SortFunc(all, func(a, b turn) int { return cmp.Compare(a.row, b.row) })
+		for k := 1; k < len(all); k++ {
+			if all[k].turn > all[k-1].turn {
+				out[all[k].row] = attribution.Prefix{Of: all[k-1].row, Tokens: math.Inf(1)} // all of it
 			}
-			if to-from > 1 {
-				for _, t := range all[from:to] {
-					if i, ok := slices.BinarySearch(reqs.ID, t.request); ok {
-						groups[i] = number
-					}
-				}
-				number++
-			}
-			from = to
 		}
 	}
-	return groups, nil
+	return out, nil
 }
 
 // shareCache shares the cost of cached prompts among their users if share is so,
@@ -62,11 +63,11 @@ func (e *Attributed) shareCache(ctx context.Context, share attribution.CacheShar
 		meta["note.cache_share"] = "the request that computed a prompt pays for it alone"
 		return nil
 	}
-	groups, err := conversations(ctx, path, *reqs)
+	begin, err := prefixes(ctx, path, *reqs)
 	if err != nil {
 		return err
 	}
-	came := reqs.ShareCache(groups)
+	came := reqs.ShareCache(begin)
 	e.CacheShare, meta["note.cache_share"] = &came, came.String()
 	return nil
 }

@@ -14,7 +14,14 @@ func divide(shares map[string][]float64, c attribution.Convention, who attributi
 	name, columns := c.Name(), attribution.ColumnsOf(run.requests)
 	if who == attribution.CacheUsers {
 		name += ", --cache-share users"
-		columns.ShareCache(make([]int32, columns.Len())) // all begin with the group's prefix
+		prefixes := make([]attribution.Prefix, columns.Len())
+		for i := range prefixes { // all begin with the group's
+			prefixes[i] = attribution.Prefix{Of: -1, Tokens: run.shared[i]}
+			if i > 0 {
+				prefixes[i].Of = 0
+			}
+		}
+		columns.ShareCache(prefixes)
 	}
 	divider, err := attribution.NewDivider(columns, run.spent.window)
 	if err != nil {

@@ -237,7 +237,9 @@ type replayed struct {
 	records []loadgen.Record // of the subset's requests, in the group's order
 	// requests are the same as attribution sees them.
 	requests []attribution.Request
-	spent    spent
+	// shared are the tokens of each prompt that all prompts of the group begin with.
+	shared []float64
+	spent  spent
 }
 
 // replay sends the requests of a subset at their offsets and measures what they
@@ -306,6 +308,7 @@ func (r *replayer) send(ctx context.Context, plan []planned, subset uint64) (rep
 		if subset>>i&1 == 1 {
 			out.records = append(out.records, records[i])
 			out.requests = append(out.requests, derivation.AttributionRequest(records[i]))
+			out.shared = append(out.shared, plan[i].shared*float64(records[i].PromptTokens))
 		}
 	}
 	return out, nil

@@ -26,6 +26,7 @@ const commonWords = "the river ran past a stone house and on to the sea while pe
 // planned is one request of a group before it is sent.
 type planned struct {
 	prompt string
+	shared float64 // the part of its words that is the group's prefix
 	output int
 	offset time.Duration
 }
@@ -53,7 +54,7 @@ func (c Config) planGroup(rng *rand.Rand, arrivals string) []planned {
 			output = longOutput
 		}
 		text := slices.Concat(shared, draw(within(prompt)))
-		group[i] = planned{prompt: strings.Join(text, " "), output: within(output)}
+		group[i] = planned{prompt: strings.Join(text, " "), shared: float64(len(shared)) / float64(len(text)), output: within(output)}
 		if arrivals == ArrivalsStaggered {
 			group[i].offset = time.Duration(rng.Int64N(int64(c.Size) * int64(staggerStep)))
 		}

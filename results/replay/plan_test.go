@@ -94,7 +94,8 @@ func TestDivideByWhoPaysForThePrefix(t *testing.T) {
 			{ID: 0, Sent: at(100), FirstToken: at(900), LastToken: at(900), Done: at(900), PromptTokens: 200, OutputTokens: 0},
 			{ID: 1, Sent: at(200), FirstToken: at(1900), LastToken: at(1900), Done: at(1900), PromptTokens: 200, CachedTokens: 100, OutputTokens: 0},
 		},
-		spent: spent{worth: 30, window: meter.Window{End: 2 * time.Second}, curves: []*attribution.Curve{curve}, idle: make([]attribution.Idle, 1)},
+		shared: []float64{100, 100},
+		spent:  spent{worth: 30, window: meter.Window{End: 2 * time.Second}, curves: []*attribution.Curve{curve}, idle: make([]attribution.Idle, 1)},
 	}
 	conventions, err := attribution.Parse("token", attribution.Params{PromptWeight: 1, OutputWeight: 1})
 	if err != nil {

@@ -42,6 +42,7 @@ type Request struct {
 // Requests is the table of requests.arrow.
 func Requests() Table[Request] {
 	type R = Request
+	unknown := loadgen.Unknown
 	return Table[R]{"requests", slices.Concat(
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
@@ -68,6 +69,8 @@ func Requests() Table[Request] {
 			boolean("connection_reused", func(r *R) *bool { return &r.ConnectionReused }),
 			moment("server_prefill_ns", func(r *R) *time.Duration { return &r.ServerPrefill }),
 			moment("server_decode_ns", func(r *R) *time.Duration { return &r.ServerDecode }),
+			whole("prefix_of", unitCount, &unknown, func(r *R) *int { return &r.PrefixOf }),
+			number("prefix_share", unitCount, false, 0, func(r *R) *float64 { return &r.PrefixShare }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
 		}), own, held, false}
 }

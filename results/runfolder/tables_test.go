@@ -300,7 +300,7 @@ func TestColumns(t *testing.T) {
 	want := map[string]string{
 		"requests": "cell utf8, batch int32, load utf8, repeat int32, label utf8, request int64, kind utf8, conversation utf8, turn int32, due_ns int64, sent_ns int64, first_token_ns int64, last_token_ns int64, done_ns int64, " +
 			"prompt_tokens int32, output_tokens int32, reasoning_tokens int32, cached_tokens int32, target_output_tokens int32, token_ns list<int64>, token_count list<int32>, " +
-			"finish_reason utf8, answered_model utf8, status int32, error utf8, connection_reused bool, server_prefill_ns int64, server_decode_ns int64, flags utf8",
+			"finish_reason utf8, answered_model utf8, status int32, error utf8, connection_reused bool, server_prefill_ns int64, server_decode_ns int64, prefix_of int64, prefix_share float64, flags utf8",
 		"readings": "domain utf8, device utf8, kind utf8, summed bool, before_ns int64, after_ns int64, energy_uj int64, power_uw int64, status utf8",
 		"energy": "cell utf8, batch int32, load utf8, repeat int32, label utf8, request int64, convention utf8, domain utf8, summed bool, energy_j float64, lo_j float64, hi_j float64, prefill_j float64, decode_j float64, " +
 			"idle_j float64, fit_j float64, method utf8, flags utf8",

@@ -67,7 +67,7 @@ func (s Spec) serve(i, prompt, output int, due, sent, start time.Duration, speed
 	at := start + time.Duration(float64(prompt)*speed*float64(s.Server.PrefillTime))
 	r := loadgen.Record{
 		Request: i, Conversation: fmt.Sprintf("c%d", i), Due: due, Sent: sent, FirstToken: at,
-		PromptTokens: prompt, OutputTokens: output, CachedTokens: 0, ReasoningTokens: loadgen.Unknown, TargetOutputTokens: output, Kind: loadgen.APIChat,
+		PromptTokens: prompt, OutputTokens: output, CachedTokens: 0, ReasoningTokens: loadgen.Unknown, PrefixOf: loadgen.Unknown, TargetOutputTokens: output, Kind: loadgen.APIChat,
 		FinishReason: "length", Status: 200, ConnectionReused: true, ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never,
 	}
 	chunk := max(1, s.Server.Chunk)

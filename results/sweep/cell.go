@@ -218,6 +218,9 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 	s.rates.begin(cell.Window.Start)
 	stats, err := loadgen.Run(runCtx, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
 		r.Request = load.first + load.step*r.Request
+		if r.PrefixOf != loadgen.Unknown {
+			r.PrefixOf = load.first + load.step*r.PrefixOf
+		}
 		cell.Requests++
 		if !r.OK() {
 			cell.Errors++

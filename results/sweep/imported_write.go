@@ -156,7 +156,7 @@ func record(r logs.Request, origin int64) loadgen.Record {
 	out := loadgen.Record{
 		Request: int(r.Request), Order: int(r.Request), Conversation: r.Conversation,
 		Due: moment(r.Sent), Sent: moment(r.Sent), FirstToken: moment(r.First), LastToken: moment(r.Last), Done: moment(r.Done),
-		PromptTokens: number(r.PromptTokens), OutputTokens: number(r.OutputTokens), CachedTokens: number(r.CachedTokens), TargetOutputTokens: loadgen.Unknown,
+		PromptTokens: number(r.PromptTokens), OutputTokens: number(r.OutputTokens), CachedTokens: number(r.CachedTokens), TargetOutputTokens: loadgen.Unknown, PrefixOf: loadgen.Unknown,
 		FinishReason: r.FinishReason, Err: r.Error, ServerPrefill: loadgen.Never, ServerDecode: loadgen.Never,
 	}
 	if r.TokenCount != nil {

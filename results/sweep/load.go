@@ -53,8 +53,15 @@ func (s *sweep) load(c plannedCell) (cellLoad, error) {
 		}
 	}
 	if n := s.config.ShardCount; n > 0 {
-		return l.shard(s.config.ShardIndex, n)
+		var err error
+		if l, err = l.shard(s.config.ShardIndex, n); err != nil {
+			return l, err
+		}
 	}
+	if s.prefixes == nil { // all cells send the same requests
+		s.prefixes = loadgen.Prefixes(l.requests)
+	}
+	l.Prefixes = s.prefixes
 	return l, nil
 }
 

@@ -53,22 +53,24 @@ func (Quiet) Follow(context.Context, func() string) {}
 // sweep is one run: a server per batch size, and on each the cells of that batch
 // size, written to the run folder as they complete.
 type sweep struct {
-	config  Config
-	log     Log
-	origin  time.Time
-	clock   meter.Clock
-	trace   datasets.Trace
-	plan    []launch
-	context int             // tokens of the server that the trace was chosen for, 0 if unknown
-	done    map[string]bool // cells that an earlier run completed
-	server  target          // what is being measured now
-	rates   tokenRates      // observed, for the live line and the self-test
-	live    *live.Live
-	total   int                          // cells of the sweep
-	spent   time.Duration                // on the cells measured so far
-	ran     int                          // cells measured so far
-	flying  atomic.Pointer[loadgen.Live] // of the cell under way
-	loaded  time.Duration                // when the server had its last request
+	config Config
+	log    Log
+	origin time.Time
+	clock  meter.Clock
+	trace  datasets.Trace
+	// prefixes are those of the requests of a cell, nil until they are looked for.
+	prefixes []datasets.Prefix
+	plan     []launch
+	context  int             // tokens of the server that the trace was chosen for, 0 if unknown
+	done     map[string]bool // cells that an earlier run completed
+	server   target          // what is being measured now
+	rates    tokenRates      // observed, for the live line and the self-test
+	live     *live.Live
+	total    int                          // cells of the sweep
+	spent    time.Duration                // on the cells measured so far
+	ran      int                          // cells measured so far
+	flying   atomic.Pointer[loadgen.Live] // of the cell under way
+	loaded   time.Duration                // when the server had its last request
 
 	hidden int           // cells of the record without secrets
 	saved  int           // cells of the record in run.json

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -27,9 +28,13 @@ func Prefixes(reqs []Request, at []int) []Prefix {
 		out[k].Of = -1
 	}
 	order := beginAlike(reqs, at)
+	system := systemRanks(reqs, at, order)
 	slices.SortFunc(order, func(a, b int32) int {
 		x, y := &reqs[at[a]], &reqs[at[b]]
-		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.System, y.System), cmp.Compare(x.Prompt, y.Prompt), cmp.Compare(a, b))
+		if c := cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(system[a], system[b])); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(x.Prompt, y.Prompt), cmp.Compare(a, b))
 	})
 	// In this order what two have in common is the least that neighbours between
 	// them have. So the longest is with the nearest earlier request on either side.
@@ -87,6 +92,23 @@ func beginAlike(reqs []Request, at []int) []int32 {
 		}
 	}
 	return alike
+}
+
+// systemRanks numbers the system turns of the requests in order, in their order:
+// there are few of them, and they are long.
+func systemRanks(reqs []Request, at []int, order []int32) []int32 {
+	known := make(map[string]int)
+	for _, k := range order {
+		known[reqs[at[k]].System] = 0
+	}
+	for rank, system := range slices.Sorted(maps.Keys(known)) {
+		known[system] = rank
+	}
+	ranks := make([]int32, len(at))
+	for _, k := range order {
+		ranks[k] = int32(known[reqs[at[k]].System])
+	}
+	return ranks
 }
 
 // textLength is that of a request's text.

@@ -71,13 +71,15 @@ func newStamps(c net.Conn) *stamps {
 
 // receive is one attempt on the non-blocking socket; false asks for another
 // once there is something to read. The call is made here because
-// unix.Recvmsg allocates room for a sender's address at each call.
+// unix.Recvmsg allocates room for a sender's address at each call, and raw: the
+// runtime need not hear of a call that cannot wait, and would wake its monitor
+// thread for every token that arrives after a pause.
 func (s *stamps) receive(fd uintptr) bool {
 	s.vector.Base = &s.p[0]
 	s.vector.SetLen(len(s.p))
 	for {
 		s.header.SetControllen(len(s.control))
-		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&s.header)), 0)
+		n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&s.header)), unix.MSG_DONTWAIT)
 		if errno != unix.EINTR {
 			s.n, s.errno = int(n), errno
 			return errno != unix.EAGAIN

@@ -3,6 +3,7 @@ package attribution
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -103,8 +104,8 @@ func (c *Columns) ShareCache(prefixes []Prefix) SharedCache {
 				out.Users++
 			}
 		}
-		for _, list := range cache.parts {
-			for _, s := range list {
+		for _, row := range slices.Sorted(maps.Keys(cache.parts)) { // sums that come out the same each time
+			for _, s := range cache.parts[row] {
 				cache.settle(s)
 			}
 		}

@@ -125,6 +125,10 @@ func TestShareCacheIsTheTreeOfPrompts(t *testing.T) {
 		}
 		c := attribution.ColumnsOf(reqs)
 		c.ShareCache(prefixes)
+		again := attribution.ColumnsOf(reqs)
+		if again.ShareCache(prefixes); !slices.Equal(again.Moved, c.Moved) {
+			t.Fatalf("got %v moved, and %v the second time", c.Moved, again.Moved)
+		}
 		for i := range want {
 			got := 0.0
 			if c.Moved != nil { // something was cached

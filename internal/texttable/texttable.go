@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/si"
 )
 
@@ -20,6 +21,8 @@ type Column struct {
 	// for all others.
 	Kind string
 	Text bool // words, not figures
+	// Wrap: its words go on in the next line where the table is wider than a page.
+	Wrap bool `json:"-"`
 	// Beside: it has the prefix of the column before it, if that has its unit, to be
 	// compared with it.
 	Beside bool `json:"-"`
@@ -94,7 +97,7 @@ func Lay(columns []Column, rows [][]Cell) ([]Column, [][]string) {
 
 // Write prints rows below the columns' names, units and kinds, as far as
 // any column has one: words to the left, figures to the right. What does not fit a
-// line stands below, as a table of its own.
+// line stands below, as a table of its own, once the columns that wrap are narrow.
 func Write(w io.Writer, columns []Column, rows [][]string) error {
 	lines := make([][]string, 3, 3+len(rows))
 	for _, c := range columns {
@@ -102,49 +105,127 @@ func Write(w io.Writer, columns []Column, rows [][]string) error {
 			lines[i] = append(lines[i], text)
 		}
 	}
-	for said := func(text string) bool { return text != "" }; len(lines) > 1 && !slices.ContainsFunc(lines[len(lines)-1], said); {
+	for said := func(text string) bool { return text != "" }; len(lines) > 0 && !slices.ContainsFunc(lines[len(lines)-1], said); {
 		lines = lines[:len(lines)-1]
 	}
 	heads := len(lines)
 	lines = append(lines, rows...)
-	widths := make([]int, len(columns))
+	full := make([]int, len(columns))   // widths with no cell wrapped
+	narrow := make([]int, len(columns)) // with all that wrap as narrow as they get
 	for _, line := range lines {
 		for i, text := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+			full[i] = max(full[i], utf8.RuneCountInString(text))
+			narrow[i] = full[i]
+		}
+	}
+	for i, c := range columns {
+		if c.Wrap {
+			narrow[i] = min(full[i], max(narrowWidth, longestWord(lines, i)))
 		}
 	}
 	var b strings.Builder
-	key := keyColumns(columns, widths)
-	for n, block := range blocks(columns, widths, key) {
+	key := keyColumns(columns, narrow)
+	for n, block := range blocks(columns, narrow, key) {
 		if n > 0 {
 			b.WriteByte('\n')
 		}
+		shown := slices.Concat(key, block)
+		widths := widened(shown, narrow, full)
 		for k, line := range lines {
 			said := func(i int) bool { return i < len(line) && line[i] != "" }
 			if (n > 0 || k < heads) && !slices.ContainsFunc(block, said) {
 				continue // nothing has a kind here, or the row has no more to say
 			}
-			var cells []string
-			for _, i := range slices.Concat(key, block) {
-				if i >= len(line) {
-					break
-				}
-				width := widths[i]
-				if columns[i].Text {
-					width = -width
-				}
-				cells = append(cells, fmt.Sprintf("%*s", width, line[i]))
-			}
-			fmt.Fprintln(&b, strings.TrimRight(strings.Join(cells, "  "), " "))
+			writeRow(&b, columns, shown, widths, line)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// lineWidth is how many characters of a table stand beside each other, keyWidth how
-// many of these may be the columns that say which row it is.
-const lineWidth, keyWidth = 100, 40
+// writeRow writes the shown cells of a row, on as many lines as the longest of those
+// that wrap needs.
+func writeRow(b *strings.Builder, columns []Column, shown, widths []int, row []string) {
+	parts := make([][]string, len(columns))
+	height := 1
+	for _, i := range shown {
+		if i >= len(row) {
+			continue
+		}
+		if parts[i] = []string{row[i]}; columns[i].Wrap {
+			parts[i] = broken(row[i], widths[i])
+		}
+		height = max(height, len(parts[i]))
+	}
+	for k := range height {
+		var cells []string
+		for _, i := range shown {
+			text, width := "", widths[i]
+			if k < len(parts[i]) {
+				text = parts[i][k]
+			}
+			if columns[i].Text {
+				width = -width
+			}
+			cells = append(cells, fmt.Sprintf("%*s", width, text))
+		}
+		fmt.Fprintln(b, strings.TrimRight(strings.Join(cells, "  "), " "))
+	}
+}
+
+// narrowWidth is how many characters wide a column that wraps always is if it has so
+// many, longWord how many of a word stand together.
+const narrowWidth, longWord = 24, 48
+
+// longestWord is the width of column i's longest word, longWord at most.
+func longestWord(lines [][]string, i int) (width int) {
+	for _, line := range lines {
+		if i >= len(line) {
+			continue
+		}
+		for word := range strings.FieldsSeq(line[i]) {
+			width = max(width, utf8.RuneCountInString(word))
+		}
+	}
+	return min(width, longWord)
+}
+
+// widened gives the columns that wrap what the others leave of a line.
+func widened(shown, narrow, full []int) []int {
+	widths := slices.Clone(narrow)
+	left := prose.Width - total(shown, narrow)
+	for _, i := range shown {
+		grow := max(0, min(left, full[i]-narrow[i]))
+		widths[i] += grow
+		left -= grow
+	}
+	return widths
+}
+
+// broken is the text of a cell in lines of at most width characters.
+func broken(text string, width int) []string {
+	var lines []string
+	for _, line := range prose.Break(text, width, width) {
+		for utf8.RuneCountInString(line) > width { // a word such as an address
+			runes := []rune(line)
+			lines, line = append(lines, string(runes[:width])), string(runes[width:])
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// total is the width of columns with two spaces between them.
+func total(columns, widths []int) int {
+	n := 2 * (len(columns) - 1)
+	for _, i := range columns {
+		n += widths[i]
+	}
+	return n
+}
+
+// keyWidth is how many characters of a line may be the columns that say which row it is.
+const keyWidth = 40
 
 // keyColumns are those that say which row it is: the first column and the words behind
 // it, as far as there is room, unless the columns say which.
@@ -166,23 +247,17 @@ func keyColumns(columns []Column, widths []int) []int {
 // blocks divides the columns behind the key of a table that is wider than a line into
 // several that are not, at the columns that break it if there are some.
 func blocks(columns []Column, widths, key []int) [][]int {
-	total := func(columns []int) (n int) {
-		for _, i := range columns {
-			n += widths[i] + 2
-		}
-		return n
-	}
 	var rest []int
 	for i := len(key); i < len(columns); i++ {
 		rest = append(rest, i)
 	}
-	if total(key)+total(rest)-2 <= lineWidth {
+	if total(slices.Concat(key, rest), widths) <= prose.Width {
 		return [][]int{rest}
 	}
 	var all [][]int
 	for _, i := range rest {
 		last := len(all) - 1
-		if last < 0 || columns[i].Break || total(key)+total(all[last])+widths[i] > lineWidth {
+		if last < 0 || columns[i].Break || total(slices.Concat(key, all[last], []int{i}), widths) > prose.Width {
 			all, last = append(all, nil), last+1
 		}
 		all[last] = append(all[last], i)

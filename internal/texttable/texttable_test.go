@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"cfubench/internal/prose"
 )
 
 func TestWrite(t *testing.T) {
@@ -28,6 +30,11 @@ func TestWrite(t *testing.T) {
 			[][]string{{"a", wide}, {"b", wide, wide}}, "cell  why\na     " + wide + "\nb     " + wide + "\n\ncell  y\nb     " + wide + "\n"},
 		{"keys stand in both", []Column{{Name: "cell", Text: true, Key: true}, {Name: "category", Text: true, Key: true}, {Name: "x"}, {Name: "y"}},
 			[][]string{{"a", wide[:50], wide[:30], wide[:30]}}, "cell  category" + strings.Repeat(" ", 73) + "x\na     " + wide[:50] + "  " + wide[:30] + "\n\ncell  category" + strings.Repeat(" ", 73) + "y\na     " + wide[:50] + "  " + wide[:30] + "\n"},
+		{"words that wrap go on below", []Column{{Name: "name", Text: true}, {Name: "title", Text: true, Wrap: true}, {Name: "x"}},
+			[][]string{{"a", wide[:50] + " " + wide[:45], "1"}, {"b", "short", "2"}}, "name  title" + strings.Repeat(" ", 88) + "x\na     " + wide[:50] + strings.Repeat(" ", 43) + "1\n      " + wide[:45] + "\nb     short" + strings.Repeat(" ", 88) + "2\n"},
+		{"a word that is too long for its column is broken", []Column{{Name: "name", Text: true}, {Name: "title", Text: true, Wrap: true}},
+			[][]string{{"a", wide + wide}}, "name  title\na     " + wide + wide[:34] + "\n      " + wide[:26] + "\n"},
+		{"columns without names have no head", []Column{{Text: true}, {Text: true}}, [][]string{{"trace", "sample"}}, "trace  sample\n"},
 	} {
 		var b strings.Builder
 		if err := Write(&b, tt.columns, tt.rows); err != nil {
@@ -46,7 +53,7 @@ func TestNoLineIsTooWide(t *testing.T) {
 		word := rapid.StringMatching(`[a-z]{1,25}`)
 		columns := []Column{{Name: "cell", Text: true}}
 		for range rapid.IntRange(1, 12).Draw(t, "columns") {
-			columns = append(columns, Column{Name: word.Draw(t, "name"), Unit: word.Draw(t, "unit"), Break: rapid.Bool().Draw(t, "break"), Text: rapid.Bool().Draw(t, "text")})
+			columns = append(columns, Column{Name: word.Draw(t, "name"), Unit: word.Draw(t, "unit"), Break: rapid.Bool().Draw(t, "break"), Text: rapid.Bool().Draw(t, "text"), Wrap: rapid.Bool().Draw(t, "wrap")})
 		}
 		var rows [][]string
 		for range rapid.IntRange(1, 5).Draw(t, "rows") {
@@ -61,12 +68,12 @@ func TestNoLineIsTooWide(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(b.String()) {
-			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > lineWidth {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > prose.Width {
 				t.Fatalf("a line of %d characters:\n%s", n, b.String())
 			}
 		}
 		for _, row := range rows {
-			for _, cell := range row {
+			for _, cell := range row { // a word each, and none too long for a column
 				if !strings.Contains(b.String(), cell) {
 					t.Fatalf("%q is not in\n%s", cell, b.String())
 				}

@@ -1,0 +1,66 @@
+// Package prose fits sentences for people to a page: what is longer than a line goes on
+// in the next one, indented. Tables are of internal/texttable; what programs read and the
+// one line of an error are broken nowhere.
+package prose
+
+import (
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Width is how many characters a line of a command's output has at most.
+const Width = 100
+
+// indent is how far a line's continuation stands behind its begin.
+const indent = "  "
+
+// Break breaks text at its spaces into lines, of at most so many characters the first
+// and the others. A longer word has a line of its own.
+func Break(text string, first, others int) []string {
+	var lines []string
+	words := strings.Split(text, " ")
+	line, width := words[0], first
+	for _, word := range words[1:] {
+		if longer := line + " " + word; utf8.RuneCountInString(longer) <= width || strings.Trim(line, " ") == "" {
+			line = longer
+			continue
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
+		line, width = word, others
+	}
+	if line = strings.TrimRight(line, " "); line != "" || lines == nil {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Wrap breaks the lines of text that are longer than Width. What a line goes on with is
+// indented two characters more than the line.
+func Wrap(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		body := strings.TrimSuffix(line, "\n")
+		if utf8.RuneCountInString(body) <= Width {
+			b.WriteString(line)
+			continue
+		}
+		said := strings.TrimLeft(body, " ")
+		margin := body[:len(body)-len(said)]
+		width := Width - len(margin)
+		b.WriteString(margin + strings.Join(Break(said, width, width-len(indent)), "\n"+margin+indent))
+		b.WriteString(line[len(body):])
+	}
+	return b.String()
+}
+
+// Write prints to w what write writes, with its lines wrapped. What write had written
+// when it failed is printed too.
+func Write(w io.Writer, write func(io.Writer) error) error {
+	var text strings.Builder
+	err := write(&text)
+	if _, failed := io.WriteString(w, Wrap(text.String())); err == nil {
+		err = failed
+	}
+	return err
+}

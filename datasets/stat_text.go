@@ -5,60 +5,71 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
-	"text/tabwriter"
+	"strconv"
 	"time"
+
+	"cfubench/internal/texttable"
 )
 
 // WriteText prints a summary: what the trace is and what was dropped of it, and a
 // table of its lengths in tokens.
-func (s Summary) WriteText(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "trace\t%s\n", s.Source)
+func (s Summary) WriteText(w io.Writer) error {
+	if err := texttable.Write(w, []texttable.Column{{Text: true}, {Text: true, Wrap: true}}, s.facts()); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	columns := []texttable.Column{{Name: "tokens", Text: true}}
+	for _, name := range []string{"known", "sum", "mean", "min", "p5", "p25", "p50", "p75", "p95", "p99", "max"} {
+		columns = append(columns, texttable.Column{Name: name})
+	}
+	rows := [][]string{s.Prompt.row("prompt"), s.Output.row("output")}
+	if s.Context != nil {
+		rows = append(rows, s.Context.row("prompt with history"))
+	}
+	return texttable.Write(w, columns, rows)
+}
+
+// facts are what there is to know of the trace, by name.
+func (s Summary) facts() [][]string {
+	facts := [][]string{{"trace", s.Source}}
+	add := func(name, format string, args ...any) {
+		facts = append(facts, []string{name, fmt.Sprintf(format, args...)})
+	}
 	if s.Selection != "" {
-		fmt.Fprintf(w, "selection\t%s\n", s.Selection)
+		add("selection", "%s", s.Selection)
 	}
 	counted := "as the file states them"
 	if s.Tokenizer != "" {
 		counted = "counted by " + s.Tokenizer
 	}
-	fmt.Fprintf(w, "lengths\t%s\n", counted)
-	fmt.Fprintf(w, "requests\t%d in %d conversations\n", s.Requests, s.Conversations)
+	add("lengths", "%s", counted)
+	add("requests", "%d in %d conversations", s.Requests, s.Conversations)
 	if s.SpanSeconds != nil {
 		span := time.Duration(*s.SpanSeconds * float64(time.Second)).Round(time.Millisecond)
-		fmt.Fprintf(w, "span\t%v", span)
+		rate := ""
 		if s.Requests > 1 && span > 0 {
-			fmt.Fprintf(w, ", %.3g requests/s", float64(s.Requests-1)/span.Seconds())
+			rate = fmt.Sprintf(", %.3g requests/s", float64(s.Requests-1)/span.Seconds())
 		}
-		fmt.Fprintln(w)
+		add("span", "%v%s", span, rate)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
-		fmt.Fprintf(w, "dropped\t%d: %s\n", s.Dropped[reason], reason)
+		add("dropped", "%d: %s", s.Dropped[reason], reason)
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "warning\t%s\n", warning)
+		add("warning", "%s", warning)
 	}
-	if err := w.Flush(); err != nil {
-		return err
+	return facts
+}
+
+// row is the lengths as a row of the table: dashes where none is known.
+func (l Lengths) row(name string) []string {
+	row := []string{name, strconv.Itoa(l.Known)}
+	if l.Known == 0 {
+		return append(row, slices.Repeat([]string{"–"}, 10)...)
 	}
-	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\ntokens\tknown\tsum\tmean\tmin\tp5\tp25\tp50\tp75\tp95\tp99\tmax\t")
-	type row struct {
-		name string
-		l    Lengths
+	row = append(row, strconv.FormatInt(int64(l.Sum), 10), fmt.Sprintf("%.1f", l.Mean))
+	for _, n := range []int{l.Min, l.P5, l.P25, l.P50, l.P75, l.P95, l.P99, l.Max} {
+		row = append(row, strconv.Itoa(n))
 	}
-	lengths := []row{{"prompt", s.Prompt}, {"output", s.Output}}
-	if s.Context != nil {
-		lengths = append(lengths, row{"prompt with history", *s.Context})
-	}
-	for _, row := range lengths {
-		l := row.l
-		if l.Known == 0 {
-			fmt.Fprintf(w, "%s\t0%s\t\n", row.name, strings.Repeat("\t–", 10))
-			continue
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%.1f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", row.name,
-			l.Known, l.Sum, l.Mean, l.Min, l.P5, l.P25, l.P50, l.P75, l.P95, l.P99, l.Max)
-	}
-	return w.Flush()
+	return row
 }

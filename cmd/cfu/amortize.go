@@ -113,7 +113,7 @@ func bindAmortize(fs *pflag.FlagSet) action {
 	return func(ctx context.Context, env environment, _ []string) error {
 		f.FewerDraws = !fs.Changed("monte-carlo")
 		if f.list {
-			return listPresets(env.stdout)
+			return report.Presets(env.stdout, lca.Presets())
 		}
 		if f.print != "" {
 			return printPreset(env.stdout, f.print)

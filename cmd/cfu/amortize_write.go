@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"cfubench/attribution/lca"
@@ -83,14 +82,4 @@ func writeFile(path string, render func(io.Writer) error) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// listPresets prints the presets by kind.
-func listPresets(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "kind\tname\tfigures\ttitle")
-	for _, p := range lca.Presets() {
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", p.Kind, p.Name, p.Figures, p.Title)
-	}
-	return tw.Flush()
 }

@@ -175,7 +175,7 @@ func writeRow(b *strings.Builder, columns []Column, shown, widths []int, row []s
 
 // narrowWidth is how many characters wide a column that wraps always is if it has so
 // many, longWord how many of a word stand together.
-const narrowWidth, longWord = 24, 48
+const narrowWidth, longWord = 20, 48
 
 // longestWord is the width of column i's longest word, longWord at most.
 func longestWord(lines [][]string, i int) (width int) {

@@ -5,9 +5,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"cfubench/internal/prose"
+	"cfubench/internal/texttable"
 	"cfubench/meter"
 	"cfubench/meter/nvml"
 )
@@ -19,23 +20,22 @@ const listed = 4
 // table of the domains with what there is to know of them, what was calibrated, and
 // what is doubtful of the devices now.
 func (l Listing) WriteText(w io.Writer) error {
-	if _, err := io.WriteString(w, head(l.Entries)); err != nil {
-		return err
-	}
-	if err := entryTable(w, l.Entries); err != nil {
-		return err
-	}
-	if slices.ContainsFunc(l.Entries, func(e Entry) bool { return e.Calibration != nil }) {
-		if err := calibrationTable(w, l.Entries); err != nil {
+	return prose.Write(w, func(w io.Writer) error {
+		io.WriteString(w, head(l.Entries))
+		if err := entryTable(w, l.Entries); err != nil {
 			return err
 		}
-	}
-	for _, line := range Together(l.States) {
-		if _, err := fmt.Fprintf(w, "\nwarning: %s\n", line); err != nil {
-			return err
+		io.WriteString(w, reasonLines(l.Entries))
+		if slices.ContainsFunc(l.Entries, func(e Entry) bool { return e.Calibration != nil }) {
+			if err := calibrationTable(w, l.Entries); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		for _, line := range Together(l.States) {
+			fmt.Fprintf(w, "\nwarning: %s\n", line)
+		}
+		return nil
+	})
 }
 
 // head says in one sentence what a run here would measure, and with what; in the
@@ -83,28 +83,24 @@ func head(entries []Entry) string {
 	return head + "A run here measures " + strings.Join(parts, "; ") + ".\n\n"
 }
 
-// entryTable prints the entries as a table, the refused ones after it, a line
-// for the reason and one for the remedy.
+// entryTable prints the entries as a table, with dashes for what is not known of those
+// that cannot be read.
 func entryTable(w io.Writer, entries []Entry) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "domain\tsource\tkind\tscope\treadable\tin the sum\tread every\tcall p50\tlimit\tdevice")
+	columns := []texttable.Column{{Name: "domain", Text: true, Wrap: true, Key: true}, {Name: "source", Text: true}, {Name: "kind", Text: true}, {Name: "scope", Text: true},
+		{Name: "readable", Text: true}, {Name: "in the sum", Text: true}, {Name: "read every"}, {Name: "call p50"}, {Name: "limit"}, {Name: "device", Text: true, Wrap: true, Break: true}}
+	var rows [][]string
 	for _, e := range entries {
 		if !e.Readable {
-			fmt.Fprintf(t, "%s\t%s\t-\t-\tno\tno\t-\t-\t-\t-\n", dash(e.Domain), e.Source)
+			rows = append(rows, []string{dash(e.Domain), e.Source, "-", "-", "no", "no", "-", "-", "-", ""})
 			continue
 		}
 		limit := "-"
 		if e.Limit > 0 {
 			limit = e.Limit.String()
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\tyes\t%s\t%v\t%v\t%s\t%s\n", e.Domain, e.Source, e.Kind, e.Scope,
-			yesNo(e.Summed), e.Poll, brief(e.CallP50), limit, e.Device)
+		rows = append(rows, []string{e.Domain, e.Source, string(e.Kind), string(e.Scope), "yes", yesNo(e.Summed), e.Poll.String(), brief(e.CallP50).String(), limit, e.Device})
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, reasonLines(entries))
-	return err
+	return texttable.Write(w, columns, rows)
 }
 
 // reasonLines says what there is to know of the entries: each reason once, with
@@ -153,8 +149,9 @@ func reasonLines(entries []Entry) string {
 
 // calibrationTable prints what calibration measured of each domain.
 func calibrationTable(w io.Writer, entries []Entry) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\ndomain\treads\tupdates\tupdate period p50\tp5\tp95\tcall p50\tcall p99\tcounter/power")
+	columns := []texttable.Column{{Name: "domain", Text: true, Wrap: true}, {Name: "reads"}, {Name: "updates"}, {Name: "update period p50"}, {Name: "p5"}, {Name: "p95"},
+		{Name: "call p50"}, {Name: "call p99"}, {Name: "counter/power"}}
+	var rows [][]string
 	var doubts strings.Builder
 	for _, e := range entries {
 		c := e.Calibration
@@ -172,13 +169,13 @@ func calibrationTable(w io.Writer, entries []Entry) error {
 		if c.CounterToPower > 0 {
 			ratio = fmt.Sprintf("%.3f", c.CounterToPower)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t%v\t%v\t%s\n", e.Domain, c.Reads, c.Updates,
-			period, p5, p95, brief(c.CallP50), brief(c.CallP99), ratio)
+		rows = append(rows, []string{e.Domain, fmt.Sprint(c.Reads), fmt.Sprint(c.Updates), period, p5, p95, brief(c.CallP50).String(), brief(c.CallP99).String(), ratio})
 		for _, doubt := range c.Warnings {
 			fmt.Fprintf(&doubts, "\n%s: warning: %s\n", e.Domain, doubt)
 		}
 	}
-	if err := t.Flush(); err != nil {
+	fmt.Fprintln(w)
+	if err := texttable.Write(w, columns, rows); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, doubts.String())

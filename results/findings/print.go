@@ -2,14 +2,13 @@ package findings
 
 import (
 	"encoding/csv"
-	"fmt"
 	"io"
 	"math"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/prose"
+	"cfubench/internal/texttable"
 )
 
 // WriteCSV prints the columns; whole requests, twelve digits of the rest. withSource
@@ -41,23 +40,22 @@ func WriteCSV(w io.Writer, list []Finding, withSource bool) error {
 
 // WriteTable prints the same for people.
 func WriteTable(w io.Writer, list []Finding) error {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "rate\tsource\tmodel\tkWh per 2,400\tgCO2e per 2,400\tJ per request\tbreak-even with training\tas printed")
+	columns := []texttable.Column{{Name: "rate", Text: true}, {Name: "source", Text: true}, {Name: "model", Text: true}, {Name: "energy", Unit: "kWh/2,400 req"},
+		{Name: "carbon", Unit: "gCO2e/2,400 req"}, {Name: "energy", Unit: "J/req"}, {Name: "break-even", Unit: "with training"}, {Name: "break-even", Unit: "as printed"}}
 	requests := func(n float64) string {
 		if n == 0 {
 			return "–"
 		}
 		return lca.Count(n)
 	}
+	digits := func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+	var rows [][]string
 	for _, f := range list {
-		fmt.Fprintln(tw, strings.Join([]string{
-			f.Rate, f.Source, f.Model, strconv.FormatFloat(f.KWh, 'g', 4, 64), strconv.FormatFloat(f.Grams, 'g', 4, 64),
-			strconv.FormatFloat(f.Joules, 'g', 4, 64), requests(f.BreakEven), requests(f.Printed),
-		}, "\t"))
+		rows = append(rows, []string{f.Rate, f.Source, f.Model, digits(f.KWh), digits(f.Grams), digits(f.Joules), requests(f.BreakEven), requests(f.Printed)})
 	}
-	if err := tw.Flush(); err != nil {
+	if err := texttable.Write(w, columns, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\nmeasured kWh are as metered and their gCO2e have the inventory's PUE; published kWh are taken to have the PUE in them (docs/lca.md)")
+	_, err := io.WriteString(w, prose.Wrap("\nmeasured kWh are as metered and their gCO2e have the inventory's PUE; published kWh are taken to have the PUE in them (docs/lca.md)\n"))
 	return err
 }

@@ -3,35 +3,48 @@ package reference
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
+	"cfubench/internal/prose"
+	"cfubench/internal/texttable"
 	"cfubench/meter"
 	"cfubench/results/runfolder"
 )
 
 // WriteText prints a reference: the plateaus, the fit, and what an inventory takes of it.
 func WriteText(w io.Writer, r runfolder.Reference) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "plateau\tload\tfor\treference\tsum of the domains")
+	columns := []texttable.Column{{Name: "plateau"}, {Name: "load", Text: true}, {Name: "for"}, {Name: "reference", Unit: "W"}, {Name: "sum of the domains", Unit: "W"}}
 	for _, d := range r.Domains {
-		fmt.Fprintf(t, "\t%s", d.Domain)
+		columns = append(columns, texttable.Column{Name: d.Domain, Unit: "W"})
 	}
-	fmt.Fprintln(t)
+	watts := func(p meter.Power) string { return fmt.Sprintf("%.1f", p.Watts()) }
+	var rows [][]string
 	for i, p := range r.Plateaus {
 		var sum meter.Power
 		for _, d := range p.Domains {
 			sum += d
 		}
-		fmt.Fprintf(t, "%d\t%s\t%v\t%.1f W\t%.1f W", i+1, p.Load, p.Over.Length().Round(100*time.Millisecond), p.Reference.Watts(), sum.Watts())
+		row := []string{fmt.Sprint(i + 1), p.Load, p.Over.Length().Round(100 * time.Millisecond).String(), watts(p.Reference), watts(sum)}
 		for _, d := range p.Domains {
-			fmt.Fprintf(t, "\t%.1f W", d.Watts())
+			row = append(row, watts(d))
 		}
-		fmt.Fprintln(t)
+		rows = append(rows, row)
 	}
-	if err := t.Flush(); err != nil {
+	if err := texttable.Write(w, columns, rows); err != nil {
 		return err
 	}
+	if err := prose.Write(w, func(w io.Writer) error { return writeFit(w, r) }); err != nil {
+		return err
+	}
+	text, ok, err := Inventory(r)
+	if err == nil && ok {
+		_, err = fmt.Fprintf(w, "\nfor the facility of an inventory:\n%s\n", text)
+	}
+	return err
+}
+
+// writeFit prints the fit, of the sum and of each domain, and what is doubtful of it.
+func writeFit(w io.Writer, r runfolder.Reference) error {
 	slope, offset := fmt.Sprintf("%.4f", r.Slope), fmt.Sprintf("%.1f W", r.Offset.Watts())
 	if r.SlopeU95 != nil && r.OffsetU95 != nil {
 		slope, offset = fmt.Sprintf("(%s ± %.4f)", slope, *r.SlopeU95), fmt.Sprintf("(%.1f ± %.1f) W", r.Offset.Watts(), r.OffsetU95.Watts())
@@ -54,9 +67,5 @@ func WriteText(w io.Writer, r runfolder.Reference) error {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "\nwarning: %s\n", warning)
 	}
-	text, ok, err := Inventory(r)
-	if err == nil && ok {
-		_, err = fmt.Fprintf(w, "\nfor the facility of an inventory:\n%s\n", text)
-	}
-	return err
+	return nil
 }

@@ -3,22 +3,21 @@ package replay
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"cfubench/attribution"
 	"cfubench/attribution/shapley"
+	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 )
 
 // WriteText prints a Shapley model: how far the conventions are from the values, and
 // its coefficients; those in CPU time also as energy at watts per busy core, a model.
 func WriteText(w io.Writer, file *shapley.File, watts float64) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "arrivals\tconvention\tgroups\tmean L1\tmax L1")
+	var errors [][]string
 	for _, e := range file.Errors {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%.3f\t%.3f\n", e.Arrivals, e.Convention, e.Groups, e.Mean, e.Max)
+		errors = append(errors, []string{e.Arrivals, e.Convention, fmt.Sprint(e.Groups), fmt.Sprintf("%.3f", e.Mean), fmt.Sprintf("%.3f", e.Max)})
 	}
-	if err := t.Flush(); err != nil {
+	if err := texttable.Write(w, []texttable.Column{{Name: "arrivals", Text: true}, {Name: "convention", Text: true}, {Name: "groups"}, {Name: "mean L1"}, {Name: "max L1"}}, errors); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
@@ -47,6 +46,6 @@ func WriteText(w io.Writer, file *shapley.File, watts float64) error {
 	if joules {
 		what = "energy above idle"
 	}
-	_, err := fmt.Fprintf(w, "L1 is normalised, Σ|share − Shapley value| / Σ values, per group. Measured: %s. Standard error of a subset's %s: %s.\n", file.Meter, what, noise)
+	_, err := io.WriteString(w, prose.Wrap(fmt.Sprintf("L1 is normalised, Σ|share − Shapley value| / Σ values, per group. Measured: %s. Standard error of a subset's %s: %s.\n", file.Meter, what, noise)))
 	return err
 }

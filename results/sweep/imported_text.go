@@ -4,43 +4,56 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"text/tabwriter"
 	"time"
 
 	"cfubench/internal/texttable"
 )
 
-// WriteText prints what the logs were worth.
-func (got Imported) WriteText(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+// WriteText prints what the logs were worth, a line for each log and a row for each of
+// its devices, and the averages of a log that holds no requests.
+func (got Imported) WriteText(w io.Writer) error {
 	q := got.Requests
-	fmt.Fprintf(w, "requests\t%s, %s: %d rows, %d failed\n", q.Format, q.Grade, q.Rows, q.Failed)
+	logs := [][]string{{"requests", fmt.Sprintf("%s, %s: %d rows, %d failed", q.Format, q.Grade, q.Rows, q.Failed)}}
 	for i, p := range got.Power {
 		cut := ""
 		if p.Cut {
 			cut = "; its last line is cut: the writer's buffer may have been lost with it"
 		}
-		fmt.Fprintf(w, "power log %d\t%s, times %s%s\n", i+1, p.Format, p.Basis, cut)
+		logs = append(logs, []string{fmt.Sprintf("power log %d", i+1), fmt.Sprintf("%s, times %s%s", p.Format, p.Basis, cut)})
 	}
-	for _, q := range got.Quality {
-		fmt.Fprintf(w, "  %s\tevery %v, value changes every %v, %d readings (%d failed), %.1f %% of the load covered, %d gaps, longest %v\n",
-			q.Device, q.Interval.Round(time.Millisecond), q.Change.Round(time.Millisecond), q.Samples, q.Failed, 100*q.Covered, q.Gaps, q.LongestGap.Round(time.Millisecond))
-	}
-	if len(q.Stated) == 0 {
-		fmt.Fprintln(w)
-		return w.Flush()
-	}
-	if err := w.Flush(); err != nil {
+	if err := texttable.Write(w, []texttable.Column{{Text: true}, {Text: true, Wrap: true}}, logs); err != nil {
 		return err
 	}
-	columns := []texttable.Column{{Name: "run", Text: true}, {Name: "power", Unit: "W"}, {Name: "energy", Unit: "J/req"}, {Name: "energy", Unit: "J/out tok"}, {Name: "source", Text: true}}
+	if err := got.writeQuality(w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	if len(q.Stated) == 0 {
+		return nil
+	}
+	columns := []texttable.Column{{Name: "run", Text: true}, {Name: "power", Unit: "W"}, {Name: "energy", Unit: "J/req"}, {Name: "energy", Unit: "J/out tok"}, {Name: "source", Text: true, Wrap: true}}
 	var rows [][]texttable.Cell
 	for _, s := range got.Figures {
 		rows = append(rows, []texttable.Cell{texttable.Words(s.Label), orUnknown(s.Watts), orUnknown(s.JoulesPerRequest), orUnknown(s.JoulesPerOutputToken), texttable.Words(s.Source)})
 	}
-	fmt.Fprintln(out)
 	columns, texts := texttable.Lay(columns, rows)
-	return texttable.Write(out, columns, texts)
+	return texttable.Write(w, columns, texts)
+}
+
+// writeQuality prints how often the power logs read each device, and how much of the
+// load that covers.
+func (got Imported) writeQuality(w io.Writer) error {
+	if len(got.Quality) == 0 {
+		return nil
+	}
+	columns := []texttable.Column{{Name: "device", Text: true, Wrap: true}, {Name: "read every"}, {Name: "value changes every"}, {Name: "readings"}, {Name: "failed"}, {Name: "covers", Unit: "% of the load"}, {Name: "gaps"}, {Name: "longest gap"}}
+	var rows [][]string
+	for _, q := range got.Quality {
+		rows = append(rows, []string{q.Device, q.Interval.Round(time.Millisecond).String(), q.Change.Round(time.Millisecond).String(), fmt.Sprint(q.Samples), fmt.Sprint(q.Failed),
+			fmt.Sprintf("%.1f", 100*q.Covered), fmt.Sprint(q.Gaps), q.LongestGap.Round(time.Millisecond).String()})
+	}
+	fmt.Fprintln(w)
+	return texttable.Write(w, columns, rows)
 }
 
 // orUnknown is a figure that is not known where it is 0.

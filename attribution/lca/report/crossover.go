@@ -6,28 +6,31 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/prose"
+	"cfubench/internal/texttable"
 )
 
 // Crossover prints a comparison for people.
 func Crossover(w io.Writer, r lca.Comparison) error {
-	fmt.Fprintf(w, "%s of %s: difference at %s %ss, and usage at which one overtakes the other (%d paired draws)\n\n", "C_FU", strings.Join(r.Designs, ", "), lca.Count(r.Usage), r.FunctionalUnit, r.Draws)
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "category\tcheaper when rarely used\tcheaper when much used\tfrom\t95 % interval\tcrosses in\tdifference\t95 % interval")
-	for _, x := range r.Crossings {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s to %s\t%.0f %%\t%s\t%s to %s\n", x.Category.Title(), x.First, x.Second, lca.Count(x.Usage), lca.Count(x.Lo), lca.Count(x.Hi),
-			100*x.Probability, x.Difference.Readable(), x.DifferenceLo.Readable(), x.DifferenceHi.Readable())
-	}
-	if err := tw.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "\ncost per %s at %s, and how often each is the least\n", r.FunctionalUnit, lca.Count(r.Usage))
-	for _, b := range r.Best {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%.1f %%\n", b.Category.Title(), b.Design, b.Value.Readable(), 100*b.Probability)
-	}
-	return tw.Flush()
+	return prose.Write(w, func(w io.Writer) error {
+		fmt.Fprintf(w, "%s of %s: difference at %s %ss, and usage at which one overtakes the other (%d paired draws)\n\n", "C_FU", strings.Join(r.Designs, ", "), lca.Count(r.Usage), r.FunctionalUnit, r.Draws)
+		var crossings, best [][]string
+		for _, x := range r.Crossings {
+			crossings = append(crossings, []string{x.Category.Title(), x.First, x.Second, lca.Count(x.Usage), lca.Count(x.Lo) + " to " + lca.Count(x.Hi),
+				fmt.Sprintf("%.0f %%", 100*x.Probability), x.Difference.Readable(), x.DifferenceLo.Readable() + " to " + x.DifferenceHi.Readable()})
+		}
+		columns := words("category", "cheaper when rarely used", "cheaper when much used", "from", "95 % interval", "crosses in", "difference", "95 % interval")
+		if err := texttable.Write(w, columns, crossings); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "\ncost per %s at %s, and how often each is the least\n", r.FunctionalUnit, lca.Count(r.Usage))
+		for _, b := range r.Best {
+			best = append(best, []string{b.Category.Title(), b.Design, b.Value.Readable(), fmt.Sprintf("%.1f %%", 100*b.Probability)})
+		}
+		return texttable.Write(w, words("", "", "", ""), best)
+	})
 }
 
 // CrossoverCSV prints the crossings of a comparison.

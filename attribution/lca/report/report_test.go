@@ -60,6 +60,9 @@ func TestFourPhases(t *testing.T) {
 	}
 }
 
+// unwrapped is a text with what goes on in the next line in one.
+func unwrapped(text string) string { return regexp.MustCompile(`\n +`).ReplaceAllString(text, " ") }
+
 // Every figure of the inventory is in the report with its source and line, and
 // every result with the lines behind it.
 func TestEveryFigureIsTraceable(t *testing.T) {
@@ -68,7 +71,7 @@ func TestEveryFigureIsTraceable(t *testing.T) {
 	if err := Text(&b, list, day); err != nil {
 		t.Fatal(err)
 	}
-	text := b.String()
+	text := unwrapped(b.String())
 	for _, d := range list[0].Inventory.Figures() {
 		line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(d.Place().Field) + ` .*` + regexp.QuoteMeta(d.String()) + `.*` + regexp.QuoteMeta(d.Source))
 		if !line.MatchString(text) {

@@ -39,7 +39,7 @@ func TestPlacesOfServing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"Places of serving", "the inventory's own", "the client's", "; at Paris electricity of FRA", "each of 2 sites by its own grid and facility"} {
-		if !strings.Contains(text.String(), want) {
+		if !strings.Contains(unwrapped(text.String()), want) {
 			t.Errorf("the text does not say %q", want)
 		}
 	}

@@ -17,7 +17,7 @@ func TestStudyIsInTheReport(t *testing.T) {
 		if err := Text(&b, list, day); err != nil {
 			t.Fatal(err)
 		}
-		return b.String()
+		return unwrapped(b.String())
 	}
 	for _, want := range []string{
 		"intended application: not stated", "product system of OLMo 2 7B: [training] + [experimentation] + [making of", "critical review: there was none",

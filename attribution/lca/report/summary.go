@@ -5,9 +5,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 	"cfubench/meter"
 )
@@ -29,7 +29,7 @@ type Summary struct {
 	lines    []summaryLine
 	hidden   bool // a cost of electricity alone was left out
 	evens    []evenLine
-	issues   []string
+	issues   [][]string
 	// published says that some assessment is of a published run.
 	published bool
 }
@@ -106,7 +106,7 @@ func (s *Summary) Add(a *lca.Assessment) error {
 		for ; end < len(lines) && lines[end].Category == lines[start].Category; end++ {
 			terms = append(terms, lines[end].Term+" "+lines[end].Share)
 		}
-		s.issues = append(s.issues, fmt.Sprintf("%s\t%s\t%s\n", lines[start].Cell, lines[start].Category, strings.Join(terms, ", ")))
+		s.issues = append(s.issues, []string{lines[start].Cell, lines[start].Category, strings.Join(terms, ", ")})
 		start = end
 	}
 	return nil
@@ -135,7 +135,7 @@ func (s *Summary) Close() error {
 	if s.head == "" {
 		return fmt.Errorf("print summary: nothing was assessed")
 	}
-	if _, err := io.WriteString(s.w, s.head); err != nil {
+	if _, err := io.WriteString(s.w, prose.Wrap(s.head)); err != nil {
 		return err
 	}
 	var shown []int // places among the kinds
@@ -174,11 +174,7 @@ func (s *Summary) Close() error {
 		return err
 	}
 	fmt.Fprintln(s.w, "\nsignificant issues (a tenth of the total or more)")
-	tw := tabwriter.NewWriter(s.w, 0, 4, 2, ' ', 0)
-	for _, line := range s.issues {
-		io.WriteString(tw, line)
-	}
-	return tw.Flush()
+	return texttable.Write(s.w, words("", "", ""), s.issues)
 }
 
 // unit is the functional unit of all lines, "" if they are of several.

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/prose"
+	"cfubench/internal/texttable"
 )
 
 // yearly says what service is projected, over how many years.
@@ -20,7 +21,7 @@ type yearly struct {
 type YearlyTable struct {
 	yearly
 	*Summary
-	rows []string
+	rows [][]string
 }
 
 // NewYearlyTable makes a YearlyTable that Close prints to w, of so many years.
@@ -35,7 +36,7 @@ func (y *YearlyTable) Add(a *lca.Assessment) error {
 		return err
 	}
 	for _, r := range rows {
-		y.rows = append(y.rows, fmt.Sprintf("%s\t%d\t%s\t%s\t%s\t%s\t%s\n", a.Usage.Cell, r.Year, lca.Count(r.Requests), r.Category.Title(), r.Scope2.Readable(), r.Scope3.Readable(), r.Total.Readable()))
+		y.rows = append(y.rows, []string{a.Usage.Cell, strconv.Itoa(r.Year), lca.Count(r.Requests), r.Category.Title(), r.Scope2.Readable(), r.Scope3.Readable(), r.Total.Readable()})
 	}
 	return y.Summary.Add(a)
 }
@@ -45,16 +46,13 @@ func (y *YearlyTable) Close() error {
 	if err := y.Summary.Close(); err != nil {
 		return err
 	}
-	fmt.Fprintln(y.w, "\na year of the service at the cost of each cell, for who rents the machines: scope 2 is the electricity, scope 3 the making of machines and model (amortized)")
-	if s := y.growth.Scenario(); s != "" {
-		fmt.Fprintf(y.w, "a scenario, of no figure above: %s\n", s)
-	}
-	tw := tabwriter.NewWriter(y.w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "cell\tyear\trequests\tcategory\tscope 2\tscope 3\ttotal")
-	for _, row := range y.rows {
-		io.WriteString(tw, row)
-	}
-	return tw.Flush()
+	return prose.Write(y.w, func(w io.Writer) error {
+		fmt.Fprintln(w, "\na year of the service at the cost of each cell, for who rents the machines: scope 2 is the electricity, scope 3 the making of machines and model (amortized)")
+		if s := y.growth.Scenario(); s != "" {
+			fmt.Fprintf(w, "a scenario, of no figure above: %s\n", s)
+		}
+		return texttable.Write(w, words("cell", "year", "requests", "category", "scope 2", "scope 3", "total"), y.rows)
+	})
 }
 
 // YearlyCSV prints the years of every cell for programs.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/pflag"
@@ -34,15 +33,9 @@ func bindCheck(fs *pflag.FlagSet) action {
 			return err
 		}
 		if as.is("json") {
-			text, err := json.MarshalIndent(got, "", "  ")
-			if err != nil {
-				return fmt.Errorf("print findings: %w", err)
-			}
-			fmt.Fprintf(env.stdout, "%s\n", text)
+			err = got.WriteJSON(env.stdout)
 		} else {
-			for _, f := range got.Findings {
-				fmt.Fprintln(env.stdout, f)
-			}
+			err = got.WriteText(env.stdout, operands[0])
 			for _, n := range got.Notes {
 				fmt.Fprintf(env.stderr, "not checked: %s\n", n)
 			}
@@ -50,10 +43,6 @@ func bindCheck(fs *pflag.FlagSet) action {
 		if n := len(got.Findings); n > 0 {
 			return fmt.Errorf("%s: %d findings", operands[0], n)
 		}
-		if as.is("json") {
-			return nil
-		}
-		_, err = fmt.Fprintf(env.stdout, "%s: %d cells with %d tables are right\n", operands[0], got.Cells, got.Tables)
 		return err
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"cfubench/results/simulated"
 )
 
-// cfu runs a command line in this process and returns its exit code and output.
+// cfu runs a command line in this process and returns its exit code and output, each
+// sentence in one line.
 // Without getenv the environment is empty.
 func cfu(t *testing.T, ctx context.Context, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
@@ -23,8 +24,11 @@ func cfu(t *testing.T, ctx context.Context, getenv func(string) string, args ...
 	if getenv == nil {
 		getenv = func(string) string { return "" }
 	}
-	code = Main(ctx, environment{stdout: &o, stderr: &e, getenv: getenv}, args)
-	return code, o.String(), e.String()
+	code, wide := runFitting(ctx, environment{stdout: &o, stderr: &e, getenv: getenv}, args)
+	if wide != "" {
+		t.Errorf("cfu %s: %s", strings.Join(args, " "), wide)
+	}
+	return code, unwrapped(o.String()), unwrapped(e.String())
 }
 
 // cfuCommand is cfu for commands that need neither context nor environment.

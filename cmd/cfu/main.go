@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"cfubench/internal/screen"
 	"cfubench/internal/secret"
 	"cfubench/loadgen/mock"
 )
@@ -88,7 +89,8 @@ func Main(ctx context.Context, env environment, args []string) int {
 		for _, a := range args { // also of a command line that is refused
 			env.secrets.AddURL(a)
 		}
-		env.stderr = screen{env.stderr, env.secrets}
+		errs := screen.Screen{Out: env.stderr, Secrets: env.secrets, Whole: true}
+		env.stderr = screen.Screen{Out: env.stderr, Secrets: env.secrets}
 		err := c.execute(ctx, env, args[1:])
 		if err == nil {
 			return 0
@@ -96,7 +98,7 @@ func Main(ctx context.Context, env environment, args []string) int {
 		if exit := (commandExit)(0); errors.As(err, &exit) { // it has spoken for itself
 			return int(exit)
 		}
-		fmt.Fprintf(env.stderr, "cfu %s: %v\n", c.name, err)
+		fmt.Fprintf(errs, "cfu %s: %v\n", c.name, err)
 		if isUsage(err) {
 			fmt.Fprintf(env.stderr, "run 'cfu %s --help' for its flags\n", c.name)
 			return 2

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"maps"
@@ -18,10 +17,8 @@ import (
 // no GPU, and returns its exit code and what it printed.
 func meters(t *testing.T, sysfs string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
 	args = append([]string{"meters", "--sysfs", sysfs, "--nvml-library", "/nonexistent/libnvidia-ml.so.1"}, args...)
-	code = Main(t.Context(), environment{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}, args)
-	return code, out.String(), errs.String()
+	return cfuCommand(t, args...)
 }
 
 func TestMetersAsObjects(t *testing.T) {

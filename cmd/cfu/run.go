@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cfubench/internal/failure"
+	"cfubench/internal/screen"
 	"cfubench/results/summary"
 	"cfubench/results/sweep"
 )
@@ -22,7 +23,7 @@ func (f *runFlags) run(ctx context.Context, env environment) error {
 		return err
 	}
 	defer release()
-	run, runErr := sweep.Run(ctx, f.Config, newStatus(env))
+	run, runErr := sweep.Run(ctx, f.Config, screen.NewStatus(env.stdout, env.stderr, env.secrets))
 	if len(run.Cells) == 0 {
 		return runErr
 	}

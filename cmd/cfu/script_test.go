@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"cfu": main, "burn-engine": burnEngine, "step-engine": stepEngine}) // cfu with its signals
+	testscript.Main(m, map[string]func(){"cfu": fittingMain, "burn-engine": burnEngine, "step-engine": stepEngine}) // cfu with its signals
 }
 
 // TestScripts runs the command lines of testdata/script as a user would; under the

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/screen"
 	address "cfubench/loadgen/endpoint"
 	"cfubench/loadgen/engine"
 	"cfubench/results/tenants/otlp"
@@ -86,10 +87,10 @@ func bindWatch(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer release()
-		s := newStatus(env)
+		s := screen.NewStatus(env.stdout, env.stderr, env.secrets)
 		f.Say = func(line string) { s.Say("cfu watch: " + line) }
 		w := watch.New(f.Config)
-		if s.terminal { // a log gets a line an hour, and events
+		if s.Terminal() { // a log gets a line an hour, and events
 			ended, stop := context.WithCancel(ctx)
 			defer stop()
 			go s.Follow(ended, w.Line)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/si"
 	"cfubench/internal/texttable"
 	"cfubench/results/decision"
@@ -372,6 +373,6 @@ func (c Choice) WriteText(w io.Writer) error {
 	for _, warning := range c.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, prose.Wrap(b.String()))
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"cfubench/internal/prose"
 	"cfubench/results/runfolder"
 )
 
@@ -90,6 +91,6 @@ func WriteDifferences(w io.Writer, list []Difference) error {
 			fmt.Fprintf(&b, "    %s: %s\n", strings.Join(v.Of, ", "), quoted(v.Text))
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, prose.Wrap(b.String()))
 	return err
 }

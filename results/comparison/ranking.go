@@ -33,7 +33,7 @@ func (c Choice) Ranking() []Part {
 	}
 	by.Columns, by.Rows = texttable.Lay(by.Columns, ranked)
 	parts := []Part{by, c.part("energy, cost", c.costs()), c.part("speed", c.speeds())}
-	why := Part{Title: "not to be chosen", Columns: []texttable.Column{{Text: true}}}
+	why := Part{Title: "not to be chosen", Columns: []texttable.Column{{Text: true, Wrap: true}}}
 	some := false
 	for _, r := range c.Rows {
 		why.Rows = append(why.Rows, []string{r.Rejected})

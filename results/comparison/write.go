@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/si"
 	"cfubench/internal/texttable"
 	"cfubench/results/derivation"
@@ -39,7 +40,7 @@ func (t Table) WriteText(w io.Writer) error {
 		first = end
 	}
 	t.notes(&b)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, prose.Wrap(b.String()))
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/si"
 	"cfubench/internal/texttable"
 	"cfubench/meter"
@@ -22,7 +23,7 @@ func (r Result) WriteText(w io.Writer, out string) error {
 		fmt.Fprintf(w, "\n%s: %v, %s\n", cell.ID, cell.Window.Length().Round(time.Millisecond), endOf(part))
 		columns := []texttable.Column{
 			{Name: "domain", Text: true}, {Name: "kind", Text: true}, {Name: "energy", Unit: "J"}, {Name: "from", Unit: "J", Beside: true}, {Name: "to", Unit: "J", Beside: true},
-			{Name: "U95", Unit: "J", Beside: true}, {Name: "idle", Unit: "W"}, {Name: "in the sum", Text: true},
+			{Name: "U95", Unit: "J", Beside: true}, {Name: "idle", Unit: "W"}, {Name: "in the sum", Text: true, Wrap: true},
 		}
 		var rows [][]texttable.Cell
 		for _, d := range e.Domains {
@@ -42,9 +43,9 @@ func (r Result) WriteText(w io.Writer, out string) error {
 	if total.Kind == meter.KindModel {
 		kind = "a model, not measured"
 	}
-	_, err := fmt.Fprintf(w, "\nenergy %s (%s; from %s to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
+	_, err := io.WriteString(w, prose.Wrap(fmt.Sprintf("\nenergy %s (%s; from %s to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
 		si.Format(total.Energy.Joules(), "J"), si.Format(total.Energy.Joules()/3600, "Wh"), si.Format(total.EnergyLo.Joules(), "J"), hi, kind, total.DeviceTime.Round(time.Millisecond),
-		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out)
+		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out)))
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 	"cfubench/meter"
 	"cfubench/results/derivation"
@@ -34,6 +35,14 @@ func WriteAttribution(w io.Writer, cells []derivation.Attributed) error {
 	if err := texttable.Write(w, columns, texts); err != nil {
 		return err
 	}
+	return prose.Write(w, func(w io.Writer) error {
+		writeFindings(w, cells)
+		return nil
+	})
+}
+
+// writeFindings prints what there is to know of the divisions, a line for each.
+func writeFindings(w io.Writer, cells []derivation.Attributed) {
 	unsized := false
 	for _, c := range cells {
 		for _, e := range c.Windows {
@@ -63,5 +72,4 @@ func WriteAttribution(w io.Writer, cells []derivation.Attributed) error {
 	if unsized {
 		fmt.Fprintln(w, "the server does not tell the model's size: --model-parameters N --weight-bytes B compare the step costs with it")
 	}
-	return nil
 }

@@ -16,7 +16,7 @@ func recordTable(s Summary) (columns []texttable.Column, rows []TableRow) {
 	columns = []texttable.Column{
 		{Name: "cell", Text: true}, {Name: "time", Unit: "s"}, {Name: "energy", Unit: "J", Kind: kind}, {Name: "from", Unit: "J", Kind: kind, Beside: true},
 		{Name: "to", Unit: "J", Kind: kind, Beside: true}, {Name: "U95", Unit: "J", Kind: kind, Beside: true}, {Name: "power", Unit: "W", Kind: kind}, {Name: "idle", Unit: "W", Kind: kind, Beside: true},
-		{Name: "verdict", Text: true},
+		{Name: "verdict", Text: true, Wrap: true},
 	}
 	for _, c := range s.Cells {
 		verdict, length := c.Validity.Verdict, c.Whole.Window.Length()

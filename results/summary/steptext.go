@@ -18,7 +18,7 @@ func StepTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	columns = []texttable.Column{
 		{Name: "cell", Text: true}, {Name: "domain", Text: true}, {Name: "step", Unit: "J", Kind: kind}, {Name: "prompt token", Unit: "J", Kind: kind},
 		{Name: "output token", Unit: "J", Kind: kind}, {Name: "requests a step"}, {Name: "miss an interval by", Unit: "%"},
-		{Name: "told apart", Text: true}, {Name: "from", Text: true},
+		{Name: "told apart", Text: true, Wrap: true}, {Name: "from", Text: true, Wrap: true},
 	}
 	for _, c := range s.Cells {
 		if !c.Validity.Valid() {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 	"cfubench/results/derivation"
 )
@@ -28,7 +29,7 @@ func (s Summary) WriteTable(w io.Writer, each bool) error {
 	}
 	s.cacheLines(&b)
 	s.findings(&b)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, prose.Wrap(b.String()))
 	return err
 }
 
@@ -102,7 +103,7 @@ func (s Summary) figureColumns() []texttable.Column {
 	if s.SLO != "" {
 		columns = append(columns, texttable.Column{Name: "goodput", Unit: "req/s"}, texttable.Column{Name: "energy", Unit: "J/SLO req", Kind: kind})
 	}
-	return append(columns, texttable.Column{Name: "verdict", Text: true})
+	return append(columns, texttable.Column{Name: "verdict", Text: true, Wrap: true})
 }
 
 // row is the figures of a window. The footprint and the failures are the whole

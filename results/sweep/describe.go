@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"cfubench/datasets"
+	"cfubench/internal/prose"
 )
 
 // Plan is what a sweep would do.
@@ -79,12 +81,11 @@ func tokensOf(t datasets.Totals) (prompt, output int64) {
 
 // WriteText prints the plan.
 func (p Plan) WriteText(w io.Writer) error {
+	var b strings.Builder
 	for _, l := range p.Launches {
-		if _, err := fmt.Fprintf(w, "%s: %s\n", l.Name, l.Command); err != nil {
-			return err
-		}
+		fmt.Fprintf(&b, "%s: %s\n", l.Name, l.Command)
 		for _, c := range l.Cells {
-			fmt.Fprintf(w, "  %s\n", c)
+			fmt.Fprintf(&b, "  %s\n", c)
 		}
 	}
 	tokens := func(n int64) string {
@@ -93,7 +94,8 @@ func (p Plan) WriteText(w io.Writer) error {
 		}
 		return fmt.Sprint(n)
 	}
-	_, err := fmt.Fprintf(w, "%d launches, %d cells, %d requests: %s prompt tokens, %s output tokens; idle windows and schedules alone take %v\n",
+	fmt.Fprintf(&b, "%d launches, %d cells, %d requests: %s prompt tokens, %s output tokens; idle windows and schedules alone take %v\n",
 		len(p.Launches), p.Cells, p.Requests, tokens(p.PromptTokens), tokens(p.OutputTokens), p.Least.Round(time.Second))
+	_, err := io.WriteString(w, prose.Wrap(b.String()))
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package screen
 
 import (
 	"bytes"
@@ -16,14 +16,21 @@ import (
 // layout.
 func TestScreen(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ name, text, want string }{
-		{"a secret", "bad key sk-0123456789\n", "bad key ***\n"},
-		{"a secret with an escape in it", "sk-012345\x1b[0m6789\n", "***\n"},
-		{"a terminal sequence", "m\x1b[2J\x1b]0;title\a\n", "m\n"},
-		{"columns and indentation", "  run        drive\n\n    deep\n", "  run        drive\n\n    deep\n"},
+	long := strings.Repeat("far ", 30)
+	for _, tt := range []struct {
+		name, text string
+		whole      bool
+		want       string
+	}{
+		{"a secret", "bad key sk-0123456789\n", false, "bad key ***\n"},
+		{"a secret with an escape in it", "sk-012345\x1b[0m6789\n", false, "***\n"},
+		{"a terminal sequence", "m\x1b[2J\x1b]0;title\a\n", false, "m\n"},
+		{"columns and indentation", "  run        drive\n\n    deep\n", false, "  run        drive\n\n    deep\n"},
+		{"a long message is wrapped", "warning: " + long + "end\n", false, "warning: " + long[:88] + "far\n  " + long[:28] + "end\n"},
+		{"an error is not", "cfu run: " + long + "end\n", true, "cfu run: " + long + "end\n"},
 	} {
 		var out bytes.Buffer
-		n, err := screen{&out, secret.New("sk-0123456789")}.Write([]byte(tt.text))
+		n, err := Screen{Out: &out, Secrets: secret.New("sk-0123456789"), Whole: tt.whole}.Write([]byte(tt.text))
 		if err != nil || n != len(tt.text) || out.String() != tt.want {
 			t.Errorf("%s: got %q, %d, %v, want %q", tt.name, out.String(), n, err, tt.want)
 		}
@@ -37,7 +44,7 @@ func TestStatusLinesStayWhole(t *testing.T) {
 	const writers, lines = 4, 50
 	for _, terminal := range []bool{false, true} {
 		var stderr, stdout bytes.Buffer
-		s := newStatus(environment{stdout: &stdout, stderr: &stderr})
+		s := NewStatus(&stdout, &stderr, nil)
 		s.terminal = terminal
 		ctx, cancel := context.WithCancel(t.Context())
 		var follow, say sync.WaitGroup

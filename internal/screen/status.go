@@ -1,4 +1,4 @@
-package main
+package screen
 
 import (
 	"context"
@@ -12,35 +12,14 @@ import (
 
 	"golang.org/x/term"
 
-	"cfubench/internal/outside"
+	"cfubench/internal/prose"
 	"cfubench/internal/secret"
 )
 
-// screen is where a command says something to its user. Each write is one
-// message, of which no secret and no terminal sequence gets through.
-type screen struct {
-	out     io.Writer
-	secrets *secret.Redactor
-}
-
-// Write implements io.Writer.
-func (s screen) Write(b []byte) (int, error) {
-	if _, err := io.WriteString(s.out, plain(string(b), s.secrets)); err != nil {
-		return 0, fmt.Errorf("print: %w", err)
-	}
-	return len(b), nil
-}
-
-// plain is a message fit for the screen, as wide and as indented as it was. It is
-// redacted again once what was hidden in a secret is taken out.
-func plain(text string, secrets *secret.Redactor) string {
-	return secrets.Text(outside.Text(secrets.Text(text)))
-}
-
-// status is where a run says what it does: lines on stderr, and a progress line
+// Status is where a run says what it does: lines on stderr, and a progress line
 // that is rewritten in place on a terminal and printed every ten seconds
 // elsewhere. Results go to stdout.
-type status struct {
+type Status struct {
 	results  io.Writer
 	secrets  *secret.Redactor
 	terminal bool
@@ -51,10 +30,12 @@ type status struct {
 	shown bool // a live line stands on the terminal
 }
 
-func newStatus(env environment) *status {
-	s := &status{results: env.stdout, w: env.stderr, secrets: env.secrets, width: 80}
-	if covered, ok := env.stderr.(screen); ok { // lines are made plain before the cursor is moved
-		s.w = covered.out
+// NewStatus makes a Status that prints its lines to messages and its results to results,
+// without secrets.
+func NewStatus(results, messages io.Writer, secrets *secret.Redactor) *Status {
+	s := &Status{results: results, w: messages, secrets: secrets, width: 80}
+	if covered, ok := messages.(Screen); ok { // lines are made plain before the cursor is moved
+		s.w = covered.Out
 	}
 	if f, ok := s.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.terminal = true
@@ -65,8 +46,11 @@ func newStatus(env environment) *status {
 	return s
 }
 
+// Terminal reports whether the progress line is rewritten in place.
+func (s *Status) Terminal() bool { return s.terminal }
+
 // every is how often the progress line is worth redrawing.
-func (s *status) every() time.Duration {
+func (s *Status) every() time.Duration {
 	if s.terminal {
 		return 500 * time.Millisecond
 	}
@@ -74,12 +58,12 @@ func (s *status) every() time.Duration {
 }
 
 // live shows a passing state.
-func (s *status) live(line string) {
+func (s *Status) live(line string) {
 	line = plain(line, s.secrets)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.terminal {
-		fmt.Fprintln(s.w, line)
+		fmt.Fprintln(s.w, prose.Wrap(line))
 		return
 	}
 	if n := utf8.RuneCountInString(line); n < s.width {
@@ -92,22 +76,22 @@ func (s *status) live(line string) {
 }
 
 // Say prints a line that stays.
-func (s *status) Say(line string) { s.print(s.w, line) }
+func (s *Status) Say(line string) { s.print(s.w, line) }
 
 // Result prints a line of the run's output.
-func (s *status) Result(line string) { s.print(s.results, line) }
+func (s *Status) Result(line string) { s.print(s.results, line) }
 
 // print prints a line without secrets in place of the progress line.
-func (s *status) print(w io.Writer, line string) {
+func (s *Status) print(w io.Writer, line string) {
 	line = plain(line, s.secrets)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear()
-	fmt.Fprintln(w, line)
+	fmt.Fprintln(w, prose.Wrap(line))
 }
 
 // clear takes the progress line off the terminal.
-func (s *status) clear() {
+func (s *Status) clear() {
 	if s.shown {
 		fmt.Fprintf(s.w, "\r%s\r", strings.Repeat(" ", s.width-1))
 		s.shown = false
@@ -115,7 +99,7 @@ func (s *status) clear() {
 }
 
 // Follow shows line() until ctx ends.
-func (s *status) Follow(ctx context.Context, line func() string) {
+func (s *Status) Follow(ctx context.Context, line func() string) {
 	tick := time.NewTicker(s.every())
 	defer tick.Stop()
 	for {

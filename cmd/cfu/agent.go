@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/meter"
 	"cfubench/meter/agent"
 	"cfubench/meter/host"
@@ -54,35 +55,35 @@ func (f *agentFlags) bind(fs *pflag.FlagSet) {
 }
 
 // bindAgent is `cfu agent`.
-func bindAgent(fs *pflag.FlagSet) action {
+func bindAgent(fs *pflag.FlagSet) subcommand.Action {
 	var f agentFlags
 	f.bind(fs)
 	return f.run
 }
 
 // run checks who may be served and serves them.
-func (f *agentFlags) run(ctx context.Context, env environment, _ []string) error {
+func (f *agentFlags) run(ctx context.Context, env subcommand.Environment, _ []string) error {
 	if f.poll < 0 {
-		return usagef("--poll %v: want a positive duration", f.poll)
+		return subcommand.Usagef("--poll %v: want a positive duration", f.poll)
 	}
 	for _, spec := range f.options.Specs {
 		if err := host.CheckSpec(spec); err != nil {
-			return usagef("%w", err)
+			return subcommand.Usagef("%w", err)
 		}
 	}
-	credentials := agent.CredentialsFromEnv(env.getenv)
+	credentials := agent.CredentialsFromEnv(env.Getenv)
 	warning, err := agent.CheckListen(credentials, f.listen)
 	if err != nil {
-		return usagef("--listen %w", err)
+		return subcommand.Usagef("--listen %w", err)
 	}
 	if warning != "" {
-		fmt.Fprintf(env.stderr, "cfu agent: warning: %s\n", warning)
+		fmt.Fprintf(env.Stderr, "cfu agent: warning: %s\n", warning)
 	}
 	return f.serve(ctx, env, credentials)
 }
 
 // serve opens the meters and answers until ctx ends.
-func (f *agentFlags) serve(ctx context.Context, env environment, credentials agent.Credentials) (err error) {
+func (f *agentFlags) serve(ctx context.Context, env subcommand.Environment, credentials agent.Credentials) (err error) {
 	f.options.Clock = meter.NewClock(time.Now())
 	set, err := host.Open(ctx, f.options)
 	if err != nil {
@@ -90,7 +91,7 @@ func (f *agentFlags) serve(ctx context.Context, env environment, credentials age
 	}
 	defer func() { err = set.CloseAfter(err) }()
 	for _, r := range set.LeftOut {
-		fmt.Fprintf(env.stderr, "cfu agent: not served: %s\n", r.Line())
+		fmt.Fprintf(env.Stderr, "cfu agent: not served: %s\n", r.Line())
 	}
 	if len(set.Sources) == 0 {
 		return errors.New("nothing to serve: no meter can be read on this host")
@@ -104,10 +105,10 @@ func (f *agentFlags) serve(ctx context.Context, env environment, credentials age
 	}, credentials)
 	for _, src := range set.Sources {
 		for _, d := range src.Domains() {
-			fmt.Fprintf(env.stderr, "cfu agent: serving %s (%s, %s)\n", d.Name, d.Kind, d.Device)
+			fmt.Fprintf(env.Stderr, "cfu agent: serving %s (%s, %s)\n", d.Name, d.Kind, d.Device)
 		}
 	}
 	// The address is a result: with port 0 it is how a script learns the port.
-	fmt.Fprintf(env.stdout, "%s\n", listener.Addr())
+	fmt.Fprintf(env.Stdout, "%s\n", listener.Addr())
 	return server.Serve(ctx, listener)
 }

@@ -13,6 +13,7 @@ import (
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
+	"cfubench/internal/subcommand"
 	"cfubench/results/derivation"
 	"cfubench/results/findings"
 	runreport "cfubench/results/report"
@@ -44,7 +45,7 @@ flags:
 type amortizeFlags struct {
 	derivation.Amortization
 	published, list             bool
-	format                      *format
+	format                      *subcommand.Format
 	models, units, categories   []string
 	gwp, water, basis, embodied string
 	reports                     []string
@@ -95,7 +96,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.SLO.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
 	fs.StringVar(&f.outcomes, "outcomes", "", "Join what requests or conversations were worth from `FILE`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness.")
 	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
-	f.format = bindFormat(fs, "Print", "text", "csv", "json")
+	f.format = subcommand.BindFormat(fs, "Print", "text", "csv", "json")
 	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
 	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): "+report.ShapeNames()+".")
 	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
@@ -107,16 +108,16 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 }
 
 // bindAmortize is `cfu amortize`.
-func bindAmortize(fs *pflag.FlagSet) action {
+func bindAmortize(fs *pflag.FlagSet) subcommand.Action {
 	f := amortizeFlags{Amortization: derivation.NewAmortization("")}
 	f.bind(fs)
-	return func(ctx context.Context, env environment, _ []string) error {
+	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
 		f.FewerDraws = !fs.Changed("monte-carlo")
 		if f.list {
-			return report.Presets(env.stdout, lca.Presets())
+			return report.Presets(env.Stdout, lca.Presets())
 		}
 		if f.print != "" {
-			return printPreset(env.stdout, f.print)
+			return printPreset(env.Stdout, f.print)
 		}
 		if err := f.check(fs); err != nil {
 			return err
@@ -136,7 +137,7 @@ func bindAmortize(fs *pflag.FlagSet) action {
 
 // run assesses the run in dir, or the published ones, and makes the run's summary
 // and report again.
-func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) error {
+func (f *amortizeFlags) run(ctx context.Context, env subcommand.Environment, dir string) error {
 	if f.published {
 		return f.show(ctx, env, f.assessPublished, nil)
 	}
@@ -161,8 +162,8 @@ func (f *amortizeFlags) run(ctx context.Context, env environment, dir string) er
 
 // show has assess hand on the assessments, one after the other, prints them and
 // writes the files that were asked for. run is nil for the published ones.
-func (f *amortizeFlags) show(ctx context.Context, env environment, assess func(context.Context, func(*lca.Assessment) error) (warnings []string, err error), run *runfolder.Run) error {
-	out := f.printer(ctx, env.stdout, run)
+func (f *amortizeFlags) show(ctx context.Context, env subcommand.Environment, assess func(context.Context, func(*lca.Assessment) error) (warnings []string, err error), run *runfolder.Run) error {
+	out := f.printer(ctx, env.Stdout, run)
 	var kept []lca.Assessment // only for files: of thousands of cells they are large
 	warnings, err := assess(ctx, func(a *lca.Assessment) error {
 		if f.writesFiles() {
@@ -179,7 +180,7 @@ func (f *amortizeFlags) show(ctx context.Context, env environment, assess func(c
 		}
 	}
 	for _, w := range warnings {
-		fmt.Fprintf(env.stderr, "warning: %s\n", w)
+		fmt.Fprintf(env.Stderr, "warning: %s\n", w)
 	}
 	return wrongChoice(out.Close())
 }
@@ -189,16 +190,16 @@ func wrongChoice(err error) error {
 	var unpublished *lca.UnpublishedError
 	var growth *lca.GrowthError
 	if errors.As(err, &unpublished) || errors.As(err, &growth) {
-		return usageError{err}
+		return subcommand.UsageError{Err: err}
 	}
 	return err
 }
 
 // printer prints the assessments as the flags say.
 func (f *amortizeFlags) printer(ctx context.Context, w io.Writer, run *runfolder.Run) report.Printer {
-	csv, yearly := f.format.is("csv"), f.growth.RequestsPerMonth > 0
+	csv, yearly := f.format.Is("csv"), f.growth.RequestsPerMonth > 0
 	switch {
-	case f.format.is("json"):
+	case f.format.Is("json"):
 		return report.NewData(w)
 	case f.published && csv && !yearly:
 		return &publishedRows{w: w}

@@ -10,6 +10,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/report"
+	"cfubench/internal/subcommand"
 )
 
 // check refuses flags that make no sense together before anything is read, and
@@ -17,83 +18,83 @@ import (
 func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	switch {
 	case f.published && fs.NArg() > 0:
-		return usagef("--published takes no OUT, got %q", fs.Arg(0))
+		return subcommand.Usagef("--published takes no OUT, got %q", fs.Arg(0))
 	case f.crossover && (f.published || fs.NArg() < 2):
-		return usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
+		return subcommand.Usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
 	case f.crossover && (len(f.reports) > 0 || f.disclosure != "" || f.beside != ""):
-		return usagef("--crossover makes no report, disclosure or published rows beside it")
+		return subcommand.Usagef("--crossover makes no report, disclosure or published rows beside it")
 	case !f.crossover && f.draws != "":
-		return usagef("--draws is for --crossover")
+		return subcommand.Usagef("--draws is for --crossover")
 	case f.crossover:
 	case !f.published && fs.NArg() != 1:
-		return usagef("want one OUT or --published, got %d arguments", fs.NArg())
+		return subcommand.Usagef("want one OUT or --published, got %d arguments", fs.NArg())
 	case !f.published && len(f.models) > 0:
-		return usagef("--model selects published runs: add --published")
+		return subcommand.Usagef("--model selects published runs: add --published")
 	case f.SLO.TTFT < 0 || f.SLO.TPOT < 0:
-		return usagef("--slo-ttft %v, --slo-tpot %v: want times above 0", f.SLO.TTFT, f.SLO.TPOT)
+		return subcommand.Usagef("--slo-ttft %v, --slo-tpot %v: want times above 0", f.SLO.TTFT, f.SLO.TPOT)
 	case f.Convention != "" && !f.RequestsOnly:
-		return usagef("--convention %s is for --requests-only: the whole window's energy is the same by each", f.Convention)
+		return subcommand.Usagef("--convention %s is for --requests-only: the whole window's energy is the same by each", f.Convention)
 	case f.Devices < 0:
-		return usagef("--devices %d: want a number above 0", f.Devices)
+		return subcommand.Usagef("--devices %d: want a number above 0", f.Devices)
 	}
-	if f.format.is("json") && (f.crossover || f.beside != "" || f.growth.RequestsPerMonth > 0) {
-		return usagef("--format json is of the assessment: --crossover, --beside and --requests-per-month print text or csv")
+	if f.format.Is("json") && (f.crossover || f.beside != "" || f.growth.RequestsPerMonth > 0) {
+		return subcommand.Usagef("--format json is of the assessment: --crossover, --beside and --requests-per-month print text or csv")
 	}
 	for _, flag := range []string{"growth", "rebound", "rebound-from", "grid-decline", "discount", "years"} {
 		if fs.Changed(flag) && f.growth.RequestsPerMonth == 0 {
-			return usagef("--%s is for a yearly view: add --requests-per-month", flag)
+			return subcommand.Usagef("--%s is for a yearly view: add --requests-per-month", flag)
 		}
 	}
 	if n := f.growth.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
-		return usagef("--requests-per-month %g: want a number above 0", n)
+		return subcommand.Usagef("--requests-per-month %g: want a number above 0", n)
 	}
 	if f.hourly != "" && f.growth.RequestsPerMonth > 0 {
-		return usagef("--requests-per-month projects over all hours of a year: leave out --grid-hourly")
+		return subcommand.Usagef("--requests-per-month projects over all hours of a year: leave out --grid-hourly")
 	}
 	if (f.growth.Rebound > 0) != (f.growth.Baseline > 0) {
-		return usagef("--rebound and --rebound-from belong together")
+		return subcommand.Usagef("--rebound and --rebound-from belong together")
 	}
 	for _, form := range f.forms {
 		name, path, _ := strings.Cut(form, "=")
 		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
-			return usagef("--form %s: want NAME=FILE with one of %s", form, report.ShapeNames())
+			return subcommand.Usagef("--form %s: want NAME=FILE with one of %s", form, report.ShapeNames())
 		}
 	}
 	for _, path := range f.reports {
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".html", ".htm", ".txt":
 		default:
-			return usagef("--report %s: want a name that ends in .html or .txt", path)
+			return subcommand.Usagef("--report %s: want a name that ends in .html or .txt", path)
 		}
 	}
 	for _, flag := range []string{"lifetime-inferences", "utilisation", "pue", "price", "requests-per-month"} {
 		if v := fs.Lookup(flag); fs.Changed(flag) && v.Value.String() == "0" {
-			return usagef("--%s 0: want a number above 0", flag)
+			return subcommand.Usagef("--%s 0: want a number above 0", flag)
 		}
 	}
 	if f.share != "" {
 		if f.Options.Share, err = lca.ParseShare(f.share); err != nil {
-			return usagef("--%v", err)
+			return subcommand.Usagef("--%v", err)
 		}
 	}
 	if f.published {
 		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot", "outcomes", "grid-hourly"} {
 			if fs.Changed(flag) {
-				return usagef("--%s is for a run: it means nothing with --published", flag)
+				return subcommand.Usagef("--%s is for a run: it means nothing with --published", flag)
 			}
 		}
 	}
 	o := &f.Options
 	if o.FunctionalUnits, o.Custom, err = lca.ParseFunctionalUnits(f.units); err != nil {
-		return usageError{err}
+		return subcommand.UsageError{Err: err}
 	}
 	if f.published && slices.Contains(o.FunctionalUnits, lca.PerSLORequest) {
-		return usagef("functional unit slo_request: published runs have no SLO")
+		return subcommand.Usagef("functional unit slo_request: published runs have no SLO")
 	}
 	for _, name := range f.categories {
 		c, err := lca.ParseCategory(name)
 		if err != nil {
-			return usageError{err}
+			return subcommand.UsageError{Err: err}
 		}
 		if !slices.Contains(o.Categories, c) {
 			o.Categories = append(o.Categories, c)
@@ -102,7 +103,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	o.GWP, o.Water = lca.GWPSet(f.gwp), lca.WaterVariant(f.water)
 	o.Basis, o.Embodied = lca.Basis(f.basis), lca.Convention(f.embodied)
 	if err := o.Check(); err != nil {
-		return usageError{err}
+		return subcommand.UsageError{Err: err}
 	}
 	return nil
 }

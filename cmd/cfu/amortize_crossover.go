@@ -10,11 +10,12 @@ import (
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/figure"
 	"cfubench/attribution/lca/report"
+	"cfubench/internal/subcommand"
 )
 
 // runCrossover compares designs over their usage and prints where one overtakes
 // another.
-func (f *amortizeFlags) runCrossover(ctx context.Context, env environment, designs []string) error {
+func (f *amortizeFlags) runCrossover(ctx context.Context, env subcommand.Environment, designs []string) error {
 	var list []lca.Assessment
 	for _, design := range designs {
 		a, err := f.Amortization.Design(ctx, design, f.drawn())
@@ -40,17 +41,17 @@ func (f *amortizeFlags) runCrossover(ctx context.Context, env environment, desig
 		return err
 	}
 	for _, w := range append(r.Warnings, lca.Warnings(list)...) {
-		fmt.Fprintf(env.stderr, "warning: %s\n", w)
+		fmt.Fprintf(env.Stderr, "warning: %s\n", w)
 	}
 	if f.figure != "" {
 		if err := writeFile(f.figure, func(w io.Writer) error { return figure.Crossover(w, list, r, f.drawn()) }); err != nil {
 			return err
 		}
 	}
-	if f.format.is("csv") {
-		return report.CrossoverCSV(env.stdout, r)
+	if f.format.Is("csv") {
+		return report.CrossoverCSV(env.Stdout, r)
 	}
-	return report.Crossover(env.stdout, r)
+	return report.Crossover(env.Stdout, r)
 }
 
 // exportDraws gives what writes every draw to the file that was asked for, and

@@ -13,6 +13,7 @@ import (
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/figure"
 	"cfubench/attribution/lca/report"
+	"cfubench/internal/subcommand"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 )
@@ -21,7 +22,7 @@ import (
 func printPreset(w io.Writer, name string) error {
 	text, err := lca.PresetText(name)
 	if err != nil {
-		return usageError{err}
+		return subcommand.UsageError{Err: err}
 	}
 	_, err = w.Write(text)
 	return err

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution"
+	"cfubench/internal/subcommand"
 	"cfubench/results/derivation"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
@@ -71,16 +72,16 @@ func (s *cacheShare) Set(text string) error {
 }
 
 // bindAttribute is `cfu attribute`.
-func bindAttribute(fs *pflag.FlagSet) action {
+func bindAttribute(fs *pflag.FlagSet) subcommand.Action {
 	var c runfolder.Config
 	bindAttribution(fs, &c)
-	return func(ctx context.Context, env environment, operands []string) error {
+	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
 		return attribute(ctx, env, c, operands[0])
 	}
 }
 
 // attribute divides the energy of every cell of the run in dir.
-func attribute(ctx context.Context, env environment, c runfolder.Config, dir string) error {
+func attribute(ctx context.Context, env subcommand.Environment, c runfolder.Config, dir string) error {
 	o, err := derivation.ParseAttribution(c)
 	if err != nil {
 		return err
@@ -107,11 +108,11 @@ func attribute(ctx context.Context, env environment, c runfolder.Config, dir str
 	}
 	for _, e := range cells {
 		for _, w := range e.Warnings {
-			fmt.Fprintf(env.stderr, "cfu attribute: %s: %s\n", e.Cell, w)
+			fmt.Fprintf(env.Stderr, "cfu attribute: %s: %s\n", e.Cell, w)
 		}
 	}
 	if err := report.Refresh(ctx, dir, run); err != nil {
 		return err
 	}
-	return summary.WriteAttribution(env.stdout, cells)
+	return summary.WriteAttribution(env.Stdout, cells)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/results/check"
 )
 
@@ -25,19 +26,19 @@ flags:
 `
 
 // bindCheck is `cfu check`.
-func bindCheck(fs *pflag.FlagSet) action {
-	as := bindFormat(fs, "Print", "text", "json")
-	return func(ctx context.Context, env environment, operands []string) error {
+func bindCheck(fs *pflag.FlagSet) subcommand.Action {
+	as := subcommand.BindFormat(fs, "Print", "text", "json")
+	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
 		got, err := check.Folder(ctx, operands[0])
 		if err != nil {
 			return err
 		}
-		if as.is("json") {
-			err = got.WriteJSON(env.stdout)
+		if as.Is("json") {
+			err = got.WriteJSON(env.Stdout)
 		} else {
-			err = got.WriteText(env.stdout, operands[0])
+			err = got.WriteText(env.Stdout, operands[0])
 			for _, n := range got.Notes {
-				fmt.Fprintf(env.stderr, "not checked: %s\n", n)
+				fmt.Fprintf(env.Stderr, "not checked: %s\n", n)
 			}
 		}
 		if n := len(got.Findings); n > 0 {

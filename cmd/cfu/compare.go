@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/internal/stats"
+	"cfubench/internal/subcommand"
 	"cfubench/loadgen"
 	"cfubench/results/comparison"
 	"cfubench/results/summary"
@@ -39,7 +40,7 @@ flags:
 type compareFlags struct {
 	across, metrics []string
 	test            string
-	format          *format
+	format          *subcommand.Format
 	slo             loadgen.SLO
 	by              string
 	pairBy          string
@@ -47,7 +48,7 @@ type compareFlags struct {
 }
 
 // bindCompare is `cfu compare`.
-func bindCompare(fs *pflag.FlagSet) action {
+func bindCompare(fs *pflag.FlagSet) subcommand.Action {
 	var f compareFlags
 	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, inventory, engine, host, lengths, api, client, self-test, cache, load.")
 	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
@@ -56,25 +57,25 @@ func bindCompare(fs *pflag.FlagSet) action {
 	fs.Float64Var(&f.share, "slo-share", 0.99, "Choose only what keeps the SLO for a share `P` of the requests.")
 	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
 	fs.Var(&f.slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
-	f.format = bindFormat(fs, "Print", "text", "csv")
+	f.format = subcommand.BindFormat(fs, "Print", "text", "csv")
 	return f.run
 }
 
 // run compares the operands with the first of them.
-func (f *compareFlags) run(ctx context.Context, env environment, operands []string) error {
+func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, operands []string) error {
 	if len(operands) < 1 {
-		return usagef("want a run or more, got none")
+		return subcommand.Usagef("want a run or more, got none")
 	}
-	if f.format.is("csv") && len(operands) == 1 {
-		return usagef("--format csv is of differences: want two runs or more")
+	if f.format.Is("csv") && len(operands) == 1 {
+		return subcommand.Usagef("--format csv is of differences: want two runs or more")
 	}
 	if f.pairBy != "" && f.pairBy != "repeat" && f.pairBy != "block" {
-		return usagef("--pair-by %q: want repeat or block", f.pairBy)
+		return subcommand.Usagef("--pair-by %q: want repeat or block", f.pairBy)
 	}
 	o := comparison.Options{Metrics: f.metrics, Across: f.across}
 	var err error
 	if o.Test, err = stats.ParseTest(f.test); err != nil {
-		return usagef("--test: %w", err)
+		return subcommand.Usagef("--test: %w", err)
 	}
 	options := summary.Options{Limits: summary.DefaultLimits(), SLO: f.slo}
 	var subjects []comparison.Subject
@@ -86,26 +87,26 @@ func (f *compareFlags) run(ctx context.Context, env environment, operands []stri
 		subjects = append(subjects, s)
 	}
 	if len(subjects) == 1 {
-		return f.choose(env.stdout, subjects)
+		return f.choose(env.Stdout, subjects)
 	}
 	table, err := comparison.Compare(subjects[0], subjects[1:], o) // refuses what cannot be compared
 	if err != nil {
 		return err
 	}
-	if f.format.is("csv") {
-		return table.WriteCSV(env.stdout)
+	if f.format.Is("csv") {
+		return table.WriteCSV(env.Stdout)
 	}
-	if err := f.choose(env.stdout, subjects); err != nil {
+	if err := f.choose(env.Stdout, subjects); err != nil {
 		return err
 	}
-	fmt.Fprintln(env.stdout)
+	fmt.Fprintln(env.Stdout)
 	if differences := comparison.Differences(subjects); len(differences) > 0 {
-		if err := comparison.WriteDifferences(env.stdout, differences); err != nil {
+		if err := comparison.WriteDifferences(env.Stdout, differences); err != nil {
 			return err
 		}
-		fmt.Fprintln(env.stdout)
+		fmt.Fprintln(env.Stdout)
 	}
-	return table.WriteText(env.stdout)
+	return table.WriteText(env.Stdout)
 }
 
 // choose prints the decision among the subjects' load points.

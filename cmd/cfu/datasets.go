@@ -13,6 +13,7 @@ import (
 
 	"cfubench/datasets"
 	"cfubench/internal/atomicfile"
+	"cfubench/internal/subcommand"
 	"cfubench/results/sweep"
 )
 
@@ -47,15 +48,15 @@ flags:
 type datasetsFlags struct {
 	options   datasets.Options
 	tokenizer string
-	format    *format
+	format    *subcommand.Format
 	to, out   string
 }
 
 // bindDatasets is `cfu datasets`.
-func bindDatasets(fs *pflag.FlagSet) action {
+func bindDatasets(fs *pflag.FlagSet) subcommand.Action {
 	var f datasetsFlags
 	f.bind(fs)
-	return func(ctx context.Context, env environment, operands []string) error {
+	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
 		verb, spec, err := f.check(fs, operands)
 		if err != nil {
 			return err
@@ -64,7 +65,7 @@ func bindDatasets(fs *pflag.FlagSet) action {
 		case "stat":
 			return datasetsStat(ctx, env, spec, f)
 		case "select":
-			return datasetsWrite(ctx, env, spec, f.options, env.stdout, datasets.NewSelectionWriter)
+			return datasetsWrite(ctx, env, spec, f.options, env.Stdout, datasets.NewSelectionWriter)
 		}
 		return datasetsConvert(ctx, env, spec, f)
 	}
@@ -83,7 +84,7 @@ func (f *datasetsFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&o.ContextTokens, "context-tokens", 0, "With sglang, skip where prompt and output are over `N` tokens, 0 for no limit.")
 	fs.BoolVar(&o.NoOversample, "no-oversample", false, "With vllm, do not repeat requests when too few pass.")
 	fs.BoolVar(&o.MultiTurn, "multi-turn", false, "Make a request of every human turn, not of the first only.")
-	f.format = bindFormat(fs, "With stat, print", "text", "json")
+	f.format = subcommand.BindFormat(fs, "With stat, print", "text", "json")
 	fs.StringVar(&f.to, "to", "", "With convert, write `FORMAT`: jsonl or sharegpt.")
 	fs.StringVar(&f.out, "out", "", "With convert, write `FILE` instead of stdout.")
 }
@@ -92,19 +93,19 @@ func (f *datasetsFlags) bind(fs *pflag.FlagSet) {
 // anything is read.
 func (f *datasetsFlags) check(fs *pflag.FlagSet, operands []string) (verb, spec string, err error) {
 	if len(operands) < 1 {
-		return "", "", usagef("want stat, select or convert")
+		return "", "", subcommand.Usagef("want stat, select or convert")
 	}
 	verb = operands[0]
 	if !slices.Contains([]string{"stat", "select", "convert"}, verb) {
-		return "", "", usagef("unknown datasets command %q; want stat, select or convert", verb)
+		return "", "", subcommand.Usagef("unknown datasets command %q; want stat, select or convert", verb)
 	}
 	if len(operands) != 2 {
-		return "", "", usagef("%s wants one SPEC, got %d: sample, or FORMAT:FILE", verb, len(operands)-1)
+		return "", "", subcommand.Usagef("%s wants one SPEC, got %d: sample, or FORMAT:FILE", verb, len(operands)-1)
 	}
 	spec = operands[1]
 	for flag, owner := range map[string]string{"format": "stat", "to": "convert", "out": "convert"} {
 		if fs.Changed(flag) && owner != verb {
-			return "", "", usagef("--%s is a flag of %s", flag, owner)
+			return "", "", subcommand.Usagef("--%s is a flag of %s", flag, owner)
 		}
 	}
 	o := &f.options
@@ -115,55 +116,55 @@ func (f *datasetsFlags) check(fs *pflag.FlagSet, operands []string) (verb, spec 
 		f.tokenizer = "words"
 	}
 	if f.tokenizer == "" && (o.Select == datasets.VLLM || o.Select == datasets.SGLang) {
-		return "", "", usagef("--select %s goes by token counts: give --tokenizer endpoint:URL, tiktoken:NAME or words", o.Select)
+		return "", "", subcommand.Usagef("--select %s goes by token counts: give --tokenizer endpoint:URL, tiktoken:NAME or words", o.Select)
 	}
 	if f.tokenizer != "" {
 		if o.Tokenizer, err = sweep.OpenTokenizer(f.tokenizer); err != nil {
-			return "", "", usageError{err}
+			return "", "", subcommand.UsageError{Err: err}
 		}
 		if o.Tokenizer == nil {
-			return "", "", usagef("--tokenizer endpoint: no endpoint is known here; want endpoint:URL")
+			return "", "", subcommand.Usagef("--tokenizer endpoint: no endpoint is known here; want endpoint:URL")
 		}
 	}
 	if err := datasets.Check(spec, *o); err != nil {
-		return "", "", usageError{err}
+		return "", "", subcommand.UsageError{Err: err}
 	}
 	return verb, spec, nil
 }
 
 // datasetsStat prints the summary of a trace.
-func datasetsStat(ctx context.Context, env environment, spec string, f datasetsFlags) error {
+func datasetsStat(ctx context.Context, env subcommand.Environment, spec string, f datasetsFlags) error {
 	s, err := datasets.Stat(ctx, spec, f.options)
 	if err != nil {
 		return err
 	}
-	if f.format.is("json") {
-		e := json.NewEncoder(env.stdout)
+	if f.format.Is("json") {
+		e := json.NewEncoder(env.Stdout)
 		e.SetEscapeHTML(false)
 		return e.Encode(s)
 	}
-	return s.WriteText(env.stdout)
+	return s.WriteText(env.Stdout)
 }
 
 // datasetsWrite streams the requests of a trace through a writer to out and the
 // doubts about them to stderr.
-func datasetsWrite(ctx context.Context, env environment, spec string, o datasets.Options, out io.Writer, format func(io.Writer) datasets.Writer) error {
+func datasetsWrite(ctx context.Context, env subcommand.Environment, spec string, o datasets.Options, out io.Writer, format func(io.Writer) datasets.Writer) error {
 	t, err := datasets.Copy(ctx, spec, o, out, format)
 	if err != nil {
 		return err
 	}
 	for _, reason := range slices.Sorted(maps.Keys(t.Dropped)) {
-		fmt.Fprintf(env.stderr, "cfu datasets: dropped %d: %s\n", t.Dropped[reason], reason)
+		fmt.Fprintf(env.Stderr, "cfu datasets: dropped %d: %s\n", t.Dropped[reason], reason)
 	}
 	for _, warning := range t.Warnings {
-		fmt.Fprintf(env.stderr, "cfu datasets: warning: %s\n", warning)
+		fmt.Fprintf(env.Stderr, "cfu datasets: warning: %s\n", warning)
 	}
 	return nil
 }
 
 // datasetsConvert writes a trace in another format. A file appears under its
 // name only when it is complete.
-func datasetsConvert(ctx context.Context, env environment, spec string, f datasetsFlags) error {
+func datasetsConvert(ctx context.Context, env subcommand.Environment, spec string, f datasetsFlags) error {
 	var format func(io.Writer) datasets.Writer
 	switch f.to {
 	case "jsonl":
@@ -171,12 +172,12 @@ func datasetsConvert(ctx context.Context, env environment, spec string, f datase
 	case "sharegpt":
 		format = datasets.NewShareGPTWriter
 	case "":
-		return usagef("convert wants --to jsonl or --to sharegpt")
+		return subcommand.Usagef("convert wants --to jsonl or --to sharegpt")
 	default:
-		return usagef("--to %q: want jsonl or sharegpt", f.to)
+		return subcommand.Usagef("--to %q: want jsonl or sharegpt", f.to)
 	}
 	if f.out == "" {
-		return datasetsWrite(ctx, env, spec, f.options, env.stdout, format)
+		return datasetsWrite(ctx, env, spec, f.options, env.Stdout, format)
 	}
 	var failed error // in its own words
 	err := atomicfile.Stream(f.out, func(w io.Writer) error {

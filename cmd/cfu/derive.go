@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/subcommand"
 	"cfubench/results/derivation"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
@@ -47,7 +48,7 @@ func (f derivationFlags) check() error {
 // derive is the second half of a run, which can be run again without the
 // engine: joules to requests, C_FU, summary and report, from the raw tables.
 // It prints the summary and returns it.
-func (f derivationFlags) derive(ctx context.Context, env environment, out string) (summary summary.Summary, err error) {
+func (f derivationFlags) derive(ctx context.Context, env subcommand.Environment, out string) (summary summary.Summary, err error) {
 	run, err := runfolder.ReadRun(out)
 	if err != nil {
 		return summary, err
@@ -60,7 +61,7 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 	if options.Bare, err = derivation.ReadBare(out, run); err != nil {
 		return summary, err
 	}
-	warn := func(format string, args ...any) { fmt.Fprintf(env.stderr, "warning: "+format+"\n", args...) }
+	warn := func(format string, args ...any) { fmt.Fprintf(env.Stderr, "warning: "+format+"\n", args...) }
 	cells, err := options.Run(ctx, out, run)
 	if err != nil {
 		return summary, err
@@ -76,24 +77,24 @@ func (f derivationFlags) derive(ctx context.Context, env environment, out string
 		warn("%v", err)
 	}
 	if n := len(notes); n > 0 {
-		fmt.Fprintf(env.stderr, "C_FU rests on %d assumptions and gaps, which footprint_notes of summary.json and the report list\n", n)
+		fmt.Fprintf(env.Stderr, "C_FU rests on %d assumptions and gaps, which footprint_notes of summary.json and the report list\n", n)
 	}
 	summary, last, err := f.summarize(ctx, out, run)
 	if err != nil {
 		return summary, err
 	}
-	if err := summary.WriteTable(env.stdout, f.cells); err != nil {
+	if err := summary.WriteTable(env.Stdout, f.cells); err != nil {
 		return summary, fmt.Errorf("print summary: %w", err)
 	}
-	_, err = fmt.Fprintf(env.stdout, "\n%s\n", last)
+	_, err = fmt.Fprintf(env.Stdout, "\n%s\n", last)
 	return summary, err
 }
 
 // finish ends the making of a run folder that no sweep made: it prints what is doubtful
 // of it, derives the rest, and is an error where the run is invalid.
-func (f derivationFlags) finish(ctx context.Context, env environment, out string, warnings []string) error {
+func (f derivationFlags) finish(ctx context.Context, env subcommand.Environment, out string, warnings []string) error {
 	for _, w := range warnings {
-		fmt.Fprintf(env.stderr, "warning: %s\n", w)
+		fmt.Fprintf(env.Stderr, "warning: %s\n", w)
 	}
 	summary, err := f.derive(ctx, env, out)
 	if err != nil {

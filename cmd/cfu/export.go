@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/results/runfolder"
 	"cfubench/results/tracking"
 )
@@ -30,21 +31,21 @@ flags:
 `
 
 // bindExport is `cfu export`.
-func bindExport(fs *pflag.FlagSet) action {
+func bindExport(fs *pflag.FlagSet) subcommand.Action {
 	var table, dir, to, cell, convention string
 	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(runfolder.Tables(), ", ")+".")
 	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`; with --to of a tracker, its store.")
-	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+anyOf(tracking.Benchmarks())+" prints one cell, "+anyOf(tracking.Trackers())+" writes all into --dir.")
+	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+subcommand.AnyOf(tracking.Benchmarks())+" prints one cell, "+subcommand.AnyOf(tracking.Trackers())+" writes all into --dir.")
 	fs.StringVar(&cell, "cell", "", "With --to, the `CELL` (default the run's only one).")
 	fs.StringVar(&convention, "convention", "", "With --to, joules by the convention `NAME` (default the table's first).")
-	return func(ctx context.Context, env environment, operands []string) error {
+	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
 		if slices.Contains(tracking.Trackers(), to) {
 			if dir == "" || table+cell+convention != "" {
-				return usagef("--to %s: want --dir, the store, and none of --table, --cell and --convention", to)
+				return subcommand.Usagef("--to %s: want --dir, the store, and none of --table, --cell and --convention", to)
 			}
 			folders, err := tracking.Write(ctx, to, dir, operands[0])
 			if err == nil {
-				_, err = fmt.Fprintln(env.stdout, strings.Join(folders, "\n"))
+				_, err = fmt.Fprintln(env.Stdout, strings.Join(folders, "\n"))
 			}
 			return err
 		}
@@ -55,13 +56,13 @@ func bindExport(fs *pflag.FlagSet) action {
 			}
 		}
 		if given != 1 {
-			return usagef("want one of --table NAME, --dir DIR and --to FORMAT")
+			return subcommand.Usagef("want one of --table NAME, --dir DIR and --to FORMAT")
 		}
 		if to == "" && cell+convention != "" {
-			return usagef("--cell and --convention go with --to")
+			return subcommand.Usagef("--cell and --convention go with --to")
 		}
 		if to != "" && !slices.Contains(tracking.Benchmarks(), to) {
-			return usagef("--to %q: want %s, or %s", to, anyOf(tracking.Benchmarks()), anyOf(tracking.Trackers()))
+			return subcommand.Usagef("--to %q: want %s, or %s", to, subcommand.AnyOf(tracking.Benchmarks()), subcommand.AnyOf(tracking.Trackers()))
 		}
 		out := operands[0]
 		run, err := runfolder.ReadRun(out)
@@ -69,11 +70,11 @@ func bindExport(fs *pflag.FlagSet) action {
 			return err
 		}
 		if to != "" {
-			return tracking.WriteBenchmark(ctx, env.stdout, out, run, to, cell, convention)
+			return tracking.WriteBenchmark(ctx, env.Stdout, out, run, to, cell, convention)
 		}
 		if table != "" {
-			return runfolder.ExportCSV(ctx, env.stdout, out, run, table)
+			return runfolder.ExportCSV(ctx, env.Stdout, out, run, table)
 		}
-		return runfolder.ExportAll(ctx, dir, out, run, func(path string) { fmt.Fprintln(env.stdout, path) })
+		return runfolder.ExportAll(ctx, dir, out, run, func(path string) { fmt.Fprintln(env.Stdout, path) })
 	}
 }

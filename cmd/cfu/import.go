@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/results/logs"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
@@ -50,7 +51,7 @@ type importFlags struct {
 }
 
 // bindImport is `cfu import`.
-func bindImport(fs *pflag.FlagSet) action {
+func bindImport(fs *pflag.FlagSet) subcommand.Action {
 	var f importFlags
 	fs.StringArrayVar(&f.power, "power", nil, "Read the power log `FILE[:FORMAT]`; once for each log. Formats: "+strings.Join(logs.PowerFormats(), ", ")+".")
 	fs.StringVar(&f.requests, "requests", "", "Read the request log `FILE[:FORMAT]`. Formats: "+strings.Join(logs.RequestFormats(), ", ")+".")
@@ -68,7 +69,7 @@ func bindImport(fs *pflag.FlagSet) action {
 	fs.StringVar(&f.im.Model, "model", "", "The model was `NAME`.")
 	fs.StringVar(&f.im.Engine, "engine", "", "The engine was `NAME`.")
 	f.derivation.bind(fs, new(runfolder.Config))
-	return func(ctx context.Context, env environment, _ []string) error {
+	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
 		if err := f.check(); err != nil {
 			return err
 		}
@@ -83,7 +84,7 @@ func bindImport(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		if err := got.WriteText(env.stdout); err != nil {
+		if err := got.WriteText(env.Stdout); err != nil {
 			return err
 		}
 		if len(got.Requests.Stated) > 0 {
@@ -96,7 +97,7 @@ func bindImport(fs *pflag.FlagSet) action {
 // check takes the flags apart.
 func (f *importFlags) check() error {
 	if f.requests == "" {
-		return usagef("give the request log with --requests FILE")
+		return subcommand.Usagef("give the request log with --requests FILE")
 	}
 	if err := f.derivation.check(); err != nil {
 		return err
@@ -112,7 +113,7 @@ func (f *importFlags) check() error {
 		}
 		c, err := logs.ParseClock(rest)
 		if err != nil {
-			return usagef("--clock: %w", err)
+			return subcommand.Usagef("--clock: %w", err)
 		}
 		switch only {
 		case "":
@@ -122,13 +123,13 @@ func (f *importFlags) check() error {
 		case "requests":
 			f.im.RequestOptions.Clock = c
 		default:
-			return usagef("--clock %s: want power=CLOCK, requests=CLOCK or CLOCK", text)
+			return subcommand.Usagef("--clock %s: want power=CLOCK, requests=CLOCK or CLOCK", text)
 		}
 	}
 	columns := logs.Columns{}
 	for _, text := range f.columns {
 		if err := columns.Set(text); err != nil {
-			return usagef("--column: %w", err)
+			return subcommand.Usagef("--column: %w", err)
 		}
 	}
 	f.im.PowerOptions.Columns, f.im.RequestOptions.Columns = columns.Power(), columns.Requests()
@@ -139,7 +140,7 @@ func (f *importFlags) check() error {
 	if f.window != "" {
 		var err error
 		if f.im.Window, err = logs.ParseWindow(f.window); err != nil {
-			return usagef("--window: %w", err)
+			return subcommand.Usagef("--window: %w", err)
 		}
 	}
 	return nil

@@ -5,120 +5,63 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"strings"
 
-	"cfubench/internal/screen"
-	"cfubench/internal/secret"
+	"cfubench/internal/subcommand"
+	"cfubench/internal/version"
 	"cfubench/loadgen/mock"
 )
 
-// environment is all that a command touches of the world outside its files.
-type environment struct {
-	stdout, stderr io.Writer
-	getenv         func(string) string
-	secrets        *secret.Redactor // knows what nothing that is written may have
-}
-
-// commands lists the subcommands in the order of the usage text.
-func commands() []command {
-	return []command{
-		{"run", "drive a server or launch one, meter it, write a run folder", runHelp, noOperand, bindRun},
-		{"record", "meter any command (training, evaluation, …) from start to end", recordHelp, anyOperands, bindRecord},
-		{"watch", "meter a server in production, with metrics and a run folder an hour", watchHelp, noOperand, bindWatch},
-		{"attribute", "re-attribute measured energy using other conventions", attributeHelp, oneRun, bindAttribute},
-		{"shapley", "measure Shapley values of requests on an engine and fit a model of them", shapleyHelp, noOperand, bindShapley},
-		{"import", "make a run folder from logs of other tools", importHelp, noOperand, bindImport},
-		{"merge", "join the shards of one run", mergeHelp, anyOperands, bindMerge},
-		{"meters", "list this host's energy sensors, and how to enable the missing ones", metersHelp, noOperand, bindMeters},
-		{"agent", "serve this host's meters to runs on other hosts", agentHelp, noOperand, bindAgent},
-		{"amortize", "compute C_FU and break-even from a run or published figures", amortizeHelp, anyOperands, bindAmortize},
-		{"datasets", "describe, select and convert traces", datasetsHelp, anyOperands, bindDatasets},
-		{"selftest", "measure this client's timing error and overhead", selftestHelp, noOperand, bindSelftest},
-		{"compare", "rank configurations and compare runs, with confidence intervals", compareHelp, anyOperands, bindCompare},
-		{"report", "write a self-contained HTML report of one run or several", reportHelp, anyOperands, bindReport},
-		{"export", "write the tables as CSV, or in the formats of other tools", exportHelp, oneRun, bindExport},
-		{"check", "verify that a run folder is whole and agrees with itself", checkHelp, oneRun, bindCheck},
-		{"version", "print version, platform, and whether NVIDIA GPUs can be read", versionHelp, noOperand, bindVersion},
-		{"completion", "complete commands and flags in a shell", completionHelp, anyOperands, bindCompletion},
-		{"man", "write manual pages", manHelp, anyOperands, bindMan},
-		{mock.Argument, "", "", noOperand, bindMock}, // the self-test's other process
+// program is cfu with its subcommands, in the order of the help.
+func program() subcommand.Program {
+	return subcommand.Program{
+		Name:       "cfu",
+		Tagline:    "measure the energy and the life-cycle cost of LLM requests",
+		ExitStatus: "0 done, 1 failed or invalid, 2 wrong usage; of cfu record that of its command",
+		Version:    version.String(),
+		Commands:   commands(),
 	}
 }
 
+// commands are the subcommands.
+func commands() []subcommand.Command {
+	return []subcommand.Command{
+		{Name: "run", Summary: "drive a server or launch one, meter it, write a run folder", Help: runHelp, Operands: subcommand.None, Bind: bindRun, Holds: true},
+		{Name: "record", Summary: "meter any command (training, evaluation, …) from start to end", Help: recordHelp, Operands: subcommand.Any, Bind: bindRecord, Holds: true},
+		{Name: "watch", Summary: "meter a server in production, with metrics and a run folder an hour", Help: watchHelp, Operands: subcommand.None, Bind: bindWatch, Holds: true},
+		{Name: "attribute", Summary: "re-attribute measured energy using other conventions", Help: attributeHelp, Operands: oneRun, Bind: bindAttribute},
+		{Name: "shapley", Summary: "measure Shapley values of requests on an engine and fit a model of them", Help: shapleyHelp, Operands: subcommand.None, Bind: bindShapley, Holds: true},
+		{Name: "import", Summary: "make a run folder from logs of other tools", Help: importHelp, Operands: subcommand.None, Bind: bindImport},
+		{Name: "merge", Summary: "join the shards of one run", Help: mergeHelp, Operands: subcommand.Any, Bind: bindMerge},
+		{Name: "meters", Summary: "list this host's energy sensors, and how to enable the missing ones", Help: metersHelp, Operands: subcommand.None, Bind: bindMeters, Holds: true},
+		{Name: "agent", Summary: "serve this host's meters to runs on other hosts", Help: agentHelp, Operands: subcommand.None, Bind: bindAgent, Holds: true},
+		{Name: "amortize", Summary: "compute C_FU and break-even from a run or published figures", Help: amortizeHelp, Operands: subcommand.Any, Bind: bindAmortize},
+		{Name: "datasets", Summary: "describe, select and convert traces", Help: datasetsHelp, Operands: subcommand.Any, Bind: bindDatasets},
+		{Name: "selftest", Summary: "measure this client's timing error and overhead", Help: selftestHelp, Operands: subcommand.None, Bind: bindSelftest, Holds: true},
+		{Name: "compare", Summary: "rank configurations and compare runs, with confidence intervals", Help: compareHelp, Operands: subcommand.Any, Bind: bindCompare},
+		{Name: "report", Summary: "write a self-contained HTML report of one run or several", Help: reportHelp, Operands: subcommand.Any, Bind: bindReport},
+		{Name: "export", Summary: "write the tables as CSV, or in the formats of other tools", Help: exportHelp, Operands: oneRun, Bind: bindExport},
+		{Name: "check", Summary: "verify that a run folder is whole and agrees with itself", Help: checkHelp, Operands: oneRun, Bind: bindCheck},
+		{Name: "version", Summary: "print version, platform, and whether NVIDIA GPUs can be read", Help: versionHelp, Operands: subcommand.None, Bind: bindVersion},
+		{Name: "completion", Summary: "complete commands and flags in a shell", Help: completionHelp, Operands: subcommand.One("one shell: bash, zsh or fish"), Bind: bindCompletion},
+		{Name: "man", Summary: "write manual pages", Help: manHelp, Operands: subcommand.One("one folder"), Bind: bindMan},
+		{Name: mock.Argument, Operands: subcommand.None, Bind: bindMock, Holds: true}, // the self-test's other process
+	}
+}
+
+// oneRun is of commands that work on the folder of one run.
+func oneRun(args []string) error {
+	return subcommand.One("one folder, the OUT of a run")(args)
+}
+
 func main() {
-	ctx, stop := untilInterrupted(len(os.Args) > 1 && os.Args[1] == "record")
-	code := Main(ctx, environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	ctx, stop := subcommand.UntilInterrupted(len(os.Args) > 1 && os.Args[1] == "record")
+	code := Main(ctx, subcommand.Environment{Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
 
-// tagline says what cfu does.
-const tagline = "measure the energy and the life-cycle cost of LLM requests"
-
-// exitStatus says what the exit codes mean.
-const exitStatus = "0 done, 1 failed or invalid, 2 wrong usage; of cfu record that of its command"
-
-// Main runs one command line and returns the exit code, as exitStatus says.
-func Main(ctx context.Context, env environment, args []string) int {
-	if len(args) == 0 {
-		usage(env.stderr)
-		return 2
-	}
-	switch args[0] {
-	case "--version":
-		args = []string{"version"}
-	case "help", "-h", "--help":
-		if len(args) > 1 { // cfu help COMMAND
-			return Main(ctx, env, []string{args[1], "--help"})
-		}
-		if err := usage(env.stdout); err != nil {
-			fmt.Fprintf(env.stderr, "cfu: %v\n", err)
-			return 1
-		}
-		return 0
-	}
-	for _, c := range commands() {
-		if c.name != args[0] {
-			continue
-		}
-		env.secrets = secret.New()
-		for _, a := range args { // also of a command line that is refused
-			env.secrets.AddURL(a)
-		}
-		errs := screen.Screen{Out: env.stderr, Secrets: env.secrets, Whole: true}
-		env.stderr = screen.Screen{Out: env.stderr, Secrets: env.secrets}
-		err := c.execute(ctx, env, args[1:])
-		if err == nil {
-			return 0
-		}
-		if exit := (commandExit)(0); errors.As(err, &exit) { // it has spoken for itself
-			return int(exit)
-		}
-		fmt.Fprintf(errs, "cfu %s: %v\n", c.name, err)
-		if isUsage(err) {
-			fmt.Fprintf(env.stderr, "run 'cfu %s --help' for its flags\n", c.name)
-			return 2
-		}
-		return 1
-	}
-	fmt.Fprintf(env.stderr, "cfu: unknown command %q; run 'cfu help'\n", args[0])
-	return 2
-}
-
-func usage(w io.Writer) error {
-	var b strings.Builder
-	b.WriteString("cfu: " + tagline + "\n\nusage: cfu COMMAND [flags]\n\n")
-	for _, c := range commands() {
-		if c.summary == "" {
-			continue
-		}
-		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
-	}
-	b.WriteString("\n'cfu COMMAND --help' lists a command's flags.\nexit status: " + exitStatus + "\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+// Main runs one command line and returns the exit code.
+func Main(ctx context.Context, env subcommand.Environment, args []string) int {
+	return program().Run(ctx, env, args)
 }

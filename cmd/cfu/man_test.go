@@ -30,28 +30,28 @@ func TestManPages(t *testing.T) {
 	overview := read("cfu.1")
 	pages := []string{"cfu.1"}
 	for _, c := range commands() {
-		if c.summary == "" {
+		if c.Summary == "" {
 			continue
 		}
-		pages = append(pages, "cfu-"+c.name+".1")
-		if !strings.Contains(overview, "cfu-"+c.name+"(1)\n") {
-			t.Errorf("cfu(1) does not name cfu-%s(1)", c.name)
+		pages = append(pages, "cfu-"+c.Name+".1")
+		if !strings.Contains(overview, "cfu-"+c.Name+"(1)\n") {
+			t.Errorf("cfu(1) does not name cfu-%s(1)", c.Name)
 		}
-		text := read("cfu-" + c.name + ".1")
+		text := read("cfu-" + c.Name + ".1")
 		var lines []string
 		for line := range strings.Lines(text) {
 			lines = append(lines, strings.TrimSpace(line))
 		}
-		if !strings.Contains(text, "cfu-"+c.name+" - ") || !slices.Contains(lines, "SYNOPSIS") || !slices.Contains(lines, "EXAMPLES") {
-			t.Errorf("cfu-%s(1) lacks its name, synopsis or examples:\n%s", c.name, text)
+		if !strings.Contains(text, "cfu-"+c.Name+" - ") || !slices.Contains(lines, "SYNOPSIS") || !slices.Contains(lines, "EXAMPLES") {
+			t.Errorf("cfu-%s(1) lacks its name, synopsis or examples:\n%s", c.Name, text)
 		}
-		fs := pflag.NewFlagSet(c.name, pflag.ContinueOnError)
-		c.bind(fs)
+		fs := pflag.NewFlagSet(c.Name, pflag.ContinueOnError)
+		c.Bind(fs)
 		fs.VisitAll(func(f *pflag.Flag) {
 			if !slices.ContainsFunc(lines, func(l string) bool {
 				return l == "--"+f.Name || strings.HasPrefix(l, "--"+f.Name+" ") || strings.HasPrefix(l, "--"+f.Name+"[")
 			}) {
-				t.Errorf("cfu-%s(1) has no entry for --%s", c.name, f.Name)
+				t.Errorf("cfu-%s(1) has no entry for --%s", c.Name, f.Name)
 			}
 		})
 	}

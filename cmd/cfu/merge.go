@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
 )
@@ -20,13 +21,13 @@ flags:
 `
 
 // bindMerge is `cfu merge`: the shards of one run become one OUT.
-func bindMerge(fs *pflag.FlagSet) action {
+func bindMerge(fs *pflag.FlagSet) subcommand.Action {
 	out := fs.String("out", "", "Write the folder `DIR`, which must not hold a run yet.")
 	var derivation derivationFlags
 	derivation.bind(fs, new(runfolder.Config))
-	return func(ctx context.Context, env environment, operands []string) error {
+	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
 		if *out == "" || len(operands) == 0 {
-			return usagef("give --out DIR and the shards' folders")
+			return subcommand.Usagef("give --out DIR and the shards' folders")
 		}
 		if err := derivation.check(); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/meter"
 	"cfubench/meter/host"
 )
@@ -33,7 +34,7 @@ type metersFlags struct {
 	options      host.Options
 	calibrate    bool
 	calibrateFor time.Duration
-	format       *format
+	format       *subcommand.Format
 	reference    referenceFlags
 	set          *pflag.FlagSet
 }
@@ -45,7 +46,7 @@ func (f *metersFlags) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.Specs, "meter", []string{"auto"}, "List this `METER`: "+host.Known()+"; repeatable.")
 	fs.BoolVar(&f.calibrate, "calibrate", false, "Measure update periods, call latency and counter over power.")
 	fs.DurationVar(&f.calibrateFor, "calibrate-for", 5*time.Second, "Calibrate for `D`.")
-	f.format = bindFormat(fs, "Print the domains, one a line,", "text", "json")
+	f.format = subcommand.BindFormat(fs, "Print the domains, one a line,", "text", "json")
 	fs.StringVar(&o.Sysfs, "sysfs", "/sys", "Read powercap, hwmon and drm below `DIR`.")
 	fs.StringVar(&o.NVMLLibrary, "nvml-library", "", "Load the NVIDIA management library from `FILE` (default: the system's).")
 	fs.IntVar(&o.PID, "pid", 0, "Model the process tree of engine process `N`.")
@@ -55,14 +56,14 @@ func (f *metersFlags) bind(fs *pflag.FlagSet) {
 }
 
 // bindMeters is `cfu meters`.
-func bindMeters(fs *pflag.FlagSet) action {
+func bindMeters(fs *pflag.FlagSet) subcommand.Action {
 	var f metersFlags
 	f.bind(fs)
 	return f.run
 }
 
 // run lists the meters, and what calibration found of them.
-func (f *metersFlags) run(ctx context.Context, env environment, _ []string) error {
+func (f *metersFlags) run(ctx context.Context, env subcommand.Environment, _ []string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -80,26 +81,26 @@ func (f *metersFlags) run(ctx context.Context, env environment, _ []string) erro
 	if err != nil {
 		return err
 	}
-	if f.format.is("json") {
-		return listing.WriteJSON(env.stdout)
+	if f.format.Is("json") {
+		return listing.WriteJSON(env.Stdout)
 	}
-	return listing.WriteText(env.stdout)
+	return listing.WriteText(env.Stdout)
 }
 
 // check refuses flags that make no sense before anything is opened.
 func (f *metersFlags) check() error {
 	for _, spec := range f.options.Specs {
 		if err := host.CheckSpec(spec); err != nil {
-			return usageError{err}
+			return subcommand.UsageError{Err: err}
 		}
 	}
 	switch {
 	case !(f.options.CPUWatts > 0):
-		return usagef("--cpu-watts %g: want a number above 0", f.options.CPUWatts)
+		return subcommand.Usagef("--cpu-watts %g: want a number above 0", f.options.CPUWatts)
 	case f.calibrateFor <= 0:
-		return usagef("--calibrate-for %v: want a time above 0", f.calibrateFor)
+		return subcommand.Usagef("--calibrate-for %v: want a time above 0", f.calibrateFor)
 	case f.options.PID < 0:
-		return usagef("--pid %d: want a process id", f.options.PID)
+		return subcommand.Usagef("--pid %d: want a process id", f.options.PID)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/internal/atomicfile"
+	"cfubench/internal/subcommand"
 	"cfubench/results/logs"
 	"cfubench/results/reference"
 	"cfubench/results/runfolder"
@@ -42,7 +43,7 @@ func (f *referenceFlags) asked(fs *pflag.FlagSet) (bool, error) {
 	}
 	for _, name := range []string{"reference-covers", "reference-clock", "load-cmd", "plateau", "settle", "rounds", "run", "reference-out"} {
 		if fs.Changed(name) {
-			return false, usagef("--%s needs --reference", name)
+			return false, subcommand.Usagef("--%s needs --reference", name)
 		}
 	}
 	return false, nil
@@ -52,23 +53,23 @@ func (f *referenceFlags) asked(fs *pflag.FlagSet) (bool, error) {
 func (f *referenceFlags) check(fs *pflag.FlagSet) (logs.Clock, error) {
 	clock, err := logs.ParseClock(f.clock)
 	if err != nil {
-		return clock, usagef("--reference-clock %q: %v", f.clock, err)
+		return clock, subcommand.Usagef("--reference-clock %q: %v", f.clock, err)
 	}
 	switch {
 	case f.covers != runfolder.CoversNode && f.covers != runfolder.CoversDomains:
-		return clock, usagef("--reference-covers %q: want node or domains", f.covers)
+		return clock, subcommand.Usagef("--reference-covers %q: want node or domains", f.covers)
 	case f.plateau <= 0:
-		return clock, usagef("--plateau %v: want a time above 0", f.plateau)
+		return clock, subcommand.Usagef("--plateau %v: want a time above 0", f.plateau)
 	case f.settle < 0:
-		return clock, usagef("--settle %v: want a time of 0 or more", f.settle)
+		return clock, subcommand.Usagef("--settle %v: want a time of 0 or more", f.settle)
 	case f.rounds < 1 || f.rounds > 1000:
-		return clock, usagef("--rounds %d: want 1 to 1000", f.rounds)
+		return clock, subcommand.Usagef("--rounds %d: want 1 to 1000", f.rounds)
 	case f.run != "" && (fs.Changed("load-cmd") || fs.Changed("plateau") || fs.Changed("rounds")):
-		return clock, usagef("--run takes the run's own windows: leave --load-cmd, --plateau and --rounds out")
+		return clock, subcommand.Usagef("--run takes the run's own windows: leave --load-cmd, --plateau and --rounds out")
 	}
 	if f.run == "" {
 		if err := reference.CheckSpec(f.spec); err != nil {
-			return clock, usageError{err}
+			return clock, subcommand.UsageError{Err: err}
 		}
 	}
 	return clock, nil
@@ -78,7 +79,7 @@ func (f *referenceFlags) check(fs *pflag.FlagSet) (logs.Clock, error) {
 var errBlind = errors.New("this meter does not see this load")
 
 // measure measures or reads, and prints what was found.
-func (f *referenceFlags) measure(ctx context.Context, env environment, m *metersFlags) error {
+func (f *referenceFlags) measure(ctx context.Context, env subcommand.Environment, m *metersFlags) error {
 	clock, err := f.check(m.set)
 	if err != nil {
 		return err
@@ -87,21 +88,21 @@ func (f *referenceFlags) measure(ctx context.Context, env environment, m *meters
 	if f.run != "" {
 		ref, err = reference.OfRun(f.run, f.spec, f.covers, clock, f.settle)
 	} else {
-		m.options.Getenv = env.getenv
+		m.options.Getenv = env.Getenv
 		ref, err = reference.Measure(ctx, reference.Options{
 			Spec: f.spec, Covers: f.covers, LogClock: clock, Meters: m.options, Load: f.load, Plateau: f.plateau, Settle: f.settle, Rounds: f.rounds,
-			Secrets: env.secrets, Say: func(format string, args ...any) { fmt.Fprintf(env.stderr, format+"\n", args...) },
+			Secrets: env.Secrets, Say: func(format string, args ...any) { fmt.Fprintf(env.Stderr, format+"\n", args...) },
 		})
 	}
 	if err != nil {
 		return err
 	}
-	if m.format.is("json") {
-		enc := json.NewEncoder(env.stdout)
+	if m.format.Is("json") {
+		enc := json.NewEncoder(env.Stdout)
 		enc.SetEscapeHTML(false)
 		err = enc.Encode(ref)
 	} else {
-		err = reference.WriteText(env.stdout, ref)
+		err = reference.WriteText(env.Stdout, ref)
 	}
 	switch {
 	case err != nil:

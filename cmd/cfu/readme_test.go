@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"cfubench/internal/subcommand"
 )
 
 // readmeCommands are the lines of README.md's sh blocks, continuation lines
@@ -44,14 +46,14 @@ func TestReadmeCommandsParse(t *testing.T) {
 		}
 		seen++
 		if args[1] != "run" {
-			if !slices.ContainsFunc(commands(), func(k command) bool { return k.name == args[1] }) {
+			if !slices.ContainsFunc(commands(), func(k subcommand.Command) bool { return k.Name == args[1] }) {
 				t.Errorf("README: %s: there is no such command", c)
 			}
 			continue
 		}
 		fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
 		flags := newRunFlags(fs)
-		if err := errors.Join(fs.Parse(args[2:]), flags.complete(environment{getenv: func(string) string { return "" }})); err != nil {
+		if err := errors.Join(fs.Parse(args[2:]), flags.complete(subcommand.Environment{Getenv: func(string) string { return "" }})); err != nil {
 			t.Errorf("README: %s: %v", c, err)
 		}
 	}
@@ -63,8 +65,8 @@ func TestReadmeCommandsParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range commands() {
-		if k.summary != "" && !regexp.MustCompile("(?m)^\\|.*`cfu "+k.name+"`.* \\|").Match(text) {
-			t.Errorf("README's table lacks cfu %s", k.name)
+		if k.Summary != "" && !regexp.MustCompile("(?m)^\\|.*`cfu "+k.Name+"`.* \\|").Match(text) {
+			t.Errorf("README's table lacks cfu %s", k.Name)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/meter"
 	"cfubench/meter/host"
 	"cfubench/results/record"
@@ -45,27 +46,27 @@ type recordFlags struct {
 }
 
 // bindRecord is `cfu record`.
-func bindRecord(fs *pflag.FlagSet) action {
+func bindRecord(fs *pflag.FlagSet) subcommand.Action {
 	f := &recordFlags{set: fs}
 	fs.SetInterspersed(false) // the command's flags are its own
-	section(fs, "what is recorded", func(fs *pflag.FlagSet) {
+	subcommand.Section(fs, "what is recorded", func(fs *pflag.FlagSet) {
 		fs.IntVar(&f.PID, "pid", 0, "Record process `N`, which is there, until it ends.")
 		fs.StringVar(&f.until, "until", "", "Record until `TIME` (RFC 3339) or for a duration, this host or no longer than that --pid.")
 		fs.StringVar(&f.Label, "label", "", "Call the record `NAME`.")
 		fs.StringVar(&f.Stage, "kind", "", "Say what `KIND` of stage it is: training, data, experimentation, evaluation or end_of_life.")
 	})
-	section(fs, "what is metered", func(fs *pflag.FlagSet) {
+	subcommand.Section(fs, "what is metered", func(fs *pflag.FlagSet) {
 		fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL or ptd:HOST; repeatable.")
 		fs.DurationVar(&f.Idle, "idle", 2*time.Second, "Meter idle baselines of `D` before and after (0: none).")
 		fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that the recorded processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
 		bindSensors(fs, &f.Config.Config)
 	})
-	section(fs, "what is written", func(fs *pflag.FlagSet) {
+	subcommand.Section(fs, "what is written", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.Out, "out", "", "Write the folder `REC`, which must not hold a run yet.")
 		fs.BoolVar(&f.Append, "append", false, "Go on with the record in --out, also after a kill or a reboot: the gap is in no figure, and is said.")
 	})
-	return func(ctx context.Context, env environment, operands []string) error {
-		f.Command, f.Getenv, f.Secrets = operands, env.getenv, env.secrets
+	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
+		f.Command, f.Getenv, f.Secrets = operands, env.Getenv, env.Secrets
 		if err := f.complete(time.Now()); err != nil {
 			return err
 		}
@@ -75,7 +76,7 @@ func bindRecord(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer release()
-		f.Say = func(line string) { fmt.Fprintf(env.stderr, "cfu record: %s\n", line) }
+		f.Say = func(line string) { fmt.Fprintf(env.Stderr, "cfu record: %s\n", line) }
 		return f.run(ctx, env)
 	}
 }
@@ -84,26 +85,26 @@ func bindRecord(fs *pflag.FlagSet) action {
 // started. now is when a duration of --until begins.
 func (f *recordFlags) complete(now time.Time) error {
 	if f.Out == "" {
-		return usagef("--out is missing: give the folder that the record is written to")
+		return subcommand.Usagef("--out is missing: give the folder that the record is written to")
 	}
 	if f.until != "" {
 		var err error
 		if f.Until, err = record.ParseUntil(f.until, now); err != nil {
-			return usagef("--until %w", err)
+			return subcommand.Usagef("--until %w", err)
 		}
 	}
 	switch given := len(f.Command) > 0; {
 	case given && f.PID != 0:
-		return usagef("a command and --pid: give one of them")
+		return subcommand.Usagef("a command and --pid: give one of them")
 	case given && f.until != "":
-		return usagef("a command and --until: the command says when it ends; give --pid or no command")
+		return subcommand.Usagef("a command and --until: the command says when it ends; give --pid or no command")
 	case f.PID < 0 || f.set.Changed("pid") && f.PID == 0:
-		return usagef("--pid %d: want the number of a process", f.PID)
+		return subcommand.Usagef("--pid %d: want the number of a process", f.PID)
 	case !given && f.PID == 0 && f.until == "" && !f.Append:
-		return usagef("nothing to record: give a command after --, --pid or --until")
+		return subcommand.Usagef("nothing to record: give a command after --, --pid or --until")
 	}
 	if f.Idle < 0 {
-		return usagef("--idle %v: want 0 or more", f.Idle)
+		return subcommand.Usagef("--idle %v: want 0 or more", f.Idle)
 	}
 	return checkSensors(f.Config.Config)
 }
@@ -113,59 +114,52 @@ func (f *recordFlags) complete(now time.Time) error {
 func checkSensors(c runfolder.Config) error {
 	for _, m := range c.Meter {
 		if err := host.CheckSpec(m); err != nil {
-			return usagef("--meter: %w", err)
+			return subcommand.Usagef("--meter: %w", err)
 		}
 	}
 	if len(c.Meter) == 0 {
-		return usagef("--meter is empty: want a meter or auto")
+		return subcommand.Usagef("--meter is empty: want a meter or auto")
 	}
 	if _, err := meter.ParseChoice(c.GPUs); err != nil {
-		return usagef("--gpus: %w", err)
+		return subcommand.Usagef("--gpus: %w", err)
 	}
 	if c.Reference != "" {
 		if _, err := runfolder.ReadReference(c.Reference); err != nil {
-			return usagef("--reference: %w", err)
+			return subcommand.Usagef("--reference: %w", err)
 		}
 	}
 	switch {
 	case c.Poll < 0:
-		return usagef("--poll %v: want 0 or more", c.Poll)
+		return subcommand.Usagef("--poll %v: want 0 or more", c.Poll)
 	case !(c.CPUWatts > 0) || math.IsInf(c.CPUWatts, 0):
-		return usagef("--cpu-watts %v: want a number above 0", c.CPUWatts)
+		return subcommand.Usagef("--cpu-watts %v: want a number above 0", c.CPUWatts)
 	case !(c.CPUIdleWatts >= 0) || math.IsInf(c.CPUIdleWatts, 0):
-		return usagef("--cpu-idle-watts %v: want a number of 0 or more", c.CPUIdleWatts)
+		return subcommand.Usagef("--cpu-idle-watts %v: want a number of 0 or more", c.CPUIdleWatts)
 	case c.ExpectDevices < 0:
-		return usagef("--expect-devices %d: want 0 or more", c.ExpectDevices)
+		return subcommand.Usagef("--expect-devices %d: want 0 or more", c.ExpectDevices)
 	}
 	return nil
 }
 
-// commandExit ends cfu with the code of the command that it recorded.
-type commandExit int
-
-func (e commandExit) Error() string {
-	return fmt.Sprintf("the command ended with exit code %d", int(e))
-}
-
 // run makes the record and says what was found.
-func (f *recordFlags) run(ctx context.Context, env environment) error {
+func (f *recordFlags) run(ctx context.Context, env subcommand.Environment) error {
 	make := record.Run
 	if len(f.Command) == 0 && f.PID == 0 && f.until == "" {
 		make = record.Finish
 	}
 	result, err := make(ctx, f.Config)
 	for _, w := range result.Run.Warnings {
-		fmt.Fprintf(env.stderr, "cfu record: warning: %s\n", w)
+		fmt.Fprintf(env.Stderr, "cfu record: warning: %s\n", w)
 	}
 	if err == nil {
-		err = result.WriteText(env.stderr, f.Out)
+		err = result.WriteText(env.Stderr, f.Out)
 	}
 	switch {
 	case result.Exit != 0:
 		if err != nil {
-			fmt.Fprintf(env.stderr, "cfu record: %v\n", err)
+			fmt.Fprintf(env.Stderr, "cfu record: %v\n", err)
 		}
-		return commandExit(result.Exit)
+		return subcommand.Exit(result.Exit)
 	case err == nil && result.Interrupted:
 		return errors.New("interrupted: the record ends there")
 	}

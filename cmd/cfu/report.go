@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/loadgen"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
@@ -34,7 +35,7 @@ flags:
 `
 
 // bindReport is `cfu report`.
-func bindReport(fs *pflag.FlagSet) action {
+func bindReport(fs *pflag.FlagSet) subcommand.Action {
 	var slo loadgen.SLO
 	var out, by string
 	var across []string
@@ -44,15 +45,15 @@ func bindReport(fs *pflag.FlagSet) action {
 	fs.StringVar(&by, "by", "", "Of several runs: rank by the least `METRIC`, such as carbon_cfu_g (default "+summary.MetricEnergyPerRequest+").")
 	fs.StringSliceVar(&across, "across", nil, "Of several runs: let them differ in these `DIMENSIONS`, as cfu compare does.")
 	bindCells(fs, &cells)
-	return func(ctx context.Context, env environment, operands []string) error {
+	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
 		o := summary.Options{Limits: summary.DefaultLimits(), SLO: slo}
 		switch {
 		case len(operands) == 0:
-			return usagef("want the folder of a run, or of several, got none")
+			return subcommand.Usagef("want the folder of a run, or of several, got none")
 		case len(operands) > 1:
 			return reportSeveral(ctx, env, operands, cmp.Or(out, severalReport), o, by, across)
 		case by != "" || across != nil:
-			return usagef("--by and --across are of several runs: got one")
+			return subcommand.Usagef("--by and --across are of several runs: got one")
 		}
 		dir, path := operands[0], out
 		if path == "" {
@@ -72,10 +73,10 @@ func bindReport(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		if err := s.WriteTable(env.stdout, cells); err != nil {
+		if err := s.WriteTable(env.Stdout, cells); err != nil {
 			return fmt.Errorf("print summary: %w", err)
 		}
-		fmt.Fprintf(env.stdout, "\n%s\n", path)
+		fmt.Fprintf(env.Stdout, "\n%s\n", path)
 		return verdictError(s)
 	}
 }

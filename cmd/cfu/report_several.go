@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"cfubench/internal/atomicfile"
+	"cfubench/internal/subcommand"
 	"cfubench/results/comparison"
 	"cfubench/results/report"
 	"cfubench/results/summary"
@@ -18,7 +19,7 @@ const severalReport = "cfu-report.html"
 
 // reportSeveral writes one page of the runs in dirs to path and prints the
 // decision. The folders stay as they are.
-func reportSeveral(ctx context.Context, env environment, dirs []string, path string, o summary.Options, by string, across []string) error {
+func reportSeveral(ctx context.Context, env subcommand.Environment, dirs []string, path string, o summary.Options, by string, across []string) error {
 	var subjects []comparison.Subject
 	for _, dir := range dirs {
 		s, err := comparison.Load(ctx, dir, o)
@@ -35,7 +36,7 @@ func reportSeveral(ctx context.Context, env environment, dirs []string, path str
 	how := comparison.ChooseOptions{Metric: by, Share: subjects[0].Run.Config.SLOShare, Seed: 1}
 	choice, err := comparison.Choose(subjects, how)
 	if err == nil {
-		err = choice.WriteText(env.stdout)
+		err = choice.WriteText(env.Stdout)
 	}
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func reportSeveral(ctx context.Context, env environment, dirs []string, path str
 	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.stdout, "\n%s\n", path)
+	fmt.Fprintf(env.Stdout, "\n%s\n", path)
 	var invalid []error
 	for _, s := range subjects {
 		if err := verdictError(s.Summary); err != nil {

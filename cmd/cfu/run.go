@@ -7,6 +7,7 @@ import (
 
 	"cfubench/internal/failure"
 	"cfubench/internal/screen"
+	"cfubench/internal/subcommand"
 	"cfubench/results/summary"
 	"cfubench/results/sweep"
 )
@@ -16,14 +17,14 @@ import (
 const afterInterrupt = 2 * time.Second
 
 // run measures what the configuration says and derives the rest.
-func (f *runFlags) run(ctx context.Context, env environment) error {
+func (f *runFlags) run(ctx context.Context, env subcommand.Environment) error {
 	sayBuild(env, "run")
 	release, err := ownNew(env, f.Out, "run")
 	if err != nil {
 		return err
 	}
 	defer release()
-	run, runErr := sweep.Run(ctx, f.Config, screen.NewStatus(env.stdout, env.stderr, env.secrets))
+	run, runErr := sweep.Run(ctx, f.Config, screen.NewStatus(env.Stdout, env.Stderr, env.Secrets))
 	if len(run.Cells) == 0 {
 		return runErr
 	}
@@ -37,7 +38,7 @@ func (f *runFlags) run(ctx context.Context, env environment) error {
 		defer cancel()
 	}
 	var summary summary.Summary
-	err = abandon(ctx, func() error {
+	err = subcommand.Abandon(ctx, func() error {
 		var err error
 		summary, err = f.derivation.derive(ctx, env, f.Out)
 		return err

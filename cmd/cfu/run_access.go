@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"cfubench/internal/subcommand"
 	address "cfubench/loadgen/endpoint"
 
 	"github.com/spf13/pflag"
@@ -30,15 +31,15 @@ func (f *accessFlags) complete(set *pflag.FlagSet, getenv func(string) string) (
 	switch {
 	case f.noKey && (f.keyFile != "" || set.Changed("api-key-env")),
 		f.keyFile != "" && set.Changed("api-key-env"):
-		return "", nil, usagef("--api-key-env, --api-key-file and --no-api-key exclude each other")
+		return "", nil, subcommand.Usagef("--api-key-env, --api-key-file and --no-api-key exclude each other")
 	case f.noKey:
 	case f.keyFile != "":
 		text, err := os.ReadFile(f.keyFile)
 		if err != nil {
-			return "", nil, usagef("--api-key-file: %w", err)
+			return "", nil, subcommand.Usagef("--api-key-file: %w", err)
 		}
 		if key = strings.TrimSpace(string(text)); key == "" {
-			return "", nil, usagef("--api-key-file %s: it is empty", f.keyFile)
+			return "", nil, subcommand.Usagef("--api-key-file %s: it is empty", f.keyFile)
 		}
 	default:
 		key = getenv(f.keyEnv)
@@ -46,23 +47,23 @@ func (f *accessFlags) complete(set *pflag.FlagSet, getenv func(string) string) (
 	for _, text := range f.headers {
 		h, err := address.ParseHeader(text)
 		if err != nil {
-			return "", nil, usagef("--header: %w", err)
+			return "", nil, subcommand.Usagef("--header: %w", err)
 		}
 		headers = append(headers, h)
 	}
 	for _, text := range f.envs {
 		name, variable, ok := strings.Cut(text, "=")
 		if !ok || variable == "" {
-			return "", nil, usagef("--header-env %q: want NAME=VAR, with the name of an environment variable", text)
+			return "", nil, subcommand.Usagef("--header-env %q: want NAME=VAR, with the name of an environment variable", text)
 		}
 		value := getenv(variable)
 		if value == "" {
-			return "", nil, usagef("--header-env %s: the environment variable %s is not set", name, variable)
+			return "", nil, subcommand.Usagef("--header-env %s: the environment variable %s is not set", name, variable)
 		}
 		headers = append(headers, address.Header{Name: strings.TrimSpace(name), Value: value})
 	}
 	if err := (address.Access{APIKey: key, Headers: headers}).Check(); err != nil {
-		return "", nil, usagef("%w", err)
+		return "", nil, subcommand.Usagef("%w", err)
 	}
 	return key, headers, nil
 }

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cfubench/internal/secret"
+	"cfubench/internal/subcommand"
 	"cfubench/results/commandline"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
@@ -60,7 +61,7 @@ func parseRun(t testing.TB, dir string, args []string, input string, env map[str
 	if err := fs.Parse(args); err != nil {
 		t.Fatalf("parse %q: %v", args, err)
 	}
-	if err := f.complete(environment{getenv: func(name string) string { return env[name] }, secrets: secret.New()}); err != nil {
+	if err := f.complete(subcommand.Environment{Getenv: func(name string) string { return env[name] }, Secrets: secret.New()}); err != nil {
 		t.Fatalf("complete %q: %v", args, err)
 	}
 	return f.Config

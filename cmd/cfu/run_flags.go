@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"cfubench/internal/subcommand"
 	"cfubench/meter/host"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
@@ -41,9 +42,9 @@ type runFlags struct {
 }
 
 // bindRun is `cfu run`.
-func bindRun(fs *pflag.FlagSet) action {
+func bindRun(fs *pflag.FlagSet) subcommand.Action {
 	f := newRunFlags(fs)
-	return func(ctx context.Context, env environment, _ []string) error {
+	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
 		if err := f.complete(env); err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func bindRun(fs *pflag.FlagSet) action {
 			if err != nil {
 				return err
 			}
-			return plan.WriteText(env.stdout)
+			return plan.WriteText(env.Stdout)
 		}
 		return f.run(ctx, env)
 	}
@@ -60,25 +61,25 @@ func bindRun(fs *pflag.FlagSet) action {
 
 // complete parses what flags hold as text, and refuses what is wrong or does not
 // go together before anything is started.
-func (f *runFlags) complete(env environment) error {
+func (f *runFlags) complete(env subcommand.Environment) error {
 	if err := f.configure(); err != nil {
 		return err
 	}
-	f.Getenv, f.Secrets = env.getenv, env.secrets
+	f.Getenv, f.Secrets = env.Getenv, env.Secrets
 	var err error
-	if f.APIKey, f.Headers, err = f.access.complete(f.set, env.getenv); err != nil {
+	if f.APIKey, f.Headers, err = f.access.complete(f.set, env.Getenv); err != nil {
 		return err
 	}
 	if f.timeUnit != "" {
 		units := map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": time.Nanosecond}
 		var ok bool
 		if f.TimeUnit, ok = units[f.timeUnit]; !ok {
-			return usagef("--time-unit %q: want s, ms, us or ns", f.timeUnit)
+			return subcommand.Usagef("--time-unit %q: want s, ms, us or ns", f.timeUnit)
 		}
 	}
 	if f.bodyText != "" {
 		if err := json.Unmarshal([]byte(f.bodyText), &f.ExtraBody); err != nil {
-			return usagef("--extra-body: want a JSON object: %v", err)
+			return subcommand.Usagef("--extra-body: want a JSON object: %v", err)
 		}
 	}
 	if f.shardText != "" {
@@ -87,19 +88,19 @@ func (f *runFlags) complete(env environment) error {
 		f.ShardIndex, err1 = strconv.Atoi(i)
 		f.ShardCount, err2 = strconv.Atoi(n)
 		if !ok || err1 != nil || err2 != nil || f.ShardCount < 1 {
-			return usagef("--shard %q: want I/N with 1 <= I <= N", f.shardText)
+			return subcommand.Usagef("--shard %q: want I/N with 1 <= I <= N", f.shardText)
 		}
 	}
 	if f.startText != "" {
 		t, err := time.Parse(time.RFC3339Nano, f.startText)
 		if err != nil {
-			return usagef("--start-at %q: want RFC 3339, as in 2026-01-31T12:00:00Z", f.startText)
+			return subcommand.Usagef("--start-at %q: want RFC 3339, as in 2026-01-31T12:00:00Z", f.startText)
 		}
 		f.StartAt = t
 	}
 	for _, flag := range []string{"find-rate-from", "find-rate-requests", "slo-share"} {
 		if !f.FindRate && f.set.Changed(flag) {
-			return usagef("--find-rate-from, --find-rate-requests and --slo-share need --find-rate")
+			return subcommand.Usagef("--find-rate-from, --find-rate-requests and --slo-share need --find-rate")
 		}
 	}
 	if err := f.Check(); err != nil {
@@ -115,33 +116,33 @@ func (f *runFlags) configure() error {
 	if f.sweepFile != "" {
 		text, err := os.ReadFile(f.sweepFile)
 		if err != nil {
-			return usagef("--sweep: %w", err)
+			return subcommand.Usagef("--sweep: %w", err)
 		}
 		if file, err = sweep.ParseFile(f.sweepFile, text); err != nil {
-			return usagef("--sweep: %w", err)
+			return subcommand.Usagef("--sweep: %w", err)
 		}
 		for _, s := range file.Flags {
 			switch flag := f.set.Lookup(s.Name); {
 			case flag == nil || s.Name == "sweep":
-				return usagef("--sweep: %s:%d: %s: cfu run has no such flag, and it is none of params, zip, exclude and configurations", f.sweepFile, s.Line, s.Name)
+				return subcommand.Usagef("--sweep: %s:%d: %s: cfu run has no such flag, and it is none of params, zip, exclude and configurations", f.sweepFile, s.Line, s.Name)
 			case flag.Changed:
 				continue
 			}
 			if err := f.set.Set(s.Name, s.Text); err != nil {
-				return usagef("--sweep: %s:%d: %s: %w", f.sweepFile, s.Line, s.Name, err)
+				return subcommand.Usagef("--sweep: %s:%d: %s: %w", f.sweepFile, s.Line, s.Name, err)
 			}
 		}
 	}
 	for _, text := range f.params {
 		p, err := sweep.ParseParam(text)
 		if err != nil {
-			return usagef("--param %w", err)
+			return subcommand.Usagef("--param %w", err)
 		}
 		file.Grid.Params = append(file.Grid.Params, p)
 	}
 	var err error
 	if f.Configurations, err = file.Expand(f.EngineCmd); err != nil {
-		return usageError{err}
+		return subcommand.UsageError{Err: err}
 	}
 	return nil
 }
@@ -149,15 +150,15 @@ func (f *runFlags) configure() error {
 // newRunFlags declares the flags on fs, in the sections of the help.
 func newRunFlags(fs *pflag.FlagSet) *runFlags {
 	f := &runFlags{set: fs, Config: sweep.Defaults()}
-	section(fs, "the server under test", f.bindServer)
-	section(fs, "what is sent", f.bindTrace)
-	section(fs, "how it is sent", f.bindLoad)
-	section(fs, "when a request or a cell ends", f.bindLimits)
-	section(fs, "what is metered", f.bindMeters)
-	section(fs, "what is written", f.bindOutput)
-	section(fs, "the client and its host", f.bindClient)
-	section(fs, "an objective, and the rate that meets it", f.bindSearch)
-	section(fs, "several clients", f.bindShards)
+	subcommand.Section(fs, "the server under test", f.bindServer)
+	subcommand.Section(fs, "what is sent", f.bindTrace)
+	subcommand.Section(fs, "how it is sent", f.bindLoad)
+	subcommand.Section(fs, "when a request or a cell ends", f.bindLimits)
+	subcommand.Section(fs, "what is metered", f.bindMeters)
+	subcommand.Section(fs, "what is written", f.bindOutput)
+	subcommand.Section(fs, "the client and its host", f.bindClient)
+	subcommand.Section(fs, "an objective, and the rate that meets it", f.bindSearch)
+	subcommand.Section(fs, "several clients", f.bindShards)
 	return f
 }
 

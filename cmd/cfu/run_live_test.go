@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"cfubench/internal/subcommand"
 	"cfubench/results/runfolder"
 )
 
@@ -45,7 +46,7 @@ func TestLiveMetrics(t *testing.T) {
 	var stdout, stderr output
 	ended := make(chan int, 1)
 	go func() {
-		ended <- Main(context.WithoutCancel(t.Context()), environment{stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }},
+		ended <- Main(context.WithoutCancel(t.Context()), subcommand.Environment{Stdout: &stdout, Stderr: &stderr, Getenv: func(string) string { return "" }},
 			load(e, out, "--num-requests", "6", "--concurrency", "2", "--listen", "127.0.0.1:0"))
 	}()
 	var address string

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/internal/cpulist"
+	"cfubench/internal/subcommand"
 	"cfubench/loadgen"
 	"cfubench/loadgen/mock"
 )
@@ -30,11 +31,11 @@ flags:
 type selftestFlags struct {
 	options loadgen.SelfTestOptions
 	cpus    string
-	format  *format
+	format  *subcommand.Format
 }
 
 // bindSelftest is `cfu selftest`.
-func bindSelftest(fs *pflag.FlagSet) action {
+func bindSelftest(fs *pflag.FlagSet) subcommand.Action {
 	var f selftestFlags
 	f.bind(fs)
 	return f.run
@@ -56,42 +57,42 @@ func (f *selftestFlags) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&bounds.GapErrorMean, "bound-gap-mean", bounds.GapErrorMean, "Accept a mean error of the gaps between tokens up to `D`.")
 	fs.DurationVar(&bounds.LatenessP99, "bound-lateness-p99", bounds.LatenessP99, "Accept a p99 lateness up to `D`.")
 	fs.StringVar(&f.cpus, "client-cpus", "", "Run the client on the CPUs in `LIST`, such as 0,2-5.")
-	f.format = bindFormat(fs, "Print the result", "text", "json")
+	f.format = subcommand.BindFormat(fs, "Print the result", "text", "json")
 }
 
 // run measures the client and prints the result.
-func (f *selftestFlags) run(ctx context.Context, env environment, _ []string) error {
+func (f *selftestFlags) run(ctx context.Context, env subcommand.Environment, _ []string) error {
 	o := f.options
 	if err := o.Check(); err != nil {
-		return usagef("%w", err)
+		return subcommand.Usagef("%w", err)
 	}
 	if f.cpus != "" {
 		if _, err := cpulist.Parse(f.cpus); err != nil {
-			return usagef("--client-cpus: %w", err)
+			return subcommand.Usagef("--client-cpus: %w", err)
 		}
 		if err := loadgen.PinCPUs(f.cpus); err != nil {
 			return err
 		}
 	}
 	for _, problem := range loadgen.CheckLimits(o.Streams) {
-		fmt.Fprintf(env.stderr, "cfu selftest: warning: %s\n", problem)
+		fmt.Fprintf(env.Stderr, "cfu selftest: warning: %s\n", problem)
 	}
 	result, err := loadgen.RunSelfTest(ctx, o)
 	if err != nil {
 		return err
 	}
-	if f.format.is("json") {
-		encoder := json.NewEncoder(env.stdout)
+	if f.format.Is("json") {
+		encoder := json.NewEncoder(env.Stdout)
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(result)
 	} else {
-		err = result.WriteText(env.stdout)
+		err = result.WriteText(env.Stdout)
 	}
 	if err != nil {
 		return err
 	}
 	for _, w := range result.Warnings {
-		fmt.Fprintf(env.stderr, "cfu selftest: warning: %s\n", w)
+		fmt.Fprintf(env.Stderr, "cfu selftest: warning: %s\n", w)
 	}
 	if !result.Valid {
 		return errors.New("the client exceeds its bounds here: use fewer streams, a faster or a quieter host, or wider bounds")
@@ -100,8 +101,8 @@ func (f *selftestFlags) run(ctx context.Context, env environment, _ []string) er
 }
 
 // bindMock is the mock server's side of the self-test; no user calls it.
-func bindMock(*pflag.FlagSet) action {
-	return func(ctx context.Context, env environment, _ []string) error {
-		return mock.Process(ctx, os.Stdin, env.stdout)
+func bindMock(*pflag.FlagSet) subcommand.Action {
+	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
+		return mock.Process(ctx, os.Stdin, env.Stdout)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/shapley"
+	"cfubench/internal/subcommand"
 	"cfubench/loadgen/engine"
 	"cfubench/meter/host"
 	"cfubench/results/replay"
@@ -73,34 +74,34 @@ func (f *shapleyFlags) bind(fs *pflag.FlagSet) {
 func (f *shapleyFlags) check() error {
 	var err error
 	if f.Arrivals, err = replay.ParseArrivals(f.arrivals); err != nil {
-		return usagef("--arrivals %w", err)
+		return subcommand.Usagef("--arrivals %w", err)
 	}
 	switch {
 	case f.out == "":
-		return usagef("--out is missing: name the file to write")
+		return subcommand.Usagef("--out is missing: name the file to write")
 	case f.refit != "" && f.EngineCmd != "":
-		return usagef("--refit needs no engine: leave --engine-cmd out")
+		return subcommand.Usagef("--refit needs no engine: leave --engine-cmd out")
 	case f.refit == "" && f.EngineCmd == "":
-		return usagef("--engine-cmd is missing: say how to launch the engine")
+		return subcommand.Usagef("--engine-cmd is missing: say how to launch the engine")
 	case !(f.watts > 0) || math.IsInf(f.watts, 0):
-		return usagef("--cpu-watts %g: want a number above zero", f.watts)
+		return subcommand.Usagef("--cpu-watts %g: want a number above zero", f.watts)
 	}
 	return f.Config.Check()
 }
 
 // bindShapley is `cfu shapley`.
-func bindShapley(fs *pflag.FlagSet) action {
+func bindShapley(fs *pflag.FlagSet) subcommand.Action {
 	var f shapleyFlags
 	f.bind(fs)
 	return f.run
 }
 
 // run measures the groups, or takes those measured before, and fits them.
-func (f *shapleyFlags) run(ctx context.Context, env environment, _ []string) error {
+func (f *shapleyFlags) run(ctx context.Context, env subcommand.Environment, _ []string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	f.Getenv, f.Say = env.getenv, func(line string) { fmt.Fprintf(env.stderr, "cfu shapley: %s\n", line) }
+	f.Getenv, f.Say = env.Getenv, func(line string) { fmt.Fprintf(env.Stderr, "cfu shapley: %s\n", line) }
 	file, failure := f.measured(ctx)
 	if file == nil || len(file.Groups) == 0 {
 		return failure
@@ -120,7 +121,7 @@ func (f *shapleyFlags) run(ctx context.Context, env environment, _ []string) err
 	case unfit != nil:
 		return fmt.Errorf("fit the Shapley model: %w; the groups are in %s", unfit, f.out)
 	}
-	return replay.WriteText(env.stdout, file, f.watts)
+	return replay.WriteText(env.Stdout, file, f.watts)
 }
 
 // measured returns the groups, from the file to refit or from the engine; with

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/subcommand"
 	"cfubench/internal/version"
 	"cfubench/meter/nvml"
 )
@@ -31,19 +32,19 @@ type build struct {
 }
 
 // sayBuild begins a measurement with what this build cannot measure.
-func sayBuild(env environment, command string) {
+func sayBuild(env subcommand.Environment, command string) {
 	if note := nvml.Unreadable(); note != "" {
-		fmt.Fprintf(env.stderr, "cfu %s: warning: %s\n", command, note)
+		fmt.Fprintf(env.Stderr, "cfu %s: warning: %s\n", command, note)
 	}
 }
 
 // bindVersion is `cfu version`.
-func bindVersion(fs *pflag.FlagSet) action {
-	as := bindFormat(fs, "Print", "text", "json")
-	return func(_ context.Context, env environment, _ []string) error {
+func bindVersion(fs *pflag.FlagSet) subcommand.Action {
+	as := subcommand.BindFormat(fs, "Print", "text", "json")
+	return func(_ context.Context, env subcommand.Environment, _ []string) error {
 		b := build{version.Read(), nvml.Built}
-		if as.is("json") {
-			return json.NewEncoder(env.stdout).Encode(b)
+		if as.Is("json") {
+			return json.NewEncoder(env.Stdout).Encode(b)
 		}
 		first, commit := "cfu "+b.Version, "commit not recorded in this build"
 		if note := nvml.Unreadable(); note != "" {
@@ -59,7 +60,7 @@ func bindVersion(fs *pflag.FlagSet) action {
 		if b.NVML {
 			lines = append(lines, "NVIDIA GPUs can be read (NVML)")
 		}
-		_, err := io.WriteString(env.stdout, strings.Join(lines, "\n")+"\n")
+		_, err := io.WriteString(env.Stdout, strings.Join(lines, "\n")+"\n")
 		return err
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"cfubench/attribution/lca"
 	"cfubench/internal/screen"
+	"cfubench/internal/subcommand"
 	address "cfubench/loadgen/endpoint"
 	"cfubench/loadgen/engine"
 	"cfubench/results/tenants/otlp"
@@ -46,16 +47,16 @@ type watchFlags struct {
 }
 
 // bindWatch is `cfu watch`.
-func bindWatch(fs *pflag.FlagSet) action {
+func bindWatch(fs *pflag.FlagSet) subcommand.Action {
 	f := &watchFlags{set: fs}
-	section(fs, "the server", func(fs *pflag.FlagSet) {
+	subcommand.Section(fs, "the server", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.Endpoint, "endpoint", "", "Watch the server at `URL`.")
 		fs.StringVar(&f.Model, "model", "", "Call the model `NAME` in the metrics (default: as the server does).")
 		fs.DurationVar(&f.Interval, "interval", time.Second, "Read its metrics every `D`.")
 		f.access.bind(fs)
 		fs.StringVar(&f.caFile, "ca-file", "", "Trust the certificate authorities in `FILE` (PEM) for the endpoint.")
 	})
-	section(fs, "what is metered", func(fs *pflag.FlagSet) {
+	subcommand.Section(fs, "what is metered", func(fs *pflag.FlagSet) {
 		fs.StringSliceVar(&f.Meter, "meter", []string{"auto"}, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL or redfish:URL; repeatable.")
 		fs.StringVar(&f.GPUs, "gpus", "engine", "Sum these `GPUS`: engine (those that the server's processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
 		fs.IntVar(&f.PID, "pid", 0, "The server's process is `N` (default: what listens at the endpoint).")
@@ -63,7 +64,7 @@ func bindWatch(fs *pflag.FlagSet) action {
 		poll := fs.Lookup("poll")
 		poll.DefValue, poll.Usage, f.Poll = "1s", "Read every `D`.", time.Second
 	})
-	section(fs, "whose requests they are", func(fs *pflag.FlagSet) {
+	subcommand.Section(fs, "whose requests they are", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.Tenants.Log, "tenant-log", "", "Divide the energy among tenants by the `FILE` to which a gateway or an OpenTelemetry collector adds a line of JSON a request (docs/watch.md).")
 		fs.StringVar(&f.Tenants.OTLP, "otlp-listen", "", "Divide it by the OpenTelemetry spans that the server or a collector sends to `HOST:PORT`, over OTLP/HTTP or OTLP/gRPC.")
 		fs.StringVar(&f.Tenants.Field, "tenant-field", "tenant", "Take the tenant from the field or attribute `NAME`; dots lead into nested objects.")
@@ -71,14 +72,14 @@ func bindWatch(fs *pflag.FlagSet) action {
 		fs.IntVar(&f.Tenants.Bound, "tenants", 50, "Tell `N` tenants by name, the first that come; the rest are other.")
 		fs.DurationVar(&f.Tenants.Delay, "tenant-delay", 2*time.Minute, "Wait `D` for an interval's requests to be logged.")
 	})
-	section(fs, "what is told", func(fs *pflag.FlagSet) {
+	subcommand.Section(fs, "what is told", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.Out, "out", "", "Write a folder an hour to `OUT`, such as OUT/2026-11-28T18 (UTC).")
 		fs.StringVar(&f.keep, "keep", "30d", "Remove the folder of an hour after `TIME`: 36h, 90d, or 0 for never.")
 		fs.StringVar(&f.gridSource, "grid", "", "Count carbon at `GRID`: an electricity preset (cfu amortize --list-presets) or a number of g CO2e/kWh (default: no carbon).")
 		fs.StringVar(&f.Listen, "listen", "", "Expose live Prometheus metrics at `HOST:PORT`.")
 	})
-	return func(ctx context.Context, env environment, _ []string) error {
-		f.Getenv, f.Secrets = env.getenv, env.secrets
+	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
+		f.Getenv, f.Secrets = env.Getenv, env.Secrets
 		if err := f.complete(env); err != nil {
 			return err
 		}
@@ -87,7 +88,7 @@ func bindWatch(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer release()
-		s := screen.NewStatus(env.stdout, env.stderr, env.secrets)
+		s := screen.NewStatus(env.Stdout, env.Stderr, env.Secrets)
 		f.Say = func(line string) { s.Say("cfu watch: " + line) }
 		w := watch.New(f.Config)
 		if s.Terminal() { // a log gets a line an hour, and events
@@ -100,29 +101,29 @@ func bindWatch(fs *pflag.FlagSet) action {
 }
 
 // complete refuses what is wrong before anything is opened.
-func (f *watchFlags) complete(env environment) error {
+func (f *watchFlags) complete(env subcommand.Environment) error {
 	if f.Out == "" {
-		return usagef("--out is missing: give the folder that the hours are written to")
+		return subcommand.Usagef("--out is missing: give the folder that the hours are written to")
 	}
 	if f.Endpoint == "" {
-		return usagef("--endpoint is missing: give the address of the server, as in http://127.0.0.1:8000")
+		return subcommand.Usagef("--endpoint is missing: give the address of the server, as in http://127.0.0.1:8000")
 	}
 	if _, err := address.Parse(f.Endpoint); err != nil {
-		return usagef("--endpoint: %w", err)
+		return subcommand.Usagef("--endpoint: %w", err)
 	}
 	var err error
 	if f.Keep, err = watch.ParseKeep(f.keep); err != nil {
-		return usagef("--keep %q: %w", f.keep, err)
+		return subcommand.Usagef("--keep %q: %w", f.keep, err)
 	}
 	if f.gridSource != "" {
 		grid, err := lca.ParseCarbonGrid(f.gridSource)
 		if err != nil {
-			return usagef("--grid: %w", err)
+			return subcommand.Usagef("--grid: %w", err)
 		}
 		f.Grid = &grid
 	}
 	if f.Interval < 50*time.Millisecond || f.Interval > time.Minute {
-		return usagef("--interval %v: want 50ms to 1m", f.Interval)
+		return subcommand.Usagef("--interval %v: want 50ms to 1m", f.Interval)
 	}
 	if err := checkSensors(f.Config.Config); err != nil {
 		return err
@@ -134,9 +135,9 @@ func (f *watchFlags) complete(env environment) error {
 		return err
 	}
 	if f.PID < 0 {
-		return usagef("--pid %d: want the number of a process", f.PID)
+		return subcommand.Usagef("--pid %d: want the number of a process", f.PID)
 	}
-	key, headers, err := f.access.complete(f.set, env.getenv)
+	key, headers, err := f.access.complete(f.set, env.Getenv)
 	if err != nil {
 		return err
 	}
@@ -145,7 +146,7 @@ func (f *watchFlags) complete(env environment) error {
 	}
 	f.APIKey = key
 	if f.Client, err = engine.NewClient(f.caFile, headers...); err != nil {
-		return usagef("%w", err)
+		return subcommand.Usagef("%w", err)
 	}
 	return nil
 }
@@ -154,12 +155,12 @@ func (f *watchFlags) complete(env environment) error {
 func (f *watchFlags) checkTenants() error {
 	t := f.Tenants
 	if t.Log != "" && t.OTLP != "" {
-		return usagef("--tenant-log and --otlp-listen: give one, since a request that is in both would count twice")
+		return subcommand.Usagef("--tenant-log and --otlp-listen: give one, since a request that is in both would count twice")
 	}
 	if t.Log == "" && t.OTLP == "" {
 		for _, flag := range []string{"tenant-field", "tenant-weights", "tenants", "tenant-delay"} {
 			if f.set.Changed(flag) {
-				return usagef("--%s needs --tenant-log or --otlp-listen", flag)
+				return subcommand.Usagef("--%s needs --tenant-log or --otlp-listen", flag)
 			}
 		}
 		f.Weights = "" // nothing is divided by it
@@ -170,18 +171,18 @@ func (f *watchFlags) checkTenants() error {
 
 // checkReceiver refuses to receive spans from other hosts without knowing who sends
 // them.
-func (f *watchFlags) checkReceiver(env environment) error {
+func (f *watchFlags) checkReceiver(env subcommand.Environment) error {
 	if f.Tenants.OTLP == "" {
 		return nil
 	}
-	f.Tenants.Gate = otlp.Gate(env.getenv)
-	env.secrets.Add(f.Tenants.Gate.Token)
+	f.Tenants.Gate = otlp.Gate(env.Getenv)
+	env.Secrets.Add(f.Tenants.Gate.Token)
 	warning, err := f.Tenants.Gate.CheckListen(f.Tenants.OTLP)
 	if err != nil {
-		return usagef("--otlp-listen %w", err)
+		return subcommand.Usagef("--otlp-listen %w", err)
 	}
 	if warning != "" {
-		fmt.Fprintf(env.stderr, "cfu watch: warning: %s\n", warning)
+		fmt.Fprintf(env.Stderr, "cfu watch: warning: %s\n", warning)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cfubench/internal/prose"
+	"cfubench/internal/subcommand"
 	"cfubench/meter/rapl/powercaptest"
 	"cfubench/results/simulated"
 )
@@ -162,12 +163,12 @@ func forPrograms(args []string) bool {
 }
 
 // runFitting runs one command line, as Main, and says which line is too wide.
-func runFitting(ctx context.Context, env environment, args []string) (code int, wide string) {
+func runFitting(ctx context.Context, env subcommand.Environment, args []string) (code int, wide string) {
 	command := strings.Join(args[:min(1, len(args))], "")
-	o, e := &fitting{out: env.stdout, command: command}, &fitting{out: env.stderr, command: command}
-	env.stderr = e
+	o, e := &fitting{out: env.Stdout, command: command}, &fitting{out: env.Stderr, command: command}
+	env.Stderr = e
 	if !forPrograms(args) {
-		env.stdout = o
+		env.Stdout = o
 	}
 	code = Main(ctx, env, args)
 	if wide = o.wide(); wide == "" {
@@ -178,8 +179,8 @@ func runFitting(ctx context.Context, env environment, args []string) (code int, 
 
 // fittingMain is main of a cfu that fails where it prints a line that is too wide.
 func fittingMain() {
-	ctx, stop := untilInterrupted(len(os.Args) > 1 && os.Args[1] == "record")
-	code, wide := runFitting(ctx, environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	ctx, stop := subcommand.UntilInterrupted(len(os.Args) > 1 && os.Args[1] == "record")
+	code, wide := runFitting(ctx, subcommand.Environment{Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, os.Args[1:])
 	stop()
 	if wide != "" {
 		fmt.Fprintln(os.Stderr, wide)

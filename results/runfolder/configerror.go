@@ -13,3 +13,6 @@ func (e ConfigError) Error() string { return e.err.Error() }
 
 // Unwrap returns what was wrong.
 func (e ConfigError) Unwrap() error { return e.err }
+
+// WrongUsage marks it for whoever parsed the flags.
+func (ConfigError) WrongUsage() {}

@@ -1,23 +1,20 @@
-package main
+package subcommand
 
 import (
 	"context"
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
-
-	"cfubench/loadgen/mock"
 )
 
-// untilInterrupted is a context that the first interrupt ends; the second ends the
-// process at once. A closed terminal counts as an interrupt, unless cfu was started to
+// UntilInterrupted is a context that the first interrupt ends; the second ends the
+// process at once. A closed terminal counts as an interrupt, unless the program was started to
 // outlive it (nohup). A script's shell has SIGINT ignored in what it starts in the
-// background, and so it would be again after the first: then cfu ends itself. It
+// background, and so it would be again after the first: then the program ends itself. It
 // does not where a recorded command gets the signals (forwards).
-func untilInterrupted(forwards bool) (context.Context, context.CancelFunc) {
+func UntilInterrupted(forwards bool) (context.Context, context.CancelFunc) {
 	ignored := signal.Ignored(os.Interrupt)
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -41,9 +38,9 @@ func untilInterrupted(forwards bool) (context.Context, context.CancelFunc) {
 // lastMoment is how long work may take to see that it is interrupted.
 const lastMoment = time.Second
 
-// abandon does work that holds nothing but files that appear whole or not at all:
+// Abandon does work that holds nothing but files that appear whole or not at all:
 // an interrupt that it does not see within a moment leaves it where it stands.
-func abandon(ctx context.Context, work func() error) error {
+func Abandon(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
 	select {
@@ -57,10 +54,4 @@ func abandon(ctx context.Context, work func() error) error {
 	case <-time.After(lastMoment):
 		return fmt.Errorf("interrupted: %w", context.Cause(ctx))
 	}
-}
-
-// holds reports whether a command has processes, sensors or connections to put
-// away, which it ends itself.
-func (c command) holds() bool {
-	return slices.Contains([]string{"run", "shapley", "selftest", "agent", "record", "watch", "meters", mock.Argument}, c.name)
 }

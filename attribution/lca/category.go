@@ -151,3 +151,26 @@ func ParseCategory(name string) (Category, error) {
 	}
 	return "", fmt.Errorf("impact category %q is unknown: use one of %v", name, Categories())
 }
+
+// ParseCategories reads the names of impact categories, each once.
+func ParseCategories(names []string) ([]Category, error) {
+	var list []Category
+	for _, name := range names {
+		c, err := ParseCategory(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(list, c) {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+// Drawn is the category of a figure: carbon, unless it is not assessed.
+func (o Options) Drawn() Category {
+	if len(o.Categories) > 0 && !slices.Contains(o.Categories, GWP) {
+		return o.Categories[0]
+	}
+	return GWP
+}

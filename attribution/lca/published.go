@@ -45,6 +45,9 @@ type UnpublishedError struct{ problem string }
 
 func (e *UnpublishedError) Error() string { return e.problem }
 
+// WrongUsage marks it for whoever parsed the flags.
+func (*UnpublishedError) WrongUsage() {}
+
 // Published are the models of the published table with these titles, all if none is
 // given; an inventory with published runs of its own has its model before them, and
 // alone where none is given. An unknown title is an *UnpublishedError.

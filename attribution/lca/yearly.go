@@ -82,6 +82,9 @@ type GrowthError struct{ problem string }
 
 func (e *GrowthError) Error() string { return e.problem }
 
+// WrongUsage marks it for whoever parsed the flags.
+func (*GrowthError) WrongUsage() {}
+
 func growthError(format string, values ...any) error {
 	return &GrowthError{fmt.Sprintf(format, values...)}
 }

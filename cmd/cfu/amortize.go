@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
-	"cfubench/attribution/lca/outcomes"
 	"cfubench/attribution/lca/report"
+	"cfubench/internal/folder"
 	"cfubench/internal/subcommand"
 	"cfubench/results/derivation"
 	"cfubench/results/findings"
@@ -44,18 +41,14 @@ flags:
 // amortizeFlags are the flags of cfu amortize.
 type amortizeFlags struct {
 	derivation.Amortization
-	published, list             bool
-	format                      *subcommand.Format
-	models, units, categories   []string
-	gwp, water, basis, embodied string
-	reports                     []string
-	figure, disclosure, beside  string
-	print, share, draws         string
-	crossover                   bool
-	growth                      lca.Growth
-	years                       int
-	outcomes, hourly            string
-	forms                       []string
+	files                      derivation.AssessmentFiles
+	published, list, crossover bool
+	format                     *subcommand.Format
+	models, units, categories  []string
+	beside, print, draws       string
+	outcomes, hourly           string
+	growth                     lca.Growth
+	years                      int
 }
 
 // bind declares the flags on fs.
@@ -68,10 +61,10 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.units, "functional-unit", nil, "Report per `UNIT`: request, output_token, total_token, answer_token, batch, conversation, slo_request or NAME=COUNT (default all counted).")
 	fs.StringSliceVar(&f.categories, "category", nil, "Assess only `CATEGORY`: "+categoryNames()+" (default all that the inventory supports).")
 	fs.Float64Var(&o.LifetimeInferences, "lifetime-inferences", 0, "Spread training over `N` requests (default the inventory's figure).")
-	fs.StringVar(&f.gwp, "gwp", string(lca.AR6), "Characterise gases with `SET`: ar5 or ar6.")
-	fs.StringVar(&f.water, "water-variant", string(lca.WaterLi), "Compute water by `VARIANT`: li2025, morrison2025, ecologits0.9, onsite or offsite.")
-	fs.StringVar(&f.basis, "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
-	fs.StringVar(&f.embodied, "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
+	fs.StringVar((*string)(&o.GWP), "gwp", string(lca.AR6), "Characterise gases with `SET`: ar5 or ar6.")
+	fs.StringVar((*string)(&o.Water), "water-variant", string(lca.WaterLi), "Compute water by `VARIANT`: li2025, morrison2025, ecologits0.9, onsite or offsite.")
+	fs.StringVar((*string)(&o.Basis), "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
+	fs.StringVar((*string)(&o.Embodied), "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
 	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Assume hardware utilisation `U` (0 to 1) if the inventory does not state one.")
 	fs.Float64Var(&f.growth.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
 	fs.Float64Var(&f.growth.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
@@ -80,7 +73,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&f.growth.GridDecline, "grid-decline", 0, "Scenario of the yearly view: the carbon of the grid falls by the share `D` from year to year, 0.05 for 5 %.")
 	fs.Float64Var(&f.growth.Discount, "discount", 0, "Scenario of the yearly view: discount the money of later years at the yearly rate `R`.")
 	fs.IntVar(&f.years, "years", 1, "Years `Y` of the yearly view.")
-	fs.StringVar(&f.share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).")
+	subcommand.Parsed(fs, &o.Share, "share", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).", lca.ParseShare)
 	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
 	fs.StringVar(&o.Grid, "grid", "", "Take the electricity preset `NAME` instead of the inventory's, for a quick look.")
 	fs.StringVar(&f.hourly, "grid-hourly", "", "Take the electricity of what was metered from `FILE`: CSV with a row an hour, weighted by the energy of each hour.")
@@ -97,12 +90,12 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&f.outcomes, "outcomes", "", "Join what requests or conversations were worth from `FILE`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness.")
 	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
 	f.format = subcommand.BindFormat(fs, "Print", "text", "csv", "json")
-	fs.StringSliceVar(&f.reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
-	fs.StringSliceVar(&f.forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): "+report.ShapeNames()+".")
-	fs.StringVar(&f.figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
+	fs.StringSliceVar(&f.files.Reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")
+	fs.StringSliceVar(&f.files.Forms, "form", nil, "Write a published form to `NAME=FILE` (JSON): "+report.ShapeNames()+".")
+	fs.StringVar(&f.files.Figure, "figure", "", "Draw both panels of the paper's Figure 2 to `FILE` (SVG), in carbon or the first --category.")
 	fs.BoolVar(&f.crossover, "crossover", false, "Compare two or more designs over their usage: OUT[#CELL] or 'MODEL@RATE' of the published table, each with =INVENTORY behind it if it has another.")
 	fs.StringVar(&f.draws, "draws", "", "With --crossover, write every draw of every design to `FILE` (CSV).")
-	fs.StringVar(&f.disclosure, "disclosure", "", "Write the disclosure block to `FILE` (JSON).")
+	fs.StringVar(&f.files.Disclosure, "disclosure", "", "Write the disclosure block to `FILE` (JSON).")
 	fs.StringVar(&f.print, "print-preset", "", "Print the preset `NAME`, to start an inventory of your own from.")
 	fs.BoolVar(&f.list, "list-presets", false, "List the inventory presets and their parts.")
 }
@@ -117,15 +110,20 @@ func bindAmortize(fs *pflag.FlagSet) subcommand.Action {
 			return report.Presets(env.Stdout, lca.Presets())
 		}
 		if f.print != "" {
-			return printPreset(env.Stdout, f.print)
+			text, err := lca.PresetText(f.print)
+			if err != nil {
+				return subcommand.UsageError{Err: err}
+			}
+			_, err = env.Stdout.Write(text)
+			return err
 		}
 		if err := f.check(fs); err != nil {
 			return err
 		}
-		if err := f.readOutcomes(); err != nil {
+		if err := f.ReadOutcomes(f.outcomes); err != nil {
 			return err
 		}
-		if err := f.readHourly(); err != nil {
+		if err := f.ReadHourly(f.hourly); err != nil {
 			return err
 		}
 		if f.crossover {
@@ -139,9 +137,11 @@ func bindAmortize(fs *pflag.FlagSet) subcommand.Action {
 // and report again.
 func (f *amortizeFlags) run(ctx context.Context, env subcommand.Environment, dir string) error {
 	if f.published {
-		return f.show(ctx, env, f.assessPublished, nil)
+		return f.show(ctx, env, func(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
+			return f.Published(ctx, f.models, each)
+		}, nil)
 	}
-	release, err := ownRun(env, dir, "amortize")
+	release, err := folder.Own(dir, "cfu amortize", env.Say)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (f *amortizeFlags) run(ctx context.Context, env subcommand.Environment, dir
 	if err != nil {
 		return err
 	}
-	boundMemory(dir, run)
+	derivation.BoundMemory(dir, run)
 	assess := func(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
 		return f.Amortization.Run(ctx, dir, run, each)
 	}
@@ -166,33 +166,21 @@ func (f *amortizeFlags) show(ctx context.Context, env subcommand.Environment, as
 	out := f.printer(ctx, env.Stdout, run)
 	var kept []lca.Assessment // only for files: of thousands of cells they are large
 	warnings, err := assess(ctx, func(a *lca.Assessment) error {
-		if f.writesFiles() {
+		if f.files.Any() {
 			kept = append(kept, *a)
 		}
 		return out.Add(a)
 	})
 	if err != nil {
-		return wrongChoice(err)
+		return err
 	}
-	if f.writesFiles() {
-		if err := f.write(kept, run); err != nil {
+	if f.files.Any() {
+		if err := f.files.Write(kept, run, f.Options.Drawn()); err != nil {
 			return err
 		}
 	}
-	for _, w := range warnings {
-		fmt.Fprintf(env.Stderr, "warning: %s\n", w)
-	}
-	return wrongChoice(out.Close())
-}
-
-// wrongChoice makes an error wrong usage where a flag named what there is not.
-func wrongChoice(err error) error {
-	var unpublished *lca.UnpublishedError
-	var growth *lca.GrowthError
-	if errors.As(err, &unpublished) || errors.As(err, &growth) {
-		return subcommand.UsageError{Err: err}
-	}
-	return err
+	env.WarnAll(warnings)
+	return out.Close()
 }
 
 // printer prints the assessments as the flags say.
@@ -202,9 +190,9 @@ func (f *amortizeFlags) printer(ctx context.Context, w io.Writer, run *runfolder
 	case f.format.Is("json"):
 		return report.NewData(w)
 	case f.published && csv && !yearly:
-		return &publishedRows{w: w}
+		return findings.NewPublishedRows(w)
 	case f.beside != "":
-		return &besideRows{ctx, w, findings.NewBeside(*run, f.beside, f.Options), csv}
+		return findings.NewBesideRows(ctx, w, findings.NewBeside(*run, f.beside, f.Options), csv)
 	case yearly && csv:
 		return report.NewYearlyCSV(w, f.growth, f.years)
 	case yearly:
@@ -213,39 +201,6 @@ func (f *amortizeFlags) printer(ctx context.Context, w io.Writer, run *runfolder
 		return report.NewCSV(w)
 	}
 	return report.NewSummary(w)
-}
-
-// readOutcomes reads the file of outcomes if there is one.
-func (f *amortizeFlags) readOutcomes() error {
-	if f.outcomes == "" {
-		return nil
-	}
-	in, err := os.Open(f.outcomes)
-	if err != nil {
-		return fmt.Errorf("read outcomes: %w", err)
-	}
-	defer in.Close()
-	list, err := outcomes.Read(f.outcomes, in)
-	if err != nil {
-		return err
-	}
-	index, err := outcomes.NewIndex(list)
-	f.Outcomes = &index
-	return err
-}
-
-// readHourly reads the hourly mix if there is one.
-func (f *amortizeFlags) readHourly() error {
-	if f.hourly == "" {
-		return nil
-	}
-	in, err := os.Open(f.hourly)
-	if err != nil {
-		return fmt.Errorf("read hourly mix: %w", err)
-	}
-	defer in.Close()
-	f.Options.Hourly, err = lca.ReadHourly(f.hourly, in)
-	return err
 }
 
 // categoryNames lists the impact categories for the help.
@@ -257,27 +212,19 @@ func categoryNames() string {
 	return strings.Join(names, ", ")
 }
 
-// assessPublished assesses the published runs, all in one go: they are few.
-func (f *amortizeFlags) assessPublished(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
-	if f.Inventory == "" {
-		f.Inventory = lca.DefaultPreset
-	}
-	inv, err := lca.Load(f.Inventory, derivation.Files{})
+// runCrossover compares designs over their usage and prints where one overtakes
+// another.
+func (f *amortizeFlags) runCrossover(ctx context.Context, env subcommand.Environment, designs []string) error {
+	list, r, err := f.Compare(ctx, designs, f.Options.Drawn(), f.draws)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	models, err := inv.Published(f.models...)
-	if err != nil {
-		return nil, err
+	env.WarnAll(append(r.Warnings, lca.Warnings(list)...))
+	if err := f.files.WriteCrossover(list, r, f.Options.Drawn()); err != nil {
+		return err
 	}
-	list, err := lca.AssessPublished(ctx, inv, models, f.Options)
-	if err != nil {
-		return nil, err
+	if f.format.Is("csv") {
+		return report.CrossoverCSV(env.Stdout, r)
 	}
-	for i := range list {
-		if err := each(&list[i]); err != nil {
-			return nil, err
-		}
-	}
-	return lca.Warnings(list), nil
+	return report.Crossover(env.Stdout, r)
 }

@@ -2,14 +2,11 @@ package main
 
 import (
 	"math"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
-	"cfubench/attribution/lca/report"
 	"cfubench/internal/subcommand"
 )
 
@@ -21,7 +18,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		return subcommand.Usagef("--published takes no OUT, got %q", fs.Arg(0))
 	case f.crossover && (f.published || fs.NArg() < 2):
 		return subcommand.Usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
-	case f.crossover && (len(f.reports) > 0 || f.disclosure != "" || f.beside != ""):
+	case f.crossover && (len(f.files.Reports) > 0 || f.files.Disclosure != "" || f.beside != ""):
 		return subcommand.Usagef("--crossover makes no report, disclosure or published rows beside it")
 	case !f.crossover && f.draws != "":
 		return subcommand.Usagef("--draws is for --crossover")
@@ -54,27 +51,12 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if (f.growth.Rebound > 0) != (f.growth.Baseline > 0) {
 		return subcommand.Usagef("--rebound and --rebound-from belong together")
 	}
-	for _, form := range f.forms {
-		name, path, _ := strings.Cut(form, "=")
-		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
-			return subcommand.Usagef("--form %s: want NAME=FILE with one of %s", form, report.ShapeNames())
-		}
-	}
-	for _, path := range f.reports {
-		switch strings.ToLower(filepath.Ext(path)) {
-		case ".html", ".htm", ".txt":
-		default:
-			return subcommand.Usagef("--report %s: want a name that ends in .html or .txt", path)
-		}
+	if err := f.files.Check(); err != nil {
+		return err
 	}
 	for _, flag := range []string{"lifetime-inferences", "utilisation", "pue", "price", "requests-per-month"} {
 		if v := fs.Lookup(flag); fs.Changed(flag) && v.Value.String() == "0" {
 			return subcommand.Usagef("--%s 0: want a number above 0", flag)
-		}
-	}
-	if f.share != "" {
-		if f.Options.Share, err = lca.ParseShare(f.share); err != nil {
-			return subcommand.Usagef("--%v", err)
 		}
 	}
 	if f.published {
@@ -91,17 +73,9 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if f.published && slices.Contains(o.FunctionalUnits, lca.PerSLORequest) {
 		return subcommand.Usagef("functional unit slo_request: published runs have no SLO")
 	}
-	for _, name := range f.categories {
-		c, err := lca.ParseCategory(name)
-		if err != nil {
-			return subcommand.UsageError{Err: err}
-		}
-		if !slices.Contains(o.Categories, c) {
-			o.Categories = append(o.Categories, c)
-		}
+	if o.Categories, err = lca.ParseCategories(f.categories); err != nil {
+		return subcommand.UsageError{Err: err}
 	}
-	o.GWP, o.Water = lca.GWPSet(f.gwp), lca.WaterVariant(f.water)
-	o.Basis, o.Embodied = lca.Basis(f.basis), lca.Convention(f.embodied)
 	if err := o.Check(); err != nil {
 		return subcommand.UsageError{Err: err}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution"
+	"cfubench/internal/folder"
 	"cfubench/internal/subcommand"
 	"cfubench/results/derivation"
 	"cfubench/results/report"
@@ -86,7 +87,7 @@ func attribute(ctx context.Context, env subcommand.Environment, c runfolder.Conf
 	if err != nil {
 		return err
 	}
-	release, err := ownRun(env, dir, "attribute")
+	release, err := folder.Own(dir, "cfu attribute", env.Say)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func attribute(ctx context.Context, env subcommand.Environment, c runfolder.Conf
 	if err != nil {
 		return err
 	}
-	boundMemory(dir, run)
+	derivation.BoundMemory(dir, run)
 	if len(run.Cells) == 0 {
 		return fmt.Errorf("%s has no cell: nothing was measured", dir)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/folder"
 	"cfubench/internal/subcommand"
 	"cfubench/results/logs"
 	"cfubench/results/runfolder"
@@ -74,7 +75,7 @@ func bindImport(fs *pflag.FlagSet) subcommand.Action {
 			return err
 		}
 		if f.im.Out != "" {
-			release, err := ownNew(env, f.im.Out, "import")
+			release, err := folder.OwnNew(f.im.Out, "cfu import", env.Say)
 			if err != nil {
 				return err
 			}
@@ -99,7 +100,7 @@ func (f *importFlags) check() error {
 	if f.requests == "" {
 		return subcommand.Usagef("give the request log with --requests FILE")
 	}
-	if err := f.derivation.check(); err != nil {
+	if err := f.derivation.Check(); err != nil {
 		return err
 	}
 	f.im.Requests = sweep.ParseLogFile(f.requests, logs.RequestFormats())

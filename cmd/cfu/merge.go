@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/folder"
 	"cfubench/internal/subcommand"
 	"cfubench/results/runfolder"
 	"cfubench/results/sweep"
@@ -29,10 +30,10 @@ func bindMerge(fs *pflag.FlagSet) subcommand.Action {
 		if *out == "" || len(operands) == 0 {
 			return subcommand.Usagef("give --out DIR and the shards' folders")
 		}
-		if err := derivation.check(); err != nil {
+		if err := derivation.Check(); err != nil {
 			return err
 		}
-		release, err := ownNew(env, *out, "merge")
+		release, err := folder.OwnNew(*out, "cfu merge", env.Say)
 		if err != nil {
 			return err
 		}

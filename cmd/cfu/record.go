@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/folder"
 	"cfubench/internal/subcommand"
 	"cfubench/meter"
 	"cfubench/meter/host"
@@ -71,7 +72,7 @@ func bindRecord(fs *pflag.FlagSet) subcommand.Action {
 			return err
 		}
 		sayBuild(env, "record")
-		release, err := ownNew(env, f.Out, "record")
+		release, err := folder.OwnNew(f.Out, "cfu record", env.Say)
 		if err != nil {
 			return err
 		}

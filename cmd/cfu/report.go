@@ -5,12 +5,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/pflag"
 
+	"cfubench/internal/folder"
 	"cfubench/internal/subcommand"
 	"cfubench/loadgen"
+	"cfubench/results/derivation"
 	"cfubench/results/report"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
@@ -34,6 +35,10 @@ examples:
 flags:
 `
 
+// severalReport is where the page of several runs goes by default: beside none of
+// them.
+const severalReport = "cfu-report.html"
+
 // bindReport is `cfu report`.
 func bindReport(fs *pflag.FlagSet) subcommand.Action {
 	var slo loadgen.SLO
@@ -51,7 +56,7 @@ func bindReport(fs *pflag.FlagSet) subcommand.Action {
 		case len(operands) == 0:
 			return subcommand.Usagef("want the folder of a run, or of several, got none")
 		case len(operands) > 1:
-			return reportSeveral(ctx, env, operands, cmp.Or(out, severalReport), o, by, across)
+			return reportSeveral(ctx, env, operands, cmp.Or(out, severalReport), report.SeveralOptions{Options: o, By: by, Across: across})
 		case by != "" || across != nil:
 			return subcommand.Usagef("--by and --across are of several runs: got one")
 		}
@@ -59,7 +64,7 @@ func bindReport(fs *pflag.FlagSet) subcommand.Action {
 		if path == "" {
 			path = filepath.Join(dir, runfolder.ReportFile)
 		}
-		release, err := ownRun(env, dir, "report")
+		release, err := folder.Own(dir, "cfu report", env.Say)
 		if err != nil {
 			return err
 		}
@@ -68,35 +73,35 @@ func bindReport(fs *pflag.FlagSet) subcommand.Action {
 		if err != nil {
 			return err
 		}
-		boundMemory(dir, run)
+		derivation.BoundMemory(dir, run)
 		s, err := report.Make(ctx, dir, run, path, o)
 		if err != nil {
 			return err
 		}
-		if err := s.WriteTable(env.Stdout, cells); err != nil {
-			return fmt.Errorf("print summary: %w", err)
+		if err := printSummary(env, s, cells, path); err != nil {
+			return err
 		}
-		fmt.Fprintf(env.Stdout, "\n%s\n", path)
-		return verdictError(s)
+		return s.Validity.Err()
 	}
+}
+
+// reportSeveral writes one page of the runs in dirs to path and prints the decision.
+func reportSeveral(ctx context.Context, env subcommand.Environment, dirs []string, path string, o report.SeveralOptions) error {
+	several, err := report.ReadSeveral(ctx, dirs, o)
+	if err != nil {
+		return err
+	}
+	if err := several.Choice.WriteText(env.Stdout); err != nil {
+		return err
+	}
+	if err := several.WriteFile(path); err != nil {
+		return err
+	}
+	fmt.Fprintf(env.Stdout, "\n%s\n", path)
+	return several.Err()
 }
 
 // bindCells declares --cells on fs.
 func bindCells(fs *pflag.FlagSet, cells *bool) {
 	fs.BoolVar(cells, "cells", false, "Print a row for each repeat and window, not one for each load point.")
-}
-
-// verdictError is the error of an invalid run, nil for any other.
-func verdictError(s summary.Summary) error {
-	if s.Validity.Valid() {
-		return nil
-	}
-	// Only what makes it so: the doubts are in the table and in summary.json.
-	var why []string
-	for _, r := range s.Validity.Reasons {
-		if r.Invalid {
-			why = append(why, fmt.Sprintf("%s (%s)", r.Text, r.Code))
-		}
-	}
-	return fmt.Errorf("the run is invalid: %s", strings.Join(why, "; "))
 }

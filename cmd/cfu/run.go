@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cfubench/internal/failure"
+	"cfubench/internal/folder"
 	"cfubench/internal/screen"
 	"cfubench/internal/subcommand"
 	"cfubench/results/summary"
@@ -19,7 +20,7 @@ const afterInterrupt = 2 * time.Second
 // run measures what the configuration says and derives the rest.
 func (f *runFlags) run(ctx context.Context, env subcommand.Environment) error {
 	sayBuild(env, "run")
-	release, err := ownNew(env, f.Out, "run")
+	release, err := folder.OwnNew(f.Out, "cfu run", env.Say)
 	if err != nil {
 		return err
 	}
@@ -46,5 +47,5 @@ func (f *runFlags) run(ctx context.Context, env subcommand.Environment) error {
 	if err = failure.Join(runErr, err); err != nil {
 		return err
 	}
-	return verdictError(summary)
+	return summary.Validity.Err()
 }

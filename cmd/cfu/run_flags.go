@@ -106,7 +106,7 @@ func (f *runFlags) complete(env subcommand.Environment) error {
 	if err := f.Check(); err != nil {
 		return err
 	}
-	return f.derivation.check()
+	return f.derivation.Check()
 }
 
 // configure takes the flags and configurations of --sweep, and those of --param. A

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/folder"
 	"cfubench/internal/screen"
 	"cfubench/internal/subcommand"
 	address "cfubench/loadgen/endpoint"
@@ -83,7 +84,7 @@ func bindWatch(fs *pflag.FlagSet) subcommand.Action {
 		if err := f.complete(env); err != nil {
 			return err
 		}
-		release, err := ownNew(env, f.Out, "watch")
+		release, err := folder.OwnNew(f.Out, "cfu watch", env.Say)
 		if err != nil {
 			return err
 		}

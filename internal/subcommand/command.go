@@ -20,9 +20,14 @@ type Environment struct {
 	Secrets        *secret.Redactor // knows what nothing that is written may have
 }
 
+// Say says something on stderr, a message of its own.
+func (e Environment) Say(format string, args ...any) {
+	fmt.Fprintf(e.Stderr, format+"\n", args...)
+}
+
 // Warn says a doubt on stderr, a message of its own.
 func (e Environment) Warn(format string, args ...any) {
-	fmt.Fprintf(e.Stderr, "warning: "+format+"\n", args...)
+	e.Say("warning: "+format, args...)
 }
 
 // WarnAll says doubts on stderr.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"cfubench/internal/si"
 	"cfubench/loadgen"
@@ -64,6 +65,21 @@ type Validity struct {
 
 // Valid reports whether figures may be printed.
 func (v Validity) Valid() bool { return v.Verdict != Invalid }
+
+// Err is the error of an invalid run, nil for any other. It names only what makes it so:
+// the doubts are in the table and in summary.json.
+func (v Validity) Err() error {
+	if v.Valid() {
+		return nil
+	}
+	var why []string
+	for _, r := range v.Reasons {
+		if r.Invalid {
+			why = append(why, fmt.Sprintf("%s (%s)", r.Text, r.Code))
+		}
+	}
+	return fmt.Errorf("the run is invalid: %s", strings.Join(why, "; "))
+}
 
 // Codes lists the codes of the reasons, those that make the result invalid
 // first.

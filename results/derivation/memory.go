@@ -1,4 +1,4 @@
-package main
+package derivation
 
 import (
 	"os"
@@ -16,11 +16,11 @@ const (
 	collectAt = 25
 )
 
-// boundMemory has a pass over the run in dir collect its garbage sooner where a
-// cell has large readings: what it holds of them are numbers without pointers, which
-// cost the collector next to nothing to keep, while garbage as large as they are
-// would double the memory. GOGC, where the user set it, stays.
-func boundMemory(dir string, run runfolder.Run) {
+// BoundMemory has a pass over the run in dir collect its garbage sooner, in all of the
+// process, where a cell has large readings: what it holds of them are numbers without
+// pointers, which cost the collector next to nothing to keep, while garbage as large as
+// they are would double the memory. GOGC, where the user set it, stays.
+func BoundMemory(dir string, run runfolder.Run) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}

@@ -1,0 +1,102 @@
+package derivation
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"cfubench/attribution/lca"
+	"cfubench/attribution/lca/figure"
+	"cfubench/attribution/lca/report"
+	"cfubench/results/runfolder"
+)
+
+// AssessmentFiles are the files that hold assessments in forms for others; those without
+// a name are not written.
+type AssessmentFiles struct {
+	Reports    []string // in the phases of ISO 14040/44, HTML or (ending in .txt) text
+	Forms      []string // a published form each, NAME=FILE
+	Figure     string   // both panels of the paper's Figure 2
+	Disclosure string   // the block that the paper asks developers to publish
+}
+
+// Any reports whether a file was asked for.
+func (f AssessmentFiles) Any() bool {
+	return len(f.Reports) > 0 || len(f.Forms) > 0 || f.Figure != "" || f.Disclosure != ""
+}
+
+// Check refuses names that say no form, as a runfolder.ConfigError.
+func (f AssessmentFiles) Check() error {
+	for _, form := range f.Forms {
+		name, path, _ := strings.Cut(form, "=")
+		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
+			return runfolder.Refuse("--form %s: want NAME=FILE with one of %s", form, report.ShapeNames())
+		}
+	}
+	for _, path := range f.Reports {
+		switch strings.ToLower(filepath.Ext(path)) {
+		case ".html", ".htm", ".txt":
+		default:
+			return runfolder.Refuse("--report %s: want a name that ends in .html or .txt", path)
+		}
+	}
+	return nil
+}
+
+// Write makes the files of the assessments; the figure is of category drawn. run is nil
+// of published runs.
+func (f AssessmentFiles) Write(assessments []lca.Assessment, run *runfolder.Run, drawn lca.Category) error {
+	for _, path := range f.Reports {
+		render := report.HTML
+		if strings.EqualFold(filepath.Ext(path), ".txt") {
+			render = report.Text
+		}
+		if err := writeFile(path, func(w io.Writer) error { return render(w, assessments, time.Now()) }); err != nil {
+			return err
+		}
+	}
+	for _, form := range f.Forms {
+		name, path, _ := strings.Cut(form, "=")
+		if err := writeFile(path, func(w io.Writer) error { return report.WriteShape(w, name, assessments) }); err != nil {
+			return err
+		}
+	}
+	if f.Figure != "" {
+		if err := writeFile(f.Figure, func(w io.Writer) error { return figure.LifeCycle(w, assessments, drawn) }); err != nil {
+			return err
+		}
+	}
+	if f.Disclosure != "" {
+		block, err := Disclosure(assessments, run)
+		if err != nil {
+			return err
+		}
+		return writeFile(f.Disclosure, func(w io.Writer) error { return report.Disclosure(w, block) })
+	}
+	return nil
+}
+
+// WriteCrossover makes the figure of a comparison, if it was asked for.
+func (f AssessmentFiles) WriteCrossover(designs []lca.Assessment, r lca.Comparison, drawn lca.Category) error {
+	if f.Figure == "" {
+		return nil
+	}
+	return writeFile(f.Figure, func(w io.Writer) error { return figure.Crossover(w, designs, r, drawn) })
+}
+
+// writeFile makes path with what render writes, if it writes it all.
+func writeFile(path string, render func(io.Writer) error) error {
+	var text bytes.Buffer
+	if err := render(&text); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package derivation
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+
+	"cfubench/attribution/lca"
+	"cfubench/attribution/lca/report"
+)
+
+// Compare assesses designs, as Design reads them, and compares them over their usage. by
+// is the category in which a design of several cells is chosen. Every draw goes to the
+// CSV file draws, "" for none.
+func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Category, draws string) ([]lca.Assessment, lca.Comparison, error) {
+	var list []lca.Assessment
+	for _, design := range designs {
+		a, err := m.Design(ctx, design, by)
+		if err != nil {
+			return nil, lca.Comparison{}, fmt.Errorf("design %q: %w", design, err)
+		}
+		a.Options.Draws = m.Options.Draws
+		list = append(list, a)
+	}
+	unit := lca.PerRequest
+	if len(m.Options.FunctionalUnits) > 0 {
+		unit = m.Options.FunctionalUnits[0]
+	}
+	each, done, err := exportDraws(draws, designs)
+	if err != nil {
+		return nil, lca.Comparison{}, err
+	}
+	r, err := lca.Compare(ctx, list, unit, m.Options.LifetimeInferences, each)
+	if closeErr := done(); err == nil {
+		err = closeErr
+	}
+	return list, r, err
+}
+
+// exportDraws gives what writes every draw to the file at path, if there is one, and
+// what completes it.
+func exportDraws(path string, designs []string) (each func(int, int, lca.Category, lca.Curve) error, done func() error, err error) {
+	if path == "" {
+		return nil, func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("write %s: %w", path, err)
+	}
+	buffer := bufio.NewWriter(file)
+	draws := report.NewDrawsCSV(buffer, designs)
+	return draws.Add, func() error {
+		for _, err := range []error{draws.Close(), buffer.Flush(), file.Close()} {
+			if err != nil {
+				return fmt.Errorf("write %s: %w", path, err)
+			}
+		}
+		return nil
+	}, nil
+}

@@ -73,7 +73,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.Float64Var(&f.growth.GridDecline, "grid-decline", 0, "Scenario of the yearly view: the carbon of the grid falls by the share `D` from year to year, 0.05 for 5 %.")
 	fs.Float64Var(&f.growth.Discount, "discount", 0, "Scenario of the yearly view: discount the money of later years at the yearly rate `R`.")
 	fs.IntVar(&f.years, "years", 1, "Years `Y` of the yearly view.")
-	subcommand.Parsed(fs, &o.Share, "share", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).", lca.ParseShare)
+	subcommand.Parsed(fs, &o.Share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).", lca.ParseShare)
 	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
 	fs.StringVar(&o.Grid, "grid", "", "Take the electricity preset `NAME` instead of the inventory's, for a quick look.")
 	fs.StringVar(&f.hourly, "grid-hourly", "", "Take the electricity of what was metered from `FILE`: CSV with a row an hour, weighted by the energy of each hour.")

@@ -44,26 +44,26 @@ flags:
 
 // importFlags are the flags of `cfu import`.
 type importFlags struct {
-	power, columns, clocks []string
-	requests, gpus, window string
-	perTick                int
-	im                     sweep.Import
-	derivation             derivationFlags
+	im         sweep.Import
+	columns    logs.Columns
+	derivation derivationFlags
 }
 
 // bindImport is `cfu import`.
 func bindImport(fs *pflag.FlagSet) subcommand.Action {
-	var f importFlags
-	fs.StringArrayVar(&f.power, "power", nil, "Read the power log `FILE[:FORMAT]`; once for each log. Formats: "+strings.Join(logs.PowerFormats(), ", ")+".")
-	fs.StringVar(&f.requests, "requests", "", "Read the request log `FILE[:FORMAT]`. Formats: "+strings.Join(logs.RequestFormats(), ", ")+".")
+	f := importFlags{columns: logs.Columns{}}
+	subcommand.Taken(fs, "power", "Read the power log `FILE[:FORMAT]`; once for each log. Formats: "+strings.Join(logs.PowerFormats(), ", ")+".", f.im.AddPower)
+	subcommand.Parsed(fs, &f.im.Requests, "requests", "", "Read the request log `FILE[:FORMAT]`. Formats: "+strings.Join(logs.RequestFormats(), ", ")+".", func(text string) (sweep.LogFile, error) {
+		return sweep.ParseLogFile(text, logs.RequestFormats()), nil
+	})
 	fs.StringVar(&f.im.Out, "out", "", "Write the folder `DIR`, which must not hold a run yet.")
-	fs.StringArrayVar(&f.clocks, "clock", nil, "Read times by `CLOCK`; power=CLOCK and requests=CLOCK for one of the logs.")
-	fs.StringArrayVar(&f.columns, "column", nil, "Take a column for a role: `ROLE=COLUMN[:UNIT]`; power (of a GPU) and wall (of a whole machine) may have several, a device each; of several power logs each takes the columns that it has.")
-	fs.StringVar(&f.gpus, "gpus", "", "Take the devices `NAMES` of the power logs alone, by index or UUID, with commas between.")
+	subcommand.Taken(fs, "clock", "Read times by `CLOCK`; power=CLOCK and requests=CLOCK for one of the logs.", f.im.SetClock)
+	subcommand.Taken(fs, "column", "Take a column for a role: `ROLE=COLUMN[:UNIT]`; power (of a GPU) and wall (of a whole machine) may have several, a device each; of several power logs each takes the columns that it has.", f.columns.Set)
+	fs.StringSliceVar(&f.im.GPUs, "gpus", nil, "Take the devices `NAMES` of the power logs alone, by index or UUID, with commas between.")
 	fs.IntVar(&f.im.Count, "gpu-count", 0, "The server used `N` devices: refuse logs that have fewer, 0 if that is not known.")
-	fs.IntVar(&f.perTick, "gpus-per-tick", 0, "A power log without an index has `N` rows a tick, in the order of the devices.")
+	fs.IntVar(&f.im.PowerOptions.RowsPerTick, "gpus-per-tick", 0, "A power log without an index has `N` rows a tick, in the order of the devices.")
 	fs.DurationVar(&f.im.EdgeSlack, "edge-slack", 0, "Hold the nearest reading where the ends of the load lie up to `D` outside the power log.")
-	fs.StringVar(&f.window, "window", "", "The load lasted from `BEGIN,END`, Unix seconds, where the request log has no times.")
+	subcommand.Parsed(fs, &f.im.Window, "window", "", "The load lasted from `BEGIN,END`, Unix seconds, where the request log has no times.", logs.ParseWindow)
 	fs.IntVar(&f.im.RequestOptions.Run, "run", 0, "Take run `N` of a request log to which several were appended.")
 	fs.StringVar(&f.im.Product, "gpu-name", "", "The GPUs are of the product `NAME`, such as \"NVIDIA A100-SXM4-80GB\", where the power log has no column of it: what a gauge shows depends on it.")
 	fs.StringVar(&f.im.Driver, "driver", "", "Their driver is of `VERSION`.")
@@ -71,9 +71,13 @@ func bindImport(fs *pflag.FlagSet) subcommand.Action {
 	fs.StringVar(&f.im.Engine, "engine", "", "The engine was `NAME`.")
 	f.derivation.bind(fs, new(runfolder.Config))
 	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
-		if err := f.check(); err != nil {
+		if f.im.Requests.Path == "" {
+			return subcommand.Usagef("give the request log with --requests FILE")
+		}
+		if err := f.derivation.Check(); err != nil {
 			return err
 		}
+		f.im.SetColumns(f.columns)
 		if f.im.Out != "" {
 			release, err := folder.OwnNew(f.im.Out, "cfu import", env.Say)
 			if err != nil {
@@ -93,56 +97,4 @@ func bindImport(fs *pflag.FlagSet) subcommand.Action {
 		}
 		return f.derivation.finish(ctx, env, f.im.Out, got.Run.Warnings)
 	}
-}
-
-// check takes the flags apart.
-func (f *importFlags) check() error {
-	if f.requests == "" {
-		return subcommand.Usagef("give the request log with --requests FILE")
-	}
-	if err := f.derivation.Check(); err != nil {
-		return err
-	}
-	f.im.Requests = sweep.ParseLogFile(f.requests, logs.RequestFormats())
-	for _, text := range f.power {
-		f.im.Power = append(f.im.Power, sweep.ParseLogFile(text, logs.PowerFormats()))
-	}
-	for _, text := range f.clocks {
-		only, rest, named := strings.Cut(text, "=")
-		if !named {
-			only, rest = "", text
-		}
-		c, err := logs.ParseClock(rest)
-		if err != nil {
-			return subcommand.Usagef("--clock: %w", err)
-		}
-		switch only {
-		case "":
-			f.im.PowerOptions.Clock, f.im.RequestOptions.Clock = c, c
-		case "power":
-			f.im.PowerOptions.Clock = c
-		case "requests":
-			f.im.RequestOptions.Clock = c
-		default:
-			return subcommand.Usagef("--clock %s: want power=CLOCK, requests=CLOCK or CLOCK", text)
-		}
-	}
-	columns := logs.Columns{}
-	for _, text := range f.columns {
-		if err := columns.Set(text); err != nil {
-			return subcommand.Usagef("--column: %w", err)
-		}
-	}
-	f.im.PowerOptions.Columns, f.im.RequestOptions.Columns = columns.Power(), columns.Requests()
-	f.im.PowerOptions.RowsPerTick, f.im.PowerOptions.Several = f.perTick, len(f.power) > 1
-	if f.gpus != "" {
-		f.im.GPUs = strings.Split(f.gpus, ",")
-	}
-	if f.window != "" {
-		var err error
-		if f.im.Window, err = logs.ParseWindow(f.window); err != nil {
-			return subcommand.Usagef("--window: %w", err)
-		}
-	}
-	return nil
 }

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/internal/folder"
 	"cfubench/internal/subcommand"
-	"cfubench/meter"
-	"cfubench/meter/host"
 	"cfubench/results/record"
-	"cfubench/results/runfolder"
 )
 
 const recordHelp = `Meters a command from start to end, for hours or for weeks, and writes the folder
@@ -42,8 +38,7 @@ flags:
 // recordFlags are the flags of cfu record.
 type recordFlags struct {
 	record.Config
-	set   *pflag.FlagSet
-	until string
+	set *pflag.FlagSet
 }
 
 // bindRecord is `cfu record`.
@@ -52,7 +47,9 @@ func bindRecord(fs *pflag.FlagSet) subcommand.Action {
 	fs.SetInterspersed(false) // the command's flags are its own
 	subcommand.Section(fs, "what is recorded", func(fs *pflag.FlagSet) {
 		fs.IntVar(&f.PID, "pid", 0, "Record process `N`, which is there, until it ends.")
-		fs.StringVar(&f.until, "until", "", "Record until `TIME` (RFC 3339) or for a duration, this host or no longer than that --pid.")
+		subcommand.Parsed(fs, &f.Until, "until", "", "Record until `TIME` (RFC 3339) or for a duration, this host or no longer than that --pid.", func(text string) (time.Time, error) {
+			return record.ParseUntil(text, time.Now())
+		})
 		fs.StringVar(&f.Label, "label", "", "Call the record `NAME`.")
 		fs.StringVar(&f.Stage, "kind", "", "Say what `KIND` of stage it is: training, data, experimentation, evaluation or end_of_life.")
 	})
@@ -68,7 +65,10 @@ func bindRecord(fs *pflag.FlagSet) subcommand.Action {
 	})
 	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
 		f.Command, f.Getenv, f.Secrets = operands, env.Getenv, env.Secrets
-		if err := f.complete(time.Now()); err != nil {
+		if f.set.Changed("pid") && f.PID == 0 {
+			return subcommand.Usagef("--pid 0: want the number of a process")
+		}
+		if err := f.Check(); err != nil {
 			return err
 		}
 		sayBuild(env, "record")
@@ -82,70 +82,10 @@ func bindRecord(fs *pflag.FlagSet) subcommand.Action {
 	}
 }
 
-// complete refuses what is wrong or does not go together before anything is
-// started. now is when a duration of --until begins.
-func (f *recordFlags) complete(now time.Time) error {
-	if f.Out == "" {
-		return subcommand.Usagef("--out is missing: give the folder that the record is written to")
-	}
-	if f.until != "" {
-		var err error
-		if f.Until, err = record.ParseUntil(f.until, now); err != nil {
-			return subcommand.Usagef("--until %w", err)
-		}
-	}
-	switch given := len(f.Command) > 0; {
-	case given && f.PID != 0:
-		return subcommand.Usagef("a command and --pid: give one of them")
-	case given && f.until != "":
-		return subcommand.Usagef("a command and --until: the command says when it ends; give --pid or no command")
-	case f.PID < 0 || f.set.Changed("pid") && f.PID == 0:
-		return subcommand.Usagef("--pid %d: want the number of a process", f.PID)
-	case !given && f.PID == 0 && f.until == "" && !f.Append:
-		return subcommand.Usagef("nothing to record: give a command after --, --pid or --until")
-	}
-	if f.Idle < 0 {
-		return subcommand.Usagef("--idle %v: want 0 or more", f.Idle)
-	}
-	return checkSensors(f.Config.Config)
-}
-
-// checkSensors refuses wrong flags of the meters: cfu record and cfu watch share
-// them.
-func checkSensors(c runfolder.Config) error {
-	for _, m := range c.Meter {
-		if err := host.CheckSpec(m); err != nil {
-			return subcommand.Usagef("--meter: %w", err)
-		}
-	}
-	if len(c.Meter) == 0 {
-		return subcommand.Usagef("--meter is empty: want a meter or auto")
-	}
-	if _, err := meter.ParseChoice(c.GPUs); err != nil {
-		return subcommand.Usagef("--gpus: %w", err)
-	}
-	if c.Reference != "" {
-		if _, err := runfolder.ReadReference(c.Reference); err != nil {
-			return subcommand.Usagef("--reference: %w", err)
-		}
-	}
-	switch {
-	case c.Poll < 0:
-		return subcommand.Usagef("--poll %v: want 0 or more", c.Poll)
-	case !(c.CPUWatts > 0) || math.IsInf(c.CPUWatts, 0):
-		return subcommand.Usagef("--cpu-watts %v: want a number above 0", c.CPUWatts)
-	case !(c.CPUIdleWatts >= 0) || math.IsInf(c.CPUIdleWatts, 0):
-		return subcommand.Usagef("--cpu-idle-watts %v: want a number of 0 or more", c.CPUIdleWatts)
-	case c.ExpectDevices < 0:
-		return subcommand.Usagef("--expect-devices %d: want 0 or more", c.ExpectDevices)
-	}
-	return nil
-}
-
 // run makes the record and says what was found.
 func (f *recordFlags) run(ctx context.Context, env subcommand.Environment) error {
 	make := record.Run
-	if len(f.Command) == 0 && f.PID == 0 && f.until == "" {
+	if f.Completes() {
 		make = record.Finish
 	}
 	result, err := make(ctx, f.Config)

@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"os"
-	"strconv"
-	"strings"
-	"time"
 
 	"cfubench/internal/subcommand"
 	"cfubench/meter/host"
@@ -32,13 +28,12 @@ flags:
 // parse for it.
 type runFlags struct {
 	sweep.Config
-	derivation                     derivationFlags
-	set                            *pflag.FlagSet
-	bodyText, shardText, startText string
-	access                         accessFlags
-	timeUnit, sweepFile            string
-	params                         []string
-	dryRun                         bool
+	derivation          derivationFlags
+	set                 *pflag.FlagSet
+	bodyText, sweepFile string
+	access              accessFlags
+	params              []string
+	dryRun              bool
 }
 
 // bindRun is `cfu run`.
@@ -66,37 +61,13 @@ func (f *runFlags) complete(env subcommand.Environment) error {
 		return err
 	}
 	f.Getenv, f.Secrets = env.Getenv, env.Secrets
-	var err error
-	if f.APIKey, f.Headers, err = f.access.complete(f.set, env.Getenv); err != nil {
+	access, err := f.access.read(f.set, env.Getenv)
+	if err != nil {
 		return err
 	}
-	if f.timeUnit != "" {
-		units := map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": time.Nanosecond}
-		var ok bool
-		if f.TimeUnit, ok = units[f.timeUnit]; !ok {
-			return subcommand.Usagef("--time-unit %q: want s, ms, us or ns", f.timeUnit)
-		}
-	}
-	if f.bodyText != "" {
-		if err := json.Unmarshal([]byte(f.bodyText), &f.ExtraBody); err != nil {
-			return subcommand.Usagef("--extra-body: want a JSON object: %v", err)
-		}
-	}
-	if f.shardText != "" {
-		i, n, ok := strings.Cut(f.shardText, "/")
-		var err1, err2 error
-		f.ShardIndex, err1 = strconv.Atoi(i)
-		f.ShardCount, err2 = strconv.Atoi(n)
-		if !ok || err1 != nil || err2 != nil || f.ShardCount < 1 {
-			return subcommand.Usagef("--shard %q: want I/N with 1 <= I <= N", f.shardText)
-		}
-	}
-	if f.startText != "" {
-		t, err := time.Parse(time.RFC3339Nano, f.startText)
-		if err != nil {
-			return subcommand.Usagef("--start-at %q: want RFC 3339, as in 2026-01-31T12:00:00Z", f.startText)
-		}
-		f.StartAt = t
+	f.APIKey, f.Headers = access.APIKey, access.Headers
+	if err := f.SetExtraBody(f.bodyText); err != nil {
+		return err
 	}
 	for _, flag := range []string{"find-rate-from", "find-rate-requests", "slo-share"} {
 		if !f.FindRate && f.set.Changed(flag) {
@@ -187,7 +158,7 @@ func (f *runFlags) bindTrace(fs *pflag.FlagSet) {
 	fs.IntVar(&f.MaxTokens, "max-tokens", f.MaxTokens, "Cap outputs at `N` tokens (0: no limit).")
 	fs.BoolVar(&f.MultiTurn, "multi-turn", f.MultiTurn, "Send whole conversations, each turn after the answer to the one before.")
 	fs.IntVar(&f.HashBlock, "hash-block", f.HashBlock, "Take `N` tokens for each hash id of a mooncake trace (0: what the trace's make has).")
-	fs.StringVar(&f.timeUnit, "time-unit", "", "Take a mooncake trace's times in `UNIT`: s, ms, us or ns (default: what the trace's make has).")
+	subcommand.Parsed(fs, &f.TimeUnit, "time-unit", "", "Take a mooncake trace's times in `UNIT`: s, ms, us or ns (default: what the trace's make has).", sweep.ParseTimeUnit)
 	fs.StringVar(&f.History, "history", f.History, "Build conversation history from `SOURCE`: answers (the server's) or trace (the recorded ones).")
 	fs.Int64Var(&f.Seed, "seed", f.Seed, "Draw selection and schedule with seed `S`.")
 }
@@ -256,7 +227,7 @@ func (f *runFlags) bindSearch(fs *pflag.FlagSet) {
 }
 
 func (f *runFlags) bindShards(fs *pflag.FlagSet) {
-	fs.StringVar(&f.shardText, "shard", "", "As shard `I/N`, send every N-th request of the schedule, starting with the I-th.")
-	fs.StringVar(&f.startText, "start-at", "", "Start the first cell's window at `TIME` (RFC 3339), for shards.")
+	subcommand.Taken(fs, "shard", "As shard `I/N`, send every N-th request of the schedule, starting with the I-th.", f.SetShard)
+	subcommand.Parsed(fs, &f.StartAt, "start-at", "", "Start the first cell's window at `TIME` (RFC 3339), for shards.", sweep.ParseStart)
 	fs.StringVar(&f.Rendezvous, "rendezvous", f.Rendezvous, "Synchronise with the other shards through the shared `FOLDER`, and start each cell together.")
 }

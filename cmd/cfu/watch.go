@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -11,9 +10,7 @@ import (
 	"cfubench/internal/folder"
 	"cfubench/internal/screen"
 	"cfubench/internal/subcommand"
-	address "cfubench/loadgen/endpoint"
 	"cfubench/loadgen/engine"
-	"cfubench/results/tenants/otlp"
 	"cfubench/results/watch"
 )
 
@@ -41,10 +38,9 @@ flags:
 // watchFlags are the flags of cfu watch.
 type watchFlags struct {
 	watch.Config
-	access           accessFlags
-	set              *pflag.FlagSet
-	caFile           string
-	keep, gridSource string
+	access accessFlags
+	set    *pflag.FlagSet
+	caFile string
 }
 
 // bindWatch is `cfu watch`.
@@ -75,8 +71,13 @@ func bindWatch(fs *pflag.FlagSet) subcommand.Action {
 	})
 	subcommand.Section(fs, "what is told", func(fs *pflag.FlagSet) {
 		fs.StringVar(&f.Out, "out", "", "Write a folder an hour to `OUT`, such as OUT/2026-11-28T18 (UTC).")
-		fs.StringVar(&f.keep, "keep", "30d", "Remove the folder of an hour after `TIME`: 36h, 90d, or 0 for never.")
-		fs.StringVar(&f.gridSource, "grid", "", "Count carbon at `GRID`: an electricity preset (cfu amortize --list-presets) or a number of g CO2e/kWh (default: no carbon).")
+		f.Keep = watch.DefaultKeep
+		subcommand.Parsed(fs, &f.Keep, "keep", "30d", "Remove the folder of an hour after `TIME`: 36h, 90d, or 0 for never.", watch.ParseKeep)
+		subcommand.Taken(fs, "grid", "Count carbon at `GRID`: an electricity preset (cfu amortize --list-presets) or a number of g CO2e/kWh (default: no carbon).", func(text string) error {
+			grid, err := lca.ParseCarbonGrid(text)
+			f.Grid = &grid
+			return err
+		})
 		fs.StringVar(&f.Listen, "listen", "", "Expose live Prometheus metrics at `HOST:PORT`.")
 	})
 	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
@@ -101,89 +102,35 @@ func bindWatch(fs *pflag.FlagSet) subcommand.Action {
 	}
 }
 
-// complete refuses what is wrong before anything is opened.
+// complete reads what the flags name, and refuses what is wrong before anything is opened.
 func (f *watchFlags) complete(env subcommand.Environment) error {
-	if f.Out == "" {
-		return subcommand.Usagef("--out is missing: give the folder that the hours are written to")
-	}
-	if f.Endpoint == "" {
-		return subcommand.Usagef("--endpoint is missing: give the address of the server, as in http://127.0.0.1:8000")
-	}
-	if _, err := address.Parse(f.Endpoint); err != nil {
-		return subcommand.Usagef("--endpoint: %w", err)
-	}
-	var err error
-	if f.Keep, err = watch.ParseKeep(f.keep); err != nil {
-		return subcommand.Usagef("--keep %q: %w", f.keep, err)
-	}
-	if f.gridSource != "" {
-		grid, err := lca.ParseCarbonGrid(f.gridSource)
-		if err != nil {
-			return subcommand.Usagef("--grid: %w", err)
-		}
-		f.Grid = &grid
-	}
-	if f.Interval < 50*time.Millisecond || f.Interval > time.Minute {
-		return subcommand.Usagef("--interval %v: want 50ms to 1m", f.Interval)
-	}
-	if err := checkSensors(f.Config.Config); err != nil {
+	if err := f.Check(); err != nil {
 		return err
 	}
-	if err := f.checkTenants(); err != nil {
-		return err
-	}
-	if err := f.checkReceiver(env); err != nil {
-		return err
-	}
-	if f.PID < 0 {
-		return subcommand.Usagef("--pid %d: want the number of a process", f.PID)
-	}
-	key, headers, err := f.access.complete(f.set, env.Getenv)
-	if err != nil {
-		return err
-	}
-	for _, h := range headers {
-		f.Header = append(f.Header, h.Name)
-	}
-	f.APIKey = key
-	if f.Client, err = engine.NewClient(f.caFile, headers...); err != nil {
-		return subcommand.Usagef("%w", err)
-	}
-	return nil
-}
-
-// checkTenants refuses what does not go together, and a field that has keys.
-func (f *watchFlags) checkTenants() error {
-	t := f.Tenants
-	if t.Log != "" && t.OTLP != "" {
-		return subcommand.Usagef("--tenant-log and --otlp-listen: give one, since a request that is in both would count twice")
-	}
-	if t.Log == "" && t.OTLP == "" {
+	if f.Tenants.Log == "" && f.Tenants.OTLP == "" {
 		for _, flag := range []string{"tenant-field", "tenant-weights", "tenants", "tenant-delay"} {
 			if f.set.Changed(flag) {
 				return subcommand.Usagef("--%s needs --tenant-log or --otlp-listen", flag)
 			}
 		}
-		f.Weights = "" // nothing is divided by it
-		return nil
 	}
-	return t.Check(f.Weights)
-}
-
-// checkReceiver refuses to receive spans from other hosts without knowing who sends
-// them.
-func (f *watchFlags) checkReceiver(env subcommand.Environment) error {
-	if f.Tenants.OTLP == "" {
-		return nil
-	}
-	f.Tenants.Gate = otlp.Gate(env.Getenv)
-	env.Secrets.Add(f.Tenants.Gate.Token)
-	warning, err := f.Tenants.Gate.CheckListen(f.Tenants.OTLP)
+	warning, err := f.Receive()
 	if err != nil {
-		return subcommand.Usagef("--otlp-listen %w", err)
+		return err
 	}
 	if warning != "" {
-		fmt.Fprintf(env.Stderr, "cfu watch: warning: %s\n", warning)
+		env.Say("cfu watch: warning: %s", warning)
+	}
+	access, err := f.access.read(f.set, env.Getenv)
+	if err != nil {
+		return err
+	}
+	for _, h := range access.Headers {
+		f.Header = append(f.Header, h.Name)
+	}
+	f.APIKey = access.APIKey
+	if f.Client, err = engine.NewClient(f.caFile, access.Headers...); err != nil {
+		return subcommand.UsageError{Err: err}
 	}
 	return nil
 }

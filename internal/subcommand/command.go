@@ -87,7 +87,7 @@ func (c Command) execute(ctx context.Context, env Environment, args []string) er
 		_, err := io.WriteString(env.Stdout, c.Help+usages(fs))
 		return err
 	} else if err != nil {
-		return UsageError{err}
+		return refused(err)
 	}
 	if err := c.Operands(fs.Args()); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package subcommand
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,12 +65,53 @@ func usages(fs *pflag.FlagSet) string {
 	return text
 }
 
-// Parsed declares a flag whose text parse makes a value of, at to.
-func Parsed[T any](fs *pflag.FlagSet, to *T, name, usage string, parse func(text string) (T, error)) {
-	fs.Func(name, usage, func(text string) (err error) {
+// Parsed declares a flag whose text parse makes a value of, at to; text is what stands
+// there by default in the help, "" for nothing.
+func Parsed[T any](fs *pflag.FlagSet, to *T, name, text, usage string, parse func(text string) (T, error)) {
+	fs.Var(&parsed{text, func(text string) (err error) {
 		*to, err = parse(text)
 		return err
-	})
+	}}, name, usage)
+}
+
+// Taken declares a flag whose text take takes, each time that it is given.
+func Taken(fs *pflag.FlagSet, name, usage string, take func(text string) error) {
+	fs.Var(&parsed{"", take}, name, usage)
+}
+
+// refused is what is wrong with a flag, in the words of whoever parsed it: after the
+// flag's name stands the text, or what it is that is wrong.
+func refused(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return UsageError{err}
+	}
+	if _, own := invalid.GetFlag().Value.(*parsed); !own {
+		return UsageError{err}
+	}
+	name, why := invalid.GetFlag().Name, errors.Unwrap(invalid)
+	if strings.HasPrefix(why.Error(), `"`) {
+		return Usagef("--%s %w", name, why)
+	}
+	return Usagef("--%s: %w", name, why)
+}
+
+// parsed is a flag's value that is kept elsewhere.
+type parsed struct {
+	text string
+	take func(text string) error
+}
+
+// String implements pflag.Value.
+func (p *parsed) String() string { return p.text }
+
+// Type implements pflag.Value.
+func (p *parsed) Type() string { return "string" }
+
+// Set implements pflag.Value.
+func (p *parsed) Set(text string) error {
+	p.text = text
+	return p.take(text)
 }
 
 // Format is the form in which a command prints its result, by --format.

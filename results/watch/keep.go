@@ -81,6 +81,9 @@ func (w *Watcher) mend() error {
 	return w.close(h)
 }
 
+// DefaultKeep is how long the folder of an hour stays if nobody says: 30 days.
+const DefaultKeep = 30 * 24 * time.Hour
+
 // ParseKeep reads how long a folder stays: a time of hours or days; 0 is for ever.
 func ParseKeep(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
@@ -91,7 +94,7 @@ func ParseKeep(text string) (time.Duration, error) {
 		}
 	}
 	if err != nil || d != 0 && d < time.Hour || d > 100*365*24*time.Hour {
-		return 0, fmt.Errorf("want an hour or more, as in 36h or 90d, or 0")
+		return 0, fmt.Errorf("%q: want an hour or more, as in 36h or 90d, or 0", text)
 	}
 	return d, nil
 }

@@ -16,13 +16,6 @@ var Stepped = stepped
 // SetClocks replaces the host's clocks.
 func (s *Sampler) SetClocks(read func() Clocks) { s.clocks = read }
 
-// SetStagger replaces the time between the polls of two sources.
-func (s *Sampler) SetStagger(d time.Duration) {
-	for i, w := range s.workers {
-		w.phase = time.Duration(i) * d
-	}
-}
-
 // PollOnce reads every source as Run does and discards the batches.
 func (s *Sampler) PollOnce() {
 	for _, w := range s.workers {
@@ -49,3 +42,6 @@ func Backoff(stretches []time.Duration, calls int) (levels []int) {
 
 // RateWindow is rateWindow.
 const RateWindow = rateWindow
+
+// WatchPeriod is watchPeriod.
+const WatchPeriod = watchPeriod

@@ -3,7 +3,7 @@ package meter
 import "fmt"
 
 // queued is how many batches may wait for the sink: at one a source and
-// quarter of a second, minutes of a host with eight GPUs.
+// half a second, minutes of a host with eight GPUs.
 const queued = 1024
 
 // outlet carries the batches of all readers to the sink, so that a disk that
@@ -29,10 +29,8 @@ func (o *outlet) put(batch []Reading) []Reading {
 	if len(batch) == 0 {
 		return batch
 	}
-	select {
-	case <-o.ended:
+	if o.over() {
 		return batch[:0]
-	default:
 	}
 	select {
 	case o.queue <- batch:
@@ -44,6 +42,16 @@ func (o *outlet) put(batch []Reading) []Reading {
 		return b[:0]
 	default:
 		return make([]Reading, 0, cap(batch))
+	}
+}
+
+// over reports whether no more batches are taken.
+func (o *outlet) over() bool {
+	select {
+	case <-o.ended:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -12,15 +12,17 @@ import (
 )
 
 const (
-	// watchPeriod is how often the watchdog looks at the calls under way.
-	watchPeriod = 200 * time.Millisecond
+	// watchPeriod is how often the watchdog looks at the calls under way: for so long
+	// a call that blocks may hold up the sources that wait behind it. Each look wakes a
+	// goroutine: a look at every poll would cost what reading in turn saves.
+	watchPeriod = 100 * time.Millisecond
 	// blockedAfter is how long a call may take before its domains are reported
 	// stalled.
 	blockedAfter = time.Second
 )
 
-// Sampler reads several sources side by side, each at its own rate on its own
-// goroutine, and judges every reading. Its methods may be called from several
+// Sampler reads several sources side by side, each at its own rate, and judges every
+// reading. A source whose call takes long or does not return holds up no other. Its methods may be called from several
 // goroutines; Run only once.
 type Sampler struct {
 	clock   Clock
@@ -148,17 +150,11 @@ func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
 	out := newOutlet()
 	start := s.clock()
 
-	readers := new(errgroup.Group)
-	for _, w := range s.workers {
-		readers.Go(func() error {
-			w.run(ctx, start, out)
-			return nil
-		})
-	}
+	readers := s.startReaders(ctx, start, out)
 	done := make(chan struct{})
 	go func() {
-		_ = readers.Wait() // readers report through the outlet
-		close(done)
+		defer close(done)
+		readers.running.Wait()
 	}()
 	writer := new(errgroup.Group)
 	writer.Go(func() error {
@@ -168,39 +164,34 @@ func (s *Sampler) Run(ctx context.Context, sink func([]Reading) error) error {
 		}
 		return err
 	})
-	s.watch(ctx, start, done, out)
-
-	grace := time.NewTimer(Patience)
-	defer grace.Stop()
-	select {
-	case <-done:
-	case <-grace.C:
-	}
+	s.watch(ctx, readers, done)
 	close(out.ended)
 	return errors.Join(writer.Wait(), s.blocked())
 }
 
-// watch looks, until ctx ends or all readers have, for calls that do not
-// return and for steps of the clocks.
-func (s *Sampler) watch(ctx context.Context, start time.Duration, done <-chan struct{}, out *outlet) {
-	// On the grid of the polls, so that one waking of the processor serves both.
-	due := start
-	tick := time.NewTimer(watchPeriod)
+// watch looks for calls that do not return and for steps of the clocks, until all
+// readers have ended, or ctx and Patience after it.
+func (s *Sampler) watch(ctx context.Context, readers *readers, done <-chan struct{}) {
+	// A ticker, which starts with the polls: one waking of the processor serves both.
+	tick := time.NewTicker(watchPeriod)
 	defer tick.Stop()
+	ending := ctx.Done()
+	var grace <-chan time.Time
 	last, compared := s.clocks(), s.clock()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-ending:
+			ending, grace = nil, time.After(Patience)
+		case <-grace:
 			return
 		case <-done:
 			return
 		case <-tick.C:
 		}
 		now := s.clock()
-		due, _ = nextDue(due, watchPeriod, now)
-		tick.Reset(max(due-now, 0))
+		readers.watch(ctx, now)
 		for _, w := range s.workers {
-			w.watch(now, out)
+			w.watch(now, readers.out)
 		}
 		if now-compared < clockPeriod {
 			continue

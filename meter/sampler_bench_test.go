@@ -12,12 +12,11 @@ import (
 
 // BenchmarkSampler runs the sampler at 20 ms over 8 simulated GPUs for five
 // seconds an iteration. It reports the CPU time of the polls
-// and of the whole process as a share of one core, and the lateness of reads,
-// with the polls of one source right after those of the other, as they are, and
-// spread over the period. The simulated read takes no time: a driver's calls come
-// on top. The floor is a process that does no more than wake up every 20 ms; "in turn"
-// is the same polls by one goroutine, in which a call that blocks would hold up all
-// sources: what it would cost if none could.
+// and of the whole process as a share of one core, and the lateness of reads. The
+// simulated read takes no time: a driver's calls come on top. The floor is a process
+// that does no more than wake up every 20 ms; "bare polls" is one goroutine that makes
+// the same polls at each waking, and nothing of what a sampler has besides: a watchdog,
+// a sink, an end.
 func BenchmarkSampler(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		var process, elapsed time.Duration
@@ -33,12 +32,11 @@ func BenchmarkSampler(b *testing.B) {
 		}
 		b.ReportMetric(100*process.Seconds()/elapsed.Seconds(), "%core-process")
 	})
-	b.Run("together", func(b *testing.B) { benchmarkSampler(b, 50*time.Microsecond) })
-	b.Run("in turn", benchmarkInTurn)
-	b.Run("spread", func(b *testing.B) { benchmarkSampler(b, 2500*time.Microsecond) })
+	b.Run("bare polls", benchmarkBarePolls)
+	b.Run("sampler", benchmarkSampler)
 }
 
-func benchmarkInTurn(b *testing.B) {
+func benchmarkBarePolls(b *testing.B) {
 	var process, elapsed time.Duration
 	for b.Loop() {
 		clock := meter.NewClock(time.Now())
@@ -64,7 +62,7 @@ func simulatedGPUs(clock meter.Clock, n int) []meter.Source {
 	return sources
 }
 
-func benchmarkSampler(b *testing.B, stagger time.Duration) {
+func benchmarkSampler(b *testing.B) {
 	const gpus, period = 8, 20 * time.Millisecond
 	var polls, process, elapsed time.Duration
 	var p50, p99, worst time.Duration
@@ -72,7 +70,6 @@ func benchmarkSampler(b *testing.B, stagger time.Duration) {
 	for b.Loop() {
 		clock := meter.NewClock(time.Now())
 		s := meter.NewSampler(clock, simulatedGPUs(clock, gpus), period)
-		s.SetStagger(stagger)
 		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
 		before := processTime(b)
 		if err := s.Run(ctx, func([]meter.Reading) error { return nil }); err != nil {

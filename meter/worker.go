@@ -1,7 +1,6 @@
 package meter
 
 import (
-	"context"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -9,24 +8,23 @@ import (
 
 // flushAfter and flushAt bound how long readings wait in a worker's batch.
 const (
-	flushAfter = 250 * time.Millisecond
+	flushAfter = 500 * time.Millisecond
 	flushAt    = 256
 )
 
-// stagger is the time between the polls of one source and the next. It is what
-// a fast call takes, so that calls to one driver follow each other instead of
-// queueing at its lock; and no more, so that the processor wakes once for all of
-// them: eight sources spread over 20 ms cost three times as much (see
-// BenchmarkSampler and docs/meters.md).
+// stagger is the time between the polls of one source and the next where each has a
+// goroutine of its own. It is what a fast call takes, so that calls to one driver
+// follow each other instead of queueing at its lock; and no more, so that the
+// processor wakes once for all of them.
 const stagger = 50 * time.Microsecond
 
 // cpuEvery is how many polls there are to one whose CPU time is measured.
 const cpuEvery = 16
 
-// worker reads one source on a goroutine of its own, so that a driver call that
-// blocks holds up no other source: the runtime gives the goroutine's processor
-// to the others. Pinning the goroutine to a thread would add nothing to that
-// and two thread switches to every read.
+// worker reads one source, on one goroutine at a time (readers says on which): a
+// driver call that blocks holds up no other source, since the runtime gives the
+// goroutine's processor to the others. Pinning the goroutine to a thread would add
+// nothing to that and two thread switches to every read.
 type worker struct {
 	sampler *Sampler
 	source  Source
@@ -35,7 +33,7 @@ type worker struct {
 	coarse  bool
 	base    time.Duration   // polling period before backing off
 	paces   []time.Duration // by domain: the source's own period, 0 if it reads when asked
-	phase   time.Duration   // offset of the polls from the sampler's start
+	phase   time.Duration   // offset of the polls from the sampler's start, on a goroutine of its own
 	judges  []Classifier
 	states  []State
 	held    []Reading // by domain, the reading whose status the next one settles
@@ -44,48 +42,55 @@ type worker struct {
 	cost    *cost
 	slow    throttle
 	steps   int64 // clock steps accounted for
+	polls   int
+	period  time.Duration // after backing off
+	due     time.Duration // of the next poll
+	flushed time.Duration // when the batch was last handed over
+	doubt   int           // whether it is quick, see readers
 
 	callSince atomic.Int64 // start of the call under way, 0 if none
 	reported  atomic.Int64 // start of the blocked call that has been reported
 	running   atomic.Bool
 }
 
-// run polls at absolute times until ctx ends, then reads once more.
-func (w *worker) run(ctx context.Context, start time.Duration, out *outlet) {
+// begin makes the worker ready for its first poll.
+func (w *worker) begin(start time.Duration) {
 	w.running.Store(true)
-	defer w.running.Store(false)
 	w.batch = make([]Reading, 0, flushAt+2*len(w.states))
-
-	period := w.base
-	due := start + w.phase
+	w.period, w.due, w.flushed, w.doubt = w.base, start+w.phase, start, doubtAtFirst
 	w.cost.begin(start)
-	timer := time.NewTimer(max(due-w.sampler.clock(), 0))
-	defer timer.Stop()
-	flushed := start
-	for n := 0; ctx.Err() == nil; n++ {
-		select {
-		case <-ctx.Done():
-			continue
-		case <-timer.C:
+}
+
+// turn makes the poll that is due, and says when the next one is.
+func (w *worker) turn(out *outlet) {
+	before, now := w.measured(w.due, w.polls%cpuEvery == 0)
+	w.polls++
+	if w.doubt = max(w.doubt-1, 0); now-before > quickCall {
+		w.doubt = min(w.doubt+1+doubtOfSlow, mostDoubt)
+	}
+	if w.auto && !w.coarse && w.slow.note(now-before) {
+		w.period = w.base << w.slow.level
+		for i := range w.judges {
+			w.judges[i].Poll = max(w.period, w.paces[i])
 		}
-		before, now := w.measured(due, n%cpuEvery == 0)
-		if w.auto && !w.coarse && w.slow.note(now-before) {
-			period = w.base << w.slow.level
-			for i := range w.judges {
-				w.judges[i].Poll = max(period, w.paces[i])
-			}
-			w.cost.pace(period, w.slow.backoffs)
-		}
-		if now-flushed >= flushAfter || len(w.batch) >= flushAt {
-			w.flush(out)
-			flushed = now
-		}
-		var missed int64
-		due, missed = nextDue(due, period, now)
-		if missed > 0 {
-			w.cost.miss(missed)
-		}
-		timer.Reset(max(due-w.sampler.clock(), 0))
+		w.cost.pace(w.period, w.slow.backoffs)
+	}
+	if now-w.flushed >= flushAfter || len(w.batch) >= flushAt {
+		w.flush(out)
+		w.flushed = now
+	}
+	var missed int64
+	w.due, missed = nextDue(w.due, w.period, now)
+	if missed > 0 {
+		w.cost.miss(missed)
+	}
+}
+
+// end makes the last poll. What was held back is handed over.
+func (w *worker) end(out *outlet) {
+	defer w.running.Store(false)
+	if out.over() {
+		return // a blocked call has returned after all was over: the source may be closed
 	}
 	w.poll(w.sampler.clock())
 	for i := range w.held {

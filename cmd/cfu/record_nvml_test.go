@@ -5,12 +5,14 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"cfubench/attribution/lca"
 	"cfubench/meter"
 	"cfubench/meter/nvml/fakenvml"
+	"cfubench/results/runfolder"
 )
 
 // TestRecordNVML meters a command on two GPUs of a stand-in library: their energies
@@ -30,5 +32,21 @@ func TestRecordNVML(t *testing.T) {
 	}
 	if truth := meter.EnergyOf(300*meter.Watt, r.DeviceTime); truth < r.EnergyLo || r.EnergyHi > 0 && truth > r.EnergyHi {
 		t.Errorf("the true %v are outside [%v, %v]", truth, r.EnergyLo, r.EnergyHi)
+	}
+	// What explains the figures stands beside them, as of a run.
+	rows, _, err := runfolder.DeviceStates().Read(runfolder.CellFile(out, runfolder.RecordCell, runfolder.DevicesFile))
+	looks, samples := map[string]int{}, 0
+	for _, row := range rows {
+		looks[row.Domain]++
+		samples += len(row.SampleAt)
+	}
+	if err != nil || looks["gpu0"] < 2 || looks["gpu1"] < 2 || samples == 0 || rows[0].Cell != runfolder.RecordCell {
+		t.Errorf("%s: looks %v at the GPUs, %d of the driver's own samples, error %v; want some of both", runfolder.DevicesFile, looks, samples, err)
+	}
+	if text, err := exec.Command("cfu", "check", out).CombinedOutput(); err != nil {
+		t.Errorf("check: %v:\n%s", err, text)
+	}
+	if text, err := exec.Command("cfu", "export", out, "--table", "devices").CombinedOutput(); err != nil || strings.Count(string(text), "\n") != len(rows)+1 {
+		t.Errorf("export: %v, want a line of each of %d looks:\n%s", err, len(rows), text)
 	}
 }

@@ -175,12 +175,15 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 		return result, errors.Join(err, r.giveUp())
 	}
 	defer func() { err = set.CloseAfter(err) }()
-	metered := session.New(session.Options{Meters: set, Clock: r.clock, Poll: pollOf(r.Poll, set.Sources), Own: r.engine.Owns})
 	dir := runfolder.CellDir(r.Out, r.cell.ID)
 	if err := runfolder.MakeDir(dir); err != nil {
 		return result, errors.Join(err, r.giveUp())
 	}
 	meta := r.meta()
+	looks := segments.NewLooks(dir, r.cell.Key(), meta)
+	metered := session.New(session.Options{
+		Meters: set, Clock: r.clock, Poll: pollOf(r.Poll, set.Sources), Own: r.engine.Owns, States: looks.Write,
+	})
 	kept := segments.New(dir, runfolder.Describe(metered.Domains()), meta)
 	metered.Start(ctx, kept.Write)
 	watched := make(chan struct{})
@@ -200,8 +203,10 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 	r.cut(nil)
 	<-watched
 	result.Interrupted = r.forced.Load() && r.command == nil
-	if e := kept.Close(); err == nil {
-		err = e
+	for _, e := range []error{kept.Close(), looks.Close()} {
+		if err == nil {
+			err = e
+		}
 	}
 	return result, failure.Join(err, r.complete(ctx, metered, set, err))
 }

@@ -37,6 +37,14 @@ type DeviceState struct {
 	SamplePower []int32
 }
 
+// DeviceFigures are the figures of a look that a mean may stand for.
+type DeviceFigures [7]*float64
+
+// Figures are those of the row, NaN where the driver did not tell.
+func (r *DeviceState) Figures() DeviceFigures {
+	return DeviceFigures{&r.SMClock, &r.MemoryClock, &r.Temperature, &r.Utilization, &r.MemoryUtilization, &r.MemoryUsed, &r.MemoryTotal}
+}
+
 // DeviceStates is the table of devices.arrow.
 func DeviceStates() Table[DeviceState] {
 	noSamples := time.Duration(-1)

@@ -8,25 +8,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
-	"cfubench/internal/failure"
 	"cfubench/meter"
 	"cfubench/results/arrowfile"
 	"cfubench/results/runfolder"
-
-	"golang.org/x/sync/errgroup"
-)
-
-const (
-	// The lengths of a record, which may last for weeks.
-	segmentLength = 15 * time.Minute
-	keepRaw       = time.Hour
 )
 
 // Store holds the readings of a cell while they come, in segments: raw-000001.arrow
@@ -36,31 +27,19 @@ const (
 // which the cell's window begins, stays raw. Finish makes readings.arrow and
 // power.arrow of them all. Its memory does not grow with the cell.
 type Store struct {
-	// Length is how much time one file of raw readings holds, Raw for how long
-	// readings stay raw. They may be changed before the first Write.
-	Length, Raw time.Duration
-
-	dir     string
+	*line
 	domains []runfolder.DomainInfo
-	meta    map[string]string
-
-	number int // of the segment that is being written
-	out    *runfolder.ReadingsWriter
-	ends   time.Duration   // of that segment
-	closed []closedSegment // raw and not rolled up yet
-	rolls  errgroup.Group
-}
-
-type closedSegment struct {
-	number int
-	ends   time.Duration
+	out     *runfolder.ReadingsWriter
 }
 
 // New returns a store in the cell folder dir, of readings that number domains; meta
 // are the constants of its tables.
 func New(dir string, domains []runfolder.DomainInfo, meta map[string]string) *Store {
-	s := &Store{dir: dir, domains: domains, meta: meta, Length: segmentLength, Raw: keepRaw}
-	s.rolls.SetLimit(1)
+	s := &Store{domains: domains}
+	s.line = newLine(func(n int) (_ io.Closer, err error) {
+		s.out, err = runfolder.NewReadingsWriter(rawFile(dir, n), domains, meta)
+		return s.out, err
+	}, func(n int) error { return rollUp(dir, n) })
 	return s
 }
 
@@ -77,48 +56,10 @@ func (s *Store) Write(batch []meter.Reading) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	now := batch[len(batch)-1].After
-	if s.out != nil && now >= s.ends {
-		if err := s.rotate(now); err != nil {
-			return err
-		}
-	}
-	if s.out == nil {
-		s.number++
-		out, err := runfolder.NewReadingsWriter(rawFile(s.dir, s.number), s.domains, s.meta)
-		if err != nil {
-			return err
-		}
-		s.out, s.ends = out, now+s.Length
-	}
-	return s.out.Write(batch)
-}
-
-// rotate closes the segment and has those rolled up that are old enough.
-func (s *Store) rotate(now time.Duration) error {
-	if err := s.out.Close(); err != nil {
+	if err := s.goOn(batch[len(batch)-1].After); err != nil {
 		return err
 	}
-	s.out = nil
-	if s.number > 1 {
-		s.closed = append(s.closed, closedSegment{s.number, now})
-	}
-	for len(s.closed) > 0 && s.closed[0].ends+s.Raw <= now {
-		n := s.closed[0].number
-		s.closed = s.closed[1:]
-		s.rolls.Go(func() error { return rollUp(s.dir, n) })
-	}
-	return nil
-}
-
-// Close ends the segment under way; what it holds is in files.
-func (s *Store) Close() error {
-	var err error
-	if s.out != nil {
-		err = s.out.Close()
-		s.out = nil
-	}
-	return failure.Join(err, s.rolls.Wait())
+	return s.out.Write(batch)
 }
 
 // rollUp thins a raw segment.
@@ -186,6 +127,9 @@ func Finish(dir string, domains []runfolder.DomainInfo, meta map[string]string) 
 	if err != nil || len(numbers) == 0 {
 		return err
 	}
+	if err := finishLooks(dir, meta); err != nil { // those at devices, if any
+		return err
+	}
 	if _, err := runfolder.Stat(filepath.Join(dir, runfolder.ReadingsFile)); errors.Is(err, fs.ErrNotExist) {
 		if err := join(dir, numbers, domains, meta); err != nil {
 			return err
@@ -193,12 +137,17 @@ func Finish(dir string, domains []runfolder.DomainInfo, meta map[string]string) 
 	}
 	var errs []error
 	for _, n := range numbers {
-		for _, path := range []string{rawFile(dir, n), rolledFile(dir, n), powerFile(dir, n)} {
-			for _, suffix := range []string{"", arrowfile.PartialSuffix, arrowfile.JournalSuffix} {
-				if err := runfolder.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					errs = append(errs, err)
-				}
-			}
+		errs = append(errs, remove(rawFile(dir, n)), remove(rolledFile(dir, n)), remove(powerFile(dir, n)))
+	}
+	return errors.Join(errs...)
+}
+
+// remove removes a table, in whatever state it is.
+func remove(path string) error {
+	var errs []error
+	for _, suffix := range []string{"", arrowfile.PartialSuffix, arrowfile.JournalSuffix} {
+		if err := runfolder.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
@@ -260,8 +209,14 @@ func join(dir string, numbers []int, domains []runfolder.DomainInfo, meta map[st
 	return flushed(filepath.Join(dir, runfolder.ReadingsFile))
 }
 
-// segments are the numbers of the segments in dir, in their order.
+// segments are the numbers of the segments of readings in dir, in their order.
 func segments(dir string) ([]int, error) {
+	return numbered(dir, "raw-%06d.arrow", "rolled-%06d.arrow")
+}
+
+// numbered are the numbers of the files in dir whose names begin like the patterns, in
+// their order.
+func numbered(dir string, patterns ...string) ([]int, error) {
 	entries, err := runfolder.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("look for readings: %w", err)
@@ -269,7 +224,7 @@ func segments(dir string) ([]int, error) {
 	numbers := map[int]bool{}
 	for _, e := range entries {
 		var n int
-		for _, pattern := range []string{"raw-%06d.arrow", "rolled-%06d.arrow"} {
+		for _, pattern := range patterns {
 			if _, err := fmt.Sscanf(e.Name(), pattern, &n); err == nil {
 				numbers[n] = true
 			}

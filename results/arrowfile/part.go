@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -20,13 +19,15 @@ const (
 	// bytes of the magic and two of padding.
 	streamOffset = 8
 	prefixLen    = arrowcheck.PrefixLen
+	// atOnce is how many bytes are read at once where they are only compared, and
+	// maxSegment how many are read together with the message in them.
+	atOnce, maxSegment = 64 << 10, 32 << 20
 )
 
 // part is one file of a table. It takes the messages out of the file by itself,
 // checks them, and has the Arrow library decode what has passed.
 type part struct {
-	file    *os.File
-	size    int64
+	file    source
 	blocks  []arrowcheck.Block // where the footer says that messages are; nil without one
 	digests []digest           // of the segments, nil without
 	eos     int64              // where the stream of a complete file ends
@@ -36,16 +37,13 @@ type part struct {
 	given   int                // that were read
 	feed    *feed
 	stream  *ipc.Reader
+	spare   []byte // memory for what is not kept
 }
 
 // openPart reads and checks the schema, with which every file begins. Without a
 // footer the part is read as the stream that it is. A journal is only a stream.
-func openPart(file *os.File, end ending, blocks []arrowcheck.Block) (*part, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	p := &part{file: file, size: info.Size(), blocks: blocks, digests: end.digests, eos: end.stream, feed: &feed{}}
+func openPart(file source, end ending, blocks []arrowcheck.Block) (*part, error) {
+	p := &part{file: file, blocks: blocks, digests: end.digests, eos: end.stream, feed: &feed{}}
 	if err := p.readSchema(); err != nil {
 		return nil, err
 	}
@@ -80,7 +78,7 @@ func (p *part) readSchema() error {
 		return err
 	}
 	start := p.at
-	meta, body, err := p.message(start, p.size)
+	meta, body, err := message(p.file, start, p.file.size)
 	if err != nil {
 		return fmt.Errorf("neither footer nor schema: %w", err)
 	}
@@ -147,10 +145,23 @@ func orElse(err error, text string) error {
 // verify holds the bytes from..to of the file against checksum i.
 func (p *part) verify(i int, from, to int64) error {
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(p.file, from, to-from)); err != nil {
-		return err
+	for from < to {
+		b := p.scratch(min(to-from, atOnce))
+		if _, err := p.file.ReadAt(b, from); err != nil {
+			return err
+		}
+		h.Write(b)
+		from += int64(len(b))
 	}
 	return compare(h.Sum(nil), p.digests[i])
+}
+
+// scratch is memory of n bytes until the next call.
+func (p *part) scratch(n int64) []byte {
+	if int64(cap(p.spare)) < n {
+		p.spare = make([]byte, n)
+	}
+	return p.spare[:n]
 }
 
 func compare(got []byte, want digest) error {
@@ -160,13 +171,13 @@ func compare(got []byte, want digest) error {
 	return nil
 }
 
-// message reads the message at from, which may go up to limit.
-func (p *part) message(from, limit int64) (meta, body []byte, err error) {
+// message reads the message of file at from, which may go up to limit.
+func message(file io.ReaderAt, from, limit int64) (meta, body []byte, err error) {
 	var prefix [prefixLen]byte
 	if from < 0 || limit-from < prefixLen {
 		return nil, nil, io.ErrUnexpectedEOF
 	}
-	if _, err := p.file.ReadAt(prefix[:], from); err != nil {
+	if _, err := file.ReadAt(prefix[:], from); err != nil {
 		return nil, nil, err
 	}
 	length, err := arrowcheck.Prefix(prefix)
@@ -177,7 +188,7 @@ func (p *part) message(from, limit int64) (meta, body []byte, err error) {
 		return nil, nil, fmt.Errorf("a message with metadata of %d bytes", length)
 	}
 	meta = make([]byte, length)
-	if _, err := p.file.ReadAt(meta, from+prefixLen); err != nil {
+	if _, err := file.ReadAt(meta, from+prefixLen); err != nil {
 		return nil, nil, err
 	}
 	n, err := arrowcheck.BodyLength(meta)
@@ -188,7 +199,7 @@ func (p *part) message(from, limit int64) (meta, body []byte, err error) {
 		return nil, nil, fmt.Errorf("a message with a body of %d bytes", n)
 	}
 	body = make([]byte, n)
-	_, err = p.file.ReadAt(body, from+prefixLen+length)
+	_, err = file.ReadAt(body, from+prefixLen+length)
 	return meta, body, err
 }
 
@@ -206,6 +217,9 @@ func (p *part) batch() (arrow.RecordBatch, error) {
 		if header == arrowcheck.Schema {
 			return nil, damaged(errors.New("a second schema"))
 		}
+		if body, err = arrowcheck.Unpack(meta, body); err != nil {
+			return nil, damaged(err)
+		}
 		p.feed.put(meta, body)
 		if header == arrowcheck.Dictionary {
 			continue // decoded with the batch that follows
@@ -218,7 +232,7 @@ func (p *part) batch() (arrow.RecordBatch, error) {
 // take returns the next message, nil after the last.
 func (p *part) take() (meta, body []byte, err error) {
 	if p.blocks == nil {
-		if meta, body, err = p.message(p.at, p.size); err == io.EOF {
+		if meta, body, err = message(p.file, p.at, p.file.size); err == io.EOF {
 			return nil, nil, nil
 		}
 		p.at += prefixLen + int64(len(meta)+len(body))
@@ -231,23 +245,39 @@ func (p *part) take() (meta, body []byte, err error) {
 		return nil, nil, err
 	}
 	b := p.blocks[p.next]
-	if p.digests != nil {
-		to := p.eos
-		if p.next+1 < len(p.blocks) {
-			to = p.blocks[p.next+1].Offset
-		}
-		if err := p.verify(p.next+1, b.Offset, to); err != nil {
-			return nil, nil, err
-		}
+	from, err := p.segment(b)
+	if err != nil {
+		return nil, nil, err
 	}
 	p.next++
-	if meta, body, err = p.message(b.Offset, b.End()); err != nil {
+	if meta, body, err = message(from, b.Offset, b.End()); err != nil {
 		return nil, nil, damaged(fmt.Errorf("at byte %d: %w", b.Offset, err))
 	}
 	if int64(len(meta)) != b.Meta-prefixLen || int64(len(body)) != b.Body {
 		return nil, nil, damaged(fmt.Errorf("at byte %d: another message than its footer lists", b.Offset))
 	}
 	return meta, body, nil
+}
+
+// segment is where the next message is to be read, at its place in the file: in
+// memory, where it was read to be held against its checksum.
+func (p *part) segment(b arrowcheck.Block) (io.ReaderAt, error) {
+	if p.digests == nil {
+		return p.file, nil
+	}
+	to := p.eos
+	if p.next+1 < len(p.blocks) {
+		to = p.blocks[p.next+1].Offset
+	}
+	if to-b.Offset > maxSegment {
+		return p.file, p.verify(p.next+1, b.Offset, to)
+	}
+	s := inMemory{p.scratch(to - b.Offset), b.Offset}
+	if _, err := p.file.ReadAt(s.bytes, b.Offset); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(s.bytes)
+	return s, compare(sum[:], p.digests[p.next+1])
 }
 
 // decode decodes the batch that was fed, and checks its columns: their buffers,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,21 +78,17 @@ func open(in Folder, path string) (*Reader, error) {
 	return nil, fmt.Errorf("open table: %w", &fs.PathError{Op: "open", Path: path, Err: syscall.ENOENT})
 }
 
-func openComplete(file *os.File, path string) (r *Reader, err error) {
+func openComplete(file source, path string) (r *Reader, err error) {
 	defer func() {
 		if err != nil {
 			file.Close()
 			err = fmt.Errorf("open table %s: %w", path, err)
 		}
 	}()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
 	if err := checkMagic(file); err != nil {
 		return nil, err
 	}
-	end, err := readEnding(file, info.Size())
+	end, err := readEnding(file, file.size)
 	if err != nil {
 		return nil, fmt.Errorf("damaged or cut short: %w (named …%s its whole batches can still be read)", err, PartialSuffix)
 	}

@@ -50,17 +50,45 @@ func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
 			}
 		},
 		get: func(a arrow.Array) (func(int, *R), error) {
-			s, raw, last := a.(*array.String), "", ""
-			return func(i int, r *R) {
-				v := s.Value(i) // "" where null
-				if v != raw {   // a column often repeats itself, and a batch is not to be kept for a word
-					raw = strings.Clone(v)
-					last = word(raw)
-				}
-				*at(r) = last
-			}, nil
+			s, seen := a.(*array.String), recent{}
+			return func(i int, r *R) { *at(r) = seen.word(s.Value(i)) }, nil // "" where null
 		},
 	}
+}
+
+// recent are words that a column had, raw and clean. A column often repeats one or
+// goes round several, such as the names of domains, and a batch is not to be kept for
+// a word.
+type recent struct {
+	words []struct{ raw, clean string }
+	at    int // the latest
+	new   int // how often a word was none of them
+}
+
+// mostRecent is how many words are remembered, and mostNew how many new ones show
+// that it is of no use: then only the latest is.
+const mostRecent, mostNew = 32, 128
+
+// word is v as it may be kept.
+func (c *recent) word(v string) string {
+	for range c.words {
+		if w := &c.words[c.at]; w.raw == v {
+			return w.clean
+		}
+		if c.at++; c.at == len(c.words) {
+			c.at = 0
+		}
+	}
+	if c.new++; c.new == mostNew {
+		c.words, c.at = c.words[:1], 0
+	}
+	if len(c.words) < mostRecent && c.new < mostNew {
+		c.at = len(c.words)
+		c.words = append(c.words, struct{ raw, clean string }{})
+	}
+	raw := strings.Clone(v)
+	c.words[c.at].raw, c.words[c.at].clean = raw, word(raw)
+	return c.words[c.at].clean
 }
 
 // flags is a column of words with commas between.

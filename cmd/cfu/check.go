@@ -8,6 +8,8 @@ import (
 
 	"cfubench/internal/subcommand"
 	"cfubench/results/check"
+	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 )
 
 const checkHelp = `Checks the run in OUT against itself: that its tables are those that were
@@ -29,7 +31,12 @@ flags:
 func bindCheck(fs *pflag.FlagSet) subcommand.Action {
 	as := subcommand.BindFormat(fs, "Print", "text", "json")
 	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
-		got, err := check.Folder(ctx, operands[0])
+		run, err := runfolder.ReadRun(operands[0])
+		if err != nil {
+			return err
+		}
+		derivation.BoundMemory(operands[0], run)
+		got, err := check.Run(ctx, operands[0], run)
 		if err != nil {
 			return err
 		}

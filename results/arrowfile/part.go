@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -226,6 +227,52 @@ func (p *part) batch() (arrow.RecordBatch, error) {
 		}
 		p.given++
 		return p.decode()
+	}
+}
+
+// all yields what batch returns, up to nil or an error. Of a long table the next
+// batch is decoded while whoever reads is at work on the one before.
+func (p *part) all() iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		if p.batches < 2 {
+			for more := true; more; {
+				batch, err := p.batch()
+				more = yield(batch, err) && batch != nil && err == nil
+			}
+			return
+		}
+		type decoded struct {
+			batch arrow.RecordBatch
+			err   error
+		}
+		ready, enough := make(chan decoded), make(chan struct{})
+		go func() {
+			defer close(ready)
+			for more := true; more; {
+				d := decoded{}
+				if d.batch, d.err = p.batch(); d.batch != nil {
+					d.batch.Retain() // the stream has it only until its next
+				}
+				select {
+				case ready <- d:
+					more = d.batch != nil && d.err == nil
+				case <-enough:
+					more = false
+				}
+			}
+		}()
+		for d := range ready {
+			more := yield(d.batch, d.err)
+			if d.batch != nil {
+				d.batch.Release()
+			}
+			if !more {
+				break
+			}
+		}
+		close(enough)
+		for range ready { // until it has let go of the file
+		}
 	}
 }
 

@@ -126,8 +126,7 @@ func (r *Reader) Batches() iter.Seq2[arrow.RecordBatch, error] {
 			if !ok {
 				return // rows in between are lost, and what follows would seem to be they
 			}
-			for {
-				batch, err := p.batch()
+			for batch, err := range p.all() {
 				if err != nil && r.Complete {
 					yield(nil, fmt.Errorf("read table %s: batch %d: %w", r.Path, n, err))
 					return

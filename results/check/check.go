@@ -18,6 +18,7 @@ import (
 	"slices"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/ordered"
 	"cfubench/meter"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
@@ -55,14 +56,27 @@ func Folder(ctx context.Context, dir string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	return Run(ctx, dir, run)
+}
+
+// Run is Folder for who has read the run: cells are checked side by side.
+func Run(ctx context.Context, dir string, run runfolder.Run) (Result, error) {
 	c := &checker{ctx: ctx, dir: dir, run: run}
-	for _, cell := range run.Cells {
-		if !cell.Complete {
-			c.note("cell %s did not complete: its tables are not checked", cell.ID)
-			continue
+	weight := func(i int) int64 { return runfolder.ReadingsBytes(dir, run.Cells[i].ID) }
+	for one, err := range ordered.Results(ctx, len(run.Cells), weight, func(ctx context.Context, i int) (Result, error) {
+		of := checker{ctx: ctx, dir: dir, run: run}
+		if cell := run.Cells[i]; cell.Complete {
+			of.Cells++
+			of.cell(cell)
+		} else {
+			of.note("cell %s did not complete: its tables are not checked", cell.ID)
 		}
-		c.Cells++
-		c.cell(cell)
+		return of.Result, nil
+	}) {
+		if err != nil {
+			return Result{}, fmt.Errorf("check %s: %w", dir, err)
+		}
+		c.add(one)
 	}
 	if run.BareIdle.Measured() {
 		c.readings(filepath.Join(runfolder.BareDir, runfolder.ReadingsFile))
@@ -75,6 +89,12 @@ func Folder(ctx context.Context, dir string) (Result, error) {
 		return Result{}, fmt.Errorf("check %s: %w", dir, context.Cause(ctx))
 	}
 	return c.Result, nil
+}
+
+// add adds what was found of another part of the folder.
+func (r *Result) add(o Result) {
+	r.Cells, r.Tables = r.Cells+o.Cells, r.Tables+o.Tables
+	r.Notes, r.Findings = append(r.Notes, o.Notes...), append(r.Findings, o.Findings...)
 }
 
 func (c *checker) find(file, format string, args ...any) {

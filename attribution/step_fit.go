@@ -73,6 +73,14 @@ type StepCosts struct {
 	scaling *scaling
 }
 
+// Kept is a copy that can be kept and pooled: without how the energy was beyond the
+// costs over time, megabytes of a long cell that only dividing its energy needs.
+func (f *StepCosts) Kept() *StepCosts {
+	kept := *f
+	kept.scaling = nil
+	return &kept
+}
+
 // Sources of step costs.
 const (
 	SourceFit   = "fit"

@@ -77,9 +77,9 @@ func Assess(inv Inventory, u Usage, o Options) (Assessment, error) {
 // rows scales the outcomes to each functional unit. The total is the sum of
 // the scaled stages, in their order, so that it is theirs to the last bit.
 func (a *Assessment) rows(units []counted) []Row {
-	boundaries, sources := make([]string, len(a.Outcomes)), make([]string, len(a.Outcomes))
+	boundaries, sources := make([]string, len(a.Outcomes)), a.sources()
 	for i, o := range a.Outcomes {
-		boundaries[i], sources[i] = a.boundary(o.Category, o.Stage), a.source(o.Category, o.Stage)
+		boundaries[i] = a.boundary(o.Category, o.Stage)
 	}
 	rows := make([]Row, 0, len(units)*len(a.Outcomes))
 	for _, unit := range units {

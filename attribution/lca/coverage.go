@@ -68,7 +68,23 @@ func (s *system) findTerms() error {
 			s.active = append(s.active, c)
 		}
 	}
+	for i := range s.venues {
+		s.venues[i].place.assess(s)
+		s.venues[i].waiting.assess(s)
+	}
+	for i := range s.upfront {
+		s.upfront[i].place.assess(s)
+	}
 	return nil
+}
+
+// assess notes which of the assessed categories the place can turn energy into.
+func (p *place) assess(s *system) {
+	for _, c := range s.active {
+		if p.factor(s, c) {
+			p.assessed = append(p.assessed, c)
+		}
+	}
 }
 
 // assesses reports whether the category is assessed: it was asked for, or none

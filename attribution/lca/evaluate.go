@@ -92,10 +92,7 @@ func (s *system) operation(x []float64, p *place, kwh, lifted, alone float64, ov
 	if overheadIncluded {
 		it, facility = kwh/pue, kwh
 	}
-	for _, c := range s.active {
-		if !p.factor(s, c) {
-			continue
-		}
+	for _, c := range p.assessed {
 		v := 0.0
 		switch categoryTable[c].name {
 		case Energy:

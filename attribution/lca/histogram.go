@@ -119,6 +119,13 @@ func (h *histogram) add(v float64) {
 	h.sum += v
 }
 
+// addAll adds several draws.
+func (h *histogram) addAll(draws []float64) {
+	for _, v := range draws {
+		h.add(v)
+	}
+}
+
 // mean of the draws that are finite.
 func (h *histogram) mean() float64 {
 	if n := h.n - h.never; n > 0 {

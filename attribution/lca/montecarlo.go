@@ -76,6 +76,8 @@ type sample struct {
 	of     []int          // per input, its place among the sources
 	spread []distribution // of the inputs behind the meter's
 	kept   []block        // all of them, nil where they are too many to be kept
+	// z and zz sum the sources and their squares over the draws that are kept.
+	z, zz []float64
 }
 
 // block is some draws in a row: of each the sources, which are standard normal, and
@@ -88,6 +90,16 @@ type block struct {
 func (b *block) zOf(draw int) []float64 { return b.z[draw*b.sources : (draw+1)*b.sources] }
 func (b *block) xOf(draw int) []float64 { return b.x[draw*b.inputs : (draw+1)*b.inputs] }
 
+// sum adds the sources, and their squares, of each draw.
+func (b *block) sum(z, zz []float64) {
+	for draw := range b.draws {
+		for i, zi := range b.zOf(draw) {
+			z[i] += zi
+			zz[i] += zi * zi
+		}
+	}
+}
+
 // keptNumbers is how many numbers of a sample are kept, 12 MiB of them: 10,000 draws
 // of 75 inputs.
 const keptNumbers = 3 << 19
@@ -99,8 +111,10 @@ func newSample(ctx context.Context, s *system) (*sample, error) {
 	if p.draws*(len(d.z)+len(s.values)) > keptNumbers {
 		return p, nil
 	}
+	p.z, p.zz = make([]float64, len(d.z)), make([]float64, len(d.z))
 	err := p.each(ctx, s, func(b *block) {
 		p.kept = append(p.kept, block{b.draws, b.sources, b.inputs, slices.Clone(b.z), slices.Clone(b.x)})
+		b.sum(p.z, p.zz)
 	})
 	return p, err
 }
@@ -154,8 +168,15 @@ type desk struct {
 	columns   []column
 	evens     []histogram
 	variances variances
-	x, totals []float64
+	x         []float64
+	// drawn are some draws of each outcome in a row, columns first, then break-even
+	// points, then the totals of the categories: by draw they would go round memory
+	// that is many times the processor's nearest.
+	drawn []float64
 }
+
+// abreast is how many draws of an outcome are taken in a row.
+const abreast = 64
 
 // column gives the next of n columns, empty.
 func (d *desk) column(n int, category int, terms []int, o *Outcome) {
@@ -201,36 +222,53 @@ func (a *Assessment) simulate(ctx context.Context, p *sample, d *desk) error {
 	for i := range evens {
 		evens[i].reset()
 	}
-	d.variances.reset(s, len(p.of))
-	d.x, d.totals = append(d.x[:0], s.values...), append(d.totals[:0], make([]float64, len(categoryTable))...)
-	x, totals, drawn := d.x, d.totals, s.newCosts()
+	d.variances.reset(s, p)
+	d.x = append(d.x[:0], s.values...)
+	d.drawn = slices.Grow(d.drawn[:0], abreast*(n+len(evens)+len(categoryTable)))[:abreast*(n+len(evens)+len(categoryTable))]
+	row := func(i int) []float64 { return d.drawn[i*abreast : (i+1)*abreast] }
+	ofEven, ofTotal := n, n+len(evens)
+	x, drawn := d.x, s.newCosts()
 	err := p.each(ctx, s, func(b *block) {
-		for draw := range b.draws {
-			z := b.zOf(draw)
-			copy(x, b.xOf(draw))
-			for i := range meterInputs {
-				x[i] = s.spread[i].at(z[p.of[i]])
-			}
-			s.evaluate(x, drawn)
-			for _, c := range s.active {
-				totals[c] = s.total(drawn, c)
+		for from := 0; from < b.draws; from += abreast {
+			some := min(abreast, b.draws-from)
+			for k := range some {
+				z := b.zOf(from + k)
+				copy(x, b.xOf(from+k))
+				for i := range meterInputs {
+					x[i] = s.spread[i].at(z[p.of[i]])
+				}
+				s.evaluate(x, drawn)
+				for _, c := range s.active {
+					row(ofTotal + c)[k] = s.total(drawn, c)
+				}
+				for i := range columns {
+					if col := &columns[i]; col.terms != nil {
+						row(i)[k] = drawn.sumOf(col.category, col.terms)
+					}
+				}
+				if len(evens) > 0 {
+					share := s.amortized(x)
+					for i := range evens {
+						up, per := s.sides(drawn, a.BreakEven[i], share)
+						row(ofEven + i)[k] = requestsFor(up, per)
+					}
+				}
 			}
 			for i := range columns {
-				if col := &columns[i]; col.terms == nil {
-					col.draws.add(totals[col.category])
-				} else {
-					col.draws.add(drawn.sumOf(col.category, col.terms))
+				from := i
+				if columns[i].terms == nil {
+					from = ofTotal + columns[i].category
 				}
+				columns[i].draws.addAll(row(from)[:some])
 			}
-			if len(evens) > 0 {
-				share := s.amortized(x)
-				for i := range evens {
-					up, per := s.sides(drawn, a.BreakEven[i], share)
-					evens[i].add(requestsFor(up, per))
-				}
+			for i := range evens {
+				evens[i].addAll(row(ofEven + i)[:some])
 			}
-			d.variances.add(z, totals)
+			for _, c := range s.active {
+				d.variances.add(b, from, c, row(ofTotal + c)[:some])
+			}
 		}
+		d.variances.count(b)
 	})
 	if err != nil {
 		return err
@@ -284,19 +322,26 @@ type variances struct {
 	s     *system
 	n     float64
 	z, zz []float64
+	told  bool        // z and zz are known: they are the sample's
 	y, yy []float64   // per category
 	zy    [][]float64 // per category and draw source
+	logs  [abreast]float64
 }
 
-// reset starts the sums for a system with so many sources.
-func (v *variances) reset(s *system, sources int) {
+// reset starts the sums for a system that is drawn as p has it.
+func (v *variances) reset(s *system, p *sample) {
 	zeros := func(list []float64, n int) []float64 {
 		list = slices.Grow(list[:0], n)[:n]
 		clear(list)
 		return list
 	}
-	v.s, v.n = s, 0
+	sources := len(p.of)
+	v.s, v.n, v.told = s, 0, p.kept != nil
 	v.z, v.zz = zeros(v.z, sources), zeros(v.zz, sources)
+	if v.told {
+		copy(v.z, p.z)
+		copy(v.zz, p.zz)
+	}
 	v.y, v.yy = zeros(v.y, len(categoryTable)), zeros(v.yy, len(categoryTable))
 	if v.zy == nil {
 		v.zy = make([][]float64, len(categoryTable))
@@ -306,16 +351,26 @@ func (v *variances) reset(s *system, sources int) {
 	}
 }
 
-func (v *variances) add(z, totals []float64) {
-	v.n++
-	for i, zi := range z {
-		v.z[i] += zi
-		v.zz[i] += zi * zi
+// count counts the draws of a block.
+func (v *variances) count(b *block) {
+	v.n += float64(b.draws)
+	if !v.told {
+		b.sum(v.z, v.zz)
 	}
-	for _, c := range v.s.active {
-		y := math.Log(math.Max(totals[c], math.SmallestNonzeroFloat64))
+}
+
+// add takes the totals of category c in at most abreast draws of the block, from one
+// of them on.
+func (v *variances) add(b *block, from, c int, totals []float64) {
+	logs := v.logs[:len(totals)]
+	for k, total := range totals {
+		y := math.Log(math.Max(total, math.SmallestNonzeroFloat64))
 		v.y[c] += y
 		v.yy[c] += y * y
+		logs[k] = y
+	}
+	for k, y := range logs {
+		z := b.zOf(from + k)
 		zy := v.zy[c][:len(z)]
 		for i, zi := range z {
 			zy[i] += zi * y

@@ -2,50 +2,62 @@ package lca
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// source names the figures behind a row: the raw table or publication of the
+// sources name the figures behind each outcome: the raw table or publication of the
 // energy, then each inventory line with its source.
-func (a *Assessment) source(c Category, stage Stage) string {
-	var list []string
-	if stage == Inference || stage == Total {
-		raw := "energy"
-		if kind := a.Usage.EnergyKind; kind != "" {
-			raw += " (" + string(kind) + ")"
+func (a *Assessment) sources() []string {
+	figures := a.system.figuresOf(a.Outcomes)
+	out := make([]string, len(a.Outcomes))
+	for i, o := range a.Outcomes {
+		var list []string
+		if o.Stage == Inference || o.Stage == Total {
+			raw := "energy"
+			if kind := a.Usage.EnergyKind; kind != "" {
+				raw += " (" + string(kind) + ")"
+			}
+			if a.Usage.Source != "" {
+				raw += ": " + a.Usage.Source
+			}
+			list = append(list, raw)
 		}
-		if a.Usage.Source != "" {
-			raw += ": " + a.Usage.Source
+		if o.Stage == Total {
+			list = append(list, "sum of the stages")
 		}
-		list = append(list, raw)
+		for _, d := range figures[i] {
+			list = append(list, fmt.Sprintf("%s (%s)", d.Source, d.place))
+		}
+		out[i] = strings.Join(list, "; ")
 	}
-	if stage == Total {
-		list = append(list, "sum of the stages")
-		return strings.Join(list, "; ")
-	}
-	for _, d := range a.system.figuresOf(c, stage) {
-		list = append(list, fmt.Sprintf("%s (%s)", d.Source, d.place))
-	}
-	return strings.Join(list, "; ")
+	return out
 }
 
-// figuresOf lists the figures that a category's stage depends on, in the order
+// figuresOf lists the figures that each outcome but a total depends on, in the order
 // of the inventory: those whose change would change it.
-func (s *system) figuresOf(c Category, stage Stage) []*Datum {
-	var list []*Datum
+func (s *system) figuresOf(outcomes []Outcome) [][]*Datum {
+	out, terms := make([][]*Datum, len(outcomes)), make([][]int, len(outcomes))
+	for i, o := range outcomes {
+		terms[i] = s.termsOf(o.Stage)
+	}
 	base, moved := s.at(s.values), s.newCosts()
-	terms := s.termsOf(stage)
-	x := append([]float64(nil), s.values...)
+	x := slices.Clone(s.values)
 	for i := meterInputs; i < len(x); i++ {
 		old := x[i]
 		x[i] = old*1.5 + 1
 		s.evaluate(x, moved)
-		if moved.sumOf(index(c), terms) != base.sumOf(index(c), terms) {
-			list = append(list, s.data[i])
+		for k, o := range outcomes {
+			if o.Stage == Total {
+				continue
+			}
+			if c := index(o.Category); moved.sumOf(c, terms[k]) != base.sumOf(c, terms[k]) {
+				out[k] = append(out[k], s.data[i])
+			}
 		}
 		x[i] = old
 	}
-	return list
+	return out
 }
 
 // termsOf are the terms of a stage.

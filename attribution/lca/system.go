@@ -95,6 +95,7 @@ type place struct {
 	awareHere, awareThere       int   // on site, at generation
 	rates                       []int // per category
 	emissions                   [][]weighted
+	assessed                    []int // the categories that it turns energy into
 }
 
 type machineInputs struct {

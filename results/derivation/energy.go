@@ -216,8 +216,7 @@ func (e *Attributed) survey(ctx context.Context, meta map[string]string, divider
 			spreader.Add(a)
 			e.add(a, named || k == 0)
 			if a.Costs != nil && d.Summed() {
-				costs := *a.Costs // the allocation's are its own until the next
-				e.Costs = append(e.Costs, &costs)
+				e.Costs = append(e.Costs, a.Costs.Kept()) // the allocation's are its own until the next
 			}
 		}
 		energies = append(energies, domainEnergy(d, meters.Estimates[i], idle, rows))

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"html"
@@ -33,7 +34,18 @@ func formsOf(v string) []form {
 	if len(v) < boundedBelow || len(v) > longest {
 		return forms
 	}
-	forms = append(forms, form{text: hex.EncodeToString([]byte(v)), fold: true})
+	digits := hex.EncodeToString([]byte(v))
+	forms = append(forms, form{text: digits, fold: true})
+	for _, between := range []string{":", "-"} { // as fingerprints and dumps are written
+		var pairs strings.Builder
+		for i := 0; i < len(digits); i += 2 {
+			if i > 0 {
+				pairs.WriteString(between)
+			}
+			pairs.WriteString(digits[i : i+2])
+		}
+		forms = append(forms, form{text: pairs.String(), fold: true})
+	}
 	// In base64 a value looks in three ways, by where it begins; the first and
 	// the last characters depend on what stands beside it.
 	for shift := range 3 {
@@ -48,15 +60,33 @@ func formsOf(v string) []form {
 			}
 		}
 	}
+	// In base32 in five ways.
+	for shift := range 5 {
+		for _, e := range []*base32.Encoding{base32.StdEncoding, base32.HexEncoding} {
+			text := e.WithPadding(base32.NoPadding).EncodeToString([]byte(strings.Repeat("\x00", shift) + v))
+			text = text[(shift*8+4)/5:]
+			if (shift+len(v))%5 != 0 {
+				text = text[:len(text)-1]
+			}
+			if len(text) >= boundedBelow {
+				forms = append(forms, form{text: text, fold: true})
+			}
+		}
+	}
 	return forms
 }
 
-// mark notes the bytes that the form may begin with.
-func (f form) mark(starts *[256]bool) {
-	c := f.text[0]
-	starts[c], starts[lower(c)], starts[upper(c)] = true, true, true
-	for _, c := range `%\&+` {
-		starts[c] = true
+// escapes are what an escape begins with.
+const escapes = `%\&+`
+
+// index notes by which bytes the form may begin where it is no escape.
+func (r *Redactor) index(f form) {
+	first := []byte{f.text[0]}
+	if f.fold && lower(first[0]) != upper(first[0]) {
+		first = []byte{lower(first[0]), upper(first[0])}
+	}
+	for _, c := range first {
+		r.byFirst[c] = append(r.byFirst[c], f)
 	}
 }
 
@@ -68,15 +98,15 @@ func (r *Redactor) known(text string, whole bool) (spans []span) {
 		return nil
 	}
 	for i := 0; i < len(text); {
-		if !r.starts[text[i]] {
-			i++
-			continue
+		c := text[i]
+		escape := strings.IndexByte(escapes, c) >= 0
+		forms := r.byFirst[c]
+		if escape {
+			forms = r.forms
 		}
 		end := 0
-		c := text[i]
-		escape := c == '%' || c == '\\' || c == '&'
-		for _, f := range r.forms {
-			if !escape && c != '+' && c != f.text[0] && !(f.fold && lower(c) == lower(f.text[0])) {
+		for _, f := range forms {
+			if !escape && !f.mayGoOn(text[i+1:]) {
 				continue
 			}
 			if e := f.at(text, i, whole); e > end {
@@ -91,6 +121,16 @@ func (r *Redactor) known(text string, whole bool) (spans []span) {
 		i = end
 	}
 	return spans
+}
+
+// mayGoOn reports whether the second character of the form may come first in rest,
+// or nothing does.
+func (f form) mayGoOn(rest string) bool {
+	if rest == "" {
+		return true
+	}
+	c := rest[0]
+	return c == f.text[1] || f.fold && lower(c) == lower(f.text[1]) || c <= ' ' || c == 0x7f || strings.IndexByte(escapes, c) >= 0
 }
 
 // at is where the form ends that begins at i of text, 0 if none does.

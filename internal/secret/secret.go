@@ -39,10 +39,10 @@ var placeholders = []string{"none", "null", "nil", "true", "false", "empty", "du
 // Redactor replaces secrets by Mask. The zero value knows no values, only the
 // places; nil redacts nothing. It may be used by several goroutines.
 type Redactor struct {
-	mu     sync.RWMutex
-	values []string
-	forms  []form
-	starts [256]bool // bytes that a form may begin with
+	mu      sync.RWMutex
+	values  []string
+	forms   []form
+	byFirst [256][]form // by how they begin, other than with an escape
 }
 
 // New returns a Redactor of values.
@@ -64,11 +64,11 @@ func (r *Redactor) Add(values ...string) {
 				continue
 			}
 			r.values = append(r.values, v)
-			r.forms = append(r.forms, formsOf(v)...)
+			for _, f := range formsOf(v) {
+				r.forms = append(r.forms, f)
+				r.index(f)
+			}
 		}
-	}
-	for _, f := range r.forms {
-		f.mark(&r.starts)
 	}
 }
 

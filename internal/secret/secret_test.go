@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -189,6 +190,12 @@ var spellings = map[string]func(string) string{
 	"basic, more":  func(s string) string { return base64.URLEncoding.EncodeToString([]byte("me:" + s + "@x")) },
 	"base64 query": func(s string) string { return url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(s))) },
 	"hex":          func(s string) string { return hex.EncodeToString([]byte(s)) },
+	"hex pairs":    func(s string) string { return strings.TrimSuffix(every(s, "%02X:"), ":") },
+	"hex dashes":   func(s string) string { return strings.TrimSuffix(every(s, "%02x-"), "-") },
+	"base32":       func(s string) string { return base32.StdEncoding.EncodeToString([]byte(s)) },
+	"base32 lower": func(s string) string { return strings.ToLower(base32.StdEncoding.EncodeToString([]byte(s))) },
+	"base32 hex":   func(s string) string { return base32.HexEncoding.EncodeToString([]byte("user:" + s)) },
+	"base32, more": func(s string) string { return base32.StdEncoding.EncodeToString([]byte("me:" + s + "@x")) },
 }
 
 func every(s, format string) string {

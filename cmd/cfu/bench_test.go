@@ -41,7 +41,9 @@ func BenchmarkWholeRun(b *testing.B) {
 	} {
 		b.Run(c.name, c.run)
 	}
-	b.Run("cells=100", manyCells)
+	for _, cells := range []int{100, 1000} {
+		b.Run(fmt.Sprint("cells=", cells), func(b *testing.B) { manyCells(b, cells) })
+	}
 }
 
 // wholeRun is one load of the benchmark.
@@ -87,23 +89,28 @@ func (c wholeRun) run(b *testing.B) {
 	b.ReportMetric(peak, "peak-MiB")
 }
 
-// manyCells is a sweep of 1,000 cells of 10 requests: the share of its wall time
-// that lies outside the cells' windows is cfu's own.
-func manyCells(b *testing.B) {
+// manyCells is a sweep of cells of 10 requests: the share of its wall time that lies
+// outside the cells' windows is cfu's own. A thousand take ten minutes.
+func manyCells(b *testing.B, cells int) {
+	if cells > 100 && os.Getenv("CFU_BENCH_LONG") == "" {
+		b.Skip("takes minutes: set CFU_BENCH_LONG=1")
+	}
 	url := startMock(b, mock.Pace{TTFT: 50 * time.Millisecond, Gap: 10 * time.Millisecond})
 	trace := writeTrace(b, 10, 8)
-	var own float64
+	var own, cpu float64
 	for b.Loop() {
 		out := filepath.Join(b.TempDir(), "out")
 		began := time.Now()
 		m := execRun(b, out, "--endpoint", url, "--model", "mock", "--dataset", "jsonl:"+trace, "--num-requests", "10",
-			"--concurrency", "1,2,5,10", "--repeat", "25", "--max-tokens", "8")
+			"--concurrency", "1,2,5,10", "--repeat", fmt.Sprint(cells/4), "--max-tokens", "8")
 		var inside time.Duration
 		for _, c := range m.run.Cells {
 			inside += c.Window.Length()
 		}
 		own += 1 - inside.Seconds()/m.ended.Sub(began).Seconds()
+		cpu += m.cpu.Seconds()
 	}
+	b.ReportMetric(1000*cpu/float64(b.N*cells), "cpu-ms/cell")
 	b.ReportMetric(100*own/float64(b.N), "own-%")
 }
 

@@ -337,6 +337,8 @@ func (l layout) probabilities(candidates []Candidate, o Options) []float64 {
 // population is the posterior of τ for one variance of a value, on a grid.
 type population struct {
 	means, errors []float64 // of the candidates, errors squared
+	// precisions are 1/errors, shares means/errors.
+	precisions, shares []float64
 	tau           []float64
 	weight        []float64 // cumulative
 }
@@ -347,9 +349,10 @@ func newPopulation(l layout, at []int, variance float64) population {
 	widest := 0.0
 	for _, i := range at {
 		p.means = append(p.means, l.mean[i])
-		p.errors = append(p.errors, variance/l.count[i])
+		e := variance / l.count[i]
+		p.errors, p.precisions, p.shares = append(p.errors, e), append(p.precisions, 1/e), append(p.shares, l.mean[i]/e)
 		low, high = min(low, l.mean[i]), max(high, l.mean[i])
-		widest = max(widest, variance/l.count[i])
+		widest = max(widest, e)
 	}
 	const steps = 60
 	top := 3*(high-low) + 3*math.Sqrt(widest)
@@ -360,9 +363,13 @@ func newPopulation(l layout, at []int, variance float64) population {
 		p.tau = append(p.tau, tau)
 		mean, precision := p.pooled(tau)
 		logs[s] = -0.5 * math.Log(precision)
+		last, half := math.NaN(), 0.0 // candidates of as many repeats have one v
 		for k, m := range p.means {
 			v := p.errors[k] + tau*tau
-			logs[s] -= 0.5*math.Log(v) + (m-mean)*(m-mean)/(2*v)
+			if v != last {
+				last, half = v, 0.5*math.Log(v)
+			}
+			logs[s] -= half + (m-mean)*(m-mean)/(2*v)
 		}
 		peak = max(peak, logs[s])
 	}
@@ -391,9 +398,10 @@ func (p population) cheapest(rng *rand.Rand) int {
 	mean, precision := p.pooled(tau)
 	mu := mean + rng.NormFloat64()/math.Sqrt(precision)
 	best, least := 0, math.Inf(1)
-	for k, m := range p.means {
-		v := 1 / (1/p.errors[k] + 1/(tau*tau))
-		theta := v*(m/p.errors[k]+mu/(tau*tau)) + rng.NormFloat64()*math.Sqrt(v)
+	precision, share := 1/(tau*tau), mu/(tau*tau)
+	for k := range p.means {
+		v := 1 / (p.precisions[k] + precision)
+		theta := v*(p.shares[k]+share) + rng.NormFloat64()*math.Sqrt(v)
 		if theta < least {
 			best, least = k, theta
 		}

@@ -13,7 +13,7 @@ const (
 	largeReadings = 64 << 20
 	// collectAt is the garbage in percent of what is held at which it is collected
 	// then; Go's own figure is 100.
-	collectAt = 10
+	collectAt = 5
 )
 
 // BoundMemory has a pass over the run in dir collect its garbage sooner, in all of the

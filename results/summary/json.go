@@ -2,9 +2,12 @@ package summary
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"cfubench/internal/ordered"
 )
 
 // writeJSON writes the summary as indented JSON, cell by cell and point by point: of
@@ -44,18 +47,17 @@ func fill[E any](w io.Writer, text []byte, key string, list []E) (rest []byte, e
 	if _, err := fmt.Fprintf(w, "%s\n  %q: [", before, key); err != nil {
 		return nil, err
 	}
-	for i := range list {
-		one, err := json.MarshalIndent(&list[i], "    ", "  ")
+	comma := ""
+	for one, err := range ordered.Results(context.Background(), len(list), nil, func(_ context.Context, i int) ([]byte, error) {
+		return json.MarshalIndent(&list[i], "    ", "  ")
+	}) {
 		if err != nil {
 			return nil, err
-		}
-		comma := ","
-		if i == 0 {
-			comma = ""
 		}
 		if _, err := fmt.Fprintf(w, "%s\n    %s", comma, one); err != nil {
 			return nil, err
 		}
+		comma = ","
 	}
 	_, err = io.WriteString(w, "\n  ]")
 	return rest, err

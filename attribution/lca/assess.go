@@ -152,16 +152,18 @@ func (s *system) outcomes(point *costs, stages []stageTerms, withTotal bool) []O
 
 // bracket sets the intervals from the meter's bracket and error alone.
 func (a *Assessment) bracket() {
-	s, u := a.system, a.Usage
+	s := a.system
 	x := append([]float64(nil), s.values...)
 	ends := [2]*costs{}
 	for i, sign := range []float64{-1, 1} {
-		x[energyInput] = s.values[energyInput]
-		if u.EnergyLo < u.EnergyHi {
-			x[energyInput] = kilowattHours([]meter.Energy{u.EnergyLo, u.EnergyHi}[i])
+		for k, h := range s.hosts {
+			x := x[k*meterInputs : (k+1)*meterInputs]
+			if h.EnergyLo < h.EnergyHi {
+				x[energyInput] = kilowattHours([]meter.Energy{h.EnergyLo, h.EnergyHi}[i])
+			}
+			x[gainInput] = (1 + sign*h.Meter.Gain) * (1 + sign*h.Meter.Sampling)
+			x[offsetInput] = sign * kilowattHours(h.Meter.Offset)
 		}
-		x[gainInput] = (1 + sign*u.Meter.Gain) * (1 + sign*u.Meter.Sampling)
-		x[offsetInput] = sign * kilowattHours(u.Meter.Offset)
 		ends[i] = s.at(x)
 	}
 	set := func(list []Outcome, stages []stageTerms) {
@@ -202,7 +204,10 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 		energy += " (model)"
 	}
 	operation := energy
-	if inv.Metered != nil {
+	switch n := len(inv.Metered); {
+	case n > 0 && n < len(venues):
+		operation += fmt.Sprintf(", grid by the hour at %d of %d sites", n, len(venues))
+	case n > 0:
 		operation += ", grid by the hour"
 	}
 	if len(venues) > 1 {
@@ -210,7 +215,7 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 	}
 	if c == GWP {
 		operation += ", " + string(a.Options.Basis) + "-based"
-		if scope := inv.metered().Scope; scope != "" {
+		if scope := inv.metered("").Scope; scope != "" {
 			operation += ", " + strings.ReplaceAll(string(scope), "_", " ")
 		}
 	}

@@ -3,6 +3,7 @@ package lca
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -28,7 +29,20 @@ func NewAssessor(inv Inventory, o Options) (*Assessor, error) {
 	if inv, err = o.chosen(inv); err != nil {
 		return nil, err
 	}
+	if err := o.Hourly.check(&inv); err != nil {
+		return nil, err
+	}
 	return &Assessor{inventory: inv, options: o}, nil
+}
+
+// MixOf is the hourly mix of the place where a host stands, nil for none.
+func (s *Assessor) MixOf(host string) *Hourly {
+	for i := range s.inventory.Serving.Sites {
+		if l := &s.inventory.Serving.Sites[i]; slices.Contains(l.Hosts, host) {
+			return s.options.Hourly[l.Name]
+		}
+	}
+	return s.options.Hourly[""]
 }
 
 // Assess computes C_FU of the usage, with its intervals. The end of ctx ends it
@@ -93,15 +107,9 @@ func (s *Assessor) Preview(u Usage) (Assessment, error) {
 	if len(inv.Hardware) == 0 || inv.LifetimeInferences.canonical <= 0 {
 		return Assessment{}, fmt.Errorf("assess cell %q: the inventory was not loaded: use Load or Decode", u.Cell)
 	}
-	if o.Hourly != nil {
-		if at := elsewhere(inv.venues(u)); len(at) > 0 {
-			return Assessment{}, fmt.Errorf("assess cell %q: an hourly mix is of one grid and hosts at site %s were metered: assess it without, or leave the sites out", u.Cell, strings.Join(at, ", "))
-		}
-		e, err := o.Hourly.over(inv.Electricity, u.Hours)
-		if err != nil {
-			return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
-		}
-		inv.Metered = &e
+	var err error
+	if inv.Metered, err = o.Hourly.over(&inv, u); err != nil {
+		return Assessment{}, fmt.Errorf("assess cell %q: %w", u.Cell, err)
 	}
 	mixes := inv.mixes(u)
 	if len(mixes) > 0 && !inv.BoundaryMix.Allow && !o.MixBoundaries {

@@ -195,10 +195,10 @@ func (s *system) noteBorrowed(stage, what string) {
 
 // doubtGrid warns where intensities of grids count different things.
 func (s *system) doubtGrid(inv *Inventory) {
-	home := inv.metered().Scope
+	home := inv.metered("").Scope
 	for i := range inv.Serving.Sites {
 		l := &inv.Serving.Sites[i]
-		if other := l.Grid().Scope; home != "" && other != "" && other != home {
+		if other := inv.metered(l.Name).Scope; home != "" && other != "" && other != home {
 			s.warn("site %s: its grid's carbon is %s and the inventory's own %s: they are not of one scope", l.Name, words(other), words(home))
 		}
 	}
@@ -211,7 +211,7 @@ func (s *system) doubtGrid(inv *Inventory) {
 		}
 	}
 	if home == Direct && s.has[index(GWP)][inferenceTerm] && s.has[index(GWP)][inferenceTerm+1] {
-		s.warn("carbon of electricity %q is that of generation alone, without fuels, plants and losses, beside hardware from the cradle", inv.metered().Title)
+		s.warn("carbon of electricity %q is that of generation alone, without fuels, plants and losses, beside hardware from the cradle", inv.metered("").Title)
 	}
 }
 

@@ -50,10 +50,14 @@ func (s *system) evaluate(x []float64, out *costs) {
 	}
 }
 
-// serve adds what the cell used at a venue: its part of the metered energy, and
-// of the device time.
+// serve adds what the cell used at a venue: the metered energy of its hosts, and
+// its part of the device time.
 func (s *system) serve(x []float64, v *venueInputs, out *costs) {
-	kwh := math.Max(0, x[energyInput]*x[gainInput]*x[samplingInput]+x[offsetInput]) * v.energy
+	kwh := 0.0
+	for _, host := range v.meters {
+		x := x[host*meterInputs : (host+1)*meterInputs]
+		kwh += math.Max(0, x[energyInput]*x[gainInput]*x[samplingInput]+x[offsetInput])
+	}
 	s.operation(x, &v.place, kwh, v.lifted, v.alone, s.overheadIncluded, inferenceTerm, 1, out)
 	s.embodied(x, &v.machine, s.hours*v.devices, inferenceTerm+1, out)
 }

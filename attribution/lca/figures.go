@@ -48,13 +48,14 @@ func (e *Electricity) Figures() []*Datum {
 }
 
 // HourlyFigures lists the figures of the hours in which the cell ran, which
-// stand for those of Electricity; none without an hourly mix.
+// stand for those of a place's electricity; none without an hourly mix.
 func (inv *Inventory) HourlyFigures() []*Datum {
-	if inv.Metered == nil {
-		return nil
+	var all []*Datum
+	for _, site := range slices.Sorted(maps.Keys(inv.Metered)) {
+		yearly := inv.yearly(site).Figures()
+		all = append(all, slices.DeleteFunc(inv.Metered[site].Figures(), func(d *Datum) bool { return slices.Contains(yearly, d) })...)
 	}
-	yearly := inv.Electricity.Figures()
-	return slices.DeleteFunc(inv.Metered.Figures(), func(d *Datum) bool { return slices.Contains(yearly, d) })
+	return all
 }
 
 // byKey lists figures in the order of the categories, then of their names.

@@ -37,8 +37,12 @@ type hourlyColumn struct {
 	values               []float64
 }
 
-// HourEnergy is what a cell used in one stretch of the wall clock. Only the
-// proportions among the stretches of a cell count.
+// Hours are the hourly mixes of the places of serving, by the name of the site;
+// that of the inventory's own place is "".
+type Hours map[string]*Hourly
+
+// HourEnergy is what a host used in one stretch of the wall clock. Only the
+// proportions among the stretches of a host count.
 type HourEnergy struct {
 	From, To time.Time
 	Energy   meter.Energy
@@ -249,34 +253,85 @@ func (h *Hourly) at(t time.Time) (int, bool) {
 	return i, i >= 0 && t.Before(h.starts[i].Add(h.step))
 }
 
-// over is the inventory's electricity with the mix of these hours in it.
-func (h *Hourly) over(e Electricity, hours []HourEnergy) (Electricity, error) {
-	if len(hours) == 0 {
-		return e, errors.New("it is not known when it ran, and an hourly mix wants that")
+// check says which of the mixes is of a site that the inventory does not have.
+func (h Hours) check(inv *Inventory) error {
+	var sites []string
+	for i := range inv.Serving.Sites {
+		sites = append(sites, inv.Serving.Sites[i].Name)
 	}
-	var sum meter.Energy
+	for _, site := range slices.Sorted(maps.Keys(h)) {
+		switch {
+		case site == "" || slices.Contains(sites, site):
+		case len(sites) == 0:
+			return fmt.Errorf("hourly mix of site %q: the inventory has no sites: add serving.sites, or give the mix of its own place", site)
+		default:
+			return fmt.Errorf("hourly mix of site %q: the inventory has no such site: it has %s", site, strings.Join(sites, ", "))
+		}
+	}
+	return nil
+}
+
+// over is the electricity of the places at which the cell was metered, with the
+// mix of the hours of each in it; none where no mix is given.
+func (h Hours) over(inv *Inventory, u Usage) (map[string]*Electricity, error) {
+	if len(h) == 0 {
+		return nil, nil
+	}
+	list := map[string]*Electricity{}
+	for _, v := range inv.venues(u) {
+		mix := h[v.site()]
+		if mix == nil {
+			continue
+		}
+		e, err := mix.over(*v.electricity, v.hosts)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.name(), err)
+		}
+		list[v.site()] = &e
+	}
+	return list, nil
+}
+
+// over is a place's electricity with the mix of the hours in it in which its hosts
+// ran: weighted by the energy of each host, and among its hours by their own.
+func (h *Hourly) over(e Electricity, hosts []HostUsage) (Electricity, error) {
+	sum, steps := 0.0, 0
+	var from, to time.Time
 	means := make([]float64, len(h.columns))
-	for _, hour := range hours {
-		i, ok := h.at(hour.From)
-		if !ok || hour.To.After(h.starts[i].Add(h.step)) {
-			return e, fmt.Errorf("%s has no row for %s to %s, in which it ran: the file goes from %s to %s in steps of %v", h.name, clock(hour.From), clock(hour.To),
-				clock(h.starts[0]), clock(h.starts[len(h.starts)-1].Add(h.step)), h.step)
+	for _, host := range hosts {
+		if len(host.Hours) == 0 {
+			return e, errors.New("it is not known when it ran, and an hourly mix wants that")
 		}
-		sum += hour.Energy
-		for k, c := range h.columns {
-			means[k] += c.values[i] * float64(hour.Energy)
+		var metered meter.Energy
+		for _, hour := range host.Hours {
+			metered += hour.Energy
 		}
+		if metered <= 0 && host.Energy > 0 {
+			return e, errors.New("no energy was metered in any hour")
+		}
+		for _, hour := range host.Hours {
+			i, ok := h.at(hour.From)
+			if !ok || hour.To.After(h.starts[i].Add(h.step)) {
+				return e, fmt.Errorf("%s has no row for %s to %s, in which it ran: the file goes from %s to %s in steps of %v", h.name, clock(hour.From), clock(hour.To),
+					clock(h.starts[0]), clock(h.starts[len(h.starts)-1].Add(h.step)), h.step)
+			}
+			weight := ratioOf(hour.Energy, metered) * float64(host.Energy)
+			sum += weight
+			for k, c := range h.columns {
+				means[k] += c.values[i] * weight
+			}
+		}
+		from, to, steps = host.Hours[0].From, host.Hours[len(host.Hours)-1].To, max(steps, len(host.Hours))
 	}
 	if sum <= 0 {
 		return e, errors.New("no energy was metered in any hour")
 	}
-	from, to := hours[0].From, hours[len(hours)-1].To
 	e.Title = fmt.Sprintf("%s, %s to %s", h.name, clock(from), clock(to))
 	e.Impacts, e.Emissions = cloneFigures(e.Impacts), cloneFigures(e.Emissions)
 	for k, c := range h.columns {
 		d := &Datum{
-			Value: means[k] / float64(sum), Unit: c.unit, Source: h.source, Year: from.UTC().Year(), Boundary: Grid, Quality: h.quality,
-			Note:      fmt.Sprintf("mean over %d steps, weighted by the energy metered in each", len(hours)),
+			Value: means[k] / sum, Unit: c.unit, Source: h.source, Year: from.UTC().Year(), Boundary: Grid, Quality: h.quality,
+			Note:      fmt.Sprintf("mean over %d steps, weighted by the energy metered in each", steps),
 			dimension: c.dimension, place: Place{File: h.name, Line: h.line, Field: c.key}, limits: notNegative,
 		}
 		d.canonical, _ = dimensionOf(c.dimension).convert(d.Value, c.unit)

@@ -76,8 +76,8 @@ func TestHourlyMixIsWeightedByEnergy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Hourly = hourlyMix(t, 100, 500)
-	u.Hours = []HourEnergy{{newYear.Add(30 * time.Minute), newYear.Add(time.Hour), 3000}, {newYear.Add(time.Hour), newYear.Add(90 * time.Minute), 1000}}
+	o.Hourly = Hours{"": hourlyMix(t, 100, 500)}
+	u.Hosts = []HostUsage{{Energy: u.Energy, Hours: []HourEnergy{{newYear.Add(30 * time.Minute), newYear.Add(time.Hour), 3000}, {newYear.Add(time.Hour), newYear.Add(90 * time.Minute), 1000}}}}
 	a, err := Assess(inv, u, o)
 	if err != nil {
 		t.Fatal(err)
@@ -137,8 +137,8 @@ func TestHourlyMixWantsTheHoursOfTheRun(t *testing.T) {
 		{"no energy", hourlyMix(t, 1), []HourEnergy{{newYear, newYear.Add(time.Minute), 0}}, "no energy was metered"},
 	} {
 		u := hour()
-		u.Hours = test.hours
-		if _, err := Assess(inv, u, Options{Hourly: test.mix, MixBoundaries: true}); err == nil || !strings.Contains(err.Error(), test.want) {
+		u.Hosts = []HostUsage{{Energy: u.Energy, Hours: test.hours}}
+		if _, err := Assess(inv, u, Options{Hourly: Hours{"": test.mix}, MixBoundaries: true}); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", test.what, err, test.want)
 		}
 	}
@@ -161,7 +161,7 @@ func TestHourlyMixProperty(t *testing.T) {
 			low, high = min(low, v), max(high, v)
 			start = end
 		}
-		e, err := h.over(Electricity{}, hours)
+		e, err := h.over(Electricity{}, []HostUsage{{Energy: 1, Hours: hours}})
 		if err != nil {
 			rt.Fatal(err)
 		}

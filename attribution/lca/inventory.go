@@ -18,9 +18,9 @@ type Inventory struct {
 	Hardware    []Hardware
 	Electricity Electricity
 	Facility    Site
-	// Metered is the electricity of the hours in which a cell ran, nil for
-	// Electricity; only what was metered then uses it.
-	Metered *Electricity
+	// Metered is the electricity of the hours in which a cell ran, by the site where
+	// it did ("" is the inventory's own place); only what was metered then uses it.
+	Metered map[string]*Electricity
 	// Price of electricity, nil if cost is not assessed.
 	Price *Price
 	// Serving is how the hardware serves, and what else serves with it.
@@ -51,10 +51,20 @@ func (inv *Inventory) spreads() bool {
 	return slices.ContainsFunc(inv.Upfront, func(p Process) bool { return p.Kind != Service })
 }
 
-// metered is the electricity of what a cell was metered to use.
-func (inv *Inventory) metered() *Electricity {
-	if inv.Metered != nil {
-		return inv.Metered
+// metered is the electricity of what a cell was metered to use at a site.
+func (inv *Inventory) metered(site string) *Electricity {
+	if e := inv.Metered[site]; e != nil {
+		return e
+	}
+	return inv.yearly(site)
+}
+
+// yearly is the electricity of a site at all hours.
+func (inv *Inventory) yearly(site string) *Electricity {
+	for i := range inv.Serving.Sites {
+		if l := &inv.Serving.Sites[i]; l.Name == site {
+			return l.Grid()
+		}
 	}
 	return &inv.Electricity
 }

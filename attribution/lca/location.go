@@ -81,10 +81,20 @@ type HostUsage struct {
 	// Host is the domains' own name for it, "" for the host that ran the client
 	// and the meters.
 	Host string
-	// Energy is the host's part of the cell's, ProcessorEnergy what of it was
-	// metered at processors beside accelerators.
-	Energy, ProcessorEnergy meter.Energy
-	Devices                 int
+	// Energy is the host's part of the cell's, with its meters' bracket and kind;
+	// both ends of the bracket zero mean that none is known.
+	Energy, EnergyLo, EnergyHi meter.Energy
+	EnergyKind                 meter.Kind
+	// ProcessorEnergy is what of Energy was metered at processors beside
+	// accelerators.
+	ProcessorEnergy meter.Energy
+	// Meter is the own error of the host's meters, common to all its domains and
+	// independent of other hosts'.
+	Meter MeterError
+	// Hours are when Energy was used, by the wall clock, cut where the hourly mix
+	// of its place changes; empty without one, or where it is not known.
+	Hours   []HourEnergy
+	Devices int
 }
 
 // venue is a place of serving and what the cell used there.
@@ -95,10 +105,18 @@ type venue struct {
 	price       *Price
 	hardware    []Hardware // nil for the inventory's
 	hosts       []HostUsage
-	// energy and devices are the venue's parts of the cell's.
-	energy, devices float64
-	processors      meter.Energy
-	of              meter.Energy // what processors are a part of
+	meters      []int   // the places of hosts in the cell's energy by host
+	devices     float64 // the venue's part of the cell's
+	processors  meter.Energy
+	of          meter.Energy // what processors are a part of
+}
+
+// site is the location's name, "" for the inventory's own place.
+func (v *venue) site() string {
+	if v.location == nil {
+		return ""
+	}
+	return v.location.Name
 }
 
 // name is the venue's in words.
@@ -112,23 +130,17 @@ func (v *venue) name() string {
 // venues are the places at which something of the cell was metered, the
 // inventory's own first.
 func (inv *Inventory) venues(u Usage) []venue {
-	home := venue{electricity: inv.metered(), facility: &inv.Facility, price: inv.Price, energy: 1, devices: 1, processors: u.ProcessorEnergy, of: u.Energy}
+	list := []venue{{electricity: inv.metered(""), facility: &inv.Facility, price: inv.Price}}
 	away := map[string]*Location{}
 	for i := range inv.Serving.Sites {
 		for _, host := range inv.Serving.Sites[i].Hosts {
 			away[host] = &inv.Serving.Sites[i]
 		}
 	}
-	if !slices.ContainsFunc(u.Hosts, func(h HostUsage) bool { return away[h.Host] != nil }) {
-		home.hosts = u.Hosts
-		return []venue{home}
-	}
-	home.processors, home.of = 0, 0
-	list := []venue{home}
-	devices := 0
+	hosts, devices := u.byHost(), 0
 	for i := range inv.Serving.Sites {
 		l := &inv.Serving.Sites[i]
-		v := venue{location: l, electricity: l.Grid(), facility: l.Site()}
+		v := venue{location: l, electricity: inv.metered(l.Name), facility: l.Site()}
 		if l.Price != nil {
 			v.price = &l.Price.value
 		}
@@ -137,9 +149,9 @@ func (inv *Inventory) venues(u Usage) []venue {
 		}
 		list = append(list, v)
 	}
-	for _, h := range u.Hosts {
+	for i, h := range hosts {
 		v := &list[slices.IndexFunc(list, func(v venue) bool { return v.location == away[h.Host] })]
-		v.hosts = append(v.hosts, h)
+		v.hosts, v.meters = append(v.hosts, h), append(v.meters, i)
 		v.of, v.processors = v.of+h.Energy, v.processors+h.ProcessorEnergy
 		devices += h.Devices
 	}
@@ -150,26 +162,12 @@ func (inv *Inventory) venues(u Usage) []venue {
 		for _, h := range v.hosts {
 			used += h.Devices
 		}
-		v.devices = float64(len(v.hosts)) / float64(len(u.Hosts))
+		v.devices = float64(len(v.hosts)) / float64(len(hosts))
 		if devices > 0 {
 			v.devices = float64(used) / float64(devices)
 		}
-		if v.energy = v.devices; u.Energy > 0 {
-			v.energy = ratioOf(v.of, u.Energy)
-		}
 	}
 	return list
-}
-
-// elsewhere lists the names of the venues that are not the inventory's own.
-func elsewhere(list []venue) []string {
-	var names []string
-	for _, v := range list {
-		if v.location != nil {
-			names = append(names, v.location.Name)
-		}
-	}
-	return names
 }
 
 // venueInputs are the inputs of a place of serving.
@@ -192,8 +190,8 @@ func (s *system) compileVenues(inv *Inventory, u Usage, home machineInputs) erro
 			return err
 		}
 		in.waiting = in.place
-		if v.location == nil && inv.Metered != nil && inv.Serving.IdlePower != nil { // other hours
-			if in.waiting, err = s.compilePlace(&inv.Electricity, v.facility, v.price); err != nil {
+		if yearly := inv.yearly(v.site()); yearly != v.electricity && inv.Serving.IdlePower != nil { // other hours
+			if in.waiting, err = s.compilePlace(yearly, v.facility, v.price); err != nil {
 				return err
 			}
 		}
@@ -249,6 +247,7 @@ func (s *system) doubtVenues(inv *Inventory, u Usage) {
 			s.warn("%s is over the energy of accelerators: %v of processors were metered beside them and are in it", factor, v.processors)
 		}
 	}
+	s.doubtHours(inv)
 	if len(inv.Serving.Sites) == 0 {
 		return
 	}
@@ -279,6 +278,21 @@ func (s *system) doubtVenues(inv *Inventory, u Usage) {
 			if chosen.given {
 				s.warn("%s replaces the figure of the inventory's own place: site %s keeps its own", chosen.flag, strings.Join(away, ", "))
 			}
+		}
+	}
+}
+
+// doubtHours warns of a place that has an hourly mix and of another that has
+// none.
+func (s *system) doubtHours(inv *Inventory) {
+	for site := range s.options.Hourly {
+		if !slices.ContainsFunc(s.venues, func(v venueInputs) bool { return v.site() == site }) && site == "" {
+			s.warn("nothing was metered at the inventory's own place: its hourly mix is not used")
+		}
+	}
+	for i := range s.venues {
+		if v := &s.venues[i]; len(s.options.Hourly) > 0 && inv.Metered[v.site()] == nil {
+			s.warn("%s has no hourly mix: its electricity is %q at all hours", v.name(), v.electricity.Title)
 		}
 	}
 }

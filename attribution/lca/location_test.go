@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -62,6 +63,82 @@ func TestSites(t *testing.T) {
 	}
 }
 
+// Each site has the mix of its own hours, weighted by what its own hosts used in
+// each: the truth is the script's.
+func TestSitesByTheHour(t *testing.T) {
+	inv := inventoryOf(t, strings.Replace(withSites(france(a100s(), member("price", priced(0.11)))), `"lifetime_inferences"`, member("stages", "["+retrieval()+"]")+`, "lifetime_inferences"`, 1))
+	mix := func(name, first, second string) *Hourly {
+		h, err := ReadHourly(name, strings.NewReader("# source: grid operator\nstart,carbon (kg CO2e/kWh),water (L/kWh)\n2026-01-01T00:00:00Z,"+first+"\n2026-01-01T01:00:00Z,"+second+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	u := spread()
+	for i, joules := range [][2]meter.Energy{{100_000, 368_000}, {150_000, 50_000}, {12_000, 40_000}} {
+		turn := newYear.Add(time.Hour)
+		u.Hosts[i].Hours = []HourEnergy{{turn.Add(-time.Minute), turn, joules[0] * meter.Joule}, {turn, turn.Add(time.Minute), joules[1] * meter.Joule}}
+	}
+	a, err := Assess(inv, u, Options{Hourly: Hours{"": mix("ie.csv", "0.31,1.2", "0.19,2.1"), "france": mix("fr.csv", "0.02,4", "0.06,3")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agrees(t, a, "sites", "hours")
+	k := slices.IndexFunc(a.Outcomes, func(o Outcome) bool { return o.Category == GWP && o.Stage == Inference })
+	if source := a.sources()[k]; !strings.Contains(source, "ie.csv:2") || !strings.Contains(source, "fr.csv:2") {
+		t.Errorf("the source of inference is %q: want both files", source)
+	}
+}
+
+// The meters of each host err by themselves: what two hosts used together is
+// known better than either, and carbon follows those where the grid has some.
+func TestMetersOfHostsAreDrawnApart(t *testing.T) {
+	place := func(carbon string) string {
+		return member("electricity", `{"title": "grid", "characterized_by": "ar6", "carbon": {"value": `+carbon+`, "unit": "kg CO2e/kWh", "source": "test", "year": 2026, "boundary": "grid", "quality": "measured", "spread": {"shape": "fixed"}}}`) + ", " +
+			member("facility", `{"title": "hall"}`)
+	}
+	inv := inventoryOf(t, `{"schema": 2, "name": "two", "hardware": ["h100-ecologits"], `+place("1")+`, "serving": {"sites": [{"name": "water", "hosts": ["b"], `+place("0")+`}]},
+		"model": {"title": "none"}, "lifetime_inferences": `+figure(1, "requests", "none")+`}`)
+	u := Usage{Cell: "c", Requests: 1, Energy: 720_000 * meter.Joule, Metered: Device, EnergyKind: meter.KindCounter, Hosts: []HostUsage{
+		{Energy: 360_000 * meter.Joule, EnergyKind: meter.KindCounter, Devices: 1, Meter: MeterError{Gain: 0.1, Meter: "a"}},
+		{Host: "b", Energy: 360_000 * meter.Joule, EnergyKind: meter.KindCounter, Devices: 1, Meter: MeterError{Gain: 0.1, Meter: "b"}}}}
+	widthOf := func(u Usage, c Category) float64 {
+		t.Helper()
+		a, err := Assess(inv, u, Options{Draws: 40_000, MixBoundaries: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, _ := a.Outcome(c, Inference)
+		return (o.Hi - o.Lo) / o.Value
+	}
+	modelled := u
+	modelled.Hosts = slices.Clone(u.Hosts)
+	for i := range modelled.Hosts {
+		modelled.Hosts[i].EnergyKind, modelled.Hosts[i].Meter = meter.KindModel, MeterError{}
+	}
+	one := Usage{Cell: "c", Requests: 1, Energy: u.Energy, Metered: Device, EnergyKind: meter.KindModel}
+	for _, test := range []struct {
+		what string
+		got  float64
+		want float64
+	}{
+		{"energy of both: two deviations of 5 %, in quadrature", widthOf(u, Energy), 2 * 1.96 * 0.05 / math.Sqrt2},
+		{"carbon of the one with some: its own 5 %", widthOf(u, GWP), 2 * 1.96 * 0.05},
+		{"a model of both errs as one", widthOf(modelled, Energy), widthOf(one, Energy)},
+	} {
+		if math.Abs(test.got/test.want-1) > 0.02 {
+			t.Errorf("%s: the interval is %.4f of the value wide, want %.4f", test.what, test.got, test.want)
+		}
+	}
+	a, err := Assess(inv, u, Options{Draws: 1000, MixBoundaries: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(a.Variance, func(v Variance) bool { return v.Input == "gain of the meter of host b" }) {
+		t.Errorf("the parts of the variance do not name the meters of host b: %+v", a.Variance)
+	}
+}
+
 // A category that one place has no factor for is left out, and an error where
 // it was asked for.
 func TestSiteWithoutFactor(t *testing.T) {
@@ -82,11 +159,21 @@ func TestSiteWithoutFactor(t *testing.T) {
 	}
 }
 
+// inFirstHour is the usage with all of its hosts' energy in the first hour of the
+// year.
+func inFirstHour(u Usage) Usage {
+	u.Hosts = slices.Clone(u.Hosts)
+	for i := range u.Hosts {
+		u.Hosts[i].Hours = []HourEnergy{{newYear, newYear.Add(time.Hour), u.Hosts[i].Energy}}
+	}
+	return u
+}
+
 // What a reader must know of sites and hosts that do not fit.
 func TestDoubtsOfSites(t *testing.T) {
 	elsewhere := france(member("price", priced(0.11)))
 	lonely := strings.NewReplacer(`"france"`, `"moon"`, `"lyon-1", "lyon-2"`, `"crater"`).Replace(elsewhere)
-	hourly := &Hourly{}
+	hourly := Hours{"": hourlyMix(t, 100)}
 	unknown, alone := served(), spread()
 	alone.Hosts = alone.Hosts[1:]
 	alone.Energy = 252_000 * meter.Joule
@@ -100,7 +187,12 @@ func TestDoubtsOfSites(t *testing.T) {
 		{"a site whose hosts were not metered", []string{elsewhere, lonely}, spread(), Options{}, "site moon: none of its hosts (crater) was metered: metered were lyon-1, lyon-2"},
 		{"energy of unknown hosts", []string{elsewhere}, unknown, Options{}, "it is not known which host used the energy: all of it counts at the inventory's own place, none at its sites"},
 		{"another grid for one of two places", []string{elsewhere}, spread(), Options{Grid: "ecologits-swe"}, "--grid replaces the figure of the inventory's own place: site france keeps its own"},
-		{"one grid by the hour for two places", []string{elsewhere}, spread(), Options{Hourly: hourly}, "an hourly mix is of one grid and hosts at site france were metered"},
+		{"one grid by the hour for two places", []string{elsewhere}, inFirstHour(spread()), Options{Hourly: hourly}, `site france has no hourly mix: its electricity is "grid" at all hours`},
+		{"hours of the inventory's own place, where nothing was metered", []string{elsewhere}, inFirstHour(alone), Options{Hourly: hourly}, "nothing was metered at the inventory's own place: its hourly mix is not used"},
+		{"hours of a site that there is not", []string{elsewhere}, spread(), Options{Hourly: Hours{"mars": hourly[""]}}, `hourly mix of site "mars": the inventory has no such site: it has france`},
+		{"hours of a site of an inventory without", nil, spread(), Options{Hourly: Hours{"mars": hourly[""]}}, `hourly mix of site "mars": the inventory has no sites: add serving.sites`},
+		{"hours at a site that are not known", []string{elsewhere}, spread(), Options{Hourly: Hours{"france": hourly[""]}}, "site france: it is not known when it ran"},
+		{"hosts whose brackets are not the cell's", []string{elsewhere}, func() Usage { u := spread(); u.EnergyLo, u.EnergyHi = u.Energy-1, u.Energy+1; return u }(), Options{}, "do not sum to the cell's"},
 		{"hosts that use more than the cell", []string{elsewhere}, func() Usage { u := spread(); u.Energy++; return u }(), Options{}, "its hosts used"},
 		{"nothing at the inventory's own place", []string{elsewhere}, alone, Options{PUE: 1.5}, "--pue replaces the figure of the inventory's own place"},
 	} {
@@ -118,30 +210,59 @@ func TestDoubtsOfSites(t *testing.T) {
 }
 
 // Where the hosts stand does not matter if every place is the same: any split of
-// the energy among sites gives what one place gives.
+// the energy among sites gives what one place gives, intervals too.
 func TestSitesOfOnePlace(t *testing.T) {
+	place := `"electricity": "ecologits-irl", "facility": "google", "price": "us-iowa-commercial-2023"`
 	same := func(name, host string) string {
-		return "{" + strings.Join([]string{member("name", `"`+name+`"`), member("hosts", `["`+host+`"]`), member("electricity", grid(0.2797, 1.4769, 2.193e-8, 8.0614)),
-			member("facility", site(1.19, 0.02, 1.5)), member("price", priced(0.14))}, ", ") + "}"
+		return fmt.Sprintf(`{"name": %q, "hosts": [%q], %s}`, name, host, place)
 	}
-	idle := `"idle_time": ` + figure(0.5, "1", "none") + `, "idle_power": ` + figure(60, "W", "device") + `, `
-	plain := inventoryOf(t, strings.Replace(withSites(), `"sites": []`, strings.TrimSuffix(idle, ", "), 1))
-	split := inventoryOf(t, strings.Replace(withSites(same("east", "e"), same("west", "w")), `"sites"`, idle+`"sites"`, 1))
+	of := func(sites string) Inventory {
+		return inventoryOf(t, fmt.Sprintf(`{"schema": 2, "name": "one", "hardware": ["h100-ademe2026", "p5-host-ecologits"], %s, "serving": {"idle_time": %s, "idle_power": %s, "sites": [%s]},
+			"model": "olmo2-7b", "lifetime_inferences": %s}`, place, figure(0.5, "1", "none"), figure(60, "W", "device"), sites, figure(2, "billion requests", "none")))
+	}
+	plain, split := of(""), of(same("east", "e")+", "+same("west", "w"))
 	rapid.Check(t, func(t *rapid.T) {
-		u := usages().Draw(t, "usage")
+		u := splitUp(usages().Draw(t, "usage")).Draw(t, "split")
 		o := Options{MixBoundaries: true, Draws: rapid.SampledFrom([]int{0, MinDraws}).Draw(t, "draws"), Seed: 7}
-		one := assess(t, plain, u, o)
-		east := meter.Energy(rapid.Int64Range(0, int64(u.Energy)).Draw(t, "east"))
-		west := meter.Energy(rapid.Int64Range(0, int64(u.Energy-east)).Draw(t, "west"))
-		u.Hosts = []HostUsage{{Host: "e", Energy: east, Devices: 2}, {Host: "", Energy: u.Energy - east - west, Devices: 3}, {Host: "w", Energy: west, Devices: 1}}
-		many := assess(t, split, u, o)
+		one, many := assess(t, plain, u, o), assess(t, split, u, o)
 		if len(one.Outcomes) != len(many.Outcomes) {
 			t.Fatalf("%d outcomes of one place, %d of three", len(one.Outcomes), len(many.Outcomes))
 		}
 		for i, want := range one.Outcomes {
-			if got := many.Outcomes[i]; math.Abs(got.Value-want.Value) > 1e-9*want.Value {
+			got := many.Outcomes[i]
+			if math.Abs(got.Value-want.Value) > 1e-9*want.Value {
 				t.Errorf("%s of %s: %g at three places, %g at one", want.Category, want.Stage, got.Value, want.Value)
 			}
+			for k, pair := range [][2]float64{{got.Lo, want.Lo}, {got.Hi, want.Hi}, {got.Mean, want.Mean}, {got.Median, want.Median}} {
+				if math.Abs(pair[0]-pair[1]) > 3e-3*math.Abs(pair[1]) { // the histograms' resolution
+					t.Errorf("%s of %s: figure %d of the interval is %g at three places, %g at one", want.Category, want.Stage, k, pair[0], pair[1])
+				}
+			}
 		}
+	})
+}
+
+// splitUp draws three hosts that used the energy of u together, whose brackets add
+// up to its.
+func splitUp(u Usage) *rapid.Generator[Usage] {
+	return rapid.Custom(func(t *rapid.T) Usage {
+		hosts := []HostUsage{{Host: "e", Devices: 2}, {Host: "", Devices: 3}, {Host: "w", Devices: 1}}
+		left := [3]meter.Energy{u.Energy, u.Energy - u.EnergyLo, u.EnergyHi - u.Energy}
+		u.EnergyLo, u.EnergyHi = 0, 0
+		for i := range hosts {
+			h, part := &hosts[i], left
+			for k := range part {
+				if i < len(hosts)-1 {
+					part[k] = meter.Energy(rapid.Int64Range(0, int64(left[k])).Draw(t, "part"))
+				}
+				left[k] -= part[k]
+			}
+			part[1] = min(part[1], part[0]) // not below nothing
+			h.Energy, h.EnergyLo, h.EnergyHi, h.EnergyKind = part[0], part[0]-part[1], part[0]+part[2], u.EnergyKind
+			u.EnergyLo, u.EnergyHi = u.EnergyLo+h.EnergyLo, u.EnergyHi+h.EnergyHi
+			h.Meter = MeterError{Gain: rapid.Float64Range(0, 0.2).Draw(t, "gain"), Sampling: rapid.Float64Range(0, 0.2).Draw(t, "sampling"), Meter: "meters of " + h.Host}
+		}
+		u.Hosts = hosts
+		return u
 	})
 }

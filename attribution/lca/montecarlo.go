@@ -27,8 +27,8 @@ func newDrawer(seed uint64, systems ...*system) *drawer {
 			key := inputKey{value: s.values[i]}
 			if s.data[i] != nil {
 				key.place = s.data[i].place
-			} else if i == gainInput && s.meter != "" {
-				key.place = Place{File: s.meter, Field: "gain of the meter"}
+			} else if name := s.hosts[i/meterInputs].Meter.Meter; i%meterInputs == gainInput && name != "" {
+				key.place = Place{File: name, Field: "gain of the meter"}
 			}
 			at, known := shared[key]
 			if tied, ok := groups[s.group[i]]; ok && s.group[i] != 0 {
@@ -68,13 +68,13 @@ func (d *drawer) draw(x [][]float64) {
 const patience = 1024
 
 // sample is what one system's inputs are drawn as. Systems whose inputs differ in
-// nothing but the meter's, such as the cells of a run under one inventory, have one
+// nothing but the meters', such as the cells of a run under one inventory, have one
 // sample.
 type sample struct {
 	draws  int
 	seed   uint64
 	of     []int          // per input, its place among the sources
-	spread []distribution // of the inputs behind the meter's
+	spread []distribution // of the inputs behind the meters'
 	kept   []block        // all of them, nil where they are too many to be kept
 	// z and zz sum the sources and their squares over the draws that are kept.
 	z, zz []float64
@@ -107,7 +107,7 @@ const keptNumbers = 3 << 19
 // newSample draws the inputs of s as often as its options say.
 func newSample(ctx context.Context, s *system) (*sample, error) {
 	d := newDrawer(s.options.Seed, s)
-	p := &sample{draws: s.options.Draws, seed: s.options.Seed, of: d.of[0], spread: s.spread[meterInputs:]}
+	p := &sample{draws: s.options.Draws, seed: s.options.Seed, of: d.of[0], spread: s.spread[s.metered():]}
 	if p.draws*(len(d.z)+len(s.values)) > keptNumbers {
 		return p, nil
 	}
@@ -122,7 +122,7 @@ func newSample(ctx context.Context, s *system) (*sample, error) {
 // isOf reports whether s has the sample, but for the meter's inputs.
 func (p *sample) isOf(s *system) bool {
 	return p.draws == s.options.Draws && p.seed == s.options.Seed &&
-		slices.Equal(p.spread, s.spread[meterInputs:]) && slices.Equal(p.of, newDrawer(p.seed, s).of[0])
+		slices.Equal(p.spread, s.spread[s.metered():]) && slices.Equal(p.of, newDrawer(p.seed, s).of[0])
 }
 
 // each calls f with the draws in their order, until ctx ends. The meter's inputs in
@@ -234,7 +234,7 @@ func (a *Assessment) simulate(ctx context.Context, p *sample, d *desk) error {
 			for k := range some {
 				z := b.zOf(from + k)
 				copy(x, b.xOf(from+k))
-				for i := range meterInputs {
+				for i := range s.metered() {
 					x[i] = s.spread[i].at(z[p.of[i]])
 				}
 				s.evaluate(x, drawn)

@@ -2,6 +2,7 @@ package lca
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -54,8 +55,8 @@ type Options struct {
 	// Grid replaces the inventory's electricity by that preset's.
 	Grid string
 	// Hourly replaces the electricity of what was metered by the mix of the hours
-	// in which it was, nil for the inventory's.
-	Hourly *Hourly
+	// in which it was.
+	Hourly Hours
 	// MixBoundaries allows figures of different boundaries to be added, beside
 	// the inventory's own permission.
 	MixBoundaries bool
@@ -102,8 +103,12 @@ func (o Options) Choices() string {
 			list = append(list, c[0]+"="+c[1])
 		}
 	}
-	if o.Hourly != nil {
-		list = append(list, "grid-hourly="+o.Hourly.hash[:12])
+	for _, site := range slices.Sorted(maps.Keys(o.Hourly)) {
+		at := ""
+		if site != "" {
+			at = site + ":"
+		}
+		list = append(list, "grid-hourly="+at+o.Hourly[site].hash[:12])
 	}
 	return strings.Join(list, " ")
 }

@@ -42,8 +42,12 @@ func (s *system) contributions() []Contribution {
 
 // inputName is an input in words and where it stands.
 func (s *system) inputName(i int) (string, Place) {
-	if i < meterInputs {
-		return []string{"metered energy", "gain of the meter", "sampling of the meter", "offset of the meter"}[i], Place{}
+	if i < s.metered() {
+		name := []string{"metered energy", "gain of the meter", "sampling of the meter", "offset of the meter"}[i%meterInputs]
+		if len(s.hosts) > 1 {
+			name += " of host " + cmp.Or(s.hosts[i/meterInputs].Host, "of the client")
+		}
+		return name, Place{}
 	}
 	return s.data[i].place.Field, s.data[i].place
 }

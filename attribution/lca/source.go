@@ -43,7 +43,7 @@ func (s *system) figuresOf(outcomes []Outcome) [][]*Datum {
 	}
 	base, moved := s.at(s.values), s.newCosts()
 	x := slices.Clone(s.values)
-	for i := meterInputs; i < len(x); i++ {
+	for i := s.metered(); i < len(x); i++ {
 		old := x[i]
 		x[i] = old*1.5 + 1
 		s.evaluate(x, moved)

@@ -12,8 +12,9 @@ import (
 // absent is the index of an input that the inventory does not have.
 const absent = -1
 
-// Indices of the inputs that are no figure of the inventory: the metered energy
-// within its bracket, and the meter's own error.
+// Inputs that are no figure of the inventory, for each host that was metered: its
+// energy within the bracket, and its meters' own error. They stand before all
+// others, host by host.
 const (
 	energyInput = iota
 	gainInput
@@ -44,7 +45,7 @@ func (x *costs) row(c int) []float64 { return x.v[c*x.terms : (c+1)*x.terms] }
 type system struct {
 	options Options
 	// inputs: values at the point, their distributions and their figures. The
-	// first ones, of the meter, have no Datum. Inputs of one group are drawn
+	// first ones, of the meters, have no Datum. Inputs of one group are drawn
 	// together, 0 is none.
 	values []float64
 	spread []distribution
@@ -53,9 +54,9 @@ type system struct {
 	keys   map[inputKey]int
 	groups int
 
-	requests, delivered float64 // delivered is what the lifetime counts
-	hours               float64 // device-hours of the cell
-	meter               string  // names the meter of the energy
+	requests, delivered float64     // delivered is what the lifetime counts
+	hours               float64     // device-hours of the cell
+	hosts               []HostUsage // whose meters' inputs come first
 	overheadIncluded    bool
 
 	venues              []venueInputs
@@ -150,10 +151,10 @@ func (s *system) warn(format string, args ...any) {
 func compile(inv *Inventory, u Usage, o Options) (*system, error) {
 	s := &system{
 		options: o, keys: map[inputKey]int{},
-		meter: u.Meter.Meter, requests: float64(u.Requests), hours: u.BusyTime.Hours(),
+		hosts: u.byHost(), requests: float64(u.Requests), hours: u.BusyTime.Hours(),
 		overheadIncluded: u.OverheadIncluded || u.Metered == Facility,
 	}
-	s.compileMeter(u)
+	s.compileMeters()
 	s.currency = currencyOfPrice(inv.Price)
 	home, err := s.compileMachine(inv.Hardware, u.Counts)
 	if err != nil {
@@ -200,10 +201,28 @@ func ratioOf(a, b meter.Energy) float64 {
 	return float64(a) / float64(b)
 }
 
-// compileMeter sets the inputs of the metered energy: its bracket, within which
-// a meter says nothing, or the default of its kind, then the meter's gain,
-// sampling and offset.
-func (s *system) compileMeter(u Usage) {
+// compileMeters sets the inputs of the metered energy of each host: its bracket,
+// within which a meter says nothing, or the default of its kind, then the gain,
+// sampling and offset of the host's meters. Hosts whose energy is modelled have
+// one model's error.
+func (s *system) compileMeters() {
+	var modelled []int
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		s.compileMeter(h)
+		if h.EnergyKind == meter.KindModel {
+			modelled = append(modelled, i*meterInputs+energyInput)
+		}
+	}
+	if len(modelled) > 1 {
+		s.tie(modelled...)
+	}
+}
+
+// metered is how many of the first inputs are the meters'.
+func (s *system) metered() int { return len(s.hosts) * meterInputs }
+
+func (s *system) compileMeter(u *HostUsage) {
 	kwh := kilowattHours(u.Energy)
 	anything := domain{low: math.Inf(-1), high: math.Inf(1)}
 	d := distribution{shape: Fixed, value: kwh, within: notNegative}

@@ -41,11 +41,8 @@ type Usage struct {
 	// BusyTime is the hardware utilisation time of the formula: wall time of
 	// the cell × devices.
 	BusyTime time.Duration
-	// Hours are when Energy was used, by the wall clock, cut where the options'
-	// hourly mix changes; empty without one, or where it is not known.
-	Hours []HourEnergy
-	// Hosts are the parts of Energy by host, which sum to it; empty where that is
-	// not known.
+	// Hosts are the parts of Energy by host, each with its own meters; they and
+	// their brackets sum to the cell's. Empty where that is not known.
 	Hosts []HostUsage
 	// Devices is a number of Counts, accelerators if that is "".
 	Devices int
@@ -102,6 +99,8 @@ func (u Usage) check() error {
 		return fmt.Errorf("cell %q has a meter whose error is negative or no number: gain %g, sampling %g, offset %v", u.Cell, u.Meter.Gain, u.Meter.Sampling, u.Meter.Offset)
 	case len(u.Hosts) > 0 && u.ofHosts() != u.Energy:
 		return fmt.Errorf("cell %q: its hosts used %v and the cell %v", u.Cell, u.ofHosts(), u.Energy)
+	case !u.bracketed():
+		return fmt.Errorf("cell %q: the brackets of its hosts do not hold their energies, or do not sum to the cell's, %v to %v", u.Cell, u.EnergyLo, u.EnergyHi)
 	case u.BusyTime < 0:
 		return fmt.Errorf("cell %q has a negative utilisation time, %v", u.Cell, u.BusyTime)
 	}
@@ -115,6 +114,31 @@ func (u Usage) ofHosts() meter.Energy {
 		sum += h.Energy
 	}
 	return sum
+}
+
+// bracketed reports whether every host's bracket holds its energy, and all sum to
+// the cell's where it has one.
+func (u Usage) bracketed() bool {
+	var lo, hi meter.Energy
+	for _, h := range u.Hosts {
+		if (h.EnergyLo != 0 || h.EnergyHi != 0) && (h.EnergyLo > h.Energy || h.Energy > h.EnergyHi) {
+			return false
+		}
+		lo, hi = lo+h.EnergyLo, hi+h.EnergyHi
+	}
+	return len(u.Hosts) == 0 || u.EnergyLo == 0 && u.EnergyHi == 0 || lo == u.EnergyLo && hi == u.EnergyHi
+}
+
+// byHost are the parts of the energy that were metered apart: the hosts', or all
+// of it where it is not known which used it.
+func (u Usage) byHost() []HostUsage {
+	if len(u.Hosts) > 0 {
+		return u.Hosts
+	}
+	return []HostUsage{{
+		Energy: u.Energy, EnergyLo: u.EnergyLo, EnergyHi: u.EnergyHi, EnergyKind: u.EnergyKind,
+		ProcessorEnergy: u.ProcessorEnergy, Meter: u.Meter, Devices: u.Devices,
+	}}
 }
 
 // Usage is a published run as a cell: what it consumed and delivered, with the

@@ -46,7 +46,8 @@ type amortizeFlags struct {
 	format                     *subcommand.Format
 	models, units, categories  []string
 	beside, print, draws       string
-	outcomes, hourly           string
+	outcomes                   string
+	hourly                     []string
 	growth                     lca.Growth
 	years                      int
 }
@@ -76,7 +77,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	subcommand.Parsed(fs, &o.Share, "share", "", "Take `N/M` of the machine as what serves, such as 2/128 for a small virtual machine (default the inventory's, or all).", lca.ParseShare)
 	fs.Float64Var(&o.PUE, "pue", 0, "Take `PUE` instead of the facility's, for a quick look.")
 	fs.StringVar(&o.Grid, "grid", "", "Take the electricity preset `NAME` instead of the inventory's, for a quick look.")
-	fs.StringVar(&f.hourly, "grid-hourly", "", "Take the electricity of what was metered from `FILE`: CSV with a row an hour, weighted by the energy of each hour.")
+	fs.StringArrayVar(&f.hourly, "grid-hourly", nil, "Take the electricity of what was metered from `[SITE=]FILE`: CSV with a row an hour, weighted by the energy of each hour; of a site of the inventory's, or of its own place.")
 	fs.Float64Var(&o.Price, "price", 0, "Take `AMOUNT` per kWh as the price of electricity, for a quick look.")
 	fs.StringVar(&o.Currency, "currency", "", "Currency `CODE` of --price, such as EUR (default the inventory's).")
 	fs.BoolVar(&o.MixBoundaries, "mix-boundaries", false, "Add figures of different boundaries, with a warning for each.")

@@ -45,7 +45,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if n := f.growth.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
 		return subcommand.Usagef("--requests-per-month %g: want a number above 0", n)
 	}
-	if f.hourly != "" && f.growth.RequestsPerMonth > 0 {
+	if len(f.hourly) > 0 && f.growth.RequestsPerMonth > 0 {
 		return subcommand.Usagef("--requests-per-month projects over all hours of a year: leave out --grid-hourly")
 	}
 	if (f.growth.Rebound > 0) != (f.growth.Baseline > 0) {

@@ -23,21 +23,28 @@ import (
 // 360 J over two GPUs in a window of 10 s.
 func amortizedRun(t *testing.T, kind meter.Kind) string {
 	t.Helper()
-	dir := t.TempDir()
-	cell := runfolder.Cell{
-		ID: "b2-c2-r1", Point: runfolder.Point{Batch: 2, Load: runfolder.Load{Concurrency: 2}}, Repeat: 1, Complete: true,
-		Window: meter.Window{Start: time.Second, End: 11 * time.Second}, Requests: 4, Errors: 1,
-	}
 	var domains []meter.Domain
-	var readings []meter.Reading
 	for i := range 2 {
 		domains = append(domains, meter.Domain{
 			Name: fmt.Sprint("gpu", i), Device: fmt.Sprint("GPU-", i), Kind: kind, Scope: meter.ScopeGPU, Quantum: 1, UpdatePeriod: 10 * time.Millisecond, Limit: 700 * meter.Watt,
 		})
 	}
+	return amortizedRunOf(t, domains, func(_ int, at time.Duration) meter.Energy { return meter.EnergyOf(18*meter.Watt, at) })
+}
+
+// amortizedRunOf is amortizedRun with the registers of these domains, which show
+// used at a time.
+func amortizedRunOf(t *testing.T, domains []meter.Domain, used func(domain int, at time.Duration) meter.Energy) string {
+	t.Helper()
+	dir := t.TempDir()
+	cell := runfolder.Cell{
+		ID: "b2-c2-r1", Point: runfolder.Point{Batch: 2, Load: runfolder.Load{Concurrency: 2}}, Repeat: 1, Complete: true,
+		Window: meter.Window{Start: time.Second, End: 11 * time.Second}, Requests: 4, Errors: 1,
+	}
+	var readings []meter.Reading
 	for at := time.Duration(0); at <= 12*time.Second; at += 10 * time.Millisecond {
 		for i := range domains {
-			readings = append(readings, meter.Reading{Domain: i, Before: at, After: at, Energy: meter.EnergyOf(18*meter.Watt, at), HasEnergy: true, Status: meter.StatusOK})
+			readings = append(readings, meter.Reading{Domain: i, Before: at, After: at, Energy: used(i, at), HasEnergy: true, Status: meter.StatusOK})
 		}
 	}
 	run := runfolder.Run{

@@ -339,8 +339,8 @@ type population struct {
 	means, errors []float64 // of the candidates, errors squared
 	// precisions are 1/errors, shares means/errors.
 	precisions, shares []float64
-	tau           []float64
-	weight        []float64 // cumulative
+	tau                []float64
+	weight             []float64 // cumulative
 }
 
 func newPopulation(l layout, at []int, variance float64) population {

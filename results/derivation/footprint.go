@@ -103,8 +103,9 @@ func (m Amortization) inventory(run runfolder.Run) (lca.Inventory, []string, err
 var errNotAssessable = errors.New("left out of the footprint")
 
 // usage sums up one cell: its counts, from one pass over the requests, and its
-// one energy, from energy.arrow.
-func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell) (lca.Usage, error) {
+// one energy, from energy.arrow. mixOf is the hourly mix where a host stands, nil for
+// none.
+func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, mixOf func(host string) *lca.Hourly) (lca.Usage, error) {
 	u := lca.Usage{Cell: cell.ID, SLO: m.SLO.String(), Source: filepath.Join(runfolder.CellsDir, cell.ID, runfolder.EnergyFile)}
 	counter := m.counter(cell.ID)
 	var err error
@@ -141,7 +142,7 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 	case len(gone) > 0:
 		return lca.Usage{}, fmt.Errorf("cell %s has no energy of %s: %w", cell.ID, strings.Join(gone, ", "), errNotAssessable)
 	}
-	u.Energy, u.EnergyKind, u.Meter = energy.Energy, energy.kind(), meterError(energy)
+	u.Energy, u.EnergyKind, u.Meter = energy.Energy, energy.kind(), meterError(energy.counted())
 	if hi := meter.Energy(energy.Hi); hi != meter.Unbounded {
 		u.EnergyLo, u.EnergyHi = energy.Lo, hi
 	}
@@ -151,12 +152,12 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 			return lca.Usage{}, err
 		}
 	}
-	if m.Options.Hourly != nil {
-		if u.Hours, err = hours(ctx, dir, cell, energy, m.Options.Hourly); err != nil {
+	m.hardware(&u, run, energy, used)
+	if len(m.Options.Hourly) > 0 {
+		if err := hours(ctx, dir, cell, u.Hosts, mixOf); err != nil {
 			return lca.Usage{}, fmt.Errorf("cell %s: %w", cell.ID, err)
 		}
 	}
-	m.hardware(&u, run, energy, used)
 	u.BusyTime = cell.Window.Length() * time.Duration(u.Devices)
 	if e := run.EngineOf(cell.Point); e != nil {
 		u.Model = e.Model
@@ -170,26 +171,6 @@ func (m Amortization) counter(cell string) *outcomes.Counter {
 		return nil
 	}
 	return m.Outcomes.Cell(cell)
-}
-
-// meterError is the meters' own error as the life cycle draws it: half-widths at
-// 95 %. The gain is common to all cells of a run.
-func meterError(e CellEnergy) lca.MeterError {
-	if e.Energy <= 0 {
-		return lca.MeterError{}
-	}
-	relative := func(u meter.Energy) float64 {
-		if u == meter.Unbounded {
-			return 0 // the bracket is unbounded too, and says so
-		}
-		return 2 * float64(u) / float64(e.Energy)
-	}
-	u := e.Uncertainty
-	offset := 2 * u.Offset
-	if u.Offset == meter.Unbounded {
-		offset = 0
-	}
-	return lca.MeterError{Gain: relative(u.Gain), Offset: offset, Sampling: relative(u.Independent()), Meter: "the run's meters"}
 }
 
 // together is how many requests the server ran at once at most: its batch size,
@@ -249,9 +230,9 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 // requestsOnly replaces the cell's energy by that of its requests, without the
 // idle time and what nobody can be charged with, by one convention: what is left
 // out differs among them. It gives the sum of each domain.
-func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path string) (map[string]meter.Energy, error) {
+func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path string) (map[string]Estimate, error) {
 	convention := m.Convention
-	sum, bounded, found, used := Estimate{}, true, []string{}, map[string]meter.Energy{}
+	found, used := []string{}, map[string]Estimate{}
 	for s, err := range runfolder.Energies().Scan(ctx, path) {
 		if err != nil {
 			return nil, err
@@ -265,38 +246,43 @@ func (m Amortization) requestsOnly(ctx context.Context, u *lca.Usage, path strin
 		if s.Convention != convention || !s.Summed || s.Request < 0 {
 			continue
 		}
-		sum.Energy += s.Energy
-		used[s.Domain] += s.Energy
-		sum.Lo += s.Lo
-		if bounded = bounded && s.Hi != meter.Unbounded; bounded {
-			sum.Hi += s.Hi
+		before, ok := used[s.Domain]
+		if !ok {
+			before.Known = true
 		}
+		used[s.Domain] = before.plus(Estimate{Known: true, Energy: s.Energy, Lo: s.Lo, Hi: s.Hi})
 	}
 	if !slices.Contains(found, convention) {
 		return nil, fmt.Errorf("read %s: it has no convention %q: it has %s", path, convention, strings.Join(found, ", "))
 	}
+	sum := Estimate{Known: true}
+	for _, e := range used {
+		sum = sum.plus(e)
+	}
 	u.Energy, u.EnergyLo, u.EnergyHi = sum.Energy, 0, 0
-	if bounded {
+	if sum.Hi != meter.Unbounded {
 		u.EnergyLo, u.EnergyHi = sum.Lo, sum.Hi
 	}
 	return used, nil
 }
 
-// kind is the sum's as the life cycle names it: one modelled part makes a model.
-func (e CellEnergy) kind() meter.Kind {
-	kind := meter.Kind("")
+// kind is the sum's as the life cycle names it.
+func (e CellEnergy) kind() meter.Kind { return kindOf(e.counted()) }
+
+// counted are the energies that are summed.
+func (e CellEnergy) counted() (domains []DomainEnergy) {
 	for _, d := range e.Domains {
-		if d.Summed && (kind == "" || d.Kind == meter.KindModel) {
-			kind = d.Kind
+		if d.Summed {
+			domains = append(domains, d)
 		}
 	}
-	return kind
+	return domains
 }
 
 // hardware says what was metered: its boundary, its name, what each host used,
 // and the number of devices, which are the accelerators whose energy is summed or
 // else the hosts.
-func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnergy, used map[string]meter.Energy) {
+func (m Amortization) hardware(u *lca.Usage, run runfolder.Run, energy CellEnergy, used map[string]Estimate) {
 	domains := energy.summed()
 	scopes := make([]meter.Scope, len(domains))
 	for i, d := range domains {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"cfubench/attribution"
 	"cfubench/attribution/lca"
 	"cfubench/meter"
 	"cfubench/results/runfolder"
@@ -37,6 +38,9 @@ func TestHostsOfACell(t *testing.T) {
 			e := CellEnergy{Domains: tt.domains}
 			var u lca.Usage
 			Amortization{}.hardware(&u, runfolder.Run{}, e, e.byDomain())
+			for i := range u.Hosts {
+				u.Hosts[i].Meter = lca.MeterError{} // of TestMetersOfEachHost
+			}
 			if !reflect.DeepEqual(u.Hosts, tt.hosts) {
 				t.Errorf("got %+v, want %+v", u.Hosts, tt.hosts)
 			}
@@ -44,5 +48,27 @@ func TestHostsOfACell(t *testing.T) {
 				t.Errorf("got %d %s, want %d %s", u.Devices, u.Counts, tt.devices, tt.counts)
 			}
 		})
+	}
+}
+
+// Each host has the bracket and the error of its own meters, whatever those of
+// another leave open, and the kind of its own registers.
+func TestMetersOfEachHost(t *testing.T) {
+	domain := func(name, host string, kind meter.Kind, used, lo, hi, gain, sampling meter.Energy) DomainEnergy {
+		return DomainEnergy{Domain: meter.Domain{Name: name, Device: name, Host: host, Scope: meter.ScopeGPU, Kind: kind}, Summed: true,
+			Energy: used, Lo: lo, Hi: meter.Bound(hi), Uncertainty: attribution.Uncertainty{Gain: gain, Sampling: sampling}}
+	}
+	e := CellEnergy{Domains: []DomainEnergy{
+		domain("gpu0", "", meter.KindCounter, 1000, 900, 1200, 20, 30), domain("gpu1", "", meter.KindCounter, 1000, 950, 1000, 20, 40),
+		domain("gpu0@b", "b", meter.KindPower, 500, 400, meter.Unbounded, 25, 0),
+		domain("gpu0@c", "c", meter.KindModel, 300, 100, 400, 0, 0),
+	}}
+	want := []lca.HostUsage{
+		{Host: "", Energy: 2000, EnergyLo: 1850, EnergyHi: 2200, EnergyKind: meter.KindCounter, Devices: 2, Meter: lca.MeterError{Gain: 0.04, Sampling: 0.05, Meter: "meters of gpu0, gpu1"}},
+		{Host: "b", Energy: 500, EnergyKind: meter.KindPower, Devices: 1, Meter: lca.MeterError{Gain: 0.1, Meter: "meters of gpu0@b at b"}},
+		{Host: "c", Energy: 300, EnergyLo: 100, EnergyHi: 400, EnergyKind: meter.KindModel, Devices: 1, Meter: lca.MeterError{Meter: "meters of gpu0@c at c"}},
+	}
+	if got := hostsOf(e, e.byDomain()); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }

@@ -129,10 +129,17 @@ func (e Estimate) plus(o Estimate) Estimate {
 
 // Energy is the energy of the summed domains over w; not known where one of
 // them has none, or where nothing is metered.
-func (m *Meters) Energy(w meter.Window) Estimate {
+func (m *Meters) Energy(w meter.Window) Estimate { return m.energyOf(w, runfolder.DomainInfo.Summed) }
+
+// energyAt is Energy of one host's domains.
+func (m *Meters) energyAt(w meter.Window, host string) Estimate {
+	return m.energyOf(w, func(d runfolder.DomainInfo) bool { return d.Summed() && d.Host == host })
+}
+
+func (m *Meters) energyOf(w meter.Window, counts func(runfolder.DomainInfo) bool) Estimate {
 	sum, metered := Estimate{Known: true}, false
 	for i, d := range m.Domains {
-		if d.Summed() {
+		if counts(d) {
 			e := m.Curves[i].Energy(w)
 			sum = sum.plus(Estimate{Known: e.HasEnergy, Energy: e.Energy, Lo: e.Lo, Hi: e.Hi})
 			metered = true

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/outcomes"
+	"cfubench/results/runfolder"
 )
 
 // Published assesses the published runs of the models, all where none is named, and hands
@@ -54,16 +56,34 @@ func (m *Amortization) ReadOutcomes(path string) error {
 	return err
 }
 
-// ReadHourly takes the electricity of each hour from the file at path, if there is one.
-func (m *Amortization) ReadHourly(path string) error {
-	if path == "" {
-		return nil
+// ReadHourly takes the electricity of each hour from the files of texts, each FILE
+// or SITE=FILE: of the inventory's own place, or of one of its sites.
+func (m *Amortization) ReadHourly(texts []string) error {
+	for _, text := range texts {
+		site, path, ok := strings.Cut(text, "=")
+		if !ok {
+			site, path = "", text
+		}
+		if m.Options.Hourly[site] != nil {
+			return runfolder.Refuse("--grid-hourly %s: there is another for the same place: keep one", text)
+		}
+		mix, err := readHourly(path)
+		if err != nil {
+			return err
+		}
+		if m.Options.Hourly == nil {
+			m.Options.Hourly = lca.Hours{}
+		}
+		m.Options.Hourly[site] = mix
 	}
+	return nil
+}
+
+func readHourly(path string) (*lca.Hourly, error) {
 	in, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("read hourly mix: %w", err)
+		return nil, fmt.Errorf("read hourly mix: %w", err)
 	}
 	defer in.Close()
-	m.Options.Hourly, err = lca.ReadHourly(path, in)
-	return err
+	return lca.ReadHourly(path, in)
 }

@@ -78,7 +78,7 @@ func (s *Survey) cells(ctx context.Context) (leftOut, doubts []string, err error
 		leftOut  string // why, "" where it is not
 	}
 	for c, err := range ordered.Results(ctx, len(s.run.Cells), s.weight, func(ctx context.Context, i int) (cell, error) {
-		u, err := s.how.usage(ctx, s.dir, s.run, s.run.Cells[i])
+		u, err := s.how.usage(ctx, s.dir, s.run, s.run.Cells[i], s.assessor.MixOf)
 		if err == nil {
 			var a lca.Assessment
 			if a, err = s.assessor.Preview(u); err == nil {
@@ -105,7 +105,7 @@ func (s *Survey) cells(ctx context.Context) (leftOut, doubts []string, err error
 // weight is what summing up a cell weighs: only hours make it read more than a batch
 // of rows at a time.
 func (s *Survey) weight(cell int) int64 {
-	if s.how.Options.Hourly == nil {
+	if len(s.how.Options.Hourly) == 0 {
 		return 0
 	}
 	return runfolder.ReadingsBytes(s.dir, s.run.Cells[cell].ID)

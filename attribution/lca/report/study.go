@@ -89,8 +89,8 @@ func flow(inv *lca.Inventory, unit string) string {
 		hardware = append(hardware, h.Title)
 	}
 	grid := inv.Electricity.Title
-	if inv.Metered != nil {
-		grid = inv.Metered.Title
+	if e := inv.Metered[""]; e != nil {
+		grid = e.Title
 	}
 	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s%s]", strings.Join(hardware, " + "), grid, inv.Facility.Title, sitesOf(inv))
 	if len(before) > 0 {
@@ -111,7 +111,11 @@ func sitesOf(inv *lca.Inventory) string {
 	text := ""
 	for i := range inv.Serving.Sites {
 		l := &inv.Serving.Sites[i]
-		text += fmt.Sprintf("; at %s electricity of %s, %s", l.Name, l.Grid().Title, l.Site().Title)
+		grid := l.Grid().Title
+		if e := inv.Metered[l.Name]; e != nil {
+			grid = e.Title
+		}
+		text += fmt.Sprintf("; at %s electricity of %s, %s", l.Name, grid, l.Site().Title)
 	}
 	return text
 }

@@ -1,6 +1,7 @@
 """A model made in six stages at three places, recomputed with plain arithmetic:
 prints {stage: {category: per request}} as JSON. With "sites" a part of it is
-served in France and each request asks another server. Nothing of the program is used."""
+served in France and each request asks another server; with "sites hours" the carbon
+and water of what serves are those of the hours. Nothing of the program is used."""
 import json
 import sys
 
@@ -18,17 +19,26 @@ STAGES = [("pretraining", "h100", "iowa", 180e3, 300e3), ("sft", "a100", "france
 SERVED = [("dublin", "l40s", 1, 1)]
 # what each request asks of other servers: card, place, kWh, hours
 ASKED = []
-if sys.argv[1:] == ["sites"]:
+# joules of each host by the hour, and what a kWh is then at its place: kg CO2e, L
+JOULES = {"dublin": [(100_000, 368_000)], "france": [(150_000, 50_000), (12_000, 40_000)]}
+HOURS = {"dublin": [(0.31, 1.2), (0.19, 2.1)], "france": [(0.02, 4.0), (0.06, 3.0)]}
+if sys.argv[1:2] == ["sites"]:
     SERVED = [("dublin", "l40s", 0.65, 2 / 3), ("france", "a100", 0.35, 1 / 3)]
     ASKED = [("retrieval", "h100", "us", 2e-5, 1e-5)]
 LIFETIME, REQUESTS, SERVED_KWH, SERVED_HOURS = 2e9, 1000, 0.2, 1.5
 
 
-def impacts(place, card, kwh, hours):
+def by_the_hour(place):
+    used = [sum(host[i] for host in JOULES[place]) for i in range(2)]
+    carbon, water = (sum(u * hour[k] for u, hour in zip(used, HOURS[place])) / sum(used) for k in range(2))
+    return carbon, water, *GRID[place][2:]
+
+
+def impacts(place, card, kwh, hours, grid=None):
     pue, wue, server = SITE[place]
     it = kwh * server
     facility = it * pue
-    carbon, water, antimony, primary, price = GRID[place]
+    carbon, water, antimony, primary, price = grid or GRID[place]
     life = CARD[card][3] * 8760
     use = {"energy": facility, "gwp": facility * carbon, "water": it * wue + facility * water, "adpe": facility * antimony,
            "primary_energy": facility * primary, "cost": facility * price}
@@ -38,7 +48,8 @@ def impacts(place, card, kwh, hours):
 
 out = {}
 for place, card, energy, devices in SERVED:
-    use, made = impacts(place, card, SERVED_KWH * energy, SERVED_HOURS * devices)
+    grid = by_the_hour(place) if "hours" in sys.argv else None
+    use, made = impacts(place, card, SERVED_KWH * energy, SERVED_HOURS * devices, grid)
     for stage, part in (("inference", use), ("embodied", made)):
         for k, v in part.items():
             out.setdefault(stage, {}).setdefault(k, 0)

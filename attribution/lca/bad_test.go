@@ -118,6 +118,10 @@ mine.json:4: hardware[1]: my board covers the device by itself: counted twice wi
 			`mine.json:2: schema: is 1: this version reads schema 2: write 2, turn model.training and model.experimentation into entries of model.stages with a name and a kind, and electricity.gases into electricity.emissions (docs/lca.md, "From schema 1")`},
 		{"a spread that does not hold the value", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "uniform", "low": 1, "high": 2}`,
 			`mine.json:6: hardware[0].carbon.spread: uniform from 1 to 2 does not hold the value 100`},
+		{"a triangle of one end", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "triangular", "high": 200}`,
+			`mine.json:6: hardware[0].carbon.spread: has no low: give both ends of what it can be`},
+		{"a character that turns a text around", `"title": "my hall"`, `"title": "my \u202ehall"`,
+			`mine.json:15: facility.title: holds the invisible character U+202E: remove it`},
 		{"an unknown shape", `"boundary": "device", "quality": "vendor"`, `"boundary": "device", "quality": "vendor", "spread": {"shape": "bell"}`,
 			`mine.json:6: hardware[0].carbon.spread: shape "bell" is unknown: use lognormal, normal, uniform, loguniform, triangular or fixed`},
 	}

@@ -93,6 +93,12 @@ func (c *checker) datum(d *Datum, where at, dim string, within domain) {
 	}
 	if d.Spread != nil {
 		err := d.Spread.check(d.Value)
+		for _, end := range []string{"low", "high"} {
+			spread := where.field("spread") // a table's figures have none in writing
+			if d.Spread.bounded() && where.doc.has(spread.pointer) && !where.doc.has(spread.field(end).pointer) {
+				err = fmt.Errorf("has no %s: give both ends of what it can be", end)
+			}
+		}
 		if factor, ok := kind.units[d.Unit]; ok && err == nil {
 			err = within.bounds(*d.Spread, factor)
 		}

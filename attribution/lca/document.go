@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"cfubench/internal/outside"
 )
 
 // FieldError is one thing wrong with an inventory: where, and what to do.
@@ -76,11 +78,14 @@ func parse(file string, data []byte, out any) (*document, error) {
 	return doc, nil
 }
 
-// plainText refuses characters that steer a terminal.
+// plainText refuses characters that steer a terminal, or change how others show.
 func plainText(text string) error {
 	for _, r := range text {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return fmt.Errorf("holds the control character %U: remove it", r)
+		}
+		if outside.Hidden(r) {
+			return fmt.Errorf("holds the invisible character %U: remove it", r)
 		}
 	}
 	return nil

@@ -69,6 +69,11 @@ func (d *Datum) SpreadOf() Spread {
 	return DefaultSpread(d.Quality)
 }
 
+// bounded reports whether the shape has two ends.
+func (s Spread) bounded() bool {
+	return s.Shape == Uniform || s.Shape == LogUniform || s.Shape == Triangular
+}
+
 // check says what is wrong with the spread of a figure of this value.
 func (s Spread) check(value float64) error {
 	for _, extra := range []struct {

@@ -79,7 +79,7 @@ func Clean(text string) string {
 		case unicode.IsSpace(r) || r == '\x7f' || r < ' ' && r != '\x1b':
 			space = true
 			continue
-		case unicode.IsControl(r) || hidden(r):
+		case unicode.IsControl(r) || Hidden(r):
 			continue
 		}
 		if space && out.Len() > 0 {
@@ -96,7 +96,7 @@ func isClean(text string) bool {
 	last := ' '
 	for i, r := range text {
 		switch {
-		case r == ' ' && last == ' ', r != ' ' && unicode.IsSpace(r), unicode.IsControl(r), hidden(r):
+		case r == ' ' && last == ' ', r != ' ' && unicode.IsSpace(r), unicode.IsControl(r), Hidden(r):
 			return false
 		case r == utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
@@ -108,10 +108,10 @@ func isClean(text string) bool {
 	return text == "" || last != ' '
 }
 
-// hidden reports whether a character shows nothing and changes how others are
+// Hidden reports whether a character shows nothing and changes how others are
 // shown: marks of direction (U+202E turns a name around), tags, byte order
 // marks. The joiners of emoji and of Indic scripts stay.
-func hidden(r rune) bool {
+func Hidden(r rune) bool {
 	return r > 0x7f && r != '\u200c' && r != '\u200d' && unicode.Is(unicode.Cf, r)
 }
 

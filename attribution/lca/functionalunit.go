@@ -134,6 +134,13 @@ func (u Usage) counts(o Options) (list []counted, warnings []string, err error) 
 		list = append(list, counted{c.Name, c.Count, c.Count, c.Count})
 	}
 	for _, c := range u.Outcomes {
+		switch {
+		case c.Judged == 0:
+			warnings = append(warnings, fmt.Sprintf("cell %q: none of its %d completed requests has an outcome: %s is left out", u.Cell, u.Requests, c.Name))
+			continue
+		case c.Judged < u.Requests:
+			warnings = append(warnings, fmt.Sprintf("cell %q: %d of its %d completed requests have no outcome: they cost and count no %s", u.Cell, u.Requests-c.Judged, u.Requests, c.Name))
+		}
 		if c.Count > 0 {
 			list = append(list, counted{c.Name, c.Count, c.Lo, c.Hi})
 			continue

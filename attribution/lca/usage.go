@@ -65,6 +65,9 @@ type Usage struct {
 type OutcomeCount struct {
 	Name          string
 	Count, Lo, Hi float64
+	// Judged is how many of the cell's completed requests had an outcome,
+	// themselves or with their conversation.
+	Judged int64
 }
 
 // MeterError is a meter's own error, each part with its half-width at 95 % (two

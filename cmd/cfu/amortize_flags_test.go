@@ -139,6 +139,17 @@ func TestOutcomesAreAUnit(t *testing.T) {
 	if !found {
 		t.Errorf("no row per correct answer in\n%s", stdout)
 	}
+	for text, want := range map[string]string{
+		"request,success\n0,true\n":   "2 of its 3 completed requests have no outcome: they cost and count no success",
+		"request,success\n999,true\n": "none of its 3 completed requests has an outcome: success is left out",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--monte-carlo", "0", "--outcomes", file); code != 0 || !strings.Contains(stderr, want) {
+			t.Errorf("%q: exit %d, %s; want %q", text, code, stderr, want)
+		}
+	}
 }
 
 // A preset prints as it can be written into a file, and loads again.

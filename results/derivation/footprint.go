@@ -127,7 +127,7 @@ func (m Amortization) usage(ctx context.Context, dir string, run runfolder.Run, 
 	if counter != nil {
 		t := counter.Tally()
 		lo, hi := t.Interval()
-		u.Outcomes = []lca.OutcomeCount{{Name: m.OutcomeUnit, Count: t.Value, Lo: lo, Hi: hi}}
+		u.Outcomes = []lca.OutcomeCount{{Name: m.OutcomeUnit, Count: t.Value, Lo: lo, Hi: hi, Judged: t.Judged}}
 	}
 	energy, err := ReadCellEnergy(dir, cell.ID)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,9 @@ type Outcome struct {
 // has none, naming it.
 func Read(name string, r io.Reader) ([]Outcome, error) {
 	in := bufio.NewReader(r)
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = in.Discard(len(mark)) // spreadsheets write it
+	}
 	first, err := in.Peek(1)
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read outcomes: %s is empty", name)
@@ -40,8 +44,11 @@ func Read(name string, r io.Reader) ([]Outcome, error) {
 		return nil, fmt.Errorf("read outcomes: %w", err)
 	}
 	next := csvRows(in)
-	if first[0] == '{' {
+	switch first[0] {
+	case '{':
 		next = jsonRows(in)
+	case '[':
+		return nil, fmt.Errorf("read outcomes: %s:1: is a JSON array: write one object a line", name)
 	}
 	var list []Outcome
 	for {
@@ -76,6 +83,12 @@ func csvRows(in io.Reader) rows {
 			if header, err = r.Read(); err != nil {
 				return nil, 1, err
 			}
+			for i := range header {
+				header[i] = strings.TrimSpace(header[i])
+			}
+			if !slices.ContainsFunc(header, func(h string) bool { return h == "request" || h == "doc_id" || h == "conversation" }) {
+				return nil, 1, fmt.Errorf("the header has no column request or conversation: it has %q, and columns are separated by commas", header)
+			}
 		}
 		fields, err := r.Read()
 		if err != nil {
@@ -88,7 +101,7 @@ func csvRows(in io.Reader) rows {
 		line, _ := r.FieldPos(0)
 		row := map[string]string{}
 		for i, h := range header {
-			row[strings.TrimSpace(h)] = strings.TrimSpace(fields[i])
+			row[h] = strings.TrimSpace(fields[i])
 		}
 		return row, line, nil
 	}
@@ -166,11 +179,14 @@ func outcome(row map[string]string) (Outcome, error) {
 
 // Tally is what a cell's requests were worth together.
 type Tally struct {
-	// Joined is how many outcomes found their request, Value their sum, Binary
-	// whether each was a success or a failure.
+	// Joined is how many outcomes found their request or conversation, Value their
+	// sum, Binary whether each was a success or a failure.
 	Joined int64
 	Value  float64
 	Binary bool
+	// Judged is how many requests have an outcome, or are of a conversation that
+	// has one.
+	Judged int64
 }
 
 // Index joins outcomes to requests.
@@ -225,10 +241,12 @@ func (x Index) Cell(id string) *Counter {
 func (c *Counter) Add(request int64, conversation string) {
 	for _, cell := range []string{c.cell, ""} {
 		if v, ok := c.index.byRequest[key{cell, "", request}]; ok {
+			c.tally.Judged++
 			c.count(v)
 			return
 		}
 		if v, ok := c.index.byConversation[key{cell, conversation, 0}]; ok && conversation != "" {
+			c.tally.Judged++
 			if !c.seen[conversation] {
 				c.seen[conversation] = true
 				c.count(v)

@@ -12,14 +12,18 @@ func TestRead(t *testing.T) {
 		want       Tally // of requests 0 to 3 of conversations a, a, b, c
 		problem    string
 	}{
-		{"successes by request", "request,success\n0,true\n1,false\n2,1\n", Tally{3, 2, true}, ""},
-		{"scores by conversation, which count once", "conversation,score\na,0.5\nb,0.25\n", Tally{2, 0.75, false}, ""},
-		{"counts of another cell are not this one's", "cell,request,count\nother,0,7\nhere,1,2\n", Tally{1, 2, false}, ""},
-		{"samples of lm-evaluation-harness", `{"doc_id": 0, "acc": 1.0, "doc": {"q": "x"}}` + "\n" + `{"doc_id": 3, "acc": 0.0}` + "\n", Tally{2, 1, true}, ""},
+		{"successes by request", "request,success\n0,true\n1,false\n2,1\n", Tally{3, 2, true, 3}, ""},
+		{"scores by conversation, which count once", "conversation,score\na,0.5\nb,0.25\n", Tally{2, 0.75, false, 3}, ""},
+		{"counts of another cell are not this one's", "cell,request,count\nother,0,7\nhere,1,2\n", Tally{1, 2, false, 1}, ""},
+		{"samples of lm-evaluation-harness", `{"doc_id": 0, "acc": 1.0, "doc": {"q": "x"}}` + "\n" + `{"doc_id": 3, "acc": 0.0}` + "\n", Tally{2, 1, true, 2}, ""},
 		{"nothing", "", Tally{}, "f is empty"},
 		{"a header alone", "request,success\n", Tally{}, "f has no outcome"},
 		{"no value", "request,note\n0,x\n", Tally{}, "f:2: has none of success"},
-		{"no request", "success\ntrue\n", Tally{}, "f:2: has neither a conversation nor the number of a request"},
+		{"no request", "success\ntrue\n", Tally{}, `f:1: the header has no column request or conversation: it has ["success"]`},
+		{"a request without its number", "request,success\n,true\n", Tally{}, "f:2: has neither a conversation nor the number of a request"},
+		{"a spreadsheet's file", "\ufeffrequest,success\r\n0,TRUE\r\n1,No\r\n", Tally{2, 1, true, 2}, ""},
+		{"semicolons", "request;success\n0;1\n", Tally{}, `it has ["request;success"], and columns are separated by commas`},
+		{"an array", `[{"request": 0, "success": true}]`, Tally{}, "f:1: is a JSON array: write one object a line"},
 		{"a negative score", "request,score\n0,-1\n", Tally{}, "f:2: score is \"-1\": give true, false or a number of 0 or more"},
 		{"broken JSON", "{\"request\": 0, \"acc\": 1}\n{\n", Tally{}, "f:2: not a JSON object"},
 		{"one request twice", "request,success\n0,1\n0,0\n", Tally{}, "request 0 has two: keep one"},

@@ -47,9 +47,11 @@ func WriteShape(w io.Writer, name string, list []lca.Assessment) error {
 			Unknown map[string]string `json:"unknown"`
 		}
 		out := struct {
-			Form, Edition, Inventory string
-			Cells                    []cell
-			Warnings                 []string
+			Form      string   `json:"form"`
+			Edition   string   `json:"edition"`
+			Inventory string   `json:"inventory"`
+			Cells     []cell   `json:"cells"`
+			Warnings  []string `json:"warnings"`
 		}{s.Name, s.Edition, list[0].Inventory.Name, nil, lca.Warnings(list)}
 		for i := range list {
 			fields, unknown := s.fill(&list[i])

@@ -18,7 +18,7 @@ func TestUnitsOfTheSummary(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := lca.Usage{Cell: "b1", Requests: 10, OutputTokens: 900, Conversations: 4, Energy: 4000 * meter.Joule, EnergyKind: meter.KindCounter, Metered: lca.Host,
-		Outcomes: []lca.OutcomeCount{{Name: "correct_answer", Count: 8, Lo: 5, Hi: 9}}}
+		Outcomes: []lca.OutcomeCount{{Name: "correct_answer", Count: 8, Lo: 5, Hi: 9, Judged: 10}}}
 	for _, test := range []struct {
 		what  string
 		asked []lca.FunctionalUnit

@@ -252,11 +252,11 @@ func cheapest(curves []Curve, n float64) int {
 
 // draw draws all designs together.
 func (p *paired) draw(ctx context.Context, usage float64, each func(draw, design int, c Category, v Curve) error) error {
-	systems := make([]*system, len(p.list))
+	systems, cells := make([]*system, len(p.list)), make([]string, len(p.list))
 	for i := range p.list {
-		systems[i] = p.list[i].system
+		systems[i], cells[i] = p.list[i].system, p.list[i].Usage.Cell
 	}
-	d, x := newDrawer(p.list[0].Options.Seed, systems...), p.points()
+	d, x := newDrawer(p.list[0].Options.Seed, cells, systems...), p.points()
 	p.best = make([][]int64, len(p.categories))
 	for k := range p.best {
 		p.best[k] = make([]int64, len(p.list))

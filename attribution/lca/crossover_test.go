@@ -40,6 +40,19 @@ func designs(t *testing.T, o Options, rate string, names ...string) []Assessment
 	return list
 }
 
+// One cell under one inventory twice is one design: what was metered of it is
+// drawn once, so that no draw tells the two apart.
+func TestACellBesideItself(t *testing.T) {
+	list := designs(t, Options{Draws: 1000, Seed: 1, Categories: []Category{Energy}}, "inf", "OLMo 2 7B", "OLMo 2 7B")
+	r, err := Compare(t.Context(), list, PerRequest, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := r.Crossings[0]; x.DifferenceLo.Value != 0 || x.DifferenceHi.Value != 0 {
+		t.Errorf("it differs from itself by %v to %v", x.DifferenceLo, x.DifferenceHi)
+	}
+}
+
 // Llama 3.1 8B emits less per request and more before the first one than
 // OLMo 2 7B: it overtakes at 290 billion requests (237 to 355, paired), as
 // computed by hand from the published figures.

@@ -127,7 +127,7 @@ func (u Usage) counts(o Options) (list []counted, warnings []string, err error) 
 		case unit == PerSLORequest:
 			warnings = append(warnings, fmt.Sprintf("cell %q: no request met the SLO (%s): C_FU per %s has no bound and is left out", u.Cell, cmp.Or(u.SLO, "none given"), unit))
 		default:
-			warnings = append(warnings, fmt.Sprintf("cell %q has no count of functional unit %s: left out", u.Cell, unit))
+			warnings = append(warnings, fmt.Sprintf("cell %q has no count of functional unit %s, which is left out", u.Cell, unit))
 		}
 	}
 	for _, c := range o.Custom {

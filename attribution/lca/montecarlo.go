@@ -17,11 +17,13 @@ type drawer struct {
 	of      [][]int // per system and input, its place in z
 }
 
-func newDrawer(seed uint64, systems ...*system) *drawer {
+// newDrawer draws the systems of these cells; what was metered of one cell is one
+// draw. Without cells it is one for each system.
+func newDrawer(seed uint64, cells []string, systems ...*system) *drawer {
 	d := &drawer{rng: rand.New(rand.NewPCG(seed, 0)), systems: systems}
 	shared := map[inputKey]int{}
 	fresh := func() int { d.z = append(d.z, 0); return len(d.z) - 1 }
-	for _, s := range systems {
+	for k, s := range systems {
 		groups, of := map[int]int{}, make([]int, len(s.values))
 		for i := range s.values {
 			key := inputKey{value: s.values[i]}
@@ -29,6 +31,9 @@ func newDrawer(seed uint64, systems ...*system) *drawer {
 				key.place = s.data[i].place
 			} else if name := s.hosts[i/meterInputs].Meter.Meter; i%meterInputs == gainInput && name != "" {
 				key.place = Place{File: name, Field: "gain of the meter"}
+			} else if cells != nil {
+				name, _ := s.inputName(i)
+				key.place = Place{File: cells[k], Field: name}
 			}
 			at, known := shared[key]
 			if tied, ok := groups[s.group[i]]; ok && s.group[i] != 0 {
@@ -106,7 +111,7 @@ const keptNumbers = 3 << 19
 
 // newSample draws the inputs of s as often as its options say.
 func newSample(ctx context.Context, s *system) (*sample, error) {
-	d := newDrawer(s.options.Seed, s)
+	d := newDrawer(s.options.Seed, nil, s)
 	p := &sample{draws: s.options.Draws, seed: s.options.Seed, of: d.of[0], spread: s.spread[s.metered():]}
 	if p.draws*(len(d.z)+len(s.values)) > keptNumbers {
 		return p, nil
@@ -122,7 +127,7 @@ func newSample(ctx context.Context, s *system) (*sample, error) {
 // isOf reports whether s has the sample, but for the meter's inputs.
 func (p *sample) isOf(s *system) bool {
 	return p.draws == s.options.Draws && p.seed == s.options.Seed &&
-		slices.Equal(p.spread, s.spread[s.metered():]) && slices.Equal(p.of, newDrawer(p.seed, s).of[0])
+		slices.Equal(p.spread, s.spread[s.metered():]) && slices.Equal(p.of, newDrawer(p.seed, nil, s).of[0])
 }
 
 // each calls f with the draws in their order, until ctx ends. The meter's inputs in
@@ -137,7 +142,7 @@ func (p *sample) each(ctx context.Context, s *system, f func(b *block)) error {
 		}
 		return nil
 	}
-	d := newDrawer(p.seed, s)
+	d := newDrawer(p.seed, nil, s)
 	b := block{sources: len(d.z), inputs: len(s.values), z: make([]float64, patience*len(d.z)), x: make([]float64, patience*len(s.values))}
 	z, x := b.z, b.x
 	for from := 0; from < p.draws; from += patience {

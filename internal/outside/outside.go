@@ -72,7 +72,7 @@ func Clean(text string) string {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		if r == '\x1b' || r == '\u009b' || r == '\u009d' {
-			size += sequence(text[i+size:], r)
+			size += Sequence(text[i+size:], r)
 		}
 		i += size
 		switch {
@@ -115,9 +115,9 @@ func Hidden(r rune) bool {
 	return r > 0x7f && r != '\u200c' && r != '\u200d' && unicode.Is(unicode.Cf, r)
 }
 
-// sequence is how long the rest of a terminal's control sequence is that r has
+// Sequence is how many bytes the rest of a terminal's control sequence is that r has
 // begun (ECMA-48).
-func sequence(rest string, r rune) int {
+func Sequence(rest string, r rune) int {
 	at, kind := 0, byte('[')
 	switch {
 	case r == '\u009d':

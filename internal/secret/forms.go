@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"cfubench/internal/outside"
 )
 
 // form is a spelling of a value. Beside what it says, each of its bytes may
@@ -24,9 +27,59 @@ type form struct {
 // least is how much of a form is enough to be hidden, where the rest differs or
 // is cut off.
 const (
-	leastPart = 16
-	leastTail = 6 // at the end of the text
+	leastPart = 16 // from its start on, in any spelling; from anywhere in it, as it is
+	leastTail = 6  // at the end of the text
 )
+
+// parts finds forms in text by any leastPart characters of them: a server may
+// cut a value off at its start, too, or show its end alone. The characters are in
+// lower case.
+type parts struct {
+	of     map[[leastPart]byte]partOf
+	begins [1 << 16]bool // by begin, of the first characters of those parts
+}
+
+// partOf is where in a form a part of it stands.
+type partOf struct{ form, at int }
+
+// add makes the parts of the form at index known.
+func (p *parts) add(index int, f form) {
+	for at := range len(f.text) - leastPart + 1 {
+		key := partAt(f.text, at)
+		if _, have := p.of[key]; !have {
+			p.of[key] = partOf{index, at}
+			p.begins[begin(f.text, at)] = true
+		}
+	}
+}
+
+// begin is a hash of three characters.
+func begin(text string, at int) uint16 {
+	return uint16(lower(text[at]))<<11 ^ uint16(lower(text[at+1]))<<5 ^ uint16(lower(text[at+2]))
+}
+
+func partAt(text string, at int) (key [leastPart]byte) {
+	for i := range key {
+		key[i] = lower(text[at+i])
+	}
+	return key
+}
+
+// end is where the part of a form ends that begins at i of text, 0 if none does.
+func (p *parts) end(text string, i int, forms []form) int {
+	if p == nil || len(text)-i < leastPart || !p.begins[begin(text, i)] {
+		return 0
+	}
+	at, found := p.of[partAt(text, i)]
+	if !found {
+		return 0
+	}
+	n := leastPart
+	for rest := forms[at.form].text[at.at:]; n < min(len(rest), len(text)-i) && lower(rest[n]) == lower(text[i+n]); {
+		n++
+	}
+	return i + n
+}
 
 // formsOf lists the spellings of a value that are no escapes.
 func formsOf(v string) []form {
@@ -98,13 +151,13 @@ func (r *Redactor) known(text string, whole bool) (spans []span) {
 		return nil
 	}
 	for i := 0; i < len(text); {
+		end := r.parts.end(text, i, r.forms)
 		c := text[i]
 		escape := strings.IndexByte(escapes, c) >= 0
 		forms := r.byFirst[c]
 		if escape {
 			forms = r.forms
 		}
-		end := 0
 		for _, f := range forms {
 			if !escape && !f.mayGoOn(text[i+1:]) {
 				continue
@@ -130,7 +183,7 @@ func (f form) mayGoOn(rest string) bool {
 		return true
 	}
 	c := rest[0]
-	return c == f.text[1] || f.fold && lower(c) == lower(f.text[1]) || c <= ' ' || c == 0x7f || strings.IndexByte(escapes, c) >= 0
+	return c == f.text[1] || f.fold && lower(c) == lower(f.text[1]) || c <= ' ' || c >= 0x7f || strings.IndexByte(escapes, c) >= 0
 }
 
 // at is where the form ends that begins at i of text, 0 if none does.
@@ -185,26 +238,58 @@ func (f form) step(ends []int, text string, i int, c byte) []int {
 	return ends
 }
 
-// breaks is how many bytes of white space and controls s begins with, plain or
-// escaped: a long value may be wrapped, spaced out, or of two bytes a character.
+// breaks is how many bytes s begins with of what nobody sees or a terminal takes
+// for a command, plain or escaped: a long value may be wrapped, spaced out, of two
+// bytes a character, or have characters without width or colours between its own.
 func breaks(s string) int {
 	n := 0
 	for n < min(len(s), longestBreak) {
+		c, size := character(s[n:])
 		switch {
-		case s[n] <= ' ' || s[n] == 0x7f:
-			n++
-		case s[n] == '\\' && n+1 < len(s) && strings.IndexByte("nrt0", s[n+1]) >= 0:
-			n += 2
-		default:
+		case c == '\x1b' || c == '\u009b':
+			size += outside.Sequence(s[n+size:], c)
+		case c != utf8.RuneError && !unicode.IsSpace(c) && !unicode.IsControl(c) && !unicode.Is(unicode.Cf, c):
 			return n
 		}
+		n += size
 	}
 	return n
 }
 
+// character is the first character of s, or the one of an escape in JSON, Go, an
+// address or HTML that s begins with.
+func character(s string) (c rune, size int) {
+	switch s[0] {
+	case '\\':
+		n := 1
+		for n < min(len(s), slashes) && s[n] == '\\' {
+			n++
+		}
+		if n < len(s) && s[n] == '0' {
+			return 0, n + 1
+		}
+		if c, _, tail, err := strconv.UnquoteChar(s[n-1:], '"'); err == nil && n < len(s) {
+			return c, len(s) - len(tail)
+		}
+	case '%':
+		for c, n := range readings(s, 0) {
+			if n > 1 && c < ' ' {
+				return rune(c), n
+			}
+		}
+	case '&':
+		if end := strings.IndexByte(s[:min(len(s), 12)], ';'); end > 0 {
+			if plain := []rune(html.UnescapeString(s[:end+1])); len(plain) == 1 {
+				return plain[0], end + 1
+			}
+		}
+	}
+	return utf8.DecodeRuneInString(s)
+}
+
 const (
 	// longestBreak is the most bytes that may part two characters of a value.
-	longestBreak = 8
+	longestBreak = 24
 	// nested is how often an escape of HTML may be escaped again.
 	nested = 2
 	// slashes is how many backslashes may escape one character: 15 are those of

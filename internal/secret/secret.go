@@ -43,6 +43,7 @@ type Redactor struct {
 	values  []string
 	forms   []form
 	byFirst [256][]form // by how they begin, other than with an escape
+	parts   *parts
 }
 
 // New returns a Redactor of values.
@@ -64,7 +65,13 @@ func (r *Redactor) Add(values ...string) {
 				continue
 			}
 			r.values = append(r.values, v)
+			if r.parts == nil {
+				r.parts = &parts{of: map[[leastPart]byte]partOf{}}
+			}
 			for _, f := range formsOf(v) {
+				if !strings.ContainsAny(v, " \t") { // words are no key, and stand in other texts
+					r.parts.add(len(r.forms), f)
+				}
 				r.forms = append(r.forms, f)
 				r.index(f)
 			}

@@ -145,7 +145,26 @@ func TestCutValues(t *testing.T) {
 	}
 }
 
-// White space and controls between the characters of a long value do not show it.
+// A server that shows a part of a key shows its end as often as its start, or cuts
+// both off.
+func TestPartsOfValues(t *testing.T) {
+	const key = "sk-Zq7Xw0123456789abcdefghijklmnopqrstuvwxyz"
+	r := secret.New(key)
+	for _, c := range []struct{ sentence, text, want string }{
+		{"the start", "bad key sk-Zq7Xw01234567… here", "bad key ***… here"},
+		{"the end", "bad key …klmnopqrstuvwxyz here", "bad key …*** here"},
+		{"the middle", "bad key …789abcdefghijklmno… here", "bad key …***… here"},
+		{"the end in another case", "bad key …KLMNOPQRSTUVWXYZ here", "bad key …*** here"},
+		{"the middle in hexadecimal", "key 3435363738396162636465 is bad", "key *** is bad"},
+		{"fewer characters than tell it", "alphabet: opqrstuvwxyz", "alphabet: opqrstuvwxyz"},
+	} {
+		if got := r.Text(c.text); got != c.want {
+			t.Errorf("%s: %q became %q, want %q", c.sentence, c.text, got, c.want)
+		}
+	}
+}
+
+// What nobody sees between the characters of a long value does not show it.
 func TestBrokenValues(t *testing.T) {
 	const key = "sk-Zq7Xw0123456789abcdefg"
 	r := secret.New(key)
@@ -157,6 +176,15 @@ func TestBrokenValues(t *testing.T) {
 		{"spaced out", strings.Join(strings.Split(key, ""), " ")},
 		{"two bytes a character", strings.Join(strings.Split(key, ""), "\x00") + "\x00"},
 		{"base64 in lines", encoded[:20] + "\n" + encoded[20:]},
+		{"with characters of no width", strings.Join(strings.Split(key, ""), "\u200b")},
+		{"with joiners, which emoji need", strings.Join(strings.Split(key, ""), "\u200d")},
+		{"with soft hyphens as JSON writes them", strings.Join(strings.Split(key, ""), `\u00ad`)},
+		{"with zero bytes as Go writes them", strings.Join(strings.Split(key, ""), `\x00`)},
+		{"with zero bytes of an address", strings.Join(strings.Split(key, ""), "%00")},
+		{"with spaces of HTML", strings.Join(strings.Split(key, ""), "&#8203;")},
+		{"in colours", strings.Join(strings.Split(key, ""), "\x1b[1;31m")},
+		{"in colours as JSON writes them", strings.Join(strings.Split(key, ""), `\u001b[31m`)},
+		{"in colours that were escaped twice", strings.Join(strings.Split(key, ""), `\\u001b[0m`)},
 	} {
 		got := r.Text("bad key " + c.text + ", sorry")
 		if strings.Contains(got, "Xw0") || strings.Contains(got, "X w 0") || strings.Contains(got, "cde") || strings.Contains(got, encoded[4:12]) || !strings.HasPrefix(got, "bad key ***") || !strings.HasSuffix(got, "sorry") {

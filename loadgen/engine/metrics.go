@@ -109,9 +109,17 @@ func hasPrefix(families map[string]*dto.MetricFamily, prefix string) bool {
 	return false
 }
 
+// mostSeries bounds the series that are read of a page: each takes some 600 bytes
+// of memory, and vLLM has a few hundred of them.
+const mostSeries = 1 << 16
+
 func parseFamilies(text []byte) (map[string]*dto.MetricFamily, error) {
+	text = lean(text)
+	if n := bytes.Count(text, []byte("\n")); n > mostSeries {
+		return nil, fmt.Errorf("parse metrics: more than %d series of the server's own", mostSeries)
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(lean(text)))
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("parse metrics: %w: %w", err, ErrNoMetrics)
 	}

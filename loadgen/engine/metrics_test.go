@@ -110,6 +110,9 @@ func TestScrapeFailures(t *testing.T) {
 		{"TensorRT-LLM's iteration statistics, which are JSON", func(w http.ResponseWriter, _ *http.Request) {
 			w.Write([]byte("[{\"iter\":7,\"numActiveRequests\":2}]"))
 		}, nil, "parse metrics"},
+		{"a page without end of series that are the server's own", func(w http.ResponseWriter, _ *http.Request) {
+			w.Write([]byte(strings.Repeat("vllm:prompt_tokens_total{a=\"b\"} 1\n", mostSeries+1)))
+		}, nil, "more than 65536 series"},
 		{"another make's metrics", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("triton_queue_size 3\n")) }, ErrNoMetrics, "metrics that are known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -62,6 +62,9 @@ func TestOddPowerLogs(t *testing.T) {
 	}{
 		{"PowerShell writes UTF-16", inUTF16(smi), utc, both, ""},
 		{"semicolons and decimal commas", commas.Replace(strings.ReplaceAll(smi, ", ", "; ")), utc, both, ""},
+		{"Unix times with decimal commas, and nothing but such numbers in a row", strings.NewReplacer(",", ";", ".", ",").Replace(perSample("epoch_s,gpu,power_w", 2, func(at time.Time, gpu int, w float64) string {
+			return fmt.Sprintf("%.3f,%d.0,%.2f", float64(at.UnixMilli())/1e3, gpu, w)
+		})), Options{}, both, ""},
 		{"tabs", strings.ReplaceAll(smi, ", ", "\t"), utc, both, ""},
 		{"a block that a crash left unwritten", before + strings.Repeat("\x00", 4096) + "\n" + after, utc, both, ""},
 		{"started again: the header once more", before + header + after, utc, both, ""},

@@ -238,6 +238,9 @@ func ReadPower(path, format string, o Options, sink func(Sample) error) (*Power,
 	if order.count == 0 {
 		return p, fmt.Errorf("power log %s: it has no reading of a power or an energy", path)
 	}
+	if err := order.contradictions(); err != nil {
+		return p, fmt.Errorf("power log %s: %w", path, err)
+	}
 	return p, nil
 }
 
@@ -295,6 +298,13 @@ type ordered struct {
 	meter []meter.Energy
 	has   []bool
 	count int64
+	// watts are the last powers; times counts the times that a device has a power
+	// at, and twice those of its powers that differ from another at the same time.
+	// finer says that the log's times have fractions of a second.
+	watts []meter.Power
+	times []int64
+	twice []int64
+	finer bool
 	// tick are the powers of the devices that were read at one time; of ticks of
 	// three or more devices, sums counts those in which a device's power is that of
 	// the others together.
@@ -343,9 +353,36 @@ func (t *ordered) total() {
 	}
 }
 
+// contradictions finds what is two devices under one name, as in the joined logs of
+// two hosts: powers that differ at one time. Where times are whole seconds, they
+// may as well be readings of that second.
+func (t *ordered) contradictions() error {
+	for i, n := range t.twice {
+		switch name := t.p.Devices[i].Name; {
+		case n == 0:
+		case t.finer && 2*n >= t.times[i]:
+			return fmt.Errorf("%s has powers that differ at the same time, %d times in %d: rows of several devices under one name; say what tells them apart with --column gpu=NAME, or give each its own --power", name, n, t.times[i])
+		case t.finer:
+			t.p.warn("%s has powers that differ at the same time, %d times in %d: the last of each is taken", name, n, t.times[i])
+		}
+	}
+	return nil
+}
+
 func (t *ordered) take(s Sample) error {
 	for len(t.last) <= s.Device {
 		t.last, t.meter, t.has = append(t.last, 0), append(t.meter, 0), append(t.has, false)
+		t.watts, t.times, t.twice = append(t.watts, 0), append(t.times, 0), append(t.twice, 0)
+	}
+	if s.HasPower {
+		t.finer = t.finer || s.UnixNS%int64(time.Second) != 0
+		switch again := t.times[s.Device] > 0 && s.UnixNS == t.last[s.Device]; {
+		case !again:
+			t.times[s.Device]++
+		case s.Power != t.watts[s.Device]:
+			t.twice[s.Device]++
+		}
+		t.watts[s.Device] = s.Power
 	}
 	if s.UnixNS < t.last[s.Device] {
 		back := time.Duration(t.last[s.Device] - s.UnixNS)

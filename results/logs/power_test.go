@@ -130,6 +130,10 @@ func TestPowerRefusals(t *testing.T) {
 		{"a record without an end", "epoch_ns,gpu,power_mw\n" + strings.Repeat("1", 2*maxRecord), "", Options{}, "record is longer than 1 MiB"},
 		{"text in a value", "epoch_ns,gpu,power_mw\n1772366400000000000,0,many\n", "", Options{}, `:2: "many" is not a number of mW`},
 		{"text in a time", "epoch_ns,gpu,power_mw\n1772366400000000000,0,5\nlater,0,5\n", "", Options{}, `:3: "later" is not a time as the lines before have it`},
+		{"a time of twelve hours", "timestamp,power_w\n11/28/2025 03:20:00 AM,5\n", "", Options{}, ":2: \"11/28/2025 03:20:00 AM\" is not a time that can be told: want a Unix time, or a date with the year first"},
+		{"thousands and a decimal comma", "time;power_w\n1772366400,0;1.100,50\n", "", Options{}, `:2: "1.100,50" is not a number of W`},
+		{"two hosts' gpu 0 in one log", "epoch_ms,gpu,power_w\n1772366400100,0,100\n1772366400100,0,300\n1772366400600,0,100\n1772366400600,0,300\n", "", Options{},
+			"gpu0 has powers that differ at the same time, 2 times in 2: rows of several devices under one name; say what tells them apart with --column gpu=NAME"},
 		{"no value at all", "epoch_ns,gpu,power_mw\n1772366400000000000,0,N/A\n", "", Options{}, "no reading of a power or an energy"},
 	} {
 		text := tt.text

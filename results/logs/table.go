@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ func (t *records) header() bool {
 		if isDate(f) {
 			return false
 		}
-		if _, ok := decimal(f, 0); ok {
+		if _, ok := decimal(f, 0); ok || figures(f) {
 			return false
 		}
 		if v, _ := stripUnit(f); len(v) < len(f) {
@@ -28,6 +29,12 @@ func (t *records) header() bool {
 		names = names || len(f) > 0
 	}
 	return names
+}
+
+// figures reports whether b is of digits and what parts them alone: a number with
+// a decimal comma or thousands, a time of day.
+func figures(b []byte) bool {
+	return len(b) > 0 && '0' <= b[len(b)-1] && b[len(b)-1] <= '9' && len(bytes.Trim(b, "0123456789.,:+- '")) == 0
 }
 
 // stripUnit takes a unit of power off a value: "56.20 W".

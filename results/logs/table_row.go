@@ -39,7 +39,11 @@ func (x *powerTable) row() error {
 		case x.glued():
 			return nil
 		}
-		return &lineError{x.t.line, fmt.Errorf("%q is not a time as the lines before have it", clip(string(fields[x.time])))}
+		as := "as the lines before have it"
+		if x.p.Basis == "" {
+			as = "that can be told: want a Unix time, or a date with the year first and 24 hours, such as 2026-11-28 17:03:20.5"
+		}
+		return &lineError{x.t.line, fmt.Errorf("%q is not a time %s", clip(string(fields[x.time])), as)}
 	}
 	if x.p.Basis == "" {
 		x.p.Basis = x.stamps.basis

@@ -177,18 +177,29 @@ func (s *sweep) chooseModel(id *engine.Identity) error {
 			}
 		}
 		if len(id.Models) > 0 { // a gateway's list need not have all that it takes
-			s.warn("model %q is not among those that the endpoint lists, and asked for all the same: it lists %s", s.config.Model, strings.Join(id.Models, ", "))
+			s.warn("model %q is not among those that the endpoint lists, and asked for all the same: it lists %s", s.config.Model, few(id.Models))
 		}
 		id.Model = s.config.Model
 		return nil
 	}
 	if len(id.Models) > 1 {
-		return fmt.Errorf("the endpoint serves %d models: give --model with one of %s", len(id.Models), strings.Join(id.Models, ", "))
+		return fmt.Errorf("the endpoint serves %d models: give --model with one of %s", len(id.Models), few(id.Models))
 	}
 	if id.Model == "" {
 		return fmt.Errorf("the endpoint does not list its model (%s): give --model NAME", id.NoModel)
 	}
 	return nil
+}
+
+// fewNames is how many names a message lists.
+const fewNames = 20
+
+// few lists names, the first of many.
+func few(names []string) string {
+	if more := len(names) - fewNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:fewNames], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // keepEngine records the server of a batch size. A run that goes on has one of

@@ -194,6 +194,35 @@ func TestRecordSignals(t *testing.T) {
 	}
 }
 
+// TestRecordIdleAfterASignal holds that who ends a record does not wait for the
+// whole idle time after it: a second of it is metered.
+func TestRecordIdleAfterASignal(t *testing.T) {
+	t.Parallel()
+	tree, power := sockets(t)
+	out := filepath.Join(t.TempDir(), "rec")
+	cmd, stderr := recording(t, tree, out, "--idle", "2500ms", "--", "sh", "-c", "echo up; exec sleep 30")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 16)); err != nil {
+		t.Fatalf("the command said nothing: %v\n%s", err, stderr)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := exitCode(cmd.Wait()); got != "143" {
+		t.Fatalf("got exit %s, want 143:\n%s", got, stderr)
+	}
+	cell := held(t, tree, out, power).Cells[0]
+	if before, after := cell.IdleBefore.Length(), cell.IdleAfter.Length(); before < 2500*time.Millisecond || after < time.Second || after >= before {
+		t.Errorf("metered %v of idling before the command and %v after the signal, want 2.5s and 1s", before, after)
+	}
+}
+
 // TestRecordProcess meters a process that is there until it ends, and a host for a
 // time.
 func TestRecordProcess(t *testing.T) {

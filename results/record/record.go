@@ -81,6 +81,7 @@ type recorder struct {
 	engine  host.CurrentEngine
 	cut     context.CancelCauseFunc // of the window
 	forced  atomic.Bool             // by a signal
+	passed  atomic.Bool             // an interrupt or a termination was passed to the command
 }
 
 // errNothing ends a record before anything was measured.
@@ -259,6 +260,10 @@ func (r *recorder) giveUp() error {
 	return err
 }
 
+// idleAfterSignal is the most idle time that is metered after a command to which
+// cfu has passed a signal.
+const idleAfterSignal = time.Second
+
 // phases is the part's time line: idle, the command, idle.
 func (r *recorder) phases(ctx context.Context, metered *session.Session) (err error) {
 	if err := metered.Await(ctx); err != nil {
@@ -278,6 +283,9 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 	case r.command != nil:
 		cell.Window.Start = r.clock()
 		if err := r.command.release(); err != nil {
+			if r.passed.Load() {
+				return errors.New("a signal ended the command before it began")
+			}
 			return fmt.Errorf("let the command go: %w", err)
 		}
 		<-r.command.exited
@@ -293,7 +301,11 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 		return e
 	}
 	if r.Idle > 0 && r.part.Of != "host" && !r.forced.Load() {
-		idle, err := metered.Idle(ctx, r.Idle)
+		length := r.Idle
+		if r.passed.Load() { // somebody waits for the end
+			length = min(length, idleAfterSignal)
+		}
+		idle, err := metered.Idle(ctx, length)
 		if err != nil { // an interrupt: the record is whole without it
 			return nil
 		}
@@ -331,6 +343,7 @@ func (r *recorder) forward(ctx context.Context, caught <-chan os.Signal, failed 
 				}
 			default:
 				if r.command != nil {
+					r.passed.Store(r.passed.Load() || s != syscall.SIGUSR1 && s != syscall.SIGUSR2)
 					r.command.pass(s)
 				} else if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
 					r.forced.Store(true)

@@ -50,7 +50,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Config:       commandline.Defaults(),
-		ReadyTimeout: 5 * time.Minute, Drain: 2 * time.Second, Certify: true,
+		ReadyTimeout: 5 * time.Minute, Drain: time.Second, Certify: true,
 	}
 }
 

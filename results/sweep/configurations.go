@@ -100,16 +100,44 @@ func (g Grid) Expand() ([]map[string]string, error) {
 		}
 		out = next
 	}
-	return slices.DeleteFunc(out, func(c map[string]string) bool {
-		return slices.ContainsFunc(g.Exclude, func(e map[string]string) bool {
-			for n, v := range e {
-				if c[n] != v {
-					return false
-				}
-			}
-			return true
-		})
-	}), nil
+	hits := make([]int, len(g.Exclude))
+	out = slices.DeleteFunc(out, func(c map[string]string) bool { return excluded(g.Exclude, c, hits) })
+	if err := idle(g.Exclude, hits); err != nil {
+		return nil, fmt.Errorf("exclude: %w", err)
+	}
+	return out, nil
+}
+
+// excluded reports whether a combination has all values of an entry, and counts the
+// entries that it has in hits.
+func excluded(entries []map[string]string, c map[string]string, hits []int) bool {
+	out := false
+	for i, e := range entries {
+		has := true
+		for n, v := range e {
+			has = has && c[n] == v
+		}
+		if has {
+			hits[i]++
+			out = true
+		}
+	}
+	return out
+}
+
+// idle is an error for an entry that excludes nothing: a value is misspelt.
+func idle(entries []map[string]string, hits []int) error {
+	for i, e := range entries {
+		if hits[i] > 0 {
+			continue
+		}
+		var parts []string
+		for _, n := range slices.Sorted(maps.Keys(e)) {
+			parts = append(parts, n+": "+e[n])
+		}
+		return fmt.Errorf("no combination has %s", strings.Join(parts, ", "))
+	}
+	return nil
 }
 
 // label is the name of a combination: its values by parameter, in the order of

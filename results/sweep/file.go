@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +18,9 @@ type File struct {
 	Flags          []FlagSetting
 	Grid           Grid
 	Configurations []FileConfiguration
-	paramsLine     int
-	name           string
+	// The lines of these fields, for errors.
+	paramsLine, excludeLine int
+	name                    string
 }
 
 // FlagSetting is a flag by its name without dashes, its value as on the command
@@ -39,6 +41,7 @@ type FileConfiguration struct {
 // ParseFile reads a sweep file. Errors are FILE:LINE: field: what is wrong.
 func ParseFile(name string, text []byte) (File, error) {
 	f := File{name: name}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as editors of Windows write it
 	doc, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return f, fmt.Errorf("%s: not YAML: %s", name, firstLine(err.Error()))
@@ -58,6 +61,7 @@ func ParseFile(name string, text []byte) (File, error) {
 		case "zip":
 			err = f.zip(field)
 		case "exclude":
+			f.excludeLine = field.line
 			err = f.exclude(field)
 		case "configurations":
 			err = f.configurations(field)
@@ -91,6 +95,7 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 		return nil, f.errorf(f.paramsLine, "params", "%w", err)
 	}
 	var out []runfolder.Configuration
+	hits, used := make([]int, len(f.Grid.Exclude)), map[string]bool{}
 	for _, c := range f.Configurations {
 		cmd := c.EngineCmd
 		if cmd == "" {
@@ -131,23 +136,26 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 					return nil, f.errorf(c.Line, "configurations", "%s: parameter %s: the engine command has no {%s}", c.Label, n, n)
 				}
 			}
-			if !excluded(f.Grid.Exclude, k.Params) {
+			for n := range k.Params {
+				used[n] = true
+			}
+			if !excluded(f.Grid.Exclude, k.Params, hits) {
 				out = append(out, k)
 			}
 		}
 	}
-	return out, nil
-}
-
-func excluded(entries []map[string]string, params map[string]string) bool {
-	return slices.ContainsFunc(entries, func(e map[string]string) bool {
-		for n, v := range e {
-			if params[n] != v {
-				return false
-			}
+	for _, p := range f.Grid.Params {
+		if !used[p.Name] {
+			return nil, f.errorf(f.paramsLine, "params", "parameter %s: no configuration's engine command leaves {%[1]s} open", p.Name)
 		}
-		return true
-	})
+	}
+	if err := idle(f.Grid.Exclude, hits); err != nil {
+		return nil, f.errorf(f.excludeLine, "exclude", "%w", err)
+	}
+	if len(out) == 0 {
+		return nil, f.errorf(f.excludeLine, "exclude", "every combination is excluded")
+	}
+	return out, nil
 }
 
 func (f File) errorf(line int, field, format string, args ...any) error {
@@ -252,7 +260,7 @@ func (f *File) zip(v field) error {
 	for _, n := range lists {
 		names, err := f.texts(field{"zip", lineOf(n), n})
 		if err != nil {
-			return err
+			return f.errorf(lineOf(n), "zip", "want names of parameters, such as [dtype, kv]; their values stand in params")
 		}
 		f.Grid.Zip = append(f.Grid.Zip, names)
 	}

@@ -58,6 +58,14 @@ func TestSweepFile(t *testing.T) {
 	}
 }
 
+// A file from an editor of Windows begins with a byte order mark.
+func TestSweepFileWithAByteOrderMark(t *testing.T) {
+	f, err := ParseFile("s.yaml", []byte("\ufeffrepeat: 2\r\n"))
+	if err != nil || len(f.Flags) != 1 || f.Flags[0].Name != "repeat" {
+		t.Errorf("got %+v, %v, want the flag repeat", f, err)
+	}
+}
+
 func TestSweepFileErrorsNameLineAndField(t *testing.T) {
 	for _, row := range []struct{ why, text, want string }{
 		{"no YAML", "a: [", "s.yaml: not YAML: "},
@@ -67,6 +75,11 @@ func TestSweepFileErrorsNameLineAndField(t *testing.T) {
 		{"a parameter without a place", "params: {nowhere: [1]}\n", "s.yaml:1: params: parameter nowhere: the engine command has no {nowhere}"},
 		{"lists of different length", "params: {dtype: [a, b], kv: [x]}\nzip: [dtype, kv]\n", "s.yaml:1: params: zip: kv has 1 values, dtype has 2"},
 		{"an exclusion of nothing", "params: {dtype: [a]}\nexclude: [{kv: x}]\n", "s.yaml:1: params: exclude: there is no parameter kv"},
+		{"an exclusion of a value that there is not", "params: {dtype: [a, b]}\nexclude: [{dtype: c}]\n", "s.yaml:1: params: exclude: no combination has dtype: c"},
+		{"an exclusion of a value that no configuration has", "params: {dtype: [a, b]}\nconfigurations: [{label: x}]\nexclude:\n - {dtype: 16}\n", "s.yaml:3: exclude: no combination has dtype: 16"},
+		{"exclusions of all configurations", "params: {dtype: [a]}\nconfigurations: [{label: x}]\nexclude: [{dtype: a}]\n", "s.yaml:3: exclude: every combination is excluded"},
+		{"a parameter that no configuration has a place for", "params: {tp: [1, 2]}\nconfigurations: [{label: x}]\n", "s.yaml:1: params: parameter tp: no configuration's engine command leaves {tp} open"},
+		{"values in a zip", "params: {dtype: [a]}\nzip: [{dtype: [a], kv: [b]}]\n", "s.yaml:2: zip: want names of parameters, such as [dtype, kv]"},
 		{"a name that cfu keeps", "params: {port: [1]}\n", "s.yaml:1: params: parameter port: cfu replaces {port} itself"},
 	} {
 		f, err := ParseFile("s.yaml", []byte(row.text))

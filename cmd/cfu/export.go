@@ -35,10 +35,13 @@ func bindExport(fs *pflag.FlagSet) subcommand.Action {
 	var table, dir, to, cell, convention string
 	fs.StringVar(&table, "table", "", "Print the table `NAME`: "+strings.Join(runfolder.Tables(), ", ")+".")
 	fs.StringVar(&dir, "dir", "", "Write every table as a file into the folder `DIR`; with --to of a tracker, its store.")
-	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+subcommand.AnyOf(tracking.Benchmarks())+" prints one cell, "+subcommand.AnyOf(tracking.Trackers())+" writes all into --dir.")
+	fs.StringVar(&to, "to", "", "Write another tool's `FORMAT`: "+subcommand.AnyOf(tracking.Benchmarks())+" prints one cell, "+subcommand.AnyOf(tracking.Trackers())+" writes all into --dir; csv goes with either.")
 	fs.StringVar(&cell, "cell", "", "With --to, the `CELL` (default the run's only one).")
 	fs.StringVar(&convention, "convention", "", "With --to, joules by the convention `NAME` (default the table's first).")
 	return func(ctx context.Context, env subcommand.Environment, operands []string) error {
+		if to == "csv" && table+dir != "" {
+			to = "" // what --table and --dir write
+		}
 		if slices.Contains(tracking.Trackers(), to) {
 			if dir == "" || table+cell+convention != "" {
 				return subcommand.Usagef("--to %s: want --dir, the store, and none of --table, --cell and --convention", to)
@@ -55,7 +58,12 @@ func bindExport(fs *pflag.FlagSet) subcommand.Action {
 				given++
 			}
 		}
-		if given != 1 {
+		switch {
+		case to == "csv":
+			return subcommand.Usagef("--to csv: want --dir DIR, for every table, or --table NAME")
+		case slices.Contains(tracking.Benchmarks(), to) && dir != "":
+			return subcommand.Usagef("--to %s prints one cell: leave out --dir, and say which with --cell", to)
+		case given != 1:
 			return subcommand.Usagef("want one of --table NAME, --dir DIR and --to FORMAT")
 		}
 		if to == "" && cell+convention != "" {

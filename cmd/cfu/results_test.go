@@ -150,6 +150,9 @@ func TestExportCommand(t *testing.T) {
 		t.Errorf("exit %d, %d lines, want a heading and 62 rows of two conventions and four domains in four cells", code, rows)
 	}
 	dir := filepath.Join(t.TempDir(), "csv")
+	if code, same, _ := cfuCommand(t, "export", out, "--to", "csv", "--table", "energy"); code != 0 || same != stdout {
+		t.Errorf("--to csv --table energy: exit %d, and another table than without --to", code)
+	}
 	code, stdout, stderr := cfuCommand(t, "export", out, "--dir", dir)
 	if code != 0 || len(strings.Fields(stdout)) != 4 {
 		t.Errorf("exit %d, stderr %q, wrote %q; want requests, readings, energy and footprint", code, stderr, stdout)
@@ -182,6 +185,8 @@ func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
 		{"compare with a test that there is not", []string{"compare", out, out, "--test", "anova"}, 2, `test "anova" is unknown`},
 		{"compare in a format that there is not", []string{"compare", out, out, "--format", "xml"}, 2, "want text or csv"},
 		{"compare with no run", []string{"compare", out, empty}, 1, "holds no run"},
+		{"export to CSV without a place", []string{"export", out, "--to", "csv"}, 2, "--to csv: want --dir DIR, for every table, or --table NAME"},
+		{"export of one cell to a folder", []string{"export", out, "--to", "vllm", "--dir", empty}, 2, "--to vllm prints one cell: leave out --dir"},
 		{"export wants to know where", []string{"export", out}, 2, "want one of --table NAME, --dir DIR and --to FORMAT"},
 		{"export of a table that there is not", []string{"export", out, "--table", "tokens"}, 1, `table "tokens" is unknown`},
 		{"export of a table that the run lacks", []string{"export", out, "--table", "engine"}, 1, "has no table engine"},

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 
 	"cfubench/internal/stats"
 	"cfubench/results/summary"
@@ -140,7 +141,7 @@ func valid(subject string, point iter.Seq[*summary.CellSummary], warnings *[]str
 	var cells []summary.CellSummary
 	for c := range point {
 		if !c.Validity.Valid() {
-			*warnings = append(*warnings, fmt.Sprintf("%s %s is invalid (%v) and left out", subject, c.Cell, c.Validity.Codes()))
+			*warnings = append(*warnings, fmt.Sprintf("%s %s is invalid (%s) and left out", subject, c.Cell, strings.Join(c.Validity.Fatal(), ", ")))
 			continue
 		}
 		cells = append(cells, *c)

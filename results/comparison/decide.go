@@ -108,10 +108,10 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 	})
 	candidates := make([]decision.Candidate, len(all))
 	for i, p := range all {
-		if c.Batches {
-			p.values = centered(p.cells[0].BatchMeans[c.Metric.Name], p.values[0])
+		if batches := p.cells[0].BatchMeans[c.Metric.Name]; c.Batches && slices.Min(batches) > 0 {
+			p.values = batches
 		}
-		candidates[i] = decision.Candidate{Name: p.name, Values: p.values, Rejected: p.misses(o.Share)}
+		candidates[i] = decision.Candidate{Name: p.name, Values: p.values, Figure: float64(p.Metrics[c.Metric.Name].Mean), Rejected: p.misses(o.Share)}
 	}
 	if c.Decision, err = decision.Decide(candidates, decision.Options{Paired: o.Paired, Seed: o.Seed}); err != nil {
 		return c, err
@@ -125,7 +125,6 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		k := byName[r.Name]
 		c.Beside, c.From = append(c.Beside, all[k].Point), append(c.From, all[k].from)
 	}
-	c.state()
 	c.Notes = absent(all)
 	if slices.ContainsFunc(all, func(p point) bool { return p.cells[0].Steady != nil && p.cells[0].Footprint != nil }) {
 		c.Notes = append([]string{"energy, latency and throughput are of the steady window where there is one; carbon and cost of the whole cell, its beginning and end included"}, c.Notes...)
@@ -159,24 +158,6 @@ func (c *Choice) agree(subjects []Subject) (warnings []string, err error) {
 	return warnings, nil
 }
 
-// state makes the estimates what the points' own tables say, the mean over the
-// repeats: on the logarithmic scale it is the geometric mean, a hair below it.
-func (c *Choice) state() {
-	factor := make([]float64, len(c.Rows))
-	base := 1.0
-	for i, r := range c.Rows {
-		factor[i] = float64(c.Beside[i].Metrics[c.Metric.Name].Mean) / r.Estimate
-		if r.Name == c.Baseline {
-			base = factor[i]
-		}
-	}
-	for i := range c.Rows {
-		r, f := &c.Rows[i], factor[i]
-		r.Estimate, r.Lo, r.Hi = r.Estimate*f, r.Lo*f, r.Hi*f
-		r.Ratio, r.RatioLo, r.RatioHi = r.Ratio*f/base, r.RatioLo*f/base, r.RatioHi*f/base
-	}
-}
-
 // absent says which figures of cost the points lack, and why, each reason once.
 func absent(all []point) (reasons []string) {
 	for _, p := range all {
@@ -201,24 +182,6 @@ type point struct {
 	from   int // the subject's place
 	cells  []summary.CellSummary
 	values []float64
-}
-
-// centered scales batch means so that their geometric mean is the figure of the
-// whole window, which is the better estimate.
-func centered(means []float64, figure float64) []float64 {
-	sum := 0.0
-	for _, v := range means {
-		if !(v > 0) {
-			return []float64{figure}
-		}
-		sum += math.Log(v)
-	}
-	scale := figure / math.Exp(sum/float64(len(means)))
-	out := make([]float64, len(means))
-	for i, v := range means {
-		out[i] = v * scale
-	}
-	return out
 }
 
 // misses says that too few requests keep the SLO, "" where enough do or there is

@@ -25,6 +25,11 @@ import (
 type Candidate struct {
 	Name   string
 	Values []float64
+	// Figure is what the candidate costs where others say so and not the values'
+	// geometric mean: their mean, or what a whole window says of which they are
+	// batches. The candidate is ranked by it, and the values say how sure it is. 0
+	// without one.
+	Figure float64
 	// Rejected says why the candidate may not be chosen, such as an objective that
 	// it misses; "" if it may. It is ranked all the same.
 	Rejected string
@@ -46,8 +51,8 @@ type Options struct {
 // Row is one candidate in the ranking.
 type Row struct {
 	Candidate
-	// Estimate is the geometric mean of the values, in their unit; Lo and Hi its
-	// interval, NaN where the values give none.
+	// Estimate is the candidate's figure, else the geometric mean of its values, in
+	// their unit; Lo and Hi its interval, NaN where the values give none.
 	Estimate, Lo, Hi float64
 	// Best is the probability that this candidate is the cheapest of those that
 	// may be chosen; 0 for a rejected one, NaN where nothing says.
@@ -101,7 +106,10 @@ func Decide(candidates []Candidate, o Options) (Decision, error) {
 	d := Decision{Baseline: candidates[0].Name, Spread: math.Sqrt(layout.variance)}
 	best := layout.probabilities(candidates, o)
 	for i, c := range candidates {
-		row := Row{Candidate: c, Estimate: math.Exp(layout.mean[i]), Lo: math.NaN(), Hi: math.NaN(), Best: best[i], Ratio: math.Exp(layout.mean[i] - layout.mean[0]), RatioLo: math.NaN(), RatioHi: math.NaN(), Reduction: math.NaN(), ReductionLo: math.NaN()}
+		row := Row{Candidate: c, Estimate: c.Figure, Lo: math.NaN(), Hi: math.NaN(), Best: best[i], Ratio: math.Exp(layout.mean[i] - layout.mean[0]), RatioLo: math.NaN(), RatioHi: math.NaN(), Reduction: math.NaN(), ReductionLo: math.NaN()}
+		if row.Estimate == 0 {
+			row.Estimate = math.Exp(layout.mean[i])
+		}
 		if o.Paired && i > 0 {
 			row.Reduction, row.ReductionLo = reduction(candidates[0].Values, c.Values, o.Confidence)
 		}
@@ -180,6 +188,7 @@ type layout struct {
 func layOut(candidates []Candidate, paired bool) (layout, error) {
 	l := layout{variance: math.NaN(), paired: paired}
 	var logs [][]float64
+	var centre []float64 // the mean of each candidate's logarithms
 	for _, c := range candidates {
 		if len(c.Values) == 0 {
 			return l, fmt.Errorf("%s has no value", c.Name)
@@ -196,7 +205,15 @@ func layOut(candidates []Candidate, paired bool) (layout, error) {
 			sum += own[k]
 		}
 		logs = append(logs, own)
-		l.mean = append(l.mean, sum/float64(len(own)))
+		centre = append(centre, sum/float64(len(own)))
+		switch f := c.Figure; {
+		case f == 0:
+			l.mean = append(l.mean, centre[len(centre)-1])
+		case !(f > 0) || math.IsInf(f, 0):
+			return l, fmt.Errorf("%s: figure %g: want a number above zero", c.Name, f)
+		default:
+			l.mean = append(l.mean, math.Log(f))
+		}
 		l.count = append(l.count, float64(len(own)))
 	}
 	// Residuals about the candidate's mean and, in a paired design, about what the
@@ -206,14 +223,14 @@ func layOut(candidates []Candidate, paired bool) (layout, error) {
 	if paired {
 		for k := range rounds {
 			for i := range logs {
-				common[k] += (logs[i][k] - l.mean[i]) / float64(len(logs))
+				common[k] += (logs[i][k] - centre[i]) / float64(len(logs))
 			}
 		}
 	}
 	squares := 0.0
 	for i, own := range logs {
 		for k, v := range own {
-			r := v - l.mean[i]
+			r := v - centre[i]
 			if paired {
 				r -= common[k]
 			}

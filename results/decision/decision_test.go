@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestDecide(t *testing.T) {
@@ -24,6 +26,7 @@ func TestDecide(t *testing.T) {
 		{"the cheapest of those that keep the objective is chosen", []Candidate{{Name: "a", Values: []float64{10, 10.1}}, {Name: "b", Values: []float64{5, 5.1}, Rejected: "misses ttft=1s"}}, Options{}, "a", true, ""},
 		{"nothing may be chosen", []Candidate{{Name: "a", Values: []float64{10, 10.1}, Rejected: "misses ttft=1s"}}, Options{}, "a", false, "no candidate may be chosen"},
 		{"what rounds have in common cancels where values are paired", []Candidate{{Name: "a", Values: []float64{10, 20, 40}}, {Name: "b", Values: []float64{9.0, 18.1, 35.8}}}, Options{Paired: true}, "b", true, ""},
+		{"who is said to cost less is before who only has the lesser geometric mean", []Candidate{{Name: "a", Values: []float64{9, 9, 12.5}, Figure: 10.17}, {Name: "b", Values: []float64{10, 10, 10.1}, Figure: 10.03}}, Options{}, "b", false, ""},
 		{"and hides the difference where they are not", []Candidate{{Name: "a", Values: []float64{10, 20, 40}}, {Name: "b", Values: []float64{9.0, 18.1, 35.8}}}, Options{}, "b", false, ""},
 	} {
 		d, err := Decide(row.candidates, row.o)
@@ -40,6 +43,39 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// A row's figure is the one that was given, to the last bit, its ratio is that of
+// the figures, and rows stand in the order of what they say.
+func TestRowsSayTheGivenFigures(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOfN(rapid.Float64Range(1, 2), 3, 3)
+		var candidates []Candidate
+		figures := map[string]float64{}
+		for i := range rapid.IntRange(2, 6).Draw(t, "candidates") {
+			c := Candidate{Name: string(rune('a' + i)), Values: values.Draw(t, "values")}
+			for _, v := range c.Values {
+				c.Figure += v / 3
+			}
+			figures[c.Name] = c.Figure
+			candidates = append(candidates, c)
+		}
+		d, err := Decide(candidates, Options{Draws: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range d.Rows {
+			if r.Estimate != figures[r.Name] || math.Abs(r.Ratio-r.Estimate/figures["a"]) > 1e-12 {
+				t.Errorf("%s: %v, a ratio of %v; want %v over %v", r.Name, r.Estimate, r.Ratio, figures[r.Name], figures["a"])
+			}
+			if i > 0 && d.Rows[i-1].Estimate > r.Estimate {
+				t.Errorf("%s at %v stands after %v", r.Name, r.Estimate, d.Rows[i-1].Estimate)
+			}
+			if !(r.Lo <= r.Estimate && r.Estimate <= r.Hi) {
+				t.Errorf("%s: %v is outside [%v, %v]", r.Name, r.Estimate, r.Lo, r.Hi)
+			}
+		}
+	})
+}
+
 func TestWrongCandidates(t *testing.T) {
 	for _, row := range []struct {
 		why        string
@@ -50,6 +86,7 @@ func TestWrongCandidates(t *testing.T) {
 		{"none", nil, Options{}, "there is nothing to choose from"},
 		{"without values", []Candidate{{Name: "a"}}, Options{}, "a has no value"},
 		{"a negative one", []Candidate{{Name: "a", Values: []float64{-1}}}, Options{}, "a: value -1: want a number above zero"},
+		{"a figure that is none", []Candidate{{Name: "a", Values: []float64{1}, Figure: -3}}, Options{}, "a: figure -3: want a number above zero"},
 		{"uneven pairs", []Candidate{{Name: "a", Values: []float64{1, 2}}, {Name: "b", Values: []float64{1}}}, Options{Paired: true}, "paired values: b has 1, a has 2"},
 	} {
 		if _, err := Decide(row.candidates, row.o); err == nil || err.Error() != "decide: "+row.want {

@@ -25,7 +25,7 @@ func recordTable(s Summary) (columns []texttable.Column, rows []TableRow) {
 		case ValidWarnings:
 			short = "warnings"
 		case Invalid:
-			short = "invalid: " + strings.Join(c.Validity.fatal(), ", ")
+			short = "invalid: " + strings.Join(c.Validity.Fatal(), ", ")
 		}
 		none := texttable.Figures(Unknown())
 		cells := []texttable.Cell{texttable.Words(c.Cell), texttable.Figures(length.Seconds()), none, none, none, none, none, texttable.Figures(c.IdleWatts), texttable.Words(short)}

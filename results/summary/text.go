@@ -76,7 +76,7 @@ func TableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 			for len(cells) < len(columns)-1 {
 				cells = append(cells, texttable.Figures(Unknown()))
 			}
-			cells = append(cells, texttable.Words("invalid: "+strings.Join(c.Validity.fatal(), ", ")))
+			cells = append(cells, texttable.Words("invalid: "+strings.Join(c.Validity.Fatal(), ", ")))
 			lines = append(lines, line{cells, verdict, false})
 			continue
 		}

@@ -95,8 +95,8 @@ func (v Validity) Codes() []string {
 	return codes
 }
 
-// fatal lists the codes that make the result invalid.
-func (v Validity) fatal() []string {
+// Fatal lists the codes that make the result invalid.
+func (v Validity) Fatal() []string {
 	var codes []string
 	for _, r := range v.Reasons {
 		if r.Invalid && !slices.Contains(codes, r.Code) {

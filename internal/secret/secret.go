@@ -81,8 +81,14 @@ func (r *Redactor) Add(values ...string) {
 
 // AddCommand makes known what a shell command holds at the places of secrets, as
 // it is written there and, where getenv is given, as the shell would expand it.
-// Of options that name a file of keys the file is read.
+// Of options that name a file of keys the file is read. What has the shape of a key
+// is one wherever it stands.
 func (r *Redactor) AddCommand(command string, getenv func(string) string) {
+	for _, text := range []string{command, expand(command, getenv)} {
+		for _, at := range shaped(text) {
+			r.Add(text[at[0]:at[1]])
+		}
+	}
 	for _, f := range places(command, true) {
 		value := unquote(command[f.start:f.end])
 		words := append(strings.Fields(value), value)

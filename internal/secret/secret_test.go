@@ -101,6 +101,18 @@ func TestAddCommand(t *testing.T) {
 	}
 }
 
+// A key is known by its shape at any place of a command, and then in any form.
+func TestAddCommandWithAKeyAtAnUnknownPlace(t *testing.T) {
+	const key, other = "sk-Zq7Xw0123456789abcdefghijklm", "hf_ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+	var r secret.Redactor
+	r.AddCommand("serve -k "+key+" $K --port 1", func(string) string { return other })
+	for _, v := range []string{strings.Join(strings.Split(key, ""), " "), key[10:], url.PathEscape(every(key, "%%%02x")), base64.StdEncoding.EncodeToString([]byte(other + "xx"))[:40]} {
+		if got := r.Text("got <" + v + ">"); got != "got <***>" {
+			t.Errorf("%s: the log has %q", v, got)
+		}
+	}
+}
+
 func TestAddURLAndHeader(t *testing.T) {
 	var r secret.Redactor
 	r.AddURL("http://user:p%40ssword1@h/m?token=tok-12345")

@@ -105,6 +105,17 @@ func (r *Redactor) AddCommand(command string, getenv func(string) string) {
 	}
 }
 
+// AddEnvironment makes known the values of the variables, NAME=VALUE, that are
+// secrets by their names: a process that inherits them may print them.
+func (r *Redactor) AddEnvironment(environ []string) {
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if len(value) >= boundedBelow && IsSecretName(name) && !isFile(name) && !strings.HasPrefix(value, "/") { // /run/agent.sock
+			r.Add(value)
+		}
+	}
+}
+
 func expand(value string, getenv func(string) string) string {
 	if getenv == nil {
 		return value

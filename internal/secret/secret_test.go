@@ -113,6 +113,22 @@ func TestAddCommandWithAKeyAtAnUnknownPlace(t *testing.T) {
 	}
 }
 
+func TestAddEnvironment(t *testing.T) {
+	var r secret.Redactor
+	r.AddEnvironment([]string{"HF_TOKEN=token-of-the-hub", "AWS_SECRET_ACCESS_KEY=cloud=secret/1", "DB_PASSWORD=pass of two words",
+		"TOKENIZERS_PARALLELISM=disabled", "SSH_AUTH_SOCK=/tmp/agent.sock", "VLLM_API_KEY_FILE=/etc/the-keys", "USE_TOKEN=1", "PATH=/usr/bin:/bin", "ODD"})
+	for _, c := range []struct{ text, want string }{
+		{"env: token-of-the-hub", "env: ***"},
+		{"env: cloud=secret/1", "env: ***"},
+		{"env: pass of two words", "env: ***"},
+		{"disabled, /tmp/agent.sock, /etc/the-keys, 1, /usr/bin:/bin", "disabled, /tmp/agent.sock, /etc/the-keys, 1, /usr/bin:/bin"},
+	} {
+		if got := r.Text(c.text); got != c.want {
+			t.Errorf("%q became %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
 func TestAddURLAndHeader(t *testing.T) {
 	var r secret.Redactor
 	r.AddURL("http://user:p%40ssword1@h/m?token=tok-12345")

@@ -75,6 +75,7 @@ func Start(ctx context.Context, l Launch) (*Server, error) {
 		return nil, err
 	}
 	l.Secrets.AddCommand(line, os.Getenv)
+	l.Secrets.AddEnvironment(os.Environ()) // which the engine inherits
 	s := &Server{port: port, log: process.NewLog(l.Log, l.Secrets)}
 	s.Group, err = process.Start(process.Spec{
 		Args: []string{"sh", "-c", line}, Output: s.log, Bind: cpus.bindThread, Grace: orDefault(l.Grace, DefaultGrace),

@@ -207,6 +207,20 @@ func TestKeysOfTheEngineAreKnown(t *testing.T) {
 	}
 }
 
+// A key that the command does not mention is in its environment all the same, and
+// engines print their environments.
+func TestInheritedKeysOfTheEngineAreKnown(t *testing.T) {
+	t.Setenv("HF_TOKEN", "token-of-the-hub")
+	var out processtest.Log
+	s := start(t, Launch{Command: `echo "env: $(printenv HF_TOKEN)"; ` + server(t, "plain"), Batch: 1, Log: &out, Secrets: secret.New()})
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "env: ***\n") {
+		t.Errorf("the log is %q", got)
+	}
+}
+
 func TestStartCancelled(t *testing.T) {
 	interrupted := errors.New("interrupted by the user")
 	ctx, cancel := context.WithCancelCause(t.Context())

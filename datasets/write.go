@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"cfubench/internal/atomicfile"
 )
 
 // Writer writes the requests of a trace in one of the formats. Close ends the
@@ -18,9 +21,37 @@ type Writer interface {
 	Close() error
 }
 
+// Format makes a writer of requests in one format to w.
+type Format = func(w io.Writer) Writer
+
+// FormatOf is the format of a name, jsonl or sharegpt; false if there is none.
+func FormatOf(name string) (Format, bool) {
+	switch name {
+	case "jsonl":
+		return NewLineWriter, true
+	case "sharegpt":
+		return NewShareGPTWriter, true
+	}
+	return nil, false
+}
+
+// CopyTo is Copy to the file at path, or to out if there is none. The file appears under
+// its name only when it is complete.
+func CopyTo(ctx context.Context, spec string, o Options, path string, out io.Writer, format Format) (t Trace, err error) {
+	if path == "" {
+		return Copy(ctx, spec, o, out, format)
+	}
+	var failed error // in its own words
+	err = atomicfile.Stream(path, func(w io.Writer) error {
+		t, failed = Copy(ctx, spec, o, w, format)
+		return failed
+	})
+	return t, cmp.Or(failed, err)
+}
+
 // Copy writes the requests of a trace to out in the format of a writer, one after the
 // other, and returns what was dropped of the trace and the doubts about it.
-func Copy(ctx context.Context, spec string, o Options, out io.Writer, format func(io.Writer) Writer) (Trace, error) {
+func Copy(ctx context.Context, spec string, o Options, out io.Writer, format Format) (Trace, error) {
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	w := format(buffered)
 	t, err := Each(ctx, spec, o, w.Write)

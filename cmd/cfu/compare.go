@@ -77,14 +77,9 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 	if o.Test, err = stats.ParseTest(f.test); err != nil {
 		return subcommand.Usagef("--test: %w", err)
 	}
-	options := summary.Options{Limits: summary.DefaultLimits(), SLO: f.slo}
-	var subjects []comparison.Subject
-	for _, a := range operands {
-		s, err := comparison.Load(ctx, a, options)
-		if err != nil {
-			return err
-		}
-		subjects = append(subjects, s)
+	subjects, err := comparison.LoadAll(ctx, operands, summary.Options{Limits: summary.DefaultLimits(), SLO: f.slo})
+	if err != nil {
+		return err
 	}
 	if len(subjects) == 1 {
 		return f.choose(env.Stdout, subjects)

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/datasets"
-	"cfubench/internal/atomicfile"
 	"cfubench/internal/subcommand"
 	"cfubench/results/sweep"
 )
@@ -65,7 +61,7 @@ func bindDatasets(fs *pflag.FlagSet) subcommand.Action {
 		case "stat":
 			return datasetsStat(ctx, env, spec, f)
 		case "select":
-			return datasetsWrite(ctx, env, spec, f.options, env.Stdout, datasets.NewSelectionWriter)
+			return datasetsWrite(ctx, env, spec, f, datasets.NewSelectionWriter)
 		}
 		return datasetsConvert(ctx, env, spec, f)
 	}
@@ -146,43 +142,34 @@ func datasetsStat(ctx context.Context, env subcommand.Environment, spec string, 
 	return s.WriteText(env.Stdout)
 }
 
-// datasetsWrite streams the requests of a trace through a writer to out and the
-// doubts about them to stderr.
-func datasetsWrite(ctx context.Context, env subcommand.Environment, spec string, o datasets.Options, out io.Writer, format func(io.Writer) datasets.Writer) error {
-	t, err := datasets.Copy(ctx, spec, o, out, format)
-	if err != nil {
-		return err
-	}
+// sayDropped says what was dropped of a trace, and the doubts about it.
+func sayDropped(env subcommand.Environment, t datasets.Trace) {
 	for _, reason := range slices.Sorted(maps.Keys(t.Dropped)) {
-		fmt.Fprintf(env.Stderr, "cfu datasets: dropped %d: %s\n", t.Dropped[reason], reason)
+		env.Say("cfu datasets: dropped %d: %s", t.Dropped[reason], reason)
 	}
 	for _, warning := range t.Warnings {
-		fmt.Fprintf(env.Stderr, "cfu datasets: warning: %s\n", warning)
+		env.Say("cfu datasets: warning: %s", warning)
 	}
-	return nil
 }
 
-// datasetsConvert writes a trace in another format. A file appears under its
-// name only when it is complete.
+// datasetsWrite prints the requests of a trace, or writes them to --out, as format has
+// them.
+func datasetsWrite(ctx context.Context, env subcommand.Environment, spec string, f datasetsFlags, format datasets.Format) error {
+	t, err := datasets.CopyTo(ctx, spec, f.options, f.out, env.Stdout, format)
+	if err == nil {
+		sayDropped(env, t)
+	}
+	return err
+}
+
+// datasetsConvert writes a trace in another format.
 func datasetsConvert(ctx context.Context, env subcommand.Environment, spec string, f datasetsFlags) error {
-	var format func(io.Writer) datasets.Writer
-	switch f.to {
-	case "jsonl":
-		format = datasets.NewLineWriter
-	case "sharegpt":
-		format = datasets.NewShareGPTWriter
-	case "":
+	format, known := datasets.FormatOf(f.to)
+	switch {
+	case f.to == "":
 		return subcommand.Usagef("convert wants --to jsonl or --to sharegpt")
-	default:
+	case !known:
 		return subcommand.Usagef("--to %q: want jsonl or sharegpt", f.to)
 	}
-	if f.out == "" {
-		return datasetsWrite(ctx, env, spec, f.options, env.Stdout, format)
-	}
-	var failed error // in its own words
-	err := atomicfile.Stream(f.out, func(w io.Writer) error {
-		failed = datasetsWrite(ctx, env, spec, f.options, w, format)
-		return failed
-	})
-	return cmp.Or(failed, err)
+	return datasetsWrite(ctx, env, spec, f, format)
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -43,9 +40,9 @@ flags:
 
 // shapleyFlags are the flags of cfu shapley.
 type shapleyFlags struct {
-	replay.Config
-	arrivals, out, refit string
-	watts                float64
+	replay.Fitting
+	arrivals string
+	watts    float64
 }
 
 func (f *shapleyFlags) bind(fs *pflag.FlagSet) {
@@ -66,8 +63,8 @@ func (f *shapleyFlags) bind(fs *pflag.FlagSet) {
 	fs.Uint64Var(&f.Seed, "seed", 1, "Draw lengths, prompts and arrivals with `S`.")
 	fs.Float64Var(&f.watts, "cpu-watts", host.DefaultCPUWatts(), "Show `W` watts per busy core as modelled joules.")
 	fs.DurationVar(&f.Ready, "ready", engine.DefaultReady, "Wait up to `D` for the engine to become healthy.")
-	fs.StringVar(&f.refit, "refit", "", "Fit the groups that `FILE` holds again, without an engine.")
-	fs.StringVar(&f.out, "out", "", "Write the Shapley model to `FILE`.")
+	fs.StringVar(&f.Refit, "refit", "", "Fit the groups that `FILE` holds again, without an engine.")
+	fs.StringVar(&f.Out, "out", "", "Write the Shapley model to `FILE`.")
 }
 
 // check refuses wrong flags.
@@ -76,17 +73,10 @@ func (f *shapleyFlags) check() error {
 	if f.Arrivals, err = replay.ParseArrivals(f.arrivals); err != nil {
 		return subcommand.Usagef("--arrivals %w", err)
 	}
-	switch {
-	case f.out == "":
-		return subcommand.Usagef("--out is missing: name the file to write")
-	case f.refit != "" && f.EngineCmd != "":
-		return subcommand.Usagef("--refit needs no engine: leave --engine-cmd out")
-	case f.refit == "" && f.EngineCmd == "":
-		return subcommand.Usagef("--engine-cmd is missing: say how to launch the engine")
-	case !(f.watts > 0) || math.IsInf(f.watts, 0):
+	if !(f.watts > 0) || math.IsInf(f.watts, 0) {
 		return subcommand.Usagef("--cpu-watts %g: want a number above zero", f.watts)
 	}
-	return f.Config.Check()
+	return f.Fitting.Check()
 }
 
 // bindShapley is `cfu shapley`.
@@ -102,37 +92,9 @@ func (f *shapleyFlags) run(ctx context.Context, env subcommand.Environment, _ []
 		return err
 	}
 	f.Getenv, f.Say = env.Getenv, func(line string) { fmt.Fprintf(env.Stderr, "cfu shapley: %s\n", line) }
-	file, failure := f.measured(ctx)
-	if file == nil || len(file.Groups) == 0 {
-		return failure
-	}
-	unfit := file.Refit()
-	// What was measured is minutes of work: it is kept whatever became of the
-	// fit or of the groups that were to follow.
-	text, err := file.Encode()
-	if err == nil {
-		err = os.WriteFile(f.out, text, 0o666)
-	}
-	switch {
-	case err != nil:
-		return errors.Join(failure, fmt.Errorf("write Shapley model: %w", err))
-	case failure != nil:
-		return fmt.Errorf("%w; the %d groups measured before are in %s", failure, len(file.Groups), f.out)
-	case unfit != nil:
-		return fmt.Errorf("fit the Shapley model: %w; the groups are in %s", unfit, f.out)
+	file, err := f.Fitting.Run(ctx)
+	if file == nil {
+		return err
 	}
 	return replay.WriteText(env.Stdout, file, f.watts)
-}
-
-// measured returns the groups, from the file to refit or from the engine; with
-// an error, those that were measured before it.
-func (f *shapleyFlags) measured(ctx context.Context) (*shapley.File, error) {
-	if f.refit != "" {
-		return shapley.ReadGroups(f.refit)
-	}
-	// A run of minutes must not find out at its end that it cannot write.
-	if info, err := os.Stat(filepath.Dir(f.out)); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("write Shapley model %s: its folder does not exist", f.out)
-	}
-	return f.Measure(ctx)
 }

@@ -137,7 +137,11 @@ func unwrapped(text string) string {
 	end, margin := 0, 0 // of the line before, and of the sentence that it belongs to
 	for i, line := range lines {
 		said := strings.TrimLeft(line, " ")
-		first, _, _ := strings.Cut(strings.TrimSuffix(said, "\n"), " ")
+		first, rest, _ := strings.Cut(strings.TrimSuffix(said, "\n"), " ")
+		if strings.HasPrefix(rest, "%") { // which stands with its number
+			sign, _, _ := strings.Cut(rest, " ")
+			first += " " + sign
+		}
 		indent := len(line) - len(said)
 		if i > 0 && indent == margin+2 && end <= prose.Width && end+1+utf8.RuneCountInString(first) > prose.Width {
 			joined := strings.TrimSuffix(b.String(), "\n") + " " + said

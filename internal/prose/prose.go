@@ -16,10 +16,11 @@ const Width = 100
 const indent = "  "
 
 // Break breaks text at its spaces into lines, of at most so many characters the first
-// and the others. A longer word has a line of its own.
+// and the others. A longer word has a line of its own, and a percent sign stands with
+// its number.
 func Break(text string, first, others int) []string {
 	var lines []string
-	words := strings.Split(text, " ")
+	words := strings.Split(strings.ReplaceAll(text, " %", together), " ")
 	line, width := words[0], first
 	for _, word := range words[1:] {
 		if longer := line + " " + word; utf8.RuneCountInString(longer) <= width || strings.Trim(line, " ") == "" {
@@ -32,8 +33,15 @@ func Break(text string, first, others int) []string {
 	if line = strings.TrimRight(line, " "); line != "" || lines == nil {
 		lines = append(lines, line)
 	}
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], together, " %")
+	}
 	return lines
 }
+
+// together is a percent sign behind a space that is no place to break at, as long as the
+// other.
+const together = "\u00a0%"
 
 // Wrap breaks the lines of text that are longer than Width. What a line goes on with is
 // indented two characters more than the line.

@@ -15,6 +15,7 @@ func TestWrap(t *testing.T) {
 		{"the end of a text needs no new line", "a", "a"},
 		{"a long line goes on indented", long + "end\n", strings.Repeat("word ", 19) + "word\n  word word end\n"},
 		{"it keeps its own indentation", "  - " + long + "end\n", "  - " + strings.Repeat("word ", 18) + "word\n    word word word end\n"},
+		{"a percent sign stands with its number", long[:90] + "123456789 % less\n", long[:89] + "\n  123456789 % less\n"},
 		{"a long word is whole", "see " + strings.Repeat("x", 120) + " there\n", "see\n  " + strings.Repeat("x", 120) + "\n  there\n"},
 		{"each line is one of its own", "a\n" + long + "\nb\n", "a\n" + strings.Repeat("word ", 19) + "word\n  word word\nb\n"},
 	} {

@@ -31,6 +31,19 @@ type Subject struct {
 	Selected bool
 }
 
+// LoadAll reads the subjects that arguments name, as Load does.
+func LoadAll(ctx context.Context, arguments []string, o summary.Options) ([]Subject, error) {
+	var subjects []Subject
+	for _, a := range arguments {
+		s, err := Load(ctx, a, o)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, s)
+	}
+	return subjects, nil
+}
+
 // Load reads the subject that argument names: OUT, OUT:POINT (such as
 // out:b8-c16, all its repeats), OUT:CELL or the path OUT/cells/CELL.
 func Load(ctx context.Context, argument string, o summary.Options) (Subject, error) {

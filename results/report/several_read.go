@@ -30,15 +30,11 @@ type Several struct {
 // compared are an error.
 func ReadSeveral(ctx context.Context, dirs []string, o SeveralOptions) (Several, error) {
 	var s Several
-	for _, dir := range dirs {
-		one, err := comparison.Load(ctx, dir, o.Options)
-		if err != nil {
-			return s, err
-		}
-		s.subjects = append(s.subjects, one)
+	var err error
+	if s.subjects, err = comparison.LoadAll(ctx, dirs, o.Options); err != nil {
+		return s, err
 	}
 	comparison.Shorten(s.subjects)
-	var err error
 	if s.warnings, err = comparison.Check(s.subjects[0], s.subjects[1:], o.Across); err != nil {
 		return s, err
 	}

@@ -1,0 +1,83 @@
+package subcommand
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// program is a program with one command, which does what outcome says.
+func program(outcome error) Program {
+	bind := func(fs *pflag.FlagSet) Action {
+		var n int
+		Parsed(fs, &n, "number", "3", "Take `N`.", func(text string) (int, error) {
+			v, err := strconv.Atoi(text)
+			if err != nil {
+				return 0, fmt.Errorf("%q: want a number", text)
+			}
+			return v, nil
+		})
+		Section(fs, "what is taken", func(fs *pflag.FlagSet) {
+			Taken(fs, "word", "Take `W`.", func(text string) error { return errors.New("no word is right") })
+		})
+		return func(_ context.Context, env Environment, _ []string) error {
+			fmt.Fprintf(env.Stdout, "number %d\n", n)
+			env.Warn("of %s", "something")
+			return outcome
+		}
+	}
+	return Program{Name: "p", Tagline: "does things", ExitStatus: "0 done", Version: "1", Commands: []Command{
+		{Name: "do", Summary: "do it", Help: "Does it.\n\nusage: p do\n\nexamples:\n  p do\n\nflags:\n", Operands: None, Bind: bind},
+		{Name: "hidden", Operands: Any, Bind: bind},
+	}}
+}
+
+func TestRun(t *testing.T) {
+	long := strings.Repeat("far ", 30)
+	for _, tt := range []struct {
+		name           string
+		args           []string
+		outcome        error
+		code           int
+		stdout, stderr string
+	}{
+		{"what is done is 0", []string{"do", "--number", "7"}, nil, 0, "number 7\n", "warning: of something\n"},
+		{"a failure is 1, in one line", []string{"do"}, errors.New(long), 1, "number 0\n", "warning: of something\np do: " + long + "\n"},
+		{"an exit code of the command's own is passed on", []string{"do"}, Exit(9), 9, "number 0\n", "warning: of something\n"},
+		{"wrong usage is 2", []string{"do"}, fmt.Errorf("so: %w", Usagef("no")), 2, "number 0\n", "warning: of something\np do: so: no\nrun 'p do --help' for its flags\n"},
+		{"an operand too many is wrong usage", []string{"do", "x"}, nil, 2, "", "p do: unexpected argument \"x\": flags start with --\nrun 'p do --help' for its flags\n"},
+		{"a flag that is refused is named before its text", []string{"do", "--number", "x"}, nil, 2, "", "p do: --number \"x\": want a number\nrun 'p do --help' for its flags\n"},
+		{"or before what is wrong with it", []string{"do", "--word", "x"}, nil, 2, "", "p do: --word: no word is right\nrun 'p do --help' for its flags\n"},
+		{"a command that there is not is wrong usage", []string{"undo"}, nil, 2, "", "p: unknown command \"undo\"; run 'p help'\n"},
+		{"the help names what users call", []string{"help"}, nil, 0, "p: does things\n\nusage: p COMMAND [flags]\n\n  do         do it\n\n'p COMMAND --help' lists a command's flags.\nexit status: 0 done\n", ""},
+		{"a command's help has its flags by section", []string{"help", "do"}, nil, 0,
+			"Does it.\n\nusage: p do\n\nexamples:\n  p do\n\nflags:\n      --number N   Take N. (default \"3\")\n\n  what is taken:\n      --word W   Take W.\n", ""},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := program(tt.outcome).Run(t.Context(), Environment{Stdout: &stdout, Stderr: &stderr}, tt.args)
+		if code != tt.code || stdout.String() != tt.stdout || stderr.String() != tt.stderr {
+			t.Errorf("%s: got %d, %q and %q, want %d, %q and %q", tt.name, code, &stdout, &stderr, tt.code, tt.stdout, tt.stderr)
+		}
+	}
+}
+
+// An interrupt that work does not see ends the wait for it.
+func TestAbandon(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	release := make(chan struct{})
+	defer close(release)
+	err := Abandon(ctx, func() error { <-release; return nil })
+	if err == nil || !strings.Contains(err.Error(), "interrupted: enough") {
+		t.Errorf("got %v, want an interrupt with its cause", err)
+	}
+	if err := Abandon(ctx, func() error { return nil }); err != nil {
+		t.Errorf("work that is done is done: got %v", err)
+	}
+}

@@ -329,16 +329,17 @@ func (s *sweep) scrapeEngine(ctx context.Context, dir string, key runfolder.Key,
 	return errors.Join(err, writeErr)
 }
 
-// progress is the live line: what runs, how far it is, and what it does.
+// progress is the live line: what runs, how far it is, and what it does; what matters
+// most comes first, where the line is cut or wrapped.
 func (s *sweep) progress(label string, load cellLoad) string {
 	l := load.Live
 	line := fmt.Sprintf("%s: %v elapsed", label, (s.clock() - s.rates.begun()).Round(time.Second))
 	if left := s.remaining(); left > 0 {
 		line += fmt.Sprintf(", about %v left", left.Round(time.Second))
 	}
-	return line + fmt.Sprintf(", %d/%d done, %d in flight, %d errors, %s, worst lateness %v, %s",
-		l.Done.Load(), len(load.requests), l.InFlight.Load(), l.Errors.Load(), s.rates.line(s.clock()),
-		time.Duration(l.WorstLateness.Load()).Round(time.Microsecond), powerLine(s.live))
+	return line + fmt.Sprintf(", %d/%d done, %d in flight, %s, %d errors, %s, worst lateness %v",
+		l.Done.Load(), len(load.requests), l.InFlight.Load(), powerLine(s.live), l.Errors.Load(), s.rates.line(s.clock()),
+		time.Duration(l.WorstLateness.Load()).Round(time.Microsecond))
 }
 
 // powerLine is the live line's power: that of the domains that are summed.

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"cfubench/attribution"
 	"cfubench/attribution/batchsim"
 	"cfubench/attribution/shapley"
 	"cfubench/attribution/simulated"
+	"cfubench/internal/texttable"
 	"cfubench/meter"
 )
 
@@ -83,8 +83,11 @@ func TestDistanceFromTheFairShares(t *testing.T) {
 		loads = append(loads, batchsim.Drawn(seed))
 	}
 	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "counter\tjitter\tload\trequests\tstep\tphase\ttoken\ttoken 1:1\tresidency\tequal")
+	columns := []texttable.Column{{Name: "counter", Key: true}, {Name: "jitter", Key: true}, {Name: "load", Text: true, Key: true}}
+	for _, name := range []string{"requests", "step", "phase", "token", "token 1:1", "residency", "equal"} {
+		columns = append(columns, texttable.Column{Name: name})
+	}
+	var rows [][]string
 	for _, row := range []struct {
 		period, jitter time.Duration
 		mean, worst    float64 // that step may have
@@ -92,30 +95,30 @@ func TestDistanceFromTheFairShares(t *testing.T) {
 		sums := make([]float64, len(byHand))
 		for _, l := range loads {
 			s := serve(l, 1, row.period, row.jitter)
-			fmt.Fprintf(w, "%v\t%v\t%s\t%d", row.period, row.jitter, l.Name, len(l.Jobs))
+			cells := []string{row.period.String(), row.jitter.String(), l.Name, fmt.Sprint(len(l.Jobs))}
 			for k, c := range byHand {
 				d := distance(s.attribute(t, c), s.fair)
 				sums[k] += d / float64(len(loads))
-				fmt.Fprintf(w, "\t%.3f", d)
+				cells = append(cells, fmt.Sprintf("%.3f", d))
 				if k == 0 && d > row.worst {
 					t.Errorf("%s, counter of %v, jitter %v: step is %.3f from the fair shares, want %.2f at most", l.Name, row.period, row.jitter, d, row.worst)
 				}
 			}
-			fmt.Fprintln(w)
+			rows = append(rows, cells)
 		}
-		fmt.Fprintf(w, "%v\t%v\tmean\t", row.period, row.jitter)
+		mean := []string{row.period.String(), row.jitter.String(), "mean", ""}
 		for k := range byHand {
-			fmt.Fprintf(w, "\t%.3f", sums[k])
+			mean = append(mean, fmt.Sprintf("%.3f", sums[k]))
 			if k > 0 && sums[k] <= sums[0] {
 				t.Errorf("counter of %v, jitter %v: %s is %.3f from the fair shares on average, want no convention as near as step's %.3f", row.period, row.jitter, byHand[k].Name(), sums[k], sums[0])
 			}
 		}
-		fmt.Fprintln(w)
+		rows = append(rows, mean)
 		if sums[0] > row.mean {
 			t.Errorf("counter of %v, jitter %v: step is %.3f from the fair shares on average, want %.2f at most", row.period, row.jitter, sums[0], row.mean)
 		}
 	}
-	w.Flush()
+	texttable.Write(&table, columns, rows)
 	t.Logf("\n%s", &table)
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/subcommand"
 	"cfubench/internal/version"
 	"cfubench/loadgen/mock"
@@ -56,7 +57,7 @@ func oneRun(args []string) error {
 
 func main() {
 	ctx, stop := subcommand.UntilInterrupted(len(os.Args) > 1 && os.Args[1] == "record")
-	code := Main(ctx, subcommand.Environment{Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, os.Args[1:])
+	code := Main(ctx, subcommand.Environment{Stdout: prose.On(os.Stdout), Stderr: prose.On(os.Stderr), Getenv: os.Getenv}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

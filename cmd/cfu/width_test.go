@@ -166,13 +166,13 @@ func forPrograms(args []string) bool {
 	return false
 }
 
-// runFitting runs one command line, as Main, and says which line is too wide.
+// runFitting runs one command line, as Main on a page, and says which line is too wide.
 func runFitting(ctx context.Context, env subcommand.Environment, args []string) (code int, wide string) {
 	command := strings.Join(args[:min(1, len(args))], "")
 	o, e := &fitting{out: env.Stdout, command: command}, &fitting{out: env.Stderr, command: command}
-	env.Stderr = e
+	env.Stderr = prose.Page{Writer: e}
 	if !forPrograms(args) {
-		env.Stdout = o
+		env.Stdout = prose.Page{Writer: o}
 	}
 	code = Main(ctx, env, args)
 	if wide = o.wide(); wide == "" {

@@ -3,7 +3,6 @@ package arrowcheck
 import (
 	"encoding/binary"
 	"fmt"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -17,10 +16,9 @@ const (
 )
 
 // frames unpacks zstd frames, never into more bytes than there is room for. It may
-// be used side by side.
-var frames = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true))
-})
+// be used side by side, and keeps nothing of a frame. It is made at the start: one made
+// at its first use would belong to the bubble of whatever test that was in.
+var frames, framesErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true))
 
 // Unpack unpacks the buffers of a message that has passed Message, if they are
 // packed with zstd: the body that it returns is new memory, and meta says in place
@@ -52,9 +50,8 @@ func Unpack(meta, body []byte) (plain []byte, err error) {
 		}
 	}
 	out := make([]byte, total)
-	decoder, err := frames()
-	if err != nil {
-		return nil, err
+	if framesErr != nil {
+		return nil, framesErr
 	}
 	to := int64(0)
 	for i, size := range lengths {
@@ -68,7 +65,7 @@ func Unpack(meta, body []byte) (plain []byte, err error) {
 		if int64(binary.LittleEndian.Uint64(body[at:])) == stored {
 			copy(into, from)
 		} else if size > 0 {
-			got, err := decoder.DecodeAll(from, into[:0])
+			got, err := frames.DecodeAll(from, into[:0])
 			if err == nil && int64(len(got)) != size {
 				err = fmt.Errorf("it has %d bytes, claims %d", len(got), size)
 			}

@@ -1,12 +1,15 @@
 // Package prose fits sentences for people to a page: what is longer than a line goes on
-// in the next one, indented. Tables are of internal/texttable; what programs read and the
-// one line of an error are broken nowhere.
+// in the next one, indented. Tables are of internal/texttable. In a pipe or a file each
+// message is one line, for those that look for it there; so is an error anywhere.
 package prose
 
 import (
 	"io"
+	"os"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/term"
 )
 
 // Width is how many characters a line of a command's output has at most.
@@ -62,12 +65,32 @@ func Wrap(text string) string {
 	return b.String()
 }
 
-// Write prints to w what write writes, with its lines wrapped. What write had written
-// when it failed is printed too.
+// Page is a writer whose reader sees pages: what is printed on it is wrapped.
+type Page struct{ io.Writer }
+
+// On returns f, as a Page if it is a terminal.
+func On(f *os.File) io.Writer {
+	if term.IsTerminal(int(f.Fd())) {
+		return Page{f}
+	}
+	return f
+}
+
+// Print prints text on w, wrapped if that is a Page.
+func Print(w io.Writer, text string) error {
+	if _, page := w.(Page); page {
+		text = Wrap(text)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// Write prints on w what write writes. What write had written when it failed is printed
+// too.
 func Write(w io.Writer, write func(io.Writer) error) error {
 	var text strings.Builder
 	err := write(&text)
-	if _, failed := io.WriteString(w, Wrap(text.String())); err == nil {
+	if failed := Print(w, text.String()); err == nil {
 		err = failed
 	}
 	return err

@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -22,6 +23,23 @@ func TestWrap(t *testing.T) {
 		if got := Wrap(tt.text); got != tt.want {
 			t.Errorf("%s:\ngot\n%s\nwant\n%s", tt.name, got, tt.want)
 		}
+	}
+}
+
+// A page is wrapped, anything else has what was written.
+func TestPrint(t *testing.T) {
+	long := strings.Repeat("word ", 22) + "end\n"
+	var page, file strings.Builder
+	for _, w := range []io.Writer{Page{&page}, &file} {
+		if err := Write(w, func(w io.Writer) error { return Print(w, long) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := page.String(), Wrap(long); got != want {
+		t.Errorf("a page has %q, want %q", got, want)
+	}
+	if got := file.String(); got != long {
+		t.Errorf("a file has %q, want %q", got, long)
 	}
 }
 

@@ -16,17 +16,18 @@ import (
 type Screen struct {
 	Out     io.Writer
 	Secrets *secret.Redactor
-	// Whole lines are broken nowhere, such as an error's, which scripts look for.
+	// Whole lines are not even broken on a page, such as an error's.
 	Whole bool
 }
 
 // Write implements io.Writer.
 func (s Screen) Write(b []byte) (int, error) {
 	text := plain(string(b), s.Secrets)
-	if !s.Whole {
-		text = prose.Wrap(text)
+	out := s.Out
+	if page, ok := out.(prose.Page); ok && s.Whole {
+		out = page.Writer
 	}
-	if _, err := io.WriteString(s.Out, text); err != nil {
+	if err := prose.Print(out, text); err != nil {
 		return 0, fmt.Errorf("print: %w", err)
 	}
 	return len(b), nil

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"cfubench/internal/prose"
 	"cfubench/internal/secret"
 )
 
@@ -18,19 +20,24 @@ func TestScreen(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("far ", 30)
 	for _, tt := range []struct {
-		name, text string
-		whole      bool
-		want       string
+		name, text  string
+		page, whole bool
+		want        string
 	}{
-		{"a secret", "bad key sk-0123456789\n", false, "bad key ***\n"},
-		{"a secret with an escape in it", "sk-012345\x1b[0m6789\n", false, "***\n"},
-		{"a terminal sequence", "m\x1b[2J\x1b]0;title\a\n", false, "m\n"},
-		{"columns and indentation", "  run        drive\n\n    deep\n", false, "  run        drive\n\n    deep\n"},
-		{"a long message is wrapped", "warning: " + long + "end\n", false, "warning: " + long[:88] + "far\n  " + long[:28] + "end\n"},
-		{"an error is not", "cfu run: " + long + "end\n", true, "cfu run: " + long + "end\n"},
+		{"a secret", "bad key sk-0123456789\n", true, false, "bad key ***\n"},
+		{"a secret with an escape in it", "sk-012345\x1b[0m6789\n", true, false, "***\n"},
+		{"a terminal sequence", "m\x1b[2J\x1b]0;title\a\n", true, false, "m\n"},
+		{"columns and indentation", "  run        drive\n\n    deep\n", true, false, "  run        drive\n\n    deep\n"},
+		{"a long message is one line", "warning: " + long + "end\n", false, false, "warning: " + long + "end\n"},
+		{"but wrapped on a page", "warning: " + long + "end\n", true, false, "warning: " + long[:88] + "far\n  " + long[:28] + "end\n"},
+		{"an error is not", "cfu run: " + long + "end\n", true, true, "cfu run: " + long + "end\n"},
 	} {
 		var out bytes.Buffer
-		n, err := Screen{Out: &out, Secrets: secret.New("sk-0123456789"), Whole: tt.whole}.Write([]byte(tt.text))
+		var on io.Writer = &out
+		if tt.page {
+			on = prose.Page{Writer: on}
+		}
+		n, err := Screen{Out: on, Secrets: secret.New("sk-0123456789"), Whole: tt.whole}.Write([]byte(tt.text))
 		if err != nil || n != len(tt.text) || out.String() != tt.want {
 			t.Errorf("%s: got %q, %d, %v, want %q", tt.name, out.String(), n, err, tt.want)
 		}

@@ -37,7 +37,11 @@ func NewStatus(results, messages io.Writer, secrets *secret.Redactor) *Status {
 	if covered, ok := messages.(Screen); ok { // lines are made plain before the cursor is moved
 		s.w = covered.Out
 	}
-	if f, ok := s.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	under := s.w
+	if page, ok := under.(prose.Page); ok {
+		under = page.Writer
+	}
+	if f, ok := under.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.terminal = true
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			s.width = n
@@ -63,7 +67,7 @@ func (s *Status) live(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.terminal {
-		fmt.Fprintln(s.w, prose.Wrap(line))
+		prose.Print(s.w, line+"\n")
 		return
 	}
 	if n := utf8.RuneCountInString(line); n < s.width {
@@ -87,7 +91,7 @@ func (s *Status) print(w io.Writer, line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear()
-	fmt.Fprintln(w, prose.Wrap(line))
+	prose.Print(w, line+"\n")
 }
 
 // clear takes the progress line off the terminal.

@@ -336,6 +336,5 @@ func (c Choice) WriteText(w io.Writer) error {
 	for _, warning := range c.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}
-	_, err := io.WriteString(w, prose.Wrap(b.String()))
-	return err
+	return prose.Print(w, b.String())
 }

@@ -91,6 +91,5 @@ func WriteDifferences(w io.Writer, list []Difference) error {
 			fmt.Fprintf(&b, "    %s: %s\n", strings.Join(v.Of, ", "), quoted(v.Text))
 		}
 	}
-	_, err := io.WriteString(w, prose.Wrap(b.String()))
-	return err
+	return prose.Print(w, b.String())
 }

@@ -40,8 +40,7 @@ func (t Table) WriteText(w io.Writer) error {
 		first = end
 	}
 	t.notes(&b)
-	_, err := io.WriteString(w, prose.Wrap(b.String()))
-	return err
+	return prose.Print(w, b.String())
 }
 
 // label is the metric with its unit, in the prefix that the row has.

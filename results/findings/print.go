@@ -56,6 +56,5 @@ func WriteTable(w io.Writer, list []Finding) error {
 	if err := texttable.Write(w, columns, rows); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, prose.Wrap("\nmeasured kWh are as metered and their gCO2e have the inventory's PUE; published kWh are taken to have the PUE in them (docs/lca.md)\n"))
-	return err
+	return prose.Print(w, "\nmeasured kWh are as metered and their gCO2e have the inventory's PUE; published kWh are taken to have the PUE in them (docs/lca.md)\n")
 }

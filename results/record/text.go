@@ -43,10 +43,9 @@ func (r Result) WriteText(w io.Writer, out string) error {
 	if total.Kind == meter.KindModel {
 		kind = "a model, not measured"
 	}
-	_, err := io.WriteString(w, prose.Wrap(fmt.Sprintf("\nenergy %s (%s; from %s to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
+	return prose.Print(w, fmt.Sprintf("\nenergy %s (%s; from %s to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
 		si.Format(total.Energy.Joules(), "J"), si.Format(total.Energy.Joules()/3600, "Wh"), si.Format(total.EnergyLo.Joules(), "J"), hi, kind, total.DeviceTime.Round(time.Millisecond),
-		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out)))
-	return err
+		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out))
 }
 
 // endOf is how a part ended.

@@ -46,6 +46,5 @@ func WriteText(w io.Writer, file *shapley.File, watts float64) error {
 	if joules {
 		what = "energy above idle"
 	}
-	_, err := io.WriteString(w, prose.Wrap(fmt.Sprintf("L1 is normalised, Σ|share − Shapley value| / Σ values, per group. Measured: %s. Standard error of a subset's %s: %s.\n", file.Meter, what, noise)))
-	return err
+	return prose.Print(w, fmt.Sprintf("L1 is normalised, Σ|share − Shapley value| / Σ values, per group. Measured: %s. Standard error of a subset's %s: %s.\n", file.Meter, what, noise))
 }

@@ -29,8 +29,7 @@ func (s Summary) WriteTable(w io.Writer, each bool) error {
 	}
 	s.cacheLines(&b)
 	s.findings(&b)
-	_, err := io.WriteString(w, prose.Wrap(b.String()))
-	return err
+	return prose.Print(w, b.String())
 }
 
 func (s Summary) header(b *strings.Builder) {

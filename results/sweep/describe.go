@@ -96,6 +96,5 @@ func (p Plan) WriteText(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "%d launches, %d cells, %d requests: %s prompt tokens, %s output tokens; idle windows and schedules alone take %v\n",
 		len(p.Launches), p.Cells, p.Requests, tokens(p.PromptTokens), tokens(p.OutputTokens), p.Least.Round(time.Second))
-	_, err := io.WriteString(w, prose.Wrap(b.String()))
-	return err
+	return prose.Print(w, b.String())
 }

@@ -135,7 +135,7 @@ func (s *Summary) Close() error {
 	if s.head == "" {
 		return fmt.Errorf("print summary: nothing was assessed")
 	}
-	if _, err := io.WriteString(s.w, prose.Wrap(s.head)); err != nil {
+	if err := prose.Print(s.w, s.head); err != nil {
 		return err
 	}
 	var shown []int // places among the kinds

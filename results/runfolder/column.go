@@ -40,10 +40,10 @@ func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
 	return column[R]{
 		name: name, unit: unitNone, nullable: nullable, kind: arrow.BinaryTypes.String,
 		put: func(b array.Builder) func(*R) {
-			s := b.(*array.StringBuilder)
+			s, seen := b.(*array.StringBuilder), recent{}
 			return func(r *R) {
 				if v := *at(r); v != "" || !nullable {
-					s.Append(word(v))
+					s.Append(seen.word(v))
 				} else {
 					s.AppendNull()
 				}
@@ -57,37 +57,45 @@ func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
 }
 
 // recent are words that a column had, raw and clean. A column often repeats one or
-// goes round several, such as the names of domains, and a batch is not to be kept for
-// a word.
+// goes round many, such as the names of domains or the sources of figures; cleaning
+// takes longer than knowing again, and a batch is not to be kept for a word.
 type recent struct {
-	words []struct{ raw, clean string }
-	at    int // the latest
-	new   int // how often a word was none of them
+	words  []struct{ raw, clean string }
+	places map[string]int // of the raw words
+	at     int            // the latest
 }
 
-// mostRecent is how many words are remembered, and mostNew how many new ones show
-// that it is of no use: then only the latest is.
-const mostRecent, mostNew = 32, 128
+// mostRecent is how many words are remembered, longestRecent how many bytes one may
+// have.
+const mostRecent, longestRecent = 1024, 1024
 
 // word is v as it may be kept.
 func (c *recent) word(v string) string {
-	for range c.words {
-		if w := &c.words[c.at]; w.raw == v {
-			return w.clean
-		}
-		if c.at++; c.at == len(c.words) {
-			c.at = 0
-		}
+	if c.at < len(c.words) && c.words[c.at].raw == v {
+		return c.words[c.at].clean
 	}
-	if c.new++; c.new == mostNew {
-		c.words, c.at = c.words[:1], 0
+	if next := c.at + 1; next < len(c.words) && c.words[next].raw == v {
+		c.at = next
+		return c.words[next].clean
 	}
-	if len(c.words) < mostRecent && c.new < mostNew {
-		c.at = len(c.words)
-		c.words = append(c.words, struct{ raw, clean string }{})
+	if k, known := c.places[v]; known {
+		c.at = k
+		return c.words[k].clean
 	}
-	raw := strings.Clone(v)
-	c.words[c.at].raw, c.words[c.at].clean = raw, word(raw)
+	v = strings.Clone(v)
+	if len(v) > longestRecent {
+		return word(v)
+	}
+	switch len(c.words) {
+	case 0:
+		c.places = map[string]int{}
+	case mostRecent:
+		c.words = c.words[:0]
+		clear(c.places)
+	}
+	c.at = len(c.words)
+	c.places[v] = c.at
+	c.words = append(c.words, struct{ raw, clean string }{v, word(v)})
 	return c.words[c.at].clean
 }
 

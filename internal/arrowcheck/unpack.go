@@ -11,8 +11,8 @@ import (
 // the format allows (Message.fbs, BodyCompression); before the others stands their
 // length. mark is its own length.
 const (
-	stored int64 = -1
-	mark         = 8
+	stored = -1
+	mark   = 8
 )
 
 // frames unpacks zstd frames, never into more bytes than there is room for. It may

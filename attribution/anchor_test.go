@@ -176,3 +176,34 @@ func TestUncertaintyByParts(t *testing.T) {
 		t.Errorf("got %v, want what nothing bounds to stay so", u.U95())
 	}
 }
+
+// A card that stands by beside the engine's has no load that its ends could put
+// elsewhere, however its idle power swings: nothing is warned of.
+func TestStandbyIsNotWarnedOf(t *testing.T) {
+	window := meter.Window{Start: 3 * time.Second, End: 5 * time.Second}
+	idle := attribution.Surroundings{
+		IdleBefore: meter.Window{Start: 500 * ms, End: 2500 * ms}, IdleAfter: meter.Window{Start: 6 * time.Second, End: 8 * time.Second},
+	}
+	truth := &simulated.Truth{}
+	for at := time.Duration(0); at < 8500*ms; at += 50 * ms {
+		p := 68 * meter.Watt
+		if at%(400*ms) < 200*ms { // its fan, say
+			p = 72 * meter.Watt
+		}
+		truth.Step(50*ms, p)
+	}
+	trace := simulated.Accelerator(20*ms).Read(rand.New(rand.NewPCG(5, 6)), truth, simLimit, 0)
+	curve, _ := attribution.NewCurve(trace.Domain, trace.Readings)
+	e := curve.Estimate(window, idle)
+	if e.Method == attribution.Anchored {
+		t.Fatalf("got %s ends, want some that are interpolated: its idle power swings", e.Method)
+	}
+	for _, w := range e.Warnings {
+		if w.Code == "not_anchored" {
+			t.Errorf("got the warning %v of a card that used no more than idle", w)
+		}
+	}
+	if want := truth.Over(window); e.Lo > want || e.Hi < want {
+		t.Errorf("the bracket [%v, %v] does not hold the true %v", e.Lo, e.Hi, want)
+	}
+}

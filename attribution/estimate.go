@@ -179,7 +179,7 @@ func (e *Estimate) doubt(c *Curve, energy float64, ends [2]end, s Surroundings) 
 	u := &e.Uncertainty
 	u.Boundary = roundUp(math.Hypot(ends[0].boundary, ends[1].boundary))
 	u.Lag = roundUp(math.Hypot(ends[0].lagError, ends[1].lagError))
-	if e.Reason != "" && float64(u.Boundary) > endsMatter*energy {
+	if e.Reason != "" && float64(u.Boundary) > endsMatter*energy && e.loaded(energy) {
 		e.Warnings = append(e.Warnings, Warning{"not_anchored", e.Domain.Name, e.Window.Start,
 			"the window's ends are interpolated, which may put load into the idle time beside it: " + e.Reason})
 	}
@@ -194,6 +194,18 @@ func (e *Estimate) doubt(c *Curve, energy float64, ends [2]end, s Surroundings) 
 			fmt.Sprintf("the sensor looks %.0f %% of each %v and the work repeats every %v: they beat against each other, and up to %.0f %% of the power may be missed or counted twice",
 				100*c.look(), c.period().Round(time.Millisecond), s.Step.Round(100*time.Microsecond), 100*sampling/energy)})
 	}
+}
+
+// loaded reports whether the window used more than idle power, as far as that is
+// known: what used no more, a card that only stands by, has no load that its ends
+// could put elsewhere.
+func (e *Estimate) loaded(energy float64) bool {
+	for _, p := range []IdlePower{e.Before, e.After} {
+		if p.Known && energy <= (1+idleTolerance)*rate(p.Power)*float64(e.Window.Length()) {
+			return false
+		}
+	}
+	return true
 }
 
 // asIs is an end that is interpolated: its bracket is all that is known.

@@ -214,7 +214,7 @@ func (e *Attributed) survey(ctx context.Context, meta map[string]string, divider
 			}
 			describeAllocation(meta, a)
 			spreader.Add(a)
-			e.add(a, named || k == 0)
+			e.add(a, d.Summed(), named || k == 0)
 			if a.Costs != nil && d.Summed() {
 				e.Costs = append(e.Costs, a.Costs.Kept()) // the allocation's are its own until the next
 			}
@@ -275,12 +275,12 @@ type Division struct {
 	Median                       meter.Energy // over the requests that succeeded
 }
 
-// add takes an allocation's totals and warnings; its refusal is one of them if it is
-// told.
-func (e *Attributed) add(a *attribution.Allocation, told bool) {
+// add takes an allocation's totals and, of a domain that counts, its warnings; its
+// refusal is one of them if it is told.
+func (e *Attributed) add(a *attribution.Allocation, summed, told bool) {
 	d := Division{Domain: a.Domain.Name, Convention: a.Convention, Method: a.Domain.Kind, Refused: a.Refused, Counter: a.Counter.Energy}
 	for _, w := range a.Warnings {
-		if line := w.String(); !slices.Contains(e.Warnings, line) {
+		if line := w.String(); summed && !slices.Contains(e.Warnings, line) {
 			e.Warnings = append(e.Warnings, line)
 		}
 	}

@@ -135,13 +135,11 @@ func (j *joules) end(ctx context.Context, _ meter.Window) (spent, error) {
 	if err == nil {
 		err = j.metered.Await(ctx)
 	}
+	if err == nil {
+		err = j.delivered(ctx, after.End)
+	}
 	if err != nil {
 		return out, err
-	}
-	select {
-	case <-j.metered.Failed():
-		return out, fmt.Errorf("the meters failed: %w", j.metered.Err())
-	default:
 	}
 	byDomain := j.taken(after)
 	out.window = meter.Window{Start: j.before.End, End: after.Start}
@@ -162,6 +160,43 @@ func (j *joules) end(ctx context.Context, _ meter.Window) (spent, error) {
 	}
 	j.before = after
 	return out, nil
+}
+
+// mostDelay is how long readings may be on their way from a sensor: the sampler hands
+// them on a few times a second.
+const mostDelay = 2 * time.Second
+
+// delivered waits until each domain that counts has a reading of at or later. One that
+// has none after mostDelay is for its estimate to judge.
+func (j *joules) delivered(ctx context.Context, at time.Duration) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(mostDelay)
+	defer late.Stop()
+	for !j.has(at) {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-j.metered.Failed():
+			return fmt.Errorf("the meters failed: %w", j.metered.Err())
+		case <-late.C:
+			return nil
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// has reports whether each domain that counts has a reading of at or later.
+func (j *joules) has(at time.Duration) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i, d := range j.domains {
+		if d.Summed() && !slices.ContainsFunc(j.readings, func(r meter.Reading) bool { return r.Domain == i && r.Before >= at }) {
+			return false
+		}
+	}
+	return true
 }
 
 // margin is how much of the readings before an idle window are kept: the last

@@ -8,7 +8,7 @@ import (
 
 // flushAfter and flushAt bound how long readings wait in a worker's batch.
 const (
-	flushAfter = 500 * time.Millisecond
+	flushAfter = 250 * time.Millisecond
 	flushAt    = 256
 )
 

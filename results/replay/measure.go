@@ -60,12 +60,15 @@ func (c Config) say(format string, args ...any) {
 
 // replayer replays subsets on one engine.
 type replayer struct {
-	// options are the client's; saltField is the request field that keeps a replay
-	// from what others left in the prefix cache, salted whether it needs to be kept.
-	options     loadgen.Options
-	saltField   string
-	salted      bool
-	sent        int // replays
+	// options are the client's. Where a replay must be kept from what others left in the
+	// prefix cache, it has a client of its own, with its salt in saltField, if the server
+	// has one; else client is that of all, nil before the first.
+	options   loadgen.Options
+	saltField string
+	salted    bool
+	client    *loadgen.Client
+	sent      int // salted replays
+
 	gauge       gauge
 	clock       meter.Clock
 	conventions []attribution.Convention
@@ -98,6 +101,7 @@ func (c Config) Measure(ctx context.Context) (file *shapley.File, err error) {
 		options:   loadgen.Options{BaseURL: server.URL(), Model: identity.Model, IgnoreEOS: true, ExtraBody: profile.ExtraBody()},
 		saltField: profile.SaltField, salted: profile.NeedsSalt(), clock: meter.NewClock(time.Now()),
 	}
+	defer r.close()
 	r.conventions, err = attribution.Parse("equal,token,residency,phase", attribution.Params{PromptWeight: 1, OutputWeight: 1, Server: &attribution.Server{BatchLimit: c.Size}})
 	if err != nil {
 		return nil, err
@@ -260,27 +264,38 @@ func (r *replayer) replay(ctx context.Context, plan []planned, subset uint64) (r
 	return out, nil
 }
 
-// client is the client of one replay. Requests of a replay may find each other's
+// clientOf is the client of the next replay. Requests of a replay may find each other's
 // prompts in the server's prefix cache, as those of a run do; what it finds of
 // other replays would make a subset's cost depend on their order.
-func (r *replayer) client() (*loadgen.Client, error) {
-	o := r.options
+func (r *replayer) clientOf() (client *loadgen.Client, err error) {
 	if r.salted {
 		r.sent++
-		o = o.Salted(r.saltField, fmt.Sprintf("replay-%d-%d", r.sent, r.clock()))
+		return loadgen.NewClient(r.options.Salted(r.saltField, fmt.Sprintf("replay-%d-%d", r.sent, r.clock())))
 	}
-	return loadgen.NewClient(o)
+	if r.client == nil {
+		r.client, err = loadgen.NewClient(r.options)
+	}
+	return r.client, err
+}
+
+// close ends the connections of the client of all replays.
+func (r *replayer) close() {
+	if r.client != nil {
+		r.client.Close()
+	}
 }
 
 // send sends the requests of a subset at their offsets, from now on.
 func (r *replayer) send(ctx context.Context, plan []planned, subset uint64) (replayed, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	client, err := r.client()
+	client, err := r.clientOf()
 	if err != nil {
 		return replayed{}, err
 	}
-	defer client.Close()
+	if r.salted {
+		defer client.Close()
+	}
 	var out replayed
 	var group errgroup.Group
 	out.window.Start = r.clock()

@@ -1,5 +1,5 @@
 // Package sensors checks the part of a configuration that says which meters are read,
-// for whoever meters without sending requests.
+// and how.
 package sensors
 
 import (
@@ -10,15 +10,20 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// Check refuses meters that cannot be meant, as a runfolder.ConfigError.
+// Check refuses meters that cannot be meant, as a runfolder.ConfigError, and none at all.
 func Check(c runfolder.Config) error {
+	if len(c.Meter) == 0 {
+		return runfolder.Refuse("--meter is empty: want a meter or auto")
+	}
+	return CheckAny(c)
+}
+
+// CheckAny is Check for who may meter nothing.
+func CheckAny(c runfolder.Config) error {
 	for _, m := range c.Meter {
 		if err := host.CheckSpec(m); err != nil {
 			return runfolder.Refuse("--meter: %w", err)
 		}
-	}
-	if len(c.Meter) == 0 {
-		return runfolder.Refuse("--meter is empty: want a meter or auto")
 	}
 	if _, err := meter.ParseChoice(c.GPUs); err != nil {
 		return runfolder.Refuse("--gpus: %w", err)

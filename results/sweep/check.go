@@ -10,9 +10,8 @@ import (
 
 	"cfubench/loadgen"
 	"cfubench/loadgen/endpoint"
-	"cfubench/meter"
-	"cfubench/meter/host"
 	"cfubench/results/runfolder"
+	"cfubench/results/sensors"
 )
 
 // usagef refuses a configuration that cannot be run.
@@ -111,28 +110,11 @@ func (c *Config) checkNumbers() error {
 	if c.Timeout == 0 || c.ReadyTimeout == 0 {
 		return usagef("--timeout and --ready-timeout must be above 0")
 	}
-	for _, v := range []struct {
-		flag string
-		x    float64
-	}{
-		{"burstiness", c.Burstiness}, {"cpu-watts", c.CPUWatts},
-	} {
-		if !(v.x > 0) || math.IsInf(v.x, 0) {
-			return usagef("--%s %v: want a number above 0", v.flag, v.x)
-		}
+	if !(c.Burstiness > 0) || math.IsInf(c.Burstiness, 0) {
+		return usagef("--burstiness %v: want a number above 0", c.Burstiness)
 	}
-	for _, v := range []struct {
-		flag string
-		x    float64
-	}{
-		{"cpu-idle-watts", c.CPUIdleWatts}, {"find-rate-from", c.FindRateFrom},
-	} {
-		if !(v.x >= 0) || math.IsInf(v.x, 0) {
-			return usagef("--%s %v: want a number of 0 or more", v.flag, v.x)
-		}
-	}
-	if _, err := meter.ParseChoice(c.GPUs); err != nil {
-		return usagef("--gpus: %w", err)
+	if !(c.FindRateFrom >= 0) || math.IsInf(c.FindRateFrom, 0) {
+		return usagef("--find-rate-from %v: want a number of 0 or more", c.FindRateFrom)
 	}
 	if !(c.SLOShare > 0 && c.SLOShare < 1) {
 		return usagef("--slo-share %v: want a share between 0 and 1, as in 0.99", c.SLOShare)
@@ -240,26 +222,17 @@ func (c *Config) checkShard() error {
 	return nil
 }
 
-// checkMeters checks the names of the meters.
+// checkMeters checks which meters are read, and how.
 func (c *Config) checkMeters() error {
 	if len(c.Meter) == 0 {
 		return usagef("--meter is empty: want a meter, auto or none")
 	}
-	for _, m := range c.Meter {
-		if m == noMeter {
-			if len(c.Meter) > 1 {
-				return usagef("--meter none excludes other meters")
-			}
-			continue
+	metered := c.Config
+	if slices.Contains(c.Meter, noMeter) {
+		if len(c.Meter) > 1 {
+			return usagef("--meter none excludes other meters")
 		}
-		if err := host.CheckSpec(m); err != nil {
-			return usagef("--meter: %w", err)
-		}
+		metered.Meter = nil
 	}
-	if c.Reference != "" {
-		if _, err := runfolder.ReadReference(c.Reference); err != nil {
-			return usagef("--reference: %w", err)
-		}
-	}
-	return nil
+	return sensors.CheckAny(metered)
 }

@@ -171,16 +171,7 @@ func TestRecordSignals(t *testing.T) {
 			tree, power := sockets(t)
 			out := filepath.Join(t.TempDir(), "rec")
 			cmd, stderr := recording(t, tree, out, "--", "sh", "-c", test.script)
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := stdout.Read(make([]byte, 16)); err != nil {
-				t.Fatalf("the command said nothing: %v\n%s", err, stderr)
-			}
+			startUp(t, cmd, stderr)
 			if test.signal != 0 {
 				if err := cmd.Process.Signal(test.signal); err != nil {
 					t.Fatal(err)
@@ -194,13 +185,9 @@ func TestRecordSignals(t *testing.T) {
 	}
 }
 
-// TestRecordIdleAfterASignal holds that who ends a record does not wait for the
-// whole idle time after it: a second of it is metered.
-func TestRecordIdleAfterASignal(t *testing.T) {
-	t.Parallel()
-	tree, power := sockets(t)
-	out := filepath.Join(t.TempDir(), "rec")
-	cmd, stderr := recording(t, tree, out, "--idle", "2500ms", "--", "sh", "-c", "echo up; exec sleep 30")
+// startUp starts a record and waits until its command says something.
+func startUp(t *testing.T, cmd *exec.Cmd, stderr fileText) {
+	t.Helper()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +198,16 @@ func TestRecordIdleAfterASignal(t *testing.T) {
 	if _, err := stdout.Read(make([]byte, 16)); err != nil {
 		t.Fatalf("the command said nothing: %v\n%s", err, stderr)
 	}
+}
+
+// TestRecordIdleAfterASignal holds that who ends a record does not wait for the
+// whole idle time after it: a second of it is metered.
+func TestRecordIdleAfterASignal(t *testing.T) {
+	t.Parallel()
+	tree, power := sockets(t)
+	out := filepath.Join(t.TempDir(), "rec")
+	cmd, stderr := recording(t, tree, out, "--idle", "2500ms", "--", "sh", "-c", "echo up; exec sleep 30")
+	startUp(t, cmd, stderr)
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

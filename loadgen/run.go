@@ -63,8 +63,8 @@ type Live struct {
 
 // Run puts the trace on the endpoint and calls sink once for each request that
 // was started, one at a time, within StarvationPeriod of its end. Record.Request
-// is the request's position in reqs, counted on when the trace is repeated. When a stop rule ends the run, requests in flight are waited for;
-// when ctx ends it, they get Load.Drain and are then recorded as interrupted.
+// is the request's position in reqs, counted on when the trace is repeated. When a
+// stop rule ends the run, requests in flight are waited for; when ctx ends it, they get Load.Drain and are then recorded as interrupted.
 // The error is about the load itself or ctx: failed requests are records.
 func Run(ctx context.Context, c *Client, load Load, reqs []datasets.Request, clock func() time.Duration, sink func(Record)) (Stats, error) {
 	if err := load.check(reqs); err != nil {

@@ -3,7 +3,7 @@ package meter
 import "fmt"
 
 // queued is how many batches may wait for the sink: at one a source and
-// half a second, minutes of a host with eight GPUs.
+// quarter of a second, minutes of a host with eight GPUs.
 const queued = 1024
 
 // outlet carries the batches of all readers to the sink, so that a disk that

@@ -22,8 +22,8 @@ const (
 )
 
 // Sampler reads several sources side by side, each at its own rate, and judges every
-// reading. A source whose call takes long or does not return holds up no other. Its methods may be called from several
-// goroutines; Run only once.
+// reading. A source whose call takes long or does not return holds up no other. Its
+// methods may be called from several goroutines; Run only once.
 type Sampler struct {
 	clock   Clock
 	domains []Domain

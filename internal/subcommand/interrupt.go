@@ -10,8 +10,8 @@ import (
 )
 
 // UntilInterrupted is a context that the first interrupt ends; the second ends the
-// process at once. A closed terminal counts as an interrupt, unless the program was started to
-// outlive it (nohup). A script's shell has SIGINT ignored in what it starts in the
+// process at once. A closed terminal counts as an interrupt, unless the program was
+// started to outlive it (nohup). A script's shell has SIGINT ignored in what it starts in the
 // background, and so it would be again after the first: then the program ends itself. It
 // does not where a recorded command gets the signals (forwards).
 func UntilInterrupted(forwards bool) (context.Context, context.CancelFunc) {

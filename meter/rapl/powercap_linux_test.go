@@ -319,8 +319,9 @@ func TestCaveatsOfTheHostAreNoted(t *testing.T) {
 func TestReadAllocatesNothing(t *testing.T) {
 	tree := powercaptest.New(t, powercaptest.Server()...)
 	_, src, _ := open(t, tree)
+	tree.Stop() // each of its writes allocates, and the count is the whole process'
 	dst := src.Read(nil)
-	if n := testing.AllocsPerRun(200, func() { dst = src.Read(dst[:0]) }); n > 0.5 { // the tree's writer allocates too
+	if n := testing.AllocsPerRun(200, func() { dst = src.Read(dst[:0]) }); n != 0 {
 		t.Errorf("a read of %d registers allocates %v times, want 0", len(dst), n)
 	}
 }

@@ -40,6 +40,9 @@ type Tree struct {
 	files map[string]*register
 	late  atomic.Int64
 	begun time.Time
+	// Stop ends the writes: the registers keep their last values. The end of the
+	// test does it too.
+	Stop func()
 }
 
 type register struct {
@@ -82,9 +85,12 @@ func New(tb testing.TB, zones ...Zone) *Tree {
 			}
 		}
 	}()
-	tb.Cleanup(func() {
+	t.Stop = sync.OnceFunc(func() {
 		close(stop)
 		<-stopped
+	})
+	tb.Cleanup(func() {
+		t.Stop()
 		for _, r := range t.files {
 			r.file.Close()
 		}

@@ -50,6 +50,13 @@ type Best struct {
 	Probability float64
 }
 
+// Draw is one draw of one design, of so many, in one category: what is paid once, and
+// per functional unit.
+type Draw struct {
+	Number, Design   int
+	Upfront, PerUnit Impact
+}
+
 // Curve is a design's two sides in one draw: what is paid once, and per
 // functional unit.
 type Curve struct{ Upfront, Marginal float64 }
@@ -68,8 +75,9 @@ func crossing(a, b Curve) float64 {
 
 // Compare compares assessments, a design each, per functional unit. requests is
 // the lifetime at which it tells which is best, 0 for that of the first; it is
-// told in as many functional units as the first delivers in it. each, if not nil, gets every draw of every design and category.
-func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, requests float64, each func(draw, design int, c Category, v Curve) error) (Comparison, error) {
+// told in as many functional units as the first delivers in it. each, if not nil, gets
+// every draw of every design and category.
+func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, requests float64, each func(Draw) error) (Comparison, error) {
 	if len(list) < 2 {
 		return Comparison{}, errors.New("compare designs: there is one only: give two or more")
 	}
@@ -251,7 +259,7 @@ func cheapest(curves []Curve, n float64) int {
 }
 
 // draw draws all designs together.
-func (p *paired) draw(ctx context.Context, usage float64, each func(draw, design int, c Category, v Curve) error) error {
+func (p *paired) draw(ctx context.Context, usage float64, each func(Draw) error) error {
 	systems, cells := make([]*system, len(p.list)), make([]string, len(p.list))
 	for i := range p.list {
 		systems[i], cells[i] = p.list[i].system, p.list[i].Usage.Cell
@@ -281,7 +289,8 @@ func (p *paired) draw(ctx context.Context, usage float64, each func(draw, design
 			p.best[k][cheapest(curves[c], usage)]++
 			for i, curve := range curves[c] {
 				if each != nil {
-					if err := each(draw, i, categoryTable[c].name, curve); err != nil {
+					a, name := &p.list[i], categoryTable[c].name
+					if err := each(Draw{draw, i, a.Impact(name, curve.Upfront), a.Impact(name, curve.Marginal)}); err != nil {
 						return err
 					}
 				}

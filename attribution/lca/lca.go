@@ -57,11 +57,13 @@ type Impact struct {
 	Currency string `json:"currency,omitzero"`
 }
 
-// String formats the impact with its unit, for instance "52000 kg CO2e".
-func (i Impact) String() string {
-	unit := i.Category.Unit()
+// Unit is the unit of Value.
+func (i Impact) Unit() string {
 	if i.Category == Cost && i.Currency != "" {
-		unit = i.Currency
+		return i.Currency
 	}
-	return fmt.Sprintf("%.4g %s", i.Value, unit)
+	return i.Category.Unit()
 }
+
+// String formats the impact with its unit, for instance "52000 kg CO2e".
+func (i Impact) String() string { return fmt.Sprintf("%.4g %s", i.Value, i.Unit()) }

@@ -152,13 +152,14 @@ func (f *amortizeFlags) run(ctx context.Context, env subcommand.Environment, dir
 		return err
 	}
 	derivation.BoundMemory(dir, run)
-	assess := func(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
-		return f.Amortization.Run(ctx, dir, run, each)
-	}
-	if err := f.show(ctx, env, assess, &run); err != nil {
-		return err
-	}
-	return runreport.Refresh(ctx, dir, run)
+	return f.show(ctx, env, func(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
+		warnings, err := f.Amortization.Run(ctx, dir, run, each)
+		if err != nil {
+			return nil, err
+		}
+		// At once: what is wrong with the files asked for leaves the folder of one piece.
+		return warnings, runreport.Refresh(ctx, dir, run)
+	}, &run)
 }
 
 // show has assess hand on the assessments, one after the other, prints them and

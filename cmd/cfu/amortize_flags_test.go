@@ -94,6 +94,9 @@ func TestCrossoverCommand(t *testing.T) {
 	if n := strings.Count(string(draws), "\n"); err != nil || n != 1+2*1000 {
 		t.Errorf("%d lines of draws, want a header and two designs of 1000 (%v)", n, err)
 	}
+	if want := "draw,design,category,unit,functional_unit,upfront,per_unit\n0,Llama 3.1 8B@inf,gwp,kg CO2e,request,"; !strings.HasPrefix(string(draws), want) {
+		t.Errorf("the draws begin with %.120q, want %q", draws, want)
+	}
 	if svg, err := os.ReadFile(filepath.Join(dir, "f.svg")); err != nil || !strings.Contains(string(svg), "overtakes at 28") {
 		t.Errorf("the figure does not mark the crossing (%v)", err)
 	}

@@ -99,7 +99,7 @@ func (f *runFlags) configure() error {
 			case flag.Changed:
 				continue
 			}
-			if err := f.set.Set(s.Name, s.Text); err != nil {
+			if err := subcommand.Set(f.set, s.Name, s.Text); err != nil {
 				return subcommand.Usagef("--sweep: %s:%d: %s: %w", f.sweepFile, s.Line, s.Name, err)
 			}
 		}
@@ -164,8 +164,8 @@ func (f *runFlags) bindTrace(fs *pflag.FlagSet) {
 }
 
 func (f *runFlags) bindLoad(fs *pflag.FlagSet) {
-	fs.IntSliceVar(&f.Batch, "batch", f.Batch, "Measure these batch `SIZES`, one engine launch each (default 1 with --engine-cmd).")
-	fs.IntSliceVar(&f.Concurrency, "concurrency", f.Concurrency, "Closed loop: keep these `NUMBERS` of requests in flight (default 1 without --rate).")
+	subcommand.WholeNumbers(fs, &f.Batch, "batch", "Measure these batch `SIZES`, one engine launch each (default 1 with --engine-cmd).")
+	subcommand.WholeNumbers(fs, &f.Concurrency, "concurrency", "Closed loop: keep these `NUMBERS` of requests in flight (default 1 without --rate).")
 	fs.StringSliceVar(&f.Rate, "rate", f.Rate, "Open loop: send requests at these `RATES` per second; inf sends everything at once.")
 	fs.StringVar(&f.Arrival, "arrival", f.Arrival, "Open loop: use the arrival process `PROCESS`: poisson, gamma, constant, linear:TO:OVER or exponential:TO:OVER (from --rate to TO over a time), or trace[:SCALE][:loop] (the trace's own times, stretched).")
 	fs.Float64Var(&f.Burstiness, "burstiness", f.Burstiness, "Shape `K` of gamma arrivals: 1 is Poisson, below 1 is burstier.")

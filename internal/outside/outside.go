@@ -183,7 +183,7 @@ func Cell(text string) string {
 	default:
 		return text
 	}
-	if _, err := strconv.ParseFloat(text, 64); err == nil && strings.Trim(text, "+-.0123456789eE") == "" {
+	if _, err := strconv.ParseFloat(text, 64); err == nil && strings.Trim(strings.TrimSuffix(text, "Inf"), "+-.0123456789eE") == "" {
 		return text
 	}
 	return "'" + text

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -79,21 +80,73 @@ func Taken(fs *pflag.FlagSet, name, usage string, take func(text string) error) 
 	fs.Var(&parsed{"", take}, name, usage)
 }
 
-// refused is what is wrong with a flag, in the words of whoever parsed it: after the
-// flag's name stands the text, or what it is that is wrong.
+// WholeNumbers declares a flag of whole numbers, which is a list; where it is repeated,
+// each adds to the list.
+func WholeNumbers(fs *pflag.FlagSet, to *[]int, name, usage string) {
+	given := false
+	Taken(fs, name, usage, func(text string) error {
+		var list []int
+		for part := range strings.SplitSeq(text, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(part))
+			if err != nil {
+				return fmt.Errorf("%q: want whole numbers with commas between them, such as 1,4,8", text)
+			}
+			list = append(list, n)
+		}
+		if given {
+			list = append(*to, list...)
+		}
+		*to, given = list, true
+		return nil
+	})
+}
+
+// forms are what is wanted of the flags that pflag itself parses, by its names of their
+// types.
+var forms = map[string]string{
+	"bool":     "true or false",
+	"duration": "a duration such as 500ms, 10s or 2h",
+	"float64":  "a number",
+	"int":      "a whole number",
+	"int64":    "a whole number",
+	"uint64":   "a whole number, not negative",
+}
+
+// refused is what is wrong with a flag of the command line.
 func refused(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
 		return UsageError{err}
 	}
-	if _, own := invalid.GetFlag().Value.(*parsed); !own {
-		return UsageError{err}
-	}
-	name, why := invalid.GetFlag().Name, errors.Unwrap(invalid)
+	why := wrong(invalid)
 	if strings.HasPrefix(why.Error(), `"`) {
-		return Usagef("--%s %w", name, why)
+		return Usagef("--%s %w", invalid.GetFlag().Name, why)
 	}
-	return Usagef("--%s: %w", name, why)
+	return Usagef("--%s: %w", invalid.GetFlag().Name, why)
+}
+
+// wrong is what is wrong with a flag's value, in the words of whoever parsed it: it
+// begins with the value, or with what of it is wrong.
+func wrong(invalid *pflag.InvalidValueError) error {
+	value := invalid.GetFlag().Value
+	if form, known := forms[value.Type()]; known {
+		return fmt.Errorf("%q: want %s", invalid.GetValue(), form)
+	}
+	why := errors.Unwrap(invalid)
+	if _, own := value.(*parsed); own || strings.HasPrefix(why.Error(), `"`) {
+		return why
+	}
+	return fmt.Errorf("%q: %w", invalid.GetValue(), why)
+}
+
+// Set gives a flag the value that stands elsewhere than on the command line; the error
+// does not name the flag.
+func Set(fs *pflag.FlagSet, name, text string) error {
+	err := fs.Set(name, text)
+	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
+		return wrong(invalid)
+	}
+	return err
 }
 
 // parsed is a flag's value that is kept elsewhere.

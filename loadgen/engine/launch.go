@@ -21,8 +21,12 @@ import (
 // half a minute on CPUs, and minutes for large weights from a cold disk.
 const DefaultReady = 10 * time.Minute
 
-// DefaultGrace is how long a server may take to end after SIGTERM.
-const DefaultGrace = process.DefaultGrace
+// DefaultGrace is how long a server may take to end after SIGTERM, and InterruptGrace
+// how long if its user has interrupted the run, who is promised an end within 2 s.
+const (
+	DefaultGrace   = process.DefaultGrace
+	InterruptGrace = 750 * time.Millisecond
+)
 
 // Launch says how to start a server.
 type Launch struct {
@@ -84,9 +88,7 @@ func Start(ctx context.Context, l Launch) (*Server, error) {
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
 	if err := s.awaitReady(ctx, orDefault(l.Ready, DefaultReady)); err != nil {
-		// The caller gets no Server, so nobody else can stop it. Its grace
-		// holds also when ctx is over: shared memory wants to be given back.
-		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, s.Stop(ctx)) // the caller gets no Server: nobody else can
 	}
 	return s, nil
 }
@@ -135,9 +137,19 @@ func freePort() (int, error) {
 }
 
 // Stop ends the server and all its processes, as process.Group.Stop does, and
-// completes its log.
+// completes its log. ctx is that of the work that the server was for: from its end on the
+// server has InterruptGrace, to give back shared memory.
 func (s *Server) Stop(ctx context.Context) error {
-	err := s.Group.Stop(ctx)
+	kill, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(InterruptGrace):
+			cancel()
+		case <-kill.Done():
+		}
+	})()
+	err := s.Group.Stop(kill)
 	s.log.Close()
 	if err != nil {
 		return fmt.Errorf("stop engine: %w", err)

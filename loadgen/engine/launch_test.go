@@ -78,16 +78,28 @@ func TestStopLeavesNoProcess(t *testing.T) {
 	}
 }
 
-func TestStopAtOnceWhenContextEnds(t *testing.T) {
-	var out processtest.Log
-	s := start(t, Launch{Command: server(t, "ignores-term+children"), Batch: 1, Grace: time.Hour, Log: &out})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Stop(ctx); err != nil { // an hour of grace would time the test out
-		t.Errorf("Stop: %v", err)
-	}
-	if got := processtest.Running(pids(out.String())); len(got) > 0 {
-		t.Errorf("after Stop processes %v run, want none", got)
+// TestStopOfAnInterruptedRun: an hour of grace would time the test out.
+func TestStopOfAnInterruptedRun(t *testing.T) {
+	for _, tt := range []struct{ name, traits, end string }{
+		{"a server that ignores SIGTERM is killed soon", "ignores-term+children", "signal: killed"},
+		{"another has a moment to end by itself", "children", "signal: terminated"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var out processtest.Log
+			s := start(t, Launch{Command: server(t, tt.traits), Batch: 1, Grace: time.Hour, Log: &out})
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := s.Stop(ctx); err != nil {
+				t.Errorf("Stop: %v", err)
+			}
+			if got := processtest.Running(pids(out.String())); len(got) > 0 {
+				t.Errorf("after Stop processes %v run, want none", got)
+			}
+			if err := s.ExitError(); err == nil || !strings.Contains(err.Error(), tt.end) {
+				t.Errorf("it ended with %v, want %q", err, tt.end)
+			}
+		})
 	}
 }
 

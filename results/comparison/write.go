@@ -1,7 +1,6 @@
 package comparison
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
@@ -9,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cfubench/internal/outside"
 	"cfubench/internal/prose"
 	"cfubench/internal/si"
 	"cfubench/internal/texttable"
@@ -113,9 +113,8 @@ func (t Table) notes(b *strings.Builder) {
 
 // WriteCSV writes the comparison with all digits; what is unknown is empty.
 func (t Table) WriteCSV(w io.Writer) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"point", "base", "other", "metric", "unit", "meter_kind", "base_value", "other_value",
-		"delta_ratio", "delta_lo", "delta_hi", "p", "different", "basis", "base_samples", "other_samples", "warnings"})
+	out := outside.NewCSV(w, "point", "base", "other", "metric", "unit", "meter_kind", "base_value", "other_value",
+		"delta_ratio", "delta_lo", "delta_hi", "p", "different", "basis", "base_samples", "other_samples", "warnings")
 	number := func(v float64) string {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return ""
@@ -123,10 +122,9 @@ func (t Table) WriteCSV(w io.Writer) error {
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	}
 	for _, r := range t.Rows {
-		out.Write([]string{r.Point, t.Base, r.Other, r.Metric, r.Unit, r.Kind, number(r.A), number(r.B),
+		out.Write(r.Point, t.Base, r.Other, r.Metric, r.Unit, r.Kind, number(r.A), number(r.B),
 			number(r.Delta), number(r.Lo), number(r.Hi), number(r.P), strconv.FormatBool(r.Different), r.Basis,
-			strconv.Itoa(r.NA), strconv.Itoa(r.NB), strings.Join(r.Warnings, "; ")})
+			strconv.Itoa(r.NA), strconv.Itoa(r.NB), strings.Join(r.Warnings, "; "))
 	}
-	out.Flush()
-	return out.Error()
+	return out.Close()
 }

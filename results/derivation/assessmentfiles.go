@@ -48,26 +48,27 @@ func (f AssessmentFiles) Check() error {
 	return nil
 }
 
-// Write makes the files of the assessments; the figure is of category drawn. run is nil
-// of published runs.
+// Write makes the files of the assessments, all or none; the figure is of category
+// drawn. run is nil of published runs.
 func (f AssessmentFiles) Write(assessments []lca.Assessment, run *runfolder.Run, drawn lca.Category) error {
+	var files renderedFiles
 	for _, path := range f.Reports {
 		render := report.HTML
 		if strings.EqualFold(filepath.Ext(path), ".txt") {
 			render = report.Text
 		}
-		if err := writeFile(path, func(w io.Writer) error { return render(w, assessments, time.Now()) }); err != nil {
+		if err := files.add(path, func(w io.Writer) error { return render(w, assessments, time.Now()) }); err != nil {
 			return err
 		}
 	}
 	for _, form := range f.Forms {
 		name, path, _ := strings.Cut(form, "=")
-		if err := writeFile(path, func(w io.Writer) error { return report.WriteShape(w, name, assessments) }); err != nil {
+		if err := files.add(path, func(w io.Writer) error { return report.WriteShape(w, name, assessments) }); err != nil {
 			return err
 		}
 	}
 	if f.Figure != "" {
-		if err := writeFile(f.Figure, func(w io.Writer) error { return figure.LifeCycle(w, assessments, drawn) }); err != nil {
+		if err := files.add(f.Figure, func(w io.Writer) error { return figure.LifeCycle(w, assessments, drawn) }); err != nil {
 			return err
 		}
 	}
@@ -76,9 +77,11 @@ func (f AssessmentFiles) Write(assessments []lca.Assessment, run *runfolder.Run,
 		if err != nil {
 			return err
 		}
-		return writeFile(f.Disclosure, func(w io.Writer) error { return report.Disclosure(w, block) })
+		if err := files.add(f.Disclosure, func(w io.Writer) error { return report.Disclosure(w, block) }); err != nil {
+			return err
+		}
 	}
-	return nil
+	return files.write()
 }
 
 // WriteCrossover makes the figure of a comparison, if it was asked for.
@@ -86,17 +89,37 @@ func (f AssessmentFiles) WriteCrossover(designs []lca.Assessment, r lca.Comparis
 	if f.Figure == "" {
 		return nil
 	}
-	return writeFile(f.Figure, func(w io.Writer) error { return figure.Crossover(w, designs, r, drawn) })
+	var files renderedFiles
+	if err := files.add(f.Figure, func(w io.Writer) error { return figure.Crossover(w, designs, r, drawn) }); err != nil {
+		return err
+	}
+	return files.write()
 }
 
-// writeFile makes path with what render writes, if it writes it all.
-func writeFile(path string, render func(io.Writer) error) error {
+// renderedFile is a file that is not written yet; renderedFiles are written once all of
+// them could be rendered.
+type (
+	renderedFile struct {
+		path string
+		text []byte
+	}
+	renderedFiles []renderedFile
+)
+
+func (r *renderedFiles) add(path string, render func(io.Writer) error) error {
 	var text bytes.Buffer
 	if err := render(&text); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	*r = append(*r, renderedFile{path, text.Bytes()})
+	return nil
+}
+
+func (r renderedFiles) write() error {
+	for _, f := range r {
+		if err := os.WriteFile(f.path, f.text, 0o666); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, err)
+		}
 	}
 	return nil
 }

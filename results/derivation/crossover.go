@@ -27,7 +27,7 @@ func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Cate
 	if len(m.Options.FunctionalUnits) > 0 {
 		unit = m.Options.FunctionalUnits[0]
 	}
-	each, done, err := exportDraws(draws, designs)
+	each, done, err := exportDraws(draws, designs, unit)
 	if err != nil {
 		return nil, lca.Comparison{}, err
 	}
@@ -40,7 +40,7 @@ func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Cate
 
 // exportDraws gives what writes every draw to the file at path, if there is one, and
 // what completes it.
-func exportDraws(path string, designs []string) (each func(int, int, lca.Category, lca.Curve) error, done func() error, err error) {
+func exportDraws(path string, designs []string, unit lca.FunctionalUnit) (each func(lca.Draw) error, done func() error, err error) {
 	if path == "" {
 		return nil, func() error { return nil }, nil
 	}
@@ -49,7 +49,7 @@ func exportDraws(path string, designs []string) (each func(int, int, lca.Categor
 		return nil, nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	buffer := bufio.NewWriter(file)
-	draws := report.NewDrawsCSV(buffer, designs)
+	draws := report.NewDrawsCSV(buffer, designs, unit)
 	return draws.Add, func() error {
 		for _, err := range []error{draws.Close(), buffer.Flush(), file.Close()} {
 			if err != nil {

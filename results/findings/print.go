@@ -1,12 +1,12 @@
 package findings
 
 import (
-	"encoding/csv"
 	"io"
 	"math"
 	"strconv"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/outside"
 	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 )
@@ -14,12 +14,11 @@ import (
 // WriteCSV prints the columns; whole requests, twelve digits of the rest. withSource
 // adds whose figures they are.
 func WriteCSV(w io.Writer, list []Finding, withSource bool) error {
-	out := csv.NewWriter(w)
 	header := []string{"model", "rate", "kwh_per_2400", "gco2e_per_2400", "joules_per_request", "break_even_requests", "published_break_even"}
 	if withSource {
 		header = append(header, "source")
 	}
-	out.Write(header)
+	out := outside.NewCSV(w, header...)
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 12, 64) }
 	requests := func(n float64) string {
 		if n == 0 || math.IsInf(n, 0) {
@@ -32,10 +31,9 @@ func WriteCSV(w io.Writer, list []Finding, withSource bool) error {
 		if withSource {
 			row = append(row, f.Source)
 		}
-		out.Write(row)
+		out.Write(row...)
 	}
-	out.Flush()
-	return out.Error()
+	return out.Close()
 }
 
 // WriteTable prints the same for people.

@@ -221,6 +221,25 @@ var gpuInName = regexp.MustCompile(`(?i)(?:gpu|card|device)[_ -]?[0-9]+(?:[^0-9]
 // wallNames are the words of a column of the power of a whole machine.
 var wallNames = regexp.MustCompile(`(?i)^(?:wall|system|node|chassis|psu|outlet)[_ .-]?power`)
 
+// isLimit reports whether a power's name, in small letters, is that of a bound of it.
+func isLimit(small string) bool {
+	return strings.Contains(small, "cap") || strings.Contains(small, "limit")
+}
+
+// passedOver are the columns whose names say that they hold a power, of which the map
+// makes nothing.
+func (c Columns) passedOver(names []string) []string {
+	read := columnNames(c)
+	var list []string
+	for _, name := range names {
+		small := strings.ToLower(name)
+		if !read[name] && strings.Contains(small, "power") && unitInName("power", name).known() && !isLimit(small) && !isSum(wordsOf(name)) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
 // namedColumns maps a table whose names say what they are: a time, one or more
 // powers with their unit, and a GPU where there is one.
 func namedColumns(names []string) (Columns, error) {
@@ -235,13 +254,13 @@ func namedColumns(names []string) (Columns, error) {
 			c["gpu"] = append(c["gpu"], Column{Name: name})
 		case slices.Contains([]string{"host", "hostname", "node"}, small):
 			c["host"] = append(c["host"], Column{Name: name})
-		case strings.HasPrefix(small, "power") && unitInName("power", name).known() && !strings.Contains(small, "cap") && !strings.Contains(small, "limit"):
+		case strings.HasPrefix(small, "power") && unitInName("power", name).known() && !isLimit(small):
 			c["power"] = append(c["power"], Column{Name: name})
 		case strings.HasPrefix(small, "energy") && unitInName("energy", name).known():
 			c["energy"] = append(c["energy"], Column{Name: name})
 		case wallNames.MatchString(name) && unitInName("wall", name).known():
 			c["wall"] = append(c["wall"], Column{Name: name})
-		case gpuInName.MatchString(name) && strings.Contains(small, "power") && unitInName("power", name).known() && !strings.Contains(small, "cap") && !strings.Contains(small, "limit"):
+		case gpuInName.MatchString(name) && strings.Contains(small, "power") && unitInName("power", name).known() && !isLimit(small):
 			wide = append(wide, Column{Name: name})
 		}
 	}

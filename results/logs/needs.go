@@ -166,6 +166,16 @@ func (n Needs) Doubts(p *Power, qualities []Quality) (doubts []string) {
 	return doubts
 }
 
+// wordsOf are the words of a name, in small letters.
+func wordsOf(name string) []string {
+	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
+}
+
+// isSum reports whether the words of a name say that it is a sum of others.
+func isSum(words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return w == "total" || w == "sum" || w == "all" })
+}
+
 // sumOfOthers finds a device that is none: a column or a row of totals or of
 // means, by its name or since it is the sum of the others throughout.
 func sumOfOthers(p *Power, qualities []Quality, chosen []int) (name, of string) {
@@ -176,10 +186,10 @@ func sumOfOthers(p *Power, qualities []Quality, chosen []int) (name, of string) 
 		}
 	}
 	for _, i := range gpus {
-		words := strings.FieldsFunc(strings.ToLower(p.Devices[i].ID), func(r rune) bool { return !unicode.IsLetter(r) })
+		words := wordsOf(p.Devices[i].ID)
 		switch {
 		case len(gpus) < 2:
-		case slices.ContainsFunc(words, func(w string) bool { return w == "total" || w == "sum" || w == "all" }):
+		case isSum(words):
 			return p.Devices[i].Name, "by its name the sum of the others"
 		case slices.ContainsFunc(words, func(w string) bool { return w == "avg" || w == "mean" || w == "average" }) && !slices.Contains(words, "power"):
 			return p.Devices[i].Name, "by its name the mean of the others"

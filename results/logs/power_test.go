@@ -62,6 +62,7 @@ func TestPowerFormats(t *testing.T) {
 		{"spl", "spl", utc, []string{"wall"}, []float64{570}, ""},
 		{"zeus", "zeus", Options{}, []string{"gpu0", "gpu1"}, []float64{570, 380}, ""},
 		{"csv with units in its names", "csv", Options{}, []string{"gpu0", "gpu1"}, []float64{570, 380}, ""},
+		{"csv of a GPU's power beside a processor's", "csv", Options{}, []string{"gpu0"}, []float64{570}, "those named cpu_power_w were not read"},
 		{"csv wide", "csv", Options{Columns: mapped(t, "time=timestamp", "power=GPU0:W,GPU1:W")}, []string{"GPU0", "GPU1"}, []float64{570, 380}, ""},
 		{"csv of a counter", "csv", Options{}, []string{"gpu0"}, nil, ""},
 		{"csv of seconds since its start", "csv", Options{Clock: clock(t, "perf_counter:1772366400")}, []string{"gpu0"}, nil, ""},

@@ -135,6 +135,9 @@ func powerFiles() map[string]string {
 		"csv with units in its names": perSample("epoch_ns,gpu,power_mw", 2, func(at time.Time, gpu int, w float64) string {
 			return fmt.Sprintf("%d,%d,%.0f", at.UnixNano(), gpu, w*1e3)
 		}),
+		"csv of a GPU's power beside a processor's": perSample("epoch_ms,gpu,power_w,power_limit_w,cpu_power_w", 1, func(at time.Time, gpu int, w float64) string {
+			return fmt.Sprintf("%d,%d,%.3f,400,80", at.UnixMilli(), gpu, w)
+		}),
 		"csv wide": func() string {
 			var b strings.Builder
 			b.WriteString("timestamp,GPU0,GPU1\n")

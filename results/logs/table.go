@@ -160,6 +160,11 @@ func (x *powerTable) roles(names []string, named bool) error {
 		if c, err = knownColumns(x.p.Format, names, named, x.t.fields); err != nil {
 			return err
 		}
+		if x.p.Format == "csv" || x.p.Format == "json" {
+			if left := c.passedOver(names); len(left) > 0 {
+				x.p.warn("of the powers, those named %s were not read: name all that count with --column power=NAME,NAME", clip(strings.Join(left, ", ")))
+			}
+		}
 		for _, role := range []string{"gpu", "time"} {
 			if len(given[role]) > 0 {
 				c[role] = given[role]

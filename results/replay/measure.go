@@ -86,12 +86,7 @@ func (c Config) Measure(ctx context.Context) (file *shapley.File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		// The run may be ending because ctx is done; stopping must not be.
-		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		err = errors.Join(err, server.Stop(stopCtx))
-	}()
+	defer func() { err = errors.Join(err, server.Stop(ctx)) }()
 	identity, err := engine.Identify(ctx, nil, server.URL(), "")
 	if err != nil {
 		return nil, err

@@ -55,12 +55,7 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 		if err != nil {
 			return err
 		}
-		defer func() {
-			// The run may be ending because ctx is done; stopping must not be.
-			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-			defer cancel()
-			err = errors.Join(err, server.Stop(stopCtx))
-		}()
+		defer func() { err = errors.Join(err, server.Stop(ctx)) }()
 		t.url, t.exited, t.exitErr, pid = server.URL(), server.Exited(), server.ExitError, server.PID()
 	} else if err := s.awaitEndpoint(ctx, t); err != nil {
 		return err

@@ -1,13 +1,13 @@
 package report
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/outside"
 	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 )
@@ -35,41 +35,28 @@ func Crossover(w io.Writer, r lca.Comparison) error {
 
 // CrossoverCSV prints the crossings of a comparison.
 func CrossoverCSV(w io.Writer, r lca.Comparison) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"category", "unit", "functional_unit", "first", "second", "usage", "usage_lo", "usage_hi", "probability", "at_usage", "difference", "difference_lo", "difference_hi"})
+	out := outside.NewCSV(w, "category", "unit", "functional_unit", "first", "second", "usage", "usage_lo", "usage_hi", "probability", "at_usage", "difference", "difference_lo", "difference_hi")
 	for _, x := range r.Crossings {
-		unit := x.Category.Unit()
-		if x.Category == lca.Cost {
-			unit = x.Difference.Currency
-		}
-		out.Write([]string{string(x.Category), unit, r.FunctionalUnit, x.First, x.Second, digits(x.Usage), digits(x.Lo), digits(x.Hi), digits(x.Probability),
-			digits(r.Usage), digits(x.Difference.Value), digits(x.DifferenceLo.Value), digits(x.DifferenceHi.Value)})
+		out.Write(string(x.Category), x.Difference.Unit(), r.FunctionalUnit, x.First, x.Second, digits(x.Usage), digits(x.Lo), digits(x.Hi), digits(x.Probability),
+			digits(r.Usage), digits(x.Difference.Value), digits(x.DifferenceLo.Value), digits(x.DifferenceHi.Value))
 	}
-	out.Flush()
-	return out.Error()
+	return out.Close()
 }
 
 // DrawsCSV prints every draw of a comparison, as lca.Compare hands them on.
 type DrawsCSV struct {
-	out     *csv.Writer
+	*outside.CSV
 	designs []string
+	unit    lca.FunctionalUnit
 }
 
 // NewDrawsCSV makes a DrawsCSV that prints to w; designs are the names of what is
-// compared.
-func NewDrawsCSV(w io.Writer, designs []string) *DrawsCSV {
-	out := csv.NewWriter(w)
-	out.Write([]string{"draw", "design", "category", "upfront", "marginal"})
-	return &DrawsCSV{out, designs}
+// compared, per functional unit.
+func NewDrawsCSV(w io.Writer, designs []string, unit lca.FunctionalUnit) *DrawsCSV {
+	return &DrawsCSV{outside.NewCSV(w, "draw", "design", "category", "unit", "functional_unit", "upfront", "per_unit"), designs, unit}
 }
 
 // Add prints one draw of one design in one category.
-func (d *DrawsCSV) Add(draw, design int, c lca.Category, v lca.Curve) error {
-	return d.out.Write([]string{strconv.Itoa(draw), d.designs[design], string(c), digits(v.Upfront), digits(v.Marginal)})
-}
-
-// Close prints what is left of the draws.
-func (d *DrawsCSV) Close() error {
-	d.out.Flush()
-	return d.out.Error()
+func (d *DrawsCSV) Add(v lca.Draw) error {
+	return d.Write(strconv.Itoa(v.Number), d.designs[v.Design], string(v.Upfront.Category), v.Upfront.Unit(), string(d.unit), digits(v.Upfront.Value), digits(v.PerUnit.Value))
 }

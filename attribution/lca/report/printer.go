@@ -1,11 +1,11 @@
 package report
 
 import (
-	"encoding/csv"
 	"io"
 	"strconv"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/outside"
 )
 
 // Printer prints assessments that come one after another, of which it keeps what it
@@ -17,27 +17,21 @@ type Printer interface {
 }
 
 // CSV prints the footprint table.
-type CSV struct{ out *csv.Writer }
+type CSV struct{ *outside.CSV }
 
 // NewCSV makes a CSV that prints to w.
 func NewCSV(w io.Writer) *CSV {
-	out := csv.NewWriter(w)
-	out.Write([]string{"cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source", "kind"})
-	return &CSV{out}
+	return &CSV{outside.NewCSV(w, "cell", "functional_unit", "category", "unit", "stage", "value", "lo", "hi", "boundary", "source", "kind")}
 }
 
 // Add prints the rows of one assessment.
 func (c *CSV) Add(a *lca.Assessment) error {
 	for _, r := range a.Rows {
-		c.out.Write([]string{r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), digits(r.Value), digits(r.Lo), digits(r.Hi), r.Boundary, r.Source, string(r.Kind)})
+		if err := c.Write(r.Cell, r.FunctionalUnit, string(r.Category), r.Unit, string(r.Stage), digits(r.Value), digits(r.Lo), digits(r.Hi), r.Boundary, r.Source, string(r.Kind)); err != nil {
+			return err
+		}
 	}
-	return c.out.Error()
-}
-
-// Close prints what is left of the rows.
-func (c *CSV) Close() error {
-	c.out.Flush()
-	return c.out.Error()
+	return nil
 }
 
 // digits is a number with as many digits as it takes to read it back.

@@ -115,7 +115,7 @@ func (s *Summary) Add(a *lca.Assessment) error {
 // begin takes what all assessments have in common.
 func (s *Summary) begin(first *lca.Assessment) {
 	s.head = fmt.Sprintf("C_FU by inventory %s (%s); ", first.Inventory.Name, first.Inventory.File)
-	if lifetime := first.Inventory.LifetimeInferences; outside(&first.Inventory) {
+	if lifetime := first.Inventory.LifetimeInferences; makesNothing(&first.Inventory) {
 		s.head += "training and experimentation are outside, for want of figures\n\n"
 	} else {
 		n, of := first.Inventory.Lifetime()
@@ -217,8 +217,8 @@ func (s *Summary) closeBreakEven() error {
 	return nil
 }
 
-// outside reports whether the inventory has nothing to spread over requests.
-func outside(inv *lca.Inventory) bool {
+// makesNothing reports whether the inventory has nothing to spread over requests.
+func makesNothing(inv *lca.Inventory) bool {
 	return !slices.ContainsFunc(inv.Upfront, func(p lca.Process) bool { return p.Kind != lca.Service })
 }
 

@@ -175,7 +175,7 @@ func scope(list []lca.Assessment) []item {
 	boundary := "cradle to use: making of the hardware (by time share), experimentation, training, inference"
 	number, of := a.Inventory.Lifetime()
 	spread := fmt.Sprintf("%s %ss (%s; %s)", lca.Count(number), strings.ReplaceAll(string(of), "_", " "), lifetime.Quality, cmp.Or(lifetime.Reason, lifetime.Source))
-	if outside(&a.Inventory) {
+	if makesNothing(&a.Inventory) {
 		spread = "not used: nothing is spread over them"
 		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
 	}

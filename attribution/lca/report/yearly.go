@@ -1,12 +1,12 @@
 package report
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"strconv"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/outside"
 	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 )
@@ -58,14 +58,12 @@ func (y *YearlyTable) Close() error {
 // YearlyCSV prints the years of every cell for programs.
 type YearlyCSV struct {
 	yearly
-	out *csv.Writer
+	*outside.CSV
 }
 
 // NewYearlyCSV makes a YearlyCSV that prints to w, of so many years.
 func NewYearlyCSV(w io.Writer, growth lca.Growth, years int) *YearlyCSV {
-	out := csv.NewWriter(w)
-	out.Write([]string{"cell", "year", "requests", "category", "unit", "scope2", "scope3", "total", "upfront_amortized", "scenario"})
-	return &YearlyCSV{yearly{growth, years}, out}
+	return &YearlyCSV{yearly{growth, years}, outside.NewCSV(w, "cell", "year", "requests", "category", "unit", "scope2", "scope3", "total", "upfront_amortized", "scenario")}
 }
 
 // Add prints the years of one assessment.
@@ -75,14 +73,10 @@ func (y *YearlyCSV) Add(a *lca.Assessment) error {
 		return err
 	}
 	for _, r := range rows {
-		y.out.Write([]string{a.Usage.Cell, strconv.Itoa(r.Year), digits(r.Requests), string(r.Category), a.Unit(r.Category),
-			digits(r.Scope2.Value), digits(r.Scope3.Value), digits(r.Total.Value), digits(r.UpfrontAmortized), y.growth.Scenario()})
+		if err := y.Write(a.Usage.Cell, strconv.Itoa(r.Year), digits(r.Requests), string(r.Category), a.Unit(r.Category),
+			digits(r.Scope2.Value), digits(r.Scope3.Value), digits(r.Total.Value), digits(r.UpfrontAmortized), y.growth.Scenario()); err != nil {
+			return err
+		}
 	}
-	return y.out.Error()
-}
-
-// Close prints what is left of the rows.
-func (y *YearlyCSV) Close() error {
-	y.out.Flush()
-	return y.out.Error()
+	return nil
 }

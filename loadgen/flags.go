@@ -5,7 +5,7 @@ const (
 	FlagResent   = "resent"          // sent again: its idle connection had been closed by the server
 	FlagNoUsage  = "no_usage"        // the server sent no usage that counts: one token an event is assumed
 	FlagNoPrompt = "no_prompt_count" // the server counted the output and not the prompt
-	FlagNoText   = "no_text"         // tokens were counted but none had text: stamped at the end
+	FlagNoText   = "no_text"         // tokens were counted but none had text
 	FlagNoEnd    = "no_end"          // complete, but the connection broke before [DONE]
 	FlagLate     = "late"            // sent later than the lateness bound after its due time
 	FlagHeld     = "held"            // waited for a place under the in-flight cap

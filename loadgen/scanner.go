@@ -339,7 +339,7 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 	s.after = s.after || s.ended&c.spoke != 0
 	s.spoke |= c.spoke
 	s.ended |= c.ended
-	if c.text > 0 {
+	if c.text > 0 || s.counts(c) {
 		if err := s.token(at, r); err != nil {
 			return err
 		}
@@ -359,7 +359,21 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 	return nil
 }
 
-// token notes an event that carries text.
+// counts reports whether an event without text brings tokens all the same: the bytes of
+// a character that is not complete, marks that have no text. Only a usage that comes
+// event by event tells; that which one event brings for the whole answer does not.
+func (s *scanner) counts(c *chunk) bool {
+	more := c.usage.completion - s.reported
+	if c.choices == 0 || more <= 0 {
+		return false
+	}
+	return s.continued || c.finish == nil && len(s.lengths) == 0 && more <= mostWithoutText
+}
+
+// mostWithoutText is how many tokens an answer may begin with before its first text.
+const mostWithoutText = 8
+
+// token notes an event that carries tokens.
 func (s *scanner) token(at time.Duration, r *Record) error {
 	c := &s.chunk
 	if len(r.TokenAt) >= s.limit {
@@ -369,7 +383,11 @@ func (s *scanner) token(at time.Duration, r *Record) error {
 	s.chars += c.chars
 	r.TokenAt = append(r.TokenAt, at)
 	s.lengths = append(s.lengths, int32(min(c.text, 1<<30)))
-	s.thinking = append(s.thinking, c.reasoning == c.text)
+	thinks := c.reasoning == c.text
+	if c.text == 0 { // a part of what came before
+		thinks = len(s.thinking) > 0 && s.thinking[len(s.thinking)-1]
+	}
+	s.thinking = append(s.thinking, thinks)
 	tokens := 0
 	if c.usage.completion != Unknown {
 		tokens = max(0, c.usage.completion-s.reported)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -42,6 +43,15 @@ const (
 	usage  = `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}}` + "\n\n"
 	done   = "data: [DONE]\n\n"
 )
+
+// counting is an event with the usage so far.
+func counting(text string, tokens int, finish string) string {
+	reason := "null"
+	if finish != "" {
+		reason = strconv.Quote(finish)
+	}
+	return fmt.Sprintf(`data: {"choices":[{"index":0,"delta":{"content":%q},"finish_reason":%s}],"usage":{"prompt_tokens":9,"completion_tokens":%d}}`+"\n\n", text, reason, tokens)
+}
 
 func TestStream(t *testing.T) {
 	for _, tt := range []struct {
@@ -90,10 +100,22 @@ func TestStream(t *testing.T) {
 			stream: `data: {"choices":[{"index":0,"text":"hello","finish_reason":null}]}` + "\n\n" + `data: {"choices":[{"index":0,"text":"!","finish_reason":"stop"}],"usage":null}` + "\n\n" + usage + done,
 			counts: []int32{1, 1}, output: 2, text: "hello!", finish: "stop"},
 		{name: "usage with every event gives each its own count, and the rest to the last",
+			stream: counting("abc", 3, "") + counting("d", 4, "") + counting("", 4, "stop") + `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}}` + "\n\n" + done,
+			counts: []int32{3, 2}, output: 5, text: "abcd", finish: "stop"},
+		{name: "an event without text, of a character that is not complete or a mark, is a token where the usage says so",
+			stream: counting("", 0, "") + counting("", 1, "") + counting("é", 2, "") + counting("", 3, "") + counting("", 4, "") + counting("", 5, "length") + done,
+			counts: []int32{1, 1, 1, 1, 1}, output: 5, text: "é", finish: "length"},
+		{name: "so it is where no event has text",
+			stream: counting("", 1, "") + counting("", 2, "") + counting("", 3, "length") + done,
+			counts: []int32{1, 1, 1}, output: 3, finish: "length", flags: []string{FlagNoText}},
+		{name: "a usage of the whole answer beside its end is no token",
+			stream: hello + world + counting("", 2, "length") + done,
+			counts: []int32{1, 1}, output: 2, text: "hello world", finish: "length"},
+		{name: "the end has its own token where the usage says so",
 			stream: `data: {"choices":[{"delta":{"content":"abc"}}],"usage":{"prompt_tokens":9,"completion_tokens":3}}` + "\n\n" +
 				`data: {"choices":[{"delta":{"content":"d"}}],"usage":{"prompt_tokens":9,"completion_tokens":4}}` + "\n\n" +
 				`data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":5}}` + "\n\n" + done,
-			counts: []int32{3, 2}, output: 5, text: "abcd", finish: "stop"},
+			counts: []int32{3, 1, 1}, output: 5, text: "abcd", finish: "stop"},
 		{name: "an answer that stopped has its end-of-sequence token at its end",
 			stream: hello + world + strings.Replace(finish, "length", "stop", 1) + strings.Replace(usage, `"completion_tokens":2`, `"completion_tokens":3`, 1) + done,
 			counts: []int32{1, 2}, output: 3, text: "hello world", finish: "stop"},

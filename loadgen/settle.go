@@ -23,13 +23,14 @@ func (s *scanner) settle(r *Record) {
 	var doubts []string
 	r.PromptTokens, r.OutputTokens, r.CachedTokens, r.ReasoningTokens, doubts = s.usage.judge(s.asked, text)
 	r.Flags = append(r.Flags, doubts...)
-	if len(r.TokenAt) == 0 && r.OutputTokens > 0 && s.evidence != Never {
-		// Tokens without text (special tokens only): the first sign of them.
-		r.TokenAt = append(r.TokenAt, s.evidence)
-		r.TokenCount = append(r.TokenCount, 0)
-		s.lengths = append(s.lengths, 0)
-		s.thinking = append(s.thinking, false)
-		r.Flags = append(r.Flags, FlagNoText)
+	if text.bytes == 0 && r.OutputTokens > 0 && s.evidence != Never {
+		r.Flags = append(r.Flags, FlagNoText) // special tokens only
+		if len(r.TokenAt) == 0 {              // the first sign of them
+			r.TokenAt = append(r.TokenAt, s.evidence)
+			r.TokenCount = append(r.TokenCount, 0)
+			s.lengths = append(s.lengths, 0)
+			s.thinking = append(s.thinking, false)
+		}
 	}
 	if r.PromptTokens == Unknown && r.OutputTokens != Unknown && !slices.Contains(doubts, FlagImplausible) {
 		r.Flags = append(r.Flags, FlagNoPrompt)

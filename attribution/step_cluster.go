@@ -16,7 +16,9 @@ import (
 // steps; and the tokens of one step arrive together, but for what delivery adds.
 // Going through the tokens in order of time, each belongs to the step nearest in
 // time that comes after the request's previous one, or, if none is near, to a
-// new step. Near is within reach: less than the time between tokens, so that a
+// new step. Of tokens that were held back only the last has a time: the others belong
+// to the steps that others' tokens show before it, or, where none is in decode that
+// would show them, to steps at even times. Near is within reach: less than the time between tokens, so that a
 // request which stood still for a step (others' prefill) is not counted in it.
 //
 // A step ends with its first token's arrival, and begins when the one before
@@ -32,9 +34,9 @@ type stepper struct {
 	again bool    // all but the requests' own work is known
 
 	ring            [stepRing]step
-	oldest, settled int64 // first steps that are not flushed, whose tokens are not complete
-	latest          int64 // -1 for none
-	inFlight        int
+	oldest, settled int64         // first steps that are not flushed, whose tokens are not complete
+	latest          int64         // -1 for none
+	inFlight, shown int           // requests, and those of them whose next token shows a step
 	woken           time.Duration // when something came into flight after nothing was, -1: not since the latest step
 	tokens, limit   int
 	timings         []timing  // of flushed steps, without out
@@ -86,7 +88,7 @@ const reachShare = 0.65
 
 func newStepper(c Columns, out *work, p pilot) *stepper {
 	s := &stepper{out: out, pilot: p, reach: reachShare * float64(p.period), latest: -1, woken: -1}
-	s.merge = merge{columns: c, period: p.period, handle: s.event, stop: func() bool { return s.tokens >= s.limit }}
+	s.merge = merge{columns: c, cadence: p.cadence, handle: s.event, stop: func() bool { return s.tokens >= s.limit }}
 	return s
 }
 
@@ -121,16 +123,46 @@ func (s *stepper) event(at time.Duration, r *runner) {
 		return
 	}
 	s.tokens++
+	if r.shown {
+		s.shown--
+	}
+	if r.shown = r.next+1 < len(r.at) && !r.isSupposed(r.next+1); r.shown {
+		s.shown++
+	}
+	n := r.count[r.next]
+	if r.isSupposed(r.next) && s.shown > 0 {
+		r.owed = append(r.owed, n)
+		return
+	}
 	k := s.nearest(at, r.last+1)
 	if k < 0 {
 		k = s.begin(at)
 	}
+	// What is owed is of the steps before, the latest last.
+	j := max(k-int64(len(r.owed)), r.last+1, s.oldest)
+	for i, owed := range r.owed {
+		if i < len(r.owed)-int(k-j) { // more than there are steps
+			n += owed
+			continue
+		}
+		s.join(j, r, s.at(j).first+time.Duration(s.at(j).mean), owed)
+		j++
+	}
+	r.owed = r.owed[:0]
+	x := s.join(k, r, at, n)
+	x.mean += (float64(at-x.first) - x.mean) / float64(len(x.members))
+}
+
+// join has r take part in step k, with n tokens.
+func (s *stepper) join(k int64, r *runner, at time.Duration, n float32) *step {
 	x := s.at(k)
-	n := r.count[r.next]
-	m := member{row: r.row, first: r.next == 0, cut: r.cut, decoded: n}
+	m := member{row: r.row, first: r.last < 0, cut: r.cut, decoded: n}
 	if m.first {
 		m.decoded = max(n-1, 0) // the prompt's last token makes the answer's first
-		x.firsts = append(x.firsts, firstToken{row: r.row, cut: r.cut, sent: r.sent, begin: r.begin, at: at})
+		f := firstToken{row: r.row, cut: r.cut, sent: r.sent, begin: r.begin, at: at}
+		if x.firsts = append(x.firsts, f); k < s.settled {
+			s.placeFirst(k, f)
+		}
 	}
 	if !m.cut {
 		x.decoded += float64(m.decoded)
@@ -138,8 +170,8 @@ func (s *stepper) event(at time.Duration, r *runner) {
 	}
 	r.made += float64(n)
 	x.members = append(x.members, m)
-	x.mean += (float64(at-x.first) - x.mean) / float64(len(x.members))
 	r.last = k
+	return x
 }
 
 // nearest returns the step whose tokens arrived nearest to at, from step from
@@ -194,17 +226,22 @@ func (s *stepper) settle() {
 		}
 	}
 	for _, f := range x.firsts {
-		if f.begin < 0 {
-			s.place(s.settled, f)
-		} else {
-			s.placeIn(s.settled, f)
-		}
+		s.placeFirst(s.settled, f)
 	}
 	s.settled++
 }
 
-// place puts the prompt of m, whose first token came with step k, where the time
-// for it was.
+// placeFirst puts the prompt of m, whose first token came with step k, where it was
+// computed.
+func (s *stepper) placeFirst(k int64, m firstToken) {
+	if m.begin < 0 {
+		s.place(k, m)
+	} else {
+		s.placeIn(k, m)
+	}
+}
+
+// place puts it where the time for it was.
 func (s *stepper) place(k int64, m firstToken) {
 	prompt := s.columns.computed(int(m.row))
 	need := prompt * s.pilot.timing.prompt
@@ -237,7 +274,7 @@ func (s *stepper) place(k int64, m firstToken) {
 	}
 }
 
-// placeIn puts the prompt of m where the server's own time says that it was.
+// placeIn puts it where the server's own time says that it was.
 func (s *stepper) placeIn(k int64, m firstToken) {
 	prompt := s.columns.computed(int(m.row))
 	if m.at <= m.begin {

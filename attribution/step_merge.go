@@ -12,12 +12,17 @@ type runner struct {
 	row        uint32
 	at         []time.Duration // own copy
 	count      []float32       // tokens of each, to the request's own total
+	supposed   []bool          // of each, whether it was not seen; nil: all were
 	next       int             // -1 before the sending, len(at) before the end
 	sent, done time.Duration
 	begin      time.Duration // of prefill by the server's word, negative if unknown
 	made       float64
 	context    float64 // tokens of the prompt
 	last       int64   // the latest step that it took part in, -1 for none
+	// owed are supposed events that others' steps shall take, and shown whether the next
+	// event is a part that shows one step.
+	owed  []float32
+	shown bool
 	// cut: it ended without any token, so its prompt may not have been computed.
 	cut bool
 }
@@ -38,9 +43,9 @@ func (r *runner) when() time.Duration {
 // the moment that it has come to.
 type merge struct {
 	columns Columns
-	period  time.Duration
-	handle  func(at time.Duration, r *runner)
-	stop    func() bool
+	cadence
+	handle func(at time.Duration, r *runner)
+	stop   func() bool
 
 	slots  []runner
 	unused []uint32
@@ -129,7 +134,7 @@ func (m *merge) add(i int, at []time.Duration, count []int32) {
 		return // sixteen million in flight: no server's
 	}
 	r := &m.slots[slot]
-	*r = runner{row: uint32(i), at: r.at[:0], count: r.count[:0], next: -1, sent: sent, done: done, begin: -1, last: -1, context: c.context(i)}
+	*r = runner{row: uint32(i), at: r.at[:0], count: r.count[:0], owed: r.owed[:0], next: -1, sent: sent, done: done, begin: -1, last: -1, context: c.context(i)}
 	m.stamp(r, i, at, count)
 	if c.Prefill != nil && c.Prefill[i] >= 0 && len(r.at) > 0 {
 		r.begin = max(sent, r.at[0]-c.Prefill[i])
@@ -138,7 +143,7 @@ func (m *merge) add(i int, at []time.Duration, count []int32) {
 }
 
 // stamp fills in r's events. Those that came together are one: a speculative
-// step, or several that delivery held back. A request of which only the first
+// step, or several that delivery held back; see cadence. A request of which only the first
 // and the last token are known has the rest evenly between; one without any has
 // its end, when its work was done: an embedding, or an answer that failed.
 func (m *merge) stamp(r *runner, i int, at []time.Duration, count []int32) {
@@ -177,6 +182,9 @@ func (m *merge) stamp(r *runner, i int, at []time.Duration, count []int32) {
 		for k := range r.count {
 			r.count[k] *= float32(output / sum)
 		}
+	}
+	if m.held {
+		r.apart(m.period)
 	}
 }
 

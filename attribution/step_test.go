@@ -173,6 +173,13 @@ func TestWhatClientsSee(t *testing.T) {
 		{with(chat, "up to 4 tokens a step", func(l *batchsim.Load) { l.Engine.Scheduler.Accepted = 4 }), 0.10},
 		{with(chat, "tokens in bursts of 4", func(l *batchsim.Load) { l.Engine.Delivery.Burst = 4 }), 0.10},
 		{with(mixed, "tokens in bursts of 4", func(l *batchsim.Load) { l.Engine.Delivery.Burst = 4 }), 0.10},
+		{with(chat, "characters of several tokens in half of the answers", func(l *batchsim.Load) { l.Engine.Delivery.Held = []float64{0, 0.7} }), 0.05},
+		{with(mixed, "characters of several tokens in half of the answers", func(l *batchsim.Load) { l.Engine.Delivery.Held = []float64{0, 0.7} }), 0.05},
+		{with(chat, "characters of several tokens in all answers", func(l *batchsim.Load) { l.Engine.Delivery.Held = []float64{0.7} }), 0.05},
+		{with(mixed, "characters of several tokens in all answers", func(l *batchsim.Load) { l.Engine.Delivery.Held = []float64{0.7} }), 0.15},
+		{with(chat, "such characters, and up to 4 tokens a step", func(l *batchsim.Load) {
+			l.Engine.Delivery.Held, l.Engine.Scheduler.Accepted = []float64{0, 0.3}, 4
+		}), 0.10},
 		{with(chat, "preempted for want of cache", func(l *batchsim.Load) {
 			l.Engine.Scheduler.Policy, l.Engine.Scheduler.Cache = batchsim.Preempting, 3000
 		}), 0.15},

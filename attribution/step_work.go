@@ -3,7 +3,6 @@ package attribution
 import (
 	"cfubench/meter"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -125,9 +124,9 @@ func workOf(c Columns, w meter.Window) (*work, error) {
 
 // pilot is what the first requests of a run show of its steps.
 type pilot struct {
-	period  time.Duration // between tokens
-	timing  timing        // of steps; see stepper.fit
-	noise   float64       // ns that it leaves of a step
+	cadence
+	timing  timing  // of steps; see stepper.fit
+	noise   float64 // ns that it leaves of a step
 	unknown string
 }
 
@@ -140,7 +139,7 @@ const (
 // pilotOf looks at the first requests twice: for the time between tokens, and
 // for what prompts add to a step.
 func pilotOf(c Columns) (pilot, error) {
-	var gaps []time.Duration
+	var gaps []gap
 	var single, streamed, seen float64
 	near := 0
 	if c.Tokens == nil {
@@ -158,7 +157,11 @@ func pilotOf(c Columns) (pilot, error) {
 			streamed += output
 		}
 		for k := 1; k < len(at); k++ {
-			gaps = append(gaps, at[k]-at[k-1])
+			g := gap{at[k] - at[k-1], 1}
+			if k < len(count) {
+				g.tokens = float64(count[k])
+			}
+			gaps = append(gaps, g)
 		}
 		return len(gaps) < pilotTokens && seen < pilotTokens
 	})
@@ -175,7 +178,7 @@ func pilotOf(c Columns) (pilot, error) {
 	if p.unknown != "" {
 		return p, nil
 	}
-	p.period = typical(gaps)
+	p.cadence = cadenceOf(gaps)
 	return p, p.time(c)
 }
 
@@ -209,22 +212,4 @@ func (p *pilot) time(c Columns) error {
 	}
 	*p = best
 	return nil
-}
-
-// typical is the median of the gaps that are not those within a burst, a
-// millisecond if there are none.
-func typical(gaps []time.Duration) time.Duration {
-	var sum time.Duration
-	for _, g := range gaps {
-		sum += g
-	}
-	if len(gaps) > 0 {
-		least := sum / time.Duration(len(gaps)) / 10
-		gaps = slices.DeleteFunc(gaps, func(g time.Duration) bool { return g <= least })
-	}
-	if len(gaps) == 0 {
-		return time.Millisecond
-	}
-	slices.Sort(gaps)
-	return gaps[len(gaps)/2]
 }

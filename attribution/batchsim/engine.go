@@ -27,6 +27,9 @@ type Delivery struct {
 	// Burst holds so many events back until they go out together; 0 and 1
 	// send each.
 	Burst int
+	// Held is how often the text of a token waits for the next one's and comes with it
+	// as one event, by job, again and again: characters of several tokens.
+	Held []float64
 }
 
 // pause is how long a closed loop's client needs for its next request.
@@ -230,7 +233,11 @@ func (r *run) emit(parts []Part) {
 			a.held = append(a.held, int32(made))
 		}
 		done := a.made >= r.Jobs[a.job].Output
-		if len(a.held) > 0 && (done || len(a.held) >= max(r.Delivery.Burst, 1)) {
+		waits := false
+		if held := r.Delivery.Held; len(held) > 0 {
+			waits = r.rng.Float64() < held[a.job%len(held)]
+		}
+		if len(a.held) > 0 && (done || !waits && len(a.held) >= max(r.Delivery.Burst, 1)) {
 			r.deliver(a)
 		}
 		if !done {
@@ -253,6 +260,13 @@ func (r *run) deliver(a *active) {
 	}
 	if n := len(r.Tokens[a.job]); n > 0 {
 		at = max(at, r.Tokens[a.job][n-1])
+	}
+	if len(r.Delivery.Held) > 0 {
+		var sum int32
+		for _, count := range a.held {
+			sum += count
+		}
+		a.held = append(a.held[:0], sum)
 	}
 	for _, count := range a.held {
 		r.Tokens[a.job] = append(r.Tokens[a.job], at)

@@ -125,7 +125,7 @@ func (j *joules) begin(ctx context.Context) (err error) {
 	return err
 }
 
-func (j *joules) end(ctx context.Context, _ meter.Window) (spent, error) {
+func (j *joules) end(ctx context.Context, _ meter.Window, _ time.Duration) (spent, error) {
 	var out spent
 	_, err := j.metered.Idle(ctx, j.pad)
 	var after meter.Window

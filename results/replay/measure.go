@@ -6,11 +6,13 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -241,6 +243,16 @@ type replayed struct {
 	spent  spent
 }
 
+// busy is how long a request was in flight.
+func (r replayed) busy() time.Duration {
+	var sum, until time.Duration
+	for _, rec := range slices.SortedFunc(slices.Values(r.records), func(a, b loadgen.Record) int { return cmp.Compare(a.Sent, b.Sent) }) {
+		sum += max(0, rec.Done-max(rec.Sent, until))
+		until = max(until, rec.Done)
+	}
+	return sum
+}
+
 // replay sends the requests of a subset at their offsets and measures what they
 // cost.
 func (r *replayer) replay(ctx context.Context, plan []planned, subset uint64) (replayed, error) {
@@ -248,7 +260,7 @@ func (r *replayer) replay(ctx context.Context, plan []planned, subset uint64) (r
 		return replayed{}, err
 	}
 	out, err := r.send(ctx, plan, subset)
-	spent, unmeasured := r.gauge.end(ctx, out.window)
+	spent, unmeasured := r.gauge.end(ctx, out.window, out.busy())
 	if err != nil {
 		return out, err
 	}

@@ -19,8 +19,9 @@ type gauge interface {
 	describe(*shapley.File)
 	// begin leaves the engine alone until a replay can start.
 	begin(context.Context) error
-	// end leaves it alone until all of the replay in w has been measured.
-	end(ctx context.Context, w meter.Window) (spent, error)
+	// end leaves it alone until all of the replay in w has been measured, in which a
+	// request was in flight for busy.
+	end(ctx context.Context, w meter.Window, busy time.Duration) (spent, error)
 	close() error
 }
 
@@ -38,9 +39,14 @@ type spent struct {
 const settle = 40 * time.Millisecond
 
 // cpuTime is the gauge of hosts without a counter: the CPU time of the
-// engine's process tree.
+// engine's process tree above idle. An engine that polls while it waits (vLLM's does
+// for a second after an answer) spends time on no request: as much as it spent between
+// replays is taken off for the time in which none was in flight.
 type cpuTime struct {
-	source   *cputime.Source
+	source *cputime.Source
+	// waited is the time between replays so far, and polled what the engine spent in it.
+	waited   time.Duration
+	polled   meter.Energy
 	readings []meter.Reading
 	stop     chan struct{}
 	reader   errgroup.Group
@@ -59,8 +65,12 @@ func (p *cpuTime) describe(f *shapley.File) {
 }
 
 func (p *cpuTime) begin(context.Context) error {
+	before := p.source.Read(nil)[0]
 	time.Sleep(settle)
 	p.readings, p.stop = p.source.Read(nil), make(chan struct{})
+	if now := p.readings[0]; before.HasEnergy && now.HasEnergy {
+		p.waited, p.polled = p.waited+now.At()-before.At(), p.polled+now.Energy-before.Energy
+	}
 	stop := p.stop
 	p.reader.Go(func() error {
 		ticker := time.NewTicker(10 * time.Millisecond)
@@ -77,7 +87,7 @@ func (p *cpuTime) begin(context.Context) error {
 	return nil
 }
 
-func (p *cpuTime) end(_ context.Context, w meter.Window) (spent, error) {
+func (p *cpuTime) end(_ context.Context, w meter.Window, busy time.Duration) (spent, error) {
 	time.Sleep(settle)
 	close(p.stop)
 	if err := p.reader.Wait(); err != nil {
@@ -89,7 +99,11 @@ func (p *cpuTime) end(_ context.Context, w meter.Window) (spent, error) {
 		return spent{}, errors.New("the engine's CPU time could not be read: it may have ended")
 	}
 	curve, _ := attribution.NewCurve(p.source.Domains()[0], p.readings)
-	return spent{(last.Energy - first.Energy).Joules(), w, []*attribution.Curve{curve}, make([]attribution.Idle, 1)}, nil
+	worth := (last.Energy - first.Energy).Joules()
+	if idle := last.At() - first.At() - busy; idle > 0 && p.waited > 0 {
+		worth = max(worth-p.polled.Joules()*idle.Seconds()/p.waited.Seconds(), 0)
+	}
+	return spent{worth, w, []*attribution.Curve{curve}, make([]attribution.Idle, 1)}, nil
 }
 
 func (p *cpuTime) close() error { return p.source.Close() }

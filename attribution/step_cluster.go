@@ -140,6 +140,9 @@ func (s *stepper) event(at time.Duration, r *runner) {
 	}
 	// What is owed is of the steps before, the latest last.
 	j := max(k-int64(len(r.owed)), r.last+1, s.oldest)
+	for j < k && s.at(j).first < r.sent {
+		j++
+	}
 	for i, owed := range r.owed {
 		if i < len(r.owed)-int(k-j) { // more than there are steps
 			n += owed

@@ -31,6 +31,8 @@ type chunk struct {
 	// message is the first choice's whole message, where it has one in place of a
 	// delta.
 	message []byte
+	// role says that a delta names who speaks.
+	role bool
 	// data says that there is a list of embeddings.
 	data bool
 	// choices is how many the event has: a usage without any is the last word.
@@ -251,6 +253,9 @@ func (c *chunk) delta(w *walker, first bool) {
 			c.parts(w, first, true, 0)
 		case "refusal", "tool_calls", "function_call", "audio":
 			c.parts(w, false, false, 0)
+		case "role":
+			c.role = true
+			w.value()
 		default:
 			w.value()
 		}

@@ -2,22 +2,6 @@ package loadgen
 
 import "slices"
 
-// topUp completes counts that came with the events (continuous_usage_stats) to
-// the final total: what was counted after the last text belongs to it. It
-// reports false, changing nothing, if the counts are already above the total, or
-// so far below it that the reports left something out.
-func topUp(counts []int32, total int) bool {
-	sum := 0
-	for _, n := range counts {
-		sum += int(n)
-	}
-	if len(counts) == 0 || sum > total || total-sum > max(8, total/4) {
-		return false
-	}
-	counts[len(counts)-1] += int32(total - sum)
-	return true
-}
-
 // spread shares total tokens among events when only the total is known: one
 // each; a surplus first for the end-of-sequence token, which has no text, on
 // the last event of an answer that stopped by itself; the rest by length of

@@ -55,14 +55,3 @@ func TestSpreadAddsUp(t *testing.T) {
 		}
 	})
 }
-
-func TestTopUp(t *testing.T) {
-	counts := []int32{2, 3}
-	if !topUp(counts, 6) || !cmp.Equal(counts, []int32{2, 4}) {
-		t.Errorf("2 and 3 of 6: got %v, want 2 and 4", counts)
-	}
-	counts = []int32{2, 3}
-	if topUp(counts, 4) || !cmp.Equal(counts, []int32{2, 3}) {
-		t.Errorf("2 and 3 of 4: got %v and no refusal, want them refused unchanged", counts)
-	}
-}

@@ -60,7 +60,7 @@ type scanner struct {
 	atEnd     bool       // the body was read to its end
 	usage     tokenUsage // as far as it was reported
 	last      bool       // a usage came on its own, after the text
-	continued bool       // usage came with the text, event by event
+	continued bool       // a usage came with text
 	reported  int        // completion tokens reported before the current event
 	parts     int        // sum of the completion tokens reported with text
 	still     int        // reports with text that were no higher than the one before
@@ -78,6 +78,9 @@ type scanner struct {
 
 	lengths  []int32 // text bytes of each token-bearing event
 	thinking []bool  // whether it was reasoning alone
+	usages   []int32 // completion tokens reported so far, Unknown where none were
+	silent   []silence
+	arrivals []arrival // of both, see allot
 	keepText bool
 	text     []byte // the answer's text in JSON form
 	timings  []byte
@@ -97,13 +100,13 @@ func (s *scanner) reset() {
 	if cap(text) > keptBuffer {
 		text = nil
 	}
-	lengths, thinking := s.lengths, s.thinking
-	if cap(lengths) > keptBuffer {
-		lengths, thinking = nil, nil
+	lengths, thinking, usages, silent, arrivals := s.lengths, s.thinking, s.usages, s.silent, s.arrivals
+	if cap(lengths) > keptBuffer || cap(silent) > keptBuffer {
+		lengths, thinking, usages, silent, arrivals = nil, nil, nil, nil, nil
 	}
 	*s = scanner{
 		stray: s.stray[:0], buf: buf, firstLine: true, evidence: Never, usage: unknownUsage(), limit: eventLimit(0), asked: asked{prompt: Unknown},
-		joined: joined[:0], lengths: lengths[:0], thinking: thinking[:0], text: text[:0], timings: s.timings[:0],
+		joined: joined[:0], lengths: lengths[:0], thinking: thinking[:0], usages: usages[:0], silent: silent[:0], arrivals: arrivals[:0], text: text[:0], timings: s.timings[:0],
 		chunk: chunk{content: s.chunk.content[:0]},
 	}
 }
@@ -339,16 +342,19 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 	s.after = s.after || s.ended&c.spoke != 0
 	s.spoke |= c.spoke
 	s.ended |= c.ended
-	if c.text > 0 || s.counts(c) {
+	switch opens := c.role && len(r.TokenAt)+len(s.silent) == 0; {
+	case c.text > 0:
 		if err := s.token(at, r); err != nil {
 			return err
 		}
+	case c.choices > 0 && !opens && len(s.silent) < s.limit:
+		s.silent = append(s.silent, silence{at, len(r.TokenAt), c.usage.completion, c.finish != nil})
 	}
 	if c.finish != nil {
 		r.FinishReason = s.reason(c.finish)
 	}
 	s.usage.add(c.usage)
-	s.last = s.last || c.usage.completion > 0 && c.choices == 0 && c.text == 0
+	s.last = s.last && c.text == 0 || c.usage.completion > 0 && c.choices == 0 && c.text == 0
 	if c.timings != nil {
 		s.timings = append(s.timings[:0], c.timings...)
 	}
@@ -359,21 +365,7 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 	return nil
 }
 
-// counts reports whether an event without text brings tokens all the same: the bytes of
-// a character that is not complete, marks that have no text. Only a usage that comes
-// event by event tells; that which one event brings for the whole answer does not.
-func (s *scanner) counts(c *chunk) bool {
-	more := c.usage.completion - s.reported
-	if c.choices == 0 || more <= 0 {
-		return false
-	}
-	return s.continued || c.finish == nil && len(s.lengths) == 0 && more <= mostWithoutText
-}
-
-// mostWithoutText is how many tokens an answer may begin with before its first text.
-const mostWithoutText = 8
-
-// token notes an event that carries tokens.
+// token notes an event that carries text.
 func (s *scanner) token(at time.Duration, r *Record) error {
 	c := &s.chunk
 	if len(r.TokenAt) >= s.limit {
@@ -383,15 +375,10 @@ func (s *scanner) token(at time.Duration, r *Record) error {
 	s.chars += c.chars
 	r.TokenAt = append(r.TokenAt, at)
 	s.lengths = append(s.lengths, int32(min(c.text, 1<<30)))
-	thinks := c.reasoning == c.text
-	if c.text == 0 { // a part of what came before
-		thinks = len(s.thinking) > 0 && s.thinking[len(s.thinking)-1]
-	}
-	s.thinking = append(s.thinking, thinks)
-	tokens := 0
+	s.thinking = append(s.thinking, c.reasoning == c.text)
+	s.usages = append(s.usages, int32(min(c.usage.completion, 1<<30)))
 	if c.usage.completion != Unknown {
-		tokens = max(0, c.usage.completion-s.reported)
-		if s.continued && tokens == 0 {
+		if s.continued && c.usage.completion <= s.reported {
 			s.still++
 		}
 		s.fell = s.fell || 0 < c.usage.completion && c.usage.completion < s.reported
@@ -399,7 +386,7 @@ func (s *scanner) token(at time.Duration, r *Record) error {
 		s.continued = true
 		s.reported = max(s.reported, c.usage.completion)
 	}
-	r.TokenCount = append(r.TokenCount, int32(tokens))
+	r.TokenCount = append(r.TokenCount, 1)
 	if !s.keepText {
 		return nil
 	}

@@ -42,6 +42,8 @@ const (
 	finish = `data: {"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}` + "\n\n"
 	usage  = `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}}` + "\n\n"
 	done   = "data: [DONE]\n\n"
+
+	silentChunk = `data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":null}]}` + "\n\n"
 )
 
 // counting is an event with the usage so far.
@@ -111,6 +113,32 @@ func TestStream(t *testing.T) {
 		{name: "a usage of the whole answer beside its end is no token",
 			stream: hello + world + counting("", 2, "length") + done,
 			counts: []int32{1, 1}, output: 2, text: "hello world", finish: "length"},
+		{name: "a role that is counted as a token is none where no other event reports",
+			stream: strings.Replace(role, `"finish_reason":null}]`, `"finish_reason":null}],"usage":{"prompt_tokens":9,"completion_tokens":1}`, 1) + hello + world + counting("", 2, "length") + done,
+			counts: []int32{1, 1}, output: 2, text: "hello world", finish: "length"},
+		{name: "the whole usage with the first text, or on every event, is no running one",
+			stream: counting("a", 3, "") + counting("b", 3, "") + counting("c", 3, "length") + `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":3}}` + "\n\n" + done,
+			counts: []int32{1, 1, 1}, output: 3, text: "abc", finish: "length"},
+		{name: "the whole usage with the last text is no running one",
+			stream: hello + world + counting("!", 3, "length") + done,
+			counts: []int32{1, 1, 1}, output: 3, text: "hello world!", finish: "length"},
+		{name: "zeros with each event and the usage at the end",
+			stream: counting("a", 0, "") + counting("b", 0, "") + counting("c", 0, "") + counting("", 3, "length") + done,
+			counts: []int32{1, 1, 1}, output: 3, text: "abc", finish: "length"},
+		{name: "a report every other event is of both",
+			stream: hello + counting("b", 2, "") + hello + counting("d", 4, "") + hello + counting("f", 6, "length") + done,
+			counts: []int32{1, 1, 1, 1, 1, 1}, output: 6, text: "hellobhellodhellof", finish: "length"},
+		{name: "tokens that no event came with are those of the end",
+			stream: counting("a", 1, "") + counting("b", 2, "") + finish + `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":22}}` + "\n\n" + done,
+			counts: []int32{1, 1, 20}, output: 22, text: "ab", finish: "length", flags: []string{FlagUsageMore}},
+		{name: "an event for each token, with text or without, and the usage at the end",
+			stream: role + hello + silentChunk + world + silentChunk + silentChunk + finish + `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}}` + "\n\n" + done,
+			counts: []int32{1, 1, 1, 1, 1}, output: 5, text: "hello world", finish: "length"},
+		{name: "many tokens that are counted before the first text are hidden reasoning",
+			stream: counting("", 10, "") + counting("", 20, "") + counting("a", 21, "") + counting("b", 22, "length") + done,
+			counts: []int32{21, 1}, output: 22, text: "ab", finish: "length", flags: []string{FlagUsageMore, FlagHidden}},
+		{name: "a usage before the text does not end the answer",
+			stream: usage + hello + world, counts: []int32{1, 1}, output: 2, err: "stream cut"},
 		{name: "the end has its own token where the usage says so",
 			stream: `data: {"choices":[{"delta":{"content":"abc"}}],"usage":{"prompt_tokens":9,"completion_tokens":3}}` + "\n\n" +
 				`data: {"choices":[{"delta":{"content":"d"}}],"usage":{"prompt_tokens":9,"completion_tokens":4}}` + "\n\n" +

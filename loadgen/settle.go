@@ -23,14 +23,8 @@ func (s *scanner) settle(r *Record) {
 	var doubts []string
 	r.PromptTokens, r.OutputTokens, r.CachedTokens, r.ReasoningTokens, doubts = s.usage.judge(s.asked, text)
 	r.Flags = append(r.Flags, doubts...)
-	if text.bytes == 0 && r.OutputTokens > 0 && s.evidence != Never {
+	if text.events == 0 && r.OutputTokens > 0 && s.evidence != Never {
 		r.Flags = append(r.Flags, FlagNoText) // special tokens only
-		if len(r.TokenAt) == 0 {              // the first sign of them
-			r.TokenAt = append(r.TokenAt, s.evidence)
-			r.TokenCount = append(r.TokenCount, 0)
-			s.lengths = append(s.lengths, 0)
-			s.thinking = append(s.thinking, false)
-		}
 	}
 	if r.PromptTokens == Unknown && r.OutputTokens != Unknown && !slices.Contains(doubts, FlagImplausible) {
 		r.Flags = append(r.Flags, FlagNoPrompt)
@@ -39,11 +33,8 @@ func (s *scanner) settle(r *Record) {
 		if r.FinishReason != "" || s.done {
 			r.Flags = append(r.Flags, FlagNoUsage)
 		}
-		for i := range r.TokenCount {
-			r.TokenCount[i] = 1
-		}
-	} else if !s.continued || !topUp(r.TokenCount, r.OutputTokens) {
-		s.spreadTokens(r)
+	} else {
+		s.allot(r)
 	}
 	if r.ReasoningTokens == Unknown {
 		s.countReasoning(r)
@@ -56,20 +47,6 @@ func (s *scanner) settle(r *Record) {
 	}
 	if named([]byte(r.FinishReason), filterReasons) {
 		r.Flags = append(r.Flags, FlagFiltered)
-	}
-}
-
-// spreadTokens shares the total among the events. Reasoning that the server
-// counted and did not send was decoded before the first text.
-func (s *scanner) spreadTokens(r *Record) {
-	hidden := 0
-	if len(r.TokenCount) > 0 && !slices.Contains(s.thinking, true) {
-		hidden = max(0, r.ReasoningTokens)
-	}
-	spread(r.TokenCount, s.lengths, r.OutputTokens-hidden, r.FinishReason)
-	if hidden > 0 {
-		r.TokenCount[0] += int32(hidden)
-		r.Flags = append(r.Flags, FlagHidden)
 	}
 }
 

@@ -76,6 +76,7 @@ func (t *requestTable) addGaps(r *runfolder.Request) {
 	at := r.TokenAt
 	apart := !r.InOnePiece() // else their times mean nothing
 	var sum int64
+	since := 0 // the last event that had tokens, or the first
 	for j, n := range r.TokenCount {
 		sum += int64(n)
 		if n > 1 {
@@ -84,7 +85,8 @@ func (t *requestTable) addGaps(r *runfolder.Request) {
 		if j == 0 || n <= 0 || j >= len(at) || !apart {
 			continue
 		}
-		gap := int64(max(0, at[j]-at[j-1])) / int64(n)
+		gap := int64(max(0, at[j]-at[since])) / int64(n)
+		since = j
 		if t.overflow != nil || int64(n) > int64(keptGaps-len(t.gaps)) {
 			t.spill(gap, int64(n))
 			continue

@@ -112,7 +112,7 @@ func byReports(all []arrival, total int, finish string) (hidden int, runs bool) 
 		}
 	}
 	rest := total - last
-	if reports == 0 || rest < 0 {
+	if reports < 2 || rest < 0 {
 		return 0, false
 	}
 	tail := all[from:]

@@ -67,11 +67,16 @@ func (s *system) breakEven(point *costs) []BreakEven {
 		if complete(training) {
 			add("training", "inference", training, []int{inferenceTerm})
 		}
-		if complete(training) && complete(experimentation) {
+		if !complete(training) || len(experimentation) > 0 && !complete(experimentation) {
+			continue
+		}
+		what := "training with its hardware"
+		if len(experimentation) > 0 {
 			add("training and experimentation", "inference", both, []int{inferenceTerm})
-			if s.hasAny(c, append(hardware, inferenceTerm+1)) {
-				add("training and experimentation with their hardware", "inference and its hardware", all, request)
-			}
+			what = "training and experimentation with their hardware"
+		}
+		if s.hasAny(c, append(hardware, inferenceTerm+1)) {
+			add(what, "inference and its hardware", all, request)
 		}
 	}
 	return list

@@ -98,7 +98,7 @@ func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, reques
 		for a := range list {
 			for b := a + 1; b < len(list); b++ {
 				first, second := a, b
-				if point[c][a].Upfront > point[c][b].Upfront {
+				if x, y := point[c][a], point[c][b]; x.Upfront > y.Upfront || x.Upfront == y.Upfront && x.Marginal > y.Marginal {
 					first, second = b, a
 				}
 				p.pairs = append(p.pairs, pairing{category: c, first: first, second: second})

@@ -53,6 +53,24 @@ func TestACellBesideItself(t *testing.T) {
 	}
 }
 
+// Of designs that paid the same before the first request, the one that costs less is the
+// first, and it is at every usage.
+func TestDesignsOfOneMaking(t *testing.T) {
+	o := Options{Draws: 1000, Seed: 1, Categories: []Category{GWP}}
+	for _, list := range [][]Assessment{
+		slices.Concat(designs(t, o, "8", "OLMo 2 7B"), designs(t, o, "inf", "OLMo 2 7B")),
+		slices.Concat(designs(t, o, "inf", "OLMo 2 7B"), designs(t, o, "8", "OLMo 2 7B")),
+	} {
+		r, err := Compare(t.Context(), list, PerRequest, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x := r.Crossings[0]; x.First != "OLMo 2 7B @ inf" || !math.IsInf(x.Usage, 1) || x.Probability != 0 {
+			t.Errorf("%s is first, from %g on %s (%g of the draws), want OLMo 2 7B @ inf at every usage", x.First, x.Usage, x.Second, x.Probability)
+		}
+	}
+}
+
 // Llama 3.1 8B emits less per request and more before the first one than
 // OLMo 2 7B: it overtakes at 290 billion requests (237 to 355, paired), as
 // computed by hand from the published figures.

@@ -46,6 +46,18 @@ func ParseCustomUnit(text string) (CustomUnit, error) {
 	return CustomUnit{name, count}, nil
 }
 
+// CheckUnitName refuses a name for a unit of the user's own that says nothing, or that
+// the run counts itself.
+func CheckUnitName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return errors.New("a functional unit needs a name")
+	case slices.Contains(FunctionalUnits(), FunctionalUnit(name)):
+		return fmt.Errorf("%s is counted by the run; give another name to a count of your own", name)
+	}
+	return nil
+}
+
 // ParseFunctionalUnits reads a list of unit names and NAME=COUNT.
 func ParseFunctionalUnits(list []string) ([]FunctionalUnit, []CustomUnit, error) {
 	var (
@@ -66,8 +78,8 @@ next:
 		if err != nil {
 			return nil, nil, err
 		}
-		if slices.Contains(FunctionalUnits(), FunctionalUnit(c.Name)) {
-			return nil, nil, fmt.Errorf("functional unit %q: %s is counted by the run; give another name to a count of your own", text, c.Name)
+		if err := CheckUnitName(c.Name); err != nil {
+			return nil, nil, fmt.Errorf("functional unit %q: %w", text, err)
 		}
 		if slices.ContainsFunc(custom, func(x CustomUnit) bool { return x.Name == c.Name }) {
 			return nil, nil, fmt.Errorf("functional unit %s is given twice: keep one", c.Name)
@@ -113,7 +125,7 @@ var ErrNothingDelivered = errors.New("none of the functional units was delivered
 // warning, because its cost has no bound; if none is left, that is an error.
 func (u Usage) counts(o Options) (list []counted, warnings []string, err error) {
 	units := o.FunctionalUnits
-	if len(units) == 0 && len(o.Custom) == 0 {
+	if len(units) == 0 && len(o.Custom) == 0 && !o.OutcomesOnly {
 		for _, unit := range FunctionalUnits() {
 			if u.count(unit) > 0 {
 				units = append(units, unit)

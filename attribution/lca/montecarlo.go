@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"cfubench/meter"
 )
 
 // drawer draws the inputs of one or several systems together: what stands at
@@ -29,7 +31,10 @@ func newDrawer(seed uint64, cells []string, systems ...*system) *drawer {
 			key := inputKey{value: s.values[i]}
 			if s.data[i] != nil {
 				key.place = s.data[i].place
-			} else if name := s.hosts[i/meterInputs].Meter.Meter; i%meterInputs == gainInput && name != "" {
+			} else if h := s.hosts[i/meterInputs]; i%meterInputs == energyInput && h.EnergyKind == meter.KindModel {
+				// One model errs alike wherever it stands in for a meter, by a factor.
+				key = inputKey{place: Place{File: h.Host, Field: "modelled energy"}}
+			} else if name := h.Meter.Meter; i%meterInputs == gainInput && name != "" {
 				key.place = Place{File: name, Field: "gain of the meter"}
 			} else if cells != nil {
 				name, _ := s.inputName(i)

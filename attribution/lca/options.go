@@ -35,12 +35,15 @@ const (
 // location-based, calendar, no Monte Carlo.
 type Options struct {
 	FunctionalUnits []FunctionalUnit
-	Custom          []CustomUnit
-	Categories      []Category
-	GWP             GWPSet
-	Water           WaterVariant
-	Basis           Basis
-	Embodied        Convention
+	// OutcomesOnly leaves out the units that a run counts where none is named: those of
+	// outcomes are wanted.
+	OutcomesOnly bool
+	Custom       []CustomUnit
+	Categories   []Category
+	GWP          GWPSet
+	Water        WaterVariant
+	Basis        Basis
+	Embodied     Convention
 	// Utilisation is the busy share of the hardware's life, for inventories
 	// that give none; only BusyHours uses it.
 	Utilisation float64

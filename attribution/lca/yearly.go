@@ -101,6 +101,36 @@ type Yearly struct {
 	UpfrontAmortized float64 // the part of Scope3 that was paid before
 }
 
+// BeyondLifetime says that the years ask for more requests than the model's making is
+// spread over, "" if they do not: then more is charged for it than it cost.
+func (a *Assessment) BeyondLifetime(g Growth, years int) string {
+	list, err := a.Yearly(g, years)
+	lifetime, ok := a.lifetime()
+	if err != nil || !ok {
+		return ""
+	}
+	sum := 0.0
+	for i, y := range list {
+		if i == 0 || y.Year != list[i-1].Year {
+			sum += y.Requests
+		}
+		if sum > lifetime {
+			return fmt.Sprintf("cell %q: by year %d the service has had more requests (%s) than the model's making is spread over (%s): from there on it is charged beyond what it cost; give --lifetime-inferences", a.Usage.Cell, y.Year, Count(sum), Count(lifetime))
+		}
+	}
+	return ""
+}
+
+// lifetime is how many requests the upfront stages are spread over, false if there are
+// none.
+func (a *Assessment) lifetime() (requests float64, ok bool) {
+	s := a.system
+	if s == nil || len(s.upfront) == 0 || s.lifetime == absent || !(s.delivered > 0) {
+		return 0, false
+	}
+	return s.requests / s.amortized(s.values), true
+}
+
 // Yearly projects the assessment over years of use. The upfront stages are
 // amortized over the lifetime, as in C_FU. An error is a *GrowthError.
 func (a *Assessment) Yearly(g Growth, years int) ([]Yearly, error) {

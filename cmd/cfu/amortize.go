@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"strings"
@@ -167,22 +168,27 @@ func (f *amortizeFlags) run(ctx context.Context, env subcommand.Environment, dir
 func (f *amortizeFlags) show(ctx context.Context, env subcommand.Environment, assess func(context.Context, func(*lca.Assessment) error) (warnings []string, err error), run *runfolder.Run) error {
 	out := f.printer(ctx, env.Stdout, run)
 	var kept []lca.Assessment // only for files: of thousands of cells they are large
+	beyond := ""
 	warnings, err := assess(ctx, func(a *lca.Assessment) error {
 		if f.files.Any() {
 			kept = append(kept, *a)
+		}
+		if f.growth.RequestsPerMonth > 0 && beyond == "" { // of the cells the first alone
+			beyond = a.BeyondLifetime(f.growth, f.years)
 		}
 		return out.Add(a)
 	})
 	if err != nil {
 		return err
 	}
-	if f.files.Any() {
-		if err := f.files.Write(kept, run, f.Options.Drawn()); err != nil {
-			return err
-		}
+	if f.files.Any() { // of a file that cannot be made the figures are printed all the same
+		err = f.files.Write(kept, run, f.Options.Drawn())
+	}
+	if beyond != "" {
+		warnings = append(warnings, beyond)
 	}
 	env.WarnAll(warnings)
-	return out.Close()
+	return cmp.Or(out.Close(), err)
 }
 
 // printer prints the assessments as the flags say.

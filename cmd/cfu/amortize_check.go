@@ -2,13 +2,52 @@ package main
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
 	"cfubench/internal/subcommand"
+	"cfubench/results/runfolder"
 )
+
+// checkFiles refuses files that would be written over each other, over what is read, or
+// over the run.
+func (f *amortizeFlags) checkFiles(fs *pflag.FlagSet) error {
+	if err := f.files.Check(); err != nil {
+		return err
+	}
+	taken := map[string]string{}
+	for flag, read := range map[string]string{"inventory": f.Inventory, "outcomes": f.outcomes} {
+		if read != "" {
+			taken[filepath.Clean(read)] = "--" + flag + " reads it"
+		}
+	}
+	for _, h := range f.hourly {
+		_, path, ok := strings.Cut(h, "=")
+		if !ok {
+			path = h
+		}
+		taken[filepath.Clean(path)] = "--grid-hourly reads it"
+	}
+	for _, path := range append(f.files.Paths(), f.draws) {
+		switch why := taken[filepath.Clean(path)]; {
+		case path == "":
+			continue
+		case why != "":
+			return subcommand.Usagef("%s cannot be written: %s", path, why)
+		}
+		for _, out := range fs.Args() {
+			if dir, _, _ := strings.Cut(out, "#"); !f.published && runfolder.Holds(dir, path) {
+				return subcommand.Usagef("%s cannot be written: it is a file of the run", path)
+			}
+		}
+		taken[filepath.Clean(path)] = "another file goes there"
+	}
+	return nil
+}
 
 // check refuses flags that make no sense together before anything is read, and
 // completes the options from their names.
@@ -48,10 +87,19 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if len(f.hourly) > 0 && f.growth.RequestsPerMonth > 0 {
 		return subcommand.Usagef("--requests-per-month projects over all hours of a year: leave out --grid-hourly")
 	}
+	if fs.Changed("rebound-from") && !(f.growth.Baseline > 0) {
+		return subcommand.Usagef("--rebound-from %g: want a cost above 0", f.growth.Baseline)
+	}
 	if (f.growth.Rebound > 0) != (f.growth.Baseline > 0) {
 		return subcommand.Usagef("--rebound and --rebound-from belong together")
 	}
-	if err := f.files.Check(); err != nil {
+	if fs.Changed("outcome-unit") && f.outcomes == "" {
+		return subcommand.Usagef("--outcome-unit names what --outcomes counts: add it")
+	}
+	if err := lca.CheckUnitName(f.OutcomeUnit); err != nil {
+		return subcommand.Usagef("--outcome-unit %q: %w", f.OutcomeUnit, err)
+	}
+	if err := f.checkFiles(fs); err != nil {
 		return err
 	}
 	for _, flag := range []string{"lifetime-inferences", "utilisation", "pue", "price", "requests-per-month"} {
@@ -67,6 +115,10 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		}
 	}
 	o := &f.Options
+	if f.outcomes != "" {
+		named := slices.DeleteFunc(slices.Clone(f.units), func(name string) bool { return name == f.OutcomeUnit })
+		f.units, o.OutcomesOnly = named, len(named) < len(f.units) && len(named) == 0
+	}
 	if o.FunctionalUnits, o.Custom, err = lca.ParseFunctionalUnits(f.units); err != nil {
 		return subcommand.UsageError{Err: err}
 	}

@@ -72,6 +72,9 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 	if f.pairBy != "" && f.pairBy != "repeat" && f.pairBy != "block" {
 		return subcommand.Usagef("--pair-by %q: want repeat or block", f.pairBy)
 	}
+	if !(f.share > 0 && f.share <= 1) {
+		return subcommand.Usagef("--slo-share %g: want a share above 0 and at most 1", f.share)
+	}
 	o := comparison.Options{Metrics: f.metrics, Across: f.across}
 	var err error
 	if o.Test, err = stats.ParseTest(f.test); err != nil {

@@ -69,8 +69,8 @@ func TestMetersAsATable(t *testing.T) {
 	for _, want := range [][]string{
 		{"domain", "source", "kind", "scope", "readable", "in the sum", "read every", "call p50", "limit"},
 		{"domain", "device"}, {"package-0-die-1", "intel-rapl:1/energy_uj"}, // which had no room beside it
-		{"package-0-die-1", "rapl", "counter", "package", "yes", "yes", "10ms"},
-		{"package-0-die-1-core", "rapl", "counter", "core", "yes", "no", "10ms"},
+		{"package-0-die-1", "rapl", "counter", "package", "yes", "yes"},
+		{"package-0-die-1-core", "rapl", "counter", "core", "yes", "no"},
 		{"cpu", "cputime", "model", "process", "yes", "no", "10ms"},
 		{"rapl package-0-die-0-core: contained in package-0-die-0"},
 		{"likewise package-0-die-1-core, package-1-die-0-core, package-1-die-1-core"},

@@ -64,6 +64,9 @@ func bindReport(fs *pflag.FlagSet) subcommand.Action {
 		if path == "" {
 			path = filepath.Join(dir, runfolder.ReportFile)
 		}
+		if runfolder.Holds(dir, path) && filepath.Base(path) != runfolder.ReportFile {
+			return subcommand.Usagef("--out %s cannot be written: it is a file of the run", path)
+		}
 		release, err := folder.Own(dir, "cfu report", env.Say)
 		if err != nil {
 			return err

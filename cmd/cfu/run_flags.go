@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 
 	"cfubench/internal/subcommand"
 	"cfubench/meter/host"
@@ -104,10 +105,15 @@ func (f *runFlags) configure() error {
 			}
 		}
 	}
+	ofFile, replaced := len(file.Grid.Params), map[string]bool{}
 	for _, text := range f.params {
 		p, err := sweep.ParseParam(text)
 		if err != nil {
 			return subcommand.Usagef("--param %w", err)
+		}
+		if i := slices.IndexFunc(file.Grid.Params[:ofFile], func(q sweep.Param) bool { return q.Name == p.Name }); i >= 0 && !replaced[p.Name] {
+			file.Grid.Params[i], replaced[p.Name] = p, true
+			continue
 		}
 		file.Grid.Params = append(file.Grid.Params, p)
 	}

@@ -98,7 +98,7 @@ func entryTable(w io.Writer, entries []Entry) error {
 		if e.Limit > 0 {
 			limit = e.Limit.String()
 		}
-		rows = append(rows, []string{e.Domain, e.Source, string(e.Kind), string(e.Scope), "yes", yesNo(e.Summed), e.Poll.String(), brief(e.CallP50).String(), limit, e.Device})
+		rows = append(rows, []string{e.Domain, e.Source, string(e.Kind), string(e.Scope), "yes", yesNo(e.Summed), brief(e.Poll).String(), brief(e.CallP50).String(), limit, e.Device})
 	}
 	return texttable.Write(w, columns, rows)
 }

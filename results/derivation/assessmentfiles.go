@@ -30,6 +30,21 @@ func (f AssessmentFiles) Any() bool {
 	return len(f.Reports) > 0 || len(f.Forms) > 0 || f.Figure != "" || f.Disclosure != ""
 }
 
+// Paths are the files that were asked for.
+func (f AssessmentFiles) Paths() []string {
+	list := slices.Clone(f.Reports)
+	for _, form := range f.Forms {
+		_, path, _ := strings.Cut(form, "=")
+		list = append(list, path)
+	}
+	for _, path := range []string{f.Figure, f.Disclosure} {
+		if path != "" {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
 // Check refuses names that say no form, as a runfolder.ConfigError.
 func (f AssessmentFiles) Check() error {
 	for _, form := range f.Forms {
@@ -37,6 +52,9 @@ func (f AssessmentFiles) Check() error {
 		if path == "" || !slices.ContainsFunc(report.Shapes(), func(s report.Shape) bool { return s.Name == name }) {
 			return runfolder.Refuse("--form %s: want NAME=FILE with one of %s", form, report.ShapeNames())
 		}
+	}
+	if ext := filepath.Ext(f.Figure); f.Figure != "" && !strings.EqualFold(ext, ".svg") {
+		return runfolder.Refuse("--figure %s: want a name that ends in .svg", f.Figure)
 	}
 	for _, path := range f.Reports {
 		switch strings.ToLower(filepath.Ext(path)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"cfubench/attribution/lca"
@@ -12,18 +13,18 @@ import (
 
 // Design assesses a design for lca.Compare, which draws designs together: without
 // draws, and with the inventory's own lifetime. text is MODEL@RATE of the published
-// table, or a run folder, with #CELL behind it or else its cell with the least
+// table, or a run folder, with #CELL behind it or else its complete cell with the least
 // marginal cost in category by; =INVENTORY behind either replaces m's.
 func (m Amortization) Design(ctx context.Context, text string, by lca.Category) (lca.Assessment, error) {
-	if design, inventory, ok := strings.Cut(text, "="); ok {
-		text, m.Inventory = design, inventory
-	}
 	m.Options.Draws = 0
 	m.Options.LifetimeInferences = 0
-	if _, err := os.Stat(text); err != nil && strings.Contains(text, "@") {
-		return m.publishedDesign(ctx, text)
+	dir, cell, inventory := splitDesign(text)
+	if inventory != "" {
+		m.Inventory = inventory
 	}
-	dir, cell, _ := strings.Cut(text, "#")
+	if !isFolder(dir) && strings.Contains(dir, "@") {
+		return m.publishedDesign(ctx, dir)
+	}
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return lca.Assessment{}, err
@@ -39,7 +40,9 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 		}
 		this := a.Usage.Cell == cell
 		if cell == "" {
-			this = found.Usage.Cell == "" || a.Balance(by).Marginal() < found.Balance(by).Marginal()
+			whole, foundWhole := complete(run, a.Usage.Cell), complete(run, found.Usage.Cell)
+			less := found.Usage.Cell == "" || a.Balance(by).Marginal() < found.Balance(by).Marginal()
+			this = whole && !foundWhole || whole == foundWhole && less
 		}
 		if this {
 			found = a
@@ -50,6 +53,46 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 	}
 	found.Usage.Cell = dir + "#" + found.Usage.Cell
 	return found, nil
+}
+
+// splitDesign parts a design's text. Names of folders and of cells may have = and # in
+// them, so the parts are what is there: the folder is the longest that is one, and the
+// cell one of its run.
+func splitDesign(text string) (dir, cell, inventory string) {
+	for i := len(text); i >= 0; i-- {
+		if i < len(text) && text[i] != '#' && text[i] != '=' || !isFolder(text[:i]) {
+			continue
+		}
+		dir, rest := text[:i], text[i:]
+		if !strings.HasPrefix(rest, "#") {
+			return dir, "", strings.TrimPrefix(rest, "=")
+		}
+		run, err := runfolder.ReadRun(dir)
+		if err == nil {
+			for _, c := range run.Cells {
+				if after, ok := strings.CutPrefix(rest[1:], c.ID); ok && (after == "" || after[0] == '=') && len(c.ID) >= len(cell) {
+					cell, inventory = c.ID, strings.TrimPrefix(after, "=")
+				}
+			}
+		}
+		if cell == "" {
+			cell = rest[1:]
+		}
+		return dir, cell, inventory
+	}
+	dir, inventory, _ = strings.Cut(text, "=")
+	dir, cell, _ = strings.Cut(dir, "#")
+	return dir, cell, inventory
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// complete reports whether a cell of the run was measured to its end.
+func complete(run runfolder.Run, cell string) bool {
+	return slices.ContainsFunc(run.Cells, func(c runfolder.Cell) bool { return c.ID == cell && c.Complete })
 }
 
 // publishedDesign assesses a row of the published table, MODEL@RATE.

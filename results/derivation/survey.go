@@ -65,6 +65,11 @@ func (m Amortization) Survey(ctx context.Context, dir string, run runfolder.Run)
 		return nil, fmt.Errorf("%s: no cell can be amortized: %s", dir, strings.Join(append(leftOut, "the run has "+strconv.Itoa(len(run.Cells))+" cells"), "; "))
 	}
 	s.notes = append(leftOut, notes...)
+	if m.Outcomes != nil {
+		if doubt := m.Outcomes.Unjoined(); doubt != "" {
+			s.notes = append(s.notes, doubt)
+		}
+	}
 	s.Warnings = lca.Warnings([]lca.Assessment{{Warnings: s.notes}, {Warnings: doubts}})
 	return s, nil
 }
@@ -82,7 +87,7 @@ func (s *Survey) cells(ctx context.Context) (leftOut, doubts []string, err error
 		if err == nil {
 			var a lca.Assessment
 			if a, err = s.assessor.Preview(u); err == nil {
-				return cell{usage: u, warnings: a.Warnings}, nil
+				return cell{usage: u, warnings: append(s.doubts(i), a.Warnings...)}, nil
 			}
 		}
 		if errors.Is(err, errNotAssessable) || errors.Is(err, lca.ErrNothingDelivered) {
@@ -100,6 +105,14 @@ func (s *Survey) cells(ctx context.Context) (leftOut, doubts []string, err error
 		}
 	}
 	return leftOut, doubts, nil
+}
+
+// doubts are what there is to say of a cell that was not measured as planned.
+func (s *Survey) doubts(cell int) []string {
+	if c := s.run.Cells[cell]; s.run.Record == nil && !c.Complete {
+		return []string{fmt.Sprintf("cell %q is incomplete: its figures are of the requests that were done", c.ID)}
+	}
+	return nil
 }
 
 // weight is what summing up a cell weighs: only hours make it read more than a batch

@@ -25,6 +25,10 @@ type Metered struct {
 type Result struct {
 	Model, Engine string
 	Begin, End    int64 // Unix ns of the window
+	// Joules are those of the window, and Kind how they are known: "counter", "power",
+	// "model", or several joined by "+".
+	Joules float64
+	Kind   string
 	// Convention is by what the energy was divided among the requests.
 	Convention string
 	// Statistics are further members of vLLM's result by their names there:
@@ -45,6 +49,7 @@ func WriteAIPerf(w io.Writer, res Result, rows iter.Seq2[Metered, error]) error 
 		Start        *int64 `json:"request_start_ns"`
 		End          *int64 `json:"request_end_ns"`
 		Cancelled    bool   `json:"was_cancelled"`
+		EnergyKind   string `json:"energy_kind,omitempty"`
 	}
 	type failure struct {
 		Message string `json:"message"`
@@ -58,7 +63,7 @@ func WriteAIPerf(w io.Writer, res Result, rows iter.Seq2[Metered, error]) error 
 			Metadata metadata          `json:"metadata"`
 			Metrics  map[string]metric `json:"metrics"`
 			Error    *failure          `json:"error"`
-		}{Metadata: metadata{Phase: "profiling", Conversation: r.Conversation}, Metrics: map[string]metric{}}
+		}{Metadata: metadata{Phase: "profiling", Conversation: r.Conversation, EnergyKind: res.Kind}, Metrics: map[string]metric{}}
 		if r.Sent != Absent {
 			line.Metadata.Start = &r.Sent
 		}
@@ -99,7 +104,6 @@ func WriteAIPerf(w io.Writer, res Result, rows iter.Seq2[Metered, error]) error 
 func WriteVLLM(w io.Writer, res Result, rows func() iter.Seq2[Metered, error]) error {
 	var completed, failed int
 	var prompt, output int64
-	joules := 0.0
 	for r, err := range rows() {
 		if err != nil {
 			return err
@@ -110,9 +114,6 @@ func WriteVLLM(w io.Writer, res Result, rows func() iter.Seq2[Metered, error]) e
 		}
 		completed++
 		prompt, output = prompt+int64(max(0, r.PromptTokens)), output+int64(max(0, r.OutputTokens))
-		if !math.IsNaN(r.Joules) {
-			joules += r.Joules
-		}
 	}
 	seconds := float64(res.End-res.Begin) / 1e9
 	b := bufio.NewWriter(w)
@@ -134,14 +135,14 @@ func WriteVLLM(w io.Writer, res Result, rows func() iter.Seq2[Metered, error]) e
 		{"num_prompts", completed + failed}, {"duration", seconds}, {"completed", completed}, {"failed", failed},
 		{"total_input_tokens", prompt}, {"total_output_tokens", output},
 		{"request_throughput", float64(completed) / seconds}, {"output_throughput", float64(output) / seconds}, {"total_token_throughput", float64(prompt+output) / seconds},
-		{"energy_convention", res.Convention}, {"total_energy_joules", joules},
+		{"energy_kind", res.Kind}, {"energy_convention", res.Convention}, {"total_energy_joules", res.Joules},
 	} {
 		if err := member(m.name, m.value); err != nil {
 			return err
 		}
 	}
 	if completed > 0 {
-		if err := member("energy_per_request_joules", joules/float64(completed)); err != nil {
+		if err := member("energy_per_request_joules", res.Joules/float64(completed)); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func TestExportsAreReadBack(t *testing.T) {
 			}
 		}
 	}
-	res := Result{Model: "m", Engine: "vllm", Begin: rows[0].Sent, End: rows[3].Done, Convention: "token", Statistics: map[string]float64{"mean_ttft_ms": 100, "p99_itl_ms": math.NaN()}}
+	res := Result{Model: "m", Engine: "vllm", Begin: rows[0].Sent, End: rows[3].Done, Convention: "token", Joules: 80, Kind: "model", Statistics: map[string]float64{"mean_ttft_ms": 100, "p99_itl_ms": math.NaN()}}
 	var vllm, aiperf bytes.Buffer
 	if err := WriteVLLM(&vllm, res, seq); err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestExportsAreReadBack(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{`"total_energy_joules":75`, `"energy_per_request_joules":25`, `"energy_joules":[12.5,25,37.5,null]`, `"mean_ttft_ms":100`, `"failed":1`} {
+	for _, want := range []string{`"total_energy_joules":80`, `"energy_kind":"model"`, `"energy_joules":[12.5,25,37.5,null]`, `"mean_ttft_ms":100`, `"failed":1`} {
 		if !strings.Contains(vllm.String(), want) {
 			t.Errorf("vLLM's form lacks %s", want)
 		}

@@ -23,7 +23,11 @@ func ParseParam(text string) (Param, error) {
 	if !ok || !paramName.MatchString(name) || values == "" {
 		return Param{}, fmt.Errorf("%.80q: want NAME=V1,V2 with a name of letters, digits, _ and -", text)
 	}
-	return Param{name, strings.Split(values, ",")}, nil
+	list := strings.Split(values, ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return Param{name, list}, nil
 }
 
 var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)

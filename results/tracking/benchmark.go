@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cfubench/loadgen"
+	"cfubench/results/derivation"
 	"cfubench/results/logs"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
@@ -41,7 +42,11 @@ func WriteBenchmark(ctx context.Context, w io.Writer, out string, run runfolder.
 	if len(joules) == 0 {
 		return fmt.Errorf("cell %s has no energy by convention %q: run cfu attribute %s --convention %[2]s first", cell.ID, convention, out)
 	}
-	res := logs.Result{Convention: convention, Begin: cell.OriginUnix + int64(cell.Window.Start), End: cell.OriginUnix + int64(cell.Window.End)}
+	energy, err := derivation.ReadCellEnergy(out, cell.ID)
+	if err != nil {
+		return err
+	}
+	res := logs.Result{Convention: convention, Joules: energy.Energy.Joules(), Kind: energy.Kind, Begin: cell.OriginUnix + int64(cell.Window.Start), End: cell.OriginUnix + int64(cell.Window.End)}
 	if e := run.EngineOf(cell.Point); e != nil {
 		res.Model, res.Engine = e.Model, e.Kind
 	}

@@ -5,6 +5,7 @@ package outcomes
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 )
@@ -193,6 +195,7 @@ type Tally struct {
 type Index struct {
 	byRequest      map[key]float64
 	byConversation map[key]float64
+	joined         *sync.Map // the keys of those that found their request
 }
 
 type key struct {
@@ -202,7 +205,7 @@ type key struct {
 
 // NewIndex refuses two outcomes of one request or conversation.
 func NewIndex(list []Outcome) (Index, error) {
-	x := Index{map[key]float64{}, map[key]float64{}}
+	x := Index{map[key]float64{}, map[key]float64{}, new(sync.Map)}
 	for _, o := range list {
 		k, into := key{o.Cell, o.Conversation, o.Request}, x.byRequest
 		if o.Conversation != "" {
@@ -223,6 +226,44 @@ func (k key) String() string {
 	return fmt.Sprintf("request %d", k.request)
 }
 
+// has looks for an outcome, and notes that it was asked for.
+func (x Index) has(in map[key]float64, k key) bool {
+	_, ok := in[k]
+	if ok {
+		x.joined.Store(k, nil)
+	}
+	return ok
+}
+
+// Unjoined says of which requests and conversations none has been counted, "" if each
+// was.
+func (x Index) Unjoined() string {
+	var first key
+	n := 0
+	for _, in := range []map[key]float64{x.byRequest, x.byConversation} {
+		for k := range in {
+			if _, ok := x.joined.Load(k); ok {
+				continue
+			}
+			if n++; n == 1 || k.before(first) {
+				first = k
+			}
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	where := first.String()
+	if first.cell != "" {
+		where += " of cell " + first.cell
+	}
+	return fmt.Sprintf("%d of the %d outcomes are of no completed request of the run, such as that of %s", n, len(x.byRequest)+len(x.byConversation), where)
+}
+
+func (k key) before(o key) bool {
+	return cmp.Or(cmp.Compare(k.cell, o.cell), cmp.Compare(k.conversation, o.conversation), cmp.Compare(k.request, o.request)) < 0
+}
+
 // Counter tallies the outcomes of one cell. A conversation counts once, with
 // all its retries.
 type Counter struct {
@@ -240,12 +281,14 @@ func (x Index) Cell(id string) *Counter {
 // Add counts a completed request.
 func (c *Counter) Add(request int64, conversation string) {
 	for _, cell := range []string{c.cell, ""} {
-		if v, ok := c.index.byRequest[key{cell, "", request}]; ok {
+		if k := (key{cell, "", request}); c.index.has(c.index.byRequest, k) {
+			v := c.index.byRequest[k]
 			c.tally.Judged++
 			c.count(v)
 			return
 		}
-		if v, ok := c.index.byConversation[key{cell, conversation, 0}]; ok && conversation != "" {
+		if k := (key{cell, conversation, 0}); conversation != "" && c.index.has(c.index.byConversation, k) {
+			v := c.index.byConversation[k]
 			c.tally.Judged++
 			if !c.seen[conversation] {
 				c.seen[conversation] = true

@@ -16,10 +16,11 @@ import (
 // steps; and the tokens of one step arrive together, but for what delivery adds.
 // Going through the tokens in order of time, each belongs to the step nearest in
 // time that comes after the request's previous one, or, if none is near, to a
-// new step. Of tokens that were held back only the last has a time: the others belong
-// to the steps that others' tokens show before it, or, where none is in decode that
-// would show them, to steps at even times. Near is within reach: less than the time between tokens, so that a
-// request which stood still for a step (others' prefill) is not counted in it.
+// new step. Near is within reach: less than the time between tokens, so that a
+// request which stood still for a step (others' prefill) is not counted in it. Of
+// tokens that were held back only the last has a time: the others belong to the
+// steps that others' tokens show before it, or, where none is in decode that would
+// show them, to steps at even times.
 //
 // A step ends with its first token's arrival, and begins when the one before
 // ended or, if nothing was in flight then, with the next sending. A prompt is

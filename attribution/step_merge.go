@@ -143,9 +143,9 @@ func (m *merge) add(i int, at []time.Duration, count []int32) {
 }
 
 // stamp fills in r's events. Those that came together are one: a speculative
-// step, or several that delivery held back; see cadence. A request of which only the first
-// and the last token are known has the rest evenly between; one without any has
-// its end, when its work was done: an embedding, or an answer that failed.
+// step, or several that delivery held back; see cadence. A request of which only
+// the first and the last token are known has the rest evenly between; one without
+// any has its end, when its work was done: an embedding, or an answer that failed.
 func (m *merge) stamp(r *runner, i int, at []time.Duration, count []int32) {
 	c := &m.columns
 	_, output := c.tokens(i)

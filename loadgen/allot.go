@@ -16,11 +16,11 @@ type silence struct {
 
 // arrival is an event of an answer, with text or without.
 type arrival struct {
-	at              time.Duration
-	length          int32 // of its text
-	usage           int32 // completion tokens so far, Unknown where none were reported
-	count           int32 // tokens that it stands for
-	text, end, mind bool  // it has text, ends the answer, is reasoning alone
+	at                time.Duration
+	length            int32 // of its text
+	usage             int32 // completion tokens so far, Unknown where none were reported
+	count             int32 // tokens that it stands for
+	text, end, thinks bool  // it has text, ends the answer, is reasoning alone
 }
 
 // mostWithoutText is how many tokens may come before the first text without being
@@ -73,7 +73,7 @@ func (s *scanner) allot(r *Record) {
 	r.TokenAt, r.TokenCount, s.thinking = r.TokenAt[:0], r.TokenCount[:0], s.thinking[:0]
 	for _, a := range all {
 		if a.text || a.count > 0 {
-			r.TokenAt, r.TokenCount, s.thinking = append(r.TokenAt, a.at), append(r.TokenCount, a.count), append(s.thinking, a.mind)
+			r.TokenAt, r.TokenCount, s.thinking = append(r.TokenAt, a.at), append(r.TokenCount, a.count), append(s.thinking, a.thinks)
 		}
 	}
 }
@@ -83,13 +83,13 @@ func (s *scanner) inOrder(r *Record) []arrival {
 	all := s.arrivals[:0]
 	k := 0
 	for i := 0; i <= len(r.TokenAt); i++ {
-		mind := i < len(s.thinking) && s.thinking[i] || i == len(s.thinking) && i > 0 && s.thinking[i-1]
+		thinks := i < len(s.thinking) && s.thinking[i] || i == len(s.thinking) && i > 0 && s.thinking[i-1]
 		for ; k < len(s.silent) && s.silent[k].before == i; k++ {
 			q := s.silent[k]
-			all = append(all, arrival{at: q.at, usage: int32(min(q.usage, 1<<30)), end: q.end, mind: mind})
+			all = append(all, arrival{at: q.at, usage: int32(min(q.usage, 1<<30)), end: q.end, thinks: thinks})
 		}
 		if i < len(r.TokenAt) {
-			all = append(all, arrival{at: r.TokenAt[i], length: s.lengths[i], usage: s.usages[i], text: true, mind: mind})
+			all = append(all, arrival{at: r.TokenAt[i], length: s.lengths[i], usage: s.usages[i], text: true, thinks: thinks})
 		}
 	}
 	s.arrivals = all

@@ -88,7 +88,7 @@ func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, reques
 	s := list[0].system
 	if requests == 0 {
 		if requests, _ = list[0].Inventory.Lifetime(); s.delivered > 0 {
-			requests = s.requests / s.amortized(s.values)
+			requests = s.lifetimeRequests()
 		}
 	}
 	usage := requests / p.perUnit[0]

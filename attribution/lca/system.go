@@ -402,3 +402,7 @@ func (s *system) amortized(x []float64) float64 {
 	}
 	return s.delivered / life
 }
+
+// lifetimeRequests is how many such requests as the cell's the lifetime has, at the
+// point.
+func (s *system) lifetimeRequests() float64 { return s.requests / s.amortized(s.values) }

@@ -128,7 +128,7 @@ func (a *Assessment) lifetime() (requests float64, ok bool) {
 	if s == nil || len(s.upfront) == 0 || s.lifetime == absent || !(s.delivered > 0) {
 		return 0, false
 	}
-	return s.requests / s.amortized(s.values), true
+	return s.lifetimeRequests(), true
 }
 
 // Yearly projects the assessment over years of use. The upfront stages are

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"io"
 	"strings"
 
@@ -188,7 +188,7 @@ func (f *amortizeFlags) show(ctx context.Context, env subcommand.Environment, as
 		warnings = append(warnings, beyond)
 	}
 	env.WarnAll(warnings)
-	return cmp.Or(out.Close(), err)
+	return errors.Join(err, out.Close())
 }
 
 // printer prints the assessments as the flags say.

@@ -4,12 +4,12 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"cfubench/attribution/lca"
 	"cfubench/internal/subcommand"
+	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 )
 
@@ -26,10 +26,7 @@ func (f *amortizeFlags) checkFiles(fs *pflag.FlagSet) error {
 		}
 	}
 	for _, h := range f.hourly {
-		_, path, ok := strings.Cut(h, "=")
-		if !ok {
-			path = h
-		}
+		_, path := derivation.HourlyFile(h)
 		taken[filepath.Clean(path)] = "--grid-hourly reads it"
 	}
 	for _, path := range append(f.files.Paths(), f.draws) {
@@ -40,7 +37,10 @@ func (f *amortizeFlags) checkFiles(fs *pflag.FlagSet) error {
 			return subcommand.Usagef("%s cannot be written: %s", path, why)
 		}
 		for _, out := range fs.Args() {
-			if dir, _, _ := strings.Cut(out, "#"); !f.published && runfolder.Holds(dir, path) {
+			if f.crossover {
+				out = derivation.DesignFolder(out)
+			}
+			if !f.published && runfolder.Holds(out, path) {
 				return subcommand.Usagef("%s cannot be written: it is a file of the run", path)
 			}
 		}

@@ -1,10 +1,10 @@
 package derivation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"cfubench/attribution/lca"
@@ -33,6 +33,10 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 	if err != nil {
 		return lca.Assessment{}, err
 	}
+	complete := map[string]bool{}
+	for _, c := range run.Cells {
+		complete[c.ID] = c.Complete
+	}
 	var found lca.Assessment
 	for a, err := range s.Assessments(ctx) {
 		if err != nil {
@@ -40,7 +44,7 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 		}
 		this := a.Usage.Cell == cell
 		if cell == "" {
-			whole, foundWhole := complete(run, a.Usage.Cell), complete(run, found.Usage.Cell)
+			whole, foundWhole := complete[a.Usage.Cell], complete[found.Usage.Cell]
 			less := found.Usage.Cell == "" || a.Balance(by).Marginal() < found.Balance(by).Marginal()
 			this = whole && !foundWhole || whole == foundWhole && less
 		}
@@ -67,32 +71,33 @@ func splitDesign(text string) (dir, cell, inventory string) {
 		if !strings.HasPrefix(rest, "#") {
 			return dir, "", strings.TrimPrefix(rest, "=")
 		}
-		run, err := runfolder.ReadRun(dir)
-		if err == nil {
+		rest = rest[1:]
+		if !strings.Contains(rest, "=") {
+			return dir, rest, ""
+		}
+		if run, err := runfolder.ReadRun(dir); err == nil {
 			for _, c := range run.Cells {
-				if after, ok := strings.CutPrefix(rest[1:], c.ID); ok && (after == "" || after[0] == '=') && len(c.ID) >= len(cell) {
+				if after, ok := strings.CutPrefix(rest, c.ID); ok && (after == "" || after[0] == '=') && len(c.ID) >= len(cell) {
 					cell, inventory = c.ID, strings.TrimPrefix(after, "=")
 				}
 			}
 		}
-		if cell == "" {
-			cell = rest[1:]
-		}
-		return dir, cell, inventory
+		return dir, cmp.Or(cell, rest), inventory
 	}
 	dir, inventory, _ = strings.Cut(text, "=")
 	dir, cell, _ = strings.Cut(dir, "#")
 	return dir, cell, inventory
 }
 
+// DesignFolder is the run folder of a design's text, or MODEL@RATE.
+func DesignFolder(text string) string {
+	dir, _, _ := splitDesign(text)
+	return dir
+}
+
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
-}
-
-// complete reports whether a cell of the run was measured to its end.
-func complete(run runfolder.Run, cell string) bool {
-	return slices.ContainsFunc(run.Cells, func(c runfolder.Cell) bool { return c.ID == cell && c.Complete })
 }
 
 // publishedDesign assesses a row of the published table, MODEL@RATE.

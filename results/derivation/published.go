@@ -56,14 +56,20 @@ func (m *Amortization) ReadOutcomes(path string) error {
 	return err
 }
 
+// HourlyFile parts SITE=FILE; a FILE alone is of the inventory's own place, "".
+func HourlyFile(text string) (site, path string) {
+	site, path, ok := strings.Cut(text, "=")
+	if !ok {
+		return "", text
+	}
+	return site, path
+}
+
 // ReadHourly takes the electricity of each hour from the files of texts, each FILE
 // or SITE=FILE: of the inventory's own place, or of one of its sites.
 func (m *Amortization) ReadHourly(texts []string) error {
 	for _, text := range texts {
-		site, path, ok := strings.Cut(text, "=")
-		if !ok {
-			site, path = "", text
-		}
+		site, path := HourlyFile(text)
 		if m.Options.Hourly[site] != nil {
 			return runfolder.Refuse("--grid-hourly %s: there is another for the same place: keep one", text)
 		}

@@ -64,10 +64,15 @@ func TestClocksAreBounded(t *testing.T) {
 		dir := t.TempDir()
 		defer os.RemoveAll(dir)
 		first := Barrier{Dir: dir, Shard: 1, Of: 2}
-		second := Barrier{Dir: dir, Shard: 2, Of: 2, Now: func() time.Time { return time.Now().Add(off) }}
+		second := Barrier{Dir: dir, Shard: 2, Of: 2, Now: func() time.Time {
+			// The first makes the start, however late it comes.
+			for !fileExists(filepath.Join(dir, "m", "start")) {
+				time.Sleep(time.Millisecond)
+			}
+			return time.Now().Add(off)
+		}}
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			// It comes first, so that the other makes no start.
 			if _, err := second.Wait(t.Context(), "m", lead); err != nil {
 				r.Errorf("second: %v", err)
 			}

@@ -59,6 +59,10 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		return subcommand.Usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
 	case f.crossover && (len(f.files.Reports) > 0 || f.files.Disclosure != "" || f.beside != ""):
 		return subcommand.Usagef("--crossover makes no report, disclosure or published rows beside it")
+	case f.crossover && f.growth.RequestsPerMonth > 0:
+		return subcommand.Usagef("--crossover has no yearly view: leave out --requests-per-month")
+	case f.crossover && f.draws != "" && f.Options.Draws == 0:
+		return subcommand.Usagef("--draws writes what --monte-carlo draws: want more than 0")
 	case !f.crossover && f.draws != "":
 		return subcommand.Usagef("--draws is for --crossover")
 	case f.crossover:

@@ -70,7 +70,8 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 			t.Errorf("%s: exit %d, %q; want exit 2 and %q", test.flags, code, stderr, want)
 		}
 	}
-	for _, args := range [][]string{{"--crossover", "a"}, {"--crossover", "a", "b", "--report", "x.html"}, {"--crossover", "--published"}} {
+	for _, args := range [][]string{{"--crossover", "a"}, {"--crossover", "a", "b", "--report", "x.html"}, {"--crossover", "--published"},
+		{"--crossover", "a", "b", "--requests-per-month", "1e6"}, {"--crossover", "a", "b", "--monte-carlo", "0", "--draws", "x.csv"}} {
 		if code, _, stderr := cfu(t, t.Context(), nil, append([]string{"amortize"}, args...)...); code != 2 {
 			t.Errorf("%v: exit %d, %q; want exit 2", args, code, stderr)
 		}

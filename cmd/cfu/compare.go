@@ -38,6 +38,7 @@ flags:
 
 // compareFlags are the flags of cfu compare.
 type compareFlags struct {
+	set             *pflag.FlagSet
 	across, metrics []string
 	test            string
 	format          *subcommand.Format
@@ -49,7 +50,7 @@ type compareFlags struct {
 
 // bindCompare is `cfu compare`.
 func bindCompare(fs *pflag.FlagSet) subcommand.Action {
-	var f compareFlags
+	f := compareFlags{set: fs}
 	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, inventory, engine, host, lengths, api, client, self-test, cache, load.")
 	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
 	fs.StringVar(&f.by, "by", summary.MetricEnergyPerRequest, "Rank by the least `METRIC`, such as carbon_cfu_g or energy_per_output_token_j.")
@@ -66,8 +67,10 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 	if len(operands) < 1 {
 		return subcommand.Usagef("want a run or more, got none")
 	}
-	if f.format.Is("csv") && len(operands) == 1 {
-		return subcommand.Usagef("--format csv is of differences: want two runs or more")
+	for _, flag := range []string{"format", "across", "metric", "test"} {
+		if len(operands) == 1 && f.set.Changed(flag) && (flag != "format" || f.format.Is("csv")) {
+			return subcommand.Usagef("--%s is of differences: want two runs or more", flag)
+		}
 	}
 	if f.pairBy != "" && f.pairBy != "repeat" && f.pairBy != "block" {
 		return subcommand.Usagef("--pair-by %q: want repeat or block", f.pairBy)
@@ -79,6 +82,9 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 	var err error
 	if o.Test, err = stats.ParseTest(f.test); err != nil {
 		return subcommand.Usagef("--test: %w", err)
+	}
+	if err := o.Check(); err != nil {
+		return subcommand.UsageError{Err: err}
 	}
 	subjects, err := comparison.LoadAll(ctx, operands, summary.Options{Limits: summary.DefaultLimits(), SLO: f.slo})
 	if err != nil {

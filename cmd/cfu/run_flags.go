@@ -49,6 +49,7 @@ func bindRun(fs *pflag.FlagSet) subcommand.Action {
 			if err != nil {
 				return err
 			}
+			env.WarnAll(plan.Warnings)
 			return plan.WriteText(env.Stdout)
 		}
 		return f.run(ctx, env)

@@ -89,6 +89,7 @@ func (c Command) execute(ctx context.Context, env Environment, args []string) er
 	} else if err != nil {
 		return refused(err)
 	}
+	fs.Visit(trim)
 	if err := c.Operands(fs.Args()); err != nil {
 		return err
 	}

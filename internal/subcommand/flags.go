@@ -146,7 +146,23 @@ func Set(fs *pflag.FlagSet, name, text string) error {
 	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
 		return wrong(invalid)
 	}
+	if err == nil {
+		trim(fs.Lookup(name))
+	}
 	return err
+}
+
+// trim takes the spaces around the values of a list away: "a, b" means a and b.
+func trim(f *pflag.Flag) {
+	list, ok := f.Value.(pflag.SliceValue)
+	if !ok || f.Value.Type() != "stringSlice" {
+		return
+	}
+	values := list.GetSlice()
+	for i, v := range values {
+		values[i] = strings.TrimSpace(v)
+	}
+	_ = list.Replace(values) // of strings it has no error
 }
 
 // parsed is a flag's value that is kept elsewhere.

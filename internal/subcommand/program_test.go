@@ -81,3 +81,21 @@ func TestAbandon(t *testing.T) {
 		t.Errorf("work that is done is done: got %v", err)
 	}
 }
+
+// "a, b" means a and b, wherever a list stands.
+func TestSpacesInLists(t *testing.T) {
+	var names []string
+	bind := func(fs *pflag.FlagSet) Action {
+		fs.StringSliceVar(&names, "names", []string{"all"}, "Take `NAMES`.")
+		return func(context.Context, Environment, []string) error {
+			return Set(fs, "names", "d , e") // as a file says it
+		}
+	}
+	c := Command{Name: "do", Operands: None, Bind: bind}
+	if err := c.execute(t.Context(), Environment{}, []string{"--names", "a, b", "--names=c"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(names, "|"); got != "a|b|c|d|e" {
+		t.Errorf("got %s, want a|b|c|d|e", got)
+	}
+}

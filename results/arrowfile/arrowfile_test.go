@@ -122,6 +122,22 @@ func TestAbortKeepsRows(t *testing.T) {
 	}
 }
 
+// A derived table that is given up leaves nothing: it can be made again.
+func TestAbortOfADerivedTable(t *testing.T) {
+	dir := t.TempDir()
+	w, err := arrowfile.Create(filepath.Join(dir, "t.arrow"), schema(), arrowfile.Derived())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, 0, 2)
+	if err := w.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+		t.Errorf("after Abort %v are left, want nothing", left)
+	}
+}
+
 func TestEqualBatchesGiveEqualBytes(t *testing.T) {
 	var files [2][]byte
 	for i := range files {

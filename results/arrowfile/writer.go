@@ -313,7 +313,7 @@ func cause(err error) error {
 }
 
 // Close completes the file and gives it its final name. After an error, also an
-// earlier one of Write, the rows stay under the partial names.
+// earlier one of Write, it leaves what Abort leaves.
 func (w *Writer) Close() error {
 	if w.file == nil {
 		return w.err
@@ -336,6 +336,9 @@ func (w *Writer) Close() error {
 	}
 	if err != nil {
 		w.err = fmt.Errorf("complete table %s: %w", w.path, cause(err))
+		if w.derived {
+			_ = w.in.Remove(w.path + PartialSuffix) // what went wrong is said already
+		}
 	}
 	return w.err
 }
@@ -360,19 +363,16 @@ func (w *Writer) complete() error {
 }
 
 // Abort closes the file without completing it: its rows stay readable under the
-// partial names. After Close it does nothing.
+// partial names. Those of a derived table go, as they can be made again. After
+// Close it does nothing.
 func (w *Writer) Abort() error {
 	if w.file == nil {
 		return nil
 	}
-	var err error
-	if w.journal == nil && w.err == nil { // derived rows have no other place
-		for w.pendingRows > 0 && err == nil {
-			err = w.cut()
-		}
-	}
-	err = errors.Join(err, w.file.Close())
-	if w.journal != nil {
+	err := w.file.Close()
+	if w.derived {
+		err = errors.Join(err, w.in.Remove(w.path+PartialSuffix))
+	} else {
 		err = errors.Join(err, w.journal.close())
 	}
 	w.file = nil

@@ -38,6 +38,22 @@ type Row struct {
 	stats.Comparison
 }
 
+// Check refuses names that there are not: of metrics, and of respects in which to
+// differ.
+func (o Options) Check() error {
+	for _, name := range o.Metrics {
+		if _, ok := summary.MetricOf(name); !ok {
+			return fmt.Errorf("metric %q is unknown: use one of %v", name, metricNames())
+		}
+	}
+	for _, name := range o.Across {
+		if !slices.Contains(dimensionNames(), name) {
+			return fmt.Errorf("dimension %q is unknown: use %s", name, strings.Join(dimensionNames(), ", "))
+		}
+	}
+	return nil
+}
+
 // Compare holds every other subject against base. Differences that were not
 // asked for are a RefusedError or warnings.
 func Compare(base Subject, others []Subject, o Options) (Table, error) {
@@ -45,12 +61,10 @@ func Compare(base Subject, others []Subject, o Options) (Table, error) {
 	if o.Test == "" {
 		o.Test = stats.Welch
 	}
-	for _, name := range o.Metrics {
-		if _, ok := summary.MetricOf(name); !ok {
-			return t, fmt.Errorf("metric %q is unknown: use one of %v", name, metricNames())
-		}
+	err := o.Check()
+	if err != nil {
+		return t, err
 	}
-	var err error
 	if t.Warnings, err = Check(base, others, o.Across); err != nil {
 		return t, err
 	}

@@ -79,7 +79,11 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		cellsOf := s.Summary.PointCells()
 		for _, p := range s.Summary.Points {
 			one := point{Point: p, name: p.Name, from: i}
-			if len(subjects) > 1 {
+			switch {
+			case len(subjects) == 1:
+			case s.Selected: // its name says which point
+				one.name = s.Name
+			default:
 				one.name = s.Name + ":" + p.Name
 			}
 			one.cells = valid(s.Name, cellsOf.Of(p), &left)
@@ -257,20 +261,25 @@ func (c Choice) figure(r decision.Row) string {
 	return text
 }
 
-// lessOrMore is a ratio to the baseline in words.
+// lessOrMore is a ratio to the baseline in words: in percent, and beyond a hundredth
+// or tenfold as times.
 func lessOrMore(r decision.Row) string {
-	percent := func(ratio float64) string { return si.Short(100 * math.Abs(1-ratio)) }
-	word := "less"
+	word, unit := "less", "%"
+	by := func(ratio float64) string { return si.Short(100 * math.Abs(1-ratio)) }
 	if r.Ratio > 1 {
 		word = "more"
 	}
-	text := percent(r.Ratio) + " % " + word
+	if r.Ratio < 0.01 || r.Ratio > 10 {
+		unit = "times"
+		by = func(ratio float64) string { return si.Short(max(ratio, 1/ratio)) }
+	}
+	text := fmt.Sprintf("%s %s %s", by(r.Ratio), unit, word)
 	if !math.IsNaN(r.RatioLo) && (r.RatioLo-1)*(r.RatioHi-1) > 0 {
-		lo, hi := percent(r.RatioHi), percent(r.RatioLo)
+		lo, hi := by(r.RatioHi), by(r.RatioLo)
 		if r.Ratio > 1 {
 			lo, hi = hi, lo
 		}
-		text += fmt.Sprintf(" (%s to %s %%)", lo, hi)
+		text += fmt.Sprintf(" (%s to %s %s)", lo, hi, unit)
 	} else if !math.IsNaN(r.RatioLo) {
 		text += " (within the noise)"
 	}

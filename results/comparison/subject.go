@@ -190,10 +190,8 @@ func (e RefusedError) Error() string {
 // Check returns the warnings of what the subjects differ in, and a RefusedError
 // if a difference in a dimension not in across forbids the comparison.
 func Check(base Subject, others []Subject, across []string) (warnings []string, err error) {
-	for _, name := range across {
-		if name != "cache" && name != "load" && !slices.ContainsFunc(Dimensions(), func(d Dimension) bool { return d.Name == name }) {
-			return nil, fmt.Errorf("dimension %q is unknown: use %s", name, strings.Join(dimensionNames(), ", "))
-		}
+	if err := (Options{Across: across}).Check(); err != nil {
+		return nil, err
 	}
 	var refused []string
 	for _, d := range Dimensions() {

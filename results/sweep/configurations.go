@@ -15,6 +15,7 @@ import (
 type Param struct {
 	Name   string
 	Values []string
+	Line   int // of the sweep file that names it, 0 for --param
 }
 
 // ParseParam reads NAME=V1,V2.
@@ -27,7 +28,7 @@ func ParseParam(text string) (Param, error) {
 	for i := range list {
 		list[i] = strings.TrimSpace(list[i])
 	}
-	return Param{name, list}, nil
+	return Param{Name: name, Values: list}, nil
 }
 
 var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
@@ -41,45 +42,82 @@ type Grid struct {
 	Params []Param
 	// Zip names parameters whose lists go together, the first value of one with
 	// the first of the others.
-	Zip [][]string
+	Zip []Zip
 	// Exclude are combinations that are left out: those that have all of the
 	// values of one entry.
-	Exclude []map[string]string
+	Exclude []Exclusion
+}
+
+// Zip is one list of names, and the line that has it.
+type Zip struct {
+	Names []string
+	Line  int
+}
+
+// Exclusion is one entry of combinations, by parameter, and the line that has it.
+type Exclusion struct {
+	Values map[string]string
+	Line   int
+}
+
+// gridError says which field of a grid is wrong, and on which line; 0 for that of
+// --param.
+type gridError struct {
+	field string
+	line  int
+	error
+}
+
+func (e gridError) Error() string { return e.field + ": " + e.error.Error() }
+
+func (e gridError) Unwrap() error { return e.error }
+
+// refuse says what is wrong with the parameter.
+func (p Param) refuse(format string, args ...any) error {
+	return gridError{"params", p.Line, fmt.Errorf(format, args...)}
+}
+
+func (z Zip) refuse(format string, args ...any) error {
+	return gridError{"zip", z.Line, fmt.Errorf(format, args...)}
+}
+
+func (e Exclusion) refuse(format string, args ...any) error {
+	return gridError{"exclude", e.Line, fmt.Errorf(format, args...)}
 }
 
 // Expand lists the combinations of the grid in order, the last parameter turning
-// fastest. An error names the parameter that is wrong.
+// fastest. An error is a gridError.
 func (g Grid) Expand() ([]map[string]string, error) {
 	byName := map[string]Param{}
 	for _, p := range g.Params {
 		switch {
 		case slices.Contains(reserved, p.Name):
-			return nil, fmt.Errorf("parameter %s: cfu replaces {%[1]s} itself", p.Name)
+			return nil, p.refuse("parameter %s: cfu replaces {%[1]s} itself", p.Name)
 		case byName[p.Name].Name != "":
-			return nil, fmt.Errorf("parameter %s is given twice", p.Name)
+			return nil, p.refuse("parameter %s is given twice", p.Name)
 		case len(p.Values) == 0:
-			return nil, fmt.Errorf("parameter %s has no values", p.Name)
+			return nil, p.refuse("parameter %s has no values", p.Name)
 		}
 		byName[p.Name] = p
 	}
 	zipped := map[string][]string{} // a parameter to the list that it goes with
-	for _, names := range g.Zip {
-		for _, n := range names {
+	for _, z := range g.Zip {
+		for _, n := range z.Names {
 			switch {
 			case byName[n].Name == "":
-				return nil, fmt.Errorf("zip: there is no parameter %s", n)
+				return nil, z.refuse("there is no parameter %s", n)
 			case zipped[n] != nil:
-				return nil, fmt.Errorf("zip: parameter %s is in two lists", n)
-			case len(byName[n].Values) != len(byName[names[0]].Values):
-				return nil, fmt.Errorf("zip: %s has %d values, %s has %d", n, len(byName[n].Values), names[0], len(byName[names[0]].Values))
+				return nil, z.refuse("parameter %s is in two lists", n)
+			case len(byName[n].Values) != len(byName[z.Names[0]].Values):
+				return nil, z.refuse("%s has %d values, %s has %d", n, len(byName[n].Values), z.Names[0], len(byName[z.Names[0]].Values))
 			}
-			zipped[n] = names
+			zipped[n] = z.Names
 		}
 	}
 	for _, e := range g.Exclude {
-		for n := range e {
+		for _, n := range slices.Sorted(maps.Keys(e.Values)) {
 			if byName[n].Name == "" {
-				return nil, fmt.Errorf("exclude: there is no parameter %s", n)
+				return nil, e.refuse("there is no parameter %s", n)
 			}
 		}
 	}
@@ -107,18 +145,18 @@ func (g Grid) Expand() ([]map[string]string, error) {
 	hits := make([]int, len(g.Exclude))
 	out = slices.DeleteFunc(out, func(c map[string]string) bool { return excluded(g.Exclude, c, hits) })
 	if err := idle(g.Exclude, hits); err != nil {
-		return nil, fmt.Errorf("exclude: %w", err)
+		return nil, err
 	}
 	return out, nil
 }
 
 // excluded reports whether a combination has all values of an entry, and counts the
 // entries that it has in hits.
-func excluded(entries []map[string]string, c map[string]string, hits []int) bool {
+func excluded(entries []Exclusion, c map[string]string, hits []int) bool {
 	out := false
 	for i, e := range entries {
 		has := true
-		for n, v := range e {
+		for n, v := range e.Values {
 			has = has && c[n] == v
 		}
 		if has {
@@ -130,16 +168,16 @@ func excluded(entries []map[string]string, c map[string]string, hits []int) bool
 }
 
 // idle is an error for an entry that excludes nothing: a value is misspelt.
-func idle(entries []map[string]string, hits []int) error {
+func idle(entries []Exclusion, hits []int) error {
 	for i, e := range entries {
 		if hits[i] > 0 {
 			continue
 		}
 		var parts []string
-		for _, n := range slices.Sorted(maps.Keys(e)) {
-			parts = append(parts, n+": "+e[n])
+		for _, n := range slices.Sorted(maps.Keys(e.Values)) {
+			parts = append(parts, n+": "+e.Values[n])
 		}
-		return fmt.Errorf("no combination has %s", strings.Join(parts, ", "))
+		return e.refuse("no combination has %s", strings.Join(parts, ", "))
 	}
 	return nil
 }
@@ -175,17 +213,23 @@ func (g Grid) Configurations(engineCmd string) ([]runfolder.Configuration, error
 	}
 	var out []runfolder.Configuration
 	for _, c := range combinations {
-		for n := range c {
+		for _, n := range slices.Sorted(maps.Keys(c)) {
 			if !strings.Contains(engineCmd, "{"+n+"}") {
-				return nil, fmt.Errorf("parameter %s: the engine command has no {%[1]s}", n)
+				return nil, g.param(n).refuse("parameter %s: the engine command has no {%[1]s}", n)
 			}
 		}
 		out = append(out, runfolder.Configuration{Label: g.label(c), EngineCmd: engineCmd, Params: c})
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("every combination of the parameters is excluded")
+		return nil, g.Exclude[0].refuse("every combination of the parameters is excluded")
 	}
 	return out, nil
+}
+
+// param is the parameter of that name.
+func (g Grid) param(name string) Param {
+	i := slices.IndexFunc(g.Params, func(p Param) bool { return p.Name == name })
+	return g.Params[i]
 }
 
 // command is a configuration's engine command with its parameters in place.
@@ -195,6 +239,24 @@ func command(c runfolder.Configuration) string {
 		pairs = append(pairs, "{"+n+"}", c.Params[n])
 	}
 	return strings.NewReplacer(pairs...).Replace(c.EngineCmd)
+}
+
+// placeholder is a name in braces as parameters have it. The shell's variables and
+// what stands in double braces are none.
+var placeholder = regexp.MustCompile(`(?:^|[^${])\{([A-Za-z][A-Za-z0-9_-]*)\}(?:[^}]|$)`)
+
+// unreplaced warns of each name in braces that reaches an engine as it stands: it
+// may be misspelt, or lack its --param.
+func (c Config) unreplaced() (warnings []string) {
+	for _, k := range c.configurations() {
+		for _, m := range placeholder.FindAllStringSubmatch(command(k), -1) {
+			w := fmt.Sprintf("the engine command has {%s}, which nothing replaces: give --param %[1]s=VALUES if it is a parameter", m[1])
+			if !slices.Contains(reserved, m[1]) && !slices.Contains(warnings, w) {
+				warnings = append(warnings, w)
+			}
+		}
+	}
+	return warnings
 }
 
 // configurations are those of the run: without any, the one of --engine-cmd or of

@@ -21,6 +21,8 @@ type Plan struct {
 	PromptTokens, OutputTokens int64
 	// Least is the time that idle windows and schedules alone take.
 	Least time.Duration
+	// Warnings are of what may be meant otherwise.
+	Warnings []string
 }
 
 // PlannedLaunch is one start of a server with the names of its cells.
@@ -32,7 +34,7 @@ type PlannedLaunch struct {
 // Describe plans what the configuration says, which Check has passed, without a
 // server.
 func Describe(ctx context.Context, c Config) (Plan, error) {
-	p := Plan{PromptTokens: datasets.Unknown, OutputTokens: datasets.Unknown}
+	p := Plan{PromptTokens: datasets.Unknown, OutputTokens: datasets.Unknown, Warnings: c.unreplaced()}
 	requests := c.NumRequests
 	if c.Tokenizer != "endpoint" || c.Select == datasets.First {
 		trace, err := (&sweep{config: c, log: Quiet{}}).selectTrace(ctx, nil)

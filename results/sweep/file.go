@@ -2,7 +2,9 @@ package sweep
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,9 +20,7 @@ type File struct {
 	Flags          []FlagSetting
 	Grid           Grid
 	Configurations []FileConfiguration
-	// The lines of these fields, for errors.
-	paramsLine, excludeLine int
-	name                    string
+	name           string
 }
 
 // FlagSetting is a flag by its name without dashes, its value as on the command
@@ -56,12 +56,10 @@ func ParseFile(name string, text []byte) (File, error) {
 	for _, field := range fields {
 		switch field.name {
 		case "params":
-			f.paramsLine = field.line
 			err = f.params(field)
 		case "zip":
 			err = f.zip(field)
 		case "exclude":
-			f.excludeLine = field.line
 			err = f.exclude(field)
 		case "configurations":
 			err = f.configurations(field)
@@ -86,13 +84,7 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 			return nil, nil
 		}
 		out, err := f.Grid.Configurations(engineCmd)
-		switch {
-		case err == nil:
-			return out, nil
-		case f.name == "":
-			return nil, fmt.Errorf("--param: %w", err)
-		}
-		return nil, f.errorf(f.paramsLine, "params", "%w", err)
+		return out, f.placed(err)
 	}
 	var out []runfolder.Configuration
 	hits, used := make([]int, len(f.Grid.Exclude)), map[string]bool{}
@@ -114,7 +106,7 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 		named := func(n string) bool {
 			return slices.ContainsFunc(grid.Params, func(p Param) bool { return p.Name == n })
 		}
-		grid.Zip = slices.DeleteFunc(slices.Clone(grid.Zip), func(z []string) bool { return !slices.ContainsFunc(z, named) })
+		grid.Zip = slices.DeleteFunc(slices.Clone(grid.Zip), func(z Zip) bool { return !slices.ContainsFunc(z.Names, named) })
 		grid.Exclude = nil
 		combinations, err := grid.Expand()
 		if err != nil {
@@ -131,7 +123,7 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 			if l := grid.label(more); l != "" {
 				k.Label += "," + l
 			}
-			for n := range k.Params {
+			for _, n := range slices.Sorted(maps.Keys(k.Params)) {
 				if !strings.Contains(cmd, "{"+n+"}") {
 					return nil, f.errorf(c.Line, "configurations", "%s: parameter %s: the engine command has no {%s}", c.Label, n, n)
 				}
@@ -146,16 +138,29 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 	}
 	for _, p := range f.Grid.Params {
 		if !used[p.Name] {
-			return nil, f.errorf(f.paramsLine, "params", "parameter %s: no configuration's engine command leaves {%[1]s} open", p.Name)
+			return nil, f.placed(p.refuse("parameter %s: no configuration's engine command leaves {%[1]s} open", p.Name))
 		}
 	}
 	if err := idle(f.Grid.Exclude, hits); err != nil {
-		return nil, f.errorf(f.excludeLine, "exclude", "%w", err)
+		return nil, f.placed(err)
 	}
 	if len(out) == 0 {
-		return nil, f.errorf(f.excludeLine, "exclude", "every combination is excluded")
+		return nil, f.placed(f.Grid.Exclude[0].refuse("every combination is excluded"))
 	}
 	return out, nil
+}
+
+// placed gives an error of the grid its place: the line and field of the file, or
+// the flag.
+func (f File) placed(err error) error {
+	var wrong gridError
+	switch {
+	case !errors.As(err, &wrong):
+		return err
+	case wrong.line == 0:
+		return fmt.Errorf("--param: %w", wrong.error)
+	}
+	return f.errorf(wrong.line, wrong.field, "%w", wrong.error)
 }
 
 func (f File) errorf(line int, field, format string, args ...any) error {
@@ -245,7 +250,7 @@ func (f *File) params(v field) error {
 		if err != nil {
 			return err
 		}
-		f.Grid.Params = append(f.Grid.Params, Param{e.name, values})
+		f.Grid.Params = append(f.Grid.Params, Param{e.name, values, e.line})
 	}
 	return nil
 }
@@ -262,7 +267,7 @@ func (f *File) zip(v field) error {
 		if err != nil {
 			return f.errorf(lineOf(n), "zip", "want names of parameters, such as [dtype, kv]; their values stand in params")
 		}
-		f.Grid.Zip = append(f.Grid.Zip, names)
+		f.Grid.Zip = append(f.Grid.Zip, Zip{names, lineOf(n)})
 	}
 	return nil
 }
@@ -273,7 +278,7 @@ func (f *File) exclude(v field) error {
 		if err != nil {
 			return err
 		}
-		f.Grid.Exclude = append(f.Grid.Exclude, values)
+		f.Grid.Exclude = append(f.Grid.Exclude, Exclusion{values, lineOf(n)})
 	}
 	return nil
 }

@@ -73,13 +73,15 @@ func TestSweepFileErrorsNameLineAndField(t *testing.T) {
 		{"an unknown field of a configuration", "configurations:\n  - label: a\n    engine: x\n", `s.yaml:3: configurations: "engine" is no field: it has label, engine-cmd and params`},
 		{"a configuration without a label", "configurations:\n  - engine-cmd: x\n", "s.yaml:2: configurations: an entry has no label"},
 		{"a parameter without a place", "params: {nowhere: [1]}\n", "s.yaml:1: params: parameter nowhere: the engine command has no {nowhere}"},
-		{"lists of different length", "params: {dtype: [a, b], kv: [x]}\nzip: [dtype, kv]\n", "s.yaml:1: params: zip: kv has 1 values, dtype has 2"},
-		{"an exclusion of nothing", "params: {dtype: [a]}\nexclude: [{kv: x}]\n", "s.yaml:1: params: exclude: there is no parameter kv"},
-		{"an exclusion of a value that there is not", "params: {dtype: [a, b]}\nexclude: [{dtype: c}]\n", "s.yaml:1: params: exclude: no combination has dtype: c"},
-		{"an exclusion of a value that no configuration has", "params: {dtype: [a, b]}\nconfigurations: [{label: x}]\nexclude:\n - {dtype: 16}\n", "s.yaml:3: exclude: no combination has dtype: 16"},
+		{"lists of different length", "params: {dtype: [a, b], kv: [x]}\nzip: [dtype, kv]\n", "s.yaml:2: zip: kv has 1 values, dtype has 2"},
+		{"an exclusion of nothing", "params: {dtype: [a]}\nexclude: [{kv: x}]\n", "s.yaml:2: exclude: there is no parameter kv"},
+		{"an exclusion of a value that there is not", "params: {dtype: [a, b]}\nexclude: [{dtype: c}]\n", "s.yaml:2: exclude: no combination has dtype: c"},
+		{"an exclusion of a value that no configuration has", "params: {dtype: [a, b]}\nconfigurations: [{label: x}]\nexclude:\n - {dtype: 16}\n", "s.yaml:4: exclude: no combination has dtype: 16"},
 		{"exclusions of all configurations", "params: {dtype: [a]}\nconfigurations: [{label: x}]\nexclude: [{dtype: a}]\n", "s.yaml:3: exclude: every combination is excluded"},
 		{"a parameter that no configuration has a place for", "params: {tp: [1, 2]}\nconfigurations: [{label: x}]\n", "s.yaml:1: params: parameter tp: no configuration's engine command leaves {tp} open"},
 		{"values in a zip", "params: {dtype: [a]}\nzip: [{dtype: [a], kv: [b]}]\n", "s.yaml:2: zip: want names of parameters, such as [dtype, kv]"},
+		{"each entry of a list has its own line", "params:\n  dtype: [a]\n  kv: [x]\nexclude:\n  - {dtype: a, kv: y}\n", "s.yaml:5: exclude: no combination has dtype: a, kv: y"},
+		{"and each parameter", "params:\n  dtype: [a]\n  nowhere: [x]\n", "s.yaml:3: params: parameter nowhere: the engine command has no {nowhere}"},
 		{"a name that cfu keeps", "params: {port: [1]}\n", "s.yaml:1: params: parameter port: cfu replaces {port} itself"},
 	} {
 		f, err := ParseFile("s.yaml", []byte(row.text))
@@ -116,5 +118,25 @@ func TestOrderOfRepeats(t *testing.T) {
 	random := names(OrderRandom)
 	if again := names(OrderRandom); len(random) != 8 || cmp.Diff(random, again) != "" {
 		t.Errorf("random order: %v, then %v: want 8 launches, the same for the same seed", random, again)
+	}
+}
+
+func TestNamesInBracesThatNothingReplaces(t *testing.T) {
+	for _, row := range []struct {
+		why, command string
+		want         string // the name, "" for none
+	}{
+		{"a parameter without its --param", "serve --dtype {dtype} --port {port} --max-num-seqs {batch}", "dtype"},
+		{"cfu's own names", "serve --port {port} --max-num-seqs {batch} --cpus {cpus}", ""},
+		{"a parameter that is there", "serve --kv {kv} --port {port}", ""},
+		{"a variable of the shell", "serve ${HOME} --port {port}", ""},
+		{"JSON, and a template's braces", `serve --c '{"a": 1}' --template '{{role}}' --port {port}`, ""},
+	} {
+		c := Config{}
+		c.Configurations = []runfolder.Configuration{{EngineCmd: row.command, Params: map[string]string{"kv": "fp8"}}}
+		got := strings.Join(c.unreplaced(), "\n")
+		if (got == "") != (row.want == "") || !strings.Contains(got, "{"+row.want) && row.want != "" {
+			t.Errorf("%s: got %q, want a warning of %q", row.why, got, row.want)
+		}
 	}
 }

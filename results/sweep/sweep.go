@@ -159,6 +159,9 @@ func (s *sweep) run(ctx context.Context) error {
 		s.total += max(1, len(l.cells)) // a rate search has one cell
 	}
 	s.live.SetRun(s.total, s.origin)
+	for _, w := range s.config.unreplaced() {
+		s.warn("%s", w)
+	}
 	stop := func() error { return nil }
 	if s.config.Listen != "" {
 		server, err := live.Listen(s.config.Listen, s.metrics())

@@ -194,7 +194,12 @@ func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
 }
 
 func modelCardShape(a *lca.Assessment) (map[string]any, map[string]string) {
-	fields, unknown := map[string]any{"geographical_location": a.Inventory.Electricity.Region, "source": "cfu, inventory " + a.Inventory.Name}, map[string]string{}
+	fields, unknown := map[string]any{"source": "cfu, inventory " + a.Inventory.Name}, map[string]string{}
+	if region := a.Inventory.Electricity.Region; region != "" {
+		fields["geographical_location"] = region
+	} else {
+		unknown["geographical_location"] = "the inventory's electricity has no region"
+	}
 	if b := a.Balance(lca.GWP); b.Training > 0 {
 		fields["emissions"] = b.Training * 1e3 // grams, of training alone as the field asks
 	} else {

@@ -58,7 +58,11 @@ func (s *scanner) allot(r *Record) {
 		give(all, r.OutputTokens-hidden, r.FinishReason)
 		all[first].count += int32(hidden)
 	}
-	if hidden > 0 || !streamed && first >= 0 && upTo(all, first-1) > mostWithoutText {
+	late := !streamed && first >= 0 && upTo(all, first-1) > mostWithoutText
+	if late && hidden == 0 && r.ReasoningTokens == Unknown {
+		hidden = upTo(all, first-1)
+	}
+	if hidden > 0 || late {
 		all[first].count = int32(upTo(all, first))
 		for i := range first {
 			all[i].count = 0

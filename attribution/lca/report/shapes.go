@@ -31,6 +31,7 @@ func Shapes() []Shape {
 		{"ai-energy-score", "AI Energy Score: accelerator Wh per 1,000 queries", energyScoreShape},
 		{"ghg-product", "GHG Protocol Product Standard totals, with scopes 2 and 3 of who rents the machines", ghgShape},
 		{"iso-14067", "ISO 14067:2018, study report of a carbon footprint, after public descriptions of its clause 7 and the values that the Catena-X PCF data model 9.0.0 has apart; the standard's own text was not at hand", iso14067Shape},
+		{"l1801", "ITU-T L.1801 (02/2026), identical with ETSI ES 204 135, after its abstract, its table of contents and the life cycle stages of ITU-T L.1410 (ETSI ES 203 199), whose method it takes; the Recommendation's own text was not at hand", l1801Shape},
 	}
 }
 

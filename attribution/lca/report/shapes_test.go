@@ -22,6 +22,7 @@ func TestShapes(t *testing.T) {
 		"ai-energy-score": {"gpu_wh_per_1000_queries": 7.5},
 		"ghg-product":     {"kgco2e_per_request": 14.96e-6, "scope2_kgco2e_per_request": 2.49e-6},
 		"iso-14067":       {"cfp_kgco2e_per_request": 14.96e-6},
+		"l1801":           {},
 	}
 	for _, s := range Shapes() {
 		var b bytes.Buffer
@@ -85,5 +86,39 @@ func TestISO14067(t *testing.T) {
 	}
 	if left := strings.Join(fields["stages_left_out"].([]string), ", "); !strings.Contains(left, "end_of_life (outside the boundary)") {
 		t.Errorf("left out: %s", left)
+	}
+}
+
+// The stages sum to the total in every category that is assessed; what is not there
+// has a reason, and money is no category.
+func TestL1801(t *testing.T) {
+	list := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{})
+	fields, unknown := l1801Shape(&list[0])
+	totals := fields["total_per_request"].(map[string]float64)
+	if len(totals) < 2 || len(totals) != len(fields["units"].(map[string]string)) {
+		t.Fatalf("totals %v, units %v: want those of each category", totals, fields["units"])
+	}
+	sums := map[string]float64{}
+	for _, kinds := range fields["life_cycle_stages_per_request"].(map[string]map[string]map[string]float64) {
+		for _, values := range kinds {
+			for c, v := range values {
+				sums[c] += v
+			}
+		}
+	}
+	for c, total := range totals {
+		if math.Abs(sums[c]/total-1) > 1e-12 {
+			t.Errorf("%s: the stages sum to %g, the total is %g", c, sums[c], total)
+		}
+	}
+	if _, money := totals["cost"]; money || unknown["end_of_life_treatment: end_of_life: gwp"] == "" || unknown["second_order_effects"] == "" {
+		t.Errorf("totals %v, unknown %v: want no money, and reasons for the end of life and effects of second order", totals, unknown)
+	}
+	placed := 0
+	for _, s := range l1801Stages {
+		placed += len(s.kinds)
+	}
+	if placed != len(lca.Stages()) {
+		t.Errorf("%d kinds have a place, want all %d", placed, len(lca.Stages()))
 	}
 }

@@ -36,8 +36,10 @@ type Assessment struct {
 	Usage     Usage
 	Options   Options
 	// Run is the published run that was assessed, nil for one of our own.
-	Run  *PublishedRun
-	Rows []Row
+	Run *PublishedRun
+	// Design names it among designs that are compared, "" by its cell.
+	Design string
+	Rows   []Row
 	// Outcomes are the impacts of the whole cell, by category and stage, from
 	// which Rows are scaled; Kinds the same by kind of stage.
 	Outcomes, Kinds []Outcome
@@ -186,25 +188,12 @@ func (a *Assessment) bracket() {
 
 // boundary describes what a row covers.
 func (a *Assessment) boundary(c Category, stage Stage) string {
-	inv, u := &a.Inventory, a.Usage
-	energy := string(u.Metered)
-	venues := a.system.venues
-	if slices.ContainsFunc(venues, func(v venueInputs) bool { return v.lifted > 0 }) {
-		energy += " × host factor"
+	inv, venues := &a.Inventory, a.system.venues
+	operation := a.energyBoundary()
+	if a.Usage.EnergyKind == meter.KindModel {
+		operation += " (model)"
 	}
-	switch {
-	case u.OverheadIncluded || u.Metered == Facility:
-		energy += ", facility overhead included"
-	default:
-		if slices.ContainsFunc(venues, func(v venueInputs) bool { return v.place.pue != absent }) {
-			energy += " × PUE"
-		}
-	}
-	if u.EnergyKind == meter.KindModel {
-		energy += " (model)"
-	}
-	operation := energy
-	switch n := len(inv.Metered); {
+	switch n := a.hourly(c); {
 	case n > 0 && n < len(venues):
 		operation += fmt.Sprintf(", grid by the hour at %d of %d sites", n, len(venues))
 	case n > 0:
@@ -232,11 +221,15 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 		return "provisioned machines that wait; " + hardware
 	}
 	for i := range a.system.upfront {
-		if p := a.system.upfront[i].process; Stage(p.Name) == stage {
-			return p.boundary(c, a.system.upfront[i].printed[index(c)] != absent, a.system.has[index(c)][upfrontTerm+2*i+1])
+		if u := &a.system.upfront[i]; Stage(u.process.Name) == stage {
+			return u.boundary(c, a.system.has[index(c)][upfrontTerm+2*i+1])
 		}
 	}
-	text := "cradle to use; energy: " + operation
+	text := "cradle to use"
+	if _, ended := a.Outcome(c, EndOfLife); ended {
+		text += ", and end of life"
+	}
+	text += "; energy: " + operation
 	if a.system.has[index(c)][inferenceTerm+1] {
 		text += "; embodied: " + hardware
 	}
@@ -252,9 +245,42 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 	return text
 }
 
+// energyBoundary is what the energy of inference covers.
+func (a *Assessment) energyBoundary() string {
+	energy, venues := string(a.Usage.Metered), a.system.venues
+	if slices.ContainsFunc(venues, func(v venueInputs) bool { return v.lifted > 0 }) {
+		energy += " × host factor"
+	}
+	switch {
+	case a.Usage.OverheadIncluded || a.Usage.Metered == Facility:
+		energy += ", facility overhead included"
+	case slices.ContainsFunc(venues, func(v venueInputs) bool { return v.place.pue != absent }):
+		energy += " × PUE"
+	}
+	return energy
+}
+
+// hourly is at how many places of serving the category is of the hours of the run.
+func (a *Assessment) hourly(c Category) (places int) {
+	key := c.row().key
+	switch {
+	case c == GWP && a.Options.Basis == MarketBased:
+		key = marketKey
+	case c == WaterScarcity:
+		key = Water.row().key
+	}
+	for site := range a.Inventory.Metered {
+		if h := a.Options.Hourly[site]; h != nil && slices.ContainsFunc(h.columns, func(x hourlyColumn) bool { return x.key == key }) {
+			places++
+		}
+	}
+	return places
+}
+
 // boundary describes what a stage's row covers.
-func (p *Process) boundary(c Category, printed, hardware bool) string {
-	d := p.Energy
+func (u *upfrontInputs) boundary(c Category, hardware bool) string {
+	p := u.process
+	d, printed := p.Energy, u.printed[index(c)] != absent
 	if printed {
 		d = p.Printed[c.row().printedKey()]
 	}
@@ -262,8 +288,14 @@ func (p *Process) boundary(c Category, printed, hardware bool) string {
 		return "embodied hardware only"
 	}
 	text := string(d.Boundary)
-	if p.OverheadIncluded {
+	if !printed && u.lifted > 0 {
+		text += " × host factor"
+	}
+	switch {
+	case p.OverheadIncluded:
 		text += ", facility overhead included"
+	case !printed && !u.overheadIncluded && u.place.pue != absent:
+		text += " × PUE"
 	}
 	if hardware {
 		text += ", own hardware included"

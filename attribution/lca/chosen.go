@@ -26,15 +26,12 @@ func (o Options) chosen(inv Inventory) (Inventory, error) {
 				inv.Hardware[i].Utilisation = &d
 			}
 		}
-		inv.Upfront = withUtilisation(inv.Upfront, o.Utilisation)
-		inv.Serving.Machines = slices.Clone(inv.Serving.Machines)
-		for i := range inv.Serving.Machines {
-			inv.Serving.Machines[i].Hardware = utilised(inv.Serving.Machines[i].Hardware, o.Utilisation)
-		}
-		inv.Serving.Sites = slices.Clone(inv.Serving.Sites)
-		for i := range inv.Serving.Sites {
-			inv.Serving.Sites[i].Hardware = utilised(inv.Serving.Sites[i].Hardware, o.Utilisation)
-		}
+		inv.everyOwn(func(h *Hardware) {
+			if h.Utilisation == nil {
+				d := choice(o.Utilisation, "1", "ratio", "utilisation", share)
+				h.Utilisation = &d
+			}
+		})
 	}
 	if o.Share > 0 {
 		d := choice(o.Share, "1", "ratio", "share", share)
@@ -69,25 +66,26 @@ func choice(value float64, unit, dim, field string, within domain) Datum {
 	}
 }
 
-// withUtilisation gives every part of the stages that has no utilisation the
-// chosen one.
-func withUtilisation(list []Process, busy float64) []Process {
-	list = slices.Clone(list)
-	for i := range list {
-		list[i].Hardware = utilised(list[i].Hardware, busy)
-	}
-	return list
-}
-
-func utilised(parts []part[Hardware], busy float64) []part[Hardware] {
-	parts = slices.Clone(parts)
-	for i := range parts {
-		if parts[i].value.Utilisation == nil {
-			d := choice(busy, "1", "ratio", "utilisation", share)
-			parts[i].value.Utilisation = &d
+// everyOwn changes the hardware that stages, machines and sites have of their own, in
+// copies of its own.
+func (inv *Inventory) everyOwn(change func(*Hardware)) {
+	changed := func(parts []part[Hardware]) []part[Hardware] {
+		parts = slices.Clone(parts)
+		for i := range parts {
+			change(&parts[i].value)
 		}
+		return parts
 	}
-	return parts
+	inv.Upfront, inv.Serving.Machines, inv.Serving.Sites = slices.Clone(inv.Upfront), slices.Clone(inv.Serving.Machines), slices.Clone(inv.Serving.Sites)
+	for i := range inv.Upfront {
+		inv.Upfront[i].Hardware = changed(inv.Upfront[i].Hardware)
+	}
+	for i := range inv.Serving.Machines {
+		inv.Serving.Machines[i].Hardware = changed(inv.Serving.Machines[i].Hardware)
+	}
+	for i := range inv.Serving.Sites {
+		inv.Serving.Sites[i].Hardware = changed(inv.Serving.Sites[i].Hardware)
+	}
 }
 
 // gridPreset is the electricity preset of that name, checked.

@@ -54,7 +54,7 @@ func (s *system) findTerms() error {
 		has[inferenceTerm] = factor
 		has[inferenceTerm+1] = made || slices.ContainsFunc(s.machines, func(m machineInputs) bool { return m.embodies(c) })
 		has[idleTerm] = s.idlePower != absent && !slices.ContainsFunc(s.venues, func(v venueInputs) bool { return !v.waiting.factor(s, c) })
-		has[idleTerm+1] = made && s.idleTime != absent && s.options.Embodied == Calendar
+		has[idleTerm+1] = has[inferenceTerm+1] && s.idleTime != absent && s.options.Embodied == Calendar
 		for i, u := range s.upfront {
 			has[upfrontTerm+2*i] = u.printed[c] != absent || u.energy != absent && u.place.factor(s, c)
 			has[upfrontTerm+2*i+1] = u.machine.embodies(c) && u.time != absent
@@ -113,7 +113,7 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	if u.EnergyKind == meter.KindModel {
 		s.warn("the energy is a model, not a meter's reading: every figure that follows from it is modelled")
 	}
-	if u.EnergyLo == 0 && u.EnergyHi == 0 && u.EnergyKind != meter.KindModel {
+	if u.EnergyLo == 0 && u.EnergyHi == 0 && u.EnergyKind != meter.KindModel && u.Meter == (MeterError{}) {
 		s.warn("the energy has no bracket: its own uncertainty is not in the intervals")
 	}
 	if u.Meter.Gain >= 1 || u.Meter.Sampling >= 1 {
@@ -124,7 +124,7 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 		s.warn("the hardware utilisation time is unknown: no embodied hardware is counted for inference")
 	}
 	for _, kind := range []Stage{Training, Experimentation} {
-		if !slices.ContainsFunc(inv.Upfront, func(p Process) bool { return p.Kind == kind }) {
+		if !slices.ContainsFunc(inv.Upfront, func(p Process) bool { return p.Kind == kind || p.was == kind || p.closed }) {
 			s.warn("the inventory has no data for %s: that stage is excluded, not zero", kind)
 		}
 	}
@@ -215,7 +215,8 @@ func (s *system) doubtGrid(inv *Inventory) {
 	}
 }
 
-func words(s Scope) string { return strings.ReplaceAll(string(s), "_", " ") }
+// words is a name of several words as people write it.
+func words[S ~string](s S) string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // doubtGaps names the terms that a category lacks, and the categories that only
 // hardware has.
@@ -226,7 +227,7 @@ func (s *system) doubtGaps() {
 		for t, has := range s.has[c] {
 			// Electricity embodied in hardware is reported as primary energy,
 			// never as kWh; a stage without any figure has its own warning.
-			if has || categoryTable[c].key == "" && t%2 == 1 || (t == idleTerm || t == idleTerm+1) && s.idleTime == absent {
+			if has || s.closed(t) || categoryTable[c].key == "" && t%2 == 1 || (t == idleTerm || t == idleTerm+1) && s.idleTime == absent {
 				continue
 			}
 			missing = append(missing, s.termName(t))
@@ -243,6 +244,12 @@ func (s *system) doubtGaps() {
 			s.warn("%s: the hardware has a figure and electricity has no factor: the category is left out", categoryTable[c].name)
 		}
 	}
+}
+
+// closed reports whether the term is the hardware of a stage that is another
+// assessment, whose figures have it in them.
+func (s *system) closed(t int) bool {
+	return t >= upfrontTerm && t%2 == 1 && s.upfront[(t-upfrontTerm)/2].process.closed
 }
 
 // NamesModel reports whether every word of title, parentheses apart, is a word of
@@ -327,7 +334,7 @@ func (inv *Inventory) mixes(u Usage) []string {
 		}
 		for _, d := range present(p.Energy, p.Printed["carbon"]) {
 			b := d.Boundary.equipment()
-			if d == p.Energy && (p.Facility == nil && inv.Facility.HostFactor != nil || p.Facility != nil && p.Facility.value.HostFactor != nil) {
+			if d == p.Energy && p.processors < 1 && (p.Facility == nil && inv.Facility.HostFactor != nil || p.Facility != nil && p.Facility.value.HostFactor != nil) {
 				b = Host
 			}
 			if b != inference {

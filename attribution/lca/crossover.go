@@ -1,11 +1,14 @@
 package lca
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // Comparison sets designs that deliver one functional unit side by side over
@@ -73,11 +76,12 @@ func crossing(a, b Curve) float64 {
 	return n
 }
 
-// Compare compares assessments, a design each, per functional unit. requests is
+// Compare compares assessments, a design each, per functional unit of that name: one
+// that the run counts, one of an outcome, or one of the user's own. requests is
 // the lifetime at which it tells which is best, 0 for that of the first; it is
 // told in as many functional units as the first delivers in it. each, if not nil, gets
 // every draw of every design and category.
-func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, requests float64, each func(Draw) error) (Comparison, error) {
+func Compare(ctx context.Context, list []Assessment, unit string, requests float64, each func(Draw) error) (Comparison, error) {
 	if len(list) < 2 {
 		return Comparison{}, errors.New("compare designs: there is one only: give two or more")
 	}
@@ -92,8 +96,8 @@ func Compare(ctx context.Context, list []Assessment, unit FunctionalUnit, reques
 		}
 	}
 	usage := requests / p.perUnit[0]
-	r := Comparison{FunctionalUnit: string(unit), Usage: usage, Designs: p.names, Warnings: p.warnings, Draws: list[0].Options.Draws}
-	point := p.curves(p.points())
+	r := Comparison{FunctionalUnit: unit, Usage: usage, Designs: p.names, Warnings: p.warnings, Draws: list[0].Options.Draws}
+	point := p.curves(p.points(), p.perUnit)
 	for _, c := range p.categories {
 		for a := range list {
 			for b := a + 1; b < len(list); b++ {
@@ -145,6 +149,7 @@ type paired struct {
 	names      []string
 	categories []int
 	perUnit    []float64 // requests per functional unit of each design
+	counts     []counted // functional units of each design's cell
 	pairs      []pairing
 	best       [][]int64 // per category and design
 	warnings   []string
@@ -156,22 +161,18 @@ type pairing struct {
 }
 
 // pair checks that the designs can be compared, and in what.
-func pair(list []Assessment, unit FunctionalUnit) (*paired, error) {
-	p := &paired{list: list}
+func pair(list []Assessment, unit string) (*paired, error) {
+	p := &paired{list: list, names: DesignNames(list)}
 	for i := range list {
 		a := &list[i]
 		if a.Options.GWP != list[0].Options.GWP || a.Options.Water != list[0].Options.Water || a.Options.Basis != list[0].Options.Basis || a.Options.Embodied != list[0].Options.Embodied {
-			return nil, fmt.Errorf("%s was assessed by other conventions than %s", a.Usage.Cell, list[0].Usage.Cell)
+			return nil, fmt.Errorf("%s was assessed by other conventions than %s", p.names[i], p.names[0])
 		}
-		n := a.Usage.count(unit)
-		if n == 0 {
-			return nil, fmt.Errorf("%s has no count of functional unit %s", a.Usage.Cell, unit)
+		n, ok := a.delivered(unit)
+		if !ok {
+			return nil, fmt.Errorf("%s has no count of functional unit %s", p.names[i], unit)
 		}
-		name := a.Usage.Cell
-		if slices.Contains(p.names, name) {
-			name = fmt.Sprintf("%s (%d)", name, i+1)
-		}
-		p.names, p.perUnit = append(p.names, name), append(p.perUnit, float64(a.Usage.Requests)/float64(n))
+		p.counts, p.perUnit = append(p.counts, n), append(p.perUnit, float64(a.Usage.Requests)/n.count)
 	}
 	for _, category := range list[0].Assessed() {
 		if problem := p.incomparable(category); problem != "" {
@@ -181,6 +182,7 @@ func pair(list []Assessment, unit FunctionalUnit) (*paired, error) {
 		p.categories = append(p.categories, index(category))
 	}
 	p.doubtKinds()
+	p.doubtCover()
 	if len(p.categories) == 0 {
 		return nil, errors.New("they have no impact category in common")
 	}
@@ -203,26 +205,88 @@ func (p *paired) incomparable(category Category) string {
 			if !s.has[c][upfrontTerm+2*k] && (u.energy != absent || len(u.process.Printed) > 0) {
 				return fmt.Sprintf("%s has no figure of %s in it", p.names[i], u.process.Name)
 			}
+			if t := upfrontTerm + 2*k + 1; !s.has[c][t] && u.time != absent && p.someHas(c, func(o *system) []int { return o.hardwareOfMaking() }) {
+				return fmt.Sprintf("%s has no figure of the hardware of %s in it", p.names[i], u.process.Name)
+			}
+		}
+		for _, t := range []int{inferenceTerm + 1, idleTerm, idleTerm + 1} {
+			provisioned := t == inferenceTerm+1 || s.idleTime != absent
+			if provisioned && !s.has[c][t] && p.someHas(c, func(*system) []int { return []int{t} }) {
+				return fmt.Sprintf("%s has no figure of %s in it", p.names[i], s.termName(t))
+			}
 		}
 	}
 	return ""
 }
 
-// doubtKinds warns where one design has a kind of stage that another has not.
+// someHas reports whether any design has a figure of one of the terms in the category.
+func (p *paired) someHas(c int, terms func(*system) []int) bool {
+	return slices.ContainsFunc(p.list, func(a Assessment) bool { return a.system.hasAny(c, terms(a.system)) })
+}
+
+// hardwareOfMaking are the terms of the hardware of the upfront stages.
+func (s *system) hardwareOfMaking() (terms []int) {
+	for t := upfrontTerm + 1; t < upfrontTerm+2*len(s.upfront); t += 2 {
+		terms = append(terms, t)
+	}
+	return terms
+}
+
+// doubtKinds warns where one design has a kind of stage that another has not, or the
+// hardware of its making.
 func (p *paired) doubtKinds() {
 	for _, kind := range ListedKinds() {
-		var with, without []string
-		for i := range p.list {
-			if slices.ContainsFunc(p.list[i].Inventory.Upfront, func(s Process) bool { return s.Kind == kind }) {
-				with = append(with, p.names[i])
-			} else {
-				without = append(without, p.names[i])
-			}
-		}
-		if len(with) > 0 && len(without) > 0 {
-			p.warnings = append(p.warnings, fmt.Sprintf("%v has figures of %s and %v has none: the comparison favours the latter", with, kind, without))
+		p.doubt(string(kind), func(a *Assessment) bool {
+			return slices.ContainsFunc(a.Inventory.Upfront, func(s Process) bool { return s.Kind == kind })
+		})
+	}
+	p.doubt("machines that wait", func(a *Assessment) bool { return a.system.idleTime != absent })
+	for _, c := range p.categories {
+		hardware := fmt.Sprintf("the hardware of its making in %s", categoryTable[c].name)
+		p.doubt(hardware, func(a *Assessment) bool {
+			s := a.system
+			return len(s.upfront) == 0 || s.hasAny(c, s.hardwareOfMaking())
+		})
+	}
+}
+
+// doubt warns where only some designs have figures of something.
+func (p *paired) doubt(what string, has func(*Assessment) bool) {
+	var with, without []string
+	for i := range p.list {
+		if has(&p.list[i]) {
+			with = append(with, p.names[i])
+		} else {
+			without = append(without, p.names[i])
 		}
 	}
+	if len(with) > 0 && len(without) > 0 {
+		p.warnings = append(p.warnings, fmt.Sprintf("%s has figures of %s and %s has none: the comparison favours the latter", strings.Join(with, " and "), what, strings.Join(without, " and ")))
+	}
+}
+
+// doubtCover warns where the energies of designs cover different equipment.
+func (p *paired) doubtCover() {
+	first := p.list[0].energyBoundary()
+	for i := range p.list {
+		if other := p.list[i].energyBoundary(); other != first {
+			p.warnings = append(p.warnings, fmt.Sprintf("the energy of %s is of the %s, that of %s of the %s: the comparison favours what covers less", p.names[0], first, p.names[i], other))
+		}
+	}
+}
+
+// DesignNames are the names of assessments that are compared: their own, or else their
+// cells', each once.
+func DesignNames(list []Assessment) []string {
+	var names []string
+	for i := range list {
+		name := cmp.Or(list[i].Design, list[i].Usage.Cell)
+		if slices.Contains(names, name) {
+			name = fmt.Sprintf("%s (%d)", name, i+1)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 func (p *paired) points() [][]float64 {
@@ -233,15 +297,16 @@ func (p *paired) points() [][]float64 {
 	return x
 }
 
-// curves are the two sides of every design, by category.
-func (p *paired) curves(x [][]float64) map[int][]Curve {
+// curves are the two sides of every design, by category, with so many requests per
+// functional unit.
+func (p *paired) curves(x [][]float64, perUnit []float64) map[int][]Curve {
 	all := map[int][]Curve{}
 	for i := range p.list {
 		s := p.list[i].system
 		costs := s.at(x[i])
 		for _, c := range p.categories {
 			b := s.balance(costs, x[i], c)
-			all[c] = append(all[c], Curve{b.Upfront(), b.Marginal() * p.perUnit[i]})
+			all[c] = append(all[c], Curve{b.Upfront(), b.Marginal() * perUnit[i]})
 		}
 	}
 	return all
@@ -269,12 +334,13 @@ func (p *paired) draw(ctx context.Context, usage float64, each func(Draw) error)
 	for k := range p.best {
 		p.best[k] = make([]int64, len(p.list))
 	}
+	judged := newJudgement(p.list, p.counts, p.list[0].Options.Seed)
 	for draw := range p.list[0].Options.Draws {
 		if draw%patience == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		d.draw(x)
-		curves := p.curves(x)
+		curves := p.curves(x, judged.draw(p.perUnit))
 		for i := range p.pairs {
 			q := &p.pairs[i]
 			a, b := curves[q.category][q.first], curves[q.category][q.second]
@@ -300,8 +366,51 @@ func (p *paired) draw(ctx context.Context, usage float64, each func(Draw) error)
 	return nil
 }
 
-// Curve is the assessment's two sides in a category per functional unit.
-func (a *Assessment) Curve(c Category, unit FunctionalUnit) Curve {
+// Curve is the assessment's two sides in a category per functional unit, which the cell
+// delivered.
+func (a *Assessment) Curve(c Category, unit string) Curve {
 	b := a.Balance(c)
-	return Curve{b.Upfront(), b.Marginal() * float64(a.Usage.Requests) / float64(max(a.Usage.count(unit), 1))}
+	n, _ := a.delivered(unit)
+	return Curve{b.Upfront(), b.Marginal() * float64(a.Usage.Requests) / n.count}
 }
+
+// judgement draws how many functional units cells delivered, where a sample of them was
+// judged: within the interval of the count, whose halves may differ. Designs of one cell
+// have one draw.
+type judgement struct {
+	rng     *rand.Rand
+	counts  []counted
+	cells   []int // of each design, by the first that has it
+	z, each []float64
+}
+
+func newJudgement(list []Assessment, counts []counted, seed uint64) *judgement {
+	j := &judgement{rng: rand.New(rand.NewPCG(seed, 1)), counts: counts, z: make([]float64, len(list)), each: make([]float64, len(list))}
+	for i := range list {
+		j.cells = append(j.cells, slices.IndexFunc(list, func(a Assessment) bool { return a.Usage.Cell == list[i].Usage.Cell }))
+	}
+	return j
+}
+
+// draw is how many requests a functional unit of each design takes in the next draw;
+// perUnit is at the counts themselves.
+func (j *judgement) draw(perUnit []float64) []float64 {
+	for i, n := range j.counts {
+		if j.each[i] = perUnit[i]; n.lo == n.hi {
+			continue
+		}
+		if j.cells[i] == i {
+			j.z[i] = j.rng.NormFloat64()
+		}
+		z, half := j.z[j.cells[i]], n.hi-n.count
+		if z < 0 {
+			half = n.count - n.lo
+		}
+		// On the scale of the logarithm no draw is below nothing.
+		j.each[i] = perUnit[i] * math.Exp(-z/normal95*half/n.count)
+	}
+	return j.each
+}
+
+// normal95 is the 97.5 % point of the normal distribution.
+const normal95 = 1.959964

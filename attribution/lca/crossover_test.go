@@ -44,7 +44,7 @@ func designs(t *testing.T, o Options, rate string, names ...string) []Assessment
 // drawn once, so that no draw tells the two apart.
 func TestACellBesideItself(t *testing.T) {
 	list := designs(t, Options{Draws: 1000, Seed: 1, Categories: []Category{Energy}}, "inf", "OLMo 2 7B", "OLMo 2 7B")
-	r, err := Compare(t.Context(), list, PerRequest, 0, nil)
+	r, err := Compare(t.Context(), list, string(PerRequest), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestDesignsOfOneMaking(t *testing.T) {
 		slices.Concat(designs(t, o, "8", "OLMo 2 7B"), designs(t, o, "inf", "OLMo 2 7B")),
 		slices.Concat(designs(t, o, "inf", "OLMo 2 7B"), designs(t, o, "8", "OLMo 2 7B")),
 	} {
-		r, err := Compare(t.Context(), list, PerRequest, 0, nil)
+		r, err := Compare(t.Context(), list, string(PerRequest), 0, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestDesignsOfOneMaking(t *testing.T) {
 // computed by hand from the published figures.
 func TestPublishedCrossover(t *testing.T) {
 	list := designs(t, Options{Draws: 20_000, Seed: 1, Categories: []Category{GWP}}, "inf", "Llama 3.1 8B", "OLMo 2 7B")
-	r, err := Compare(t.Context(), list, PerRequest, 0, nil)
+	r, err := Compare(t.Context(), list, string(PerRequest), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestPublishedCrossover(t *testing.T) {
 // A model is not compared where it has no figure of its training: it would look
 // free.
 func TestMissingFiguresAreNotCompared(t *testing.T) {
-	r, err := Compare(t.Context(), designs(t, Options{}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), PerRequest, 0, nil)
+	r, err := Compare(t.Context(), designs(t, Options{}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), string(PerRequest), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestDrawsStopWithTheContext(t *testing.T) {
 	if _, err := s.Assess(ctx, inv.Model.Usage(inv.Model.Runs[0])); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)
 	}
-	if _, err := Compare(ctx, designs(t, Options{Draws: MaxDraws}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), PerRequest, 0, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Compare(ctx, designs(t, Options{Draws: MaxDraws}, "inf", "Llama 3.1 8B", "OLMo 2 7B"), string(PerRequest), 0, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("comparison: got %v, want that it was cancelled", err)
 	}
 }
@@ -188,7 +188,7 @@ func TestUsageIsInFunctionalUnits(t *testing.T) {
 			u.Energy *= 2
 		}
 		u.Energy /= 4
-		r, err := Compare(t.Context(), list, test.unit, test.requests, nil)
+		r, err := Compare(t.Context(), list, string(test.unit), test.requests, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,9 @@
 package lca
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Balance is the two sides of the curves in one category: what is paid once,
 // and what each request adds.
@@ -39,9 +42,31 @@ func (b Balance) BreakEven() float64 {
 	return b.Upfront() / b.Marginal()
 }
 
-// Balance gives the two sides in a category.
+// Balance gives the two sides in a category, also in one that was not chosen.
 func (a *Assessment) Balance(c Category) Balance {
-	return a.system.balance(a.system.at(a.system.values), a.system.values, index(c))
+	s := a.systemOf(c)
+	return s.balance(s.at(s.values), s.values, index(c))
+}
+
+// systemOf is the system with these categories in it: the assessment's own where it
+// has them, else that of every category there is. Scores and forms have categories of
+// their own, whichever were chosen.
+func (a *Assessment) systemOf(categories ...Category) *system {
+	s := a.system
+	has := func(c Category) bool { return slices.Contains(s.active, index(c)) }
+	if len(a.Options.Categories) == 0 || !slices.ContainsFunc(categories, func(c Category) bool { return !has(c) }) {
+		return s
+	}
+	if s.whole == nil {
+		o := a.Options
+		o.Categories = nil
+		whole, err := compile(&a.Inventory, a.Usage, o)
+		if err != nil {
+			return s // it has fewer demands than what was compiled before
+		}
+		s.whole = whole
+	}
+	return s.whole
 }
 
 // balance is Balance of evaluated costs.

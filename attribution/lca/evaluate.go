@@ -26,6 +26,12 @@ func (s *system) evaluate(x []float64, out *costs) {
 		for i := range s.venues {
 			s.idle(x, &s.venues[i], out)
 		}
+		if s.options.Embodied == Calendar { // busy hours pay for the idle ones already
+			for i := range s.machines {
+				m := &s.machines[i]
+				s.embodied(x, m, s.hours*s.value(x, m.perDevice, 1)*x[s.idleTime], idleTerm+1, out)
+			}
+		}
 	}
 	if len(s.upfront) == 0 {
 		return
@@ -72,7 +78,7 @@ func (s *system) idle(x []float64, v *venueInputs, out *costs) {
 		}
 		s.operation(x, &v.waiting, hours*x[s.idlePower]*s.value(x, v.machine.share, 1), lifted, alone, s.idleOverhead, idleTerm, 1, out)
 	}
-	if s.options.Embodied == Calendar { // busy hours pay for the idle ones already
+	if s.options.Embodied == Calendar {
 		s.embodied(x, &v.machine, hours, idleTerm+1, out)
 	}
 }

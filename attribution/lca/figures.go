@@ -20,13 +20,9 @@ func (inv *Inventory) Figures() []*Datum {
 	if inv.Price != nil {
 		all = append(all, &inv.Price.Electricity)
 	}
-	all = append(all, present(inv.Serving.Share, inv.Serving.IdleTime, inv.Serving.IdlePower)...)
+	all = append(all, inv.Serving.Figures()...)
 	for i := range inv.Serving.Machines {
-		m := &inv.Serving.Machines[i]
-		all = append(all, present(&m.PerDevice, m.Share)...)
-		for k := range m.Hardware {
-			all = append(all, m.Hardware[k].value.Figures()...)
-		}
+		all = append(all, inv.Serving.Machines[i].Figures()...)
 	}
 	for i := range inv.Serving.Sites {
 		all = append(all, inv.Serving.Sites[i].Figures()...)
@@ -34,7 +30,24 @@ func (inv *Inventory) Figures() []*Datum {
 	for i := range inv.Upfront {
 		all = append(all, inv.Upfront[i].Figures()...)
 	}
-	return append(all, present(&inv.LifetimeInferences, inv.LifetimeRate, inv.Allocation.PerRequest)...)
+	return append(append(all, &inv.LifetimeInferences), inv.SpreadFigures()...)
+}
+
+// SpreadFigures lists the figures, beside the lifetime, by which the making is spread.
+func (inv *Inventory) SpreadFigures() []*Datum {
+	return present(inv.LifetimeRate, inv.Allocation.PerRequest)
+}
+
+// Figures lists the figures of how the inventory's own hardware serves.
+func (s *Serving) Figures() []*Datum { return present(s.Share, s.IdleTime, s.IdlePower) }
+
+// Figures lists the machine's figures and those of its hardware.
+func (m *Machine) Figures() []*Datum {
+	all := present(&m.PerDevice, m.Share)
+	for k := range m.Hardware {
+		all = append(all, m.Hardware[k].value.Figures()...)
+	}
+	return all
 }
 
 // Figures lists the part's figures.

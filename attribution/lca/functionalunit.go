@@ -120,6 +120,25 @@ type counted struct {
 // that were asked for: it has no cost per unit, which is no fault of the others.
 var ErrNothingDelivered = errors.New("none of the functional units was delivered")
 
+// delivered is how many of the unit of that name the cell delivered, with the 95 %
+// interval of a count that was judged; false if it has no such count.
+func (a *Assessment) delivered(unit string) (counted, bool) {
+	if n := a.Usage.count(FunctionalUnit(unit)); n > 0 {
+		return counted{unit, float64(n), float64(n), float64(n)}, true
+	}
+	for _, c := range a.Usage.Outcomes {
+		if c.Name == unit && c.Count > 0 {
+			return counted{unit, c.Count, c.Lo, c.Hi}, true
+		}
+	}
+	for _, c := range a.Options.Custom {
+		if c.Name == unit {
+			return counted{unit, c.Count, c.Count, c.Count}, true
+		}
+	}
+	return counted{}, false
+}
+
 // counts gives the units to report: those asked for, else all that the cell
 // counted. A unit that was asked for and did not occur is left out with a
 // warning, because its cost has no bound; if none is left, that is an error.

@@ -274,11 +274,22 @@ type Process struct {
 	// that inventory's serving, and none of its own.
 	from               string
 	lentGrid, lentSite bool
+	// was is the kind that the stage had there, "" if it is of this one.
+	was Stage
 }
 
 // Shares are the parts of parts of the stage that this product carries: their
 // product is its share.
 func (p *Process) Shares() []*Datum { return append(present(p.Share), p.of...) }
+
+// Carried is the share of the stage that this product carries, 1 for all of it.
+func (p *Process) Carried() float64 {
+	carried := 1.0
+	for _, share := range p.Shares() {
+		carried *= share.Canonical()
+	}
+	return carried
+}
 
 // Upstream is another assessment: so many functional units of it, or the whole
 // making of its model.

@@ -40,6 +40,14 @@ func values[T any](parts []part[T]) []T {
 // Parts are the machine's hardware.
 func (m *Machine) Parts() []Hardware { return values(m.Hardware) }
 
+// Grid is the stage's own electricity, nil if it runs on the serving's.
+func (p *Process) Grid() *Electricity {
+	if p.Electricity == nil {
+		return nil
+	}
+	return &p.Electricity.value
+}
+
 // Parts are the stage's own hardware, none if it runs on the serving's.
 func (p *Process) Parts() []Hardware { return values(p.Hardware) }
 

@@ -247,6 +247,9 @@ func (s *system) doubtVenues(inv *Inventory, u Usage) {
 			s.warn("%s is over the energy of accelerators: %v of processors were metered beside them and are in it", factor, v.processors)
 		}
 	}
+	if s.options.PUE > 0 && s.overheadIncluded {
+		s.warn("the PUE that was chosen changes no energy of inference: the facility's overhead is in it")
+	}
 	s.doubtHours(inv)
 	if len(inv.Serving.Sites) == 0 {
 		return

@@ -60,6 +60,9 @@ type Options struct {
 	// Hourly replaces the electricity of what was metered by the mix of the hours
 	// in which it was.
 	Hourly Hours
+	// Counting says how the usage was counted, where not as usual, for Choices:
+	// "devices=4".
+	Counting string
 	// MixBoundaries allows figures of different boundaries to be added, beside
 	// the inventory's own permission.
 	MixBoundaries bool
@@ -84,9 +87,9 @@ func (o Options) Check() error {
 	return err
 }
 
-// Choices are the figures of the inventory that the options replace, and the
-// conventions other than those of the zero value; "" if none: assessments under
-// one inventory are comparable only if they are equal.
+// Choices are the figures of the inventory that the options replace, the conventions
+// other than those of the zero value, and how the usage was counted; "" if none:
+// assessments under one inventory are comparable only if they are equal.
 func (o Options) Choices() string {
 	var list []string
 	for _, c := range []struct {
@@ -112,6 +115,9 @@ func (o Options) Choices() string {
 			at = site + ":"
 		}
 		list = append(list, "grid-hourly="+at+o.Hourly[site].hash[:12])
+	}
+	if o.Counting != "" {
+		list = append(list, o.Counting)
 	}
 	return strings.Join(list, " ")
 }

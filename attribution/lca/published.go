@@ -152,11 +152,18 @@ func (a *Assessment) TrainingBreakEven() (BreakEven, bool) {
 }
 
 // Outcome is the whole cell's impact of a kind of stage, or Total; false if
-// there is no figure.
+// there is no figure. In a category that was not chosen it has no interval.
 func (a *Assessment) Outcome(c Category, s Stage) (Outcome, bool) {
 	for _, o := range a.Kinds {
 		if o.Category == c && o.Stage == s {
 			return o, true
+		}
+	}
+	if whole := a.systemOf(c); whole != a.system {
+		for _, o := range whole.outcomes(whole.at(whole.values), whole.kinds(), false) {
+			if o.Category == c && o.Stage == s {
+				return o, true
+			}
 		}
 	}
 	return Outcome{}, false

@@ -1,6 +1,9 @@
 package lca
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Scenario is a category's total under another choice (ISO 14044 §4.5.3.3).
 type Scenario struct {
@@ -15,8 +18,8 @@ func (s Scenario) Change() float64 { return s.Value/s.Base - 1 }
 
 // Scenarios assesses the cell again under every other choice that its inventory
 // allows, without intervals: conventions, the lifetime a third and three times
-// as long, the hardware's life three and six years. A category that a choice
-// does not change is left out.
+// as long, the life of all hardware three and six years, the allocation of the
+// making. A category that a choice does not change is left out.
 func (a *Assessment) Scenarios() []Scenario {
 	type variant struct {
 		choice string
@@ -42,14 +45,10 @@ func (a *Assessment) Scenarios() []Scenario {
 		}})
 	}
 	for _, years := range []float64{3, 6} {
-		variants = append(variants, variant{fmt.Sprintf("hardware lives %g years", years), nil, func(inv *Inventory) {
-			inv.Hardware = append([]Hardware(nil), inv.Hardware...)
-			for i := range inv.Hardware {
-				d := choice(years, "year", "time", "lifespan", positive)
-				d.canonical = years * hoursPerYear
-				inv.Hardware[i].Lifespan = d
-			}
-		}})
+		variants = append(variants, variant{fmt.Sprintf("all hardware lives %g years", years), nil, func(inv *Inventory) { inv.live(years) }})
+	}
+	if by, counted := a.Inventory.Allocation.By, lifetimeUnit(a.Inventory.LifetimeInferences.Unit); by != "" && by != counted {
+		variants = append(variants, variant{"the making shared by " + words(counted), nil, func(inv *Inventory) { inv.Allocation = Allocation{} }})
 	}
 	var list []Scenario
 	for _, v := range variants {
@@ -75,6 +74,17 @@ func (a *Assessment) Scenarios() []Scenario {
 		}
 	}
 	return list
+}
+
+// live sets the life of all hardware, of the inventory's own and of its stages'.
+func (inv *Inventory) live(years float64) {
+	life := choice(years, "year", "time", "lifespan", positive)
+	life.canonical = years * hoursPerYear
+	inv.Hardware = slices.Clone(inv.Hardware)
+	for i := range inv.Hardware {
+		inv.Hardware[i].Lifespan = life
+	}
+	inv.everyOwn(func(h *Hardware) { h.Lifespan = life })
 }
 
 // Absent says why a kind of stage has no figure in a category: the completeness

@@ -20,7 +20,7 @@ type SCI struct {
 // SCI gives the score, or why there is none: the standard wants location-based
 // carbon and the calendar share of the hardware's life.
 func (a *Assessment) SCI() (SCI, error) {
-	s := *a.system
+	s := *a.systemOf(Energy, GWP)
 	g := index(GWP)
 	switch {
 	case a.Options.Basis != LocationBased:

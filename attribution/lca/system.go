@@ -75,6 +75,9 @@ type system struct {
 	warnings []string
 	// stageList is what stages lists, made once.
 	stageList []stageTerms
+	// whole is the system in every category that it has figures for, nil until somebody
+	// asks for another than was chosen.
+	whole *system
 }
 
 // inputKey makes figures one input that stand at one place.

@@ -177,7 +177,7 @@ func making(p Process, inv Inventory) ([]Process, error) {
 		if q.Price == nil && inv.Price != nil {
 			q.Price = &part[Price]{value: *inv.Price}
 		}
-		q.Name, q.Kind, q.from = p.Name+": "+q.Name, p.Kind, inv.Name
+		q.Name, q.Kind, q.was, q.from = p.Name+": "+q.Name, p.Kind, q.Kind, inv.Name
 		q.of = append(slices.Clone(q.of), present(p.Share)...)
 		if q.Note == "" {
 			q.Note = p.Note

@@ -59,7 +59,7 @@ func (g Growth) check(years int, assessed []Category) error {
 	case g.GridDecline > 0 && !slices.Contains(assessed, GWP):
 		return growthError("grid decline: it is of carbon, which is not assessed: add the category gwp")
 	case g.Discount > 0 && !slices.Contains(assessed, Cost):
-		return growthError("discount: it is of money, and cost is not assessed: give the inventory a price")
+		return growthError("discount: it is of money, and cost is not assessed: add the category cost, and a price where the inventory has none")
 	}
 	return nil
 }

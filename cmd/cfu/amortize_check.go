@@ -4,6 +4,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -57,8 +58,10 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		return subcommand.Usagef("--published takes no OUT, got %q", fs.Arg(0))
 	case f.crossover && (f.published || fs.NArg() < 2):
 		return subcommand.Usagef("--crossover compares two or more designs, such as 'Llama 3.1 8B@inf' 'OLMo 2 7B@inf', got %d", fs.NArg())
-	case f.crossover && (len(f.files.Reports) > 0 || f.files.Disclosure != "" || f.beside != ""):
-		return subcommand.Usagef("--crossover makes no report, disclosure or published rows beside it")
+	case f.crossover && (len(f.files.Reports) > 0 || len(f.files.Forms) > 0 || f.files.Disclosure != "" || f.beside != ""):
+		return subcommand.Usagef("--crossover makes no report, form, disclosure or published rows beside it")
+	case f.crossover && len(f.units) > 1:
+		return subcommand.Usagef("--crossover compares per one functional unit, and --functional-unit names %s: keep one", strings.Join(f.units, ", "))
 	case f.crossover && f.growth.RequestsPerMonth > 0:
 		return subcommand.Usagef("--crossover has no yearly view: leave out --requests-per-month")
 	case f.crossover && f.draws != "" && f.Options.Draws == 0:

@@ -71,7 +71,8 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"--crossover", "a"}, {"--crossover", "a", "b", "--report", "x.html"}, {"--crossover", "--published"},
-		{"--crossover", "a", "b", "--requests-per-month", "1e6"}, {"--crossover", "a", "b", "--monte-carlo", "0", "--draws", "x.csv"}} {
+		{"--crossover", "a", "b", "--requests-per-month", "1e6"}, {"--crossover", "a", "b", "--form", "sci=x.json"},
+		{"--crossover", "a", "b", "--functional-unit", "request,output_token"}, {"--crossover", "a", "b", "--monte-carlo", "0", "--draws", "x.csv"}} {
 		if code, _, stderr := cfu(t, t.Context(), nil, append([]string{"amortize"}, args...)...); code != 2 {
 			t.Errorf("%v: exit %d, %q; want exit 2", args, code, stderr)
 		}
@@ -101,7 +102,7 @@ func TestCrossoverCommand(t *testing.T) {
 	if n := strings.Count(string(draws), "\n"); err != nil || n != 1+2*1000 {
 		t.Errorf("%d lines of draws, want a header and two designs of 1000 (%v)", n, err)
 	}
-	if want := "draw,design,category,unit,functional_unit,upfront,per_unit\n0,Llama 3.1 8B@inf,gwp,kg CO2e,request,"; !strings.HasPrefix(string(draws), want) {
+	if want := "draw,design,category,unit,functional_unit,upfront,per_unit\n0,Llama 3.1 8B @ inf,gwp,kg CO2e,request,"; !strings.HasPrefix(string(draws), want) {
 		t.Errorf("the draws begin with %.120q, want %q", draws, want)
 	}
 	if svg, err := os.ReadFile(filepath.Join(dir, "f.svg")); err != nil || !strings.Contains(string(svg), "overtakes at 28") {
@@ -113,8 +114,11 @@ func TestCrossoverCommand(t *testing.T) {
 func TestCrossoverOfRuns(t *testing.T) {
 	oneGoroutine(t)
 	dir := amortizedRun(t, meter.KindCounter)
-	if code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", dir+"#b2-c2-r1", dir+"=olmo2-13b", "--monte-carlo", "100"); code != 0 || !strings.Contains(stdout, "global warming") {
+	if code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", dir+"#b2-c2-r1=olmo2-7b", dir+"=olmo2-13b", "--monte-carlo", "100"); code != 0 || !strings.Contains(stdout, "global warming") {
 		t.Errorf("exit %d: %s %s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", dir, dir+"=olmo2-13b", "--monte-carlo", "100"); code != 0 || strings.Contains(stdout, "global warming") || !strings.Contains(stderr, "gwp is not compared") {
+		t.Errorf("a design without hardware is compared in carbon with one that has it: exit %d: %s %s", code, stdout, stderr)
 	}
 	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", "--crossover", dir+"#b9", dir); code != 1 || !strings.Contains(stderr, "has no assessed cell b9") {
 		t.Errorf("exit %d: %s", code, stderr)

@@ -12,7 +12,7 @@ import (
 
 // Compare assesses designs, as Design reads them, and compares them over their usage. by
 // is the category in which a design of several cells is chosen. Every draw goes to the
-// CSV file draws, "" for none.
+// CSV file draws, "" for none. They are compared per the one functional unit of m.
 func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Category, draws string) ([]lca.Assessment, lca.Comparison, error) {
 	var list []lca.Assessment
 	for _, design := range designs {
@@ -23,11 +23,8 @@ func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Cate
 		a.Options.Draws = m.Options.Draws
 		list = append(list, a)
 	}
-	unit := lca.PerRequest
-	if len(m.Options.FunctionalUnits) > 0 {
-		unit = m.Options.FunctionalUnits[0]
-	}
-	each, done, err := exportDraws(draws, designs, unit)
+	unit := m.unit()
+	each, done, err := exportDraws(draws, lca.DesignNames(list), unit)
 	if err != nil {
 		return nil, lca.Comparison{}, err
 	}
@@ -38,9 +35,23 @@ func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Cate
 	return list, r, err
 }
 
+// unit is the functional unit by which designs are compared: the first that was asked
+// for, else what outcomes count, else the request.
+func (m Amortization) unit() string {
+	switch {
+	case len(m.Options.FunctionalUnits) > 0:
+		return string(m.Options.FunctionalUnits[0])
+	case len(m.Options.Custom) > 0:
+		return m.Options.Custom[0].Name
+	case m.Outcomes != nil:
+		return m.OutcomeUnit
+	}
+	return string(lca.PerRequest)
+}
+
 // exportDraws gives what writes every draw to the file at path, if there is one, and
 // what completes it.
-func exportDraws(path string, designs []string, unit lca.FunctionalUnit) (each func(lca.Draw) error, done func() error, err error) {
+func exportDraws(path string, designs []string, unit string) (each func(lca.Draw) error, done func() error, err error) {
 	if path == "" {
 		return nil, func() error { return nil }, nil
 	}

@@ -23,7 +23,9 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 		m.Inventory = inventory
 	}
 	if !isFolder(dir) && strings.Contains(dir, "@") {
-		return m.publishedDesign(ctx, dir)
+		a, err := m.publishedDesign(ctx, dir)
+		a.Design = named(a, inventory)
+		return a, err
 	}
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
@@ -56,7 +58,16 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 		return lca.Assessment{}, fmt.Errorf("the run has no assessed cell %s", cell)
 	}
 	found.Usage.Cell = dir + "#" + found.Usage.Cell
+	found.Design = named(found, inventory)
 	return found, nil
+}
+
+// named is a design's name: its cell, and the inventory that it was given.
+func named(a lca.Assessment, inventory string) string {
+	if inventory == "" {
+		return a.Usage.Cell
+	}
+	return a.Usage.Cell + "=" + inventory
 }
 
 // splitDesign parts a design's text. Names of folders and of cells may have = and # in

@@ -53,6 +53,7 @@ func (m Amortization) Survey(ctx context.Context, dir string, run runfolder.Run)
 		notes = append(notes, fmt.Sprintf("the run has %d cells: each is drawn %d times for its intervals, not %d; --monte-carlo draws more", len(run.Cells), n, m.Options.Draws))
 		m.Options.Draws = n
 	}
+	m.Options.Counting = m.counting()
 	s := &Survey{dir: dir, run: run, how: m}
 	if s.assessor, err = lca.NewAssessor(inv, m.Options); err != nil {
 		return nil, err
@@ -72,6 +73,21 @@ func (m Amortization) Survey(ctx context.Context, dir string, run runfolder.Run)
 	}
 	s.Warnings = lca.Warnings([]lca.Assessment{{Warnings: s.notes}, {Warnings: doubts}})
 	return s, nil
+}
+
+// counting is how the usage is counted, "" for as usual.
+func (m Amortization) counting() string {
+	var list []string
+	if m.Devices > 0 {
+		list = append(list, fmt.Sprintf("devices=%d", m.Devices))
+	}
+	if m.RequestsOnly {
+		list = append(list, "requests-only")
+	}
+	if m.Convention != "" {
+		list = append(list, "convention="+m.Convention)
+	}
+	return strings.Join(list, " ")
 }
 
 // cells sums up the cells, and gives why some are left out and what is doubtful in

@@ -59,7 +59,7 @@ func (f *footprint) cost() Cost {
 		return c
 	}
 	if !c.Power.Known() {
-		c.Missing = append(c.Missing, "no cost of power: no price of electricity is known; give --price or an inventory to cfu amortize")
+		c.Missing = append(c.Missing, "no cost of power: the footprint has no price of electricity; give cfu amortize --price or an inventory with one, and cost among --category")
 	}
 	if !c.Hardware.Known() {
 		c.Missing = append(c.Missing, "no cost of hardware: the inventory has no price of it")

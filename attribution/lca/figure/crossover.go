@@ -26,7 +26,7 @@ func Crossover(w io.Writer, list []lca.Assessment, r lca.Comparison, c lca.Categ
 	low, high = pow(int(math.Floor(math.Log10(low)))), pow(int(math.Ceil(math.Log10(high))))
 	p.xLow, p.xHigh = low, high
 	for i := range list {
-		design := list[i].Curve(c, lca.FunctionalUnit(r.FunctionalUnit))
+		design := list[i].Curve(c, r.FunctionalUnit)
 		p.lines = append(p.lines, line{r.Designs[i], colours[i%len(colours)], false, curve(low, high, func(n float64) float64 { return design.Upfront/n + design.Marginal })})
 	}
 	var b strings.Builder

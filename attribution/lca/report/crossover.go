@@ -47,16 +47,16 @@ func CrossoverCSV(w io.Writer, r lca.Comparison) error {
 type DrawsCSV struct {
 	*outside.CSV
 	designs []string
-	unit    lca.FunctionalUnit
+	unit    string
 }
 
 // NewDrawsCSV makes a DrawsCSV that prints to w; designs are the names of what is
 // compared, per functional unit.
-func NewDrawsCSV(w io.Writer, designs []string, unit lca.FunctionalUnit) *DrawsCSV {
+func NewDrawsCSV(w io.Writer, designs []string, unit string) *DrawsCSV {
 	return &DrawsCSV{outside.NewCSV(w, "draw", "design", "category", "unit", "functional_unit", "upfront", "per_unit"), designs, unit}
 }
 
 // Add prints one draw of one design in one category.
 func (d *DrawsCSV) Add(v lca.Draw) error {
-	return d.Write(strconv.Itoa(v.Number), d.designs[v.Design], string(v.Upfront.Category), v.Upfront.Unit(), string(d.unit), digits(v.Upfront.Value), digits(v.PerUnit.Value))
+	return d.Write(strconv.Itoa(v.Number), d.designs[v.Design], string(v.Upfront.Category), v.Upfront.Unit(), d.unit, digits(v.Upfront.Value), digits(v.PerUnit.Value))
 }

@@ -27,6 +27,13 @@ type DisclosureBlock struct {
 	LifetimeInferences Figure            `json:"total_inferences"`
 	Conventions        Conventions       `json:"conventions"`
 	Hardware           []HardwareFigures `json:"embodied_hardware"`
+	// Provision is how the hardware serves (its share, idle time and power), Machines
+	// are others beside it, and Allocation is how what is shared is shared, with its
+	// figures.
+	Provision         []Figure         `json:"provision,omitempty"`
+	Machines          []MachineFigures `json:"machines,omitempty"`
+	Allocation        string           `json:"allocation"`
+	AllocationFigures []Figure         `json:"allocation_figures,omitempty"`
 	// Place has the figures of the grid, the facility and the price.
 	Place    []Figure          `json:"place"`
 	Warnings []string          `json:"warnings"`
@@ -57,6 +64,12 @@ type HardwareFigures struct {
 	Covers  lca.Boundary `json:"covers"`
 	AddsTo  lca.Boundary `json:"adds_to,omitempty"`
 	Figures []Figure     `json:"figures"`
+}
+
+// MachineFigures are the figures of machines beside the inventory's hardware.
+type MachineFigures struct {
+	Name    string   `json:"name"`
+	Figures []Figure `json:"figures"`
 }
 
 // Conventions are the choices of the assessment.
@@ -139,6 +152,12 @@ func Describe(list []lca.Assessment) (DisclosureBlock, error) {
 	for i := range inv.Hardware {
 		h := &inv.Hardware[i]
 		d.Hardware = append(d.Hardware, HardwareFigures{h.Title, h.Devices, h.Counts, h.Covers, h.AddsTo, figuresOf(h.Figures())})
+	}
+	d.Allocation, d.AllocationFigures = allocation(inv), figuresOf(inv.SpreadFigures())
+	d.Provision = figuresOf(inv.Serving.Figures())
+	for i := range inv.Serving.Machines {
+		m := &inv.Serving.Machines[i]
+		d.Machines = append(d.Machines, MachineFigures{m.Name, figuresOf(m.Figures())})
 	}
 	d.Place = append(figuresOf(inv.Electricity.Figures()), figuresOf(inv.Facility.Figures())...)
 	if inv.Price != nil {

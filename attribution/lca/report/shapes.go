@@ -123,6 +123,7 @@ func sciAIShape(a *lca.Assessment) (map[string]any, map[string]string) {
 			unknown[field] = "the cell has no count of tokens"
 		}
 	}
+	carried(a, fields)
 	making := a.Balance(lca.GWP).Upfront()
 	if making > 0 {
 		fields["provider_kgco2e"] = making
@@ -166,16 +167,17 @@ func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	} else {
 		unknown["training_energy_mwh"] = "the inventory has no energy of training"
 	}
+	carried(a, fields)
 	hours, days := map[string]float64{}, 0.0
 	for i := range a.Inventory.Upfront {
 		p := &a.Inventory.Upfront[i]
-		if p.Kind == lca.Service {
-			continue // of requests, not of the model's making
+		if p.Kind == lca.Service || p.Kind == lca.EndOfLife {
+			continue // not of the model's making
 		}
 		if p.DeviceTime != nil {
-			hours[p.Name] = p.DeviceTime.Canonical()
-			if p.Kind == lca.Training {
-				days += p.DeviceTime.Canonical() / 24
+			hours[p.Name] = p.DeviceTime.Canonical() * p.Carried()
+			if p.Kind == lca.Training || p.Kind == lca.Data { // as in its energy
+				days += hours[p.Name] / 24
 			}
 		}
 		if p.Energy != nil {
@@ -196,11 +198,12 @@ func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
 
 func modelCardShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	fields, unknown := map[string]any{"source": "cfu, inventory " + a.Inventory.Name}, map[string]string{}
-	if region := a.Inventory.Electricity.Region; region != "" {
-		fields["geographical_location"] = region
+	if regions, problem := trainedIn(a); problem == "" {
+		fields["geographical_location"] = strings.Join(regions, ", ")
 	} else {
-		unknown["geographical_location"] = "the inventory's electricity has no region"
+		unknown["geographical_location"] = problem
 	}
+	carried(a, fields)
 	if b := a.Balance(lca.GWP); b.Training > 0 {
 		fields["emissions"] = b.Training * 1e3 // grams, of training alone as the field asks
 	} else {
@@ -222,6 +225,49 @@ func modelCardShape(a *lca.Assessment) (map[string]any, map[string]string) {
 	}
 	unknown["training_type"] = "pre-training or fine-tuning is not a field of a stage"
 	return fields, unknown
+}
+
+// carried puts in which stages of the making are shared with other products: energies,
+// hours and emissions are of this product's part, and what counts the model (parameters,
+// tokens, operations) is whole.
+func carried(a *lca.Assessment, fields map[string]any) {
+	shares := map[string]float64{}
+	for i := range a.Inventory.Upfront {
+		if p := &a.Inventory.Upfront[i]; p.Kind != lca.Service && p.Carried() != 1 {
+			shares[p.Name] = p.Carried()
+		}
+	}
+	if len(shares) > 0 {
+		fields["share_of_stages_carried"] = shares
+	}
+}
+
+// trainedIn are the regions of the grids on which the model was trained, or why they
+// are not known: a printed figure of carbon does not say where it arose.
+func trainedIn(a *lca.Assessment) (regions []string, problem string) {
+	for i := range a.Inventory.Upfront {
+		p := &a.Inventory.Upfront[i]
+		if p.Kind != lca.Training {
+			continue
+		}
+		region := a.Inventory.Electricity.Region
+		switch {
+		case p.Electricity != nil:
+			region = p.Grid().Region
+		case p.Printed["carbon"] != nil || p.Energy == nil:
+			return nil, "stage " + p.Name + " does not say on which grid it ran"
+		}
+		if region == "" {
+			return nil, "the electricity of stage " + p.Name + " has no region"
+		}
+		if !slices.Contains(regions, region) {
+			regions = append(regions, region)
+		}
+	}
+	if len(regions) == 0 {
+		return nil, "the inventory has no stage of training"
+	}
+	return regions, ""
 }
 
 func energyScoreShape(a *lca.Assessment) (map[string]any, map[string]string) {

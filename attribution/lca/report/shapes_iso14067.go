@@ -43,7 +43,7 @@ func iso14067Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 	fields["kgco2e_per_request_by_stage"], fields["stages_left_out"] = stages, absent
 	fields["system_boundary"], fields["unit_processes"] = boundaryOf(a), flow(inv, "request")
 	fields["gwp"] = "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases, as the source characterised it elsewhere"
-	fields["electricity"] = fmt.Sprintf("%s-based: %s%s", a.Options.Basis, inv.Electricity.Title, sitesOf(inv))
+	fields["electricity"] = fmt.Sprintf("%s-based: %s%s", a.Options.Basis, servedBy(inv), sitesOf(inv))
 	fields["offsets"] = "none is counted"
 	fields["allocation"] = allocation(inv)
 	qualities, sources, assumptions := map[string]int{}, []string{}, []string{}
@@ -98,7 +98,8 @@ func authors(s *lca.Study, fields map[string]any, unknown map[string]string) {
 	}
 	for _, f := range [][2]string{
 		{"intended_application", s.Application}, {"reasons", s.Reasons}, {"audience", s.Audience}, {"commissioner", s.Commissioner},
-		{"practitioner", s.Practitioner}, {"reference_flow", s.ReferenceFlow}, {"cut_off", s.CutOff}, {"data_quality_requirements", s.DataQuality},
+		{"practitioner", s.Practitioner}, {"function", s.Function}, {"reference_flow", s.ReferenceFlow}, {"cut_off", s.CutOff},
+		{"omitted_stages", strings.Join(s.Omitted, "; ")}, {"allocation_procedures", s.Allocation}, {"recommendations", strings.Join(s.Recommendations, "; ")}, {"data_quality_requirements", s.DataQuality},
 		{"critical_review", strings.Join(s.Review, "; ")}, {"conclusions", strings.Join(s.Conclusions, "; ")},
 	} {
 		if f[1] != "" {

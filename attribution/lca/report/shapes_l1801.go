@@ -55,11 +55,14 @@ func l1801Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 			}
 		}
 	}
+	if len(a.Options.Categories) > 0 {
+		unknown["other categories"] = "the assessment was asked for these alone"
+	}
 	fields["ai_system"], fields["functional_unit"], fields["effects"] = inv.Model.Title, "1 request", "first order"
 	fields["life_cycle_stages_per_request"], fields["total_per_request"], fields["units"] = stages, totals, units
 	fields["stages_hold"] = "production: the making of the serving hardware for the time used, and of the AI system with its electricity and hardware; use: the electricity of inference, idle hours with their hardware, services"
 	fields["system_boundary"], fields["unit_processes"] = boundaryOf(a), flow(inv, "request")
-	fields["electricity"] = fmt.Sprintf("%s-based: %s%s", a.Options.Basis, inv.Electricity.Title, sitesOf(inv))
+	fields["electricity"] = fmt.Sprintf("%s-based: %s%s", a.Options.Basis, servedBy(inv), sitesOf(inv))
 	fields["allocation"], fields["limitations"] = allocation(inv), limits()
 	authors(inv.Study, fields, unknown)
 	return fields, unknown

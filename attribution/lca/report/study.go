@@ -66,6 +66,11 @@ func allocation(inv *lca.Inventory) string {
 	if inv.Serving.Share != nil {
 		text += fmt.Sprintf("; %s of the serving machine", inv.Serving.Share)
 	}
+	for i := range inv.Serving.Machines {
+		if m := &inv.Serving.Machines[i]; m.Share != nil {
+			text += fmt.Sprintf("; %s of %s", m.Share, m.Parts()[0].Title)
+		}
+	}
 	return text + "; shared hardware by time"
 }
 
@@ -88,11 +93,12 @@ func flow(inv *lca.Inventory, unit string) string {
 	for _, h := range inv.Hardware {
 		hardware = append(hardware, h.Title)
 	}
-	grid := inv.Electricity.Title
-	if e := inv.Metered[""]; e != nil {
-		grid = e.Title
+	for i := range inv.Serving.Machines {
+		for _, h := range inv.Serving.Machines[i].Parts() {
+			hardware = append(hardware, h.Title)
+		}
 	}
-	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s%s]", strings.Join(hardware, " + "), grid, inv.Facility.Title, sitesOf(inv))
+	text := fmt.Sprintf("[making of %s] → [serving: electricity of %s, %s%s]", strings.Join(hardware, " + "), servedBy(inv), inv.Facility.Title, sitesOf(inv))
 	if len(before) > 0 {
 		text = "[" + strings.Join(before, "] + [") + "] + " + text
 	}
@@ -104,6 +110,15 @@ func flow(inv *lca.Inventory, unit string) string {
 		text += " → [" + strings.Join(after, "] + [") + "]"
 	}
 	return text
+}
+
+// servedBy is the electricity of the inventory's own place, that of the hours of the
+// run where it is.
+func servedBy(inv *lca.Inventory) string {
+	if e := inv.Metered[""]; e != nil {
+		return e.Title
+	}
+	return inv.Electricity.Title
 }
 
 // sitesOf are the other places of serving in words, "" without any.
@@ -169,15 +184,24 @@ func consistency(list []lca.Assessment) []item {
 		items = append(items, item{"mixed boundaries", inv.BoundaryMix.Reason})
 	}
 	if s := inv.Electricity.Scope; s != "" {
-		items = append(items, item{"grid intensities", strings.ReplaceAll(string(s), "_", " ") + ", of " + inv.Electricity.Region})
+		items = append(items, item{"grid intensities", intensities(s, inv.Electricity.Region)})
 	}
 	for i := range inv.Serving.Sites {
 		l := &inv.Serving.Sites[i]
 		if s := l.Grid().Scope; s != "" {
-			items = append(items, item{"grid intensities at " + l.Name, strings.ReplaceAll(string(s), "_", " ") + ", of " + l.Grid().Region})
+			items = append(items, item{"grid intensities at " + l.Name, intensities(s, l.Grid().Region)})
 		}
 	}
 	return items
+}
+
+// intensities says what the figures of a grid count, and of which region they are.
+func intensities(scope lca.Scope, region string) string {
+	text := strings.ReplaceAll(string(scope), "_", " ")
+	if region != "" {
+		text += ", of " + region
+	}
+	return text
 }
 
 // scenarios are the sensitivity to choices (ISO 14044 §4.5.3.3) of a cell.

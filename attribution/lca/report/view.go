@@ -179,6 +179,10 @@ func scope(list []lca.Assessment) []item {
 		spread = "not used: nothing is spread over them"
 		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
 	}
+	outside := "; end of life, networks and user devices are outside"
+	if slices.ContainsFunc(a.Inventory.Upfront, func(p lca.Process) bool { return p.Kind == lca.EndOfLife }) {
+		boundary, outside = strings.Replace(boundary, "cradle to use", "cradle to use and end of life", 1), "; networks and user devices are outside"
+	}
 	items := study(&a.Inventory)
 	for _, one := range firsts(list) {
 		items = append(items, item{"product system of " + one.Inventory.Model.Title, flow(&one.Inventory, units[0])})
@@ -186,7 +190,7 @@ func scope(list []lca.Assessment) []item {
 	return append(items, []item{
 		{"goal", "C_FU, the life cycle cost of a functional unit of inference with " + modelNames(list) + ", by stage, to see which stage matters and from how many requests on"},
 		{"functional units", strings.Join(units, ", ") + slo},
-		{"system boundary", boundary + "; end of life, networks and user devices are outside"},
+		{"system boundary", boundary + outside},
 		{"formula", "C_FU = C_PerInference + utilisation time × C_Embodied / lifespan + (C_Experimentation + C_Training) / lifetime inferences (arXiv 2606.07632)"},
 		{"impact categories", strings.Join(categories, "; ")},
 		{"characterisation", "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases; water by " + string(a.Options.Water) + ", " + a.Options.Water.Formula()},

@@ -177,6 +177,5 @@ func (c *Curve) anchoredBy(e epoch, w meter.Window, ends *[2]end) *Curve {
 		out.turns = append(out.turns, *t)
 		out.lift = lift{stop.lag, w}
 	}
-	out.anchored = w
 	return &out
 }

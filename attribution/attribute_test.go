@@ -98,7 +98,7 @@ func attribute(t interface{ Fatalf(string, ...any) }, c attribution.Convention, 
 	return r
 }
 
-func TestSharesSumToTheCounter(t *testing.T) {
+func TestSharesSumToTheCurve(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawScene(t, 12)
 		for _, c := range conventions(t) {
@@ -113,8 +113,8 @@ func TestSharesSumToTheCounter(t *testing.T) {
 			for _, share := range r.Shares {
 				sum += share.Energy
 			}
-			if want := s.curve.Counter(s.window).Energy; sum != want || r.Counter != want {
-				t.Fatalf("%s: shares sum to %d µJ and the result says %d, want the counter's %d", c.Name(), sum, r.Counter, want)
+			if want := s.curve.Total(s.window); sum != want || r.Counter != want {
+				t.Fatalf("%s: shares sum to %d µJ and the result says %d, want the curve's %d", c.Name(), sum, r.Counter, want)
 			}
 		}
 	})

@@ -40,11 +40,10 @@ type Curve struct {
 	figures   series[meter.Power]
 	// gauge is what is known of the sensor.
 	gauge gauge.Gauge
-	// turns and lift are what anchoring the ends of a window has added, and
-	// anchored that window; see Estimate.
-	turns    []turn
-	lift     lift
-	anchored meter.Window
+	// turns and lift are what anchoring the ends of a window has added; see
+	// Estimate.
+	turns []turn
+	lift  lift
 	// shape is how a driver's samples spread the energy between updates, nil
 	// without them.
 	shape   *shape

@@ -88,7 +88,6 @@ func (c *Curve) folded(e epoch, w meter.Window, before, afterwards IdlePower, me
 	}
 	out.floorAt, out.ceilAt = out.knot, out.knot
 	out.epochs[0].first, out.epochs[0].last = 0, len(times)
-	out.anchored = w
 	return &out, ends
 }
 

@@ -151,15 +151,29 @@ func (c *Curve) Total(w meter.Window) meter.Energy {
 	return meter.Energy(math.Round(c.at(e, w.End).energy)) - meter.Energy(math.Round(c.at(e, w.Start).energy))
 }
 
-// Closing is the difference that the rows of w close to: the anchored estimate
-// where w is the window whose ends were anchored, else the register's own
-// difference. From and To are the register's in both.
+// Closing is the difference that the rows of w close to: the curve's, anchored at its
+// ends or interpolated, since two plain reads of a register miss up to an update at
+// either end. From and To are the register's.
 func (c *Curve) Closing(w meter.Window) Difference {
 	d := c.Counter(w)
-	if d.Flag == "" && c.anchored.Length() > 0 && w == c.anchored {
+	if d.Flag == "" {
 		d.Energy = c.Total(w)
 	}
 	return d
+}
+
+// Moved reports whether the register showed more after w than before it: what was used
+// within may be published later. A power gauge has moved where its integral has.
+func (c *Curve) Moved(w meter.Window) bool {
+	e, flag := c.cover(w)
+	if flag != "" {
+		return false
+	}
+	if c.domain.Kind == meter.KindPower {
+		return c.Counter(w).Energy > 0
+	}
+	i := min(after(&c.ceilAt, e, -1, w.End-1), e.last-1)
+	return e.base+c.value.at(i) > c.held(e, w.Start).Value
 }
 
 // MeanPower returns the mean power over w, and the energy it comes from. The

@@ -103,8 +103,8 @@ func (l *look) health(samples []buffered, estimate attribution.Estimate, cell ru
 	}
 	span := estimate.Curve.Span()
 	h.Covered = span.Start <= w.Start && span.End >= w.End
-	difference, bracket := estimate.Counter, estimate.Interval()
-	h.Advanced = difference.Flag == "" && difference.Energy > 0
+	bracket := estimate.Interval()
+	h.Advanced = estimate.Curve.Moved(w)
 	if bracket.HasEnergy && bracket.Energy > 0 && bracket.Hi != meter.Unbounded {
 		h.Bracket = float64(bracket.Hi-bracket.Lo) / float64(bracket.Energy)
 	}

@@ -25,9 +25,9 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 	if err := r.save(); err != nil { // so that a killed record has its begin
 		return err
 	}
+	cell.Window.Start = r.clock()
 	switch {
 	case r.command != nil:
-		cell.Window.Start = r.clock()
 		if err := r.command.release(); err != nil {
 			if r.passed.Load() {
 				return errors.New("a signal ended the command before it began")
@@ -63,11 +63,8 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 
 // await waits for the end of the process or the time; a signal ends it too.
 func (r *recorder) await(ctx context.Context) error {
-	if !r.Until.IsZero() {
-		limited, stop := context.WithDeadline(ctx, r.Until)
-		defer stop()
-		ctx = limited
-	}
+	ctx, stop := r.Until.limit(ctx)
+	defer stop()
 	if r.PID > 0 {
 		_ = r.process.await(ctx) // whichever ends it
 		return nil

@@ -42,7 +42,7 @@ type Config struct {
 	// is there, this host until a time. With PID, Until is the latest end.
 	Command []string
 	PID     int
-	Until   time.Time
+	Until   Until
 	// Label and Stage are kept in the record.
 	Label, Stage string
 	// Getenv reads the environment: credentials of meters.
@@ -175,6 +175,9 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 		return result, errors.Join(err, r.giveUp())
 	}
 	defer func() { err = set.CloseAfter(err) }()
+	if err := r.Until.check(time.Now()); err != nil {
+		return result, err
+	}
 	dir := runfolder.CellDir(r.Out, r.cell.ID)
 	if err := runfolder.MakeDir(dir); err != nil {
 		return result, errors.Join(err, r.giveUp())

@@ -29,6 +29,7 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 	if run.Record == nil || len(run.Cells) == 0 {
 		return out, fmt.Errorf("%s: nothing was recorded", dir)
 	}
+	out.Unmetered = unmetered(run.Record.Parts)
 	if run.Record.Label != "" {
 		out.Source += ": " + run.Record.Label
 	}
@@ -72,6 +73,20 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 		out.EnergyLo, out.EnergyHi = 0, 0
 	}
 	return out, nil
+}
+
+// unmetered is what lies between the parts of a record, and after those that were
+// stopped.
+func unmetered(parts []runfolder.RecordedPart) (u lca.Unmetered) {
+	for _, p := range parts {
+		if p.Gap > 0 {
+			u.Gap, u.Gaps = u.Gap+p.Gap, u.Gaps+1
+		}
+		if p.Cut {
+			u.Cut++
+		}
+	}
+	return u
 }
 
 // products are the names of the devices whose time counts: the accelerators, or

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -27,6 +28,11 @@ type Outcome struct {
 	Request            int64
 	// Value is 1 for a success and 0 for a failure, or a score or a count.
 	Value float64
+	// Filter is how lm-evaluation-harness took the answer out of the text: samples of
+	// a task with several filters have each request once a filter.
+	Filter string
+	// Line is where it stands.
+	Line int
 }
 
 // Read reads CSV with a header, or JSON objects a line: a column or member
@@ -65,12 +71,41 @@ func Read(name string, r io.Reader) ([]Outcome, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read outcomes: %s:%d: %w", name, line, err)
 		}
+		o.Line, o.Filter = line, row["filter"]
 		list = append(list, o)
 	}
 	if len(list) == 0 {
 		return nil, fmt.Errorf("read outcomes: %s has no outcome", name)
 	}
 	return list, nil
+}
+
+// OfFilter are those of one filter of a file. One that no outcome has is refused.
+func OfFilter(name string, list []Outcome, filter string) ([]Outcome, error) {
+	var kept []Outcome
+	for _, o := range list {
+		if o.Filter == filter {
+			kept = append(kept, o)
+		}
+	}
+	if len(kept) > 0 {
+		return kept, nil
+	}
+	if known := filters(list); len(known) > 0 {
+		return nil, fmt.Errorf("read outcomes: %s has no outcome of filter %q: give one of %s", name, filter, strings.Join(known, ", "))
+	}
+	return nil, fmt.Errorf("read outcomes: %s has no outcome of filter %q, and none of any other: give %[1]s alone", name, filter)
+}
+
+// filters are the names of those that the outcomes have.
+func filters(list []Outcome) []string {
+	names := map[string]bool{}
+	for _, o := range list {
+		if o.Filter != "" {
+			names[o.Filter] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // rows gives one row after another by column, with its line, io.EOF at the end.
@@ -203,20 +238,30 @@ type key struct {
 	request            int64
 }
 
-// NewIndex refuses two outcomes of one request or conversation.
-func NewIndex(list []Outcome) (Index, error) {
+// NewIndex refuses two outcomes of one request or conversation; name is the file's.
+func NewIndex(name string, list []Outcome) (Index, error) {
 	x := Index{map[key]float64{}, map[key]float64{}, new(sync.Map)}
+	first := map[key]Outcome{}
 	for _, o := range list {
 		k, into := key{o.Cell, o.Conversation, o.Request}, x.byRequest
 		if o.Conversation != "" {
 			k.request, into = 0, x.byConversation
 		}
-		if _, twice := into[k]; twice {
-			return x, fmt.Errorf("outcomes: %s has two: keep one", k)
+		if before, twice := first[k]; twice {
+			return x, fmt.Errorf("read outcomes: %s:%d: %s has an outcome in line %d, too: %s", name, o.Line, k, before.Line, choose(name, before, o, list))
 		}
-		into[k] = o.Value
+		first[k], into[k] = o, o.Value
 	}
 	return x, nil
+}
+
+// choose says how to get rid of one of two outcomes of one request.
+func choose(name string, a, b Outcome, list []Outcome) string {
+	if a.Filter == b.Filter {
+		return "keep one"
+	}
+	known := filters(list)
+	return fmt.Sprintf("these samples have the filters %s: choose one, such as %s#%s", strings.Join(known, ", "), name, known[0])
 }
 
 func (k key) String() string {

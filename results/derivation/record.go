@@ -2,7 +2,6 @@ package derivation
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"time"
@@ -33,7 +32,7 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 	if run.Record.Label != "" {
 		out.Source += ": " + run.Record.Label
 	}
-	bounded := true
+	var cells []CellEnergy
 	for i, cell := range run.Cells {
 		energy, err := ReadCellEnergy(dir, cell.ID)
 		if err != nil {
@@ -55,12 +54,7 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 		if energy.kind() == meter.KindModel {
 			out.Kind = meter.KindModel
 		}
-		out.Energy += energy.Energy
-		out.EnergyLo += energy.Lo
-		hi := meter.Energy(energy.Hi)
-		if bounded = bounded && hi != meter.Unbounded && hi <= math.MaxInt64-out.EnergyHi; bounded {
-			out.EnergyHi += hi
-		}
+		cells = append(cells, energy)
 		out.ProcessorEnergy += u.ProcessorEnergy
 		out.DeviceTime += cell.Window.Length() * time.Duration(u.Devices)
 		for _, name := range products(run, energy) {
@@ -69,8 +63,10 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 			}
 		}
 	}
-	if !bounded {
-		out.EnergyLo, out.EnergyHi = 0, 0
+	sum := SumOf(cells)
+	out.Energy = sum.Energy
+	if sum.Hi != meter.Unbounded {
+		out.EnergyLo, out.EnergyHi = sum.Lo, sum.Hi
 	}
 	return out, nil
 }

@@ -14,6 +14,8 @@ func TestBadStagesAndServing(t *testing.T) {
 		texts: map[string]string{"mine.json": good, "empty.json": good[:strings.Index(good, `"stages": [`)] + `"runs": []` + good[strings.LastIndex(good, "}]\n  },\n")+2:]},
 		records: map[string]Record{
 			"BAD": {Energy: 1, EnergyLo: 2, EnergyHi: 3, Metered: Device}, "GOOD": {Energy: 1, Metered: Device}, "HOST": {Energy: 1, Metered: Host},
+			"NODE0": {Energy: 1, Metered: Device, Parts: []string{"begin 0"}}, "NODE1": {Energy: 1, Metered: Device, Parts: []string{"begin 1"}},
+			"ALL": {Energy: 2, Metered: Device, Parts: []string{"begin 0", "begin 1"}},
 		},
 	}
 	stages := []struct {
@@ -47,6 +49,7 @@ func TestBadStagesAndServing(t *testing.T) {
 		{"a record that cannot be", stage("x", "training", `"record": "BAD"`), `.record: has the energy 1e-06 J outside its bracket`},
 		{"a record twice", stage("x", "training", `"record": ["GOOD", "GOOD"]`), `.record: GOOD is given twice: its energy would be counted twice: keep one`},
 		{"a record twice by other names", stage("x", "training", `"record": ["GOOD", "./GOOD/"]`), `.record: ./GOOD/ is given twice, also as GOOD: its energy would be counted twice: keep one`},
+		{"a record beside one that it was merged into", stage("x", "training", `"record": ["ALL", "NODE1"]`), `.record: NODE1 is given twice, also as ALL: its energy would be counted twice: keep one`},
 		{"records of other boundaries", stage("x", "training", `"record": ["GOOD", "HOST"]`), `.record: HOST: its meters cover the host and those before it the device: one figure cannot be made of them`},
 		{"one of two records that is not there", stage("x", "training", `"record": ["GOOD", "REC"]`), `.record: REC: record REC cannot be found: make it with cfu record`},
 		{"a record that is a number", stage("x", "training", `"record": 1`), `.record: a JSON number where a list is expected: give a list (docs/lca.md)`},
@@ -73,7 +76,7 @@ func TestBadStagesAndServing(t *testing.T) {
 			}
 		})
 	}
-	const counted = ` too, and the shares of both come to %s: it would be counted more than once: give each stage a share, 1 in all at most, or keep one`
+	const counted = `21: model.stages[1].record: what it holds is in the record of stage "x" (%s), too, and the shares come to %s: it would be counted more than once: give each stage a share, 1 in all at most, or keep one`
 	of := func(value float64) string {
 		return member("share", withMembers(figure(value, "1", "none"), `"reason": "r"`))
 	}
@@ -82,9 +85,10 @@ func TestBadStagesAndServing(t *testing.T) {
 		want                string // after "mine.json:", "" if it is fine
 	}{
 		{"two stages of one name", stage("x", "training", energy), stage("x", "data", energy), `21: model.stages[1].name: two stages are called "x": give each its own name`},
-		{"one record of two stages", stage("x", "training", `"record": "GOOD"`), stage("y", "data", `"record": "./GOOD"`), `21: model.stages[1].record: stage "x" is of the record /GOOD` + fmt.Sprintf(counted, "2")},
-		{"only one of which is a part", stage("x", "training", `"record": "GOOD"`, of(0.5)), stage("y", "data", `"record": "GOOD"`), `21: model.stages[1].record: stage "x" is of the record /GOOD` + fmt.Sprintf(counted, "1.5")},
-		{"parts that are more than the whole", stage("x", "training", `"record": "GOOD"`, of(0.5)), stage("y", "data", `"record": "GOOD"`, of(0.75)), `21: model.stages[1].record: stage "x" is of the record /GOOD` + fmt.Sprintf(counted, "1.25")},
+		{"one record of two stages", stage("x", "training", `"record": "GOOD"`), stage("y", "data", `"record": "./GOOD"`), fmt.Sprintf(counted, "GOOD", "2")},
+		{"a record of all nodes, and that of one", stage("x", "training", `"record": "ALL"`), stage("y", "data", `"record": "NODE1"`), fmt.Sprintf(counted, "ALL", "2")},
+		{"only one of which is a part", stage("x", "training", `"record": "GOOD"`, of(0.5)), stage("y", "data", `"record": "GOOD"`), fmt.Sprintf(counted, "GOOD", "1.5")},
+		{"parts that are more than the whole", stage("x", "training", `"record": "GOOD"`, of(0.5)), stage("y", "data", `"record": "GOOD"`, of(0.75)), fmt.Sprintf(counted, "GOOD", "1.25")},
 		{"one record that two stages share", stage("x", "training", `"record": "GOOD"`, of(0.25)), stage("y", "data", `"record": "GOOD"`, of(0.75)), ""},
 	}
 	for _, test := range pairs {

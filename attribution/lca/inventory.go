@@ -269,7 +269,7 @@ type Process struct {
 	// processors is the share of a recorded energy that processors used, to
 	// which no host factor applies.
 	processors float64
-	// metered are the paths of its records, the same whatever they were called by.
+	// metered are the parts of its records, the same whatever those were called by.
 	metered []string
 	// unmetered is what the meters of its records did not see.
 	unmetered Unmetered

@@ -43,8 +43,19 @@ type Record struct {
 	Year     int      `json:"year"`
 	Source   string   `json:"source"`
 	Unmetered
+	// Parts tell each part of the record from every other, wherever it stands: the
+	// moment of its clock's origin, and the boot of its host.
+	Parts []string `json:"parts,omitzero"`
 	// Path is where the record was found, the same whatever it was called by.
 	Path string `json:"-"`
+}
+
+// metered are the parts of the record, or where it was found if it names none.
+func (r Record) metered() []string {
+	if len(r.Parts) == 0 && r.Path != "" {
+		return []string{r.Path}
+	}
+	return r.Parts
 }
 
 // Unmetered is what the meters of a record did not see, since they or their host

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // upstreams replaces every stage that is a record or another assessment by its
@@ -13,13 +14,13 @@ func (l *loader) upstreams(list []Process, where []at) (all []Process, from []at
 		found := []Process{p}
 		switch {
 		case len(p.Records) > 0:
-			r, paths, err := l.records(p.Records, where[i])
+			r, parts, err := l.records(p.Records, where[i])
 			if err != nil {
 				l.add(where[i].field("record"), "%v", err)
 				continue
 			}
 			r.process(&found[0], where[i].field("record").place())
-			found[0].metered = paths
+			found[0].metered = parts
 		case p.Assessment != nil:
 			if found, err = l.assessed(p, where[i]); err != nil {
 				l.add(where[i].field("assessment"), "%v", err)
@@ -32,20 +33,23 @@ func (l *loader) upstreams(list []Process, where []at) (all []Process, from []at
 	return all, from, l.err()
 }
 
-// records reads the records of a stage, sums them and says where each was found.
-func (l *loader) records(refs []string, where at) (sum Record, paths []string, err error) {
+// records reads the records of a stage, sums them and says which parts they have.
+func (l *loader) records(refs []string, where at) (sum Record, parts []string, err error) {
 	if l.from == nil {
 		return Record{}, nil, errors.New("no record can be read here")
 	}
+	of := map[string]string{} // the record of each part
 	for i, ref := range refs {
 		r, err := l.from.Record(where.doc.file, ref)
 		if err == nil {
 			err = r.check()
 		}
-		if k := slices.Index(paths, r.Path); err == nil && k >= 0 {
-			return Record{}, nil, fmt.Errorf("%s is given twice%s: its energy would be counted twice: keep one", ref, otherwise(refs[k], ref))
+		for _, part := range r.metered() {
+			if other, twice := of[part]; err == nil && twice {
+				return Record{}, nil, fmt.Errorf("%s is given twice%s: its energy would be counted twice: keep one", ref, otherwise(other, ref))
+			}
+			of[part], parts = ref, append(parts, part)
 		}
-		paths = append(paths, r.Path)
 		if err == nil && i > 0 {
 			r, err = sum.plus(r)
 		}
@@ -57,7 +61,7 @@ func (l *loader) records(refs []string, where at) (sum Record, paths []string, e
 		}
 		sum = r
 	}
-	return sum, paths, nil
+	return sum, parts, nil
 }
 
 // otherwise is what else a record was called, "" if it was called the same.
@@ -71,21 +75,23 @@ func otherwise(other, name string) string {
 // recordsOnce refuses a record of two stages that do not say what part of it each is, or
 // whose parts are more than the whole.
 func (l *loader) recordsOnce(list []Process, where []at) {
-	first, parts := map[string]int{}, map[string]float64{}
+	first, shares := map[string]int{}, map[string]float64{}
 	for i, p := range list {
-		for _, path := range p.metered {
-			part := 1.0
-			for _, share := range p.Shares() {
-				part *= share.canonical
-			}
-			k, twice := first[path]
+		carried := 1.0
+		for _, share := range p.Shares() {
+			carried *= share.canonical
+		}
+		told := false // of one part, which is enough
+		for _, part := range p.metered {
+			k, twice := first[part]
 			if !twice {
-				first[path] = i
+				first[part] = i
 			}
-			parts[path] += part
-			if twice && parts[path] > 1+1e-9 {
-				l.add(where[i].field("record"), "stage %q is of the record %s too, and the shares of both come to %g: it would be counted more than once: give each stage a share, 1 in all at most, or keep one",
-					list[k].Name, path, parts[path])
+			shares[part] += carried
+			if twice && !told && shares[part] > 1+1e-9 {
+				told = true
+				l.add(where[i].field("record"), "what it holds is in the record of stage %q (%s), too, and the shares come to %g: it would be counted more than once: give each stage a share, 1 in all at most, or keep one",
+					list[k].Name, strings.Join(list[k].Records, ", "), shares[part])
 			}
 		}
 	}

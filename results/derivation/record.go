@@ -44,20 +44,23 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 		var u lca.Usage
 		u.Energy = energy.Energy
 		Amortization{}.hardware(&u, run, energy, energy.byDomain())
+		out.Parts = append(out.Parts, partOf(run, i))
+		year := time.Unix(0, cell.OriginUnix).UTC().Year()
 		if i == 0 {
-			out.Year, out.Metered, out.Kind = time.Unix(0, cell.OriginUnix).UTC().Year(), u.Metered, energy.kind()
+			out.Year, out.Metered, out.Kind = year, u.Metered, energy.kind()
 			out.Source += ", " + time.Unix(0, cell.OriginUnix).UTC().Format(time.DateOnly)
 		}
 		if u.Metered != out.Metered {
 			return out, fmt.Errorf("record: part %s covers the %s and those before it the %s: one figure cannot be made of them", cell.ID, u.Metered, out.Metered)
 		}
+		out.Year = min(out.Year, year)
 		if energy.kind() == meter.KindModel {
 			out.Kind = meter.KindModel
 		}
 		cells = append(cells, energy)
 		out.ProcessorEnergy += u.ProcessorEnergy
 		out.DeviceTime += cell.Window.Length() * time.Duration(u.Devices)
-		for _, name := range products(run, energy) {
+		for _, name := range products(hostOf(run, i), energy) {
 			if !slices.Contains(out.Products, name) {
 				out.Products = append(out.Products, name)
 			}
@@ -87,15 +90,32 @@ func unmetered(parts []runfolder.RecordedPart) (u lca.Unmetered) {
 
 // products are the names of the devices whose time counts: the accelerators, or
 // the processor of the one host.
-func products(run runfolder.Run, energy CellEnergy) (names []string) {
+func products(host runfolder.Host, energy CellEnergy) (names []string) {
 	devices := meter.Devices(energy.summed())
 	for _, d := range devices {
 		if d.Product != "" {
 			names = append(names, d.Product)
 		}
 	}
-	if len(devices) == 0 && run.Host.CPU != "" {
-		names = append(names, run.Host.CPU)
+	if len(devices) == 0 && host.CPU != "" {
+		names = append(names, host.CPU)
 	}
 	return names
+}
+
+// partOf tells a part of a record from every other.
+func partOf(run runfolder.Run, part int) string {
+	begin := time.Unix(0, run.Cells[part].OriginUnix).UTC().Format(time.RFC3339Nano)
+	if parts := run.Record.Parts; part < len(parts) && parts[part].BootID != "" {
+		return begin + " " + parts[part].BootID
+	}
+	return begin
+}
+
+// hostOf is the machine of a part.
+func hostOf(run runfolder.Run, part int) runfolder.Host {
+	if parts := run.Record.Parts; part < len(parts) && parts[part].Host != nil {
+		return *parts[part].Host
+	}
+	return run.Host
 }

@@ -148,6 +148,9 @@ func (r *recorder) goOn() error {
 	if r.run.Record == nil {
 		return fmt.Errorf("%s holds a run and no record: it cannot be gone on with by cfu record", r.Out)
 	}
+	if r.run.Record.Merged() {
+		return fmt.Errorf("%s is merged of several records: go on with that of a node, and merge them again", r.Out)
+	}
 	if err := r.recover(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"cfubench/meter/session"
 )
@@ -22,6 +23,7 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 		}
 	}
 	cell.Window.Start = r.clock()
+	r.endGap()
 	if err := r.save(); err != nil { // so that a killed record has its begin
 		return err
 	}
@@ -59,6 +61,18 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 		return metered.Await(ctx)
 	}
 	return nil
+}
+
+// endGap warns of the time before the part's window of which nothing is known. What is
+// there already went on while the meters were calibrated; a command waited.
+func (r *recorder) endGap() {
+	if r.part.Gap <= 0 {
+		return
+	}
+	if r.command == nil {
+		r.part.Gap += r.cell.Window.Start
+	}
+	r.warn("%s: nothing is known of the %v before it: that time and its energy are in no figure", r.cell.ID, r.part.Gap.Round(time.Second))
 }
 
 // await waits for the end of the process or the time; a signal ends it too.

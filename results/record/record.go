@@ -245,9 +245,6 @@ func (r *recorder) begin() error {
 	r.run.Record.Parts = append(r.run.Record.Parts, part)
 	r.run.Cells = append(r.run.Cells, runfolder.Cell{ID: id, Repeat: 1, OriginUnix: r.started.UnixNano()})
 	r.part, r.cell = &r.run.Record.Parts[len(r.run.Record.Parts)-1], &r.run.Cells[len(r.run.Cells)-1]
-	if part.Gap > 0 {
-		r.warn("%s: nothing is known of the %v before it: that time and its energy are in no figure", id, part.Gap.Round(time.Second))
-	}
 	if r.target > 0 {
 		if e, err := host.FindEngine(r.target, ""); err == nil {
 			r.engine.Is(e)

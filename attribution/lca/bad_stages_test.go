@@ -1,6 +1,7 @@
 package lca
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,8 @@ func TestBadStagesAndServing(t *testing.T) {
 		texts: map[string]string{"mine.json": good, "empty.json": good[:strings.Index(good, `"stages": [`)] + `"runs": []` + good[strings.LastIndex(good, "}]\n  },\n")+2:]},
 		records: map[string]Record{
 			"BAD": {Energy: 1, EnergyLo: 2, EnergyHi: 3, Metered: Device}, "GOOD": {Energy: 1, Metered: Device}, "HOST": {Energy: 1, Metered: Host},
+			"NODE0": {Energy: 1, Metered: Device, Parts: []string{"begin 0"}}, "NODE1": {Energy: 1, Metered: Device, Parts: []string{"begin 1"}},
+			"ALL": {Energy: 2, Metered: Device, Parts: []string{"begin 0", "begin 1"}},
 		},
 	}
 	stages := []struct {
@@ -44,7 +47,9 @@ func TestBadStagesAndServing(t *testing.T) {
 		{"a record beside an assessment", stage("x", "training", `"record": "REC", "assessment": {"inventory": "olmo2-7b", "making": true}`), `.record: given beside an assessment: a stage is one of them`},
 		{"a record that is not there", stage("x", "training", `"record": "REC"`), `.record: record REC cannot be found: make it with cfu record`},
 		{"a record that cannot be", stage("x", "training", `"record": "BAD"`), `.record: has the energy 1e-06 J outside its bracket`},
-		{"a record twice", stage("x", "training", `"record": ["GOOD", "GOOD"]`), `.record: GOOD is given twice: its energy would be counted twice`},
+		{"a record twice", stage("x", "training", `"record": ["GOOD", "GOOD"]`), `.record: GOOD is given twice: its energy would be counted twice: keep one`},
+		{"a record twice by other names", stage("x", "training", `"record": ["GOOD", "./GOOD/"]`), `.record: ./GOOD/ is given twice, also as GOOD: its energy would be counted twice: keep one`},
+		{"a record beside one that it was merged into", stage("x", "training", `"record": ["ALL", "NODE1"]`), `.record: NODE1 is given twice, also as ALL: its energy would be counted twice: keep one`},
 		{"records of other boundaries", stage("x", "training", `"record": ["GOOD", "HOST"]`), `.record: HOST: its meters cover the host and those before it the device: one figure cannot be made of them`},
 		{"one of two records that is not there", stage("x", "training", `"record": ["GOOD", "REC"]`), `.record: REC: record REC cannot be found: make it with cfu record`},
 		{"a record that is a number", stage("x", "training", `"record": 1`), `.record: a JSON number where a list is expected: give a list (docs/lca.md)`},
@@ -71,9 +76,30 @@ func TestBadStagesAndServing(t *testing.T) {
 			}
 		})
 	}
-	_, err := withStage(t, stage("x", "training", energy)+", "+stage("x", "data", energy), nil)
-	if want := `mine.json:1: stages: two stages are called "x": give each its own name`; err == nil || err.Error() != want {
-		t.Errorf("two stages of one name: got %v, want %s", err, want)
+	const counted = `21: model.stages[1].record: what it holds is in the record of stage "x" (%s), too, and the shares come to %s: it would be counted more than once: give each stage a share, 1 in all at most, or keep one`
+	of := func(value float64) string {
+		return member("share", withMembers(figure(value, "1", "none"), `"reason": "r"`))
+	}
+	pairs := []struct {
+		what, first, second string
+		want                string // after "mine.json:", "" if it is fine
+	}{
+		{"two stages of one name", stage("x", "training", energy), stage("x", "data", energy), `21: model.stages[1].name: two stages are called "x": give each its own name`},
+		{"one record of two stages", stage("x", "training", `"record": "GOOD"`), stage("y", "data", `"record": "./GOOD"`), fmt.Sprintf(counted, "GOOD", "2")},
+		{"a record of all nodes, and that of one", stage("x", "training", `"record": "ALL"`), stage("y", "data", `"record": "NODE1"`), fmt.Sprintf(counted, "ALL", "2")},
+		{"only one of which is a part", stage("x", "training", `"record": "GOOD"`, of(0.5)), stage("y", "data", `"record": "GOOD"`), fmt.Sprintf(counted, "GOOD", "1.5")},
+		{"parts that are more than the whole", stage("x", "training", `"record": "GOOD"`, of(0.5)), stage("y", "data", `"record": "GOOD"`, of(0.75)), fmt.Sprintf(counted, "GOOD", "1.25")},
+		{"one record that two stages share", stage("x", "training", `"record": "GOOD"`, of(0.25)), stage("y", "data", `"record": "GOOD"`, of(0.75)), ""},
+	}
+	for _, test := range pairs {
+		_, err := withStage(t, test.first+",\n"+test.second, from)
+		got := ""
+		if err != nil {
+			got = strings.TrimPrefix(err.Error(), "mine.json:")
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.what, got, test.want)
+		}
 	}
 
 	figures := func(value float64, unit string) string { return figure(value, unit, "none") }
@@ -82,8 +108,12 @@ func TestBadStagesAndServing(t *testing.T) {
 		what, old, new string
 		want           string
 	}{
-		{"a share of more than the machine", `"model": {`, `"serving": {"share": "128/2"}, "model": {`, `serving.share: `},
-		{"a share that is no number", `"model": {`, `"serving": {"share": "half"}, "model": {`, `share "half": give a number above 0 and at most 1, or a fraction such as 2/128`},
+		{"a share of more than the machine", `"model": {`, `"serving": {"share": "128/2"}, "model": {`, `mine.json:18: serving.share: 64 must be above 0 and at most 1 (100 %): give a fraction such as 1/8`},
+		{"a share of one and a half", `"model": {`, `"serving": {"share": 1.5}, "model": {`, `mine.json:18: serving.share: 1.5 must be above 0 and at most 1 (100 %): give a fraction such as 1/8`},
+		{"a share of nothing", `"model": {`, `"serving": {"share": "1/0"}, "model": {`, `mine.json:18: serving.share: "1/0" is no number: give one, or a fraction such as 2/128`},
+		{"a share that is true", `"model": {`, `"serving": {"share": true}, "model": {`, `mine.json:18: serving.share: a JSON boolean where an object is expected: give an object (docs/lca.md)`},
+		{"a machine's time that is no number", `"model": {`, `"serving": {"machines": [{"name": "m", "per_device": "an eighth", "hardware": ["server-ademe"]}]}, "model": {`, `mine.json:18: serving.machines[0].per_device: "an eighth" is no number: give one, or a fraction such as 2/128`},
+		{"a share that is no number", `"model": {`, `"serving": {"share": "half"}, "model": {`, `mine.json:18: serving.share: "half" is no number: give one, or a fraction such as 2/128`},
 		{"negative idle time", `"model": {`, `"serving": {"idle_time": ` + figures(-1, "1") + `}, "model": {`, `serving.idle_time.value: -1 must not be negative: check the value and its unit`},
 		{"idle power without its time", `"model": {`, `"serving": {"idle_power": ` + figures(80, "W") + `}, "model": {`, `serving.idle_time: missing: say how much idle device time the power is for`},
 		{"idle power in joules", `"model": {`, `"serving": {"idle_time": ` + figures(1, "1") + `, "idle_power": ` + figures(80, "J") + `}, "model": {`, `serving.idle_power.unit: "J" is not a unit of power: give one of MW, W, kW`},

@@ -3,6 +3,7 @@ package lca
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -213,7 +214,9 @@ func (f folder) Footprint(from, ref string) ([]Row, Options, error) {
 }
 
 func (f folder) Record(from, ref string) (Record, error) {
-	if r, ok := f.records[ref]; ok {
+	name := path.Clean(ref)
+	if r, ok := f.records[name]; ok {
+		r.Path = "/" + name
 		return r, nil
 	}
 	return Record{}, fmt.Errorf("record %s cannot be found: make it with cfu record", ref)

@@ -113,6 +113,8 @@ func (d *document) locate(data []byte, err error) error {
 		case semantic.GoType != nil && semantic.JSONKind != 0:
 			expected := wanted(semantic.GoType.Kind().String())
 			problem = fmt.Sprintf("a JSON %s where %s is expected: give %[2]s (docs/lca.md)", kindName(semantic.JSONKind), expected)
+		case semantic.Err != nil: // a part's own, which says what to do
+			problem = semantic.Err.Error()
 		}
 	case errors.As(err, &syntax):
 		pointer, offset = syntax.JSONPointer, syntax.ByteOffset

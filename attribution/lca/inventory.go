@@ -269,6 +269,10 @@ type Process struct {
 	// processors is the share of a recorded energy that processors used, to
 	// which no host factor applies.
 	processors float64
+	// metered are the parts of its records, the same whatever those were called by.
+	metered []string
+	// unmetered is what the meters of its records did not see.
+	unmetered Unmetered
 	// from is the inventory that the stage was taken from, "" for this one.
 	// lentGrid and lentSite say that it has the electricity and the facility of
 	// that inventory's serving, and none of its own.

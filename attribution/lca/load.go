@@ -3,6 +3,7 @@ package lca
 import (
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,9 +63,9 @@ func (r *ratioText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		if err := json.UnmarshalDecode(dec, &text); err != nil {
 			return err
 		}
-		v, err := ParseShare(text)
-		if err != nil {
-			return err
+		v, ok := numberOrFraction(text)
+		if !ok {
+			return fmt.Errorf("%q is no number: give one, or a fraction such as 2/128", text)
 		}
 		r.datum = statedShare(v, "the inventory")
 		return nil
@@ -91,15 +92,21 @@ func (r *recordRefs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return json.UnmarshalDecode(dec, (*[]string)(r))
 }
 
-// ParseShare reads a share of a machine: "2/128" or "0.25".
-func ParseShare(text string) (float64, error) {
+// numberOrFraction reads a finite number, "0.25", or a fraction, "2/128".
+func numberOrFraction(text string) (v float64, ok bool) {
 	over, under, isFraction := strings.Cut(text, "/")
 	a, err := strconv.ParseFloat(strings.TrimSpace(over), 64)
 	b := 1.0
 	if err == nil && isFraction {
 		b, err = strconv.ParseFloat(strings.TrimSpace(under), 64)
 	}
-	if v := a / b; err == nil && v > 0 && v <= 1 {
+	v = a / b
+	return v, err == nil && math.Abs(v) <= math.MaxFloat64
+}
+
+// ParseShare reads a share of a machine: "2/128" or "0.25".
+func ParseShare(text string) (float64, error) {
+	if v, ok := numberOrFraction(text); ok && share.check(v) == "" {
 		return v, nil
 	}
 	return 0, fmt.Errorf("share %q: give a number above 0 and at most 1, or a fraction such as 2/128", text)
@@ -229,16 +236,18 @@ func decode(file string, data []byte, from Sources, within []string) (Inventory,
 	if err := l.err(); err != nil {
 		return Inventory{}, err
 	}
-	making, err := l.upstreams(inv.Model.Stages, places(where.field("stages"), len(inv.Model.Stages)))
+	making, made, err := l.upstreams(inv.Model.Stages, places(where.field("stages"), len(inv.Model.Stages)))
 	if err != nil {
 		return Inventory{}, err
 	}
-	own, err := l.upstreams(raw.Stages, places(root.field("stages"), len(raw.Stages)))
+	own, here, err := l.upstreams(raw.Stages, places(root.field("stages"), len(raw.Stages)))
 	if err != nil {
 		return Inventory{}, err
 	}
 	inv.Upfront, inv.added = slices.Concat(making, own), len(own)
-	l.names(inv.Upfront, root)
+	stages := slices.Concat(made, here)
+	l.names(inv.Upfront, stages)
+	l.recordsOnce(inv.Upfront, stages)
 	return inv, l.err()
 }
 
@@ -374,11 +383,11 @@ func (l *loader) stages(list []Process, where at) {
 }
 
 // names refuses two stages of one name, which could not be told apart.
-func (l *loader) names(list []Process, root at) {
+func (l *loader) names(list []Process, where []at) {
 	seen := map[string]bool{}
-	for _, p := range list {
+	for i, p := range list {
 		if seen[p.Name] {
-			l.add(root.field("stages"), "two stages are called %q: give each its own name", p.Name)
+			l.add(where[i].field("name"), "two stages are called %q: give each its own name", p.Name)
 		}
 		seen[p.Name] = true
 	}

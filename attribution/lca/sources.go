@@ -42,11 +42,53 @@ type Record struct {
 	Products []string `json:"products,omitzero"`
 	Year     int      `json:"year"`
 	Source   string   `json:"source"`
+	Unmetered
+	// Parts tell each part of the record from every other, wherever it stands: the
+	// moment of its clock's origin, and the boot of its host.
+	Parts []string `json:"parts,omitzero"`
+	// Path is where the record was found, the same whatever it was called by.
+	Path string `json:"-"`
+}
+
+// metered are the parts of the record, or where it was found if it names none.
+func (r Record) metered() []string {
+	if len(r.Parts) == 0 && r.Path != "" {
+		return []string{r.Path}
+	}
+	return r.Parts
+}
+
+// Unmetered is what the meters of a record did not see, since they or their host
+// were stopped: its energy is in no figure.
+type Unmetered struct {
+	// Gap is the wall time of the Gaps between one part of the record and the next.
+	Gap  time.Duration `json:"gap_ns,omitzero"`
+	Gaps int           `json:"gaps,omitzero"`
+	// Cut is how many parts were stopped before the end of what they metered.
+	Cut int `json:"cut_parts,omitzero"`
+}
+
+// plus is what neither of two records saw.
+func (u Unmetered) plus(o Unmetered) Unmetered {
+	return Unmetered{u.Gap + o.Gap, u.Gaps + o.Gaps, u.Cut + o.Cut}
+}
+
+// doubt says what is missing of the energy, "" if nothing is.
+func (u Unmetered) doubt() string {
+	switch {
+	case u.Gaps == 1:
+		return fmt.Sprintf("its record has a gap of %v", u.Gap.Round(time.Second))
+	case u.Gaps > 1:
+		return fmt.Sprintf("its record has %d gaps, %v in all", u.Gaps, u.Gap.Round(time.Second))
+	case u.Cut > 0:
+		return "its record was cut short, and for how long it went on is not known"
+	}
+	return ""
 }
 
 func (r Record) check() error {
 	switch {
-	case r.Energy < 0 || r.DeviceTime < 0 || r.ProcessorEnergy < 0 || r.ProcessorEnergy > r.Energy:
+	case r.Energy < 0 || r.DeviceTime < 0 || r.Gap < 0 || r.Gaps < 0 || r.Cut < 0 || r.ProcessorEnergy < 0 || r.ProcessorEnergy > r.Energy:
 		return errors.New("has energies or times that cannot be")
 	case (r.EnergyLo != 0 || r.EnergyHi != 0) && (r.EnergyLo > r.Energy || r.Energy > r.EnergyHi):
 		return fmt.Errorf("has the energy %v outside its bracket", r.Energy)
@@ -70,7 +112,7 @@ func (r Record) plus(o Record) (Record, error) {
 		r.EnergyLo, r.EnergyHi = 0, 0
 	}
 	r.Energy, r.ProcessorEnergy, r.DeviceTime = r.Energy+o.Energy, r.ProcessorEnergy+o.ProcessorEnergy, r.DeviceTime+o.DeviceTime
-	r.Year = min(r.Year, o.Year)
+	r.Year, r.Unmetered = min(r.Year, o.Year), r.Unmetered.plus(o.Unmetered)
 	if o.Source != r.Source {
 		r.Source += "; " + o.Source
 	}
@@ -99,6 +141,7 @@ func (r Record) process(p *Process, where Place) {
 	p.DeviceTime = figure(r.DeviceTime.Hours(), "h", "time")
 	p.DeviceTime.Spread = &Spread{Shape: Fixed}
 	p.DeviceTime.place.Field += " (device time)"
+	p.unmetered = r.Unmetered
 	if r.Energy > 0 {
 		p.processors = math.Min(1, float64(r.ProcessorEnergy)/float64(r.Energy))
 	}

@@ -40,6 +40,9 @@ func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) 
 	}
 	var err error
 	s.doubtUpstream(p)
+	if doubt := p.unmetered.doubt(); doubt != "" {
+		s.warn("stage %q: %s: what was used then is not counted", p.Name, doubt)
+	}
 	if p.closed {
 		in.place = nowhere()
 	} else if in.place, err = s.compilePlace(grid, site, price); err != nil {

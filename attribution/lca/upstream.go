@@ -4,49 +4,51 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // upstreams replaces every stage that is a record or another assessment by its
-// figures. where are the stages' fields.
-func (l *loader) upstreams(list []Process, where []at) ([]Process, error) {
-	var all []Process
+// figures. where are the stages' fields, and of the stages that are returned.
+func (l *loader) upstreams(list []Process, where []at) (all []Process, from []at, err error) {
 	for i, p := range list {
+		found := []Process{p}
 		switch {
 		case len(p.Records) > 0:
-			r, err := l.records(p.Records, where[i])
+			r, parts, err := l.records(p.Records, where[i])
 			if err != nil {
 				l.add(where[i].field("record"), "%v", err)
 				continue
 			}
-			r.process(&p, where[i].field("record").place())
-			all = append(all, p)
+			r.process(&found[0], where[i].field("record").place())
+			found[0].metered = parts
 		case p.Assessment != nil:
-			found, err := l.assessed(p, where[i])
-			if err != nil {
+			if found, err = l.assessed(p, where[i]); err != nil {
 				l.add(where[i].field("assessment"), "%v", err)
 				continue
 			}
-			all = append(all, found...)
-		default:
-			all = append(all, p)
 		}
+		all = append(all, found...)
+		from = append(from, slices.Repeat([]at{where[i]}, len(found))...)
 	}
-	return all, l.err()
+	return all, from, l.err()
 }
 
-// records reads the records of a stage and sums them.
-func (l *loader) records(refs []string, where at) (Record, error) {
+// records reads the records of a stage, sums them and says which parts they have.
+func (l *loader) records(refs []string, where at) (sum Record, parts []string, err error) {
 	if l.from == nil {
-		return Record{}, errors.New("no record can be read here")
+		return Record{}, nil, errors.New("no record can be read here")
 	}
-	var sum Record
+	of := map[string]string{} // the record of each part
 	for i, ref := range refs {
-		if slices.Contains(refs[:i], ref) {
-			return Record{}, fmt.Errorf("%s is given twice: its energy would be counted twice", ref)
-		}
 		r, err := l.from.Record(where.doc.file, ref)
 		if err == nil {
 			err = r.check()
+		}
+		for _, part := range r.metered() {
+			if other, twice := of[part]; err == nil && twice {
+				return Record{}, nil, fmt.Errorf("%s is given twice%s: its energy would be counted twice: keep one", ref, otherwise(other, ref))
+			}
+			of[part], parts = ref, append(parts, part)
 		}
 		if err == nil && i > 0 {
 			r, err = sum.plus(r)
@@ -55,11 +57,44 @@ func (l *loader) records(refs []string, where at) (Record, error) {
 			err = fmt.Errorf("%s: %w", ref, err)
 		}
 		if err != nil {
-			return Record{}, err
+			return Record{}, nil, err
 		}
 		sum = r
 	}
-	return sum, nil
+	return sum, parts, nil
+}
+
+// otherwise is what else a record was called, "" if it was called the same.
+func otherwise(other, name string) string {
+	if other == name {
+		return ""
+	}
+	return ", also as " + other
+}
+
+// recordsOnce refuses a record of two stages that do not say what part of it each is, or
+// whose parts are more than the whole.
+func (l *loader) recordsOnce(list []Process, where []at) {
+	first, shares := map[string]int{}, map[string]float64{}
+	for i, p := range list {
+		carried := 1.0
+		for _, share := range p.Shares() {
+			carried *= share.canonical
+		}
+		told := false // of one part, which is enough
+		for _, part := range p.metered {
+			k, twice := first[part]
+			if !twice {
+				first[part] = i
+			}
+			shares[part] += carried
+			if twice && !told && shares[part] > 1+1e-9 {
+				told = true
+				l.add(where[i].field("record"), "what it holds is in the record of stage %q (%s), too, and the shares come to %g: it would be counted more than once: give each stage a share, 1 in all at most, or keep one",
+					list[k].Name, strings.Join(list[k].Records, ", "), shares[part])
+			}
+		}
+	}
 }
 
 // assessed gives the stages that stand for another assessment.

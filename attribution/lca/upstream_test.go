@@ -2,8 +2,10 @@ package lca
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cfubench/meter"
 )
@@ -130,6 +132,44 @@ func TestShareOfAShare(t *testing.T) {
 	// stage's other figures, all measured, widen it by a few per cent.
 	if lo, hi := got.Lo/all.Value, got.Hi/all.Value; lo < 0.045 || lo > 0.052 || hi < 0.15 || hi > 0.17 {
 		t.Errorf("its interval is [%.4g, %.4g], want about [0.049, 0.159]", lo, hi)
+	}
+}
+
+// What the meters of a record did not see is said of the stage that it is, also where
+// another inventory takes the stage over.
+func TestRecordWithAGap(t *testing.T) {
+	of := func(u Unmetered) Record {
+		return Record{Energy: 36e12, Metered: Device, Year: 2026, Source: "REC", Unmetered: u}
+	}
+	hour := 90 * time.Minute
+	from := folder{records: map[string]Record{
+		"WHOLE": of(Unmetered{}), "CUT": of(Unmetered{Cut: 1}), "GAP": of(Unmetered{hour, 1, 1}), "GAPS": of(Unmetered{3 * hour, 2, 1}),
+	}}
+	a, b := strings.Index(good, `"stages": [`), strings.LastIndex(good, `}]`)
+	from.texts = map[string]string{"base.json": good[:a] + `"stages": [` + stage("run", "training", member("record", `"GAP"`)) + good[b+1:]}
+	for _, test := range []struct {
+		why, stage, want string // the doubt, "" if there is none
+	}{
+		{"a record that is whole", stage("run", "training", member("record", `"WHOLE"`)), ""},
+		{"one that goes on after a kill", stage("run", "training", member("record", `"GAP"`)), `stage "run": its record has a gap of 1h30m0s: what was used then is not counted`},
+		{"one that was never gone on with", stage("run", "training", member("record", `"CUT"`)), `stage "run": its record was cut short, and for how long it went on is not known: what was used then is not counted`},
+		{"several nodes", stage("run", "training", member("record", `["GAP", "WHOLE", "GAPS"]`)), `stage "run": its record has 3 gaps, 6h0m0s in all: what was used then is not counted`},
+		{"a making that is taken over", stage("base", "training", member("assessment", `{"inventory": "base.json", "making": true}`)), `stage "base: run": its record has a gap of 1h30m0s: what was used then is not counted`},
+	} {
+		inv, err := withStage(t, test.stage, from)
+		if err != nil {
+			t.Errorf("%s: %v", test.why, err)
+			continue
+		}
+		assessed, err := Assess(inv, served(), Options{MixBoundaries: true})
+		if err != nil {
+			t.Errorf("%s: %v", test.why, err)
+			continue
+		}
+		got := slices.DeleteFunc(slices.Clone(assessed.Warnings), func(w string) bool { return !strings.Contains(w, "its record") })
+		if strings.Join(got, "\n") != test.want {
+			t.Errorf("%s: got the doubts %q, want %q", test.why, got, test.want)
+		}
 	}
 }
 

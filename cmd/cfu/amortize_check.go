@@ -21,7 +21,8 @@ func (f *amortizeFlags) checkFiles(fs *pflag.FlagSet) error {
 		return err
 	}
 	taken := map[string]string{}
-	for flag, read := range map[string]string{"inventory": f.Inventory, "outcomes": f.outcomes} {
+	outcomes, _ := derivation.OutcomesFile(f.outcomes)
+	for flag, read := range map[string]string{"inventory": f.Inventory, "outcomes": outcomes} {
 		if read != "" {
 			taken[filepath.Clean(read)] = "--" + flag + " reads it"
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -162,6 +163,32 @@ func TestOutcomesAreAUnit(t *testing.T) {
 		}
 		if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--monte-carlo", "0", "--outcomes", file); code != 0 || !strings.Contains(stderr, want) {
 			t.Errorf("%q: exit %d, %s; want %q", text, code, stderr, want)
+		}
+	}
+}
+
+// Samples of several filters are refused until one of them is named.
+func TestOutcomesOfOneFilter(t *testing.T) {
+	oneGoroutine(t)
+	dir := amortizedRun(t, meter.KindCounter)
+	file := filepath.Join(dir, "samples_gsm8k.jsonl")
+	var text strings.Builder
+	for _, filter := range []string{"strict-match", "flexible-extract"} {
+		for i := range 4 {
+			fmt.Fprintf(&text, `{"doc_id": %d, "filter": %q, "exact_match": 1.0}`+"\n", i, filter)
+		}
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for outcomes, want := range map[string]string{
+		file:                   file + ":5: request 0 has an outcome in line 1, too: these samples have the filters flexible-extract, strict-match: choose one, such as " + file + "#flexible-extract",
+		file + "#strict-match": "",
+		file + "#loose":        `no outcome of filter "loose"`,
+	} {
+		code, stdout, stderr := cfu(t, t.Context(), nil, "amortize", dir, "--inventory", "olmo2-7b", "--format", "csv", "--monte-carlo", "0", "--outcomes", outcomes)
+		if (code == 0) != (want == "") || !strings.Contains(stderr, want) || want == "" && !strings.Contains(stdout, ",success,") {
+			t.Errorf("%s: got exit %d, %s; want %q", outcomes, code, stderr, want)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func commands() []subcommand.Command {
 		{Name: "attribute", Summary: "re-attribute measured energy using other conventions", Help: attributeHelp, Operands: oneRun, Bind: bindAttribute},
 		{Name: "shapley", Summary: "measure Shapley values of requests on an engine and fit a model of them", Help: shapleyHelp, Operands: subcommand.None, Bind: bindShapley, Holds: true},
 		{Name: "import", Summary: "make a run folder from logs of other tools", Help: importHelp, Operands: subcommand.None, Bind: bindImport},
-		{Name: "merge", Summary: "join the shards of one run", Help: mergeHelp, Operands: subcommand.Any, Bind: bindMerge},
+		{Name: "merge", Summary: "join the shards of one run, or the records of several nodes", Help: mergeHelp, Operands: subcommand.Any, Bind: bindMerge},
 		{Name: "meters", Summary: "list this host's energy sensors, and how to enable the missing ones", Help: metersHelp, Operands: subcommand.None, Bind: bindMeters, Holds: true},
 		{Name: "agent", Summary: "serve this host's meters to runs on other hosts", Help: agentHelp, Operands: subcommand.None, Bind: bindAgent, Holds: true},
 		{Name: "amortize", Summary: "compute C_FU and break-even from a run or published figures", Help: amortizeHelp, Operands: subcommand.Any, Bind: bindAmortize},

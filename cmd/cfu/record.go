@@ -47,7 +47,7 @@ func bindRecord(fs *pflag.FlagSet) subcommand.Action {
 	fs.SetInterspersed(false) // the command's flags are its own
 	subcommand.Section(fs, "what is recorded", func(fs *pflag.FlagSet) {
 		fs.IntVar(&f.PID, "pid", 0, "Record process `N`, which is there, until it ends.")
-		subcommand.Parsed(fs, &f.Until, "until", "", "Record until `TIME` (RFC 3339) or for a duration, this host or no longer than that --pid.", func(text string) (time.Time, error) {
+		subcommand.Parsed(fs, &f.Until, "until", "", "Record until `TIME` (RFC 3339), or for a duration from the moment at which the meters are calibrated: this host, or no longer than that --pid.", func(text string) (record.Until, error) {
 			return record.ParseUntil(text, time.Now())
 		})
 		fs.StringVar(&f.Label, "label", "", "Call the record `NAME`.")

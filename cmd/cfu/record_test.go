@@ -240,19 +240,22 @@ func TestRecordProcess(t *testing.T) {
 	})
 	t.Run("until", func(t *testing.T) {
 		t.Parallel()
-		recordedAlone(t, tree, power, "--until", "600ms")
+		run := recordedAlone(t, tree, power, "--until", "600ms")
+		if got := run.Cells[0].Window.Length(); got < 600*time.Millisecond {
+			t.Errorf("metered %v, want the 600ms after the calibration, however long it took", got)
+		}
 	})
 }
 
 // recordedAlone records without a command.
-func recordedAlone(t *testing.T, tree *powercaptest.Tree, power meter.Power, args ...string) {
+func recordedAlone(t *testing.T, tree *powercaptest.Tree, power meter.Power, args ...string) runfolder.Run {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "rec")
 	cmd, stderr := recording(t, tree, out, args...)
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
-	held(t, tree, out, power)
+	return held(t, tree, out, power)
 }
 
 // TestRecordKilled kills records at random instants: what a folder then holds is

@@ -31,7 +31,8 @@ type Line struct {
 }
 
 // Of is the line that makes a run again. It is false of what no command line
-// makes: a run from logs, and a record of what was there already.
+// makes: a run from logs, a record of what was there already, and one of several
+// nodes.
 func Of(run runfolder.Run) (Line, bool) {
 	b := builder{run: run, config: run.Config}
 	switch {
@@ -205,7 +206,7 @@ func (b *builder) needs() {
 // record is the line of a record of a command.
 func (b *builder) record() (Line, bool) {
 	parts := b.run.Record.Parts
-	if len(parts) == 0 || len(parts[len(parts)-1].Command) == 0 {
+	if len(parts) == 0 || len(parts[len(parts)-1].Command) == 0 || b.run.Record.Merged() {
 		return Line{}, false
 	}
 	b.words("cfu record")

@@ -121,8 +121,17 @@ func (e Estimate) plus(o Estimate) Estimate {
 		return Estimate{}
 	}
 	sum := Estimate{Known: true, Energy: e.Energy + o.Energy, Lo: e.Lo + o.Lo, Hi: meter.Unbounded}
-	if e.Hi != meter.Unbounded && o.Hi != meter.Unbounded {
+	if e.Hi < meter.Unbounded-o.Hi {
 		sum.Hi = e.Hi + o.Hi
+	}
+	return sum
+}
+
+// SumOf is the energy of several cells together; not known where one has none.
+func SumOf(cells []CellEnergy) Estimate {
+	sum := Estimate{Known: len(cells) > 0}
+	for _, c := range cells {
+		sum = sum.plus(c.Estimate())
 	}
 	return sum
 }

@@ -37,11 +37,25 @@ func (m Amortization) Published(ctx context.Context, models []string, each func(
 	return lca.Warnings(list), nil
 }
 
-// ReadOutcomes takes what requests were worth from the file at path, if there is one.
-func (m *Amortization) ReadOutcomes(path string) error {
-	if path == "" {
+// OutcomesFile parts FILE#FILTER. A file whose own name has that form is one.
+func OutcomesFile(text string) (path, filter string) {
+	at := strings.LastIndex(text, "#")
+	if at < 0 {
+		return text, ""
+	}
+	if _, err := os.Stat(text); err == nil {
+		return text, ""
+	}
+	return text[:at], text[at+1:]
+}
+
+// ReadOutcomes takes what requests were worth from the file of text, FILE or
+// FILE#FILTER, if there is one.
+func (m *Amortization) ReadOutcomes(text string) error {
+	if text == "" {
 		return nil
 	}
+	path, filter := OutcomesFile(text)
 	in, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read outcomes: %w", err)
@@ -51,7 +65,12 @@ func (m *Amortization) ReadOutcomes(path string) error {
 	if err != nil {
 		return err
 	}
-	index, err := outcomes.NewIndex(list)
+	if filter != "" {
+		if list, err = outcomes.OfFilter(path, list, filter); err != nil {
+			return err
+		}
+	}
+	index, err := outcomes.NewIndex(path, list)
 	m.Outcomes = &index
 	return err
 }

@@ -2,7 +2,6 @@ package derivation
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"time"
@@ -29,10 +28,11 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 	if run.Record == nil || len(run.Cells) == 0 {
 		return out, fmt.Errorf("%s: nothing was recorded", dir)
 	}
+	out.Unmetered = unmetered(run.Record.Parts)
 	if run.Record.Label != "" {
 		out.Source += ": " + run.Record.Label
 	}
-	bounded := true
+	var cells []CellEnergy
 	for i, cell := range run.Cells {
 		energy, err := ReadCellEnergy(dir, cell.ID)
 		if err != nil {
@@ -44,47 +44,78 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 		var u lca.Usage
 		u.Energy = energy.Energy
 		Amortization{}.hardware(&u, run, energy, energy.byDomain())
+		out.Parts = append(out.Parts, partOf(run, i))
+		year := time.Unix(0, cell.OriginUnix).UTC().Year()
 		if i == 0 {
-			out.Year, out.Metered, out.Kind = time.Unix(0, cell.OriginUnix).UTC().Year(), u.Metered, energy.kind()
+			out.Year, out.Metered, out.Kind = year, u.Metered, energy.kind()
 			out.Source += ", " + time.Unix(0, cell.OriginUnix).UTC().Format(time.DateOnly)
 		}
 		if u.Metered != out.Metered {
 			return out, fmt.Errorf("record: part %s covers the %s and those before it the %s: one figure cannot be made of them", cell.ID, u.Metered, out.Metered)
 		}
+		out.Year = min(out.Year, year)
 		if energy.kind() == meter.KindModel {
 			out.Kind = meter.KindModel
 		}
-		out.Energy += energy.Energy
-		out.EnergyLo += energy.Lo
-		hi := meter.Energy(energy.Hi)
-		if bounded = bounded && hi != meter.Unbounded && hi <= math.MaxInt64-out.EnergyHi; bounded {
-			out.EnergyHi += hi
-		}
+		cells = append(cells, energy)
 		out.ProcessorEnergy += u.ProcessorEnergy
 		out.DeviceTime += cell.Window.Length() * time.Duration(u.Devices)
-		for _, name := range products(run, energy) {
+		for _, name := range products(hostOf(run, i), energy) {
 			if !slices.Contains(out.Products, name) {
 				out.Products = append(out.Products, name)
 			}
 		}
 	}
-	if !bounded {
-		out.EnergyLo, out.EnergyHi = 0, 0
+	sum := SumOf(cells)
+	out.Energy = sum.Energy
+	if sum.Hi != meter.Unbounded {
+		out.EnergyLo, out.EnergyHi = sum.Lo, sum.Hi
 	}
 	return out, nil
 }
 
+// unmetered is what lies between the parts of a record, and after those that were
+// stopped.
+func unmetered(parts []runfolder.RecordedPart) (u lca.Unmetered) {
+	for _, p := range parts {
+		if p.Gap > 0 {
+			u.Gap, u.Gaps = u.Gap+p.Gap, u.Gaps+1
+		}
+		if p.Cut {
+			u.Cut++
+		}
+	}
+	return u
+}
+
 // products are the names of the devices whose time counts: the accelerators, or
 // the processor of the one host.
-func products(run runfolder.Run, energy CellEnergy) (names []string) {
+func products(host runfolder.Host, energy CellEnergy) (names []string) {
 	devices := meter.Devices(energy.summed())
 	for _, d := range devices {
 		if d.Product != "" {
 			names = append(names, d.Product)
 		}
 	}
-	if len(devices) == 0 && run.Host.CPU != "" {
-		names = append(names, run.Host.CPU)
+	if len(devices) == 0 && host.CPU != "" {
+		names = append(names, host.CPU)
 	}
 	return names
+}
+
+// partOf tells a part of a record from every other.
+func partOf(run runfolder.Run, part int) string {
+	begin := time.Unix(0, run.Cells[part].OriginUnix).UTC().Format(time.RFC3339Nano)
+	if parts := run.Record.Parts; part < len(parts) && parts[part].BootID != "" {
+		return begin + " " + parts[part].BootID
+	}
+	return begin
+}
+
+// hostOf is the machine of a part.
+func hostOf(run runfolder.Run, part int) runfolder.Host {
+	if parts := run.Record.Parts; part < len(parts) && parts[part].Host != nil {
+		return *parts[part].Host
+	}
+	return run.Host
 }

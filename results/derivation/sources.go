@@ -62,7 +62,8 @@ func (Files) Footprint(from, ref string) ([]lca.Row, lca.Options, error) {
 	return rows, under, nil
 }
 
-// Record reads what metering one command found.
+// Record reads what metering one command found. Its path is that of the file, through
+// all links.
 func (Files) Record(from, ref string) (lca.Record, error) {
 	path := filepath.Join(beside(from, ref), runfolder.RecordFile)
 	data, err := runfolder.ReadFile(path)
@@ -80,6 +81,12 @@ func (Files) Record(from, ref string) (lca.Record, error) {
 	}
 	if r.Source == "" {
 		r.Source = path
+	}
+	if r.Path, err = filepath.EvalSymlinks(path); err == nil {
+		r.Path, err = filepath.Abs(r.Path)
+	}
+	if err != nil {
+		return lca.Record{}, fmt.Errorf("read record %s: %w", path, err)
 	}
 	return r, nil
 }

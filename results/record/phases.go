@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"cfubench/meter/session"
 )
@@ -22,12 +23,13 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 		}
 	}
 	cell.Window.Start = r.clock()
+	r.endGap()
 	if err := r.save(); err != nil { // so that a killed record has its begin
 		return err
 	}
+	cell.Window.Start = r.clock()
 	switch {
 	case r.command != nil:
-		cell.Window.Start = r.clock()
 		if err := r.command.release(); err != nil {
 			if r.passed.Load() {
 				return errors.New("a signal ended the command before it began")
@@ -61,13 +63,22 @@ func (r *recorder) phases(ctx context.Context, metered *session.Session) (err er
 	return nil
 }
 
+// endGap warns of the time before the part's window of which nothing is known. What is
+// there already went on while the meters were calibrated; a command waited.
+func (r *recorder) endGap() {
+	if r.part.Gap <= 0 {
+		return
+	}
+	if r.command == nil {
+		r.part.Gap += r.cell.Window.Start
+	}
+	r.warn("%s: nothing is known of the %v before it: that time and its energy are in no figure", r.cell.ID, r.part.Gap.Round(time.Second))
+}
+
 // await waits for the end of the process or the time; a signal ends it too.
 func (r *recorder) await(ctx context.Context) error {
-	if !r.Until.IsZero() {
-		limited, stop := context.WithDeadline(ctx, r.Until)
-		defer stop()
-		ctx = limited
-	}
+	ctx, stop := r.Until.limit(ctx)
+	defer stop()
 	if r.PID > 0 {
 		_ = r.process.await(ctx) // whichever ends it
 		return nil

@@ -42,7 +42,7 @@ type Config struct {
 	// is there, this host until a time. With PID, Until is the latest end.
 	Command []string
 	PID     int
-	Until   time.Time
+	Until   Until
 	// Label and Stage are kept in the record.
 	Label, Stage string
 	// Getenv reads the environment: credentials of meters.
@@ -148,6 +148,9 @@ func (r *recorder) goOn() error {
 	if r.run.Record == nil {
 		return fmt.Errorf("%s holds a run and no record: it cannot be gone on with by cfu record", r.Out)
 	}
+	if r.run.Record.Merged() {
+		return fmt.Errorf("%s is merged of several records: go on with that of a node, and merge them again", r.Out)
+	}
 	if err := r.recover(); err != nil {
 		return err
 	}
@@ -175,6 +178,9 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 		return result, errors.Join(err, r.giveUp())
 	}
 	defer func() { err = set.CloseAfter(err) }()
+	if err := r.Until.check(time.Now()); err != nil {
+		return result, err
+	}
 	dir := runfolder.CellDir(r.Out, r.cell.ID)
 	if err := runfolder.MakeDir(dir); err != nil {
 		return result, errors.Join(err, r.giveUp())
@@ -239,9 +245,6 @@ func (r *recorder) begin() error {
 	r.run.Record.Parts = append(r.run.Record.Parts, part)
 	r.run.Cells = append(r.run.Cells, runfolder.Cell{ID: id, Repeat: 1, OriginUnix: r.started.UnixNano()})
 	r.part, r.cell = &r.run.Record.Parts[len(r.run.Record.Parts)-1], &r.run.Cells[len(r.run.Cells)-1]
-	if part.Gap > 0 {
-		r.warn("%s: nothing is known of the %v before it: that time and its energy are in no figure", id, part.Gap.Round(time.Second))
-	}
 	if r.target > 0 {
 		if e, err := host.FindEngine(r.target, ""); err == nil {
 			r.engine.Is(e)

@@ -34,17 +34,17 @@ func (r Result) WriteText(w io.Writer, out string) error {
 			return err
 		}
 	}
-	total := r.Record
+	total, sum := r.Record, derivation.SumOf(r.Parts) // record.json has no bounds where one of them is open
 	hi := "no bound"
-	if total.EnergyHi > 0 {
-		hi = si.Format(total.EnergyHi.Joules(), "J")
+	if sum.Hi != meter.Unbounded {
+		hi = si.Format(sum.Hi.Joules(), "J")
 	}
 	kind := "measured"
 	if total.Kind == meter.KindModel {
 		kind = "a model, not measured"
 	}
 	return prose.Print(w, fmt.Sprintf("\nenergy %s (%s; from %s to %s; %s), device time %v on %s\n%s: name it in an inventory as \"record\": %q\n",
-		si.Format(total.Energy.Joules(), "J"), si.Format(total.Energy.Joules()/3600, "Wh"), si.Format(total.EnergyLo.Joules(), "J"), hi, kind, total.DeviceTime.Round(time.Millisecond),
+		si.Format(total.Energy.Joules(), "J"), si.Format(total.Energy.Joules()/3600, "Wh"), si.Format(sum.Lo.Joules(), "J"), hi, kind, total.DeviceTime.Round(time.Millisecond),
 		cmp.Or(strings.Join(total.Products, ", "), "unknown"), runfolder.RecordFile, out))
 }
 

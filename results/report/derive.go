@@ -57,13 +57,15 @@ func (d Derivation) Run(ctx context.Context, out string) (s summary.Summary, las
 			d.Warn("cell %s: %s", c.Cell, w)
 		}
 	}
-	notes, err := derivation.NewAmortization(d.Config.Inventory).Run(ctx, out, run, nil)
-	if err != nil {
-		// Without a success there is nothing to amortize; the summary says so too.
-		d.Warn("%v", err)
-	}
-	if n := len(notes); n > 0 {
-		d.Note(n)
+	if run.Record == nil || run.Record.Serves() { // others deliver nothing
+		notes, err := derivation.NewAmortization(d.Config.Inventory).Run(ctx, out, run, nil)
+		if err != nil {
+			// Without a success there is nothing to amortize; the summary says so too.
+			d.Warn("%v", err)
+		}
+		if n := len(notes); n > 0 {
+			d.Note(n)
+		}
 	}
 	last, page := filepath.Join(out, runfolder.SummaryFile), ""
 	if d.Page {

@@ -45,9 +45,17 @@ func (r *Recorded) Serves() bool {
 	return true
 }
 
+// Merged reports whether the parts are those of several records. It is false of a nil
+// record.
+func (r *Recorded) Merged() bool { return r != nil && len(r.Parts) > 0 && r.Parts[0].Node != "" }
+
 // RecordedPart is one start of the meters.
 type RecordedPart struct {
 	Cell string `json:"cell"`
+	// Node is the one of several whose records were merged that the part is of, and
+	// Host that machine; nothing of a record of its own, whose host is the run's.
+	Node string `json:"node,omitempty"`
+	Host *Host  `json:"host,omitempty"`
 	// Of is what was metered: "command", "process", "host", or "server": one in
 	// production, beside its own totals in engine.arrow.
 	Of      string   `json:"of"`

@@ -47,6 +47,9 @@ func openShards(dirs []string) ([]shard, error) {
 		if err != nil {
 			return nil, err
 		}
+		if run.Record != nil {
+			return nil, fmt.Errorf("merge %s: it is a record, and %s is a run: records are merged with records alone", dir, dirs[0])
+		}
 		s := shard{dir: dir, run: run}
 		var n int
 		label := run.Config.Shard

@@ -27,6 +27,11 @@ type Outcome struct {
 	Request            int64
 	// Value is 1 for a success and 0 for a failure, or a score or a count.
 	Value float64
+	// Filter is how lm-evaluation-harness took the answer out of the text: samples of
+	// a task with several filters have each request once a filter.
+	Filter string
+	// Line is where it stands.
+	Line int
 }
 
 // Read reads CSV with a header, or JSON objects a line: a column or member
@@ -65,6 +70,7 @@ func Read(name string, r io.Reader) ([]Outcome, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read outcomes: %s:%d: %w", name, line, err)
 		}
+		o.Line, o.Filter = line, row["filter"]
 		list = append(list, o)
 	}
 	if len(list) == 0 {
@@ -203,18 +209,19 @@ type key struct {
 	request            int64
 }
 
-// NewIndex refuses two outcomes of one request or conversation.
-func NewIndex(list []Outcome) (Index, error) {
+// NewIndex refuses two outcomes of one request or conversation; name is the file's.
+func NewIndex(name string, list []Outcome) (Index, error) {
 	x := Index{map[key]float64{}, map[key]float64{}, new(sync.Map)}
+	first := map[key]Outcome{}
 	for _, o := range list {
 		k, into := key{o.Cell, o.Conversation, o.Request}, x.byRequest
 		if o.Conversation != "" {
 			k.request, into = 0, x.byConversation
 		}
-		if _, twice := into[k]; twice {
-			return x, fmt.Errorf("outcomes: %s has two: keep one", k)
+		if before, twice := first[k]; twice {
+			return x, fmt.Errorf("read outcomes: %s:%d: %s has an outcome in line %d, too: %s", name, o.Line, k, before.Line, choose(name, before, o, list))
 		}
-		into[k] = o.Value
+		first[k], into[k] = o, o.Value
 	}
 	return x, nil
 }

@@ -6,6 +6,45 @@ import (
 	"testing"
 )
 
+// gsm8k is what lm-evaluation-harness writes of a task with two filters.
+const gsm8k = `{"doc_id": 0, "filter": "strict-match", "exact_match": 0.0}
+{"doc_id": 1, "filter": "strict-match", "exact_match": 1.0}
+{"doc_id": 0, "filter": "flexible-extract", "exact_match": 1.0}
+{"doc_id": 1, "filter": "flexible-extract", "exact_match": 1.0}
+`
+
+func TestOfFilter(t *testing.T) {
+	for _, test := range []struct {
+		why, text, filter string
+		want              float64 // the sum of the outcomes
+		problem           string
+	}{
+		{"one filter of two", gsm8k, "strict-match", 1, ""},
+		{"the other", gsm8k, "flexible-extract", 2, ""},
+		{"one that is not there", gsm8k, "loose", 0, `read outcomes: f has no outcome of filter "loose": give one of flexible-extract, strict-match`},
+		{"one of a file without any", "request,success\n0,1\n", "loose", 0, `read outcomes: f has no outcome of filter "loose", and none of any other: give f alone`},
+	} {
+		list, err := Read("f", strings.NewReader(test.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err = OfFilter("f", list, test.filter)
+		if err == nil {
+			_, err = NewIndex("f", list)
+		}
+		sum, problem := 0.0, ""
+		for _, o := range list {
+			sum += o.Value
+		}
+		if err != nil {
+			problem = err.Error()
+		}
+		if sum != test.want || problem != test.problem {
+			t.Errorf("%s: got %g and %q, want %g and %q", test.why, sum, problem, test.want, test.problem)
+		}
+	}
+}
+
 func TestRead(t *testing.T) {
 	tests := []struct {
 		what, text string
@@ -26,14 +65,16 @@ func TestRead(t *testing.T) {
 		{"an array", `[{"request": 0, "success": true}]`, Tally{}, "f:1: is a JSON array: write one object a line"},
 		{"a negative score", "request,score\n0,-1\n", Tally{}, "f:2: score is \"-1\": give true, false or a number of 0 or more"},
 		{"broken JSON", "{\"request\": 0, \"acc\": 1}\n{\n", Tally{}, "f:2: not a JSON object"},
-		{"one request twice", "request,success\n0,1\n0,0\n", Tally{}, "request 0 has two: keep one"},
+		{"one request twice", "request,success\n0,1\n0,0\n", Tally{}, "read outcomes: f:3: request 0 has an outcome in line 2, too: keep one"},
+		{"one conversation twice", "conversation,success\na,1\nb,0\na,1\n", Tally{}, "f:4: conversation a has an outcome in line 2, too: keep one"},
+		{"samples of two filters", gsm8k, Tally{}, "f:3: request 0 has an outcome in line 1, too: these samples have the filters flexible-extract, strict-match: choose one, such as f#flexible-extract"},
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
 			list, err := Read("f", strings.NewReader(test.text))
 			var index Index
 			if err == nil {
-				index, err = NewIndex(list)
+				index, err = NewIndex("f", list)
 			}
 			if test.problem != "" {
 				if err == nil || !strings.Contains(err.Error(), test.problem) {

@@ -16,6 +16,7 @@ import (
 	"cfubench/results/findings"
 	runreport "cfubench/results/report"
 	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 const amortizeHelp = `Computes C_FU, the life cycle cost of a functional unit, from a run and an
@@ -153,14 +154,22 @@ func (f *amortizeFlags) run(ctx context.Context, env subcommand.Environment, dir
 		return err
 	}
 	derivation.BoundMemory(dir, run)
-	return f.show(ctx, env, func(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
+	var stated summary.Summary
+	if err := f.show(ctx, env, func(ctx context.Context, each func(*lca.Assessment) error) ([]string, error) {
 		warnings, err := f.Amortization.Run(ctx, dir, run, each)
 		if err != nil {
 			return nil, err
 		}
 		// At once: what is wrong with the files asked for leaves the folder of one piece.
-		return warnings, runreport.Refresh(ctx, dir, run)
-	}, &run)
+		stated, err = runreport.Refresh(ctx, dir, run)
+		return warnings, err
+	}, &run); err != nil {
+		return err
+	}
+	if stated.FootprintIsSteady() {
+		env.Say("C_FU above is of each whole cell, from its first send to its last end; %s, cfu report and cfu compare state it over the steady window", runfolder.SummaryFile)
+	}
+	return nil
 }
 
 // show has assess hand on the assessments, one after the other, prints them and

@@ -112,7 +112,7 @@ func attribute(ctx context.Context, env subcommand.Environment, c runfolder.Conf
 			fmt.Fprintf(env.Stderr, "cfu attribute: %s: %s\n", e.Cell, w)
 		}
 	}
-	if err := report.Refresh(ctx, dir, run); err != nil {
+	if _, err := report.Refresh(ctx, dir, run); err != nil {
 		return err
 	}
 	return summary.WriteAttribution(env.Stdout, cells)

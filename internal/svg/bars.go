@@ -48,14 +48,16 @@ func (s Stacks) SVG() string {
 	}
 	legend := layout(entries, width)
 	const bar, gap = 18, 8
-	p := plot{left: 14 + 6.8*float64(longest), top: 8, right: width - 24}
-	p.bottom = p.top + float64(len(s.Bars))*(bar+gap) + gap
+	names := namingOf(longest, width)
+	each := bar + gap + names.line
+	p := plot{left: names.left, top: 8, right: width - 24}
+	p.bottom = p.top + float64(len(s.Bars))*each + gap
 	c := newCanvas(width, p.bottom+46+float64(len(legend))*legendLine, s.Title, s.Description)
 	x, title := linear(0, top, p.left, p.right).titled(s.Axis)
 	c.uprights(x, p)
 	for k, b := range s.Bars {
-		y := p.top + gap + float64(k)*(bar+gap)
-		c.text(p.left-6, y+bar-5, "end", "label", b.Name)
+		y := p.top + gap + float64(k)*each + names.line
+		c.name(names, b.Name, y, bar)
 		at := 0.0
 		for i, v := range b.Values {
 			if math.IsNaN(v) || v == 0 {
@@ -141,8 +143,9 @@ func (s Boxes) SVG() string {
 	}
 	legend := layout(entries, width)
 	const box, gap = 12, 12
-	perGroup := float64(len(s.Names))*box + gap
-	p := plot{left: 14 + 6.8*float64(longest), top: 8, right: width - 24}
+	names := namingOf(longest, width)
+	perGroup := float64(len(s.Names))*box + gap + names.line
+	p := plot{left: names.left, top: 8, right: width - 24}
 	p.bottom = p.top + float64(len(s.Groups))*perGroup + gap/2
 	c := newCanvas(width, p.bottom+46+float64(len(legend))*legendLine, s.Title, s.Description)
 	x := linear(min(0, lo), hi, p.left, p.right)
@@ -152,8 +155,8 @@ func (s Boxes) SVG() string {
 	x, title := x.titled(s.Axis)
 	c.uprights(x, p)
 	for k, g := range s.Groups {
-		top := p.top + gap/2.0 + float64(k)*perGroup
-		c.text(p.left-6, top+float64(len(s.Names))*box/2+4, "end", "label", g.Name)
+		top := p.top + gap/2.0 + float64(k)*perGroup + names.line
+		c.name(names, g.Name, top, float64(len(s.Names))*box)
 		for i, b := range g.Boxes {
 			if b == nil {
 				continue

@@ -272,8 +272,9 @@ func (c *canvas) read(at Point, i int, muted bool, hint string) {
 	if before, after, ok := strings.Cut(hint, "; "); ok {
 		first, second = before, after
 	}
-	c.text(c.width/2, c.height-22, "middle", "tick said", first)
-	c.text(c.width/2, c.height-8, "middle", "tick said", second)
+	most := int(c.width / charWidth)
+	c.text(c.width/2, c.height-22, "middle", "tick said", shortened(first, most))
+	c.text(c.width/2, c.height-8, "middle", "tick said", shortened(second, most))
 	c.b.WriteString("</g>\n")
 }
 
@@ -364,7 +365,8 @@ func layout(entries []entry, width float64) [][]entry {
 	var rows [][]entry
 	x := width
 	for _, e := range entries {
-		w := 34 + 6.8*float64(len([]rune(e.name)))
+		e.name = shortened(e.name, int((width-58)/charWidth))
+		w := 34 + charWidth*float64(len([]rune(e.name)))
 		if x+w > width-8 {
 			rows = append(rows, nil)
 			x = 16

@@ -131,7 +131,7 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 	}
 	c.Notes = absent(all)
 	if slices.ContainsFunc(all, func(p point) bool { return p.cells[0].Steady != nil && p.cells[0].Footprint != nil }) {
-		c.Notes = append([]string{"energy, latency and throughput are of the steady window where there is one; carbon and cost of the whole cell, its beginning and end included"}, c.Notes...)
+		c.Notes = append([]string{"energy, carbon, cost, latency and throughput are of the steady window where there is one; cfu amortize has carbon and cost of the whole cell, its beginning and end included"}, c.Notes...)
 	}
 	return c, nil
 }

@@ -83,7 +83,7 @@ func (c Choice) costs() []figure {
 		{texttable.Column{Name: "energy", Unit: "J/req", Hint: "Energy of the window over the requests completed in it."}, []string{summary.MetricEnergyPerRequest}, 0},
 		{texttable.Column{Name: "energy", Unit: "J/out tok", Hint: "The same energy over the output tokens of the window."}, []string{summary.MetricEnergyPerToken}, 0},
 		{texttable.Column{Name: "output", Unit: "tok/s/MW", Hint: "Output tokens per second over the power that the meters saw: their boundary, not the facility's."}, []string{summary.MetricTokensPerMegawatt}, 0},
-		{texttable.Column{Name: "operation CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the whole cell."}, []string{summary.MetricCarbon}, 1000},
+		{texttable.Column{Name: "operation CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the same window."}, []string{summary.MetricCarbon}, 1000},
 		{texttable.Column{Name: "C_FU CO2e", Unit: "g/1000 req", Beside: true, Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
 	}
 	if c.Currency != "" && !c.Mixed {

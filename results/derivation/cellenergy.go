@@ -131,6 +131,9 @@ func (e CellEnergy) describe(meta map[string]string) error {
 	return nil
 }
 
+// SumOf is what stands in the place of a domain's name where n of them are summed.
+func SumOf(n int) string { return fmt.Sprintf("sum of %d", n) }
+
 // ReadCellEnergy reads the energy of a cell of the run folder dir from its
 // energy.arrow. It wraps fs.ErrNotExist where there is no such table.
 func ReadCellEnergy(dir, cell string) (CellEnergy, error) {

@@ -26,6 +26,9 @@ func (r Result) WriteText(w io.Writer, out string) error {
 			{Name: "U95", Unit: "J", Beside: true}, {Name: "idle", Unit: "W"}, {Name: "in the sum", Text: true, Wrap: true},
 		}
 		var rows [][]texttable.Cell
+		if sum, several := sumRow(e); several {
+			rows = append(rows, sum)
+		}
 		for _, d := range e.Domains {
 			rows = append(rows, domainRow(d))
 		}
@@ -59,6 +62,24 @@ func endOf(p runfolder.RecordedPart) string {
 		return fmt.Sprintf("exit code %d", *p.Exit)
 	}
 	return "the " + p.Of
+}
+
+// sumRow is the energy of the domains that count, where they are several.
+func sumRow(e derivation.CellEnergy) (row []texttable.Cell, several bool) {
+	n := 0
+	for _, d := range e.Domains {
+		if d.Summed {
+			n++
+		}
+	}
+	if n < 2 || !e.HasEnergy {
+		return nil, false
+	}
+	sum := derivation.DomainEnergy{Summed: true, Energy: e.Energy, Lo: e.Lo, Hi: e.Hi, Uncertainty: e.Uncertainty}
+	sum.Name, sum.Kind = derivation.SumOf(n), meter.Kind(e.Kind)
+	row = domainRow(sum)
+	row[len(row)-2], row[len(row)-1] = texttable.Words(""), texttable.Words("")
+	return row, true
 }
 
 // domainRow is the energy of one domain.

@@ -1,10 +1,15 @@
 package report_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"cfubench/attribution/lca/report/browsertest"
+	"cfubench/results/report"
+	"cfubench/results/simulated"
 )
 
 func TestReportInABrowser(t *testing.T) {
@@ -39,5 +44,42 @@ func TestReportInABrowser(t *testing.T) {
 				t.Errorf("the smallest text of a chart is %.1f px high, want 8", s.Smallest)
 			}
 		})
+	}
+}
+
+// Names of several settings leave room for the figures: on a phone the first of them
+// stands beside a name without scrolling, in the ranking and in the tables.
+func TestLongNamesInABrowser(t *testing.T) {
+	run, s := simulate(t, func(s *simulated.Spec) { s.Requests = 30 })
+	named := map[string]string{}
+	for i := range s.Points {
+		p := &s.Points[i]
+		p.Name = "dtype=bfloat16,kv_cache_dtype=fp8_e5m2,prefix=on-" + p.Name
+		for k, c := range p.Cells {
+			named[c] = "dtype=bfloat16,kv_cache_dtype=fp8_e5m2,prefix=on-" + c
+			p.Cells[k] = named[c]
+		}
+	}
+	for i := range s.Cells {
+		s.Cells[i].Cell = named[s.Cells[i].Cell]
+	}
+	var page bytes.Buffer
+	if err := report.Write(&page, run, s); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []browsertest.View{{Width: 390}, {Width: 768}, {Width: 1280}, {Width: browsertest.Paper, Print: true}} {
+		v.Script = `for (const d of page.querySelectorAll('details')) d.open = true;
+  return [...page.querySelectorAll('.named tbody tr, .first tbody tr')].map(row => row.cells[1].getBoundingClientRect().right / page.documentElement.clientWidth);`
+		seen := browsertest.Look(t, page.Bytes(), v)
+		for _, p := range seen.Problems() {
+			t.Errorf("%v: %s", v, p)
+		}
+		var ends []float64
+		if err := json.Unmarshal(seen.Answer, &ends); err != nil || len(ends) < 8 {
+			t.Fatalf("%v: got %d rows of tables (%v), want those of ranking and cells", v, len(ends), err)
+		}
+		if end := slices.Max(ends); end > 0.8 {
+			t.Errorf("%v: the first figure beside a name ends at %.2f of the width, want 0.8 at most", v, end)
+		}
 	}
 }

@@ -30,7 +30,7 @@ func sections(s summary.Summary) []section {
 		{ID: "energy", Title: "Energy per request", Charts: energyCharts(s),
 			Text: "Energy of the window over the requests completed in it, in the steady window where there is one. Bars are 95 % confidence intervals: from repeats where there are some, else from batch means within the run."},
 		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
-			Text: "Cost of one request by stage of the life cycle, and how it falls as the model serves more requests in its life."},
+			Text: "Cost of one request by stage of the life cycle, over the steady window where there is one, and how it falls as the model serves more requests in its life."},
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
 			Text: "Share of completed requests at or below a latency, over the whole run. A line named \"from intended send\", where it differs, counts from when the schedule wanted the request sent."},
 		{ID: traceSection, Title: "Power over time", Charts: traceCharts(s),

@@ -31,25 +31,25 @@ func Make(ctx context.Context, dir string, run runfolder.Run, output string, o s
 }
 
 // Refresh makes summary.json and report.html of the run in dir again, each if
-// it is there, with the SLO that the summary has.
-func Refresh(ctx context.Context, dir string, run runfolder.Run) error {
+// it is there, with the SLO that the summary has. It returns that summary, an empty
+// one where neither is there.
+func Refresh(ctx context.Context, dir string, run runfolder.Run) (s summary.Summary, err error) {
 	output := filepath.Join(dir, runfolder.ReportFile)
 	switch _, err := runfolder.Stat(output); {
 	case errors.Is(err, fs.ErrNotExist):
 		output = ""
 	case err != nil:
-		return fmt.Errorf("make %s again: %w", runfolder.ReportFile, err)
+		return s, fmt.Errorf("make %s again: %w", runfolder.ReportFile, err)
 	}
 	o, err := summary.MadeWith(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if output == "" {
-			return nil
+			return s, nil
 		}
 		o, err = summary.Options{Limits: summary.DefaultLimits()}, nil
 	}
 	if err != nil {
-		return err
+		return s, err
 	}
-	_, err = Make(ctx, dir, run, output, o)
-	return err
+	return Make(ctx, dir, run, output, o)
 }

@@ -13,6 +13,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"html"
 	"html/template"
 	"io"
 	"maps"
@@ -149,7 +150,11 @@ func Write(w io.Writer, run runfolder.Run, s summary.Summary) error {
 // write fills the parts and a page with what they show.
 func write(w io.Writer, page string, shows any) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"short":   func(f summary.Figure) string { return si.Short(float64(f)) },
+		"short": func(f summary.Figure) string { return si.Short(float64(f)) },
+		// A name of several settings may go on in the next line after each.
+		"breakable": func(name string) template.HTML {
+			return template.HTML(strings.ReplaceAll(html.EscapeString(name), ",", ",<wbr>"))
+		},
 		"percent": func(f float64) string { return si.Short(100*f) + " %" },
 	}).Parse(parts + page)
 	if err != nil {
@@ -173,6 +178,9 @@ func build(run runfolder.Run, s summary.Summary) document {
 		d.Title = "Energy of a record"
 	}
 	d.EnergyKind = energyKind(s.MeterKind)
+	if n := len(runfolder.Summed(run.Domains)); n > 1 && d.HasEnergy {
+		d.EnergyKind += ", " + derivation.SumOf(n) + " domains"
+	}
 	d.Choice = choose([]comparison.Subject{{Run: run, Summary: s}}, comparison.ChooseOptions{Share: run.Config.SLOShare, Seed: 1})
 	columns, rows := energyFirst(summary.TableOf(s))
 	d.Table = numbersOf("Table of results", columns, rows).classed(rows)

@@ -167,7 +167,7 @@ func TestOneValue(t *testing.T) {
 		checked := 0
 		for i, r := range choice.Rows {
 			name := r.Name
-			for _, metric := range []string{summary.MetricEnergyPerRequest, summary.MetricEnergyPerToken, summary.MetricTTFTP99, summary.MetricOutputTokenRate, summary.MetricCarbonCFU} {
+			for _, metric := range []string{summary.MetricEnergyPerRequest, summary.MetricEnergyPerToken, summary.MetricTTFTP99, summary.MetricOutputTokenRate, summary.MetricCarbon, summary.MetricCarbonCFU, summary.MetricCostPower} {
 				m, _ := summary.MetricOf(metric)
 				want := mean(one.Summary, name, m)
 				same := func(where string, got float64) {
@@ -199,7 +199,7 @@ func TestOneValue(t *testing.T) {
 				}
 			}
 		}
-		if checked < 4*5*2 {
+		if checked < 4*7*2 {
 			t.Errorf("%d figures were compared with each other, too few to tell", checked)
 		}
 		inFootprint(t, dir, one.Summary)
@@ -230,34 +230,40 @@ func readSummary(t *testing.T, dir string) (s summary.Summary) {
 	return s
 }
 
-// inFootprint holds the cells' carbon and cost of power against the rows of
-// footprint.arrow, and these against each other over the cells' one energy.
+// inFootprint holds the cells' carbon and cost of power, which are of the window that
+// their energy is stated of, against the rows of footprint.arrow, which are of the
+// whole cells, and all of them against each other over the energy of their window.
 func inFootprint(t *testing.T, dir string, s summary.Summary) {
 	t.Helper()
 	rows, _, err := runfolder.Footprints().Read(filepath.Join(dir, runfolder.FootprintFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ratios := map[string][]float64{}
+	ratios, steady := map[string][]float64{}, 0
 	for _, c := range s.Cells {
 		for _, r := range rows {
 			if r.Cell != c.Cell || r.Stage != "inference" {
 				continue
 			}
-			whole := float64(c.Whole.Energy.PerRequest)
+			whole, stated := c.Whole.Energy, c.Best().Energy
+			if c.Steady != nil && whole.PerRequest != stated.PerRequest {
+				steady++
+			}
 			switch r.FunctionalUnit + " " + r.Category {
 			case "request gwp":
-				if got := float64(c.Carbon("inference")); math.Abs(got/(1000*r.Value)-1) > 1e-12 {
-					t.Errorf("%s: use is %v g, footprint.arrow has %v kg", c.Cell, got, r.Value)
+				got := float64(c.Carbon("inference"))
+				if want := 1000 * r.Value * float64(stated.PerRequest/whole.PerRequest); math.Abs(got/want-1) > 1e-12 {
+					t.Errorf("%s: use is %v g, footprint.arrow has %v kg of the whole cell", c.Cell, got, r.Value)
 				}
-				ratios["carbon"] = append(ratios["carbon"], r.Value/whole)
+				ratios["carbon"] = append(ratios["carbon"], 1000*r.Value/float64(whole.PerRequest), got/float64(stated.PerRequest))
 			case "request energy":
-				ratios["electricity"] = append(ratios["electricity"], r.Value/whole)
+				ratios["electricity"] = append(ratios["electricity"], r.Value/float64(whole.PerRequest))
 			case "output_token cost":
-				if got := float64(c.Cost.Power); math.Abs(got/(1e6*r.Value)-1) > 1e-12 {
-					t.Errorf("%s: power costs %v a million tokens, footprint.arrow has %v a token", c.Cell, got, r.Value)
+				got := float64(c.Cost.Power)
+				if want := 1e6 * r.Value * float64(stated.PerOutputToken/whole.PerOutputToken); math.Abs(got/want-1) > 1e-12 {
+					t.Errorf("%s: power costs %v a million tokens, footprint.arrow has %v a token of the whole cell", c.Cell, got, r.Value)
 				}
-				ratios["cost"] = append(ratios["cost"], r.Value/float64(c.Whole.Energy.PerOutputToken))
+				ratios["cost"] = append(ratios["cost"], 1e6*r.Value/float64(whole.PerOutputToken), got/float64(stated.PerOutputToken))
 			}
 		}
 	}
@@ -267,6 +273,9 @@ func inFootprint(t *testing.T, dir string, s summary.Summary) {
 				t.Errorf("%s per joule differs between cells: %v", what, list)
 			}
 		}
+	}
+	if steady == 0 {
+		t.Error("no cell's steady window differs from the whole: the two are not told apart")
 	}
 	if len(ratios) != 3 {
 		t.Errorf("the footprint has %d of three figures", len(ratios))

@@ -3,6 +3,7 @@ package summary
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
@@ -20,13 +21,13 @@ func WriteAttribution(w io.Writer, cells []derivation.Attributed) error {
 	}
 	var rows [][]texttable.Cell
 	for _, c := range cells {
-		for _, e := range c.Divisions {
+		for _, e := range append(sumsOf(c), c.Divisions...) {
 			if e.Refused != "" {
 				continue
 			}
 			row := []texttable.Cell{texttable.Words(c.Cell), texttable.Words(e.Domain), texttable.Words(string(e.Convention)), texttable.Words(string(e.Method))}
 			for _, j := range []meter.Energy{e.Requests, e.Idle, e.Unattributed, e.Counter, e.Median} {
-				row = append(row, texttable.Figures(j.Joules()))
+				row = append(row, texttable.Figures(joulesOf(j)))
 			}
 			rows = append(rows, row)
 		}
@@ -39,6 +40,36 @@ func WriteAttribution(w io.Writer, cells []derivation.Attributed) error {
 		writeFindings(w, cells)
 		return nil
 	})
+}
+
+// sumsOf are a cell's divisions by each convention, summed over the domains that
+// count, where these are several and the convention divides them all. A median of the
+// sum is not told by those of the domains: it is Unbounded.
+func sumsOf(c derivation.Attributed) (sums []derivation.Division) {
+	counts := map[string]bool{}
+	for _, d := range c.Energy.Domains {
+		if d.Summed {
+			counts[d.Name] = true
+		}
+	}
+	if len(counts) < 2 {
+		return nil
+	}
+	parts := map[string]int{}
+	for _, e := range c.Divisions {
+		if !counts[e.Domain] || e.Refused != "" {
+			continue
+		}
+		k := slices.IndexFunc(sums, func(s derivation.Division) bool { return s.Convention == e.Convention })
+		if k < 0 {
+			k = len(sums)
+			sums = append(sums, derivation.Division{Domain: derivation.SumOf(len(counts)), Convention: e.Convention, Method: meter.Kind(c.Energy.Kind), Median: meter.Unbounded})
+		}
+		s := &sums[k]
+		s.Requests, s.Idle, s.Unattributed, s.Counter = s.Requests+e.Requests, s.Idle+e.Idle, s.Unattributed+e.Unattributed, s.Counter+e.Counter
+		parts[e.Convention]++
+	}
+	return slices.DeleteFunc(sums, func(s derivation.Division) bool { return parts[s.Convention] < len(counts) })
 }
 
 // writeFindings prints what there is to know of the divisions, a line for each.

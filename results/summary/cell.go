@@ -7,11 +7,9 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"cfubench/attribution"
-	"cfubench/attribution/lca"
 	"cfubench/internal/stats"
 	"cfubench/loadgen"
 	"cfubench/meter"
@@ -22,7 +20,7 @@ import (
 // traceOf is the trace of a cell that was summarized without one, nil where it has
 // none.
 func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivation.Bare) (*Trace, error) {
-	t, err := readRequestTable(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
+	t, err := readRequestTable(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), cell.Window)
 	if errors.Is(err, fs.ErrNotExist) {
 		t, err = &requestTable{}, nil
 	}
@@ -40,7 +38,8 @@ func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivati
 // for it a valid cell has its trace.
 func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, limits Limits, traced bool) (CellSummary, error) {
 	c := CellSummary{Cell: cell.ID, Point: cell.Point, Repeat: cell.Repeat}
-	t, err := readRequestTable(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile))
+	requests := runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile)
+	t, err := readRequestTable(ctx, requests, cell.Window)
 	if errors.Is(err, fs.ErrNotExist) {
 		t, err = &requestTable{}, nil
 	}
@@ -72,12 +71,16 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 	c.IdleWatts, c.BareIdleWatts = idle.loaded, idle.bare
 	c.CachedShare = t.cachedShare()
 
-	c.Whole = t.measure(cell.Window, steps, slo)
+	c.Whole = t.measure(cell.Window, t.decoded, steps, slo)
 	c.Whole.Energy = energyMeasures(energy.Kind, c.Whole, estimateOf(energy.Estimate()), idle)
 	c.Whole.Energy.uncertain(energy, c.Whole.Completed)
 	window := cell.Window
 	if refused == "" {
-		m := t.measure(steady, steps, slo)
+		output, err := outputIn(ctx, requests, steady)
+		if err != nil {
+			return c, err
+		}
+		m := t.measure(steady, output, steps, slo)
 		m.Energy = energyMeasures(energy.Kind, m, estimateOf(meters.Energy(steady)), idle)
 		c.Steady, window = &m, steady
 	}
@@ -102,8 +105,9 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 	return c, nil
 }
 
-// measure takes the figures of window w that need no meter.
-func (t *requestTable) measure(w meter.Window, steps []step, slo loadgen.SLO) Measures {
+// measure takes the figures of window w that need no meter; output are the output
+// tokens within it.
+func (t *requestTable) measure(w meter.Window, output float64, steps []step, slo loadgen.SLO) Measures {
 	l := t.latenciesIn(w)
 	m := Measures{
 		Window: w, Seconds: w.Length().Seconds(), Completed: l.e2e.N, InFlight: meanInFlight(steps, w),
@@ -111,7 +115,7 @@ func (t *requestTable) measure(w meter.Window, steps []step, slo loadgen.SLO) Me
 		Latency: l.e2e, LatencyIntended: l.e2eIntended, Lateness: l.lateness, Goodput: Unknown(),
 		LatencyMean: intervalOf(stats.Interval{Center: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}),
 	}
-	m.PromptTokens, m.OutputTokens = t.tokensIn(w)
+	m.PromptTokens, m.OutputTokens = t.promptsIn(w), output
 	m.RequestsPerSecond = per(float64(m.Completed), m.Seconds)
 	m.OutputTokensPerSecond = per(m.OutputTokens, m.Seconds)
 	m.TokensPerSecond = per(float64(m.PromptTokens)+m.OutputTokens, m.Seconds)
@@ -307,60 +311,4 @@ func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *reques
 		e.Effective = engine.EffectiveBatch
 	}
 	return e
-}
-
-// footprint is what footprint.arrow says of one cell.
-type footprint struct {
-	categories []CategoryFootprint // per request, in the order of the table
-	money      Cost                // of the rows so far
-	tokens     bool                // some row is of an output token
-}
-
-// readFootprint reads footprint.arrow by cell, and the table's metadata. A run
-// that was not amortized has none.
-func readFootprint(ctx context.Context, path string) (byCell map[string]*footprint, meta map[string]string, err error) {
-	byCell = map[string]*footprint{}
-	texts := map[string]string{} // each once: thousands of cells have the same ones
-	for r, err := range runfolder.Footprints().ScanWith(ctx, path, func(m map[string]string) error { meta = m; return nil }) {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, nil
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		f := byCell[r.Cell]
-		if f == nil {
-			f = &footprint{money: noCost()}
-			byCell[strings.Clone(r.Cell)] = f
-		}
-		f.add(r, func(text string) string {
-			if _, known := texts[text]; !known {
-				text = strings.Clone(text)
-				texts[text] = text
-			}
-			return texts[text]
-		})
-	}
-	return byCell, meta, nil
-}
-
-// add takes a row, whose texts it keeps as kept gives them.
-func (f *footprint) add(r *runfolder.Footprint, kept func(string) string) {
-	f.tokens = f.tokens || r.FunctionalUnit == string(lca.PerOutputToken)
-	f.money.add(r, kept)
-	if r.FunctionalUnit != string(lca.PerRequest) {
-		return
-	}
-	i := slices.IndexFunc(f.categories, func(c CategoryFootprint) bool { return c.Category == r.Category })
-	if i < 0 {
-		i = len(f.categories)
-		f.categories = append(f.categories, CategoryFootprint{
-			Category: kept(r.Category), Unit: kept(r.Unit), Stages: map[string]float64{}, Lo: Unknown(), Hi: Unknown(), Boundary: kept(r.Boundary),
-		})
-	}
-	c := &f.categories[i]
-	c.Stages[kept(r.Kind)] += r.Value // the formula's terms: a kind may have several stages
-	if r.Stage == string(lca.Total) {
-		c.Lo, c.Hi, c.Boundary = Figure(r.Lo), Figure(r.Hi), kept(r.Boundary)
-	}
 }

@@ -35,11 +35,13 @@ type requestTable struct {
 	multiple int                     // chunks of more than one token
 	uneven   int                     // completed requests whose counts do not sum to the usage
 	flags    map[string]int
+	window   meter.Window // of the cell
+	decoded  float64      // output tokens within it
 }
 
-// readRequestTable reads requests.arrow in one pass.
-func readRequestTable(ctx context.Context, path string) (*requestTable, error) {
-	t := &requestTable{flags: map[string]int{}}
+// readRequestTable reads requests.arrow of a cell whose window is w, in one pass.
+func readRequestTable(ctx context.Context, path string, w meter.Window) (*requestTable, error) {
+	t := &requestTable{flags: map[string]int{}, window: w}
 	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return nil, err
@@ -64,6 +66,7 @@ func (t *requestTable) add(r *runfolder.Request) {
 		held = held || f == loadgen.FlagHeld
 	}
 	t.held = append(t.held, held)
+	t.decoded += tokensWithin(r.Record, t.window)
 	if r.OK() {
 		t.addGaps(r)
 	}
@@ -184,48 +187,6 @@ func approximate(h *hdrhistogram.Histogram) Distribution {
 		N: int(h.TotalCount()), Mean: Figure(h.Mean() * 1e-9), Min: Figure(float64(h.Min()) * 1e-9), Max: Figure(float64(h.Max()) * 1e-9),
 		P50: q(50), P90: q(90), P95: q(95), P99: q(99), P99Bound: Unknown(), Approximate: true,
 	}
-}
-
-// tokensIn counts tokens within w, those of prompts Unknown if those of a completed
-// request are: a part would stand beside all of the energy. A request that straddles an edge counts in
-// proportion to the time: prompts between send and first token, outputs between
-// first and last token; of a completed one whose tokens nobody stamped, such as an
-// embedding, both between send and end.
-func (t *requestTable) tokensIn(w meter.Window) (prompts Figure, output float64) {
-	prompt, uncounted := 0.0, false
-	for i := range t.id {
-		if t.sent[i] < 0 {
-			continue
-		}
-		uncounted = uncounted || t.ok[i] && t.prompt[i] < 0 && overlap(w, t.sent[i], t.done[i]) > 0
-		if t.first[i] < 0 {
-			if t.ok[i] && t.done[i] >= 0 {
-				share := overlap(w, t.sent[i], t.done[i])
-				prompt += float64(max(0, t.prompt[i])) * share
-				output += float64(max(0, t.output[i])) * share
-			}
-			continue
-		}
-		prompt += float64(max(0, t.prompt[i])) * overlap(w, t.sent[i], t.first[i])
-		output += float64(max(0, t.output[i])) * overlap(w, t.first[i], max(t.first[i], t.last[i]))
-	}
-	if uncounted {
-		return Unknown(), output
-	}
-	return Figure(prompt), output
-}
-
-// overlap is the share of [from, to] that lies in w; of an instant, all or
-// nothing.
-func overlap(w meter.Window, from, to int64) float64 {
-	lo, hi := max(from, int64(w.Start)), min(to, int64(w.End))
-	if to <= from {
-		if from >= int64(w.Start) && from <= int64(w.End) {
-			return 1
-		}
-		return 0
-	}
-	return max(0, float64(hi-lo)) / float64(to-from)
 }
 
 // slo counts the completed requests within w that met the objective.

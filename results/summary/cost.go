@@ -5,8 +5,9 @@ import (
 	"cfubench/results/runfolder"
 )
 
-// Cost is what a million output tokens of a cell cost, from footprint.arrow: over
-// the whole cell, with the inventory's price of electricity and of the hardware.
+// Cost is what a million output tokens of a cell cost, from footprint.arrow, over the
+// window that the cell's energy is stated of, with the inventory's price of
+// electricity and of the hardware.
 type Cost struct {
 	Currency string `json:"currency"` // "USD"
 	// Power is the electricity, Hardware the part of the hardware's price that the
@@ -44,7 +45,7 @@ func (c *Cost) add(r *runfolder.Footprint, kept func(string) string) {
 // noCost is the cost of no row.
 func noCost() Cost { return Cost{Power: Unknown(), Hardware: Unknown(), Both: Unknown()} }
 
-// cost is the cost of a cell, with the reasons of what is missing. f is nil where
+// cost is the cost of a whole cell, with the reasons of what is missing. f is nil where
 // the table has no row of it.
 func (f *footprint) cost() Cost {
 	if f == nil {

@@ -12,7 +12,8 @@ import (
 	"cfubench/results/summary"
 )
 
-// The cost of a million tokens is that of the requests that they were in.
+// The cost of a million tokens is that of the requests that they were in, over the
+// window that is stated.
 func TestCostOfTokens(t *testing.T) {
 	dir := t.TempDir()
 	spec := simulated.Spec{Seed: 1, Model: "m", Batches: []int{2}, Concurrencies: []int{2}, Repeats: 1, Requests: 20,
@@ -31,7 +32,7 @@ func TestCostOfTokens(t *testing.T) {
 	c := cost()
 	if i := slices.IndexFunc(c.Footprint, func(f summary.CategoryFootprint) bool { return f.Category == "cost" }); i < 0 {
 		t.Fatal("the inventory prices electricity, and the footprint has no cost")
-	} else if want := c.Footprint[i].Stages["inference"] * float64(c.Whole.Completed) / c.Whole.OutputTokens * 1e6; math.Abs(float64(c.Cost.Power)/want-1) > 1e-9 {
+	} else if want := c.Footprint[i].Stages["inference"] * float64(c.Steady.Completed) / c.Steady.OutputTokens * 1e6; math.Abs(float64(c.Cost.Power)/want-1) > 1e-9 {
 		t.Errorf("power costs %v a million output tokens, the requests' cost comes to %v", c.Cost.Power, want)
 	}
 	if c.Cost.Currency != "USD" || c.Cost.Hardware.Known() || c.Cost.Both.Known() || len(c.Cost.Missing) != 1 {

@@ -169,17 +169,8 @@ func (c CellSummary) Best() Measures {
 func (m Metric) Value(c CellSummary) Figure { return m.value(c, c.Best()) }
 
 // Carbon is the cell's greenhouse gas per request in grams CO2e at a life cycle
-// stage, unknown where the run was not amortized.
-func (c CellSummary) Carbon(stage string) Figure {
-	for _, f := range c.Footprint {
-		if f.Category == "gwp" {
-			if kg, ok := f.Stages[stage]; ok {
-				return Figure(1000 * kg)
-			}
-		}
-	}
-	return Unknown()
-}
+// stage, over its best window; unknown where the run was not amortized.
+func (c CellSummary) Carbon(stage string) Figure { return carbon(c.Footprint, stage) }
 
 // pointsOf puts the repeats of each load point together. Invalid cells count in
 // no mean.

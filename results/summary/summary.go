@@ -72,8 +72,10 @@ type CellSummary struct {
 	// Conventions are the requests' energies as each convention divides them.
 	Conventions []ConventionSummary `json:"conventions,omitempty"`
 	Spread      *SpreadSummary      `json:"convention_spread,omitempty"`
-	Footprint   []CategoryFootprint `json:"footprint,omitempty"`
-	// Cost is in money, of a cell that was metered.
+	// Footprint is of the steady window where there is one, else of the whole, as the
+	// energy that is stated; footprint.arrow has the whole cell's.
+	Footprint []CategoryFootprint `json:"footprint,omitempty"`
+	// Cost is in money, of a cell that was metered, over the same window.
 	Cost *Cost `json:"cost,omitempty"`
 	// StepCosts are what a step of the engine, a prompt token and an output token
 	// cost above idle, by domain, as the step convention found.
@@ -97,6 +99,8 @@ type CellSummary struct {
 	Warnings   []string             `json:"warnings,omitempty"`
 	// Trace is the cell over time, for plots; only where Options ask for it.
 	Trace *Trace `json:"-"`
+
+	wholeFootprint []CategoryFootprint // as footprint.arrow has it
 }
 
 // Measures are the figures of one window. Durations are in seconds.
@@ -179,7 +183,8 @@ type SpreadSummary struct {
 }
 
 // CategoryFootprint is a cell's C_FU per request in one impact category, by
-// life cycle stage, from footprint.arrow.
+// life cycle stage: from footprint.arrow, scaled to the window that the cell's
+// energy is stated of.
 type CategoryFootprint struct {
 	Category string `json:"category"`
 	Unit     string `json:"unit"`
@@ -306,14 +311,7 @@ func SummarizeWith(ctx context.Context, dir string, run runfolder.Run, o Options
 				tracing.got(cell.Point)
 			}
 		}
-		f := footprints[cell.ID]
-		if f != nil {
-			c.Footprint = f.categories
-		}
-		if c.Whole.Energy != nil {
-			cost := f.cost()
-			c.Cost = &cost
-		}
+		c.amortized(footprints[cell.ID])
 		s.Cells = append(s.Cells, c)
 		if e := c.Whole.Energy; e != nil && s.MeterKind == "" {
 			s.MeterKind = e.Kind

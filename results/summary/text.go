@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"cfubench/attribution/lca"
 	"cfubench/internal/prose"
 	"cfubench/internal/texttable"
 	"cfubench/results/derivation"
@@ -105,21 +106,22 @@ func (s Summary) figureColumns() []texttable.Column {
 	return append(columns, texttable.Column{Name: "verdict", Text: true, Wrap: true})
 }
 
-// row is the figures of a window. The footprint and the failures are the whole
-// cell's: they are not in the steady window's row.
+// row is the figures of a window. Failures are the whole cell's: they are not in the
+// steady window's row.
 func (c CellSummary) row(m Measures, slo, steady bool) []texttable.Cell {
 	pair := func(d Distribution) texttable.Cell { return texttable.Figures(d.P50, d.P99) }
 	joules := [3]Figure{Unknown(), Unknown(), Unknown()}
 	if m.Energy != nil {
 		joules = [3]Figure{m.Energy.PerRequest, m.Energy.PerOutputToken, m.Energy.PerSLORequest}
 	}
-	name, sent, failed, operational, total := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), texttable.Figures(c.Carbon("inference")), texttable.Figures(c.Carbon("total"))
+	name, sent, failed, footprint := c.Cell, fmt.Sprint(c.Requests), fmt.Sprint(c.Errors), c.wholeFootprint
 	if steady {
-		name, sent, failed, operational, total = "  steady", fmt.Sprint(m.Completed), "", texttable.Words(""), texttable.Words("")
+		name, sent, failed, footprint = "  steady", fmt.Sprint(m.Completed), "", c.Footprint
 	}
 	cells := []texttable.Cell{
 		texttable.Words(name), texttable.Words(sent), texttable.Words(failed), texttable.Figures(m.RequestsPerSecond), texttable.Figures(m.OutputTokensPerSecond), pair(m.TTFT), pair(m.Latency),
-		texttable.Figures(joules[0]), texttable.Figures(joules[1]), operational, total,
+		texttable.Figures(joules[0]), texttable.Figures(joules[1]),
+		texttable.Figures(carbon(footprint, string(lca.Inference))), texttable.Figures(carbon(footprint, string(lca.Total))),
 	}
 	if slo {
 		cells = append(cells, texttable.Figures(m.Goodput), texttable.Figures(joules[2]))

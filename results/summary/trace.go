@@ -16,7 +16,8 @@ import (
 // phases of the requests. Times are seconds since the cell's window began.
 type Trace struct {
 	Start, End float64
-	Power      []PowerTrace
+	// Power is that of the summed domains; where they are several their sum comes first.
+	Power []PowerTrace
 	// Lanes are the requests in the order of sending, nil where there are more
 	// than a plot can show.
 	Lanes []Lane
@@ -25,7 +26,7 @@ type Trace struct {
 	Waiting, Decoding []float64
 }
 
-// PowerTrace is the mean power of one domain in equal steps of time, in watts;
+// PowerTrace is the mean power of one domain, or of the sum of several, in equal steps of time, in watts;
 // NaN where the readings give none.
 type PowerTrace struct {
 	Domain, Kind string
@@ -107,13 +108,7 @@ func (t *requestTable) trace(cell runfolder.Cell, meters *derivation.Meters, ste
 	}
 	seconds := func(at time.Duration) float64 { return (at - cell.Window.Start).Seconds() }
 	out := &Trace{Start: seconds(span.Start), End: seconds(span.End)}
-	for i, d := range meters.Domains {
-		if !d.Summed() {
-			continue
-		}
-		c := meters.Curves[i]
-		out.Power = append(out.Power, PowerTrace{Domain: d.Name, Kind: string(d.Kind), Watts: powerSteps(c, span)})
-	}
+	out.Power = powerOf(meters, span)
 	if len(t.id) == 0 { // of a record
 		return out
 	}
@@ -124,14 +119,49 @@ func (t *requestTable) trace(cell runfolder.Cell, meters *derivation.Meters, ste
 	return out
 }
 
-// powerSteps is the mean power in equal steps over span: as many as the plot
+// powerOf is the power of the summed domains over span, their sum first where they
+// are several.
+func powerOf(meters *derivation.Meters, span meter.Window) []PowerTrace {
+	var each []PowerTrace
+	var curves []*attribution.Curve
+	bins := traceBins // of the sum: those of the slowest register
+	kind := ""
+	for i, d := range meters.Domains {
+		if !d.Summed() {
+			continue
+		}
+		c := meters.Curves[i]
+		own := powerBins(c, span)
+		each, curves, bins = append(each, PowerTrace{Domain: d.Name, Kind: string(d.Kind), Watts: powerSteps(c, span, own)}), append(curves, c), min(bins, own)
+		if kind == "" || derivation.Modelled(string(d.Kind)) {
+			kind = string(d.Kind)
+		}
+	}
+	if len(each) < 2 {
+		return each
+	}
+	sum := PowerTrace{Domain: derivation.SumOf(len(each)), Kind: kind, Watts: make([]float64, bins)}
+	for _, c := range curves {
+		for k, w := range powerSteps(c, span, bins) {
+			sum.Watts[k] += w
+		}
+	}
+	return append([]PowerTrace{sum}, each...)
+}
+
+// powerBins is in how many steps the power over span is shown: as many as the plot
 // shows, fewer if a step would be shorter than four update periods.
-func powerSteps(c *attribution.Curve, span meter.Window) []float64 {
+func powerBins(c *attribution.Curve, span meter.Window) int {
 	bins := traceBins
 	if period := c.Domain().UpdatePeriod; period > 0 {
 		bins = min(bins, int(span.Length()/(4*period)))
 	}
-	watts := make([]float64, max(1, bins))
+	return max(1, bins)
+}
+
+// powerSteps is the mean power in equal steps over span.
+func powerSteps(c *attribution.Curve, span meter.Window, bins int) []float64 {
+	watts := make([]float64, bins)
 	for i := range watts {
 		w := meter.Window{
 			Start: span.Start + span.Length()*time.Duration(i)/time.Duration(len(watts)),

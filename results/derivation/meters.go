@@ -127,8 +127,8 @@ func (e Estimate) plus(o Estimate) Estimate {
 	return sum
 }
 
-// SumOf is the energy of several cells together; not known where one has none.
-func SumOf(cells []CellEnergy) Estimate {
+// Together is the energy of several cells; not known where one has none.
+func Together(cells []CellEnergy) Estimate {
 	sum := Estimate{Known: len(cells) > 0}
 	for _, c := range cells {
 		sum = sum.plus(c.Estimate())

@@ -66,7 +66,7 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 			}
 		}
 	}
-	sum := SumOf(cells)
+	sum := Together(cells)
 	out.Energy = sum.Energy
 	if sum.Hi != meter.Unbounded {
 		out.EnergyLo, out.EnergyHi = sum.Lo, sum.Hi

@@ -37,7 +37,7 @@ func (r Result) WriteText(w io.Writer, out string) error {
 			return err
 		}
 	}
-	total, sum := r.Record, derivation.SumOf(r.Parts) // record.json has no bounds where one of them is open
+	total, sum := r.Record, derivation.Together(r.Parts) // record.json has no bounds where one of them is open
 	hi := "no bound"
 	if sum.Hi != meter.Unbounded {
 		hi = si.Format(sum.Hi.Joules(), "J")

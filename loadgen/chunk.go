@@ -31,8 +31,9 @@ type chunk struct {
 	// message is the first choice's whole message, where it has one in place of a
 	// delta.
 	message []byte
-	// role says that a delta names who speaks.
-	role bool
+	// role says that a delta names who speaks, strange that it has text under a name
+	// that is not known, which is taken for reasoning.
+	role, strange bool
 	// data says that there is a list of embeddings.
 	data bool
 	// choices is how many the event has: a usage without any is the last word.
@@ -239,6 +240,8 @@ func (c *chunk) delta(w *walker, first bool) {
 	if !w.opens('{') {
 		return
 	}
+	before := c.text
+	var strange []byte
 	for w.member() {
 		switch string(w.key) {
 		case "content", "text":
@@ -251,14 +254,23 @@ func (c *chunk) delta(w *walker, first bool) {
 			c.answer(raw, first)
 		case "reasoning_content", "reasoning", "reasoning_text", "reasoning_details", "thinking", "thinking_blocks", "thought":
 			c.parts(w, first, true, 0)
-		case "refusal", "tool_calls", "function_call", "audio":
+		case "refusal", "tool_calls", "function_call", "audio", "provider_specific_fields":
 			c.parts(w, false, false, 0)
 		case "role":
 			c.role = true
 			w.value()
+		case "id", "tool_call_id", "name", "type", "object", "model", "channel", "recipient", "author", "phase", "status", "language",
+			"signature", "encrypted_content", "stop_reason", "finish_reason", "service_tier":
+			w.value() // words about the text
 		default:
-			w.value()
+			if raw := w.value(); isString(raw) && len(raw) > 2 {
+				strange = raw
+			}
 		}
+	}
+	if strange != nil && c.text == before {
+		c.strange = true
+		c.add(strange, true)
 	}
 }
 
@@ -284,9 +296,9 @@ func (c *chunk) parts(w *walker, first, reasoning bool, depth int) {
 			case "type":
 				raw := w.value()
 				reasoning = reasoning || bytes.Contains(raw, []byte("thinking")) || bytes.Contains(raw, []byte("reasoning"))
-			case "text", "content", "summary", "refusal", "transcript", "arguments", "name", "function", "input":
+			case "text", "content", "summary", "refusal", "transcript", "arguments", "name", "function", "custom", "input":
 				c.parts(w, first, reasoning, depth+1)
-			case "thinking", "reasoning":
+			case "thinking", "reasoning", "reasoning_content", "reasoning_text":
 				c.parts(w, false, true, depth+1)
 			default:
 				w.value()

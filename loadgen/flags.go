@@ -20,6 +20,7 @@ const (
 	FlagFiltered    = "content_filter"          // the server's filter ended the answer
 	FlagOnePiece    = "answer_in_one_piece"     // all tokens came together: no time per token
 	FlagHidden      = "hidden_reasoning"        // it began with reasoning that was counted and not sent
+	FlagStrange     = "text_in_unknown_field"   // text under a name that is not known, taken for reasoning
 	FlagOtherModel  = "other_model"             // the answer names another model than was asked for
 	FlagPromptCut   = "prompt_cut"              // the server counted far fewer prompt tokens than there are
 	FlagLonger      = "longer_than_asked"       // more tokens than the request asked for

@@ -70,6 +70,7 @@ type scanner struct {
 	ended     choiceSet // choices that have a finish reason
 	named     bool      // the answer's model is known
 	after     bool      // text came after the finish reason
+	strange   bool      // text came in a field that is not known
 	limit     int       // of token-bearing events
 	chars     int       // characters of text
 	wait      *endWait  // for the end of a complete answer, nil for ever
@@ -372,6 +373,7 @@ func (s *scanner) token(at time.Duration, r *Record) error {
 		return fmt.Errorf("the server sent more than %d events with text where %s asked for: cut here", s.limit, tokensAsked(r.TargetOutputTokens))
 	}
 	s.late = false
+	s.strange = s.strange || c.strange
 	s.chars += c.chars
 	r.TokenAt = append(r.TokenAt, at)
 	s.lengths = append(s.lengths, int32(min(c.text, 1<<30)))

@@ -42,6 +42,9 @@ func (s *scanner) settle(r *Record) {
 	if r.AnsweredModel != "" {
 		r.Flags = append(r.Flags, FlagOtherModel)
 	}
+	if s.strange {
+		r.Flags = append(r.Flags, FlagStrange)
+	}
 	if s.after {
 		r.Flags = append(r.Flags, FlagAfterFinish)
 	}

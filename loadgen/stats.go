@@ -173,6 +173,7 @@ var doubts = []struct{ flag, text string }{
 	{FlagImplausible, "have a usage with a figure that cannot be: it is unknown"},
 	{FlagOnePiece, "came in one piece: their time to first token is their latency, and they have no time per token (does a proxy buffer them?)"},
 	{FlagHidden, "began with reasoning that was counted and not sent: their time to first token has it, and their time per token is of the rest"},
+	{FlagStrange, "had text in a field that cfu does not know: it is taken for reasoning, with its times"},
 	{FlagOtherModel, "name another model than was asked for (answered_model)"},
 	{FlagPromptCut, "were to prompts of which the server counted far fewer tokens than there are: it cut them, it left out those that it had cached, or the trace's counts are not its own"},
 	{FlagLonger, "are longer than was asked for"},

@@ -27,6 +27,8 @@ type Builder struct {
 	total, offset meter.Energy
 	// samples are a gauge's readings so far.
 	samples samples
+	// looks counts a gauge's readings, blank those that hold no power.
+	looks, blank int
 	// flat is the latest read since prev's edge that showed no change.
 	flat    meter.Reading
 	hasFlat bool

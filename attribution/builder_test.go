@@ -1,6 +1,7 @@
 package attribution_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -180,6 +181,7 @@ func TestFiguresThatAreNoPower(t *testing.T) {
 		{"far over the enforced limit is none either", card, steady(31, map[int]float64{7: 2000}), 840, attribution.FlagGlitch, "gauge_glitch"},
 		{"a moment's excursion is", card, steady(31, map[int]float64{7: 1400}), 950, "", ""},
 		{"where most are over it, the limit is wrong", small, steady(31, nil), 840, "", "above_limit"},
+		{"where many hold no power, that is said", card, steady(31, map[int]float64{3: -1, 7: 0, 11: 4294967.295, 20: 0, 27: -1}), 840, attribution.FlagGlitch, "gauge_blank"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c, warnings := attribution.NewCurve(row.domain, looks(row.watts...))
@@ -198,6 +200,27 @@ func TestFiguresThatAreNoPower(t *testing.T) {
 				t.Errorf("got warnings %v, want %q", warnings, row.warning)
 			}
 		})
+	}
+}
+
+// A sampler that calls whatever is over twice the limit a glitch does not know whether
+// the limit is right: seconds of it are load.
+func TestAWrongLimitTakesNoLoad(t *testing.T) {
+	card := meter.Domain{Name: "gpu0", Kind: meter.KindPower, Scope: meter.ScopeGPU, UpdatePeriod: 100 * ms, Limit: 220 * meter.Watt}
+	var readings []meter.Reading
+	for i, r := range looks(slices.Concat(slices.Repeat([]float64{60}, 10), slices.Repeat([]float64{490}, 15), slices.Repeat([]float64{60}, 10))...) {
+		if i >= 10 && i < 25 {
+			r.Status = meter.StatusGlitch
+		}
+		readings = append(readings, r)
+	}
+	c, _ := attribution.NewCurve(card, readings)
+	all := c.Energy(meter.Window{Start: 0, End: 3400 * ms})
+	if got, want := all.Energy.Joules(), 15*49.0+19*6.0; math.Abs(got/want-1) > 0.03 {
+		t.Errorf("got %.0f J, want %.0f", got, want)
+	}
+	if slices.Contains(all.Flags, attribution.FlagGlitch) {
+		t.Errorf("flags %v: what is counted is no glitch", all.Flags)
 	}
 }
 

@@ -204,7 +204,7 @@ func powerOf(energy float64, w meter.Window) meter.Power {
 
 // MeasureIdle takes the loaded idle power from the idle windows before and
 // after a run; an empty window is one that was not measured. With both, the
-// power is their mean, and a drift beyond 3 % and beyond what the two readings
+// power is their mean (one that is badly known counts less), and a drift beyond 3 % and beyond what the two readings
 // leave open is a warning, but for a model.
 func MeasureIdle(c *Curve, before, after meter.Window) (Idle, []Warning) {
 	var idle Idle
@@ -228,9 +228,8 @@ func MeasureIdle(c *Curve, before, after meter.Window) (Idle, []Warning) {
 		idle.Loaded, idle.Uncertainty = powers[0].Power, powers[0].Uncertainty
 	case 2:
 		a, b := powers[0], powers[1]
-		idle.Loaded = (a.Power + b.Power) / 2
+		idle.Loaded, idle.Uncertainty = meanIdle(a, b)
 		u := math.Hypot(float64(a.Uncertainty), float64(b.Uncertainty))
-		idle.Uncertainty = meter.Power(math.Round(u / 2))
 		if apart := math.Abs(float64(b.Power - a.Power)); a.Power > 0 && apart > driftCoverage*u {
 			idle.Drift = float64(b.Power)/float64(a.Power) - 1
 		}
@@ -243,6 +242,20 @@ func MeasureIdle(c *Curve, before, after meter.Window) (Idle, []Warning) {
 	}
 	idle.Known = true
 	return idle, warnings
+}
+
+// meanIdle is the mean of two idle powers, each by the inverse of its variance, with its
+// standard uncertainty. Either may be idleTolerance off by a drift that is its own, so
+// that two powers that are known well count alike.
+func meanIdle(a, b IdlePower) (power, uncertainty meter.Power) {
+	own := idleTolerance * float64(a.Power+b.Power) / 2
+	weight := func(p IdlePower) float64 { return 1 / (float64(p.Uncertainty)*float64(p.Uncertainty) + own*own) }
+	if own == 0 {
+		return (a.Power + b.Power) / 2, meter.Power(math.Round(math.Hypot(float64(a.Uncertainty), float64(b.Uncertainty)) / 2))
+	}
+	w, v := weight(a), weight(b)
+	return meter.Power(math.Round((w*float64(a.Power) + v*float64(b.Power)) / (w + v))),
+		meter.Power(math.Round(math.Hypot(w*float64(a.Uncertainty), v*float64(b.Uncertainty)) / (w + v)))
 }
 
 // MeasureBare takes the bare idle power from bare, the curve over window w in

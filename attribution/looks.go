@@ -60,18 +60,25 @@ const (
 )
 
 // look takes a reading of a gauge. A failed look is unknown and not zero, and
-// so is zero itself from what always draws something.
+// so is zero itself from what always draws something. What is too much for the part's
+// limit is judged when all readings are there: it may be the limit that is wrong.
 func (b *Builder) look(r meter.Reading) {
+	b.looks++
 	switch {
-	case !r.HasPower, r.Status == meter.StatusTransient, r.Status == meter.StatusLost:
+	case r.Status == meter.StatusLost:
 		return
-	case r.Power == 0 && neverOff(b.curve.domain):
+	case !r.HasPower, r.Status == meter.StatusTransient, r.Power == 0 && neverOff(b.curve.domain):
+		b.blank++
 		return
-	case r.Status == meter.StatusGlitch, r.Power < 0, r.Power > highestPower:
+	case r.Power < 0, r.Power > highestPower:
+		b.blank++
 		b.doubt(FlagGlitch, r.Before, r.After)
 		return
 	}
 	s := sample{r.Before, r.After, r.Power, r.Status}
+	if s.status == meter.StatusGlitch {
+		s.status = ""
+	}
 	if n := b.samples.len(); n > 0 && s.at() <= b.samples.at(n-1).at() {
 		return
 	}
@@ -106,6 +113,10 @@ func (b *Builder) publish() {
 	c.integrate(c.gauge)
 	b.warnings = append(b.warnings, c.checkGauge()...)
 	b.samples = samples{}
+	if float64(b.blank) > maxGlitches*float64(b.looks) {
+		b.warnings = append(b.warnings, Warning{"gauge_blank", c.domain.Name, -1,
+			fmt.Sprintf("%d of %d readings hold no power (failed, zero, negative or beyond %v): left out", b.blank, b.looks, meter.Power(highestPower))})
+	}
 }
 
 // dropGlitches leaves out the samples far over the enforced limit, or the limit

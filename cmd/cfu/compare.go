@@ -54,7 +54,7 @@ func bindCompare(fs *pflag.FlagSet) subcommand.Action {
 	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, inventory, engine, host, lengths, api, client, self-test, cache, load.")
 	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
 	fs.StringVar(&f.by, "by", summary.MetricEnergyPerRequest, "Rank by the least `METRIC`, such as carbon_cfu_g or energy_per_output_token_j.")
-	fs.StringVar(&f.pairBy, "pair-by", "", "Take equal numbers of all load points as one round, whose drift cancels, by `WHAT`: repeat (of --order interleaved or random) or block (of an imported log).")
+	fs.StringVar(&f.pairBy, "pair-by", "", "Hold values of one round of a run against each other, whose drift cancels, by `WHAT`: repeat (of --order interleaved or random) or block (of an imported log).")
 	fs.Float64Var(&f.share, "slo-share", 0.99, "Choose only what keeps the SLO for a share `P` of the requests.")
 	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
 	fs.Var(&f.slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")

@@ -17,7 +17,7 @@ import (
 const compareHelp = `Says which configuration to deploy: ranks the load points of one run or several by
 energy per request (--by), under the SLO, with intervals and the probability that
 each is the best. Then compares every metric of two or more runs with the first
-run's: the difference with its interval and p-value, "~" if it is not significant.
+run's: the difference with its interval and p-value, "~" before one that is not significant.
 Refuses runs that differ in model, trace, kind of meter, metered boundary or cached
 prompt tokens, unless --across names the difference.
 
@@ -54,7 +54,7 @@ func bindCompare(fs *pflag.FlagSet) subcommand.Action {
 	fs.StringSliceVar(&f.across, "across", nil, "Differ on purpose in these `DIMENSIONS`: model, trace, meter, boundary, inventory, engine, host, lengths, api, client, self-test, cache, load.")
 	fs.StringSliceVar(&f.metrics, "metric", nil, "Compare only the metrics `NAMES`.")
 	fs.StringVar(&f.by, "by", summary.MetricEnergyPerRequest, "Rank by the least `METRIC`, such as carbon_cfu_g or energy_per_output_token_j.")
-	fs.StringVar(&f.pairBy, "pair-by", "", "Take equal numbers of all load points as one round, whose drift cancels, by `WHAT`: repeat (of --order interleaved or random) or block (of an imported log).")
+	fs.StringVar(&f.pairBy, "pair-by", "", "Hold values of one round of a run against each other, whose drift cancels, by `WHAT`: repeat (of --order interleaved or random) or block (of an imported log).")
 	fs.Float64Var(&f.share, "slo-share", 0.99, "Choose only what keeps the SLO for a share `P` of the requests.")
 	fs.StringVar(&f.test, "test", string(stats.Welch), "Test with `NAME`: welch or mann-whitney.")
 	fs.Var(&f.slo, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms (default each run's own).")
@@ -72,11 +72,12 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 			return subcommand.Usagef("--%s is of differences: want two runs or more", flag)
 		}
 	}
-	if f.pairBy != "" && f.pairBy != "repeat" && f.pairBy != "block" {
-		return subcommand.Usagef("--pair-by %q: want repeat or block", f.pairBy)
-	}
 	if !(f.share > 0 && f.share <= 1) {
 		return subcommand.Usagef("--slo-share %g: want a share above 0 and at most 1", f.share)
+	}
+	how := comparison.ChooseOptions{Metric: f.by, PairBy: f.pairBy, Share: f.share, Seed: 1}
+	if err := how.Check(); err != nil {
+		return subcommand.UsageError{Err: err}
 	}
 	o := comparison.Options{Metrics: f.metrics, Across: f.across}
 	var err error
@@ -90,8 +91,11 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 	if err != nil {
 		return err
 	}
+	if err := how.CheckPairs(subjects); err != nil {
+		return subcommand.UsageError{Err: err}
+	}
 	if len(subjects) == 1 {
-		return f.choose(env.Stdout, subjects)
+		return choose(env.Stdout, subjects, how)
 	}
 	table, err := comparison.Compare(subjects[0], subjects[1:], o) // refuses what cannot be compared
 	if err != nil {
@@ -100,7 +104,7 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 	if f.format.Is("csv") {
 		return table.WriteCSV(env.Stdout)
 	}
-	if err := f.choose(env.Stdout, subjects); err != nil {
+	if err := choose(env.Stdout, subjects, how); err != nil {
 		return err
 	}
 	fmt.Fprintln(env.Stdout)
@@ -114,8 +118,8 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 }
 
 // choose prints the decision among the subjects' load points.
-func (f *compareFlags) choose(w io.Writer, subjects []comparison.Subject) error {
-	choice, err := comparison.Choose(subjects, comparison.ChooseOptions{Metric: f.by, Paired: f.pairBy != "", Share: f.share, Seed: 1})
+func choose(w io.Writer, subjects []comparison.Subject, how comparison.ChooseOptions) error {
+	choice, err := comparison.Choose(subjects, how)
 	if err != nil {
 		return err
 	}

@@ -184,6 +184,8 @@ func TestResultsCommandsSayWhatIsWrong(t *testing.T) {
 		{"compare wants a run", []string{"compare"}, 2, "want a run or more"},
 		{"compare with a test that there is not", []string{"compare", out, out, "--test", "anova"}, 2, `test "anova" is unknown`},
 		{"compare in a format that there is not", []string{"compare", out, out, "--format", "xml"}, 2, "want text or csv"},
+		{"compare by a metric that there is not, as CSV", []string{"compare", out, out, "--format", "csv", "--by", "foo"}, 2, `metric "foo" is unknown`},
+		{"compare in pairs of what there is not, as CSV", []string{"compare", out, out, "--format", "csv", "--pair-by", "weather"}, 2, `pairs by "weather": want repeat or block`},
 		{"compare with no run", []string{"compare", out, empty}, 1, "holds no run"},
 		{"export to CSV without a place", []string{"export", out, "--to", "csv"}, 2, "--to csv: want --dir DIR, for every table, or --table NAME"},
 		{"export of one cell to a folder", []string{"export", out, "--to", "vllm", "--dir", empty}, 2, "--to vllm prints one cell: leave out --dir"},

@@ -29,11 +29,13 @@ func ParseTest(name string) (Test, error) {
 
 // Comparison is the difference of sample b from sample a.
 type Comparison struct {
-	// A and B are the centers: means under Welch, medians under MannWhitney.
+	// A and B are the centers: the figures of both, else the means under Welch and the
+	// medians under MannWhitney.
 	A, B float64
-	// Delta is B/A−1 and Lo, Hi its interval at Confidence: under Welch that of
-	// the ratio of means (Fieller), under MannWhitney that of the shift (Hodges
-	// and Lehmann) over A. NaN where the data give none.
+	// Delta is B/A−1 and Lo, Hi its interval at Confidence. Of samples above zero it is
+	// on the logarithmic scale: under Welch Student's, under MannWhitney that of the
+	// shift (Hodges and Lehmann). Else it is that of the ratio of means (Fieller), or of
+	// the shift over A. NaN where the data give none.
 	Delta, Lo, Hi float64
 	// P is the probability of a difference at least as large if there is none,
 	// NaN if no test was possible.
@@ -41,48 +43,63 @@ type Comparison struct {
 	// Different: P is at most the level.
 	Different bool
 	NA, NB    int
-	Warnings  []string
+	// Settle is about how many samples of each would tell the difference under Welch,
+	// where these do not, as Settle has it; 0 where nothing says.
+	Settle   int
+	Warnings []string
+}
+
+// Side is a sample to compare.
+type Side struct {
+	Values []float64
+	// Figure is what the sample is of where others say so: batches only say how sure
+	// that is. NaN without one.
+	Figure float64
 }
 
 // Compare tests samples a and b for difference at the level 1−Confidence.
 func Compare(test Test, a, b []float64) Comparison {
-	c := Comparison{Delta: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), P: math.NaN(), NA: len(a), NB: len(b)}
-	c.A, c.B = center(test, a), center(test, b)
+	return CompareSides(test, Side{a, math.NaN()}, Side{b, math.NaN()})
+}
+
+// CompareSides is Compare of samples with figures of their own.
+func CompareSides(test Test, a, b Side) Comparison {
+	c := Comparison{Delta: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), P: math.NaN(), NA: len(a.Values), NB: len(b.Values), A: a.center(test), B: b.center(test)}
 	if c.A != 0 {
 		c.Delta = c.B/c.A - 1
 	}
-	if len(a) < 2 || len(b) < 2 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%d against %d samples: a test needs at least 2 of each", len(a), len(b)))
+	switch {
+	case c.NA < 2 || c.NB < 2:
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%d against %d samples: a test needs at least 2 of each", c.NA, c.NB))
 		return c
-	}
-	thresholds := &benchmath.Thresholds{CompareAlpha: 1 - Confidence}
-	assumption := benchmath.Assumption(benchmath.AssumeNormal)
-	if test == MannWhitney {
-		assumption = benchmath.AssumeNothing
-	}
-	if Deviation(a) == 0 && Deviation(b) == 0 {
+	case Deviation(a.Values) == 0 && Deviation(b.Values) == 0:
 		c.constant()
 		return c
 	}
-	tested := assumption.Compare(benchmath.NewSample(a, thresholds), benchmath.NewSample(b, thresholds))
-	for _, w := range tested.Warnings {
-		c.Warnings = append(c.Warnings, w.Error())
+	logarithmic := positive(a.Values) && positive(b.Values) && c.A > 0 && c.B > 0
+	switch {
+	case test == MannWhitney:
+		c.byRank(a.Values, b.Values, logarithmic)
+	case logarithmic:
+		c.ratio(Logs(a.Values), Logs(b.Values))
+	default:
+		c.means(a.Values, b.Values)
 	}
-	c.P = tested.P
 	c.Different = c.P <= 1-Confidence
-	if c.A == 0 {
-		return c
-	}
-	if test == Welch {
-		c.Lo, c.Hi = ratioInterval(a, b)
-		return c
-	}
-	lo, hi := shiftInterval(a, b)
-	c.Lo, c.Hi = lo/c.A, hi/c.A
-	if c.A < 0 {
-		c.Lo, c.Hi = c.Hi, c.Lo
+	if c.Different {
+		c.Settle = 0
 	}
 	return c
+}
+
+func (s Side) center(test Test) float64 {
+	switch {
+	case !math.IsNaN(s.Figure):
+		return s.Figure
+	case test == MannWhitney:
+		return Quantile(sorted(s.Values), 0.5)
+	}
+	return Mean(s.Values)
 }
 
 // constant is the comparison of two samples without any spread: exact figures,
@@ -95,28 +112,56 @@ func (c *Comparison) constant() {
 	c.Lo, c.Hi = c.Delta, c.Delta
 }
 
-func center(test Test, values []float64) float64 {
-	if test == MannWhitney {
-		return Quantile(sorted(values), 0.5)
-	}
-	return Mean(values)
+// ratio is Welch's test of the logarithm of B/A with the spread of the samples'
+// logarithms: the interval leaves out zero exactly where the test rejects.
+func (c *Comparison) ratio(a, b []float64) {
+	va, vb, freedom := welch(a, b)
+	difference, se := math.Log(c.B/c.A), math.Sqrt(va+vb)
+	c.P = StudentPValue(difference/se, freedom)
+	lo, hi := studentT(difference, se, freedom, Confidence)
+	c.Lo, c.Hi = math.Exp(lo)-1, math.Exp(hi)-1
+	n := max(c.NA, c.NB)
+	c.Settle = Settle(difference, va*float64(c.NA)+vb*float64(c.NB), Confidence, n)
 }
 
-// ratioInterval is Fieller's interval of mean(b)/mean(a)−1 with unequal
-// variances and Welch and Satterthwaite's degrees of freedom: it leaves out zero
-// exactly where Welch's test rejects. NaN where a's mean is not told from zero.
-func ratioInterval(a, b []float64) (lo, hi float64) {
-	na, nb := float64(len(a)), float64(len(b))
-	ma, mb := Mean(a), Mean(b)
-	va, vb := math.Pow(Deviation(a), 2)/na, math.Pow(Deviation(b), 2)/nb
-	freedom := (va + vb) * (va + vb) / (va*va/(na-1) + vb*vb/(nb-1))
-	_, t := studentT(0, 1, freedom, Confidence)
-	da, db := ma*ma-t*t*va, mb*mb-t*t*vb
-	root := ma*mb*ma*mb - da*db
-	if da <= 0 || root < 0 {
-		return math.NaN(), math.NaN()
+// means is Welch's test of samples that are not all above zero, with Fieller's
+// interval of mean(b)/mean(a)−1: NaN where a's mean is not told from zero.
+func (c *Comparison) means(a, b []float64) {
+	va, vb, freedom := welch(a, b)
+	c.P = StudentPValue((c.B-c.A)/math.Sqrt(va+vb), freedom)
+	t := StudentT(freedom, Confidence)
+	da, db := c.A*c.A-t*t*va, c.B*c.B-t*t*vb
+	root := c.A*c.B*c.A*c.B - da*db
+	if da > 0 && root >= 0 {
+		c.Lo, c.Hi = (c.A*c.B-math.Sqrt(root))/da-1, (c.A*c.B+math.Sqrt(root))/da-1
 	}
-	return (ma*mb-math.Sqrt(root))/da - 1, (ma*mb+math.Sqrt(root))/da - 1
+	c.Settle = Settle(c.B-c.A, va*float64(c.NA)+vb*float64(c.NB), Confidence, max(c.NA, c.NB))
+}
+
+// welch are the squared errors of two means, and Welch and Satterthwaite's degrees of
+// freedom of their difference.
+func welch(a, b []float64) (va, vb, freedom float64) {
+	na, nb := float64(len(a)), float64(len(b))
+	va, vb = math.Pow(Deviation(a), 2)/na, math.Pow(Deviation(b), 2)/nb
+	return va, vb, (va + vb) * (va + vb) / (va*va/(na-1) + vb*vb/(nb-1))
+}
+
+// byRank is Mann and Whitney's test.
+func (c *Comparison) byRank(a, b []float64, logarithmic bool) {
+	thresholds := &benchmath.Thresholds{CompareAlpha: 1 - Confidence}
+	tested := benchmath.AssumeNothing.Compare(benchmath.NewSample(a, thresholds), benchmath.NewSample(b, thresholds))
+	for _, w := range tested.Warnings {
+		c.Warnings = append(c.Warnings, w.Error())
+	}
+	c.P = tested.P
+	switch {
+	case logarithmic:
+		lo, hi := shiftInterval(Logs(a), Logs(b))
+		c.Lo, c.Hi = math.Exp(lo)-1, math.Exp(hi)-1
+	case c.A != 0:
+		lo, hi := shiftInterval(a, b)
+		c.Lo, c.Hi = min(lo/c.A, hi/c.A), max(lo/c.A, hi/c.A)
+	}
 }
 
 // shiftInterval is the distribution-free interval of the shift of b from a:
@@ -138,14 +183,18 @@ func shiftInterval(a, b []float64) (lo, hi float64) {
 	return differences[rank-1], differences[len(differences)-rank]
 }
 
-// FormatDelta is the difference as text: "+3.2 %", or "~" where the data do not
-// support one.
+// FormatDelta is the difference as text: "+3.2 %", with "~" before it where the data
+// do not support one and "?" after it where they could not be tested.
 func (c Comparison) FormatDelta() string {
-	switch {
-	case math.IsNaN(c.P) || math.IsNaN(c.Delta):
+	if math.IsNaN(c.Delta) {
 		return "?"
-	case !c.Different:
-		return "~"
 	}
-	return fmt.Sprintf("%+.1f %%", 100*c.Delta)
+	text := fmt.Sprintf("%+.1f %%", 100*c.Delta)
+	switch {
+	case math.IsNaN(c.P):
+		return text + "?"
+	case !c.Different:
+		return "~" + text
+	}
+	return text
 }

@@ -104,7 +104,7 @@ func OfBatches(means []float64, confidence float64) Interval {
 	}
 	i.Lo, i.Hi = studentT(i.Center, Deviation(means)/math.Sqrt(n), n-1, confidence)
 	if r := Lag1(means); r > 2/math.Sqrt(n) {
-		i.Warnings = append(i.Warnings, fmt.Sprintf("batch means are correlated (lag 1: %.2f): the interval is too narrow; run longer or repeat", r))
+		i.Warnings = append(i.Warnings, correlated(r))
 	}
 	return i
 }

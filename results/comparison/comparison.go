@@ -185,25 +185,30 @@ func (t *Table) point(name string, other Subject, a, b []summary.CellSummary, o 
 		if len(o.Metrics) > 0 && !slices.Contains(o.Metrics, m.Name) || len(o.Metrics) == 0 && m.ByName {
 			continue
 		}
-		va, vb := values(m, a), values(m, b)
-		if len(va) == 0 || len(vb) == 0 {
+		sa, sb := m.SampleOf(a, sameTrace), m.SampleOf(b, sameTrace)
+		if len(sa.Values) == 0 || len(sb.Values) == 0 {
 			continue
 		}
 		r := Row{Point: name, Other: other.Name, Metric: m.Name, Unit: m.UnitIn(other.Summary)}
 		if m.Energy && b[0].Whole.Energy != nil {
 			r.Kind = b[0].Whole.Energy.Kind
 		}
-		switch batchA, batchB := a[0].BatchMeans[m.Name], b[0].BatchMeans[m.Name]; {
-		case sameTrace && len(va) > 1 && len(vb) > 1:
-			r.Basis, r.Comparison = "repeats", stats.Compare(o.Test, va, vb)
+		batchA, batchB := m.SampleOf(a[:1], sameTrace).Batches, m.SampleOf(b[:1], sameTrace).Batches
+		switch {
+		case sameTrace && len(sa.Values) > 1 && len(sb.Values) > 1:
+			r.Basis, r.Comparison = "repeats", stats.Compare(o.Test, sa.Values, sb.Values)
 		case len(batchA) > 1 && len(batchB) > 1:
-			r.Basis, r.Comparison = "batches", stats.Compare(o.Test, batchA, batchB)
+			// Batches only say how sure the cells' figures are.
+			r.Basis, r.Comparison = "batches", stats.CompareSides(o.Test, stats.Side{Values: batchA, Figure: sa.Values[0]}, stats.Side{Values: batchB, Figure: sb.Values[0]})
 			r.correlated(batchA, batchB)
+			if r.Settle > 0 { // in the requests that so many batches hold
+				r.Settle = int(math.Ceil(float64(r.Settle) * float64(a[0].Best().Completed) / float64(len(batchA))))
+			}
 		case sameTrace:
-			r.Comparison = stats.Compare(o.Test, va, vb)
+			r.Comparison = stats.Compare(o.Test, sa.Values, sb.Values)
 			r.Warnings = []string{"one run a side: repeat it to tell"}
 		default:
-			r.Comparison = stats.Compare(o.Test, va[:1], vb[:1])
+			r.Comparison = stats.Compare(o.Test, sa.Values[:1], sb.Values[:1])
 			r.Warnings = []string{"the traces differ and this figure has no batches: not tested"}
 		}
 		if !math.IsNaN(r.P) {
@@ -220,14 +225,4 @@ func (r *Row) correlated(a, b []float64) {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("batch means are correlated (lag 1: %.2f): p is too small; repeat the runs", lag))
 		}
 	}
-}
-
-func values(m summary.Metric, cells []summary.CellSummary) []float64 {
-	var v []float64
-	for _, c := range cells {
-		if x := m.Value(c); x.Known() {
-			v = append(v, float64(x))
-		}
-	}
-	return v
 }

@@ -2,6 +2,8 @@ package comparison
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	"cfubench/internal/si"
 	"cfubench/internal/texttable"
@@ -23,33 +25,40 @@ type Part struct {
 func (c Choice) Ranking() []Part {
 	by := Part{Title: "ranking", Columns: []texttable.Column{
 		{Name: c.Metric.Short(), Unit: c.unit(), Kind: c.modelled(c.Metric), Hint: "What the rows are ranked by, the least first: " + c.Metric.Title + ". The mean over the repeats."},
-		{Name: "95 % interval", Unit: c.unit(), Beside: true, Hint: "Of the mean, from the spread of all rows' repeats together; with one repeat from batches of requests within it."},
+		{Name: "95 % interval", Unit: c.unit(), Beside: true, Hint: "Of the mean, as the summary of its run has it: from the row's repeats and, as far as they are alike, those of the run's other load points; with one repeat from batches of requests within it."},
 		{Name: "× base", Hint: "Over the first configuration that was given. ~ marks no difference at 95 % with all comparisons taken together, ? what could not be tested."},
 		{Name: "P(best)", Hint: "The probability that this row is the cheapest of those that keep the SLO."},
 	}}
 	var ranked [][]texttable.Cell
-	for _, r := range c.Rows {
-		ranked = append(ranked, c.ranked(r))
+	for i, r := range c.Rows {
+		ranked = append(ranked, c.ranked(i, r))
 	}
 	by.Columns, by.Rows = texttable.Lay(by.Columns, ranked)
 	parts := []Part{by, c.part("energy, cost", c.costs()), c.part("speed", c.speeds())}
-	why := Part{Title: "not to be chosen", Columns: []texttable.Column{{Text: true, Wrap: true}}}
-	some := false
-	for _, r := range c.Rows {
-		why.Rows = append(why.Rows, []string{r.Rejected})
-		some = some || r.Rejected != ""
+	rejected := make([]string, len(c.Rows))
+	for i, r := range c.Rows {
+		rejected[i] = r.Rejected
 	}
-	if some {
-		parts = append(parts, why)
+	return slices.Concat(parts, words("remarks", c.Remarks), words("not to be chosen", rejected))
+}
+
+// words are a part of one column of words, none where no row has any.
+func words(title string, texts []string) []Part {
+	if strings.Join(texts, "") == "" {
+		return nil
 	}
-	return parts
+	p := Part{Title: title, Columns: []texttable.Column{{Text: true, Wrap: true}}}
+	for _, text := range texts {
+		p.Rows = append(p.Rows, []string{text})
+	}
+	return []Part{p}
 }
 
 // ranked are the cells of what a row is ranked by.
-func (c Choice) ranked(r decision.Row) []texttable.Cell {
+func (c Choice) ranked(row int, r decision.Row) []texttable.Cell {
 	interval, best, ratio := texttable.Words("–"), "–", "base"
-	if !math.IsNaN(r.Lo) {
-		interval = texttable.Cell{Layout: "%s to %s", Figures: []float64{r.Lo, r.Hi}}
+	if lo, hi := c.Interval(row); !math.IsNaN(lo) && !math.IsNaN(hi) {
+		interval = texttable.Cell{Layout: "%s to %s", Figures: []float64{lo, hi}}
 	}
 	if !math.IsNaN(r.Best) && r.Rejected == "" {
 		best = Probability(r.Best)

@@ -24,6 +24,7 @@ import (
 // Subject is one thing to compare: a run, or one load point or cell of it.
 type Subject struct {
 	Name    string
+	Dir     string // the run's folder
 	Run     runfolder.Run
 	Summary summary.Summary // only the cells that were selected
 	// Selected: one point or cell was asked for, to be compared with another
@@ -52,7 +53,7 @@ func Load(ctx context.Context, argument string, o summary.Options) (Subject, err
 	if err != nil {
 		return Subject{}, err
 	}
-	s := Subject{Name: argument, Run: run, Selected: which != ""}
+	s := Subject{Name: argument, Dir: filepath.Clean(dir), Run: run, Selected: which != ""}
 	if which != "" {
 		var cells []runfolder.Cell
 		var names []string

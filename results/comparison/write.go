@@ -11,16 +11,17 @@ import (
 	"cfubench/internal/outside"
 	"cfubench/internal/prose"
 	"cfubench/internal/si"
+	"cfubench/internal/stats"
 	"cfubench/internal/texttable"
 	"cfubench/results/derivation"
 )
 
-// WriteText prints the comparison, one section a subject and load point. A
-// difference that the data do not support is "~", one that could not be tested
-// "?".
+// WriteText prints the comparison, one section a subject and load point. "~" stands
+// before a difference that the data do not support, with how many samples would tell
+// it, and "?" after one that could not be tested.
 func (t Table) WriteText(w io.Writer) error {
 	var b strings.Builder
-	columns := []texttable.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}}
+	columns := []texttable.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}, {Name: "to tell"}}
 	for first := 0; first < len(t.Rows); {
 		section := t.Rows[first]
 		end := first
@@ -28,7 +29,7 @@ func (t Table) WriteText(w io.Writer) error {
 		for ; end < len(t.Rows) && t.Rows[end].Other == section.Other && t.Rows[end].Point == section.Point; end++ {
 			r := t.Rows[end]
 			p := si.For(r.Unit, r.A, r.B)
-			rows = append(rows, []string{r.label(p), p.Short(r.A), p.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples()})
+			rows = append(rows, []string{r.label(p), p.Short(r.A), p.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples(), r.toTell()})
 		}
 		if first > 0 {
 			b.WriteByte('\n')
@@ -76,9 +77,23 @@ func (r Row) samples() string {
 	return fmt.Sprintf("%d+%d %s", r.NA, r.NB, r.Basis)
 }
 
+// toTell is about how many samples of each would tell the difference.
+func (r Row) toTell() string {
+	switch {
+	case r.Settle == 0:
+		return ""
+	case r.Basis == "repeats" && r.Settle > stats.MostToSettle:
+		return fmt.Sprintf("> %d", stats.MostToSettle)
+	}
+	return si.Short(float64(r.Settle))
+}
+
 // notes prints warnings, each once, and what the marks mean.
 func (t Table) notes(b *strings.Builder) {
 	fmt.Fprintf(b, "\n~ no difference at the level of %g %%; ? not tested.", 100*t.Level)
+	if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Settle > 0 }) {
+		b.WriteString(" To tell: about so many repeats of each would tell a difference of this size (of batches: requests).")
+	}
 	if t.Tests > 0 {
 		fmt.Fprintf(b, " %d tests: about %.1f of them would show a difference where there is none.", t.Tests, t.Level*float64(t.Tests))
 	}
@@ -114,7 +129,7 @@ func (t Table) notes(b *strings.Builder) {
 // WriteCSV writes the comparison with all digits; what is unknown is empty.
 func (t Table) WriteCSV(w io.Writer) error {
 	out := outside.NewCSV(w, "point", "base", "other", "metric", "unit", "meter_kind", "base_value", "other_value",
-		"delta_ratio", "delta_lo", "delta_hi", "p", "different", "basis", "base_samples", "other_samples", "warnings")
+		"delta_ratio", "delta_lo", "delta_hi", "p", "different", "basis", "base_samples", "other_samples", "to_tell", "warnings")
 	number := func(v float64) string {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return ""
@@ -124,7 +139,15 @@ func (t Table) WriteCSV(w io.Writer) error {
 	for _, r := range t.Rows {
 		out.Write(r.Point, t.Base, r.Other, r.Metric, r.Unit, r.Kind, number(r.A), number(r.B),
 			number(r.Delta), number(r.Lo), number(r.Hi), number(r.P), strconv.FormatBool(r.Different), r.Basis,
-			strconv.Itoa(r.NA), strconv.Itoa(r.NB), strings.Join(r.Warnings, "; "))
+			strconv.Itoa(r.NA), strconv.Itoa(r.NB), unlessZero(r.Settle), strings.Join(r.Warnings, "; "))
 	}
 	return out.Close()
+}
+
+// unlessZero is a number, nothing for zero.
+func unlessZero(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }

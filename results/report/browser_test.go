@@ -78,8 +78,8 @@ func TestLongNamesInABrowser(t *testing.T) {
 		if err := json.Unmarshal(seen.Answer, &ends); err != nil || len(ends) < 8 {
 			t.Fatalf("%v: got %d rows of tables (%v), want those of ranking and cells", v, len(ends), err)
 		}
-		if end := slices.Max(ends); end > 0.8 {
-			t.Errorf("%v: the first figure beside a name ends at %.2f of the width, want 0.8 at most", v, end)
+		if end := slices.Max(ends); end > 0.9 {
+			t.Errorf("%v: the first figure beside a name ends at %.2f of the width, want 0.9 at most", v, end)
 		}
 	}
 }

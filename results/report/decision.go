@@ -225,9 +225,6 @@ func (t tradeoff) point(i int) (svg.Point, bool) {
 		return svg.Point{}, false
 	}
 	p := svg.Point{X: float64(x.Mean), Y: float64(y.Mean), Lo: float64(y.Lo), Hi: float64(y.Hi), Label: r.Name}
-	if t.y == t.Metric.Name {
-		p.Lo, p.Hi = r.Lo, r.Hi // the ranking's own interval
-	}
 	if x.Lo.Known() && x.Hi.Known() {
 		p.XLo, p.XHi = float64(x.Lo), float64(x.Hi)
 	}
@@ -240,7 +237,8 @@ func (t tradeoff) point(i int) (svg.Point, bool) {
 	}
 	switch {
 	case r.Rejected != "":
-		second += ", " + r.Rejected
+		missed, _, _ := strings.Cut(r.Rejected, " (") // its interval stands in the table
+		second += ", " + missed
 	case !math.IsNaN(r.Best):
 		second += ", P(best) " + comparison.Probability(r.Best)
 	}

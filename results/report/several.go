@@ -74,7 +74,7 @@ func buildSeveral(subjects []comparison.Subject, warnings []string, o comparison
 	all, best := overlay(subjects), bestOf(c, subjects)
 	for _, s := range []section{
 		{ID: "energy", Title: "Energy per request", Charts: energyCharts(all),
-			Text: "Energy of the window over the requests completed in it, in the steady window where there is one. Bars are 95 % confidence intervals of each load point by itself: from repeats where there are some, else from batch means within the run."},
+			Text: "Energy of the window over the requests completed in it, in the steady window where there is one. Bars are 95 % confidence intervals, as the ranking has them."},
 		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(best),
 			Text: "Cost of one request by stage of the life cycle, of each run's cheapest load point."},
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(best),

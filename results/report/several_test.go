@@ -125,7 +125,7 @@ func TestMarksAreReadByKeyboard(t *testing.T) {
 	if err := json.Unmarshal(seen.Answer, &got); err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(got.Before, got.After) != "[hidden visible] [visible hidden]" || !strings.Contains(got.Text, "b8-c8: 19.8 (19.4 to 20.3) J") || !strings.HasPrefix(got.Label, got.Text) {
+	if fmt.Sprint(got.Before, got.After) != "[hidden visible] [visible hidden]" || !strings.Contains(got.Text, "b8-c8: 19.8 (19.1 to 20.6) J") || !strings.HasPrefix(got.Label, got.Text) {
 		t.Errorf("got %+v; want the line hidden before and shown after", got)
 	}
 }

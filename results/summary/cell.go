@@ -227,10 +227,12 @@ func (t *requestTable) batchMeans(w meter.Window, meters *derivation.Meters) map
 			}
 		}
 		n := float64(len(batch))
+		add(batchLength, float64(tokens)/n)
 		add(MetricLatency, latency/n)
 		add(MetricLatencyIntended, intended/n)
 		add(MetricTTFT, ttft/float64(firsts))
 		add(MetricTPOT, tpot/float64(tpots))
+		add(batchWork, t.writtenIn(span)/n)
 		if span.Length() > 0 {
 			add(MetricRequestRate, n/span.Length().Seconds())
 			add(MetricOutputTokenRate, float64(tokens)/span.Length().Seconds())

@@ -44,8 +44,9 @@ func per(f float64, n float64) Figure {
 }
 
 // Interval is a mean with its confidence interval at stats.Confidence, from
-// batch means within a run or from repeats of it. Lo and Hi are unknown where
-// the data give none; Warnings say why.
+// batch means within a run or from repeats of it; of a load point's figures above
+// zero on the logarithmic scale, by the noise that the run's load points share. Lo
+// and Hi are unknown where the data give none; Warnings say why.
 type Interval struct {
 	Mean     Figure   `json:"mean"`
 	Lo       Figure   `json:"lo"`

@@ -1,9 +1,6 @@
 package summary
 
-import (
-	"cfubench/internal/stats"
-	"strings"
-)
+import "strings"
 
 // Names of the metrics that points and comparisons are made of.
 const (
@@ -170,59 +167,6 @@ func (m Metric) Value(c CellSummary) Figure { return m.value(c, c.Best()) }
 
 // Carbon is the cell's greenhouse gas per request in grams CO2e at a life cycle
 // stage, over its best window; unknown where the run was not amortized.
-func (c CellSummary) Carbon(stage string) Figure { return carbon(c.Footprint, stage) }
-
-// pointsOf puts the repeats of each load point together. Invalid cells count in
-// no mean.
-func pointsOf(cells []CellSummary) []Point {
-	var points []Point
-	index := map[string]int{}
-	members := map[string][]CellSummary{}
-	for _, c := range cells {
-		name := c.Point.String()
-		if _, ok := index[name]; !ok {
-			index[name] = len(points)
-			points = append(points, Point{Name: name, Point: c.Point, Metrics: map[string]Interval{}})
-		}
-		p := &points[index[name]]
-		p.Cells = append(p.Cells, c.Cell)
-		if !c.Validity.Valid() {
-			p.Warnings = append(p.Warnings, c.Cell+" is invalid and left out")
-			continue
-		}
-		members[name] = append(members[name], c)
-	}
-	for i := range points {
-		cells := members[points[i].Name]
-		steady := 0
-		for _, c := range cells {
-			if c.Steady != nil {
-				steady++
-			}
-		}
-		if steady != 0 && steady != len(cells) {
-			points[i].Warnings = append(points[i].Warnings, "steady windows and whole runs are in one mean: some repeats had no steady window")
-		}
-		for _, m := range Metrics() {
-			var values []float64
-			for _, c := range cells {
-				if v := m.Value(c); v.Known() {
-					values = append(values, float64(v))
-				}
-			}
-			if len(values) == 0 {
-				continue
-			}
-			interval := stats.Repeats(values, stats.Confidence)
-			if len(cells) == 1 {
-				// One repeat: the interval within it, where there is one.
-				if means := cells[0].BatchMeans[m.Name]; len(means) > 1 {
-					within := stats.OfBatches(means, stats.Confidence)
-					interval.Lo, interval.Hi, interval.Samples, interval.Warnings = within.Lo, within.Hi, within.Samples, within.Warnings
-				}
-			}
-			points[i].Metrics[m.Name] = intervalOf(interval)
-		}
-	}
-	return points
+func (c CellSummary) Carbon(stage string) Figure {
+	return carbon(c.Footprint, stage)
 }

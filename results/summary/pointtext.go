@@ -14,8 +14,7 @@ func (s Summary) repeated() bool {
 }
 
 // PointTableOf is the summary's table by load point: the means of its valid repeats,
-// over the steady window of each that has one, and the half width of the 95 %
-// interval of the energy. A point's name ends in how often it was measured. Nothing
+// over the steady window of each that has one, and the 95 % interval of the energy. A point's name ends in how often it was measured. Nothing
 // is in it of a run without repeats.
 func PointTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	if s.Record || !s.repeated() {
@@ -78,13 +77,13 @@ func (p Point) mean(metric string) Figure {
 	return Unknown()
 }
 
-// bounded is a metric's mean with the half width of its interval, where it has one.
+// bounded is a metric's mean with its interval, where it has one.
 func (p Point) bounded(metric string) texttable.Cell {
 	i, ok := p.Metrics[metric]
 	if !ok || !i.Mean.Known() || !i.Lo.Known() || !i.Hi.Known() || i.Hi <= i.Lo {
 		return texttable.Figures(p.mean(metric))
 	}
-	return texttable.Cell{Layout: "%s ± %s", Figures: []float64{float64(i.Mean), float64(max(i.Hi-i.Mean, i.Mean-i.Lo))}}
+	return texttable.Cell{Layout: "%s (%s to %s)", Figures: []float64{float64(i.Mean), float64(i.Lo), float64(i.Hi)}}
 }
 
 // pointState is what the cells of a load point came to.

@@ -93,7 +93,8 @@ type CellSummary struct {
 	CachedShare   Figure `json:"cached_share"`
 	// BatchMeans are means over batches of consecutive requests of the steady
 	// window (else of the whole), by metric: what differences within one run
-	// are tested on.
+	// are tested on. Two more are of the work in them: the output tokens of a
+	// batch's requests and those written in its time, over its requests.
 	BatchMeans map[string][]float64 `json:"batch_means,omitempty"`
 	Sensors    []SensorSummary      `json:"sensors,omitempty"`
 	Warnings   []string             `json:"warnings,omitempty"`

@@ -86,6 +86,18 @@ func (t *requestTable) promptsIn(w meter.Window) Figure {
 	return Figure(sum)
 }
 
+// writtenIn is about how many output tokens were written within w, those of a request
+// spread evenly over its decoding. It is no figure of its own: it explains a part of what
+// batches of requests cost.
+func (t *requestTable) writtenIn(w meter.Window) (sum float64) {
+	for i := range t.id {
+		if t.first[i] >= 0 && t.output[i] > 0 {
+			sum += float64(t.output[i]) * overlap(w, t.first[i], max(t.first[i], t.last[i]))
+		}
+	}
+	return sum
+}
+
 // overlap is the share of [from, to] that lies in w; of an instant, all or
 // nothing.
 func overlap(w meter.Window, from, to int64) float64 {

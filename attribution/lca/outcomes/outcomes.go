@@ -17,6 +17,8 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json"
+
+	"cfubench/internal/stats"
 )
 
 // Outcome is what one request or conversation was worth.
@@ -322,10 +324,7 @@ func (t Tally) Interval() (lo, hi float64) {
 	if !t.Binary || t.Joined == 0 {
 		return t.Value, t.Value
 	}
-	const z = 1.959963984540054
 	n := float64(t.Joined)
-	p := t.Value / n
-	centre, half := p+z*z/(2*n), z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	scale := n / (1 + z*z/n)
-	return math.Max(0, (centre-half)*scale), math.Min(n, (centre+half)*scale)
+	lo, hi = stats.Wilson(t.Value, n)
+	return n * lo, n * hi
 }

@@ -48,9 +48,13 @@ type Run struct {
 	// BareIdle is the host before the first server was launched.
 	BareIdle *BareIdle `json:"bare_idle,omitempty"`
 	Cells    []Cell    `json:"cells"`
-	// RateSearches are the outcomes of --find-rate, one a batch size.
+	// RateSearches are the outcomes of --find-rate, one for each configuration and
+	// batch size: with a rate of 0 where none that was tried keeps the SLO.
 	RateSearches []RateSearch `json:"rate_searches,omitempty"`
-	Warnings     []string     `json:"warnings,omitempty"`
+	// Failed are the configurations of several that could not be measured, or not to
+	// their end: --resume tries them again.
+	Failed   []Failed `json:"failed,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // TraceInfo says which requests were sent and how they were chosen.
@@ -102,6 +106,18 @@ type RateSearch struct {
 	Label string      `json:"label,omitempty"`
 	SLO   loadgen.SLO `json:"slo"`
 	loadgen.FoundRate
+}
+
+// Rejected reports whether the search found that no rate keeps the SLO.
+func (r RateSearch) Rejected() bool { return r.Rate == 0 }
+
+// Failed is a configuration at a batch size whose server did not start, or failed
+// before all of its cells were measured.
+type Failed struct {
+	Batch int    `json:"batch"`
+	Label string `json:"label,omitempty"`
+	// Reason is one line, with the last lines that the server printed.
+	Reason string `json:"reason"`
 }
 
 // Cell is one point of the sweep and one repeat of it.

@@ -343,7 +343,7 @@ func (c *Config) checkConfigurations() error {
 		case name != folderName(name) || strings.HasPrefix(name, "."):
 			return usagef("configuration label %.80q: it names folders: leave out / \\ : * ? \" < > | and spaces", name)
 		case seen[name]:
-			return usagef("configuration %q is given twice", name)
+			return usagef("two configurations are called %.80q, as their folders would be: give each a label of its own under configurations: in a --sweep file", name)
 		}
 		seen[name] = true
 		if err := checkEngineCmd(command(k)); err != nil {
@@ -354,6 +354,40 @@ func (c *Config) checkConfigurations() error {
 		}
 	}
 	return nil
+}
+
+// longestName is how many bytes the name of a file or folder has at most.
+const longestName = 255
+
+// foundRate is a load whose name is as long as that of any rate that is found.
+var foundRate = runfolder.AtRate(-1.0 / 3)
+
+// checkNames checks that each configuration's label leaves room for the names of the
+// folders and files that begin with it.
+func (c *Config) checkNames() error {
+	for _, l := range c.launches() {
+		longest := l.logName()
+		if c.FindRate {
+			p := l.point()
+			p.Load = foundRate
+			longest = longer(longest, p.Cell(1))
+		}
+		for _, cell := range l.cells {
+			longest = longer(longest, cell.id)
+		}
+		if over := len(longest) - longestName; over > 0 {
+			return usagef("configuration %.40s…: with a label of %d bytes a file's name is %d bytes too long: give it a label under configurations: in a --sweep file", l.configuration.Label, len(l.configuration.Label), over)
+		}
+	}
+	return nil
+}
+
+// longer is the longer of two names.
+func longer(a, b string) string {
+	if len(b) > len(a) {
+		return b
+	}
+	return a
 }
 
 // checkEngineCmd checks that a command takes the batch size and the port.

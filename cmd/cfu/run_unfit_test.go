@@ -105,12 +105,12 @@ func closedComplete(t *testing.T, out string) (c completed) {
 // on with the next.
 func TestFindRateGoesOnWhereNoneKeepsTheSLO(t *testing.T) {
 	t.Parallel()
-	file, out := sweepOf(t, "slow", "exec burn-engine wait=300ms {batch} {port}", "quick", "exec burn-engine {batch} {port}")
+	file, out := sweepOf(t, "slow", "exec burn-engine wait=100ms {batch} {port}", "quick", "exec burn-engine {batch} {port}")
 	args := []string{"run", "--sweep", file, "--num-requests", "16", "--out", out, "--find-rate", "--find-rate-from", "200", "--find-rate-requests", "40",
-		"--slo", "ttft=100ms", "--slo-share", "0.5"}
+		"--slo", "ttft=40ms", "--slo-share", "0.5", "--max-tokens", "8"}
 	code, stdout, stderr := cfu(t, t.Context(), nil, args...)
 	mustFinish(t, code, stderr)
-	if !strings.Contains(stdout, "slow, batch 1, ttft=100ms: no rate from 3.125 requests/s up keeps the SLO") {
+	if !strings.Contains(stdout, "slow, batch 1, ttft=40ms: no rate from 3.125 requests/s up keeps the SLO") {
 		t.Errorf("the run does not say that no rate keeps the SLO with slow:\n%s", stdout)
 	}
 	run := closedComplete(t, out)

@@ -94,18 +94,19 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 		if err := client.Warm(ctx, load.connections); err != nil {
 			return fmt.Errorf("open connections: %w", err)
 		}
-		trial, stop := context.WithCancel(ctx)
-		defer stop()
-		enough := false
-		_, err = loadgen.Run(trial, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
-			if !enough && !observe(r.Order, slo.Met(r)) {
-				enough = true
-				stop()
+		enough := make(chan struct{})
+		over := false
+		see := func(order int, met bool) {
+			if !over && !observe(order, met) {
+				over = true
+				close(enough)
 			}
-		})
-		if enough && ctx.Err() == nil {
-			return nil
 		}
+		load.Enough = enough
+		load.Objective, load.Missed = slo, func(order int) { see(order, false) }
+		_, err = loadgen.Run(ctx, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
+			see(r.Order, slo.Met(r))
+		})
 		return err
 	})
 	stop()
@@ -120,7 +121,9 @@ func (s *sweep) searchLoad(l launch, load runfolder.Load, stop loadgen.StopRules
 	p := l.point()
 	p.Load = load
 	c, err := s.load(planned(p, 1))
-	c.Drain, c.Stop = s.config.Timeout, stop
+	// The next trial must not find the backlog of the one before, but a request that is
+	// never answered is none.
+	c.Stop, c.GiveUp = stop, true
 	return c, err
 }
 

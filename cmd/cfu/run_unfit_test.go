@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/csv"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"cfubench/results/runfolder"
+	"cfubench/results/summary"
 )
 
 // sweepOf writes a sweep file of labels with their engine commands and returns its path
@@ -16,7 +19,11 @@ func sweepOf(t *testing.T, commands ...string) (file, out string) {
 	t.Helper()
 	dir := t.TempDir()
 	file, out = filepath.Join(dir, "sweep.yaml"), filepath.Join(dir, "out")
-	text := "dataset: jsonl:" + filepath.Join(dir, "trace.jsonl") + "\nidle: 0s\nwarmup: 0\ncertify: false\nreport: false\nmeter: cputime\nconfigurations:\n"
+	text := "dataset: jsonl:" + filepath.Join(dir, "trace.jsonl") + "\nidle: 0s\nwarmup: 0\ncertify: false\nreport: false\nmeter: cputime\n"
+	if strings.Contains(commands[1], "{mode}") {
+		text += "params: {mode: [plain]}\n"
+	}
+	text += "configurations:\n"
 	for i := 0; i < len(commands); i += 2 {
 		text += fmt.Sprintf("  - label: %s\n    engine-cmd: %q\n", commands[i], strings.ReplaceAll(commands[i+1], "OUT", out))
 	}
@@ -35,7 +42,7 @@ func sweepOf(t *testing.T, commands ...string) (file, out string) {
 func TestAnUnfitConfiguration(t *testing.T) {
 	t.Parallel()
 	const good = "exec burn-engine {batch} {port}"
-	file, out := sweepOf(t, "first", good,
+	file, out := sweepOf(t, "first", "exec burn-engine {mode} {batch} {port}",
 		"large", "[ -e OUT/fits ] || { echo CUDA out of memory; exit 3; }; "+good,
 		"fragile", "[ -e OUT/fits ] || { while [ ! -e OUT/cells/fragile-b1-c2-r1 ]; do sleep 0.02; done; kill -9 $$; } & "+good,
 		"last", good)
@@ -55,7 +62,7 @@ func TestAnUnfitConfiguration(t *testing.T) {
 		}
 	}
 	run := closedComplete(t, out)
-	if got := fmt.Sprint(run.names); got != "[first-b1-c2-r1 last-b1-c2-r1]" {
+	if got := fmt.Sprint(run.names); got != "[first,mode=plain-b1-c2-r1 last-b1-c2-r1]" {
 		t.Errorf("got the complete cells %s, want those of first and last", got)
 	}
 	if len(run.Failed) != 2 || run.Failed[0].Label != "large" || run.Failed[1].Label != "fragile" || !strings.Contains(run.Failed[0].Reason, "CUDA out of memory") {
@@ -66,6 +73,21 @@ func TestAnUnfitConfiguration(t *testing.T) {
 	}
 	if code, stdout, stderr := cfuCommand(t, "compare", out); code != 0 || !strings.Contains(stdout, "last-b1-c2") {
 		t.Errorf("compare: got exit %d:\n%s%s", code, stdout, stderr)
+	}
+	// The parameter is a column beside the label.
+	_, table, _ := cfuCommand(t, "export", out, "--table", "requests")
+	rows, err := csv.NewReader(strings.NewReader(table)).ReadAll()
+	if err != nil || len(rows) < 65 {
+		t.Fatalf("export: got %d rows, %v, want those of two cells", len(rows), err)
+	}
+	last := len(rows[0]) - 1
+	for cell, want := range map[string]string{"cell": "param.mode", "first,mode=plain-b1-c2-r1": "plain", "last-b1-c2-r1": ""} {
+		if i := slices.IndexFunc(rows, func(r []string) bool { return r[0] == cell }); i < 0 || rows[i][last] != want {
+			t.Errorf("export: the last column of %s is not %q:\n%.300s", cell, want, table)
+		}
+	}
+	if s, err := summary.Summarize(t.Context(), out); err != nil || s.Points[0].Params["mode"] != "plain" || s.Cells[0].Params["mode"] != "plain" {
+		t.Errorf("the summary has no parameter of the first point: %+v, %v", s.Points, err)
 	}
 
 	if err := os.WriteFile(filepath.Join(out, "fits"), nil, 0o644); err != nil {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"cfubench/internal/atomicfile"
 	"cfubench/internal/folder"
@@ -98,6 +100,26 @@ func (r Run) EngineOf(p Point) *EngineInfo {
 		}
 	}
 	return nil
+}
+
+// ParamsOf are the values of the parameters with which the cells of a point were
+// served, nil where there are none.
+func (r Run) ParamsOf(p Point) map[string]string {
+	if e := r.EngineOf(p); e != nil {
+		return e.Params
+	}
+	return nil
+}
+
+// ParamNames are the names of all parameters of the run, in alphabetical order.
+func (r Run) ParamNames() []string {
+	names := map[string]bool{}
+	for _, e := range r.Engine {
+		for name := range e.Params {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // RateSearch is the search for the highest Poisson rate that keeps an SLO.

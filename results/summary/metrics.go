@@ -191,7 +191,7 @@ func pointsOf(cells []CellSummary) []Point {
 		name := c.Point.String()
 		if _, ok := index[name]; !ok {
 			index[name] = len(points)
-			points = append(points, Point{Name: name, Point: c.Point, Metrics: map[string]Interval{}})
+			points = append(points, Point{Name: name, Point: c.Point, Params: c.Params, Metrics: map[string]Interval{}})
 		}
 		p := &points[index[name]]
 		p.Cells = append(p.Cells, c.Cell)

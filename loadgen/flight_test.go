@@ -49,7 +49,8 @@ func TestMissedBeforeTheEnd(t *testing.T) {
 			t.Parallel()
 			c := client(t, Options{BaseURL: serve(t, silentEvery(5, tt.begin)), Timeout: time.Minute})
 			var missed []int
-			ended := map[int]bool{} // whether the request kept the objective
+			ended := map[int]bool{} // whether it was answered
+			late := map[int]bool{}  // on a busy machine: with a first token, and missed by it
 			load := Load{
 				Schedule: mustParse(t, "constant", 100, 1, 1), GiveUp: true,
 				Objective: tt.objective, Missed: func(order int) { missed = append(missed, order) },
@@ -57,6 +58,7 @@ func TestMissedBeforeTheEnd(t *testing.T) {
 			began := time.Now()
 			stats, err := Run(t.Context(), c, load, trace(20, 4), since(), func(r Record) {
 				ended[r.Order] = r.OK()
+				late[r.Order] = tt.objective.TTFT > 0 && r.FirstToken-r.Due > tt.objective.TTFT
 				if slices.Contains(missed, r.Order) && r.OK() && tt.objective.Met(r) {
 					t.Errorf("request %d was told to miss the objective, and kept it: %+v", r.Order, r)
 				}
@@ -69,7 +71,7 @@ func TestMissedBeforeTheEnd(t *testing.T) {
 			}
 			of := 0
 			for order, ok := range ended {
-				if !ok && slices.Contains(missed, order) {
+				if !ok && !late[order] && slices.Contains(missed, order) {
 					of++
 				}
 			}

@@ -96,8 +96,9 @@ type Call struct {
 	History []Message
 	// Answer, if set, receives the text of the answer.
 	Answer *string
-	// Events, if set, counts token-bearing events as they arrive.
-	Events *atomic.Int64
+	// Events, if set, is told how many token-bearing events have come since the last
+	// time: of the first sign of a token, which may have no text, also that it is 0.
+	Events func(n int)
 }
 
 // Client sends streaming requests to one OpenAI-compatible endpoint and stamps

@@ -86,10 +86,11 @@ type FoundRate struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// TryRate runs so many requests at one Poisson rate and calls observe for each
-// as it finishes, with its place in the order of starting and whether it kept
-// the SLO; observe returns false once enough have been seen, after which the
-// trial is to start no more.
+// TryRate runs so many requests at one Poisson rate and calls observe for each, with
+// its place in the order of starting and whether it kept the SLO: as it finishes, or as
+// soon as it is known to miss. What is observed of a request again does not count.
+// observe returns false once enough have been seen, after which the trial is to start
+// no more.
 type TryRate func(ctx context.Context, rate float64, requests int, observe func(order int, met bool) bool) error
 
 // FindRate finds the highest rate at which the SLO is kept: upwards from Start,
@@ -254,10 +255,13 @@ func (o FindOptions) trial(ctx context.Context, rate float64, p SearchProgress, 
 	}
 	tell()
 	verdict, over := Undecided, false
-	early := make(map[int]bool) // met, of those that finished before one started earlier
+	early := make(map[int]bool) // met, of those that are known before one started earlier
 	err := try(ctx, rate, plan.limit(), func(order int, met bool) bool {
 		if over {
 			return false // stragglers of a decided trial
+		}
+		if _, known := early[order]; order < t.Requests || known {
+			return true
 		}
 		early[order] = met
 		for !over {

@@ -83,6 +83,9 @@ func (r *run) wait(ctx context.Context, until time.Duration) bool {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
+		case <-r.load.Enough:
+			r.end(StoppedEnough)
+			return false
 		}
 	}
 	if ctx.Err() != nil {
@@ -111,6 +114,7 @@ func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration
 				return done
 			}
 		}
+		f := r.depart(order, due, r.reqs[at])
 		held := false
 		if room != nil {
 			select {
@@ -126,7 +130,7 @@ func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration
 				}
 			}
 		}
-		record, answer := r.one(inFlight, r.reqs[at], due, history, len(s.turns) > i+1)
+		record, answer := r.one(inFlight, r.reqs[at], f, history, len(s.turns) > i+1)
 		if room != nil {
 			<-room
 		}
@@ -137,6 +141,7 @@ func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration
 		if held {
 			record.Flags = append(record.Flags, FlagHeld)
 		}
+		r.land(f)
 		r.finish(record)
 		done = record.Done
 		if !record.OK() {
@@ -155,20 +160,14 @@ func (r *run) converse(ctx, inFlight context.Context, s taken, due time.Duration
 }
 
 // one makes one request.
-func (r *run) one(ctx context.Context, request datasets.Request, due time.Duration, history []Message, wantAnswer bool) (Record, string) {
-	call := Call{Request: request, API: request.Kind, Body: request.Body, MaxTokens: r.load.MaxTokens, History: history, Events: &r.load.Live.Tokens}
-	if request.OutputTokens > 0 {
-		call.MaxTokens = request.OutputTokens
-		if r.load.MaxTokens > 0 {
-			call.MaxTokens = min(call.MaxTokens, r.load.MaxTokens)
-		}
-	}
+func (r *run) one(ctx context.Context, request datasets.Request, f *flight, history []Message, wantAnswer bool) (Record, string) {
+	call := Call{Request: request, API: request.Kind, Body: request.Body, MaxTokens: f.tokens, History: history, Events: f.saw}
 	var answer string
 	if wantAnswer && r.load.History == HistoryAnswers {
 		call.Answer = &answer
 	}
 	r.load.Live.InFlight.Add(1)
-	record := r.client.Do(ctx, call, due, r.clock)
+	record := r.client.Do(ctx, call, f.due, r.clock)
 	r.load.Live.InFlight.Add(-1)
 	return record, answer
 }

@@ -35,6 +35,18 @@ type Load struct {
 	// Drain is how long requests in flight may still take after ctx has ended.
 	// What a stop rule ends is always drained to the last request.
 	Drain time.Duration
+	// GiveUp ends the requests that are in flight when no more are started, and
+	// records them as interrupted, once nothing comes of them, no token and no end, for
+	// longer than any answer of the run took: twice as long as the slowest and a second
+	// at least, or ten seconds where there was none.
+	GiveUp bool
+	// Enough, where it is closed, ends the run as a stop rule does.
+	Enough <-chan struct{}
+	// Missed, if set, is called with the order of each request of which it is known
+	// before its end that it cannot keep Objective, once and before sink has it; it
+	// and sink are called one at a time.
+	Missed    func(order int)
+	Objective SLO
 	// LateBound is the lateness above which a request is flagged and, at p99,
 	// the run; by default DefaultLateBound.
 	LateBound time.Duration
@@ -64,7 +76,8 @@ type Live struct {
 // Run puts the trace on the endpoint and calls sink once for each request that
 // was started, one at a time, within StarvationPeriod of its end. Record.Request
 // is the request's position in reqs, counted on when the trace is repeated. When a
-// stop rule ends the run, requests in flight are waited for; when ctx ends it, they get Load.Drain and are then recorded as interrupted.
+// stop rule ends the run, requests in flight are waited for, unless Load.GiveUp ends them;
+// when ctx ends it, they get Load.Drain and are then recorded as interrupted.
 // The error is about the load itself or ctx: failed requests are records.
 func Run(ctx context.Context, c *Client, load Load, reqs []datasets.Request, clock func() time.Duration, sink func(Record)) (Stats, error) {
 	if err := load.check(reqs); err != nil {
@@ -83,7 +96,6 @@ func Run(ctx context.Context, c *Client, load Load, reqs []datasets.Request, clo
 	r.start = clock() + lead
 	r.tally = newTally()
 	r.watch = newStarvation(clock, readSchedstat)
-	r.watch.watch(r.passSeen)
 
 	// Requests outlive ctx by the drain time.
 	inFlight, abort := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -102,6 +114,7 @@ func Run(ctx context.Context, c *Client, load Load, reqs []datasets.Request, clo
 		}
 	})
 	defer release()
+	r.watch.watch(func() { r.look(ctx, abort) })
 
 	if load.Schedule != nil {
 		r.openLoop(ctx, inFlight)
@@ -159,6 +172,11 @@ type run struct {
 	stopped, exhausted string
 	tally              tally
 	pending            []Record // finished, waiting for the starvation watch to pass them
+	// flights are the requests under way, where Load.Missed is to know of them.
+	flights map[*flight]struct{}
+	slowest time.Duration // of the answers, 0 for none
+	moved   int64         // tokens and ends so far
+	last    time.Duration // when that changed, or a request could still be started
 }
 
 // taken is a session that take handed out.
@@ -231,6 +249,12 @@ func (r *run) goesOn(ctx context.Context) bool {
 		r.stopped = StoppedInterrupt
 		return false
 	}
+	select {
+	case <-r.load.Enough:
+		r.stopped = StoppedEnough
+		return false
+	default:
+	}
 	r.stopped = r.load.Stop.reached(r.started, r.clock()-r.start, r.tally.errors)
 	return r.stopped == ""
 }
@@ -260,15 +284,43 @@ func (r *run) finish(record Record) {
 	live.Done.Add(1)
 	if !record.OK() {
 		live.Errors.Add(1)
+	} else {
+		r.slowest = max(r.slowest, record.Done-record.Due)
 	}
 	r.pending = append(r.pending, record)
 }
 
-// passSeen passes on what the starvation watch has seen to the end.
-func (r *run) passSeen() {
+// look passes on what the starvation watch has seen to the end, tells of the requests
+// that are known to miss the objective, and gives up those of which nothing comes.
+func (r *run) look(ctx context.Context, abort context.CancelCauseFunc) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pass(r.watch.upTo())
+	now := r.clock()
+	r.tellMissed(now)
+	if !r.load.GiveUp {
+		return
+	}
+	moved := r.load.Live.Tokens.Load() + r.load.Live.Done.Load()
+	switch {
+	case moved != r.moved, r.exhausted == "" && r.goesOn(ctx):
+		r.moved, r.last = moved, now
+	case now-r.last > r.patience():
+		abort(errInterrupted)
+	}
+}
+
+// How long nothing may come of what Load.GiveUp ends.
+const (
+	leastPatience   = time.Second
+	unknownPatience = 10 * time.Second
+)
+
+func (r *run) patience() time.Duration {
+	if r.slowest == 0 {
+		return unknownPatience
+	}
+	return max(leastPatience, 2*r.slowest)
 }
 
 // pass hands the pending records that the starvation watch has seen to the

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"cfubench/internal/secret"
@@ -115,8 +114,8 @@ func (s *scanner) reset() {
 // read reads body until [DONE], its end or an error. arrived says when the
 // bytes last read reached the connection. The record is filled as far as the
 // stream got, whatever the result.
-func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, events *atomic.Int64) error {
-	before := 0
+func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, events func(n int)) error {
+	before, signed := 0, false
 	for {
 		if s.end == len(s.buf) && !s.grow() {
 			s.settle(r)
@@ -136,9 +135,9 @@ func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, 
 				return err
 			}
 		}
-		if events != nil && len(r.TokenAt) > before {
-			events.Add(int64(len(r.TokenAt) - before))
-			before = len(r.TokenAt)
+		if n := len(r.TokenAt) - before; events != nil && (n > 0 || !signed && (len(s.silent) > 0 || s.evidence != Never)) {
+			events(n)
+			before, signed = len(r.TokenAt), true
 		}
 		if s.done || err != nil {
 			return s.finish(err, at, r)

@@ -24,6 +24,7 @@ const (
 	StoppedMaxRequests = "max_requests"
 	StoppedMaxDuration = "max_duration"
 	StoppedErrors      = "max_errors"
+	StoppedEnough      = "enough"
 	StoppedInterrupt   = "interrupted"
 )
 

@@ -23,11 +23,16 @@ const (
 // amount for every word of a prompt and every token of an answer, one request
 // after the other. It serves on 127.0.0.1 at the port in its last argument. An
 // argument counter=FILE makes it count the joules of that work, and of an idle
-// power, in FILE as a powercap register does.
+// power, in FILE as a powercap register does, and wait=D begin each answer that much
+// later.
 func burnEngine() {
 	var turn sync.Mutex
 	var burned atomic.Int64 // ns asked for
+	var wait time.Duration
 	for _, arg := range os.Args {
+		if d, ok := strings.CutPrefix(arg, "wait="); ok {
+			wait, _ = time.ParseDuration(d)
+		}
 		if path, ok := strings.CutPrefix(arg, "counter="); ok {
 			go countBurned(path, &burned)
 		}
@@ -54,6 +59,7 @@ func burnEngine() {
 			return
 		}
 		words := len(strings.Fields(body.Messages[0].Content))
+		time.Sleep(wait)
 		burn(time.Duration(words) * burnPromptWord)
 		w.Header().Set("Content-Type", "text/event-stream")
 		for range body.MaxTokens {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -23,6 +24,7 @@ const (
 	oddFails  fault = "every second request fails"
 	slow      fault = "tokens come slowly"
 	paced     fault = "tokens come every 20 ms"
+	mute      fault = "every 20th request is never answered, the others one at a time, 10 ms each"
 	queued    fault = "requests are served one at a time, 10 ms each"
 )
 
@@ -67,6 +69,11 @@ func newEndpoint(t *testing.T, f fault) *endpoint {
 			defer e.mu.Unlock()
 			e.open--
 		}()
+		if f == mute && n%20 == 0 {
+			io.Copy(io.Discard, r.Body) // else the server does not see the client go
+			<-r.Context().Done()
+			return
+		}
 		e.answer(w, body, f, n)
 	}
 	mux.HandleFunc("POST /v1/chat/completions", complete)
@@ -94,7 +101,7 @@ func (e *endpoint) answer(w http.ResponseWriter, body map[string]any, f fault, n
 		fmt.Fprint(w, `{"error":{"message":"slow down"}}`)
 		return
 	}
-	if f == queued {
+	if f == queued || f == mute {
 		e.serving.Lock()
 		time.Sleep(10 * time.Millisecond)
 		e.serving.Unlock()

@@ -52,13 +52,13 @@ type importFlags struct {
 // bindImport is `cfu import`.
 func bindImport(fs *pflag.FlagSet) subcommand.Action {
 	f := importFlags{columns: logs.Columns{}}
-	subcommand.Taken(fs, "power", "Read the power log `FILE[:FORMAT]`; once for each log. Formats: "+strings.Join(logs.PowerFormats(), ", ")+".", f.im.AddPower)
+	subcommand.Repeated(fs, "power", "Read the power log `FILE[:FORMAT]`; once for each log. Formats: "+strings.Join(logs.PowerFormats(), ", ")+".", f.im.AddPower)
 	subcommand.Parsed(fs, &f.im.Requests, "requests", "", "Read the request log `FILE[:FORMAT]`. Formats: "+strings.Join(logs.RequestFormats(), ", ")+".", func(text string) (sweep.LogFile, error) {
 		return sweep.ParseLogFile(text, logs.RequestFormats()), nil
 	})
 	fs.StringVar(&f.im.Out, "out", "", "Write the folder `DIR`, which must not hold a run yet.")
-	subcommand.Taken(fs, "clock", "Read times by `CLOCK`; power=CLOCK and requests=CLOCK for one of the logs.", f.im.SetClock)
-	subcommand.Taken(fs, "column", "Take a column for a role: `ROLE=COLUMN[:UNIT]`; power (of a GPU) and wall (of a whole machine) may have several, a device each; of several power logs each takes the columns that it has.", f.columns.Set)
+	subcommand.Repeated(fs, "clock", "Read times by `CLOCK`; power=CLOCK and requests=CLOCK for one of the logs.", f.im.SetClock)
+	subcommand.Repeated(fs, "column", "Take a column for a role: `ROLE=COLUMN[:UNIT]`; power (of a GPU) and wall (of a whole machine) may have several, a device each; of several power logs each takes the columns that it has.", f.columns.Set)
 	fs.StringSliceVar(&f.im.GPUs, "gpus", nil, "Take the devices `NAMES` of the power logs alone, by index or UUID, with commas between.")
 	fs.IntVar(&f.im.Count, "gpu-count", 0, "The server used `N` devices: refuse logs that have fewer, 0 if that is not known.")
 	fs.IntVar(&f.im.PowerOptions.RowsPerTick, "gpus-per-tick", 0, "A power log without an index has `N` rows a tick, in the order of the devices.")

@@ -101,7 +101,11 @@ func (f *runFlags) configure() error {
 			case flag.Changed:
 				continue
 			}
-			if err := subcommand.Set(f.set, s.Name, s.Text); err != nil {
+			set := func() error { return subcommand.Set(f.set, s.Name, s.Values[0]) }
+			if s.List {
+				set = func() error { return subcommand.SetList(f.set, s.Name, s.Values) }
+			}
+			if err := set(); err != nil {
 				return subcommand.Usagef("--sweep: %s:%d: %s: %w", f.sweepFile, s.Line, s.Name, err)
 			}
 		}
@@ -143,7 +147,7 @@ func newRunFlags(fs *pflag.FlagSet) *runFlags {
 func (f *runFlags) bindServer(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Endpoint, "endpoint", f.Endpoint, "Measure the server that runs at `URL` (with or without /v1).")
 	fs.StringVar(&f.EngineCmd, "engine-cmd", f.EngineCmd, "Launch the engine with `CMD`, which serves one batch size; {batch}, {port} and {cpus} are replaced. 'llama.cpp:FILE', 'vllm:MODEL' and 'sglang:MODEL' stand for those servers' own commands.")
-	fs.StringArrayVar(&f.params, "param", nil, "Measure with each of the values of `NAME=V1,V2` in place of {NAME} in --engine-cmd; repeated, in every combination.")
+	fs.StringArrayVar(&f.params, "param", nil, "Measure with each of the values of `NAME=V1,V2` in place of {NAME} in --engine-cmd; repeated, in every combination. A value with commas stands in quotes, or is JSON.")
 	fs.StringVar(&f.sweepFile, "sweep", "", "Read flags and configurations from the YAML `FILE` (docs/sweep.md); flags on the command line override it.")
 	fs.DurationVar(&f.ReadyTimeout, "ready-timeout", f.ReadyTimeout, "Wait up to `D` for an engine to become healthy.")
 	fs.StringVar(&f.Model, "model", f.Model, "Ask for the model `NAME` (default: the endpoint's only one).")
@@ -196,6 +200,7 @@ func (f *runFlags) bindMeters(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.Meter, "meter", f.Meter, "Read these `METERS`: auto, nvml, rapl, cputime, amdgpu, hwmon, agent:URL, scrape:URL, redfish:URL, ptd:HOST, or none (for shards whose meter is elsewhere); repeatable.")
 	fs.DurationVar(&f.Idle, "idle", f.Idle, "Meter idle baselines of `D` before and after each cell, and of the bare one before the first engine is launched (0: none).")
 	fs.StringVar(&f.GPUs, "gpus", f.GPUs, "Sum these `GPUS`: engine (those that its processes use), all, or a list of numbers, UUIDs, PCI addresses or MIG UUIDs.")
+	subcommand.InOneText(fs, "gpus")
 	bindSensors(fs, &f.Config.Config)
 }
 
@@ -222,11 +227,13 @@ func (f *runFlags) bindOutput(fs *pflag.FlagSet) {
 func (f *runFlags) bindClient(fs *pflag.FlagSet) {
 	fs.StringVar(&f.ClientCPUs, "client-cpus", f.ClientCPUs, "Run the load generator on the CPUs in `LIST`, such as 0-3,8.")
 	fs.StringVar(&f.EngineCPUs, "engine-cpus", f.EngineCPUs, "Run the engine on the CPUs in `LIST`; they replace {cpus} in --engine-cmd.")
+	subcommand.InOneText(fs, "client-cpus", "engine-cpus")
 	fs.BoolVar(&f.Certify, "certify", f.Certify, "Measure the client's timing error and overhead after the sweep.")
 }
 
 func (f *runFlags) bindSearch(fs *pflag.FlagSet) {
 	fs.Var(&f.SLO, "slo", "Count goodput under `SLO`, such as ttft=500ms,tpot=50ms.")
+	subcommand.InOneText(fs, "slo")
 	fs.BoolVar(&f.FindRate, "find-rate", f.FindRate, "Search the highest Poisson rate that meets --slo, then measure there.")
 	fs.Float64Var(&f.FindRateFrom, "find-rate-from", f.FindRateFrom, "Start --find-rate at `R` requests per second (default: half of what the saturated server completes).")
 	fs.IntVar(&f.FindRateRequests, "find-rate-requests", f.FindRateRequests, "Send at most `N` requests per tried rate (more if a backlog builds up slowly). A rate with no decision counts as failed.")

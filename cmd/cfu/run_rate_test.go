@@ -3,8 +3,10 @@ package main
 import (
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"cfubench/results/runfolder"
 )
@@ -83,5 +85,28 @@ func TestFindRateWhereNoneKeepsTheSLO(t *testing.T) {
 		if !regexp.MustCompile(said).MatchString(stderr) {
 			t.Errorf("the run does not say %q:\n%s", said, stderr)
 		}
+	}
+}
+
+// A search goes on though some requests are never answered: they missed the objective
+// when its bound had passed, and are not waited for until they time out.
+func TestFindRateWhereSomeAreNeverAnswered(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, mute)
+	began := time.Now()
+	_, _, stderr := cfu(t, t.Context(), nil, "run", "--endpoint", e.URL, "--out", filepath.Join(t.TempDir(), "out"), "--meter", "cputime", "--num-requests", "10",
+		"--max-tokens", "4", "--idle", "0s", "--warmup", "0", "--certify=false", "--report=false", "--timeout", "1m",
+		"--find-rate", "--slo", "ttft=60ms", "--slo-share", "0.6", "--find-rate-from", "40", "--find-rate-requests", "100")
+	// Of the trials that a request without an answer fell in, each would take a minute;
+	// the cell at the rate that is found may have one too.
+	trials := regexp.MustCompile(`requests/s: (?:passes|fails|undecided): (\d+) of (\d+) requests`).FindAllStringSubmatch(stderr, -1)
+	long := 0
+	for _, trial := range trials {
+		if n, _ := strconv.Atoi(trial[2]); n > 20 {
+			long++
+		}
+	}
+	if took := time.Since(began); long == 0 || took > time.Minute+time.Duration(long)*30*time.Second {
+		t.Errorf("got %d trials of more than 20 requests in %v, want some, without a wait for a timeout in each:\n%s", long, took, stderr)
 	}
 }

@@ -1,6 +1,7 @@
 package subcommand
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,8 +22,27 @@ func Section(fs *pflag.FlagSet, title string, bind func(*pflag.FlagSet)) {
 	part := pflag.NewFlagSet(title, pflag.ContinueOnError)
 	part.SortFlags = false
 	bind(part)
-	part.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{inSection: {title}} })
+	part.VisitAll(func(f *pflag.Flag) { annotate(f, inSection, title) })
 	fs.AddFlagSet(part)
+}
+
+// inOneText is the annotation of a flag whose values stand in one text, with commas
+// between them.
+const inOneText = "list in one text"
+
+// InOneText says of flags that they take several values as one text, with commas
+// between them, though they are no lists of pflag's.
+func InOneText(fs *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		annotate(fs.Lookup(name), inOneText, "")
+	}
+}
+
+func annotate(f *pflag.Flag, key, value string) {
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[key] = []string{value}
 }
 
 // flagSection are flags under one title of the help, "" for none.
@@ -69,22 +89,27 @@ func usages(fs *pflag.FlagSet) string {
 // Parsed declares a flag whose text parse makes a value of, at to; text is what stands
 // there by default in the help, "" for nothing.
 func Parsed[T any](fs *pflag.FlagSet, to *T, name, text, usage string, parse func(text string) (T, error)) {
-	fs.Var(&parsed{text, func(text string) (err error) {
+	fs.Var(&parsed{text: text, take: func(text string) (err error) {
 		*to, err = parse(text)
 		return err
 	}}, name, usage)
 }
 
-// Taken declares a flag whose text take takes, each time that it is given.
+// Taken declares a flag whose text take takes.
 func Taken(fs *pflag.FlagSet, name, usage string, take func(text string) error) {
-	fs.Var(&parsed{"", take}, name, usage)
+	fs.Var(&parsed{take: take}, name, usage)
+}
+
+// Repeated declares a flag that may be given several times: take takes each text.
+func Repeated(fs *pflag.FlagSet, name, usage string, take func(text string) error) {
+	fs.Var(&parsed{take: take, repeated: true}, name, usage)
 }
 
 // WholeNumbers declares a flag of whole numbers, which is a list; where it is repeated,
 // each adds to the list.
 func WholeNumbers(fs *pflag.FlagSet, to *[]int, name, usage string) {
 	given := false
-	Taken(fs, name, usage, func(text string) error {
+	Repeated(fs, name, usage, func(text string) error {
 		var list []int
 		for part := range strings.SplitSeq(text, ",") {
 			n, err := strconv.Atoi(strings.TrimSpace(part))
@@ -152,6 +177,41 @@ func Set(fs *pflag.FlagSet, name, text string) error {
 	return err
 }
 
+// SetList gives a flag a list that stands elsewhere than on the command line: each value
+// is one of the flag's, whatever commas it has. The error does not name the flag.
+func SetList(fs *pflag.FlagSet, name string, values []string) error {
+	f := fs.Lookup(name)
+	own, _ := f.Value.(*parsed)
+	_, inText := f.Annotations[inOneText]
+	switch {
+	case len(values) == 0:
+		return errors.New("the list is empty: give it a value, or leave it out")
+	case f.Value.Type() == "stringSlice": // which reads a line of CSV
+		var line strings.Builder
+		w := csv.NewWriter(&line)
+		_ = w.Write(values) // into memory it has no error
+		w.Flush()
+		return Set(fs, name, strings.TrimSuffix(line.String(), "\n"))
+	case f.Value.Type() == "stringArray", own != nil && own.repeated:
+		for _, v := range values {
+			if err := Set(fs, name, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	case inText:
+		for _, v := range values {
+			if len(values) > 1 && strings.Contains(v, ",") {
+				return fmt.Errorf("%q: a value of this list can have no comma, which separates them", v)
+			}
+		}
+		return Set(fs, name, strings.Join(values, ","))
+	case len(values) > 1:
+		return fmt.Errorf("want one value, not a list of %d", len(values))
+	}
+	return Set(fs, name, values[0])
+}
+
 // trim takes the spaces around the values of a list away: "a, b" means a and b.
 func trim(f *pflag.Flag) {
 	list, ok := f.Value.(pflag.SliceValue)
@@ -167,8 +227,9 @@ func trim(f *pflag.Flag) {
 
 // parsed is a flag's value that is kept elsewhere.
 type parsed struct {
-	text string
-	take func(text string) error
+	text     string
+	take     func(text string) error
+	repeated bool // take takes several, one after the other
 }
 
 // String implements pflag.Value.

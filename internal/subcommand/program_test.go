@@ -99,3 +99,47 @@ func TestSpacesInLists(t *testing.T) {
 		t.Errorf("got %s, want a|b|c|d|e", got)
 	}
 }
+
+// A list of a sweep file is the flag's list, whatever stands in its values.
+func TestSetList(t *testing.T) {
+	var list, array, each []string
+	var numbers []int
+	var text, one string
+	fs := newFlagSet("do")
+	fs.StringSliceVar(&list, "list", nil, "")
+	fs.StringArrayVar(&array, "array", nil, "")
+	Section(fs, "more", func(fs *pflag.FlagSet) {
+		Repeated(fs, "each", "", func(text string) error { each = append(each, text); return nil })
+		WholeNumbers(fs, &numbers, "numbers", "")
+		fs.StringVar(&text, "text", "", "")
+		fs.StringVar(&one, "one", "", "")
+		InOneText(fs, "text")
+	})
+	for _, tt := range []struct {
+		why, flag string
+		values    []string
+		wrong     string // "" for none
+	}{
+		{"a list keeps commas and quotes", "list", []string{"a,b", `"c"`}, ""},
+		{"a flag that is repeated has one after the other", "array", []string{"a,b", "c"}, ""},
+		{"and one that is taken each time", "each", []string{"a,b", "c"}, ""},
+		{"numbers are a list", "numbers", []string{"1", "8"}, ""},
+		{"a list in one text has commas between", "text", []string{"0-3", "8"}, ""},
+		{"a list of one is a value", "one", []string{"a,b"}, ""},
+		{"a comma would make two of one", "text", []string{"0,3", "8"}, `"0,3": a value of this list can have no comma, which separates them`},
+		{"a flag of one value has no list", "one", []string{"a", "b"}, "want one value, not a list of 2"},
+		{"nothing is no value", "list", nil, "the list is empty: give it a value, or leave it out"},
+	} {
+		got := ""
+		if err := SetList(fs, tt.flag, tt.values); err != nil {
+			got = err.Error()
+		}
+		if got != tt.wrong {
+			t.Errorf("%s: got the error %q, want %q", tt.why, got, tt.wrong)
+		}
+	}
+	got := fmt.Sprintf("%q %q %q %v %q %q", list, array, each, numbers, text, one)
+	if want := `["a,b" "\"c\""] ["a,b" "c"] ["a,b" "c"] [1 8] "0-3,8" "a,b"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

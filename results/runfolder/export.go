@@ -49,8 +49,8 @@ func TablePaths(dir string, run Run, table string) (paths, cells []string, err e
 }
 
 // ExportCSV writes a table of the run folder dir as CSV: the column cell, where
-// the table has none of its own, then the table's columns. Nulls are empty,
-// lists are numbers with spaces between, and no text is a spreadsheet's formula.
+// the table has none of its own, then the table's columns, then a column
+// param.NAME for each parameter of a sweep. Nulls are empty, lists are numbers with spaces between, and no text is a spreadsheet's formula.
 func ExportCSV(ctx context.Context, w io.Writer, dir string, run Run, table string) error {
 	paths, cells, err := TablePaths(dir, run, table)
 	if err != nil {
@@ -61,8 +61,12 @@ func ExportCSV(ctx context.Context, w io.Writer, dir string, run Run, table stri
 	}
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	out := csv.NewWriter(buffered)
+	params := paramColumns{names: run.ParamNames(), values: map[string][]string{}}
+	for _, c := range run.Cells {
+		params.add(c.ID, run.ParamsOf(c.Point))
+	}
 	for i, path := range paths {
-		if err := exportFile(ctx, out, path, cells[i], i == 0); err != nil {
+		if err := exportFile(ctx, out, path, cells[i], params, i == 0); err != nil {
 			return err
 		}
 	}
@@ -73,7 +77,20 @@ func ExportCSV(ctx context.Context, w io.Writer, dir string, run Run, table stri
 	return buffered.Flush()
 }
 
-func exportFile(ctx context.Context, out *csv.Writer, path, cell string, header bool) error {
+// paramColumns are the values of a sweep's parameters by cell, in the order of their
+// names.
+type paramColumns struct {
+	names  []string
+	values map[string][]string
+}
+
+func (p paramColumns) add(cell string, params map[string]string) {
+	for _, name := range p.names {
+		p.values[cell] = append(p.values[cell], outside.Cell(params[name]))
+	}
+}
+
+func exportFile(ctx context.Context, out *csv.Writer, path, cell string, params paramColumns, header bool) error {
 	r, err := OpenTable(path)
 	if err != nil {
 		return err
@@ -81,11 +98,16 @@ func exportFile(ctx context.Context, out *csv.Writer, path, cell string, header 
 	defer r.Close()
 	var names []string
 	before := 0 // columns before the table's own
-	if len(r.Schema().FieldIndices("cell")) == 0 {
+	own := r.Schema().FieldIndices("cell")
+	if len(own) == 0 {
 		names, before = append(names, "cell"), 1
 	}
 	for _, f := range r.Schema().Fields() {
 		names = append(names, f.Name)
+	}
+	after := len(names)
+	for _, name := range params.names {
+		names = append(names, "param."+name)
 	}
 	if header {
 		if err := out.Write(names); err != nil {
@@ -107,12 +129,27 @@ func exportFile(ctx context.Context, out *csv.Writer, path, cell string, header 
 			for c, column := range batch.Columns() {
 				line[before+c] = csvValue(column, i)
 			}
+			of := cell
+			if column, ok := ownCell(batch, own); ok {
+				of = column.Value(i)
+			}
+			clear(line[after:]) // of a row of no cell
+			copy(line[after:], params.values[of])
 			if err := out.Write(line); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// ownCell is a table's own column of cells.
+func ownCell(batch arrow.RecordBatch, own []int) (*array.String, bool) {
+	if len(own) == 0 {
+		return nil, false
+	}
+	column, ok := batch.Column(own[0]).(*array.String)
+	return column, ok
 }
 
 // csvValue is the text of one value.

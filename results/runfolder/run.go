@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"cfubench/internal/atomicfile"
 	"cfubench/internal/folder"
@@ -48,9 +50,13 @@ type Run struct {
 	// BareIdle is the host before the first server was launched.
 	BareIdle *BareIdle `json:"bare_idle,omitempty"`
 	Cells    []Cell    `json:"cells"`
-	// RateSearches are the outcomes of --find-rate, one a batch size.
+	// RateSearches are the outcomes of --find-rate, one for each configuration and
+	// batch size: with a rate of 0 where none that was tried keeps the SLO.
 	RateSearches []RateSearch `json:"rate_searches,omitempty"`
-	Warnings     []string     `json:"warnings,omitempty"`
+	// Failed are the configurations of several that could not be measured, or not to
+	// their end: --resume tries them again.
+	Failed   []Failed `json:"failed,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // TraceInfo says which requests were sent and how they were chosen.
@@ -96,12 +102,44 @@ func (r Run) EngineOf(p Point) *EngineInfo {
 	return nil
 }
 
+// ParamsOf are the values of the parameters with which the cells of a point were
+// served, nil where there are none.
+func (r Run) ParamsOf(p Point) map[string]string {
+	if e := r.EngineOf(p); e != nil {
+		return e.Params
+	}
+	return nil
+}
+
+// ParamNames are the names of all parameters of the run, in alphabetical order.
+func (r Run) ParamNames() []string {
+	names := map[string]bool{}
+	for _, e := range r.Engine {
+		for name := range e.Params {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
 // RateSearch is the search for the highest Poisson rate that keeps an SLO.
 type RateSearch struct {
 	Batch int         `json:"batch"`
 	Label string      `json:"label,omitempty"`
 	SLO   loadgen.SLO `json:"slo"`
 	loadgen.FoundRate
+}
+
+// Rejected reports whether the search found that no rate keeps the SLO.
+func (r RateSearch) Rejected() bool { return r.Rate == 0 }
+
+// Failed is a configuration at a batch size whose server did not start, or failed
+// before all of its cells were measured.
+type Failed struct {
+	Batch int    `json:"batch"`
+	Label string `json:"label,omitempty"`
+	// Reason is one line, with the last lines that the server printed.
+	Reason string `json:"reason"`
 }
 
 // Cell is one point of the sweep and one repeat of it.

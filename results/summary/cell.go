@@ -37,7 +37,7 @@ func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivati
 // summarizeCell reads the tables of one cell and measures them. Where traced asks
 // for it a valid cell has its trace.
 func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, limits Limits, traced bool) (CellSummary, error) {
-	c := CellSummary{Cell: cell.ID, Point: cell.Point, Repeat: cell.Repeat}
+	c := CellSummary{Cell: cell.ID, Point: cell.Point, Params: run.ParamsOf(cell.Point), Repeat: cell.Repeat}
 	requests := runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile)
 	t, err := readRequestTable(ctx, requests, cell.Window)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,7 +14,7 @@ func pointsOf(cells []CellSummary) []Point {
 		if !ok {
 			i = len(points)
 			index[name] = i
-			points, members = append(points, Point{Name: name, Point: c.Point, Metrics: map[string]Interval{}}), append(members, nil)
+			points, members = append(points, Point{Name: name, Point: c.Point, Params: c.Params, Metrics: map[string]Interval{}}), append(members, nil)
 		}
 		p := &points[i]
 		p.Cells = append(p.Cells, c.Cell)

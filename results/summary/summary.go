@@ -58,10 +58,12 @@ type Summary struct {
 type CellSummary struct {
 	Cell string `json:"cell"`
 	runfolder.Point
-	Repeat   int      `json:"repeat"`
-	Requests int      `json:"requests"`
-	Errors   int      `json:"errors"`
-	Validity Validity `json:"validity"`
+	// Params are the values of the parameters of the cell's configuration.
+	Params   map[string]string `json:"params,omitempty"`
+	Repeat   int               `json:"repeat"`
+	Requests int               `json:"requests"`
+	Errors   int               `json:"errors"`
+	Validity Validity          `json:"validity"`
 	// Domains are the energies by domain; of a record only.
 	Domains []derivation.DomainEnergy `json:"domains,omitempty"`
 	// Whole is the cell's window from the first send to the last end; Steady
@@ -225,6 +227,8 @@ type GaugeResponse struct {
 type Point struct {
 	Name string `json:"point"` // "b8-c16"
 	runfolder.Point
+	// Params are the values of the parameters of the point's configuration.
+	Params   map[string]string   `json:"params,omitempty"`
 	Cells    []string            `json:"cells"`
 	Metrics  map[string]Interval `json:"metrics"` // over valid repeats
 	Warnings []string            `json:"warnings,omitempty"`

@@ -149,7 +149,7 @@ func (s *sweep) measure(ctx context.Context, dir, label string, cell runfolder.C
 		beside.Go(func() error {
 			select {
 			case <-s.server.exited:
-				cancelLoad(fmt.Errorf("the engine ended in mid-run: %w", s.server.exitErr()))
+				cancelLoad(unfit{fmt.Errorf("the engine ended in mid-run: %w", s.server.exitErr())})
 			case <-besideCtx.Done():
 			}
 			return nil
@@ -205,7 +205,7 @@ func (s *sweep) phases(ctx context.Context, client *loadgen.Client, m *measured,
 		return err
 	}
 	if err := client.Warm(ctx, load.connections); err != nil {
-		return fmt.Errorf("open connections: %w", err)
+		return unfit{fmt.Errorf("open connections: %w", err)}
 	}
 	if err := s.awaitStart(ctx, cell.ID); err != nil {
 		return err

@@ -23,7 +23,7 @@ func usagef(format string, args ...any) error { return runfolder.Refuse(format, 
 func (c *Config) Check() error {
 	for _, part := range []func() error{
 		c.checkServer, c.checkConfigurations, c.checkBatches, c.checkNumbers, c.checkLoad, c.checkRequests, c.checkSearch,
-		c.checkShard, c.checkMeters,
+		c.checkNames, c.checkShard, c.checkMeters,
 	} {
 		if err := part(); err != nil {
 			return err

@@ -18,19 +18,6 @@ type Param struct {
 	Line   int // of the sweep file that names it, 0 for --param
 }
 
-// ParseParam reads NAME=V1,V2.
-func ParseParam(text string) (Param, error) {
-	name, values, ok := strings.Cut(text, "=")
-	if !ok || !paramName.MatchString(name) || values == "" {
-		return Param{}, fmt.Errorf("%.80q: want NAME=V1,V2 with a name of letters, digits, _ and -", text)
-	}
-	list := strings.Split(values, ",")
-	for i := range list {
-		list[i] = strings.TrimSpace(list[i])
-	}
-	return Param{Name: name, Values: list}, nil
-}
-
 var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
 // reserved are the names in an engine command that cfu replaces itself.
@@ -85,40 +72,115 @@ func (e Exclusion) refuse(format string, args ...any) error {
 	return gridError{"exclude", e.Line, fmt.Errorf(format, args...)}
 }
 
-// Expand lists the combinations of the grid in order, the last parameter turning
-// fastest. An error is a gridError.
-func (g Grid) Expand() ([]map[string]string, error) {
+// check refuses what does not go together. An error is a gridError.
+func (g Grid) check() error {
 	byName := map[string]Param{}
 	for _, p := range g.Params {
 		switch {
 		case slices.Contains(reserved, p.Name):
-			return nil, p.refuse("parameter %s: cfu replaces {%[1]s} itself", p.Name)
+			return p.refuse("parameter %s: cfu replaces {%[1]s} itself", p.Name)
 		case byName[p.Name].Name != "":
-			return nil, p.refuse("parameter %s is given twice", p.Name)
+			return p.refuse("parameter %s is given twice", p.Name)
 		case len(p.Values) == 0:
-			return nil, p.refuse("parameter %s has no values", p.Name)
+			return p.refuse("parameter %s has no values", p.Name)
 		}
 		byName[p.Name] = p
 	}
-	zipped := map[string][]string{} // a parameter to the list that it goes with
+	zipped := map[string]bool{}
 	for _, z := range g.Zip {
 		for _, n := range z.Names {
 			switch {
 			case byName[n].Name == "":
-				return nil, z.refuse("there is no parameter %s", n)
-			case zipped[n] != nil:
-				return nil, z.refuse("parameter %s is in two lists", n)
+				return z.refuse("params has no parameter %s", n)
+			case zipped[n]:
+				return z.refuse("parameter %s is in two lists", n)
 			case len(byName[n].Values) != len(byName[z.Names[0]].Values):
-				return nil, z.refuse("%s has %d values, %s has %d", n, len(byName[n].Values), z.Names[0], len(byName[z.Names[0]].Values))
+				return z.refuse("%s has %d values, %s has %d", n, len(byName[n].Values), z.Names[0], len(byName[z.Names[0]].Values))
 			}
-			zipped[n] = z.Names
+			zipped[n] = true
 		}
+	}
+	return nil
+}
+
+// left is what a configuration leaves of the grid: the parameters that it does not
+// fix and whose place its engine command has, which open tells. Of a list of
+// parameters that go together it leaves the rows that have what it fixes; that there is
+// none is an error. What is excluded is judged with the fixed parameters, and not here.
+func (g Grid) left(fixed map[string]string, open func(name string) bool) (Grid, error) {
+	out := Grid{}
+	values := map[string][]string{}
+	for _, p := range g.Params {
+		values[p.Name] = p.Values
+	}
+	for _, z := range g.Zip {
+		var names, bound []string
+		for _, n := range z.Names {
+			if v, set := fixed[n]; set {
+				bound = append(bound, n+": "+v)
+			} else if open(n) {
+				names = append(names, n)
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		kept := map[string][]string{}
+		seen := map[string]bool{}
+		for row := range values[z.Names[0]] {
+			matches, key := true, ""
+			for _, n := range z.Names {
+				v, set := fixed[n]
+				matches = matches && (!set || v == values[n][row])
+			}
+			for _, n := range names {
+				key += values[n][row] + "\x00"
+			}
+			if !matches || seen[key] { // rows that differ in what has no place are one
+				continue
+			}
+			seen[key] = true
+			for _, n := range names {
+				kept[n] = append(kept[n], values[n][row])
+			}
+		}
+		if len(kept) == 0 {
+			return out, fmt.Errorf("no row of the zip [%s] has %s", strings.Join(z.Names, ", "), strings.Join(bound, ", "))
+		}
+		for _, n := range names {
+			values[n] = kept[n]
+		}
+		out.Zip = append(out.Zip, Zip{names, z.Line})
+	}
+	for _, p := range g.Params {
+		if _, set := fixed[p.Name]; !set && open(p.Name) {
+			out.Params = append(out.Params, Param{p.Name, values[p.Name], p.Line})
+		}
+	}
+	return out, nil
+}
+
+// Expand lists the combinations of the grid in order, the last parameter turning
+// fastest. An error is a gridError.
+func (g Grid) Expand() ([]map[string]string, error) {
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	byName := map[string]Param{}
+	for _, p := range g.Params {
+		byName[p.Name] = p
 	}
 	for _, e := range g.Exclude {
 		for _, n := range slices.Sorted(maps.Keys(e.Values)) {
 			if byName[n].Name == "" {
 				return nil, e.refuse("there is no parameter %s", n)
 			}
+		}
+	}
+	zipped := map[string][]string{} // a parameter to the list that it goes with
+	for _, z := range g.Zip {
+		for _, n := range z.Names {
+			zipped[n] = z.Names
 		}
 	}
 	out := []map[string]string{{}}
@@ -281,7 +343,7 @@ func (c *Config) checkConfigurations() error {
 		case name != folderName(name) || strings.HasPrefix(name, "."):
 			return usagef("configuration label %.80q: it names folders: leave out / \\ : * ? \" < > | and spaces", name)
 		case seen[name]:
-			return usagef("configuration %q is given twice", name)
+			return usagef("two configurations are called %.80q, as their folders would be: give each a label of its own under configurations: in a --sweep file", name)
 		}
 		seen[name] = true
 		if err := checkEngineCmd(command(k)); err != nil {
@@ -292,6 +354,40 @@ func (c *Config) checkConfigurations() error {
 		}
 	}
 	return nil
+}
+
+// longestName is how many bytes the name of a file or folder has at most.
+const longestName = 255
+
+// foundRate is a load whose name is as long as that of any rate that is found.
+var foundRate = runfolder.AtRate(-1.0 / 3)
+
+// checkNames checks that each configuration's label leaves room for the names of the
+// folders and files that begin with it.
+func (c *Config) checkNames() error {
+	for _, l := range c.launches() {
+		longest := l.logName()
+		if c.FindRate {
+			p := l.point()
+			p.Load = foundRate
+			longest = longer(longest, p.Cell(1))
+		}
+		for _, cell := range l.cells {
+			longest = longer(longest, cell.id)
+		}
+		if over := len(longest) - longestName; over > 0 {
+			return usagef("configuration %.40s…: with a label of %d bytes a file's name is %d bytes too long: give it a label under configurations: in a --sweep file", l.configuration.Label, len(l.configuration.Label), over)
+		}
+	}
+	return nil
+}
+
+// longer is the longer of two names.
+func longer(a, b string) string {
+	if len(b) > len(a) {
+		return b
+	}
+	return a
 }
 
 // checkEngineCmd checks that a command takes the batch size and the port.

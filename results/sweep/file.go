@@ -24,10 +24,12 @@ type File struct {
 }
 
 // FlagSetting is a flag by its name without dashes, its value as on the command
-// line, and the line that says so.
+// line or, of a List, its values, and the line that says so.
 type FlagSetting struct {
-	Name, Text string
-	Line       int
+	Name   string
+	Values []string
+	List   bool
+	Line   int
 }
 
 // FileConfiguration is a named configuration.
@@ -63,11 +65,13 @@ func ParseFile(name string, text []byte) (File, error) {
 			err = f.exclude(field)
 		case "configurations":
 			err = f.configurations(field)
+		case "param":
+			err = f.errorf(field.line, field.name, "write params: with NAME: [V1, V2] for each parameter")
 		default:
-			var t string
-			if t, err = f.text(field); err == nil {
-				f.Flags = append(f.Flags, FlagSetting{field.name, t, field.line})
-			}
+			s := FlagSetting{Name: field.name, Line: field.line}
+			_, s.List = field.node.(*ast.SequenceNode)
+			s.Values, err = f.texts(field)
+			f.Flags = append(f.Flags, s)
 		}
 		if err != nil {
 			return f, err
@@ -86,6 +90,9 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 		out, err := f.Grid.Configurations(engineCmd)
 		return out, f.placed(err)
 	}
+	if err := f.Grid.check(); err != nil {
+		return nil, f.placed(err)
+	}
 	var out []runfolder.Configuration
 	hits, used := make([]int, len(f.Grid.Exclude)), map[string]bool{}
 	for _, c := range f.Configurations {
@@ -96,18 +103,10 @@ func (f File) Expand(engineCmd string) ([]runfolder.Configuration, error) {
 		if cmd == "" {
 			return nil, f.errorf(c.Line, "configurations", "%s has no engine-cmd, and neither has the file", c.Label)
 		}
-		// Parameters of the file are crossed with those that the configuration
-		// leaves open.
-		grid := f.Grid
-		grid.Params = slices.DeleteFunc(slices.Clone(grid.Params), func(p Param) bool {
-			_, set := c.Params[p.Name]
-			return set || !strings.Contains(cmd, "{"+p.Name+"}")
-		})
-		named := func(n string) bool {
-			return slices.ContainsFunc(grid.Params, func(p Param) bool { return p.Name == n })
+		grid, err := f.Grid.left(c.Params, func(name string) bool { return strings.Contains(cmd, "{"+name+"}") })
+		if err != nil {
+			return nil, f.errorf(c.Line, "configurations", "%s: %w", c.Label, err)
 		}
-		grid.Zip = slices.DeleteFunc(slices.Clone(grid.Zip), func(z Zip) bool { return !slices.ContainsFunc(z.Names, named) })
-		grid.Exclude = nil
 		combinations, err := grid.Expand()
 		if err != nil {
 			return nil, f.errorf(c.Line, "configurations", "%s: %w", c.Label, err)
@@ -188,7 +187,10 @@ func (f File) mapping(n ast.Node, what string) ([]field, error) {
 	}
 	var out []field
 	for _, v := range values {
-		name := v.Key.String()
+		name, ok := scalar(v.Key) // which JSON has in quotes
+		if !ok {
+			return nil, f.errorf(lineOf(v.Key), what, "%.40q is no name", v.Key.String())
+		}
 		if slices.ContainsFunc(out, func(o field) bool { return o.name == name }) {
 			return nil, f.errorf(lineOf(v.Key), name, "it is given twice")
 		}
@@ -208,6 +210,8 @@ func items(n ast.Node) []ast.Node {
 // scalar is the text of a value that is no list or mapping.
 func scalar(n ast.Node) (string, bool) {
 	switch n := n.(type) {
+	case *ast.MappingKeyNode: // written with a question mark
+		return scalar(n.Value)
 	case *ast.StringNode:
 		return n.Value, true
 	case *ast.LiteralNode:
@@ -229,12 +233,6 @@ func (f File) texts(v field) ([]string, error) {
 		out = append(out, t)
 	}
 	return out, nil
-}
-
-// text is a flag's value as on the command line: a list has commas between.
-func (f File) text(v field) (string, error) {
-	list, err := f.texts(v)
-	return strings.Join(list, ","), err
 }
 
 func (f *File) params(v field) error {

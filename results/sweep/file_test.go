@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -27,7 +28,17 @@ func TestSweepFile(t *testing.T) {
 		{"a parameter that a configuration leaves open is crossed with it", "params: {kv: [x, y]}\nconfigurations:\n  - {label: base, params: {dtype: a}}\n",
 			[]string{"base,kv=x", "base,kv=y"}, nil},
 		{"flags have their names, lists and infinities", "batch: [1, 8]\nrate: [1, .inf]\nignore-eos: true\n",
-			nil, []string{"batch=1,8", "rate=1,inf", "ignore-eos=true"}},
+			nil, []string{`batch=["1" "8"]`, `rate=["1" "inf"]`, `ignore-eos=["true"]`}},
+		{"values of a list keep their commas", "header: ['X-A: a,b', 'X-B: y']\n", nil, []string{`header=["X-A: a,b" "X-B: y"]`}},
+		{"a file may be JSON", "{\n\t\"rate\": [1, 4],\n\t\"params\": {\"dtype\": [\"a\"], \"kv\": [\"{\\\"level\\\":0,\\\"x\\\":1}\"]}\n}\n",
+			[]string{"dtype=a,kv={_level__0,_x__1}"}, []string{`rate=["1" "4"]`}},
+		{"names may stand in quotes", "'params': {\"dtype\": [a], 'kv': [x]}\n", []string{"dtype=a,kv=x"}, nil},
+		{"a configuration that fixes one of a zip has the rows of its value",
+			"params: {dtype: [a, b, b], kv: [x, y, z]}\nzip: [dtype, kv]\nconfigurations:\n  - {label: base, params: {dtype: b}}\n  - {label: all}\n  - {label: own, params: {dtype: c, kv: c}}\n",
+			[]string{"base,kv=y", "base,kv=z", "all,dtype=a,kv=x", "all,dtype=b,kv=y", "all,dtype=b,kv=z", "own"}, nil},
+		{"one without a place for it has each row once",
+			"params: {dtype: [a, b, c], kv: [x, x, z]}\nzip: [dtype, kv]\nconfigurations:\n  - {label: base, engine-cmd: 'serve {kv} {port} {batch}'}\n  - {label: all}\n",
+			[]string{"base,kv=x", "base,kv=z", "all,dtype=a,kv=x", "all,dtype=b,kv=x", "all,dtype=c,kv=z"}, nil},
 	} {
 		f, err := ParseFile("s.yaml", []byte(row.text))
 		if err != nil {
@@ -47,7 +58,7 @@ func TestSweepFile(t *testing.T) {
 				flags = append(flags, s.Name)
 				continue
 			}
-			flags = append(flags, s.Name+"="+s.Text)
+			flags = append(flags, fmt.Sprintf("%s=%q", s.Name, s.Values))
 		}
 		if diff := cmp.Diff(row.want, labels); diff != "" {
 			t.Errorf("%s: labels (-want +got):\n%s", row.why, diff)
@@ -79,6 +90,11 @@ func TestSweepFileErrorsNameLineAndField(t *testing.T) {
 		{"an exclusion of a value that no configuration has", "params: {dtype: [a, b]}\nconfigurations: [{label: x}]\nexclude:\n - {dtype: 16}\n", "s.yaml:4: exclude: no combination has dtype: 16"},
 		{"exclusions of all configurations", "params: {dtype: [a]}\nconfigurations: [{label: x}]\nexclude: [{dtype: a}]\n", "s.yaml:3: exclude: every combination is excluded"},
 		{"a parameter that no configuration has a place for", "params: {tp: [1, 2]}\nconfigurations: [{label: x}]\n", "s.yaml:1: params: parameter tp: no configuration's engine command leaves {tp} open"},
+		{"a zip without the row that a configuration wants", "params: {dtype: [a, b], kv: [x, y]}\nzip: [dtype, kv]\nconfigurations:\n  - {label: l, params: {dtype: c}}\n",
+			"s.yaml:4: configurations: l: no row of the zip [dtype, kv] has dtype: c"},
+		{"a zip of a parameter without values", "params: {kv: [x, y]}\nzip: [dtype, kv]\nconfigurations:\n  - {label: l, params: {dtype: c}}\n",
+			"s.yaml:2: zip: params has no parameter dtype"},
+		{"the flag --param", "param: ['dtype=a,b', 'kv=c,d']\n", "s.yaml:1: param: write params: with NAME: [V1, V2]"},
 		{"values in a zip", "params: {dtype: [a]}\nzip: [{dtype: [a], kv: [b]}]\n", "s.yaml:2: zip: want names of parameters, such as [dtype, kv]"},
 		{"each entry of a list has its own line", "params:\n  dtype: [a]\n  kv: [x]\nexclude:\n  - {dtype: a, kv: y}\n", "s.yaml:5: exclude: no combination has dtype: a, kv: y"},
 		{"and each parameter", "params:\n  dtype: [a]\n  nowhere: [x]\n", "s.yaml:3: params: parameter nowhere: the engine command has no {nowhere}"},

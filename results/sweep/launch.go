@@ -53,19 +53,19 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 			Log: log, Secrets: s.config.Secrets,
 		})
 		if err != nil {
-			return err
+			return unfit{err}
 		}
-		defer func() { err = errors.Join(err, server.Stop(ctx)) }()
+		defer func() { err = errors.Join(s.blame(ctx, err, server), server.Stop(ctx)) }()
 		t.url, t.exited, t.exitErr, pid = server.URL(), server.Exited(), server.ExitError, server.PID()
 	} else if err := s.awaitEndpoint(ctx, t); err != nil {
 		return err
 	}
 	t.identity, err = engine.Identify(ctx, t.http, t.url, s.config.APIKey)
 	if err != nil {
-		return err
+		return unfit{err}
 	}
 	if err := s.chooseModel(&t.identity); err != nil {
-		return err
+		return unfit{err}
 	}
 	t.profile = t.identity.Profile()
 	info := runfolder.EngineInfo{
@@ -93,7 +93,7 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	defer func() { err = t.meters.CloseAfter(err) }()
 	s.server = t
 	if err := s.warmUp(ctx); err != nil {
-		return fmt.Errorf("warm up: %w", err)
+		return unfit{fmt.Errorf("warm up: %w", err)}
 	}
 	if err := s.chooseGPUs(ctx); err != nil {
 		return err
@@ -125,15 +125,20 @@ func openEngineLog(out string, l launch) (*os.File, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	name := "engine"
-	if l.configuration.Label != "" {
-		name += "-" + l.configuration.Label
-	}
-	file, err := dir.OpenFile(name+"-b"+strconv.Itoa(l.batch)+".log", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	file, err := dir.OpenFile(l.logName(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("engine log: %w", err)
 	}
 	return file, nil
+}
+
+// logName is the name of that file.
+func (l launch) logName() string {
+	name := "engine"
+	if l.configuration.Label != "" {
+		name += "-" + l.configuration.Label
+	}
+	return name + "-b" + strconv.Itoa(l.batch) + ".log"
 }
 
 // awaitEndpoint waits for a server that is said to run already: not for long, but

@@ -28,19 +28,33 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 	if err != nil {
 		return err
 	}
-	if found.Rate == 0 { // its last warning says why
-		last := len(found.Warnings) - 1
-		s.warnSearch(found.Warnings[:last])
-		return fmt.Errorf("%s, %s: %s", l, slo, found.Warnings[last])
+	search := runfolder.RateSearch{Batch: l.batch, Label: l.configuration.Label, SLO: slo, FoundRate: found}
+	if search.Rejected() {
+		return s.reject(l, search)
 	}
 	s.warnSearch(found.Warnings)
-	s.record.RateSearches = append(s.record.RateSearches, runfolder.RateSearch{Batch: l.batch, Label: l.configuration.Label, SLO: slo, FoundRate: found})
+	s.record.RateSearches = append(s.record.RateSearches, search)
 	if err := s.save(); err != nil { // it took minutes: an interrupt must not lose it
 		return err
 	}
 	c, _ = s.foundCell(l)
 	s.log.Result(fmt.Sprintf("%s: at %g requests/s, %g %% of requests meet %s", l, c.Rate, 100*s.config.SLOShare, slo))
 	return s.runCell(ctx, c)
+}
+
+// reject ends a search that found no rate: as a result where there are others to
+// compare it with, which keeps its trials, and else as the failure of the run.
+func (s *sweep) reject(l launch, search runfolder.RateSearch) error {
+	last := len(search.Warnings) - 1 // says why
+	s.warnSearch(search.Warnings[:last])
+	err := fmt.Errorf("%s, %s: %s", l, search.SLO, search.Warnings[last])
+	if !s.several() {
+		return err
+	}
+	s.record.RateSearches = append(s.record.RateSearches, search)
+	s.log.Result(s.config.Secrets.Text(err.Error()))
+	s.leaveOut(l)
+	return s.save()
 }
 
 // warnSearch passes a search's doubts on.
@@ -63,7 +77,7 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 	}
 	if options.Start == 0 {
 		if options.Throughput, err = s.throughput(ctx, l, client); err != nil {
-			return loadgen.FoundRate{}, fmt.Errorf("measure the throughput: %w", err)
+			return loadgen.FoundRate{}, unfit{fmt.Errorf("measure the throughput: %w", err)}
 		}
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -80,21 +94,25 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 		if err := client.Warm(ctx, load.connections); err != nil {
 			return fmt.Errorf("open connections: %w", err)
 		}
-		trial, stop := context.WithCancel(ctx)
-		defer stop()
-		enough := false
-		_, err = loadgen.Run(trial, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
-			if !enough && !observe(r.Order, slo.Met(r)) {
-				enough = true
-				stop()
+		enough := make(chan struct{})
+		over := false
+		see := func(order int, met bool) {
+			if !over && !observe(order, met) {
+				over = true
+				close(enough)
 			}
-		})
-		if enough && ctx.Err() == nil {
-			return nil
 		}
+		load.Enough = enough
+		load.Objective, load.Missed = slo, func(order int) { see(order, false) }
+		_, err = loadgen.Run(ctx, client, load.Load, load.requests, s.clock, func(r loadgen.Record) {
+			see(r.Order, slo.Met(r))
+		})
 		return err
 	})
 	stop()
+	if err != nil {
+		err = unfit{err}
+	}
 	return found, failure.Join(err, beside.Wait())
 }
 
@@ -103,7 +121,9 @@ func (s *sweep) searchLoad(l launch, load runfolder.Load, stop loadgen.StopRules
 	p := l.point()
 	p.Load = load
 	c, err := s.load(planned(p, 1))
-	c.Drain, c.Stop = s.config.Timeout, stop
+	// The next trial must not find the backlog of the one before, but a request that is
+	// never answered is none.
+	c.Stop, c.GiveUp = stop, true
 	return c, err
 }
 
@@ -206,14 +226,23 @@ func (t *searchLines) line() string {
 		t.launch, p.Number, p.Trial.Rate, p.Trial.Requests, p.Most, p.Trial.Requests-p.Trial.Met, most.Round(time.Second))
 }
 
-// foundCell is the cell at the rate that the search found for a launch.
-func (s *sweep) foundCell(l launch) (plannedCell, bool) {
+// search is what an earlier search of a launch's rate came to.
+func (s *sweep) search(l launch) (runfolder.RateSearch, bool) {
 	for _, f := range s.record.RateSearches {
 		if f.Batch == l.batch && f.Label == l.configuration.Label {
-			p := l.point()
-			p.Load = runfolder.AtRate(math.Round(f.Rate*1000) / 1000)
-			return planned(p, 1), true
+			return f, true
 		}
 	}
-	return plannedCell{}, false
+	return runfolder.RateSearch{}, false
+}
+
+// foundCell is the cell at the rate that the search found for a launch.
+func (s *sweep) foundCell(l launch) (plannedCell, bool) {
+	f, ok := s.search(l)
+	if !ok || f.Rejected() {
+		return plannedCell{}, false
+	}
+	p := l.point()
+	p.Load = runfolder.AtRate(math.Round(f.Rate*1000) / 1000)
+	return planned(p, 1), true
 }

@@ -62,15 +62,17 @@ type sweep struct {
 	prefixes []datasets.Prefix
 	plan     []launch
 	context  int             // tokens of the server that the trace was chosen for, 0 if unknown
-	done     map[string]bool // cells that an earlier run completed
-	server   target          // what is being measured now
-	rates    tokenRates      // observed, for the live line and the self-test
-	live     *live.Live
-	total    int                          // cells of the sweep
-	spent    time.Duration                // on the cells measured so far
-	ran      int                          // cells measured so far
-	flying   atomic.Pointer[loadgen.Live] // of the cell under way
-	loaded   time.Duration                // when the server had its last request
+	done     map[string]bool // cells that are complete
+	// failedNow are the launches that failed in this run.
+	failedNow map[runfolder.Point]bool
+	server    target     // what is being measured now
+	rates     tokenRates // observed, for the live line and the self-test
+	live      *live.Live
+	total     int                          // cells of the sweep
+	spent     time.Duration                // on the cells measured so far
+	ran       int                          // cells measured so far
+	flying    atomic.Pointer[loadgen.Live] // of the cell under way
+	loaded    time.Duration                // when the server had its last request
 
 	hidden int           // cells of the record without secrets
 	saved  int           // cells of the record in run.json
@@ -94,7 +96,7 @@ func Run(ctx context.Context, c Config, log Log) (runfolder.Run, error) {
 
 // newSweep checks the run folder and prepares the record of the run.
 func newSweep(c Config, log Log) (*sweep, error) {
-	s := &sweep{config: c, log: log, done: map[string]bool{}, live: live.New(), origin: time.Now()}
+	s := &sweep{config: c, log: log, done: map[string]bool{}, failedNow: map[runfolder.Point]bool{}, live: live.New(), origin: time.Now()}
 	s.clock = meter.NewClock(s.origin)
 	s.record = runfolder.Run{
 		Cfu: version.String(), Build: version.Read(), Started: s.origin.UTC().Format(time.RFC3339),
@@ -175,6 +177,9 @@ func (s *sweep) run(ctx context.Context) error {
 		stop = server.Stop
 	}
 	err := s.measureAll(ctx)
+	if ctx.Err() == nil {
+		err = failure.Join(err, s.notMeasured())
+	}
 	if s.saved < len(s.record.Cells) {
 		err = failure.Join(err, s.save())
 	}
@@ -208,17 +213,21 @@ func (s *sweep) measureAll(ctx context.Context) error {
 			s.say("%s: complete from an earlier run", l)
 			continue
 		}
-		if err := s.serve(ctx, l); err != nil {
-			if ctx.Err() != nil {
-				return interruptedError(s.config.Out)
-			}
+		if s.failedNow[l.point()] { // and would again in each later round
+			continue
+		}
+		err := s.serve(ctx, l)
+		if ctx.Err() != nil && err != nil {
+			return interruptedError(s.config.Out)
+		}
+		if err = s.settle(l, err); err != nil {
 			return err
 		}
 	}
 	if left := s.total - len(s.done); left > 0 && s.overBudget() {
 		s.warn("--budget %v: %d of %d cells are not measured; --resume with a larger budget measures them", s.config.Budget, left, s.total)
 	}
-	if s.config.Certify {
+	if s.config.Certify && len(s.record.Cells) > 0 {
 		if err := s.selfTest(ctx); err != nil {
 			if ctx.Err() != nil {
 				return interruptedError(s.config.Out)
@@ -245,6 +254,9 @@ func (s *sweep) overBudget() bool {
 // allDone reports whether every cell of a launch is complete.
 func (s *sweep) allDone(l launch) bool {
 	if s.config.FindRate {
+		if f, ok := s.search(l); ok && f.Rejected() {
+			return true
+		}
 		c, ok := s.foundCell(l)
 		return ok && s.done[c.id]
 	}

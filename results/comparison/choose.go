@@ -89,6 +89,14 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 	if err != nil {
 		return c, err
 	}
+	for _, s := range subjects {
+		for _, line := range s.Run.Unmeasured() {
+			if len(subjects) > 1 {
+				line = s.Name + ": " + line
+			}
+			left = append(left, line)
+		}
+	}
 	all, lacking, warnings := c.points(subjects)
 	left = append(left, warnings...)
 	if len(all) == 0 {

@@ -11,6 +11,7 @@ import (
 	"cfubench/internal/golden"
 	"cfubench/internal/stats"
 	"cfubench/results/comparison"
+	"cfubench/results/runfolder"
 	"cfubench/results/simulated"
 	"cfubench/results/summary"
 )
@@ -286,6 +287,26 @@ func TestOneRepeatIsAsSureAsItSays(t *testing.T) {
 		t.Logf("%s: error %.4f, deviation between runs %.4f, intervals hold the mean of all in %.0f %%", row.comment, within, between, 100*share)
 		if r := within / between; r < row.least || r > row.most || share < row.held {
 			t.Errorf("%s: the error within a run is %.2f of the deviation between runs, want %g to %g; intervals hold in %.2f, want %g at least", row.comment, r, row.least, row.most, share, row.held)
+		}
+	}
+}
+
+// What has no figure because it failed, or kept the SLO at no rate, is said where the
+// choice is.
+func TestChoiceSaysWhatIsNotMeasured(t *testing.T) {
+	one := subject(t, "one", func(s *simulated.Spec) { s.Repeats = 1 })
+	one.Run.Failed = []runfolder.Failed{{Batch: 8, Label: "dtype=float64", Reason: "the engine exited: out of memory"}}
+	search := runfolder.RateSearch{Batch: 4, Label: "slow"}
+	search.FailedAt = 0.5
+	one.Run.RateSearches = []runfolder.RateSearch{search}
+	c, err := comparison.Choose([]comparison.Subject{one}, comparison.ChooseOptions{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(c.Warnings, "\n")
+	for _, want := range []string{"dtype=float64, batch 8 failed and is not measured, or not whole: the engine exited: out of memory", "slow, batch 4 keeps", "at no rate that was tried, down to 0.5 requests/s"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("warnings %q, want %q among them", got, want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"cfubench/internal/atomicfile"
 	"cfubench/internal/folder"
@@ -140,6 +141,29 @@ type Failed struct {
 	Label string `json:"label,omitempty"`
 	// Reason is one line, with the last lines that the server printed.
 	Reason string `json:"reason"`
+}
+
+// ServerName names a configuration at a batch size in messages: "batch 8",
+// "dtype=float16, batch 8".
+func ServerName(label string, batch int) string {
+	if label == "" {
+		return "batch " + strconv.Itoa(batch)
+	}
+	return label + ", batch " + strconv.Itoa(batch)
+}
+
+// Unmeasured says which configurations of the run have no figure, or not all of theirs,
+// and why.
+func (r Run) Unmeasured() (lines []string) {
+	for _, f := range r.Failed {
+		lines = append(lines, fmt.Sprintf("%s failed and is not measured, or not whole: %s", ServerName(f.Label, f.Batch), f.Reason))
+	}
+	for _, s := range r.RateSearches {
+		if s.Rejected() {
+			lines = append(lines, fmt.Sprintf("%s keeps %s at no rate that was tried, down to %.3g requests/s", ServerName(s.Label, s.Batch), s.SLO, s.FailedAt))
+		}
+	}
+	return lines
 }
 
 // Cell is one point of the sweep and one repeat of it.

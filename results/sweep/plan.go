@@ -35,10 +35,7 @@ func (l launch) point() runfolder.Point {
 
 // String names the launch in messages: "batch 8", "dtype=float16, batch 8".
 func (l launch) String() string {
-	if l.configuration.Label == "" {
-		return "batch " + strconv.Itoa(l.batch)
-	}
-	return l.configuration.Label + ", batch " + strconv.Itoa(l.batch)
+	return runfolder.ServerName(l.configuration.Label, l.batch)
 }
 
 // Orders in which repeats are measured.

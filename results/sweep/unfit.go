@@ -126,7 +126,7 @@ func (s *sweep) notMeasured() error {
 		var b strings.Builder
 		fmt.Fprintf(&b, "%d of %d configurations failed; the same command with --resume tries again", len(failed), s.servers())
 		for _, f := range failed {
-			fmt.Fprintf(&b, "\n%s: %s", launch{configuration: runfolder.Configuration{Label: f.Label}, batch: f.Batch}, f.Reason)
+			fmt.Fprintf(&b, "\n%s: %s", runfolder.ServerName(f.Label, f.Batch), f.Reason)
 		}
 		return errors.New(b.String())
 	}

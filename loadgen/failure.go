@@ -59,6 +59,9 @@ func serverMessage(raw []byte) string {
 		Detail  json.RawMessage
 		Error   json.RawMessage
 	}
+	if invalid := invalidFields(raw); invalid != "" {
+		return invalid
+	}
 	if json.Unmarshal(raw, &object) == nil {
 		switch {
 		case object.Message != "" || object.Status != "":
@@ -76,6 +79,30 @@ func serverMessage(raw []byte) string {
 		return "no message"
 	}
 	return excerpt(raw)
+}
+
+// invalidFields reads FastAPI's list of what is wrong with a request, by field; "" if
+// raw is none. The list repeats the request's text as well, which is left out.
+func invalidFields(raw []byte) string {
+	var list []struct {
+		Where []any  `json:"loc"`
+		What  string `json:"msg"`
+	}
+	if json.Unmarshal(raw, &list) != nil {
+		return ""
+	}
+	var all []string
+	for _, one := range list {
+		if one.What == "" {
+			return ""
+		}
+		var where []string
+		for _, part := range one.Where {
+			where = append(where, fmt.Sprint(part))
+		}
+		all = append(all, strings.TrimPrefix(strings.Join(where, ".")+": "+one.What, ": "))
+	}
+	return strings.Join(all, "; ")
 }
 
 // refusal is the error of an answer that is no success: its status and what

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -14,7 +15,17 @@ func (s *scanner) cut() error {
 	if len(s.stray) == 0 {
 		return errCut
 	}
+	if wholeAnswer(s.stray) {
+		return fmt.Errorf("%w; the server sent a whole answer instead of a stream", errCut)
+	}
 	return fmt.Errorf("%w; the server sent: %s", errCut, serverMessage(s.stray))
+}
+
+// wholeAnswer reports whether what came, which may be cut, is an answer in one JSON
+// object. Its text is not for messages and tables.
+func wholeAnswer(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	return len(b) > 0 && b[0] == '{' && (bytes.Contains(b, []byte(`"choices"`)) || bytes.Contains(b, []byte(`"output"`)))
 }
 
 // strayLimit is how much is kept of what is no event, in bytes.

@@ -2,6 +2,7 @@ package summary
 
 import (
 	"context"
+	"math"
 
 	"cfubench/loadgen"
 	"cfubench/meter"
@@ -25,8 +26,13 @@ func outputIn(ctx context.Context, path string, w meter.Window) (sum float64, er
 // without one count in proportion to the time in which they were decoded: hidden
 // reasoning between send and first token; those of a row without stamps, as logs of
 // other tools have it, between first and last token; those of a completed request
-// that has no first token, such as an embedding, between send and end.
+// that has no first token, such as an embedding, between send and end. They are not a
+// number if nobody counted those of a completed request: without them the rest would
+// stand beside all of the energy.
 func tokensWithin(r loadgen.Record, w meter.Window) float64 {
+	if r.OK() && r.Tokens() < 0 && overlap(w, int64(r.Sent), int64(r.Done)) > 0 {
+		return math.NaN()
+	}
 	tokens := float64(max(0, r.Tokens()))
 	if r.Sent < 0 || tokens == 0 {
 		return 0

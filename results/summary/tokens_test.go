@@ -50,9 +50,11 @@ func TestOutputTokensOfAWindow(t *testing.T) {
 		{"a failed one without a first token has none", with(unstamped, func(r *loadgen.Record) {
 			r.FirstToken, r.LastToken, r.Err = loadgen.Never, loadgen.Never, "refused"
 		}), 0},
+		{"those of a completed one that nobody counted are not known", with(unstamped, func(r *loadgen.Record) { r.OutputTokens, r.Status = loadgen.Unknown, 200 }), math.NaN()},
+		{"but where it lies outside", with(unstamped, func(r *loadgen.Record) { r.OutputTokens, r.Status, r.Done = loadgen.Unknown, 200, 9*s }), 0},
 		{"one that was never sent has none", with(waits, func(r *loadgen.Record) { r.Sent = loadgen.Never }), 0},
 	} {
-		if got := tokensWithin(tt.r, w); math.Abs(got-tt.want) > 1e-12 {
+		if got := tokensWithin(tt.r, w); !(math.Abs(got-tt.want) <= 1e-12 || math.IsNaN(got) && math.IsNaN(tt.want)) {
 			t.Errorf("%s: got %v tokens, want %v", tt.name, got, tt.want)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -43,9 +44,25 @@ func decode(resp *http.Response) error {
 		if err != nil {
 			return fmt.Errorf("HTTP %d with a body that is not the %s that its Content-Encoding says: %w", resp.StatusCode, encoding, err)
 		}
-		resp.Body = body
+		resp.Body = packed{body, encoding}
 	}
 	return nil
+}
+
+// packed is a body that is unpacked as it is read.
+type packed struct {
+	io.ReadCloser
+	encoding string
+}
+
+// Read names the encoding where the body is not of it.
+func (p packed) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b)
+	var corrupt flate.CorruptInputError
+	if errors.As(err, &corrupt) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, zlib.ErrChecksum) {
+		err = fmt.Errorf("the body is not the %s that its Content-Encoding says: %w", p.encoding, err)
+	}
+	return n, err
 }
 
 // inflate reads what goes by the name of deflate: zlib's format (RFC 1950), or from

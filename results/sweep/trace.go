@@ -42,8 +42,12 @@ func (s *sweep) selectTrace(ctx context.Context, t *target) (datasets.Trace, err
 	if err != nil {
 		return trace, err
 	}
-	if n := trace.Totals().OutputUnknown; s.config.IgnoreEOS && s.config.MaxTokens == 0 && n > 0 {
-		return trace, fmt.Errorf("--ignore-eos: the trace says no length for %d of its %d requests, so their answers would run to the server's own limit: give --max-tokens N", n, len(trace.Requests))
+	flag := "--ignore-eos"
+	if s.config.MinTokens {
+		flag = "--min-tokens"
+	}
+	if n := trace.Totals().OutputUnknown; (s.config.IgnoreEOS || s.config.MinTokens) && s.config.MaxTokens == 0 && n > 0 {
+		return trace, fmt.Errorf("%s: the trace says no length for %d of its %d requests, so their answers would run to the server's own limit: give --max-tokens N", flag, n, len(trace.Requests))
 	}
 	return trace, nil
 }

@@ -82,8 +82,8 @@ func (c *collector) full() bool {
 
 // take counts the pending conversations and keeps what passes.
 func (c *collector) take(ctx context.Context, pending [][]candidate) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if err := c.count(ctx, pending); err != nil {
 		return err

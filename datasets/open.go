@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"strings"
+
+	"cfubench/internal/inputfile"
 )
 
 // Open reads the requests of the trace that spec names: "sample",
@@ -79,7 +80,7 @@ func scan(ctx context.Context, name string, o Options, p prompts, sink func(Requ
 	if err := o.validate(s); err != nil {
 		return Trace{}, err
 	}
-	r, path, err := s.open(o)
+	r, path, err := s.open(ctx, o)
 	if err != nil {
 		return Trace{}, fmt.Errorf("dataset: %w", err)
 	}
@@ -90,6 +91,9 @@ func scan(ctx context.Context, name string, o Options, p prompts, sink func(Requ
 	t := Trace{Source: name, Dropped: map[string]int{}}
 	c := collector{t: &t, o: o, prompts: p, sink: sink}
 	if err := c.read(ctx, s.format, r); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return Trace{}, inFile(path, r, err)
 	}
 	if c.taken == 0 {
@@ -99,7 +103,7 @@ func scan(ctx context.Context, name string, o Options, p prompts, sink func(Requ
 }
 
 // open returns the file and its name in errors.
-func (s spec) open(o Options) (r file, name string, err error) {
+func (s spec) open(ctx context.Context, o Options) (r file, name string, err error) {
 	if s.format == "sample" {
 		sample, err := carried("sample.json")
 		if err != nil {
@@ -107,7 +111,7 @@ func (s spec) open(o Options) (r file, name string, err error) {
 		}
 		return bundled{bytes.NewReader(sample)}, "sample", nil
 	}
-	f, err := os.Open(s.file)
+	f, err := inputfile.Open(ctx, s.file)
 	if err != nil {
 		return nil, "", err
 	}

@@ -80,7 +80,7 @@ func shuffled(ctx context.Context, t *Trace, r io.Reader, o Options) ([]place, e
 		}
 		index := e.count - 1
 		if index%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, context.Cause(ctx)
 		}
 		turns, err := turnCount(raw, index, offset, o.Select == SGLang)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -69,11 +70,15 @@ func TestBodiesAreReadAsTheyAre(t *testing.T) {
 func TestTheWaitForAnEndMarkEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name, stream string
+		again        string // comes every 0.2 s
 		want         time.Duration
 	}{
-		{"after the usage", hello + world + finish + usage, endPatience},
-		{"for a usage", hello + world + finish, usagePatience},
-		{"for the other choice", hello + `data: {"choices":[{"index":1,"delta":{"content":"no"}}]}` + "\n\n" + finish + usage, time.Hour},
+		{"after the usage", hello + world + finish + usage, "", endPatience},
+		{"for a usage", hello + world + finish, "", usagePatience},
+		{"for the other choice", hello + `data: {"choices":[{"index":1,"delta":{"content":"no"}}]}` + "\n\n" + finish + usage, "", time.Hour},
+		{"whatever comments come", hello + world + finish + usage, ": ping\n\n", endPatience},
+		{"and how often the usage does", hello + world + finish + usage, usage, endPatience},
+		{"also while a usage is waited for", hello + world + finish, ": ping\n\n", usagePatience},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -84,18 +89,56 @@ func TestTheWaitForAnEndMarkEnds(t *testing.T) {
 				s.reset()
 				s.wait = &endWait{cancel: func() { server.CloseWithError(context.Canceled) }}
 				defer s.wait.stop()
-				go io.WriteString(server, tt.stream)
+				silent := make(chan struct{})
+				go func() {
+					defer close(silent)
+					io.WriteString(server, tt.stream)
+					for tt.again != "" { // until the reader is gone
+						time.Sleep(200 * time.Millisecond)
+						if _, err := io.WriteString(server, tt.again); err != nil {
+							return
+						}
+					}
+				}()
 				began := time.Now()
 				var r Record
 				err := s.read(body, func() time.Duration { return time.Since(began) }, &r, nil)
-				if waited := time.Since(began); waited != tt.want {
+				waited := time.Since(began)
+				body.Close()
+				<-silent
+				if waited != tt.want {
 					t.Errorf("waited %v, want %v", waited, tt.want)
+				}
+				if s.counted != 0 {
+					t.Errorf("the last event that counted: got %v, want the answer's end", s.counted)
 				}
 				if err != nil || !slices.Contains(r.Flags, FlagNoEnd) {
 					t.Errorf("got %v, flags %v; want an answer without an end mark", err, r.Flags)
 				}
 			})
 		})
+	}
+}
+
+// A stream that never says a part of an answer is none, and one that says nothing for
+// long is cut.
+func TestStreamsWithoutAnAnswer(t *testing.T) {
+	empty := `data: {"choices":[{"index":0,"delta":{}}]}` + "\n\n"
+	for _, tt := range []struct{ name, stream, err string }{
+		{"a usage alone", usage, "stream cut before"},
+		{"usages and the end mark", usage + usage + done, "stream cut before"},
+		{"special tokens alone", empty + finish + usage + done, ""},
+		{"events without text, without end", strings.Repeat(empty, 16<<10+16*2+1), "more than 16416 events without text where 2 tokens were asked for"},
+		{"usages without end", strings.Repeat(usage, 16<<10+16*2+1), "more than 16416 events without text"},
+	} {
+		s := new(scanner)
+		s.reset()
+		s.limit = eventLimit(2)
+		r := Record{TargetOutputTokens: 2}
+		err := s.read(strings.NewReader(tt.stream), func() time.Duration { return time.Second }, &r, nil)
+		if got := fmt.Sprint(err); err == nil != (tt.err == "") || !strings.Contains(got, tt.err) && err != nil {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.err)
+		}
 	}
 }
 

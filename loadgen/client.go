@@ -145,7 +145,7 @@ func NewClient(o Options) (*Client, error) {
 		return nil, err
 	}
 	if c.secrets = o.Secrets; c.secrets == nil {
-		c.secrets = secret.New()
+		c.secrets = secret.Own()
 	}
 	c.access.Tell(c.secrets)
 	for _, api := range APIs() {

@@ -7,22 +7,27 @@ import (
 	"time"
 )
 
-// wholeLimit is the largest answer that is read whole: 1,000 embeddings of 4,096
-// numbers are below it.
-const wholeLimit = 128 << 20
+// An answer of embeddings is read as it comes, and its numbers, which nobody looks at,
+// are dropped. wholeLimit is the largest that is read: 1,000 embeddings of 4,096 numbers
+// are below it. restLimit bounds what is left without the numbers.
+const (
+	wholeLimit = 128 << 20
+	restLimit  = 1 << 20
+)
 
 // readWhole reads an answer that is one JSON object, as an embedding is.
 func (s *scanner) readWhole(body io.Reader, arrived func() time.Duration, r *Record) error {
-	for {
-		if s.end == len(s.buf) {
-			if len(s.buf) >= wholeLimit {
-				return fmt.Errorf("answer larger than %d MiB", wholeLimit>>20)
-			}
-			s.buf = append(s.buf, make([]byte, len(s.buf))...)
-		}
-		n, err := body.Read(s.buf[s.end:])
-		s.end += n
-		if err == nil {
+	rest := numberless{out: s.joined[:0]}
+	for read := 0; ; {
+		n, err := body.Read(s.buf)
+		rest.take(s.buf[:n])
+		s.joined = rest.out
+		switch read += n; {
+		case read > wholeLimit:
+			return fmt.Errorf("answer larger than %d MiB", wholeLimit>>20)
+		case len(rest.out) > restLimit:
+			return fmt.Errorf("answer with more than %d MiB beside its embeddings", restLimit>>20)
+		case err == nil:
 			continue
 		}
 		s.atEnd = err == io.EOF
@@ -32,7 +37,7 @@ func (s *scanner) readWhole(body io.Reader, arrived func() time.Duration, r *Rec
 		}
 		break
 	}
-	data := bytes.TrimSpace(s.buf[:s.end])
+	data := bytes.TrimSpace(rest.out)
 	if looksLikeHTML(data) {
 		return fmt.Errorf("%s instead of embeddings: is the endpoint the API's address?", pageSummary(data))
 	}

@@ -14,7 +14,9 @@ const (
 	usagePatience = 30 * time.Second
 )
 
-// endWait gives up the wait for the end of a stream whose answer is complete.
+// endWait gives up the wait for the end of a stream whose answer is complete. Only what
+// counts of an answer makes it begin again: a server that says nothing new, by comments or
+// the usage once more, must not hold the request.
 type endWait struct {
 	cancel func() // ends the request
 	timer  *time.Timer

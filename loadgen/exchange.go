@@ -27,8 +27,10 @@ type exchange struct {
 	conns  int  // connections tried: more than one means that it was sent again
 	trace  httptrace.ClientTrace
 	wait   endWait // for the answer's end mark
-	asked  asked
-	record Record
+	// counted is when the last event came that said something new of the answer.
+	counted time.Duration
+	asked   asked
+	record  Record
 }
 
 // errTimeout is the cause of a context that Options.Timeout ended.
@@ -86,6 +88,9 @@ func (x *exchange) run(ctx context.Context, call Call) error {
 	x.ended = c.now() // the drain is no part of the request
 	if err == nil {
 		x.ended = x.arrived()
+		if x.wait.gaveUp.Load() {
+			x.ended = x.counted
+		}
 	}
 	return err
 }
@@ -162,7 +167,7 @@ func (x *exchange) read(resp *http.Response, call Call) error {
 	s.wait = &x.wait
 	defer x.wait.stop()
 	err = s.read(body, x.arrived, &x.record, call.Events)
-	x.atEnd = s.atEnd && body == resp.Body
+	x.atEnd, x.counted = s.atEnd && body == resp.Body, s.counted
 	if err == nil && call.Answer != nil {
 		*call.Answer, err = s.answer()
 	}

@@ -6,7 +6,7 @@ const (
 	FlagNoUsage  = "no_usage"        // the server sent no usage that counts: one token an event is assumed
 	FlagNoPrompt = "no_prompt_count" // the server counted the output and not the prompt
 	FlagNoText   = "no_text"         // tokens were counted but none had text
-	FlagNoEnd    = "no_end"          // complete, but the connection broke before [DONE]
+	FlagNoEnd    = "no_end"          // complete, but [DONE] did not come: the connection broke, or the wait was given up
 	FlagLate     = "late"            // sent later than the lateness bound after its due time
 	FlagHeld     = "held"            // waited for a place under the in-flight cap
 	FlagStarved  = "client_starved"  // the client's threads waited for a processor meanwhile

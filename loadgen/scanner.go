@@ -55,15 +55,19 @@ type scanner struct {
 	stray []byte
 	late  bool // it came after the last text
 
-	done      bool       // [DONE] was seen
-	atEnd     bool       // the body was read to its end
-	usage     tokenUsage // as far as it was reported
-	last      bool       // a usage came on its own, after the text
-	continued bool       // a usage came with text
-	reported  int        // completion tokens reported before the current event
-	parts     int        // sum of the completion tokens reported with text
-	still     int        // reports with text that were no higher than the one before
-	fell      bool       // one was lower: they are no running total
+	done      bool          // [DONE] was seen
+	atEnd     bool          // the body was read to its end
+	usage     tokenUsage    // as far as it was reported
+	last      bool          // a usage came on its own, after the text
+	began     bool          // an event had a part of an answer: text, a choice or a finish reason
+	counted   time.Duration // of the last event that said something new of the answer
+	moved     bool          // such an event came since the wait for the end began
+	mute      int           // events without text, before the finish reason
+	continued bool          // a usage came with text
+	reported  int           // completion tokens reported before the current event
+	parts     int           // sum of the completion tokens reported with text
+	still     int           // reports with text that were no higher than the one before
+	fell      bool          // one was lower: they are no running total
 	evidence  time.Duration
 	spoke     choiceSet // choices that have text
 	ended     choiceSet // choices that have a finish reason
@@ -105,7 +109,7 @@ func (s *scanner) reset() {
 		lengths, thinking, usages, silent, arrivals = nil, nil, nil, nil, nil
 	}
 	*s = scanner{
-		stray: s.stray[:0], buf: buf, firstLine: true, evidence: Never, usage: unknownUsage(), limit: eventLimit(0), asked: asked{prompt: Unknown},
+		stray: s.stray[:0], buf: buf, firstLine: true, evidence: Never, counted: Never, usage: unknownUsage(), limit: eventLimit(0), asked: asked{prompt: Unknown},
 		joined: joined[:0], lengths: lengths[:0], thinking: thinking[:0], usages: usages[:0], silent: silent[:0], arrivals: arrivals[:0], text: text[:0], timings: s.timings[:0],
 		chunk: chunk{content: s.chunk.content[:0]},
 	}
@@ -142,12 +146,16 @@ func (s *scanner) read(body io.Reader, arrived func() time.Duration, r *Record, 
 		if s.done || err != nil {
 			return s.finish(err, at, r)
 		}
-		if s.wait != nil && s.ended != 0 && s.spoke&^s.ended == 0 {
+		if s.wait != nil && s.moved && s.complete() {
+			s.moved = false
 			s.wait.begin(s.usage.completion != Unknown)
 		}
 		s.compact()
 	}
 }
+
+// complete reports whether each choice that has text has its finish reason.
+func (s *scanner) complete() bool { return s.ended != 0 && s.spoke&^s.ended == 0 }
 
 // finish decides whether the stream was complete.
 func (s *scanner) finish(err error, at time.Duration, r *Record) error {
@@ -166,12 +174,12 @@ func (s *scanner) finish(err error, at time.Duration, r *Record) error {
 			return e
 		}
 	}
-	finished := r.FinishReason != "" || s.last
+	finished := r.FinishReason != "" || s.last && s.began
 	s.settle(r)
 	switch {
 	case failed([]byte(r.FinishReason)):
 		return streamError{"it ended the answer with finish_reason " + r.FinishReason}
-	case s.done && !finished && len(r.TokenAt) > 0 && !s.late:
+	case s.done && !finished && s.began && len(r.TokenAt) > 0 && !s.late:
 		r.Flags = append(r.Flags, FlagNoFinish)
 		return nil
 	case err == nil || errors.Is(err, io.EOF):
@@ -182,7 +190,7 @@ func (s *scanner) finish(err error, at time.Duration, r *Record) error {
 	case s.wait != nil && s.wait.gaveUp.Load():
 		r.Flags = append(r.Flags, FlagNoEnd)
 		return nil
-	case s.last || r.FinishReason != "" && s.usage.completion != Unknown:
+	case s.last && s.began || r.FinishReason != "" && s.usage.completion != Unknown:
 		// Everything had arrived but the end mark.
 		r.Flags = append(r.Flags, FlagNoEnd)
 		return nil
@@ -339,6 +347,9 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 	if len(r.TokenAt) == 0 {
 		c.whole()
 	}
+	if err := s.says(at, r); err != nil {
+		return err
+	}
 	s.after = s.after || s.ended&c.spoke != 0
 	s.spoke |= c.spoke
 	s.ended |= c.ended
@@ -362,6 +373,24 @@ func (s *scanner) dispatch(at time.Duration, r *Record) error {
 		s.evidence = at
 	}
 	s.done = s.done || c.end
+	return nil
+}
+
+// says notes whether the event says something new of the answer. What says nothing may
+// come as often as a token may.
+func (s *scanner) says(at time.Duration, r *Record) error {
+	c := &s.chunk
+	s.began = s.began || c.choices > 0 || c.text > 0 || c.finish != nil
+	fresh := c.text > 0 || c.ended&^s.ended != 0 || c.usage.completion != Unknown && s.usage.completion == Unknown
+	if s.counted == Never || fresh {
+		s.counted, s.moved = at, true
+	}
+	if c.text > 0 || s.complete() {
+		return nil
+	}
+	if s.mute++; s.mute > s.limit {
+		return fmt.Errorf("the server sent more than %d events without text where %s asked for: cut here", s.limit, tokensAsked(r.TargetOutputTokens))
+	}
 	return nil
 }
 

@@ -162,25 +162,34 @@ func (t *tally) worst() []Failure {
 	return all[:min(len(all), mostFailures)]
 }
 
+// many is the share of answers from which on a flag that a few answers may well have
+// makes a run doubtful.
+const many = 0.1
+
 // doubts are the flags that make a run's figures doubtful, with what is doubtful,
-// after the number of answers.
-var doubts = []struct{ flag, text string }{
-	{FlagNoUsage, "came without a usage that counts: each of their events is taken for one token, and their prompts for none"},
-	{FlagNoPrompt, "came with a usage that does not count the prompt: what is divided by tokens takes it for none"},
-	{FlagUsageText, "have a usage that counts fewer tokens than their text can have: it is not used"},
-	{FlagUsageMore, "have a usage that counts more tokens than their text has bytes: tokens without text, or counted twice"},
-	{FlagUsageTotal, "have a usage whose total is not its prompt and completion together"},
-	{FlagImplausible, "have a usage with a figure that cannot be: it is unknown"},
-	{FlagOnePiece, "came in one piece: their time to first token is their latency, and they have no time per token (does a proxy buffer them?)"},
-	{FlagHidden, "began with reasoning that was counted and not sent: their time to first token has it, and their time per token is of the rest"},
-	{FlagStrange, "had text in a field that cfu does not know: it is taken for reasoning, with its times"},
-	{FlagOtherModel, "name another model than was asked for (answered_model)"},
-	{FlagPromptCut, "were to prompts of which the server counted far fewer tokens than there are: it cut them, it left out those that it had cached, or the trace's counts are not its own"},
-	{FlagLonger, "are longer than was asked for"},
-	{FlagShorter, "are shorter than was asked for"},
-	{FlagNoFinish, "ended without a finish reason"},
-	{FlagAfterFinish, "went on after their finish reason"},
-	{FlagFiltered, "were ended by the server's filter"},
+// after the number of answers, and from which share of them on.
+var doubts = []struct {
+	flag, text string
+	from       float64
+}{
+	{FlagNoUsage, "came without a usage that counts: each of their events is taken for one token, and their prompts for none", 0},
+	{FlagNoPrompt, "came with a usage that does not count the prompt: what is divided by tokens takes it for none", 0},
+	{FlagUsageText, "have a usage that counts fewer tokens than their text can have: it is not used", 0},
+	{FlagUsageMore, "have a usage that counts more tokens than their text has bytes: tokens without text, or counted twice", 0},
+	{FlagUsageTotal, "have a usage whose total is not its prompt and completion together", 0},
+	{FlagImplausible, "have a usage with a figure that cannot be: it is unknown", 0},
+	{FlagOnePiece, "came in one piece: their time to first token is their latency, and they have no time per token (does a proxy buffer them?)", 0},
+	{FlagHidden, "began with reasoning that was counted and not sent: their time to first token has it, and their time per token is of the rest", 0},
+	{FlagStrange, "had text in a field that cfu does not know: it is taken for reasoning, with its times", 0},
+	{FlagOtherModel, "name another model than was asked for (answered_model)", 0},
+	{FlagPromptCut, "were to prompts of which the server counted far fewer tokens than there are: it cut them, it left out those that it had cached, or the trace's counts are not its own", 0},
+	{FlagLonger, "are longer than was asked for", 0},
+	{FlagShorter, "are shorter than was asked for", 0},
+	{FlagNoFinish, "ended without a finish reason", 0},
+	{FlagAfterFinish, "went on after their finish reason", 0},
+	{FlagFiltered, "were ended by the server's filter", 0},
+	{FlagNoText, "have tokens and no text: their time to first token is that of the first sign of them", many},
+	{FlagNoEnd, "came without an end mark: the client waited for it and gave up, or the connection broke", many},
 }
 
 // stats sums the run up.
@@ -216,7 +225,7 @@ func (r *run) stats(watch *starvation) Stats {
 		doubt("max_in_flight", "%d requests waited for room under the limit of %d in flight: the schedule was not kept", s.Held, r.load.MaxInFlight)
 	}
 	for _, d := range doubts {
-		if n := t.flagged[d.flag]; n > 0 {
+		if n := t.flagged[d.flag]; n > 0 && float64(n) >= d.from*float64(s.Requests) {
 			doubt(d.flag, "%d of %d answers %s", n, s.Requests, d.text)
 		}
 	}

@@ -18,12 +18,14 @@ func (f *accessFlags) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.Envs, "header-env", nil, "Send a header field with the value of an environment variable, `NAME=VAR`; repeatable.")
 }
 
-// read reads the key and the fields from where the flags say.
-func (f *accessFlags) read(set *pflag.FlagSet, getenv func(string) string) (address.Access, error) {
+// read reads the key and the fields from where the flags say, and tells them to those
+// who hide them.
+func (f *accessFlags) read(set *pflag.FlagSet, env subcommand.Environment) (address.Access, error) {
 	if set.Changed("api-key-env") && (f.NoKey || f.KeyFile != "") {
-		return address.Access{}, subcommand.Usagef("--api-key-env, --api-key-file and --no-api-key exclude each other")
+		return address.Access{}, subcommand.Usagef("give one of --api-key-env, --api-key-file and --no-api-key")
 	}
-	a, err := f.Read(getenv)
+	a, err := f.Read(env.Getenv)
+	a.Tell(env.Secrets)
 	if err != nil {
 		return a, subcommand.UsageError{Err: err}
 	}

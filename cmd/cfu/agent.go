@@ -84,6 +84,7 @@ func (f *agentFlags) run(ctx context.Context, env subcommand.Environment, _ []st
 
 // serve opens the meters and answers until ctx ends.
 func (f *agentFlags) serve(ctx context.Context, env subcommand.Environment, credentials agent.Credentials) (err error) {
+	env.Hold()
 	f.options.Clock = meter.NewClock(time.Now())
 	set, err := host.Open(ctx, f.options)
 	if err != nil {

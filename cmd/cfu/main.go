@@ -21,6 +21,7 @@ func program() subcommand.Program {
 		ExitStatus: "0 done, 1 failed or invalid, 2 wrong usage; of cfu record that of its command",
 		Version:    version.String(),
 		Commands:   commands(),
+		Secrets:    []string{"CFU_AGENT_TOKEN", "CFU_OTLP_TOKEN", "CFU_REDFISH_PASSWORD", "OPENAI_API_KEY"},
 	}
 }
 
@@ -37,7 +38,7 @@ func commands() []subcommand.Command {
 		{Name: "meters", Summary: "list this host's energy sensors, and how to enable the missing ones", Help: metersHelp, Operands: subcommand.None, Bind: bindMeters, Holds: true},
 		{Name: "agent", Summary: "serve this host's meters to runs on other hosts", Help: agentHelp, Operands: subcommand.None, Bind: bindAgent, Holds: true},
 		{Name: "amortize", Summary: "compute C_FU and break-even from a run or published figures", Help: amortizeHelp, Operands: subcommand.Any, Bind: bindAmortize},
-		{Name: "datasets", Summary: "describe, select and convert traces", Help: datasetsHelp, Operands: subcommand.Any, Bind: bindDatasets},
+		{Name: "datasets", Summary: "describe, select and convert traces", Help: datasetsHelp, Operands: subcommand.Any, Bind: bindDatasets, Verbatim: true},
 		{Name: "selftest", Summary: "measure this client's timing error and overhead", Help: selftestHelp, Operands: subcommand.None, Bind: bindSelftest, Holds: true},
 		{Name: "compare", Summary: "rank configurations and compare runs, with confidence intervals", Help: compareHelp, Operands: subcommand.Any, Bind: bindCompare},
 		{Name: "report", Summary: "write a self-contained HTML report of one run or several", Help: reportHelp, Operands: subcommand.Any, Bind: bindReport},
@@ -46,7 +47,7 @@ func commands() []subcommand.Command {
 		{Name: "version", Summary: "print version, platform, and whether NVIDIA GPUs can be read", Help: versionHelp, Operands: subcommand.None, Bind: bindVersion},
 		{Name: "completion", Summary: "complete commands and flags in a shell", Help: completionHelp, Operands: subcommand.One("one shell: bash, zsh or fish"), Bind: bindCompletion},
 		{Name: "man", Summary: "write manual pages", Help: manHelp, Operands: subcommand.One("one folder"), Bind: bindMan},
-		{Name: mock.Argument, Operands: subcommand.None, Bind: bindMock, Holds: true}, // the self-test's other process
+		{Name: mock.Argument, Operands: subcommand.None, Bind: bindMock, Holds: true, Verbatim: true}, // the self-test's other process
 	}
 }
 
@@ -57,7 +58,7 @@ func oneRun(args []string) error {
 
 func main() {
 	ctx, stop := subcommand.UntilInterrupted(len(os.Args) > 1 && os.Args[1] == "record")
-	code := Main(ctx, subcommand.Environment{Stdout: prose.On(os.Stdout), Stderr: prose.On(os.Stderr), Getenv: os.Getenv}, os.Args[1:])
+	code := Main(ctx, subcommand.Environment{Stdout: prose.On(os.Stdout), Stderr: prose.On(os.Stderr), Getenv: os.Getenv, Environ: os.Environ()}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

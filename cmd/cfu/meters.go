@@ -72,6 +72,7 @@ func (f *metersFlags) run(ctx context.Context, env subcommand.Environment, _ []s
 	} else if held {
 		return f.reference.measure(ctx, env, f)
 	}
+	env.Hold()
 	f.options.Clock = meter.NewClock(time.Now())
 	var calibrateFor time.Duration
 	if f.calibrate {

@@ -72,6 +72,7 @@ func (f *referenceFlags) measure(ctx context.Context, env subcommand.Environment
 	if f.run != "" {
 		ref, err = reference.OfRun(f.run, f.Spec, f.Covers, f.LogClock, f.Settle)
 	} else {
+		env.Hold()
 		f.Meters, f.Secrets, f.Say = m.options, env.Secrets, env.Say
 		f.Meters.Getenv = env.Getenv
 		ref, err = reference.Measure(ctx, f.Options)

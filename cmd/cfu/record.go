@@ -71,6 +71,7 @@ func bindRecord(fs *pflag.FlagSet) subcommand.Action {
 		if err := f.Check(); err != nil {
 			return err
 		}
+		env.Hold()
 		sayBuild(env, "record")
 		release, err := folder.OwnNew(f.Out, "cfu record", env.Say)
 		if err != nil {

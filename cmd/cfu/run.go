@@ -19,6 +19,7 @@ const afterInterrupt = 2 * time.Second
 
 // run measures what the configuration says and derives the rest.
 func (f *runFlags) run(ctx context.Context, env subcommand.Environment) error {
+	env.Hold()
 	sayBuild(env, "run")
 	release, err := folder.OwnNew(f.Out, "cfu run", env.Say)
 	if err != nil {

@@ -63,7 +63,7 @@ func (f *runFlags) complete(env subcommand.Environment) error {
 		return err
 	}
 	f.Getenv, f.Secrets = env.Getenv, env.Secrets
-	access, err := f.access.read(f.set, env.Getenv)
+	access, err := f.access.read(f.set, env)
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ func (f *selftestFlags) run(ctx context.Context, env subcommand.Environment, _ [
 			return err
 		}
 	}
+	env.Hold()
 	for _, problem := range loadgen.CheckLimits(o.Streams) {
 		fmt.Fprintf(env.Stderr, "cfu selftest: warning: %s\n", problem)
 	}
@@ -103,6 +104,7 @@ func (f *selftestFlags) run(ctx context.Context, env subcommand.Environment, _ [
 // bindMock is the mock server's side of the self-test; no user calls it.
 func bindMock(*pflag.FlagSet) subcommand.Action {
 	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
+		env.Hold()
 		return mock.Process(ctx, os.Stdin, env.Stdout)
 	}
 }

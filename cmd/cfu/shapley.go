@@ -91,6 +91,9 @@ func (f *shapleyFlags) run(ctx context.Context, env subcommand.Environment, _ []
 	if err := f.check(); err != nil {
 		return err
 	}
+	if f.Refit == "" {
+		env.Hold()
+	}
 	f.Getenv, f.Say = env.Getenv, func(line string) { fmt.Fprintf(env.Stderr, "cfu shapley: %s\n", line) }
 	file, err := f.Fitting.Run(ctx)
 	if file == nil {

@@ -85,6 +85,7 @@ func bindWatch(fs *pflag.FlagSet) subcommand.Action {
 		if err := f.complete(env); err != nil {
 			return err
 		}
+		env.Hold()
 		release, err := folder.OwnNew(f.Out, "cfu watch", env.Say)
 		if err != nil {
 			return err
@@ -121,7 +122,7 @@ func (f *watchFlags) complete(env subcommand.Environment) error {
 	if warning != "" {
 		env.Say("cfu watch: warning: %s", warning)
 	}
-	access, err := f.access.read(f.set, env.Getenv)
+	access, err := f.access.read(f.set, env)
 	if err != nil {
 		return err
 	}

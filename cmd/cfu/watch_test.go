@@ -294,6 +294,7 @@ func TestWatchSpansRefused(t *testing.T) {
 		{[]string{"--otlp-listen", "4318"}, "want HOST:PORT"},
 		{[]string{"--otlp-listen", "127.0.0.1:4318", "--tenant-log", "x"}, "give one, since a request that is in both would count twice"},
 		{[]string{"--otlp-listen", "127.0.0.1:4318", "--tenant-field", "authorization"}, "has a secret for a value"},
+		{[]string{"--tenant-log", t.TempDir()}, "want a regular file"},
 		{[]string{"--tenant-field", "x"}, "--tenant-field needs --tenant-log or --otlp-listen"},
 	} {
 		args := append([]string{"watch", "--endpoint", "http://127.0.0.1:1", "--out", filepath.Join(t.TempDir(), "out")}, row.args...)

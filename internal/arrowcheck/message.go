@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 
 	flatbuffers "github.com/google/flatbuffers/go"
 	"github.com/klauspost/compress/zstd"
@@ -314,6 +315,15 @@ func pair(b []byte) (int64, int64) {
 // recovered turns a panic of code that reads damaged bytes into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("bytes that make no sense: %v", p)
+		*err = Senseless(p)
 	}
+}
+
+// Senseless is the error of a panic of code that reads damaged bytes. What Go says of an
+// index or a nil says nothing of the file.
+func Senseless(p any) error {
+	if _, ours := p.(runtime.Error); ours {
+		return errors.New("bytes that make no sense: an offset or a length in them points to where nothing is")
+	}
+	return fmt.Errorf("bytes that make no sense: %v", p)
 }

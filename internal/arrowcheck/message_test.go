@@ -147,3 +147,17 @@ func FuzzFooter(f *testing.F) {
 		}
 	})
 }
+
+// TestSenseless: what Go says of an index is not what is told of a file.
+func TestSenseless(t *testing.T) {
+	flipped := func(index int) (err error) {
+		defer recovered(&err)
+		return []error{nil}[index]
+	}
+	if err := flipped(1); err == nil || strings.Contains(err.Error(), "range") || !strings.Contains(err.Error(), "where nothing is") {
+		t.Errorf("an index out of range: got %v, want it in words", err)
+	}
+	if err := Senseless("negative length"); !strings.Contains(err.Error(), "negative length") {
+		t.Errorf("a panic in words: got %v, want them", err)
+	}
+}

@@ -4,7 +4,8 @@ package authority
 import (
 	"crypto/x509"
 	"fmt"
-	"os"
+
+	"cfubench/internal/inputfile"
 )
 
 // Pool is the authorities in a PEM file, nil (the system's) for "".
@@ -12,7 +13,7 @@ func Pool(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(file)
+	pem, err := inputfile.ReadRegular(file) // each client reads it
 	if err != nil {
 		return nil, fmt.Errorf("read certificate authorities: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"cfubench/internal/inputfile"
 	"cfubench/internal/outside"
 )
 
@@ -56,6 +57,9 @@ func New(values ...string) *Redactor {
 // Add makes values known: keys, passwords, values of secret headers. Each line
 // of a value of several is one.
 func (r *Redactor) Add(values ...string) {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, value := range values {
@@ -93,7 +97,7 @@ func (r *Redactor) AddCommand(command string, getenv func(string) string) {
 		value := unquote(command[f.start:f.end])
 		words := append(strings.Fields(value), value)
 		if f.file {
-			if b, err := os.ReadFile(expand(value, getenv)); err == nil && len(b) < 1<<16 {
+			if b, err := inputfile.ReadRegular(expand(value, getenv)); err == nil && len(b) < 1<<16 {
 				r.Add(string(b))
 			}
 			continue
@@ -168,13 +172,52 @@ func (r *Redactor) Text(text string) string { return r.redact(text, false) }
 // Command redacts a shell command, so that it can be recorded.
 func (r *Redactor) Command(command string) string { return r.redact(command, true) }
 
+// Values redacts what is known alone, wherever it stands: for texts in which a word at
+// the place of a secret may be none, such as names and figures. Of a value that the end
+// of the text cuts off, sixteen characters are needed.
+func (r *Redactor) Values(text string) string {
+	if r == nil || text == "" {
+		return text
+	}
+	return apply(text, r.known(text, false))
+}
+
+// AddArgs makes known what a command's arguments hold at the places of secrets, as
+// AddCommand does for a shell's.
+func (r *Redactor) AddArgs(args []string) {
+	hidden := false // the argument is the value of the option before it
+	for i, a := range args {
+		option, name := strings.HasPrefix(a, "-"), strings.TrimLeft(a, "-")
+		switch {
+		case hidden && !option:
+			r.Add(a)
+		case i > 0 && userOptions[args[i-1]]:
+			if _, password, ok := strings.Cut(a, ":"); ok {
+				r.Add(password)
+			}
+		default:
+			r.AddCommand(a, nil)
+			r.AddURL(a)
+		}
+		hidden = option && !strings.Contains(a, "=") && IsSecretName(name) && !isFile(name)
+	}
+}
+
+// userOptions are those of curl and its like whose value is a user and a password.
+var userOptions = map[string]bool{"-u": true, "--user": true, "--proxy-user": true, "-U": true}
+
 // Args redacts a command's arguments.
 func (r *Redactor) Args(args []string) []string {
 	out := make([]string, len(args))
 	hidden, list := false, false // the argument is the value of the option before it
 	for i, a := range args {
 		option, name := strings.HasPrefix(a, "-"), strings.TrimLeft(a, "-")
+		user, password, pair := strings.Cut(a, ":")
 		switch {
+		case i > 0 && userOptions[args[i-1]] && pair && password != "":
+			out[i] = r.redact(user, true) + ":" + Mask
+			hidden, list = false, false
+			continue
 		case (hidden || list) && !option:
 			out[i] = Mask
 			hidden = false

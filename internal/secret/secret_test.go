@@ -83,6 +83,42 @@ func TestArgs(t *testing.T) {
 }
 
 // What a command holds is known afterwards, wherever it turns up.
+// A user and a password may stand in two arguments; what the arguments tell is hidden in
+// other texts too.
+func TestArgsOfACommand(t *testing.T) {
+	args := []string{"curl", "-u", "me:pass:word1", "--proxy-user=you:word4567", "-H", "Authorization: Bearer tok01234567", "--user", "nobody", "http://a:pwd98765@h/?token=t0k3n555", "--api-key", "keyabcdef01"}
+	r := secret.New()
+	r.AddArgs(args)
+	if got, want := strings.Join(r.Args(args), " "), "curl -u me:*** --proxy-user=you:*** -H Authorization: *** --user nobody http://***@h/?token=*** --api-key ***"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, told := range []string{"pass:word1", "tok01234567", "keyabcdef01", "pwd98765", "t0k3n555"} {
+		if got := r.Values("a server says " + told + " again"); got != "a server says *** again" {
+			t.Errorf("%s: got %q, want it hidden", told, got)
+		}
+	}
+}
+
+// Values hides what is known and nothing else: no place of a secret, no begin of one.
+func TestValues(t *testing.T) {
+	r := secret.New("scrape-3f9c1a77b0de44")
+	for _, c := range []struct{ comment, text, want string }{
+		{"a known value", "gpu scrape-3f9c1a77b0de44 0", "gpu *** 0"},
+		{"the most of one", "scrape-3f9c1a77b0", "***"},
+		{"a word that one begins with", "scrape", "scrape"},
+		{"a place", "password: none of it, token=abc", "password: none of it, token=abc"},
+	} {
+		if got := r.Values(c.text); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.comment, got, c.want)
+		}
+	}
+	var none *secret.Redactor
+	none.Add("x")
+	if got := none.Values("a"); got != "a" {
+		t.Errorf("of nil: got %q, want the text", got)
+	}
+}
+
 func TestAddCommand(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(file, []byte("filekey-one\nfilekey-two\n"), 0o600); err != nil {

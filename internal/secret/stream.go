@@ -14,14 +14,21 @@ const (
 // Writer redacts a stream of text, however it is cut into writes. Text goes on
 // line by line; Close sends on what has no end of line.
 type Writer struct {
-	r    *Redactor
-	out  io.Writer
-	kept []byte
+	r      *Redactor
+	out    io.Writer
+	kept   []byte
+	values bool // what is known alone
 }
 
 // Writer returns a Writer in front of out. It is used by one goroutine at a
 // time.
 func (r *Redactor) Writer(out io.Writer) *Writer { return &Writer{r: r, out: out} }
+
+// ValuesWriter is a Writer that redacts as Values does: tables and JSON stay what they
+// are.
+func (r *Redactor) ValuesWriter(out io.Writer) *Writer {
+	return &Writer{r: r, out: out, values: true}
+}
 
 // Write takes all of b over; its error is out's.
 func (w *Writer) Write(b []byte) (int, error) {
@@ -35,7 +42,7 @@ func (w *Writer) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	cut := len(w.kept) - hold
-	for _, s := range w.r.find(string(w.kept), false, false) {
+	for _, s := range w.spans(string(w.kept)) {
 		if s.context < cut && cut < s.end {
 			cut = s.context
 		}
@@ -46,9 +53,22 @@ func (w *Writer) Write(b []byte) (int, error) {
 	return len(b), w.send(cut)
 }
 
+// spans are what is to be hidden in text, which may go on.
+func (w *Writer) spans(text string) []span {
+	if w.values {
+		return w.r.known(text, false)
+	}
+	return w.r.find(text, false, false)
+}
+
 // send passes the first n bytes on.
 func (w *Writer) send(n int) error {
-	text := w.r.Text(string(w.kept[:n]))
+	text := string(w.kept[:n])
+	if w.values {
+		text = w.r.Values(text)
+	} else {
+		text = w.r.Text(text)
+	}
 	w.kept = append(w.kept[:0], w.kept[n:]...)
 	_, err := io.WriteString(w.out, text)
 	return err

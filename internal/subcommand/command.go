@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -17,7 +18,18 @@ import (
 type Environment struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+	Environ        []string         // NAME=VALUE each, of which those named like secrets are
 	Secrets        *secret.Redactor // knows what nothing that is written may have
+
+	holds func()
+}
+
+// Hold says that a command which Holds begins to: from now on it ends itself when it is
+// interrupted. Until then it reads what its flags name, which may be pipes.
+func (e Environment) Hold() {
+	if e.holds != nil {
+		e.holds()
+	}
 }
 
 // Say says something on stderr, a message of its own.
@@ -45,9 +57,11 @@ type Command struct {
 	Help     string // what --help prints above the flags
 	Operands Operands
 	Bind     func(fs *pflag.FlagSet) Action
-	// Holds: it has processes, sensors or connections to put away, which it ends
-	// itself when it is interrupted.
+	// Holds: from Environment.Hold on it has processes, sensors or connections to put
+	// away, which it ends itself when it is interrupted.
 	Holds bool
+	// Verbatim: its stdout is somebody's own text, in which nothing is looked for.
+	Verbatim bool
 }
 
 // Action does a command whose flags were bound to a flag set that has been
@@ -93,10 +107,12 @@ func (c Command) execute(ctx context.Context, env Environment, args []string) er
 	if err := c.Operands(fs.Args()); err != nil {
 		return err
 	}
+	var held chan struct{} // never closed without Holds
 	if c.Holds {
-		return do(ctx, env, fs.Args())
+		held = make(chan struct{})
+		env.holds = sync.OnceFunc(func() { close(held) })
 	}
-	return Abandon(ctx, func() error { return do(ctx, env, fs.Args()) })
+	return abandon(ctx, held, func() error { return do(ctx, env, fs.Args()) })
 }
 
 // newFlagSet is an empty set that prints nothing of its own.

@@ -40,17 +40,24 @@ const lastMoment = time.Second
 
 // Abandon does work that holds nothing but files that appear whole or not at all:
 // an interrupt that it does not see within a moment leaves it where it stands.
-func Abandon(ctx context.Context, work func() error) error {
+func Abandon(ctx context.Context, work func() error) error { return abandon(ctx, nil, work) }
+
+// abandon is Abandon of work that holds more once held is closed: then it is waited for.
+func abandon(ctx context.Context, held <-chan struct{}, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
 	select {
 	case err := <-done:
 		return err
+	case <-held:
+		return <-done
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-done:
 		return err
+	case <-held:
+		return <-done
 	case <-time.After(lastMoment):
 		return fmt.Errorf("interrupted: %w", context.Cause(ctx))
 	}

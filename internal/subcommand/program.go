@@ -17,6 +17,7 @@ type Program struct {
 	Tagline    string    // what it does
 	ExitStatus string    // what its exit codes mean
 	Version    string    // said in manual pages
+	Secrets    []string  // the environment variables that hold secrets of its own
 	Commands   []Command // in the order of the help
 }
 
@@ -50,13 +51,24 @@ func (p Program) Run(ctx context.Context, env Environment, args []string) int {
 
 // run runs one command. An error is printed as one line, whatever its length.
 func (p Program) run(ctx context.Context, env Environment, c Command, args []string) int {
-	env.Secrets = secret.New()
+	env.Secrets = secret.Own()
+	env.Secrets.AddEnvironment(env.Environ)
+	for _, name := range p.Secrets {
+		env.Secrets.Add(env.Getenv(name))
+	}
 	for _, a := range args { // also of a command line that is refused
 		env.Secrets.AddURL(a)
 	}
 	errs := screen.Screen{Out: env.Stderr, Secrets: env.Secrets, Whole: true}
 	env.Stderr = screen.Screen{Out: env.Stderr, Secrets: env.Secrets}
+	flush := func() error { return nil }
+	if !c.Verbatim {
+		env.Stdout, flush = screen.Results(env.Stdout, env.Secrets)
+	}
 	err := c.execute(ctx, env, args[1:])
+	if e := flush(); err == nil {
+		err = e
+	}
 	if err == nil {
 		return 0
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -63,6 +64,69 @@ func TestRun(t *testing.T) {
 		code := program(tt.outcome).Run(t.Context(), Environment{Stdout: &stdout, Stderr: &stderr}, tt.args)
 		if code != tt.code || stdout.String() != tt.stdout || stderr.String() != tt.stderr {
 			t.Errorf("%s: got %d, %q and %q, want %d, %q and %q", tt.name, code, &stdout, &stderr, tt.code, tt.stdout, tt.stderr)
+		}
+	}
+}
+
+// What a command prints has none of the secrets that the environment has, on either
+// stream, unless its output is somebody's own text.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	const named, other = "named-3f9c1a77", "other-5b2e8d04"
+	bind := func(*pflag.FlagSet) Action {
+		return func(_ context.Context, env Environment, _ []string) error {
+			fmt.Fprintf(env.Stdout, "%s,1\nlast %s", named, other)
+			env.Say("said %s", named)
+			return errors.New("failed with " + other)
+		}
+	}
+	p := Program{Name: "p", Secrets: []string{"P_TOKEN"}, Commands: []Command{
+		{Name: "do", Operands: None, Bind: bind}, {Name: "copy", Operands: None, Bind: bind, Verbatim: true},
+	}}
+	for _, tt := range []struct{ command, stdout, stderr string }{
+		{"do", "***,1\nlast ***", "said ***\np do: failed with ***\n"},
+		{"copy", named + ",1\nlast " + other, "said ***\np copy: failed with ***\n"},
+	} {
+		var stdout, stderr bytes.Buffer
+		p.Run(t.Context(), Environment{
+			Stdout: &stdout, Stderr: &stderr, Environ: []string{"SOME_API_KEY=" + other, "PATH=/bin"},
+			Getenv: func(name string) string { return map[string]string{"P_TOKEN": named}[name] },
+		}, []string{tt.command})
+		if stdout.String() != tt.stdout || stderr.String() != tt.stderr {
+			t.Errorf("%s: got %q and %q, want %q and %q", tt.command, &stdout, &stderr, tt.stdout, tt.stderr)
+		}
+	}
+}
+
+// A command that holds something is left where it stands before it does, and waited for
+// from then on.
+func TestHold(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		holds bool // it says that it begins to
+		want  string
+	}{
+		{"while it reads what its flags name", false, "interrupted: enough"},
+		{"once it holds something", true, "put away"},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		reading := make(chan struct{})
+		defer close(reading)
+		bind := func(*pflag.FlagSet) Action {
+			return func(ctx context.Context, env Environment, _ []string) error {
+				if !tt.holds {
+					cancel(errors.New("enough"))
+					<-reading
+					return nil
+				}
+				env.Hold()
+				cancel(errors.New("enough"))
+				time.Sleep(lastMoment + 200*time.Millisecond) // to put it away
+				return errors.New("put away")
+			}
+		}
+		err := Command{Name: "do", Operands: None, Bind: bind, Holds: true}.execute(ctx, Environment{}, nil)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
 }

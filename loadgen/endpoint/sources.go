@@ -21,7 +21,7 @@ type Sources struct {
 func (s Sources) Read(getenv func(string) string) (a Access, err error) {
 	switch {
 	case s.NoKey && s.KeyFile != "":
-		return a, errors.New("--api-key-env, --api-key-file and --no-api-key exclude each other")
+		return a, errors.New("give one of --api-key-env, --api-key-file and --no-api-key")
 	case s.NoKey:
 	case s.KeyFile != "":
 		text, err := os.ReadFile(s.KeyFile)

@@ -68,7 +68,7 @@ func Start(ctx context.Context, l Launch) (*Server, error) {
 		return nil, err
 	}
 	if l.Secrets == nil {
-		l.Secrets = secret.New()
+		l.Secrets = secret.Own()
 	}
 	line, err := l.expand(port)
 	if err != nil {

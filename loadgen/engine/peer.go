@@ -100,7 +100,7 @@ func newPeer(c *http.Client, baseURL, apiKey string) (peer, error) {
 			return peer{}, err
 		}
 	}
-	s.secrets = secret.New()
+	s.secrets = secret.Own()
 	s.access.Tell(s.secrets)
 	if a, ok := s.client.Transport.(asking); ok {
 		a.access.Tell(s.secrets)

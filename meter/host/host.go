@@ -239,7 +239,7 @@ func Known() string {
 }
 
 // shown is spec as an error may print it: without the secrets of its address.
-func shown(spec string) string { return secret.New().Text(spec) }
+func shown(spec string) string { return secret.Own().Text(spec) }
 
 // reasons joins refusals into one line.
 func reasons(left []meter.Refusal) string {

@@ -54,7 +54,7 @@ const (
 // GPUs of the engine's pod. A device goes on being read by what it is, whatever
 // becomes of its labels.
 func Open(ctx context.Context, clock meter.Clock, address string) ([]meter.Source, []meter.Refusal) {
-	secrets := secret.New() // of the address, which errors of the transport repeat
+	secrets := secret.Own() // errors of the transport repeat the address, and exporters may
 	secrets.AddURL(address)
 	refuse := func(reason, remedy string) ([]meter.Source, []meter.Refusal) {
 		return nil, []meter.Refusal{{Source: source, Reason: secrets.Text(reason), Remedy: remedy}}

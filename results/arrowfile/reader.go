@@ -198,6 +198,6 @@ func damaged(err error) error { return fmt.Errorf("damaged: %w", err) }
 // recovered turns a panic of the decoder on damaged bytes into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("bytes that make no sense: %v", p)
+		*err = arrowcheck.Senseless(p)
 	}
 }

@@ -14,6 +14,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+
+	"cfubench/internal/secret"
 )
 
 // Live is the figures of a run that is under way. All methods may be called
@@ -74,5 +77,24 @@ func New() *Live {
 func (l *Live) Handler() http.Handler { return handler(l.registry) }
 
 func handler(r *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	return promhttp.HandlerFor(redacted{r}, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// redacted gathers figures without the secrets that this process knows: names of models
+// and versions are the server's own.
+type redacted struct{ prometheus.Gatherer }
+
+// Gather implements prometheus.Gatherer.
+func (g redacted) Gather() ([]*dto.MetricFamily, error) {
+	families, err := g.Gatherer.Gather()
+	for _, f := range families {
+		for _, m := range f.Metric {
+			for _, l := range m.Label {
+				if text := secret.Own().Values(l.GetValue()); text != l.GetValue() {
+					l.Value = &text
+				}
+			}
+		}
+	}
+	return families, err
 }

@@ -40,7 +40,7 @@ func (s *Server) Warning() string {
 	if !ok || !a.IP.IsUnspecified() {
 		return ""
 	}
-	return fmt.Sprintf("--listen port %d: whoever reaches this host reads the live figures, without a password: 127.0.0.1:%[1]d keeps them here", a.Port)
+	return fmt.Sprintf("--listen port %d: whoever reaches this host reads the live figures, since no password is asked for; 127.0.0.1:%[1]d keeps them here", a.Port)
 }
 
 // Stop ends the server. Scrapes under way have half a second to finish: one that

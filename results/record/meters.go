@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"cfubench/internal/secret"
@@ -15,6 +16,43 @@ import (
 	"cfubench/meter/session"
 	"cfubench/results/runfolder"
 )
+
+// openMeters is meters, which a signal ends: the command has not begun.
+func (r *recorder) openMeters(ctx context.Context, caught <-chan os.Signal) (host.Set, error) {
+	opened, deaf := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(deaf)
+		for {
+			select {
+			case s := <-caught:
+				if s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
+					r.cut(errNothing)
+				}
+			case <-opened:
+				return
+			}
+		}
+	}()
+	set, err := r.meters(ctx)
+	close(opened)
+	<-deaf
+	if ctx.Err() == nil {
+		return set, err
+	}
+	if err == nil {
+		err = set.Close()
+	}
+	return host.Set{}, errors.Join(context.Cause(ctx), onlyBlocked(err))
+}
+
+// onlyBlocked is err if it says that a driver holds up the end, else nil: what else an
+// interrupted opening says is the interrupt's own.
+func onlyBlocked(err error) error {
+	if blocked := (*meter.BlockedError)(nil); errors.As(err, &blocked) {
+		return err
+	}
+	return nil
+}
 
 // meters opens and calibrates the meters and describes them in the run.
 func (r *recorder) meters(ctx context.Context) (host.Set, error) {
@@ -128,7 +166,7 @@ func (r *recorder) keepCosts(metered *session.Session) {
 // masked are arguments as they are recorded: without secrets.
 func (r *recorder) masked(args []string) []string {
 	if r.Secrets == nil {
-		return secret.New().Args(args)
+		return secret.Own().Args(args)
 	}
 	return r.Secrets.Args(args)
 }

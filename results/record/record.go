@@ -48,7 +48,7 @@ type Config struct {
 	// Getenv reads the environment: credentials of meters.
 	Getenv func(string) string
 	// Secrets are kept out of what is recorded of the command and the meters; nil
-	// knows them by their places alone.
+	// stands for those of the process.
 	Secrets *secret.Redactor
 	// Say gets a line at each phase.
 	Say func(string)
@@ -91,6 +91,7 @@ var errNothing = errors.New("interrupted before anything was metered")
 func Run(ctx context.Context, c Config) (Result, error) {
 	r := &recorder{Config: c, started: time.Now()}
 	r.clock = meter.NewClock(r.started)
+	secret.Own().AddArgs(c.Command)
 	if err := r.open(); err != nil {
 		return Result{}, err
 	}
@@ -173,7 +174,7 @@ func (r *recorder) measure(ctx context.Context, caught <-chan os.Signal) (result
 			r.command.gate.Close()
 		}()
 	}
-	set, err := r.meters(ctx)
+	set, err := r.openMeters(ctx, caught)
 	if err != nil {
 		return result, errors.Join(err, r.giveUp())
 	}

@@ -26,7 +26,7 @@ func OfRun(dir, spec, covers string, clock logs.Clock, settle time.Duration) (ru
 	if err != nil {
 		at = time.Now()
 	}
-	ref := started(secret.New().Text(spec), covers, "the cells of run "+run.ConfigHash[:min(len(run.ConfigHash), 12)], at)
+	ref := started(secret.Own().Text(spec), covers, "the cells of run "+run.ConfigHash[:min(len(run.ConfigHash), 12)], at)
 	ref.Host = ""
 	var tracks []track
 	for _, cell := range run.Cells {

@@ -35,12 +35,22 @@ func later[R any](c column[R]) column[R] {
 }
 
 // text is a column of words, null where it may be and the field is empty. They are
-// clean in the table, and from whatever table they come.
+// clean in the table, without the secrets that this process knows, and clean from
+// whatever table they come.
 func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
+	return words(name, nullable, at, func(v string) string { return word(hidden(word(v))) })
+}
+
+// code is a text column of names that cfu gives: of cells, domains, conventions, kinds.
+// Other columns and tables refer by them to the same, and a secret is in none of them.
+func code[R any](name string, at func(*R) *string) column[R] { return words(name, false, at, word) }
+
+// words is a column of words that are written as fit has them.
+func words[R any](name string, nullable bool, at func(*R) *string, fit func(string) string) column[R] {
 	return column[R]{
 		name: name, unit: unitNone, nullable: nullable, kind: arrow.BinaryTypes.String,
 		put: func(b array.Builder) func(*R) {
-			s, seen := b.(*array.StringBuilder), recent{}
+			s, seen := b.(*array.StringBuilder), recent{fit: fit}
 			return func(r *R) {
 				if v := *at(r); v != "" || !nullable {
 					s.Append(seen.word(v))
@@ -50,7 +60,7 @@ func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
 			}
 		},
 		get: func(a arrow.Array) (func(int, *R), error) {
-			s, seen := a.(*array.String), recent{}
+			s, seen := a.(*array.String), recent{fit: word}
 			return func(i int, r *R) { *at(r) = seen.word(s.Value(i)) }, nil // "" where null
 		},
 	}
@@ -60,6 +70,7 @@ func text[R any](name string, nullable bool, at func(*R) *string) column[R] {
 // goes round many, such as the names of domains or the sources of figures; cleaning
 // takes longer than knowing again, and a batch is not to be kept for a word.
 type recent struct {
+	fit    func(string) string // makes a raw word clean
 	words  []struct{ raw, clean string }
 	places map[string]int // of the raw words
 	at     int            // the latest
@@ -84,7 +95,7 @@ func (c *recent) word(v string) string {
 	}
 	v = strings.Clone(v)
 	if len(v) > longestRecent {
-		return word(v)
+		return c.fit(v)
 	}
 	switch len(c.words) {
 	case 0:
@@ -95,14 +106,14 @@ func (c *recent) word(v string) string {
 	}
 	c.at = len(c.words)
 	c.places[v] = c.at
-	c.words = append(c.words, struct{ raw, clean string }{v, word(v)})
+	c.words = append(c.words, struct{ raw, clean string }{v, c.fit(v)})
 	return c.words[c.at].clean
 }
 
 // flags is a column of words with commas between.
 func flags[R any](name string, at func(*R) *[]string) column[R] {
 	type pair struct{ text string }
-	c := text(name, false, func(p *pair) *string { return &p.text })
+	c := code(name, func(p *pair) *string { return &p.text })
 	return column[R]{
 		name: name, unit: unitNone, kind: c.kind,
 		put: func(b array.Builder) func(*R) {

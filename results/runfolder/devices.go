@@ -56,7 +56,7 @@ func DeviceStates() Table[DeviceState] {
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("at_ns", "ns", nil, func(r *R) *time.Duration { return &r.At }),
-			text("domain", false, func(r *R) *string { return &r.Domain }),
+			code("domain", func(r *R) *string { return &r.Domain }),
 			text("device", false, func(r *R) *string { return &r.Device }),
 			figure("sm_clock_mhz", "MHz", func(r *R) *float64 { return &r.SMClock }),
 			figure("memory_clock_mhz", "MHz", func(r *R) *float64 { return &r.MemoryClock }),
@@ -68,7 +68,7 @@ func DeviceStates() Table[DeviceState] {
 			figure("limit_w", "W", func(r *R) *float64 { return &r.Limit }),
 			flags("throttled", func(r *R) *[]string { return &r.Throttled }),
 			text("processes", false, func(r *R) *string { return &r.Processes }),
-			text("role", false, func(r *R) *string { return &r.Role }),
+			code("role", func(r *R) *string { return &r.Role }),
 			whole("buffered_from_ns", "ns", &noSamples, func(r *R) *time.Duration { return &r.BufferedFrom }),
 			whole("buffered_to_ns", "ns", &noSamples, func(r *R) *time.Duration { return &r.BufferedTo }),
 			figure("buffered_energy_uj", "uJ", func(r *R) *float64 { return &r.BufferedEnergy }),

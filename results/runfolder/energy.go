@@ -42,8 +42,8 @@ func Energies() Table[Energy] {
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("request", unitCount, nil, func(r *R) *int64 { return &r.Request }),
-			text("convention", false, func(r *R) *string { return &r.Convention }),
-			text("domain", false, func(r *R) *string { return &r.Domain }),
+			code("convention", func(r *R) *string { return &r.Convention }),
+			code("domain", func(r *R) *string { return &r.Domain }),
 			boolean("summed", func(r *R) *bool { return &r.Summed }),
 			joules("energy_j", false, func(r *R) *meter.Energy { return &r.Energy }),
 			joules("lo_j", false, func(r *R) *meter.Energy { return &r.Lo }),
@@ -52,7 +52,7 @@ func Energies() Table[Energy] {
 			joules("decode_j", false, func(r *R) *meter.Energy { return &r.Decode }),
 			joules("idle_j", false, func(r *R) *meter.Energy { return &r.Idle }),
 			joules("fit_j", false, func(r *R) *meter.Energy { return &r.Fit }),
-			text("method", false, func(r *R) *string { return &r.Method }),
+			code("method", func(r *R) *string { return &r.Method }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
 		}), nil, nil, true}
 }

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"cfubench/internal/outside"
+	"cfubench/results/arrowfile"
 )
 
 // Tables lists the tables of a run by name, those of cells first.
@@ -23,29 +26,52 @@ func Tables() []string {
 }
 
 // TablePaths are the files of a table below the run folder dir with the cells
-// that they belong to; a table of the whole run has the cell "". Cells without
-// the table are left out.
+// that they belong to; a table of the whole run has the cell "". Cells that have
+// no such table are left out; an error says which table cannot be read, or is gone
+// though run.json has its digest.
 func TablePaths(dir string, run Run, table string) (paths, cells []string, err error) {
 	if !slices.Contains(Tables(), table) {
 		return nil, nil, fmt.Errorf("table %q is unknown: use one of %v", table, Tables())
 	}
-	add := func(path, cell string) {
-		if r, err := OpenTable(path); err == nil {
-			r.Close()
-			if !r.Complete && (table == "energy" || table == "footprint") {
-				return // what a stopped pass left
-			}
-			paths, cells = append(paths, path), append(cells, cell)
+	add := func(path string, cell Cell) error {
+		whole, err := isWhole(path)
+		_, listed := cell.Tables[filepath.Base(path)]
+		_, unnamed := Stat(path) // what there is, is what a stopped writer left
+		derived := table == "energy" || table == "footprint"
+		switch {
+		case errors.Is(unnamed, fs.ErrNotExist) && listed:
+			return fmt.Errorf("cell %s: %s, which run.json lists, is gone: %w", cell.ID, filepath.Base(path), unnamed)
+		case errors.Is(unnamed, fs.ErrNotExist) && (derived || errors.Is(err, arrowfile.ErrEmpty)):
+			return nil
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // a cell needs not have each of them
+		case err != nil:
+			return err
+		case !whole && derived:
+			return nil
 		}
+		paths, cells = append(paths, path), append(cells, cell.ID)
+		return nil
 	}
 	if table == "footprint" {
-		add(filepath.Join(dir, FootprintFile), "")
-		return paths, cells, nil
+		err := add(filepath.Join(dir, FootprintFile), Cell{})
+		return paths, cells, err
 	}
 	for _, c := range run.Cells {
-		add(CellFile(dir, c.ID, table+".arrow"), c.ID)
+		if err := add(CellFile(dir, c.ID, table+".arrow"), c); err != nil {
+			return nil, nil, err
+		}
 	}
 	return paths, cells, nil
+}
+
+// isWhole opens the table at path and reports whether its writer completed it.
+func isWhole(path string) (whole bool, err error) {
+	r, err := OpenTable(path)
+	if err != nil {
+		return false, err
+	}
+	return r.Complete, r.Close()
 }
 
 // ExportCSV writes a table of the run folder dir as CSV: the column cell, where

@@ -21,17 +21,17 @@ type Footprint struct {
 func Footprints() Table[Footprint] {
 	type R = Footprint
 	return Table[R]{"footprint", []column[R]{
-		text("cell", false, func(r *R) *string { return &r.Cell }),
-		text("label", false, func(r *R) *string { return &r.Label }),
-		text("functional_unit", false, func(r *R) *string { return &r.FunctionalUnit }),
-		text("category", false, func(r *R) *string { return &r.Category }),
-		text("unit", false, func(r *R) *string { return &r.Unit }),
-		text("stage", false, func(r *R) *string { return &r.Stage }),
-		text("kind", false, func(r *R) *string { return &r.Kind }),
+		code("cell", func(r *R) *string { return &r.Cell }),
+		code("label", func(r *R) *string { return &r.Label }),
+		code("functional_unit", func(r *R) *string { return &r.FunctionalUnit }),
+		code("category", func(r *R) *string { return &r.Category }),
+		code("unit", func(r *R) *string { return &r.Unit }),
+		code("stage", func(r *R) *string { return &r.Stage }),
+		code("kind", func(r *R) *string { return &r.Kind }),
 		number("value", "column unit", false, math.NaN(), func(r *R) *float64 { return &r.Value }),
 		number("lo", "column unit", true, math.NaN(), func(r *R) *float64 { return &r.Lo }),
 		number("hi", "column unit", true, math.NaN(), func(r *R) *float64 { return &r.Hi }),
-		text("boundary", false, func(r *R) *string { return &r.Boundary }),
+		code("boundary", func(r *R) *string { return &r.Boundary }),
 		text("source", false, func(r *R) *string { return &r.Source }),
 	}, nil, nil, true}
 }

@@ -26,15 +26,15 @@ func readings() Table[readingRow] {
 	type R = readingRow
 	none := noReading
 	return Table[R]{"readings", []column[R]{
-		text("domain", false, func(r *R) *string { return &r.domain }),
+		code("domain", func(r *R) *string { return &r.domain }),
 		text("device", false, func(r *R) *string { return &r.device }),
-		text("kind", false, func(r *R) *string { return &r.kind }),
+		code("kind", func(r *R) *string { return &r.kind }),
 		boolean("summed", func(r *R) *bool { return &r.summed }),
 		whole("before_ns", "ns", nil, func(r *R) *time.Duration { return &r.before }),
 		whole("after_ns", "ns", nil, func(r *R) *time.Duration { return &r.after }),
 		whole("energy_uj", "uJ", &none, func(r *R) *int64 { return &r.energy }),
 		whole("power_uw", "uW", &none, func(r *R) *int64 { return &r.power }),
-		text("status", false, func(r *R) *string { return &r.status }),
+		code("status", func(r *R) *string { return &r.status }),
 	}, nil, nil, false}
 }
 

@@ -95,7 +95,7 @@ type PowerSecond struct {
 func Powers() Table[PowerSecond] {
 	type R = PowerSecond
 	return Table[R]{"power", []column[R]{
-		text("domain", false, func(r *R) *string { return &r.Domain }),
+		code("domain", func(r *R) *string { return &r.Domain }),
 		whole("from_ns", "ns", nil, func(r *R) *time.Duration { return &r.From }),
 		whole("min_uw", "uW", nil, func(r *R) *meter.Power { return &r.Min }),
 		whole("mean_uw", "uW", nil, func(r *R) *meter.Power { return &r.Mean }),

@@ -3,9 +3,9 @@ package runfolder
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 
+	"cfubench/internal/inputfile"
 	"cfubench/meter"
 )
 
@@ -94,7 +94,7 @@ func NewReference() Reference { return Reference{Schema: referenceSchema} }
 
 // ReadReference reads a file that `cfu meters --reference` wrote.
 func ReadReference(path string) (Reference, error) {
-	text, err := os.ReadFile(path)
+	text, err := inputfile.ReadRegular(path)
 	if err != nil {
 		return Reference{}, fmt.Errorf("read reference: %w", err)
 	}

@@ -25,11 +25,11 @@ func (c Cell) Key() Key {
 
 func keyColumns() []column[Key] {
 	return []column[Key]{
-		text("cell", false, func(k *Key) *string { return &k.Cell }),
+		code("cell", func(k *Key) *string { return &k.Cell }),
 		count("batch", "requests", false, 0, func(k *Key) *int { return &k.Batch }),
-		text("load", false, func(k *Key) *string { return &k.Load }),
+		code("load", func(k *Key) *string { return &k.Load }),
 		count("repeat", unitCount, false, 0, func(k *Key) *int { return &k.Repeat }),
-		text("label", false, func(k *Key) *string { return &k.Label }),
+		code("label", func(k *Key) *string { return &k.Label }),
 	}
 }
 
@@ -47,7 +47,7 @@ func Requests() Table[Request] {
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("request", unitCount, nil, func(r *R) *int { return &r.Record.Request }),
-			text("kind", false, func(r *R) *string { return &r.Kind }),
+			code("kind", func(r *R) *string { return &r.Kind }),
 			text("conversation", false, func(r *R) *string { return &r.Conversation }),
 			count("turn", unitCount, false, 0, func(r *R) *int { return &r.Turn }),
 			moment("due_ns", func(r *R) *time.Duration { return &r.Due }),

@@ -297,11 +297,16 @@ func checkLinks(dir string, r Run) error {
 }
 
 // WriteRun writes run.json of the run folder dir in one step: a reader sees the
-// old file or the new one. It sets the schema, and the digests of the tables of
-// complete cells that have none yet.
+// old file or the new one. Secrets that this process knows are not in it. It sets
+// the schema, and the digests of the tables of complete cells that have none yet.
 func WriteRun(dir string, r Run) error {
 	r.Schema = schema
-	r.EachText(func(_, text string) string { return clean(text) })
+	r.EachText(func(field, text string) string {
+		if Identity(field) {
+			return clean(text)
+		}
+		return clean(hidden(clean(text)))
+	})
 	for i := range r.Cells {
 		switch c := &r.Cells[i]; {
 		case !c.Complete: // its tables may grow yet

@@ -56,7 +56,7 @@ func (t Table[R]) schema(meta map[string]string) *arrow.Schema {
 	}
 	all := map[string]string{}
 	for k, v := range meta {
-		all[clean(k)] = clean(v)
+		all[clean(k)] = hidden(clean(v))
 	}
 	all[MetaTable] = t.name
 	m := arrowfile.Metadata(all)

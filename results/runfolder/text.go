@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 
 	"cfubench/internal/outside"
+	"cfubench/internal/secret"
 )
 
 // longest is how long a text of a row may be, in bytes.
@@ -23,6 +25,27 @@ func word(text string) string {
 	}
 	return clean(text)
 }
+
+// hidden is what a text of a run folder passes in addition when it is written: secrets
+// that this process knows are in none. A number is none, though a password may look like
+// a part of it.
+func hidden(text string) string {
+	if strings.Trim(text, "0123456789.-") == "" {
+		return text
+	}
+	return secret.Own().Values(text)
+}
+
+// identities are the fields of a run that name something in another place, and hold no
+// text of anybody's.
+var identities = map[string]bool{
+	"Schema": true, "Cfu": true, "Started": true, "ConfigHash": true, "TraceHash": true, "ScheduleHash": true, "Tables": true,
+	"ID": true, "Name": true, "Label": true, "Domain": true, "Arrival": true, "Convention": true, "API": true,
+	"Kind": true, "Scope": true, "Parent": true, "Gauge": true, "Reasons": true,
+}
+
+// Identity reports whether the Go field of this name holds such a name.
+func Identity(field string) bool { return identities[field] }
 
 // cleanDomains are domains with clean texts, which are what the rows of their
 // readings are called by.
@@ -50,6 +73,14 @@ func eachText(v reflect.Value, field string, f func(field, text string) string) 
 		if !v.IsNil() {
 			eachText(v.Elem(), field, f)
 		}
+	case reflect.Interface: // of a request's fields, whose types JSON tells
+		if v.IsNil() {
+			return
+		}
+		inside := reflect.New(v.Elem().Type()).Elem()
+		inside.Set(v.Elem())
+		eachText(inside, field, f)
+		v.Set(inside)
 	case reflect.Slice:
 		if raw, ok := v.Interface().(json.RawMessage); ok {
 			// Where figures were taken for a text, nothing that can be read is left.
@@ -65,13 +96,10 @@ func eachText(v reflect.Value, field string, f func(field, text string) string) 
 		}
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
-			value := v.MapIndex(key)
-			if value.Kind() != reflect.String {
-				continue
-			}
-			if text := f(field, value.String()); text != value.String() {
-				v.SetMapIndex(key, reflect.ValueOf(text).Convert(value.Type()))
-			}
+			value := reflect.New(v.Type().Elem()).Elem()
+			value.Set(v.MapIndex(key))
+			eachText(value, field, f)
+			v.SetMapIndex(key, value)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"cfubench/internal/secret"
 	"cfubench/loadgen/engine"
 	"cfubench/results/runfolder"
 )
@@ -79,6 +80,8 @@ func (g Grid) check() error {
 		switch {
 		case slices.Contains(reserved, p.Name):
 			return p.refuse("parameter %s: cfu replaces {%[1]s} itself", p.Name)
+		case secret.IsSecretName(p.Name):
+			return p.refuse("parameter %s has secrets for values, which would stand in labels and names of folders: put each into an environment variable, and that into the engine command", p.Name)
 		case byName[p.Name].Name != "":
 			return p.refuse("parameter %s is given twice", p.Name)
 		case len(p.Values) == 0:

@@ -161,6 +161,7 @@ func mergeCell(out string, shards []shard, i, meterer int) (runfolder.Cell, erro
 	if err := runfolder.MakeDir(dir); err != nil {
 		return cell, fmt.Errorf("create cell folder: %w", err)
 	}
+	listed := cell.Tables
 	cell.Requests, cell.Errors, cell.Tables = 0, 0, nil
 	var rows []runfolder.Request
 	for _, s := range shards {
@@ -214,7 +215,7 @@ func mergeCell(out string, shards []shard, i, meterer int) (runfolder.Cell, erro
 	}
 	for _, table := range []string{runfolder.EngineFile, runfolder.DevicesFile} {
 		err := copyFile(filepath.Join(dir, table), filepath.Join(from, table))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a server without metrics, a host without GPUs
+		if err != nil && (listed[table] != "" || !errors.Is(err, fs.ErrNotExist)) { // a server without metrics, a host without GPUs
 			return cell, err
 		}
 	}

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"encoding/json"
+	"strings"
 
 	"cfubench/internal/secret"
 	"cfubench/loadgen/endpoint"
@@ -11,12 +12,13 @@ import (
 // learn makes the secrets of the configuration known to its redactor.
 func (c *Config) learn() {
 	if c.Secrets == nil {
-		c.Secrets = secret.New()
+		c.Secrets = secret.Own()
 	}
 	endpoint.Access{APIKey: c.APIKey, Headers: c.Headers}.Tell(c.Secrets)
 	for _, address := range append([]string{c.Endpoint, c.Tokenizer, c.Dataset}, c.Meter...) {
 		c.Secrets.AddURL(address)
 	}
+	c.Secrets.Add(secretsOf(c.ExtraBody, false)...)
 	c.Secrets.AddCommand(c.EngineCmd, c.Getenv)
 	for _, k := range c.Configurations {
 		c.Secrets.AddCommand(k.EngineCmd, c.Getenv)
@@ -44,7 +46,9 @@ func (c Config) Recorded() runfolder.Config {
 			k.Params[name] = c.Secrets.Text(value)
 		}
 	}
-	r.ExtraBody = hidden(r.ExtraBody, c.Secrets)
+	for name, value := range r.ExtraBody {
+		r.ExtraBody[name] = hidden(value, secret.IsSecretName(name), c.Secrets)
+	}
 	r.Header = nil
 	for _, h := range c.Headers {
 		r.Header = append(r.Header, h.Name)
@@ -52,21 +56,55 @@ func (c Config) Recorded() runfolder.Config {
 	return r
 }
 
-// hidden is the fields of a request without secrets: what the fields hold
-// changes what the server does, and is kept.
-func hidden(body map[string]any, secrets *secret.Redactor) map[string]any {
-	for name, value := range body {
-		switch v := value.(type) {
-		case string:
-			if secret.IsSecretName(name) {
-				v = secret.Mask
-			}
-			body[name] = secrets.Text(v)
-		case map[string]any:
-			body[name] = hidden(v, secrets)
+// hidden is a value of a request's fields without secrets: what the fields hold changes
+// what the server does, and is kept. Of a secret's own field no value is, whatever its
+// shape.
+func hidden(value any, own bool, secrets *secret.Redactor) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = hidden(v[name], own || secret.IsSecretName(name), secrets)
+		}
+		return v
+	case []any:
+		for i := range v {
+			v[i] = hidden(v[i], own, secrets)
+		}
+		return v
+	case nil, bool:
+		return v
+	case string:
+		if !own {
+			return secrets.Text(v)
 		}
 	}
-	return body
+	if own {
+		return secret.Mask
+	}
+	return value
+}
+
+// secretsOf are the texts in the fields of secrets of a request, and of those the parts
+// that a server may repeat alone: the token behind "Bearer".
+func secretsOf(value any, own bool) (values []string) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name := range v {
+			values = append(values, secretsOf(v[name], own || secret.IsSecretName(name))...)
+		}
+	case []any:
+		for i := range v {
+			values = append(values, secretsOf(v[i], own)...)
+		}
+	case string:
+		if own {
+			values = append(values, v)
+			if words := strings.Fields(v); len(words) > 1 {
+				values = append(values, words[1:]...)
+			}
+		}
+	}
+	return values
 }
 
 // clone is a copy that shares nothing, by way of JSON.
@@ -87,17 +125,10 @@ func (s *sweep) hideSecrets() {
 	cells := s.record.Cells
 	s.record.Cells = cells[min(s.hidden, len(cells)):]
 	s.record.EachText(func(field, text string) string {
-		if identities[field] {
+		if runfolder.Identity(field) {
 			return text
 		}
 		return s.config.Secrets.Text(text)
 	})
 	s.record.Cells, s.hidden = cells, len(cells)
-}
-
-// identities are the fields of the record that name something in another place,
-// and hold no text of anybody's.
-var identities = map[string]bool{
-	"Schema": true, "Cfu": true, "Started": true, "ConfigHash": true, "TraceHash": true, "ScheduleHash": true,
-	"ID": true, "Name": true, "Label": true, "Domain": true, "Arrival": true, "Convention": true, "API": true,
 }

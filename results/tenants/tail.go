@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"cfubench/internal/inputfile"
 )
 
 const (
@@ -56,7 +58,7 @@ func (t *Tail) Lines(take func(line []byte)) (long int, err error) {
 
 // open opens the file; false if it is not there.
 func (t *Tail) open() (bool, error) {
-	file, err := os.Open(t.Path)
+	file, err := inputfile.OpenRegular(t.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.begun = true // what is there later has come later
 		return false, nil

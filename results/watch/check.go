@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"os"
 	"time"
 
 	"cfubench/loadgen/endpoint"
@@ -28,6 +29,9 @@ func (c *Config) Check() error {
 	}
 	if c.PID < 0 {
 		return runfolder.Refuse("--pid %d: want the number of a process", c.PID)
+	}
+	if info, err := os.Stat(c.Tenants.Log); err == nil && !info.Mode().IsRegular() {
+		return runfolder.Refuse("--tenant-log %s: want a regular file, to which lines are added: of a pipe, what is read once is gone", c.Tenants.Log)
 	}
 	switch t := c.Tenants; {
 	case t.Log != "" && t.OTLP != "":

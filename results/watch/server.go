@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"cfubench/attribution"
-	"cfubench/internal/outside"
 	"cfubench/loadgen/engine"
 	"cfubench/meter"
 	"cfubench/meter/host"
@@ -51,7 +50,7 @@ func (w *Watcher) await(ctx context.Context) error {
 
 // is takes who the server is.
 func (w *Watcher) is(id engine.Identity) {
-	model := outside.Line(id.Model, 0)
+	model := w.Secrets.Line(id.Model, 0)
 	if w.Model != "" {
 		model = w.Model
 	}

@@ -102,7 +102,7 @@ func Footer(footer []byte, from, limit int64) (all []Block, batches int, err err
 	if !ok {
 		return nil, 0, errors.New("the footer has no schema")
 	}
-	if err := checkSchema(schema); err != nil {
+	if _, err := checkSchema(schema); err != nil {
 		return nil, 0, err
 	}
 	for _, n := range []int{2, 3} { // dictionaries, batches
@@ -132,10 +132,27 @@ func Footer(footer []byte, from, limit int64) (all []Block, batches int, err err
 // has no text of its own: numbers, text, bytes, booleans, dates, lists, structs.
 var types = map[byte]bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true, 12: true, 13: true, 18: true, 19: true, 20: true, 21: true}
 
-// checkSchema bounds a schema's columns. Damaged bytes could make columns
-// share their inner columns, or contain themselves, and so ask for more work
-// than they have bytes.
-func checkSchema(schema table) error {
+// buffers are how many a column of a type has in a batch, without those inside of it:
+// text and bytes have validity, offsets and values, lists validity and offsets, structs
+// validity.
+func buffers(kind byte) int {
+	switch kind {
+	case 4, 5, 19, 20:
+		return 3
+	case 13:
+		return 1
+	}
+	return 2
+}
+
+// layout is what a batch of a schema has: columns, those inside of columns too, and
+// their buffers.
+type layout struct{ nodes, buffers int }
+
+// checkSchema bounds a schema's columns, and says what its batches have. Damaged bytes
+// could make columns share their inner columns, or contain themselves, and so ask for
+// more work than they have bytes.
+func checkSchema(schema table) (of layout, err error) {
 	fields, text := 0, 0
 	var walk func(t table, slot, depth int) error
 	walk = func(t table, slot, depth int) error {
@@ -152,6 +169,8 @@ func checkSchema(schema table) error {
 			if kind := field.byte(2, 0); !types[kind] || field.slot(4) != 0 {
 				return fmt.Errorf("a column of type %d, or with a dictionary, which no table here has", kind)
 			}
+			of.nodes++
+			of.buffers += buffers(field.byte(2, 0))
 			if err := field.text(0, &text); err != nil {
 				return err
 			}
@@ -165,9 +184,10 @@ func checkSchema(schema table) error {
 		return nil
 	}
 	if err := checkPairs(schema, 2, &text); err != nil {
-		return err
+		return of, err
 	}
-	return walk(schema, 1, 1) // Schema.fields
+	err = walk(schema, 1, 1) // Schema.fields
+	return of, err
 }
 
 // checkPairs checks metadata: a list of keys and values.
@@ -205,10 +225,22 @@ func BodyLength(meta []byte) (n int64, err error) {
 	return root(meta).int64(3), nil
 }
 
+// Checker checks the messages of one stream in their order: a schema stands first, and
+// only there, and says what every batch has. The library reads as many buffers as the
+// schema wants, however many the batch has.
+type Checker struct {
+	limit int64
+	of    layout
+	begun bool
+}
+
+// NewChecker checks the messages of a stream whose batches have at most limit bytes
+// decoded.
+func NewChecker(limit int64) *Checker { return &Checker{limit: limit} }
+
 // Message checks a message's metadata against its body before anything is
-// decoded or allocated. Decoded, a batch has at most limit bytes. It returns which
-// header it has.
-func Message(meta, body []byte, limit int64) (header byte, err error) {
+// decoded or allocated. It returns which header it has.
+func (c *Checker) Message(meta, body []byte) (header byte, err error) {
 	defer recovered(&err)
 	t := root(meta)
 	if n := t.int64(3); n != int64(len(body)) {
@@ -222,29 +254,35 @@ func Message(meta, body []byte, limit int64) (header byte, err error) {
 	if err := checkPairs(t, 4, &text); err != nil {
 		return 0, err
 	}
-	switch header = t.byte(1, 0); header {
+	header = t.byte(1, 0)
+	if (header == Schema) == c.begun {
+		return header, errors.New("a schema stands first, and only there")
+	}
+	switch header {
 	case Schema:
-		return header, checkSchema(inner)
+		c.begun = true
+		c.of, err = checkSchema(inner)
+		return header, err
 	case Dictionary:
-		if inner, ok = inner.child(1); !ok {
-			return header, errors.New("a dictionary without values")
-		}
-		return header, checkBatch(inner, body, limit)
+		return header, errors.New("a dictionary, which no table here has")
 	case Batch:
-		return header, checkBatch(inner, body, limit)
+		return header, c.batch(inner, body)
 	}
 	return header, fmt.Errorf("a message of unknown kind %d", header)
 }
 
-// checkBatch checks a RecordBatch: its rows, and where and how long its buffers
+// batch checks a RecordBatch: its rows, and where and how long its buffers
 // say to be, packed and unpacked.
-func checkBatch(t table, body []byte, limit int64) error {
+func (c *Checker) batch(t table, body []byte) error {
 	if n := t.int64(0); n < 0 || n > maxRows {
 		return fmt.Errorf("%d rows in one batch", n)
 	}
 	start, length, err := t.vector(1, 16) // nodes
 	if err != nil {
 		return err
+	}
+	if length < c.of.nodes {
+		return fmt.Errorf("%d columns in a batch, the schema has %d", length, c.of.nodes)
 	}
 	for i := range length {
 		n, nulls := pair(t.Bytes[start+16*i:])
@@ -262,7 +300,10 @@ func checkBatch(t table, body []byte, limit int64) error {
 	if start, length, err = t.vector(2, 16); err != nil { // buffers
 		return err
 	}
-	left := limit
+	if length < c.of.buffers {
+		return fmt.Errorf("%d buffers in a batch, the schema wants %d", length, c.of.buffers)
+	}
+	left := c.limit
 	for i := range length {
 		at, n := pair(t.Bytes[start+16*i:])
 		if at < 0 || n < 0 || at > int64(len(body)) || n > int64(len(body))-at {
@@ -274,7 +315,7 @@ func checkBatch(t table, body []byte, limit int64) error {
 			}
 		}
 		if n > left {
-			return fmt.Errorf("the batch claims more than %d bytes", limit)
+			return fmt.Errorf("the batch claims more than %d bytes", c.limit)
 		}
 		left -= n
 	}

@@ -106,7 +106,7 @@ func TestSchemaBombs(t *testing.T) {
 		b.PrependByteSlot(1, Schema, 0)
 		b.PrependUOffsetTSlot(2, schema, 0)
 		b.Finish(b.EndObject())
-		if _, err := Message(b.FinishedBytes(), nil, MaxBatch); err == nil || !strings.Contains(err.Error(), "a schema of more than") {
+		if _, err := NewChecker(MaxBatch).Message(b.FinishedBytes(), nil); err == nil || !strings.Contains(err.Error(), "a schema of more than") {
 			t.Errorf("%s: %v, want refused", c.comment, err)
 		}
 	}

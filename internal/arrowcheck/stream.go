@@ -37,11 +37,13 @@ func Prefix(prefix [PrefixLen]byte) (length int64, err error) {
 type Stream struct {
 	r       io.Reader
 	maxBody int64
-	begun   bool
+	check   *Checker
 }
 
 // NewStream returns the messages of r.
-func NewStream(r io.Reader, maxBody int64) *Stream { return &Stream{r: r, maxBody: maxBody} }
+func NewStream(r io.Reader, maxBody int64) *Stream {
+	return &Stream{r: r, maxBody: maxBody, check: NewChecker(maxBody)}
+}
 
 // Message implements ipc.MessageReader.
 func (s *Stream) Message() (*ipc.Message, error) {
@@ -68,14 +70,9 @@ func (s *Stream) Message() (*ipc.Message, error) {
 	if _, err := io.ReadFull(s.r, body); err != nil {
 		return nil, noEOF(err)
 	}
-	header, err := Message(meta, body, s.maxBody)
-	if err != nil {
+	if _, err := s.check.Message(meta, body); err != nil {
 		return nil, err
 	}
-	if (header == Schema) == s.begun {
-		return nil, errors.New("a schema stands first, and only there")
-	}
-	s.begun = true
 	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
 }
 

@@ -105,17 +105,17 @@ func TestUnpack(t *testing.T) {
 		{"packed with lz4, which the library unpacks", []ipc.Option{ipc.WithLZ4()}, false},
 		{"not packed", nil, false},
 	} {
-		list := written(t, c.options...)
+		list, check := written(t, c.options...), arrowcheck.NewChecker(arrowcheck.MaxBatch)
 		for i, m := range list {
-			body, err := arrowcheck.Unpack(m[0], m[1])
+			if _, err := check.Message(m[0], m[1]); err != nil {
+				t.Fatalf("%s: message %d: %v", c.comment, i, err)
+			}
+			body, err := check.Unpack(m[0], m[1])
 			if err != nil {
 				t.Fatalf("%s: message %d: %v", c.comment, i, err)
 			}
 			if c.longer != (len(body) > len(m[1])) && i == len(list)-1 {
 				t.Errorf("%s: the body has %d bytes, had %d", c.comment, len(body), len(m[1]))
-			}
-			if _, err := arrowcheck.Message(m[0], body, arrowcheck.MaxBatch); err != nil {
-				t.Errorf("%s: message %d does not agree with its body: %v", c.comment, i, err)
 			}
 			list[i][1] = body
 		}
@@ -137,10 +137,15 @@ func TestUnpackDamaged(t *testing.T) {
 		{"no bytes that could be", func(b []byte) { binary.LittleEndian.PutUint64(b, 1<<62) }},
 		{"another frame", func(b []byte) { b[9]++ }},
 	} {
-		list := written(t, ipc.WithZstd())
+		list, check := written(t, ipc.WithZstd()), arrowcheck.NewChecker(arrowcheck.MaxBatch)
+		for _, m := range list {
+			if _, err := check.Message(m[0], m[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
 		last := list[len(list)-1]
 		c.damage(last[1])
-		if _, err := arrowcheck.Unpack(last[0], last[1]); err == nil {
+		if _, err := check.Unpack(last[0], last[1]); err == nil {
 			t.Errorf("%s: no error", c.comment)
 		}
 	}

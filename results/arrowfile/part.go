@@ -36,6 +36,7 @@ type part struct {
 	at      int64              // without a footer: where the next message begins
 	batches int                // that the footer lists
 	given   int                // that were read
+	check   *arrowcheck.Checker
 	feed    *feed
 	stream  *ipc.Reader
 	spare   []byte // memory for what is not kept
@@ -44,7 +45,7 @@ type part struct {
 // openPart reads and checks the schema, with which every file begins. Without a
 // footer the part is read as the stream that it is. A journal is only a stream.
 func openPart(file source, end ending, blocks []arrowcheck.Block) (*part, error) {
-	p := &part{file: file, blocks: blocks, digests: end.digests, eos: end.stream, feed: &feed{}}
+	p := &part{file: file, blocks: blocks, digests: end.digests, eos: end.stream, check: arrowcheck.NewChecker(arrowcheck.MaxBatch), feed: &feed{}}
 	if err := p.readSchema(); err != nil {
 		return nil, err
 	}
@@ -83,8 +84,8 @@ func (p *part) readSchema() error {
 	if err != nil {
 		return fmt.Errorf("neither footer nor schema: %w", err)
 	}
-	if header, err := arrowcheck.Message(meta, body, arrowcheck.MaxBatch); err != nil || header != arrowcheck.Schema {
-		return damaged(fmt.Errorf("the schema: %w", orElse(err, "it does not come first")))
+	if _, err := p.check.Message(meta, body); err != nil {
+		return damaged(fmt.Errorf("the schema: %w", err))
 	}
 	p.at = start + prefixLen + int64(len(meta)+len(body))
 	if p.digests != nil {
@@ -206,28 +207,19 @@ func message(file io.ReaderAt, from, limit int64) (meta, body []byte, err error)
 
 // batch reads the next batch, nil after the last.
 func (p *part) batch() (arrow.RecordBatch, error) {
-	for {
-		meta, body, err := p.take()
-		if err != nil || meta == nil {
-			return nil, err
-		}
-		header, err := arrowcheck.Message(meta, body, arrowcheck.MaxBatch)
-		if err != nil {
-			return nil, damaged(err)
-		}
-		if header == arrowcheck.Schema {
-			return nil, damaged(errors.New("a second schema"))
-		}
-		if body, err = arrowcheck.Unpack(meta, body); err != nil {
-			return nil, damaged(err)
-		}
-		p.feed.put(meta, body)
-		if header == arrowcheck.Dictionary {
-			continue // decoded with the batch that follows
-		}
-		p.given++
-		return p.decode()
+	meta, body, err := p.take()
+	if err != nil || meta == nil {
+		return nil, err
 	}
+	if _, err := p.check.Message(meta, body); err != nil {
+		return nil, damaged(err)
+	}
+	if body, err = p.check.Unpack(meta, body); err != nil {
+		return nil, damaged(err)
+	}
+	p.feed.put(meta, body)
+	p.given++
+	return p.decode()
 }
 
 // all yields what batch returns, up to nil or an error. Of a long table the next

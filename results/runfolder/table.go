@@ -187,51 +187,54 @@ func (t Table[R]) Scan(ctx context.Context, path string) iter.Seq2[*R, error] {
 // ScanWith is Scan of a table whose schema metadata opened gets before the first row,
 // if it is not nil. Its error ends the scan.
 func (t Table[R]) ScanWith(ctx context.Context, path string, opened func(meta map[string]string) error) iter.Seq2[*R, error] {
-	return func(yield func(*R, error) bool) {
-		r, err := OpenTable(path)
+	return func(yield func(*R, error) bool) { t.scan(ctx, path, opened, yield) }
+}
+
+// scan is ScanWith's work: in a closure it would be in the binary once for each caller.
+func (t Table[R]) scan(ctx context.Context, path string, opened func(meta map[string]string) error, yield func(*R, error) bool) {
+	r, err := OpenTable(path)
+	if err != nil {
+		yield(nil, err)
+		return
+	}
+	defer r.Close()
+	if t.whole && !r.Complete {
+		yield(nil, fmt.Errorf("read table %s: its making was stopped: %w", r.Path, fs.ErrNotExist))
+		return
+	}
+	meta := r.Metadata()
+	if got := meta[MetaTable]; got != t.name {
+		yield(nil, fmt.Errorf("read table %s: it is table %q, want %q", r.Path, got, t.name))
+		return
+	}
+	if opened != nil {
+		if err := opened(meta); err != nil {
+			yield(nil, fmt.Errorf("read table %s: %w", r.Path, err))
+			return
+		}
+	}
+	var row R
+	n := 0
+	for batch, err := range r.Batches() {
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		defer r.Close()
-		if t.whole && !r.Complete {
-			yield(nil, fmt.Errorf("read table %s: its making was stopped: %w", r.Path, fs.ErrNotExist))
+		get, err := t.bind(batch)
+		if err != nil {
+			yield(nil, fmt.Errorf("read table %s: %w", r.Path, err))
 			return
 		}
-		meta := r.Metadata()
-		if got := meta[MetaTable]; got != t.name {
-			yield(nil, fmt.Errorf("read table %s: it is table %q, want %q", r.Path, got, t.name))
-			return
-		}
-		if opened != nil {
-			if err := opened(meta); err != nil {
-				yield(nil, fmt.Errorf("read table %s: %w", r.Path, err))
+		for i := range int(batch.NumRows()) {
+			for _, set := range get {
+				set(i, &row)
+			}
+			if n++; n%untilNextLook == 1 && ctx.Err() != nil {
+				yield(nil, fmt.Errorf("read rows: %w", context.Cause(ctx)))
 				return
 			}
-		}
-		var row R
-		n := 0
-		for batch, err := range r.Batches() {
-			if err != nil {
-				yield(nil, err)
+			if !yield(&row, nil) {
 				return
-			}
-			get, err := t.bind(batch)
-			if err != nil {
-				yield(nil, fmt.Errorf("read table %s: %w", r.Path, err))
-				return
-			}
-			for i := range int(batch.NumRows()) {
-				for _, set := range get {
-					set(i, &row)
-				}
-				if n++; n%untilNextLook == 1 && ctx.Err() != nil {
-					yield(nil, fmt.Errorf("read rows: %w", context.Cause(ctx)))
-					return
-				}
-				if !yield(&row, nil) {
-					return
-				}
 			}
 		}
 	}

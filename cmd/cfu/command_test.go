@@ -122,7 +122,7 @@ func TestOperands(t *testing.T) {
 		{"check wants one run", []string{"check"}, "want one folder, the OUT of a run, got 0 arguments"},
 		{"and export not two", []string{"export", "a", "b"}, "want one folder, the OUT of a run, got 2 arguments"},
 		{"compare wants a run", []string{"compare"}, "want a run or more, got none"},
-		{"merge wants shards", []string{"merge", "--out", "x"}, "give --out DIR and the shards' folders"},
+		{"merge wants shards", []string{"merge", "--out", "x"}, "give --out DIR and the folders of the shards or the records"},
 	} {
 		code, _, stderr := cfuCommand(t, c.args...)
 		if code != 2 || !strings.Contains(stderr, c.want) {

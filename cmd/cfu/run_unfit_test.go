@@ -52,12 +52,12 @@ func TestAnUnfitConfiguration(t *testing.T) {
 	if code != 1 || len(lines) < 3 {
 		t.Fatalf("got exit %d, want 1 and what failed:\n%s", code, stderr)
 	}
-	for i, want := range []string{
-		"cfu run: 2 of 4 configurations failed; the same command with --resume tries again",
-		"large, batch 1: engine ended before it was healthy: exit status 3; its last lines: CUDA out of memory",
-		"fragile, batch 1: the engine ended in mid-run: engine ended: signal: killed; it printed nothing",
+	for i, want := range [][2]string{
+		{"cfu run: 2 of 4 configurations failed; the same command with --resume tries again", ""},
+		{"large, batch 1: ", "engine ended before it was healthy: exit status 3; its last lines: CUDA out of memory"},
+		{"fragile, batch 1: ", "engine ended: signal: killed; it printed nothing"}, // whatever noticed it first
 	} {
-		if got := lines[len(lines)-3+i]; got != want {
+		if got := lines[len(lines)-3+i]; !strings.HasPrefix(got, want[0]) || !strings.Contains(got, want[1]) {
 			t.Errorf("got the last lines %q, want %q", got, want)
 		}
 	}

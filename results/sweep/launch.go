@@ -43,17 +43,17 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 	pid := 0
 	if s.config.Endpoint == "" {
 		s.say("engine for %s: starting", l)
-		log, err := openEngineLog(s.config.Out, l)
-		if err != nil {
-			return err
+		log, failed := openEngineLog(s.config.Out, l)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = failure.Join(err, log.Close()) }()
-		server, err := engine.Start(ctx, engine.Launch{
+		server, failed := engine.Start(ctx, engine.Launch{
 			Command: command(l.configuration), Batch: l.batch, CPUs: s.config.EngineCPUs, Ready: s.config.ReadyTimeout,
 			Log: log, Secrets: s.config.Secrets,
 		})
-		if err != nil {
-			return unfit{err}
+		if failed != nil {
+			return unfit{failed}
 		}
 		defer func() { err = errors.Join(s.blame(ctx, err, server), server.Stop(ctx)) }()
 		t.url, t.exited, t.exitErr, pid = server.URL(), server.Exited(), server.ExitError, server.PID()

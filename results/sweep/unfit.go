@@ -46,7 +46,7 @@ func broken(err error) bool {
 // blame is err as the server's, where it has ended by itself: the meters of its
 // processes fail then, and so does all that asks it.
 func (s *sweep) blame(ctx context.Context, err error, server *engine.Server) error {
-	if err == nil || ctx.Err() != nil || broken(err) || unfitAlone(err) {
+	if err == nil || ctx.Err() != nil || broken(err) {
 		return err
 	}
 	select {
@@ -54,10 +54,10 @@ func (s *sweep) blame(ctx context.Context, err error, server *engine.Server) err
 	case <-time.After(100 * time.Millisecond): // its end may be seen a little later than what it fails
 		return err
 	}
-	if known := (unfit{}); errors.As(err, &known) { // and says so
-		return unfit{err}
+	if end := server.ExitError(); !strings.Contains(err.Error(), end.Error()) {
+		err = fmt.Errorf("%w: %w", end, err)
 	}
-	return unfit{fmt.Errorf("%w: %w", err, server.ExitError())}
+	return unfit{err}
 }
 
 // several reports whether the sweep has more than one configuration or batch size,

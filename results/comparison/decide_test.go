@@ -222,6 +222,36 @@ func TestDoubtsStandAtTheDecision(t *testing.T) {
 	}
 }
 
+// Cost is of the window that the energy is of, so its ranking has the same doubt.
+func TestMoneyOfDifferentWindowsIsDoubted(t *testing.T) {
+	base := subject(t, "base", func(s *simulated.Spec) { s.Repeats = 2 })
+	for _, row := range []struct {
+		comment string
+		whole   string // the load point without steady windows
+		doubted bool
+	}{
+		{"all of steady windows", "", false},
+		{"a whole run among steady windows", "b4-c16", true},
+	} {
+		c, err := comparison.Choose([]comparison.Subject{alter(base, func(s *comparison.Subject) {
+			for i := range s.Summary.Cells {
+				cell := &s.Summary.Cells[i]
+				cell.Cost = &summary.Cost{Currency: "USD", Power: summary.Figure(i + 1)}
+				if row.whole != "" && strings.HasPrefix(cell.Cell, row.whole) {
+					cell.Steady = nil
+				}
+			}
+		})}, comparison.ChooseOptions{Metric: summary.MetricCostPower, Seed: 1})
+		if err != nil {
+			t.Errorf("%s: %v", row.comment, err)
+			continue
+		}
+		if warned := strings.Join(c.Warnings, "\n"); strings.Contains(warned, "whole runs are ranked among steady windows") != row.doubted {
+			t.Errorf("%s: warnings %q, want one of the windows: %v", row.comment, warned, row.doubted)
+		}
+	}
+}
+
 // The share that keeps the SLO stands with its interval, and what more requests would
 // tell is said on either side of the share that is asked for.
 func TestAShareOfTheSLOHasAnInterval(t *testing.T) {

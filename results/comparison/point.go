@@ -44,12 +44,8 @@ func (p point) window() string {
 	return bothWindows
 }
 
-// windows reports whether points of different windows are in one ranking, by a metric
-// that is of a window: carbon and money are of whole cells.
-func (c Choice) windows(all []point) bool {
-	if c.Metric.Money || c.Metric.Name == summary.MetricCarbon || c.Metric.Name == summary.MetricCarbonCFU {
-		return false
-	}
+// windows reports whether points of different windows are in one ranking.
+func windows(all []point) bool {
 	for _, p := range all {
 		if w := p.window(); w != all[0].window() || w == bothWindows {
 			return true
@@ -61,7 +57,7 @@ func (c Choice) windows(all []point) bool {
 // remark says what is different about a row.
 func (c Choice) remark(r decision.Row, p point, all []point) string {
 	var list []string
-	if w := p.window(); w != steadyWindow && c.windows(all) {
+	if w := p.window(); w != steadyWindow && windows(all) {
 		list = append(list, "of "+w)
 	}
 	switch {
@@ -77,7 +73,7 @@ func (c Choice) remark(r decision.Row, p point, all []point) string {
 func (c Choice) doubts(all []point, share float64) (warnings []string) {
 	var whole, correlated, untold []string
 	most := 0.0
-	mixed := c.windows(all)
+	mixed := windows(all)
 	for _, p := range all {
 		if mixed && p.window() != steadyWindow {
 			whole = append(whole, p.name)

@@ -67,14 +67,16 @@ func TestMetersAsATable(t *testing.T) {
 		t.Fatalf("exit %d, stderr %q; want 0 and nothing", code, stderr)
 	}
 	for _, want := range [][]string{
-		{"domain", "source", "kind", "scope", "readable", "in the sum", "read every", "call p50", "limit"},
+		// A table that is too wide for a page goes on below, with the domain again: how many
+		// columns stand in one line depends on the figures of this machine.
+		{"domain", "source", "kind", "scope", "readable", "in the sum", "read every"}, {"domain", "call p50"}, {"domain", "limit"},
 		{"domain", "device"}, {"package-0-die-1", "intel-rapl:1/energy_uj"}, // which had no room beside it
 		{"package-0-die-1", "rapl", "counter", "package", "yes", "yes"},
 		{"package-0-die-1-core", "rapl", "counter", "core", "yes", "no"},
 		{"cpu", "cputime", "model", "process", "yes", "no", "10ms"},
 		{"rapl package-0-die-0-core: contained in package-0-die-0"},
 		{"likewise package-0-die-1-core, package-1-die-0-core, package-1-die-1-core"},
-		{"domain", "reads", "updates", "update period p50", "counter/power"},
+		{"domain", "reads", "updates", "update period p50"}, {"domain", "counter/power"},
 	} {
 		if !slices.ContainsFunc(strings.Split(stdout, "\n"), func(line string) bool { return inOrder(line, want) }) {
 			t.Errorf("no line with %q in order in\n%s", want, stdout)

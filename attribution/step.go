@@ -3,6 +3,8 @@ package attribution
 import (
 	"fmt"
 	"math"
+
+	"cfubench/internal/stats"
 )
 
 // Steps divides energy as the engine spends it: step by step. Under continuous
@@ -180,7 +182,7 @@ func (p Steps) spread(s Scene, w *work, costs *StepCosts, role Role) func(i int)
 				variance += 2 * x[a] * costs.covariance[a][b] * x[b]
 			}
 		}
-		return 1.96 * math.Hypot(math.Sqrt(max(variance, 0))/total/share, modelDoubt)
+		return stats.Normal95 * math.Hypot(math.Sqrt(max(variance, 0))/total/share, modelDoubt)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"cfubench/internal/stats"
 )
 
 // ModelSize is what a roofline needs to know of a model.
@@ -74,7 +76,7 @@ func (f *StepCosts) promptToOutput() Fitted {
 		}
 	}
 	relative := f.covariance[termPrompt][termPrompt]/(p*p) + decodes/(d*d) - 2*both/(p*d)
-	half := 1.96 * math.Sqrt(max(relative, 0)) * p / d
+	half := stats.Normal95 * math.Sqrt(max(relative, 0)) * p / d
 	return Fitted{p / d, max(p/d-half, 0), p/d + half}
 }
 

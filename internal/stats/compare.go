@@ -176,7 +176,7 @@ func shiftInterval(a, b []float64) (lo, hi float64) {
 	}
 	differences = sorted(differences)
 	na, nb := float64(len(a)), float64(len(b))
-	rank := int(math.Floor(na*nb/2 - normal95*math.Sqrt(na*nb*(na+nb+1)/12)))
+	rank := int(math.Floor(na*nb/2 - Normal95*math.Sqrt(na*nb*(na+nb+1)/12)))
 	if rank < 1 {
 		return math.NaN(), math.NaN()
 	}

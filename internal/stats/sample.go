@@ -166,9 +166,9 @@ func dot(a, b []float64) (sum float64) {
 	return sum
 }
 
-// normal95 is how many standard deviations to either side of the mean hold 95 % of a
+// Normal95 is how many standard deviations to either side of the mean hold 95 % of a
 // normal distribution.
-const normal95 = 1.959963984540054
+const Normal95 = 1.959963984540054
 
 // Wilson is the 95 % interval of a probability that showed in so many of n cases
 // (Wilson 1927), with both ends within 0 and 1, and 0 to 1 without cases.
@@ -176,7 +176,7 @@ func Wilson(successes, n float64) (lo, hi float64) {
 	if n == 0 {
 		return 0, 1
 	}
-	const z = normal95
+	const z = Normal95
 	p := successes / n
 	centre, half := p+z*z/(2*n), z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
 	return max(0, (centre-half)/(1+z*z/n)), min(1, (centre+half)/(1+z*z/n))

@@ -7,11 +7,9 @@ import (
 	"time"
 
 	"cfubench/attribution/lca"
+	"cfubench/internal/stats"
 	"cfubench/results/runfolder"
 )
-
-// normal95 is how many standard deviations hold 95 % on both sides.
-const normal95 = 1.96
 
 // HostFactor is the measured host factor as an inventory's facility takes it,
 // false where there is none. Its spread is the scatter of the plateaus: the
@@ -31,7 +29,7 @@ func HostFactor(r runfolder.Reference) (lca.Datum, bool) {
 		Note:   "at this load; the spread is the plateaus' scatter without the reference meter's own gain",
 	}
 	if f.U95 != nil && *f.U95 > 0 {
-		d.Spread = &lca.Spread{Shape: lca.Normal, SD: round(*f.U95 / normal95)}
+		d.Spread = &lca.Spread{Shape: lca.Normal, SD: round(*f.U95 / stats.Normal95)}
 	}
 	return d, true
 }

@@ -303,9 +303,9 @@ func (p *paired) curves(x [][]float64, perUnit []float64) map[int][]Curve {
 	all := map[int][]Curve{}
 	for i := range p.list {
 		s := p.list[i].system
-		costs := s.at(x[i])
+		costs := s.inFull(x[i])
 		for _, c := range p.categories {
-			b := s.balance(costs, x[i], c)
+			b := s.balance(costs, c)
 			all[c] = append(all[c], Curve{b.Upfront(), b.Marginal() * perUnit[i]})
 		}
 	}

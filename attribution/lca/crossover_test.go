@@ -3,6 +3,7 @@ package lca
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -67,6 +68,31 @@ func TestDesignsOfOneMaking(t *testing.T) {
 		}
 		if x := r.Crossings[0]; x.First != "OLMo 2 7B @ inf" || !math.IsInf(x.Usage, 1) || x.Probability != 0 {
 			t.Errorf("%s is first, from %g on %s (%g of the draws), want OLMo 2 7B @ inf at every usage", x.First, x.Usage, x.Second, x.Probability)
+		}
+	}
+}
+
+// What the making costs is the same however much of it a cell carries: of cells of other
+// numbers of requests under one inventory, none is cheaper when rarely used.
+func TestCellsOfOneMaking(t *testing.T) {
+	inv, u := inventoryOf(t, good), served()
+	var list []Assessment
+	for _, requests := range []int64{7, 3, 20, 11, 999} {
+		u.Requests, u.Cell = requests, fmt.Sprintf("%03d requests", requests)
+		a, err := Assess(inv, u, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Options.Draws, a.Options.Seed = 1000, 1
+		list = append(list, a)
+	}
+	r, err := Compare(t.Context(), list, string(PerRequest), 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range r.Crossings {
+		if x.First < x.Second || !math.IsInf(x.Usage, 1) || !math.IsInf(x.Lo, 1) || x.Probability != 0 {
+			t.Errorf("%s: %s is first, from %g (%g and up) on %s (%g of the draws): want that of more requests, at every usage", x.Category, x.First, x.Usage, x.Lo, x.Second, x.Probability)
 		}
 	}
 }

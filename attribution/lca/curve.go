@@ -45,7 +45,7 @@ func (b Balance) BreakEven() float64 {
 // Balance gives the two sides in a category, also in one that was not chosen.
 func (a *Assessment) Balance(c Category) Balance {
 	s := a.systemOf(c)
-	return s.balance(s.at(s.values), s.values, index(c))
+	return s.balance(s.inFull(s.values), index(c))
 }
 
 // systemOf is the system with these categories in it: the assessment's own where it
@@ -69,24 +69,20 @@ func (a *Assessment) systemOf(categories ...Category) *system {
 	return s.whole
 }
 
-// balance is Balance of evaluated costs.
-func (s *system) balance(costs *costs, x []float64, c int) Balance {
+// balance is Balance of costs with the making whole.
+func (s *system) balance(costs *costs, c int) Balance {
 	row := costs.row(c)
 	b := Balance{
 		Category:  categoryTable[c].name,
 		Operation: (row[inferenceTerm] + row[idleTerm]) / s.requests,
 		Hardware:  (row[inferenceTerm+1] + row[idleTerm+1]) / s.requests,
 	}
-	if len(s.upfront) == 0 {
-		return b
-	}
-	once := 1 / s.amortized(x)
 	for i, u := range s.upfront {
 		if u.process.Kind == Service {
 			b.Services += (row[upfrontTerm+2*i] + row[upfrontTerm+2*i+1]) / s.requests
 			continue
 		}
-		operation, hardware := row[upfrontTerm+2*i]*once, row[upfrontTerm+2*i+1]*once
+		operation, hardware := row[upfrontTerm+2*i], row[upfrontTerm+2*i+1]
 		b.UpfrontHardware += hardware
 		switch u.process.Kind {
 		case Training, Data:

@@ -15,6 +15,23 @@ import "math"
 // Terms without figures stay 0 and are marked absent in has.
 func (s *system) evaluate(x []float64, out *costs) {
 	clear(out.v)
+	s.serving(x, out)
+	if len(s.upfront) > 0 {
+		s.listed(x, s.amortized(x), out)
+	}
+}
+
+// inFull evaluates with the making whole, not the part that the cell carries: what the
+// making costs is then the same to the last bit for all cells that share it.
+func (s *system) inFull(x []float64) *costs {
+	out := s.newCosts()
+	s.serving(x, out)
+	s.listed(x, 1, out)
+	return out
+}
+
+// serving adds what served: the metered energy, the machines and those that waited.
+func (s *system) serving(x []float64, out *costs) {
 	for i := range s.venues {
 		s.serve(x, &s.venues[i], out)
 	}
@@ -33,13 +50,14 @@ func (s *system) evaluate(x []float64, out *costs) {
 			}
 		}
 	}
-	if len(s.upfront) == 0 {
-		return
-	}
-	cell := s.amortized(x)
+}
+
+// listed adds the stages that the inventory lists: of the making the part that is
+// amortized, services by the request.
+func (s *system) listed(x []float64, amortized float64, out *costs) {
 	for i := range s.upfront {
 		u := &s.upfront[i]
-		share, t := cell, upfrontTerm+2*i
+		share, t := amortized, upfrontTerm+2*i
 		if u.process.Kind == Service {
 			share = s.requests
 		}

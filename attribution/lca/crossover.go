@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"cfubench/internal/stats"
 )
 
 // Comparison sets designs that deliver one functional unit side by side over
@@ -407,10 +409,7 @@ func (j *judgement) draw(perUnit []float64) []float64 {
 			half = n.count - n.lo
 		}
 		// On the scale of the logarithm no draw is below nothing.
-		j.each[i] = perUnit[i] * math.Exp(-z/normal95*half/n.count)
+		j.each[i] = perUnit[i] * math.Exp(-z/stats.Normal95*half/n.count)
 	}
 	return j.each
 }
-
-// normal95 is the 97.5 % point of the normal distribution.
-const normal95 = 1.959964

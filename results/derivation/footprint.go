@@ -188,7 +188,7 @@ func together(run runfolder.Run, cell runfolder.Cell) int {
 
 // count counts what the requests at path delivered.
 func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
-	conversations := map[string]bool{}
+	conversations, unnamed := map[string]bool{}, false
 	prompts, uncounted := int64(0), false
 	reasoning, hidden := int64(0), false
 	for r, err := range runfolder.Requests().Scan(ctx, path) {
@@ -203,6 +203,7 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 			counter.Add(int64(r.Record.Request), r.Conversation)
 		}
 		conversations[r.Conversation] = true
+		unnamed = unnamed || r.Conversation == ""
 		if n := r.Tokens(); n > 0 {
 			u.OutputTokens += int64(n)
 		}
@@ -220,7 +221,9 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 	if !hidden && reasoning > 0 {
 		u.AnswerTokens = max(0, u.OutputTokens-reasoning)
 	}
-	u.Conversations = int64(len(conversations))
+	if !unnamed { // requests of an imported log are of no conversation that it names
+		u.Conversations = int64(len(conversations))
+	}
 	if batch > 0 {
 		u.Batches = (u.Requests + int64(batch) - 1) / int64(batch)
 	}

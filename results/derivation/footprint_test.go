@@ -76,6 +76,27 @@ func TestTotalTokensNeedEveryPrompt(t *testing.T) {
 	}
 }
 
+// Requests that name no conversation are not all of one.
+func TestConversationsNeedANameEach(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		conversations []string
+		want          int64
+	}{
+		{"two of one and one of another", []string{"a", "b", "a"}, 2},
+		{"a log without conversations", []string{"", "", ""}, 0},
+		{"one that nobody named", []string{"a", ""}, 0},
+	} {
+		var records []loadgen.Record
+		for _, c := range tt.conversations {
+			records = append(records, loadgen.Record{Conversation: c, Sent: 1, FirstToken: 2, LastToken: 3, Done: 3, PromptTokens: 7, OutputTokens: 5, CachedTokens: loadgen.Unknown, ReasoningTokens: loadgen.Unknown})
+		}
+		if u := counted(t, records); u.Conversations != tt.want {
+			t.Errorf("%s: got %d conversations, want %d", tt.name, u.Conversations, tt.want)
+		}
+	}
+}
+
 // counted is what a cell with these requests delivered, read from its table.
 func counted(t *testing.T, records []loadgen.Record) (u lca.Usage) {
 	t.Helper()

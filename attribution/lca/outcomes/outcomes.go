@@ -139,7 +139,7 @@ func jsonRows(in io.Reader) rows {
 				case bool:
 					row[k] = strconv.FormatBool(v)
 				case float64:
-					row[k] = strconv.FormatFloat(v, 'g', -1, 64)
+					row[k] = strconv.FormatFloat(v, 'f', -1, 64) // the number of a request is no 1e+06
 				}
 			}
 			return row, line, nil

@@ -55,6 +55,7 @@ func TestRead(t *testing.T) {
 		{"scores by conversation, which count once", "conversation,score\na,0.5\nb,0.25\n", Tally{2, 0.75, false, 3}, ""},
 		{"counts of another cell are not this one's", "cell,request,count\nother,0,7\nhere,1,2\n", Tally{1, 2, false, 1}, ""},
 		{"samples of lm-evaluation-harness", `{"doc_id": 0, "acc": 1.0, "doc": {"q": "x"}}` + "\n" + `{"doc_id": 3, "acc": 0.0}` + "\n", Tally{2, 1, true, 2}, ""},
+		{"the millionth request, of another cell", `{"request": 1000000, "success": true}` + "\n" + `{"request": 2, "success": true}` + "\n", Tally{1, 1, true, 1}, ""},
 		{"nothing", "", Tally{}, "f is empty"},
 		{"a header alone", "request,success\n", Tally{}, "f has no outcome"},
 		{"no value", "request,note\n0,x\n", Tally{}, "f:2: has none of success"},

@@ -15,22 +15,36 @@ import (
 // Crossover prints a comparison for people.
 func Crossover(w io.Writer, r lca.Comparison) error {
 	return prose.Write(w, func(w io.Writer) error {
-		fmt.Fprintf(w, "%s of %s: difference at %s %ss, and usage at which one overtakes the other (%d paired draws)\n\n", "C_FU", strings.Join(r.Designs, ", "), lca.Count(r.Usage), r.FunctionalUnit, r.Draws)
-		var crossings, best [][]string
+		unit := strings.ReplaceAll(r.FunctionalUnit, "_", " ")
+		fmt.Fprintf(w, "C_FU of %s: usage in %ss at which one overtakes the other (%d paired draws)\n\n", strings.Join(r.Designs, ", "), unit, r.Draws)
+		var crossings, differences, best [][]string
 		for _, x := range r.Crossings {
-			crossings = append(crossings, []string{x.Category.Title(), x.First, x.Second, lca.Count(x.Usage), lca.Count(x.Lo) + " to " + lca.Count(x.Hi),
-				fmt.Sprintf("%.0f %%", 100*x.Probability), x.Difference.Readable(), x.DifferenceLo.Readable() + " to " + x.DifferenceHi.Readable()})
+			crossings = append(crossings, []string{x.Category.Title(), x.First, x.Second, lca.Count(x.Usage), lca.Count(x.Lo) + " to " + lca.Count(x.Hi), fmt.Sprintf("%.0f %%", 100*x.Probability)})
+			differences = append(differences, []string{x.Category.Title(), x.Second, x.First, x.Difference.Readable(), x.DifferenceLo.Readable() + " to " + x.DifferenceHi.Readable()})
 		}
-		columns := words("category", "cheaper when rarely used", "cheaper when much used", "from", "95 % interval", "crosses in", "difference", "95 % interval")
-		if err := texttable.Write(w, columns, crossings); err != nil {
+		if err := texttable.Write(w, pairs("cheaper when rarely used", "overtaken by", "from", "95 % interval", "crosses in"), crossings); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "\ncost per %s at %s, and how often each is the least\n", r.FunctionalUnit, lca.Count(r.Usage))
+		fmt.Fprintf(w, "\nhow much more a unit costs with one than with the other, at %[2]s %[1]ss\n", unit, lca.Count(r.Usage))
+		if err := texttable.Write(w, pairs("with", "than with", "more", "95 % interval"), differences); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "\ncost per %s at %s, and how often each is the least\n", unit, lca.Count(r.Usage))
 		for _, b := range r.Best {
 			best = append(best, []string{b.Category.Title(), b.Design, b.Value.Readable(), fmt.Sprintf("%.1f %%", 100*b.Probability)})
 		}
 		return texttable.Write(w, words("", "", "", ""), best)
 	})
+}
+
+// pairs are columns of words behind a category and two designs, which stand in each table
+// where they do not fit one.
+func pairs(names ...string) []texttable.Column {
+	columns := words(append([]string{"category"}, names...)...)
+	for i := range 3 {
+		columns[i].Key = true
+	}
+	return columns
 }
 
 // CrossoverCSV prints the crossings of a comparison.

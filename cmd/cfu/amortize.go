@@ -68,7 +68,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar((*string)(&o.Water), "water-variant", string(lca.WaterLi), "Compute water by `VARIANT`: li2025, morrison2025, ecologits0.9, onsite or offsite.")
 	fs.StringVar((*string)(&o.Basis), "basis", string(lca.LocationBased), "Use the `BASIS` of carbon intensity: location or market.")
 	fs.StringVar((*string)(&o.Embodied), "embodied-convention", string(lca.Calendar), "Share hardware by `CONVENTION`: calendar or busy hours of its life.")
-	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Assume hardware utilisation `U` (0 to 1) if the inventory does not state one.")
+	fs.Float64Var(&o.Utilisation, "utilisation", 0, "Assume for busy hours that hardware is used `U` of its life (0 to 1), if the inventory does not state it.")
 	fs.Float64Var(&f.growth.RequestsPerMonth, "requests-per-month", 0, "Add a yearly view of a service with `N` requests in its first month: electricity, carbon, water, money, by scope.")
 	fs.Float64Var(&f.growth.Monthly, "growth", 0, "Growth `G` of the requests from month to month, 0.05 for 5 %.")
 	fs.Float64Var(&f.growth.Rebound, "rebound", 0, "Elasticity `E` of demand: a request that costs c is asked for (C/c)^E times as often as one that costs --rebound-from C.")

@@ -51,6 +51,17 @@ func (f *amortizeFlags) checkFiles(fs *pflag.FlagSet) error {
 	return nil
 }
 
+// noRun says why no run is assessed, "" if one is.
+func (f *amortizeFlags) noRun(designs []string) string {
+	switch {
+	case f.published:
+		return "it means nothing with --published"
+	case f.crossover && !slices.ContainsFunc(designs, func(text string) bool { return !derivation.IsPublishedDesign(text) }):
+		return "no design is one"
+	}
+	return ""
+}
+
 // check refuses flags that make no sense together before anything is read, and
 // completes the options from their names.
 func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
@@ -69,8 +80,9 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		return subcommand.Usagef("--draws writes what --monte-carlo draws: want more than 0")
 	case !f.crossover && f.draws != "":
 		return subcommand.Usagef("--draws is for --crossover")
-	case f.crossover:
-	case !f.published && fs.NArg() != 1:
+	case f.crossover && len(f.models) > 0:
+		return subcommand.Usagef("--model selects rows of --published: a design names its own, as in 'OLMo 2 7B@inf'")
+	case !f.crossover && !f.published && fs.NArg() != 1:
 		return subcommand.Usagef("want one OUT or --published, got %d arguments", fs.NArg())
 	case !f.published && len(f.models) > 0:
 		return subcommand.Usagef("--model selects published runs: add --published")
@@ -115,10 +127,10 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 			return subcommand.Usagef("--%s 0: want a number above 0", flag)
 		}
 	}
-	if f.published {
+	if why := f.noRun(fs.Args()); why != "" {
 		for _, flag := range []string{"beside", "convention", "requests-only", "devices", "slo-ttft", "slo-tpot", "outcomes", "grid-hourly"} {
 			if fs.Changed(flag) {
-				return subcommand.Usagef("--%s is for a run: it means nothing with --published", flag)
+				return subcommand.Usagef("--%s is for a run: %s", flag, why)
 			}
 		}
 	}

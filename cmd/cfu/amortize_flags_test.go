@@ -73,8 +73,11 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--crossover", "a"}, {"--crossover", "a", "b", "--report", "x.html"}, {"--crossover", "--published"},
 		{"--crossover", "a", "b", "--requests-per-month", "1e6"}, {"--crossover", "a", "b", "--form", "sci=x.json"},
-		{"--crossover", "a", "b", "--functional-unit", "request,output_token"}, {"--crossover", "a", "b", "--monte-carlo", "0", "--draws", "x.csv"}} {
-		if code, _, stderr := cfu(t, t.Context(), nil, append([]string{"amortize"}, args...)...); code != 2 {
+		{"--crossover", "a", "b", "--functional-unit", "request,output_token"}, {"--crossover", "a", "b", "--monte-carlo", "0", "--draws", "x.csv"},
+		{"--crossover", "a", "b", "--devices", "-1"}, {"--crossover", "a", "b", "--slo-ttft", "-1s"}, {"--crossover", "a", "b", "--convention", "token"},
+		{"--crossover", "a", "b", "--model", "OLMo 2 7B"}, {"--crossover", "OLMo 2 7B@inf", "OLMo 2 7B@8", "--devices", "2"},
+		{"--crossover", "OLMo 2 7B@inf", "OLMo 2 7B@8", "--requests-only"}, {"--crossover", "OLMo 2 7B@inf", "OLMo 2 7B@8", "--outcomes", "x"}} {
+		if code, _, stderr := cfu(t, t.Context(), nil, append([]string{"amortize"}, args...)...); code != 2 || !strings.Contains(stderr, "--help") {
 			t.Errorf("%v: exit %d, %q; want exit 2", args, code, stderr)
 		}
 	}

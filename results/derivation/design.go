@@ -22,7 +22,7 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 	if inventory != "" {
 		m.Inventory = inventory
 	}
-	if !isFolder(dir) && strings.Contains(dir, "@") {
+	if IsPublishedDesign(text) {
 		a, err := m.publishedDesign(ctx, dir)
 		a.Design = named(a, inventory)
 		return a, err
@@ -104,6 +104,12 @@ func splitDesign(text string) (dir, cell, inventory string) {
 func DesignFolder(text string) string {
 	dir, _, _ := splitDesign(text)
 	return dir
+}
+
+// IsPublishedDesign reports whether a design's text is MODEL@RATE, and no run folder.
+func IsPublishedDesign(text string) bool {
+	dir := DesignFolder(text)
+	return !isFolder(dir) && strings.Contains(dir, "@")
 }
 
 func isFolder(path string) bool {

@@ -53,6 +53,13 @@ func TestBadInventories(t *testing.T) {
 			`mine.json:21: model.stages[0].energy.unit: "kg CO2e" is not a unit of energy: give one of GWh, J, MJ, MWh, Wh, kJ, kWh`},
 		{"a missing source", `"source": "vendor", `, ``,
 			`mine.json:6: hardware[0].carbon.source: missing: say where the figure was read`},
+		{"a preset without a name", `"electricity": {
+    "title": "my grid", "region": "X", "characterized_by": "unknown",
+    "carbon": {"value": 0.4, "unit": "kg CO2e/kWh", "source": "grid", "year": 2025, "boundary": "grid", "quality": "published"}
+  },`, `"electricity": "",`,
+			`mine.json:10: electricity: is empty: name a preset or write it out`},
+		{"hardware that any product would match", `"lifespan": {`, `"matches": ["H100", " "], "lifespan": {`,
+			`mine.json:7: hardware[0].matches[1]: is empty: give words of the product's name, such as H100`},
 		{"an empty source", `"source": "hall"`, `"source": ""`,
 			`mine.json:16: facility.pue.source: missing: say where the figure was read`},
 		{"a negative mass", `"value": 100`, `"value": -100`,

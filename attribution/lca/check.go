@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -177,6 +178,11 @@ func (c *checker) hardware(h *Hardware, where at) {
 	case "", Accelerators, Processors, Hosts:
 	default:
 		c.add(where.field("counts"), "%q: give accelerators, processors or hosts", h.Counts)
+	}
+	for i, name := range h.Matches {
+		if strings.TrimSpace(name) == "" {
+			c.add(where.field("matches").index(i), "is empty: give words of the product's name, such as H100")
+		}
 	}
 	some := len(h.Emissions) > 0
 	for key, d := range h.Impacts {

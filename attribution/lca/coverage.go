@@ -128,6 +128,9 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 			s.warn("the inventory has no data for %s: that stage is excluded, not zero", kind)
 		}
 	}
+	if s.options.LifetimeInferences > 0 && !inv.spreads() {
+		s.warn("the lifetime inferences that were chosen change nothing: the inventory has no making to spread over them")
+	}
 	if l := inv.LifetimeInferences; inv.spreads() && l.Quality == Assumption {
 		n, of := inv.Lifetime()
 		note := ""
@@ -164,9 +167,7 @@ func (s *system) doubtHardware(inv *Inventory, u Usage) {
 			}
 		}
 	}
-	// One product that is none of them is charged as another.
-	other := slices.ContainsFunc(strings.Split(u.Hardware, ", "), func(product string) bool { return !matchesProduct(matches, product) })
-	if u.Hardware != "" && len(matches) > 0 && other {
+	if u.Hardware != "" && isOther(matches, strings.Split(u.Hardware, ", ")) {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))
 	}
 	first := inv.Hardware[0]
@@ -180,12 +181,38 @@ func (s *system) doubtHardware(inv *Inventory, u Usage) {
 		s.warn("the run saw %d cores and carries a whole server: if it is a part of one, say so with a share, such as %d/128", u.Cores, u.Cores)
 	}
 	for i := range inv.Upfront {
-		if p := &inv.Upfront[i]; p.DeviceTime != nil && p.Hardware == nil {
+		p := &inv.Upfront[i]
+		if p.DeviceTime != nil && p.Hardware == nil {
 			s.noteBorrowed(p.Name, "hardware")
 		} else if p.Energy != nil && !p.closed && (p.Electricity == nil || p.Facility == nil) {
 			s.noteBorrowed(p.Name, "electricity or facility")
 		}
+		s.doubtRecorded(p, p.partsOr(inv.Hardware))
 	}
+}
+
+// doubtRecorded warns where the hardware that a stage is charged with is hardly that on
+// which its record was metered.
+func (s *system) doubtRecorded(p *Process, parts []Hardware) {
+	var matches, titles []string
+	for _, h := range parts {
+		matches, titles = append(matches, h.Matches...), append(titles, h.Title)
+	}
+	if isOther(matches, p.products) {
+		s.warn("stage %q was metered on %s, but its hardware is %s: give it that on which it ran", p.Name, strings.Join(p.products, ", "), strings.Join(titles, " + "))
+	}
+	switch first := parts[0]; {
+	case p.counts == Hosts && first.Counts == Accelerators:
+		s.warn("stage %q: its record counted hosts and %q is for %d accelerators: an accelerator is charged for a host", p.Name, first.Title, first.Devices)
+	case p.counts == Accelerators && first.Counts == Hosts:
+		s.warn("stage %q: its record counted accelerators and %q is for whole hosts: a host is charged for each", p.Name, first.Title)
+	}
+}
+
+// isOther reports whether one of the products is none of those that matches name: it is
+// charged as another.
+func isOther(matches, products []string) bool {
+	return len(matches) > 0 && slices.ContainsFunc(products, func(product string) bool { return !matchesProduct(matches, product) })
 }
 
 // noteBorrowed says that a stage is assessed with what serves.
@@ -222,17 +249,7 @@ func words[S ~string](s S) string { return strings.ReplaceAll(string(s), "_", " 
 // hardware has.
 func (s *system) doubtGaps() {
 	for _, category := range s.categories() {
-		c := index(category)
-		var missing []string
-		for t, has := range s.has[c] {
-			// Electricity embodied in hardware is reported as primary energy,
-			// never as kWh; a stage without any figure has its own warning.
-			if has || s.closed(t) || categoryTable[c].key == "" && t%2 == 1 || (t == idleTerm || t == idleTerm+1) && s.idleTime == absent {
-				continue
-			}
-			missing = append(missing, s.termName(t))
-		}
-		if len(missing) > 0 {
+		if missing := s.gaps(index(category), s.stages()); len(missing) > 0 {
 			s.warn("%s: no figure for %s; left out, not zero", category, strings.Join(missing, ", "))
 		}
 	}
@@ -244,6 +261,24 @@ func (s *system) doubtGaps() {
 			s.warn("%s: the hardware has a figure and electricity has no factor: the category is left out", categoryTable[c].name)
 		}
 	}
+}
+
+// gaps names the terms of these stages that lack a figure in a category.
+func (s *system) gaps(c int, stages []stageTerms) (missing []string) {
+	var terms []int
+	for _, st := range stages {
+		terms = append(terms, st.terms...)
+	}
+	slices.Sort(terms)
+	for _, t := range terms {
+		// Electricity embodied in hardware is reported as primary energy,
+		// never as kWh; a stage without any figure has its own warning.
+		if s.has[c][t] || s.closed(t) || categoryTable[c].key == "" && t%2 == 1 || (t == idleTerm || t == idleTerm+1) && s.idleTime == absent {
+			continue
+		}
+		missing = append(missing, s.termName(t))
+	}
+	return missing
 }
 
 // closed reports whether the term is the hardware of a stage that is another

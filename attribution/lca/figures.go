@@ -71,6 +71,35 @@ func (inv *Inventory) HourlyFigures() []*Datum {
 	return all
 }
 
+// PartsOfFigures are the hardware parts to which figures of the inventory belong: what
+// serves, the machines beside it, and what sites and stages have of their own.
+func (inv *Inventory) PartsOfFigures() map[*Datum]*Hardware {
+	of := map[*Datum]*Hardware{}
+	add := func(h *Hardware) {
+		for _, d := range h.Figures() {
+			of[d] = h
+		}
+	}
+	for i := range inv.Hardware {
+		add(&inv.Hardware[i])
+	}
+	own := func(parts []part[Hardware]) {
+		for i := range parts {
+			add(&parts[i].value)
+		}
+	}
+	for i := range inv.Serving.Machines {
+		own(inv.Serving.Machines[i].Hardware)
+	}
+	for i := range inv.Serving.Sites {
+		own(inv.Serving.Sites[i].Hardware)
+	}
+	for i := range inv.Upfront {
+		own(inv.Upfront[i].Hardware)
+	}
+	return of
+}
+
 // byKey lists figures in the order of the categories, then of their names.
 func byKey(figures map[string]*Datum) []*Datum {
 	var all []*Datum
@@ -92,7 +121,7 @@ func (f *Site) Figures() []*Datum { return present(f.PUE, f.WUE, f.AWARE, f.Host
 // Figures lists the stage's figures and those of what it has of its own.
 func (p *Process) Figures() []*Datum {
 	all := append(present(p.Energy), byKey(p.Printed)...)
-	all = append(all, append(present(p.DeviceTime), p.Shares()...)...)
+	all = append(all, append(append(present(p.DeviceTime), p.taken()...), p.Shares()...)...)
 	for i := range p.Hardware {
 		all = append(all, p.Hardware[i].value.Figures()...)
 	}

@@ -271,8 +271,11 @@ type Process struct {
 	processors float64
 	// metered are the parts of its records, the same whatever those were called by.
 	metered []string
-	// unmetered is what the meters of its records did not see.
+	// unmetered is what the meters of its records did not see, products on what they
+	// were, counts what their device time is of.
 	unmetered Unmetered
+	products  []string
+	counts    Counts
 	// from is the inventory that the stage was taken from, "" for this one.
 	// lentGrid and lentSite say that it has the electricity and the facility of
 	// that inventory's serving, and none of its own.
@@ -293,6 +296,15 @@ func (p *Process) Carried() float64 {
 		carried *= share.Canonical()
 	}
 	return carried
+}
+
+// taken is how many functional units of another assessment the stage is, nothing where it
+// is none.
+func (p *Process) taken() []*Datum {
+	if !p.closed {
+		return nil
+	}
+	return present(p.Assessment.Count)
 }
 
 // Upstream is another assessment: so many functional units of it, or the whole

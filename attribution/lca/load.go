@@ -2,6 +2,7 @@ package lca
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,10 +24,16 @@ type part[T any] struct {
 
 // UnmarshalJSONFrom reads a string as a name and an object as the part itself.
 func (p *part[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if dec.PeekKind() == '"' {
-		return json.UnmarshalDecode(dec, &p.ref)
+	if dec.PeekKind() != '"' {
+		return json.UnmarshalDecode(dec, &p.value)
 	}
-	return json.UnmarshalDecode(dec, &p.value)
+	if err := json.UnmarshalDecode(dec, &p.ref); err != nil {
+		return err
+	}
+	if p.ref == "" {
+		return errors.New("is empty: name a preset or write it out")
+	}
+	return nil
 }
 
 // values are the resolved parts.
@@ -51,6 +58,14 @@ func (p *Process) Grid() *Electricity {
 
 // Parts are the stage's own hardware, none if it runs on the serving's.
 func (p *Process) Parts() []Hardware { return values(p.Hardware) }
+
+// partsOr are the parts of the stage's own hardware, or the serving's without any.
+func (p *Process) partsOr(serving []Hardware) []Hardware {
+	if p.Hardware == nil {
+		return serving
+	}
+	return p.Parts()
+}
 
 // ratioText is a share as people write it: "2/128", 0.25, or a whole figure.
 type ratioText struct{ datum Datum }

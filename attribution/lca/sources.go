@@ -36,8 +36,10 @@ type Record struct {
 	// and their memory used beside accelerators.
 	Metered         Boundary     `json:"metered"`
 	ProcessorEnergy meter.Energy `json:"processor_energy_uj,omitzero"`
-	// DeviceTime is wall time × devices.
+	// DeviceTime is wall time × devices, which are accelerators or hosts, as Counts says
+	// ("" in a record of old).
 	DeviceTime time.Duration `json:"device_time_ns"`
+	Counts     Counts        `json:"counts,omitzero"`
 	// Products are the device names, to recognise the hardware.
 	Products []string `json:"products,omitzero"`
 	Year     int      `json:"year"`
@@ -94,6 +96,8 @@ func (r Record) check() error {
 		return fmt.Errorf("has the energy %v outside its bracket", r.Energy)
 	case !r.Metered.isEquipment():
 		return fmt.Errorf("does not say what its meters cover: %q", r.Metered)
+	case r.Counts != "" && r.Counts != Accelerators && r.Counts != Hosts:
+		return fmt.Errorf("has the device time of %q: give %s or %s", r.Counts, Accelerators, Hosts)
 	}
 	return nil
 }
@@ -102,6 +106,9 @@ func (r Record) check() error {
 func (r Record) plus(o Record) (Record, error) {
 	if r.Metered != o.Metered {
 		return r, fmt.Errorf("its meters cover the %s and those before it the %s: one figure cannot be made of them", o.Metered, r.Metered)
+	}
+	if r.Counts != "" && o.Counts != "" && r.Counts != o.Counts {
+		return r, fmt.Errorf("its device time is of %s and that before it of %s: one figure cannot be made of them", o.Counts, r.Counts)
 	}
 	if o.Kind == meter.KindModel {
 		r.Kind = o.Kind
@@ -141,7 +148,13 @@ func (r Record) process(p *Process, where Place) {
 	p.DeviceTime = figure(r.DeviceTime.Hours(), "h", "time")
 	p.DeviceTime.Spread = &Spread{Shape: Fixed}
 	p.DeviceTime.place.Field += " (device time)"
-	p.unmetered = r.Unmetered
+	p.unmetered, p.counts = r.Unmetered, r.Counts
+	for _, product := range r.Products {
+		if r.Counts == Hosts {
+			product = "CPU " + product // as of a run
+		}
+		p.products = append(p.products, product)
+	}
 	if r.Energy > 0 {
 		p.processors = math.Min(1, float64(r.ProcessorEnergy)/float64(r.Energy))
 	}

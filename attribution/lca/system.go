@@ -277,10 +277,17 @@ func (s *system) useMoney(d *Datum, what string) int {
 		return absent
 	}
 	if c := currencyOf(d.Unit); c != s.currency {
-		s.warn("cost: %s of %s is in %s and the serving's electricity in %s: left out, for currencies are never added", what, d.place, c, s.currency)
+		s.doubtMoney("cost: %s of %s is in %s and the serving's electricity in %s: left out, for currencies are never added", what, d.place, c, s.currency)
 		return absent
 	}
 	return s.use(d)
+}
+
+// doubtMoney warns where cost is assessed.
+func (s *system) doubtMoney(format string, args ...any) {
+	if len(s.options.Categories) == 0 || slices.Contains(s.options.Categories, Cost) {
+		s.warn(format, args...)
+	}
 }
 
 // compilePlace makes inputs of a place's factors.

@@ -13,7 +13,7 @@ type upfrontInputs struct {
 	machine          machineInputs
 	energy, time     int
 	printed          []int
-	shares           []int
+	shares           []int // and how many units of another assessment: factors of all it costs
 	overheadIncluded bool
 	lifted, alone    float64
 }
@@ -25,7 +25,7 @@ func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) 
 		process: p, energy: s.use(p.Energy), time: s.use(p.DeviceTime), overheadIncluded: p.OverheadIncluded,
 		printed: slices.Repeat([]int{absent}, len(categoryTable)), machine: machineInputs{perDevice: absent, share: absent, parts: home.parts},
 	}
-	for _, share := range p.Shares() {
+	for _, share := range append(p.Shares(), p.taken()...) {
 		in.shares = append(in.shares, s.use(share))
 	}
 	grid, site, price := &inv.Electricity, &inv.Facility, inv.Price
@@ -48,12 +48,10 @@ func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) 
 	} else if in.place, err = s.compilePlace(grid, site, price); err != nil {
 		return in, fmt.Errorf("stage %q: %w", p.Name, err)
 	}
-	if p.Hardware != nil {
-		share := in.machine.share
-		if in.machine, err = s.compileMachine(p.Parts(), ""); err != nil {
+	if p.Hardware != nil || p.counts != "" {
+		if in.machine, err = s.compileMachine(p.partsOr(inv.Hardware), p.counts); err != nil {
 			return in, fmt.Errorf("stage %q: %w", p.Name, err)
 		}
-		in.machine.share = share
 	}
 	in.lifted, in.alone = 0, 1
 	if p.Energy != nil {

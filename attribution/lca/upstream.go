@@ -222,11 +222,10 @@ func making(p Process, inv Inventory) ([]Process, error) {
 	return all, nil
 }
 
-// totals is a number of functional units of another assessment: its total in
-// each category, with the interval it had there.
+// totals is a functional unit of another assessment, of which so many are taken: its
+// total in each category, with the interval it had there.
 func totals(p Process, rows []Row, place Place) (Process, error) {
 	u := p.Assessment
-	count := u.Count.canonical
 	p.closed, p.Energy, p.Printed = true, nil, map[string]*Datum{}
 	p.Electricity, p.Facility, p.Price, p.Hardware = nil, nil, nil, nil
 	cell := u.Cell
@@ -239,13 +238,13 @@ func totals(p Process, rows []Row, place Place) (Process, error) {
 		}
 		row := r.Category.row()
 		d := &Datum{
-			Value: r.Value * count, Unit: r.Unit, Source: fmt.Sprintf("%g × %s of %s", count, u.FunctionalUnit, u.Run+u.Inventory),
-			Year: u.Count.Year, Boundary: Facility, Quality: Derived, canonical: r.Value * count, dimension: row.amount,
+			Value: r.Value, Unit: r.Unit, Source: fmt.Sprintf("one %s of %s", u.FunctionalUnit, u.Run+u.Inventory),
+			Year: u.Count.Year, Boundary: Facility, Quality: Derived, canonical: r.Value, dimension: row.amount,
 			place: place, limits: notNegative, Spread: &Spread{Shape: Fixed},
 		}
 		d.place.Field += " (" + string(r.Category) + ")"
 		if r.Lo < r.Value && r.Value < r.Hi && r.Lo >= 0 {
-			d.Spread = &Spread{Shape: Triangular, Low: r.Lo * count, High: r.Hi * count}
+			d.Spread = &Spread{Shape: Triangular, Low: r.Lo, High: r.Hi}
 		}
 		if r.Category == Energy {
 			p.Energy, p.OverheadIncluded = d, true

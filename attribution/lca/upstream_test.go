@@ -188,3 +188,73 @@ func TestRecordOfAModel(t *testing.T) {
 		}
 	}
 }
+
+// A record of a host has all of its processors, and what it was metered on is told from
+// what its stage is charged with.
+func TestRecordOnItsHardware(t *testing.T) {
+	record := func(counts Counts, products ...string) Record {
+		return Record{Energy: 36e12, Metered: Host, DeviceTime: time.Hour, Counts: counts, Products: products, Year: 2026, Source: "REC"}
+	}
+	h100, xeon := "NVIDIA H100 80GB HBM3", "Intel(R) Xeon(R) Gold 6130"
+	for _, test := range []struct {
+		why, hardware string
+		record        Record
+		machines      float64 // that the record's hour is charged with
+		doubt         string
+	}{
+		{"a host of two processors", `["server-dell-r740"]`, record(Hosts, xeon), 1, ""},
+		{"a host of a processor that no words name", `["server-ademe"]`, record(Hosts, "Neoverse-V2"), 1, ""},
+		{"an hour of one of its processors", `["server-dell-r740"]`, record("", xeon), 0.5, ""},
+		{"the accelerator that it is charged with", `["h100-ademe2026"]`, record(Accelerators, h100), 1, ""},
+		{"another accelerator", `["h100-ademe2026"]`, record(Accelerators, h100, "NVIDIA A100-SXM4-80GB"), 1, `stage "run" was metered on NVIDIA H100 80GB HBM3, NVIDIA A100-SXM4-80GB, but its hardware is`},
+		{"a host that is charged as an accelerator", `["h100-ademe2026"]`, record(Hosts), 1, `stage "run": its record counted hosts and`},
+		{"accelerators that are charged as hosts", `["server-ademe"]`, record(Accelerators, h100), 1, `stage "run": its record counted accelerators and`},
+	} {
+		text := stage("run", "training", member("record", `"REC"`), `"hardware": `+test.hardware, `"electricity": "ecologits-fra", "facility": "ovh"`)
+		inv, err := withStage(t, text, folder{records: map[string]Record{"REC": test.record}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Assess(inv, served(), Options{MixBoundaries: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := inv.Upfront[0].Parts()[0]
+		want := test.machines * h.Impacts["carbon"].Canonical() / h.Lifespan.Canonical()
+		if h.Counts == Accelerators {
+			want /= float64(h.Devices)
+		}
+		if got := a.Balance(GWP).UpfrontHardware; math.Abs(got/want-1) > 1e-12 {
+			t.Errorf("%s: an hour is charged with %g kg CO2e, want %g", test.why, got, want)
+		}
+		doubts := slices.DeleteFunc(slices.Clone(a.Warnings), func(w string) bool { return !strings.HasPrefix(w, `stage "run"`) })
+		if got := strings.Join(doubts, "\n"); test.doubt == "" && got != "" || !strings.Contains(got, test.doubt) {
+			t.Errorf("%s: doubts %q, want %q", test.why, got, test.doubt)
+		}
+	}
+}
+
+// How many units of another assessment were taken is as uncertain as it is said to be.
+func TestCountOfUnitsIsDrawn(t *testing.T) {
+	rows := []Row{{Cell: "a", FunctionalUnit: "request", Category: GWP, Unit: "kg CO2e", Stage: Total, Value: 1, Lo: 1, Hi: 1}}
+	count := withMembers(figure(2, "million requests", "none"), `"spread": {"shape": "uniform", "low": 1, "high": 3}`)
+	inv, err := withStage(t, stage("teacher", "data", member("assessment", `{"run": "OUT", "functional_unit": "request", "count": `+count+`}`)), folder{rows: map[string][]Row{"OUT": rows}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Assess(inv, served(), Options{Draws: 20_000, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := a.Outcome(GWP, Data)
+	if want := 2e6 * 1000 / 1e9; math.Abs(got.Value/want-1) > 1e-12 {
+		t.Errorf("they cost %g, want %g", got.Value, want)
+	}
+	// The lifetime, measured, widens it by some thousandths.
+	if lo, hi := got.Lo/got.Value, got.Hi/got.Value; math.Abs(lo-0.525) > 0.02 || math.Abs(hi-1.475) > 0.03 {
+		t.Errorf("its interval is %.3f to %.3f of it, want 0.525 to 1.475", lo, hi)
+	}
+	if !slices.Contains(inv.Figures(), inv.Upfront[0].Assessment.Count) {
+		t.Error("the number of units is no figure of the inventory")
+	}
+}

@@ -87,7 +87,9 @@ func (m Amortization) inventory(run runfolder.Run) (lca.Inventory, []string, err
 	}
 	for _, d := range meter.Devices(domains) {
 		seen.Counts = lca.Accelerators
-		seen.Products = append(seen.Products, d.Product)
+		if !slices.Contains(seen.Products, d.Product) {
+			seen.Products = append(seen.Products, d.Product)
+		}
 	}
 	for i, e := range run.Engine {
 		if i == 0 {

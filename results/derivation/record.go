@@ -47,11 +47,14 @@ func sumRecord(dir string, run runfolder.Run) (lca.Record, error) {
 		out.Parts = append(out.Parts, partOf(run, i))
 		year := time.Unix(0, cell.OriginUnix).UTC().Year()
 		if i == 0 {
-			out.Year, out.Metered, out.Kind = year, u.Metered, energy.kind()
+			out.Year, out.Metered, out.Kind, out.Counts = year, u.Metered, energy.kind(), u.Counts
 			out.Source += ", " + time.Unix(0, cell.OriginUnix).UTC().Format(time.DateOnly)
 		}
 		if u.Metered != out.Metered {
 			return out, fmt.Errorf("record: part %s covers the %s and those before it the %s: one figure cannot be made of them", cell.ID, u.Metered, out.Metered)
+		}
+		if u.Counts != out.Counts {
+			return out, fmt.Errorf("record: part %s counts %s and those before it %s: one device time cannot be made of them", cell.ID, u.Counts, out.Counts)
 		}
 		out.Year = min(out.Year, year)
 		if energy.kind() == meter.KindModel {

@@ -186,6 +186,15 @@ func (a *Assessment) bracket() {
 	set(a.Kinds, s.kinds())
 }
 
+// Covers describes what the total of a category covers, also of one that was not chosen;
+// "" if there is none.
+func (a *Assessment) Covers(c Category) string {
+	if _, ok := a.Outcome(c, Total); !ok {
+		return ""
+	}
+	return a.boundary(c, Total)
+}
+
 // boundary describes what a row covers.
 func (a *Assessment) boundary(c Category, stage Stage) string {
 	inv, venues := &a.Inventory, a.system.venues
@@ -235,7 +244,7 @@ func (a *Assessment) boundary(c Category, stage Stage) string {
 	}
 	var missing []string
 	for _, k := range []Stage{Inference, Embodied, Training, Experimentation} {
-		if !slices.ContainsFunc(a.Kinds, func(o Outcome) bool { return o.Category == c && o.Kind == k }) {
+		if _, ok := a.Outcome(c, k); !ok {
 			missing = append(missing, string(k))
 		}
 	}

@@ -169,12 +169,17 @@ func (a *Assessment) Outcome(c Category, s Stage) (Outcome, bool) {
 	return Outcome{}, false
 }
 
-// Warnings lists the warnings of all assessments, each once, in order.
-func Warnings(list []Assessment) []string {
+// Warnings lists the warnings of all assessments, each once, in order, and what there is
+// to say of the categories also, where they were not chosen.
+func Warnings(list []Assessment, also ...Category) []string {
 	var all []string
 	seen := map[string]bool{}
 	for _, a := range list {
-		for _, w := range a.Warnings {
+		warnings := a.Warnings
+		if whole := a.systemOf(also...); whole != a.system {
+			warnings = slices.Concat(warnings, whole.warnings)
+		}
+		for _, w := range warnings {
 			if !seen[w] {
 				seen[w] = true
 				all = append(all, w)

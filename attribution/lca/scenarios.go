@@ -87,6 +87,16 @@ func (inv *Inventory) live(years float64) {
 	inv.everyOwn(func(h *Hardware) { h.Lifespan = life })
 }
 
+// Partial names what a kind of stage has no figure of in a category, though it has of
+// the rest; nothing where it is complete or absent.
+func (a *Assessment) Partial(c Category, kind Stage) []string {
+	if _, ok := a.Outcome(c, kind); !ok {
+		return nil
+	}
+	s := a.systemOf(c)
+	return s.gaps(index(c), slices.DeleteFunc(s.kinds(), func(k stageTerms) bool { return k.kind != kind }))
+}
+
 // Absent says why a kind of stage has no figure in a category: the completeness
 // check (ISO 14044 §4.5.3.2).
 func (a *Assessment) Absent(c Category, kind Stage) string {

@@ -39,6 +39,9 @@ func (a *Assessment) SCI() (SCI, error) {
 	if slices.ContainsFunc(a.Inventory.Upfront, func(p Process) bool { return p.Kind == Service }) {
 		sci.Boundary += "; without the other servers that a request asks"
 	}
+	if s.idleTime != absent {
+		sci.Boundary += "; without machines that wait"
+	}
 	operation := point.row(g)[inferenceTerm] / s.requests
 	if sci.Energy > 0 {
 		sci.Intensity = operation / sci.Energy

@@ -131,6 +131,8 @@ type Figure struct {
 	Quality  lca.Quality  `json:"quality"`
 	Source   string       `json:"source"`
 	Reason   string       `json:"reason,omitempty"`
+	// For is how many devices a figure of hardware is for: "8 accelerators".
+	For string `json:"for,omitempty"`
 }
 
 // Describe fills the block from assessments of one inventory. The caller adds
@@ -151,23 +153,23 @@ func Describe(list []lca.Assessment) (DisclosureBlock, error) {
 	}
 	for i := range inv.Hardware {
 		h := &inv.Hardware[i]
-		d.Hardware = append(d.Hardware, HardwareFigures{h.Title, h.Devices, h.Counts, h.Covers, h.AddsTo, figuresOf(h.Figures())})
+		d.Hardware = append(d.Hardware, HardwareFigures{h.Title, h.Devices, h.Counts, h.Covers, h.AddsTo, figuresOf(inv, h.Figures())})
 	}
-	d.Allocation, d.AllocationFigures = allocation(inv), figuresOf(inv.SpreadFigures())
-	d.Provision = figuresOf(inv.Serving.Figures())
+	d.Allocation, d.AllocationFigures = allocation(inv), figuresOf(inv, inv.SpreadFigures())
+	d.Provision = figuresOf(inv, inv.Serving.Figures())
 	for i := range inv.Serving.Machines {
 		m := &inv.Serving.Machines[i]
-		d.Machines = append(d.Machines, MachineFigures{m.Name, figuresOf(m.Figures())})
+		d.Machines = append(d.Machines, MachineFigures{m.Name, figuresOf(inv, m.Figures())})
 	}
-	d.Place = append(figuresOf(inv.Electricity.Figures()), figuresOf(inv.Facility.Figures())...)
+	d.Place = append(figuresOf(inv, inv.Electricity.Figures()), figuresOf(inv, inv.Facility.Figures())...)
 	if inv.Price != nil {
 		d.Place = append(d.Place, figureOf(&inv.Price.Electricity))
 	}
 	for i := range inv.Serving.Sites {
-		d.Place = append(d.Place, figuresOf(inv.Serving.Sites[i].Figures())...)
+		d.Place = append(d.Place, figuresOf(inv, inv.Serving.Sites[i].Figures())...)
 	}
 	for i := range list {
-		d.Place = append(d.Place, figuresOf(list[i].Inventory.HourlyFigures())...)
+		d.Place = append(d.Place, figuresOf(&list[i].Inventory, list[i].Inventory.HourlyFigures())...)
 		d.add(&list[i])
 	}
 	return d, nil
@@ -182,7 +184,7 @@ func (d *DisclosureBlock) add(a *lca.Assessment) {
 		for i := range a.Inventory.Upfront {
 			p := &a.Inventory.Upfront[i]
 			kinds[p.Kind] = true
-			m.Development = append(m.Development, StageDisclosure{p.Name, p.Kind, p.OverheadIncluded, p.Year, figuresOf(p.Figures())})
+			m.Development = append(m.Development, StageDisclosure{p.Name, p.Kind, p.OverheadIncluded, p.Year, figuresOf(&a.Inventory, p.Figures())})
 		}
 		for _, kind := range []lca.Stage{lca.Training, lca.Experimentation} {
 			if !kinds[kind] {
@@ -214,13 +216,19 @@ func disclose(a *lca.Assessment) DisclosureCell {
 }
 
 func figureOf(d *lca.Datum) Figure {
-	return Figure{d.Place().Field, d.Value, d.Unit, d.Boundary, d.Quality, d.Source, d.Reason}
+	return Figure{d.Place().Field, d.Value, d.Unit, d.Boundary, d.Quality, d.Source, d.Reason, ""}
 }
 
-func figuresOf(data []*lca.Datum) []Figure {
+// figuresOf are figures of the inventory.
+func figuresOf(inv *lca.Inventory, data []*lca.Datum) []Figure {
 	var list []Figure
+	parts := inv.PartsOfFigures()
 	for _, d := range data {
-		list = append(list, figureOf(d))
+		f := figureOf(d)
+		if h := parts[d]; h != nil {
+			f.For = deviceCount(h)
+		}
+		list = append(list, f)
 	}
 	return list
 }

@@ -133,7 +133,7 @@ func TestReportWithoutTraining(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	if !strings.Contains(page, "training and experimentation are outside, for want of figures") {
+	if !strings.Contains(page, "inference; outside are training, experimentation, end of life, networks, user devices") {
 		t.Error("the scope does not say that training is outside")
 	}
 	if strings.Contains(page, "<h3>Break-even</h3>") || strings.Contains(page, "Cost per request") {

@@ -53,7 +53,7 @@ func WriteShape(w io.Writer, name string, list []lca.Assessment) error {
 			Inventory string   `json:"inventory"`
 			Cells     []cell   `json:"cells"`
 			Warnings  []string `json:"warnings"`
-		}{s.Name, s.Edition, list[0].Inventory.Name, nil, lca.Warnings(list)}
+		}{s.Name, s.Edition, list[0].Inventory.Name, nil, lca.Warnings(list, lca.Energy, lca.GWP)}
 		for i := range list {
 			fields, unknown := s.fill(&list[i])
 			out.Cells = append(out.Cells, cell{list[i].Usage.Cell, list[i].Inventory.Model.Title, fields, unknown})

@@ -36,12 +36,15 @@ func iso14067Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 	for _, k := range lca.Stages() {
 		if v, ok := perRequest(a, lca.GWP, k); ok {
 			stages[string(k)] = v
+			if gaps := a.Partial(lca.GWP, k); len(gaps) > 0 {
+				absent = append(absent, strings.Join(gaps, ", "))
+			}
 		} else {
 			absent = append(absent, string(k)+" ("+a.Absent(lca.GWP, k)+")")
 		}
 	}
 	fields["kgco2e_per_request_by_stage"], fields["stages_left_out"] = stages, absent
-	fields["system_boundary"], fields["unit_processes"] = boundaryOf(a), flow(inv, "request")
+	fields["system_boundary"], fields["unit_processes"] = a.Covers(lca.GWP), flow(inv, "request")
 	fields["gwp"] = "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases, as the source characterised it elsewhere"
 	fields["electricity"] = fmt.Sprintf("%s-based: %s%s", a.Options.Basis, servedBy(inv), sitesOf(inv))
 	fields["offsets"] = "none is counted"
@@ -62,10 +65,15 @@ func iso14067Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 	}
 	fields["figures_by_quality"], fields["years_of_the_data"] = qualities, []int{first, last}
 	fields["sources"], fields["assumptions"] = sources, assumptions
-	if o, ok := a.Outcome(lca.GWP, lca.Total); ok && a.Options.Draws > 0 {
-		fields["interval_95_kgco2e_per_request"] = []number{number(o.Lo / n), number(o.Hi / n)}
-	} else {
-		unknown["interval_95_kgco2e_per_request"] = "no Monte Carlo was made"
+	const interval, sensitivity = "interval_95_kgco2e_per_request", "sensitivity_kgco2e_per_request_by_choice"
+	switch o, _ := a.Outcome(lca.GWP, lca.Total); {
+	case !slices.Contains(a.Assessed(), lca.GWP):
+		const why = "the assessment was asked for other categories: ask for gwp, too"
+		unknown[interval], unknown[sensitivity] = why, why
+	case a.Options.Draws == 0:
+		unknown[interval] = "no Monte Carlo was made"
+	default:
+		fields[interval] = []number{number(o.Lo / n), number(o.Hi / n)}
 	}
 	choices := map[string]float64{}
 	for _, s := range a.Scenarios() {
@@ -73,22 +81,14 @@ func iso14067Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 			choices[s.Choice] = s.Value / n
 		}
 	}
-	fields["sensitivity_kgco2e_per_request_by_choice"] = choices
+	if unknown[sensitivity] == "" {
+		fields[sensitivity] = choices
+	}
 	fields["limitations"] = append([]string{
 		"Climate change is one impact of several: a footprint of carbon alone says nothing of the others.",
 	}, limits()...)
 	authors(inv.Study, fields, unknown)
 	return fields, unknown
-}
-
-// boundaryOf is what the total of carbon covers.
-func boundaryOf(a *lca.Assessment) string {
-	for _, r := range a.Rows {
-		if r.Category == lca.GWP && r.Stage == lca.Total {
-			return r.Boundary
-		}
-	}
-	return ""
 }
 
 // authors puts in what only the study's author knows, or that it is unknown.

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"cfubench/attribution/lca"
 )
@@ -16,6 +18,14 @@ var l1801Stages = []struct {
 	{"production", []lca.Stage{lca.Embodied, lca.Training, lca.Data, lca.Experimentation, lca.Evaluation}},
 	{"use", []lca.Stage{lca.Inference, lca.Idle, lca.Service}},
 	{"end_of_life_treatment", []lca.Stage{lca.EndOfLife}},
+}
+
+// boundaryOf is the category whose boundary is told: carbon where it is assessed.
+func boundaryOf(a *lca.Assessment) lca.Category {
+	if slices.Contains(a.Assessed(), lca.GWP) {
+		return lca.GWP
+	}
+	return a.Assessed()[0]
 }
 
 // l1801Shape has the first-order effects of an AI system per functional unit, by life
@@ -45,6 +55,9 @@ func l1801Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 					unknown[fmt.Sprintf("%s: %s: %s", stage.name, kind, c)] = a.Absent(c, kind)
 					continue
 				}
+				if gaps := a.Partial(c, kind); len(gaps) > 0 {
+					unknown[fmt.Sprintf("%s: %s: %s", stage.name, kind, c)] = "without " + strings.Join(gaps, ", ")
+				}
 				if stages[stage.name] == nil {
 					stages[stage.name] = map[string]map[string]float64{}
 				}
@@ -61,7 +74,7 @@ func l1801Shape(a *lca.Assessment) (map[string]any, map[string]string) {
 	fields["ai_system"], fields["functional_unit"], fields["effects"] = inv.Model.Title, "1 request", "first order"
 	fields["life_cycle_stages_per_request"], fields["total_per_request"], fields["units"] = stages, totals, units
 	fields["stages_hold"] = "production: the making of the serving hardware for the time used, and of the AI system with its electricity and hardware; use: the electricity of inference, idle hours with their hardware, services"
-	fields["system_boundary"], fields["unit_processes"] = boundaryOf(a), flow(inv, "request")
+	fields["system_boundary"], fields["unit_processes"] = a.Covers(boundaryOf(a)), flow(inv, "request")
 	fields["electricity"] = fmt.Sprintf("%s-based: %s%s", a.Options.Basis, servedBy(inv), sitesOf(inv))
 	fields["allocation"], fields["limitations"] = allocation(inv), limits()
 	authors(inv.Study, fields, unknown)

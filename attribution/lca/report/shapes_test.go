@@ -89,6 +89,33 @@ func TestISO14067(t *testing.T) {
 	}
 }
 
+// A form of a category that was not chosen has its value, and no interval that nobody drew.
+func TestFormOfAnotherCategory(t *testing.T) {
+	all := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100})
+	list := published(t, "olmo2-7b", "OLMo 2 7B", lca.Options{Draws: 100, Categories: []lca.Category{lca.Energy}})
+	want, _ := iso14067Shape(&all[0])
+	got, unknown := iso14067Shape(&list[0])
+	for _, field := range []string{"cfp_kgco2e_per_request", "system_boundary"} {
+		if got[field] != want[field] {
+			t.Errorf("%s: %v, with all categories %v", field, got[field], want[field])
+		}
+	}
+	for _, field := range []string{"interval_95_kgco2e_per_request", "sensitivity_kgco2e_per_request_by_choice"} {
+		if v, given := got[field]; given || unknown[field] == "" {
+			t.Errorf("%s: %v, unknown because %q; want it unknown with a reason", field, v, unknown[field])
+		}
+	}
+	var b bytes.Buffer
+	if err := WriteShape(&b, "iso-14067", list); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range all[0].Warnings {
+		if text, _ := json.Marshal(w); strings.HasPrefix(w, "gwp:") && !strings.Contains(b.String(), string(text)) {
+			t.Errorf("the form does not warn: %s", w)
+		}
+	}
+}
+
 // The stages sum to the total in every category that is assessed; what is not there
 // has a reason, and money is no category.
 func TestL1801(t *testing.T) {

@@ -143,6 +143,8 @@ func completeness(a *lca.Assessment, kinds []lca.Stage) []checkLine {
 			found := "complete as far as the inventory goes"
 			if why := a.Absent(c, k); why != "" {
 				found = "absent: " + why
+			} else if gaps := a.Partial(c, k); len(gaps) > 0 {
+				found = "partial: no figure for " + strings.Join(gaps, ", ")
 			}
 			lines = append(lines, checkLine{a.Inventory.Model.Title, c.Title(), string(k), found})
 		}
@@ -190,6 +192,11 @@ func consistency(list []lca.Assessment) []item {
 		l := &inv.Serving.Sites[i]
 		if s := l.Grid().Scope; s != "" {
 			items = append(items, item{"grid intensities at " + l.Name, intensities(s, l.Grid().Region)})
+		}
+	}
+	for i := range inv.Upfront {
+		if p := &inv.Upfront[i]; p.Electricity != nil && p.Grid().Scope != "" {
+			items = append(items, item{"grid intensities of stage " + p.Name, intensities(p.Grid().Scope, p.Grid().Region)})
 		}
 	}
 	return items

@@ -2,10 +2,13 @@ package report
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"cfubench/attribution/lca"
+	"cfubench/meter"
 )
 
 // What only the author knows is in the report as the study says it, and said to
@@ -58,6 +61,75 @@ func TestReportNamesItsModels(t *testing.T) {
 		} {
 			if text, err := render(); err != nil || !strings.HasPrefix(text, test.want) {
 				t.Errorf("%v: %v, begins %.90q, want %q", test.models, err, text, test.want)
+			}
+		}
+	}
+}
+
+// A category of which a stage has a part alone is not complete, hardware of a stage says
+// for how many devices its figures are, and what is not assessed is outside the boundary.
+func TestReportTellsWhatIsPartial(t *testing.T) {
+	text, err := os.ReadFile("../../../examples/inventory.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, err := lca.Decode("inventory.json", text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []lca.Assessment
+	for _, cell := range []string{"first", "middle", "last"} {
+		u := lca.Usage{Cell: cell, Requests: 10, OutputTokens: 100, Energy: 5000 * meter.Joule, EnergyKind: meter.KindCounter, Metered: lca.Device, BusyTime: time.Minute, Devices: 1}
+		a, err := lca.Assess(inv, u, lca.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, a)
+	}
+	v, err := compose(list, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[[2]string]string{}
+	for _, l := range v.Completeness {
+		found[[2]string{l.Category, l.Kind}] = l.Found
+	}
+	for _, test := range []struct{ category, kind, want string }{
+		{"global warming (GWP100)", "inference", "complete as far as the inventory goes"},
+		{"global warming (GWP100)", "training", "complete as far as the inventory goes"},
+		{"water consumption", "training", "partial: no figure for fine-tuning: embodied hardware"},
+		{"cost", "idle", "partial: no figure for idle: embodied hardware"},
+		{"global warming (GWP100)", "experimentation", "absent: outside the boundary"},
+	} {
+		if got := found[[2]string{test.category, test.kind}]; got != test.want {
+			t.Errorf("%s of %s: %q, want %q", test.kind, test.category, got, test.want)
+		}
+	}
+	for _, i := range v.Scope {
+		if want := "cradle to use: making of the hardware (by time share), training, inference, machines that wait; outside are experimentation, end of life, networks, user devices"; i.Name == "system boundary" && i.Text != want {
+			t.Errorf("system boundary: %q, want %q", i.Text, want)
+		}
+	}
+	for _, f := range v.Figures {
+		if strings.HasPrefix(f.Place, "preset:parts/hardware.json") && !strings.HasPrefix(f.Note, "for ") {
+			t.Errorf("%s of hardware does not say for how many devices it is: %q", f.Field, f.Note)
+		}
+	}
+	of := map[string]bool{}
+	for _, s := range v.Swings {
+		of[s.Cell] = true
+	}
+	if !of["first"] || of["middle"] || !of["last"] {
+		t.Errorf("the sensitivity is of %v, want of the first cell and the last", of)
+	}
+	d, err := Describe(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stage := range d.Models[0].Development {
+		for _, f := range stage.Figures {
+			if strings.HasPrefix(f.Field, "hardware.") && f.For == "" {
+				t.Errorf("disclosure: %s of stage %s does not say for how many devices it is", f.Field, stage.Stage)
 			}
 		}
 	}

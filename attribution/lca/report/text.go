@@ -73,10 +73,10 @@ func Text(w io.Writer, list []lca.Assessment, now time.Time) error {
 			row(i.Cell, i.Category, i.Term, i.Share)
 		}
 	})
-	fmt.Fprintf(&b, "\nSensitivity of %s, per request: each input alone over the central 95 %% of its spread\n", v.Cells[0].Cell)
-	table(&b, words("category", "input", "low", "base", "high", "line"), func(row func(...string)) {
+	fmt.Fprintln(&b, "\nSensitivity of the first cell and the last, per request: each input alone over the central 95 % of its spread")
+	table(&b, words("cell", "category", "input", "low", "base", "high", "line"), func(row func(...string)) {
 		for _, s := range v.Swings {
-			row(s.Category, s.Input, s.Low, s.Base, s.High, s.Place)
+			row(s.Cell, s.Category, s.Input, s.Low, s.Base, s.High, s.Place)
 		}
 	})
 	if len(v.BreakEven) > 0 {
@@ -95,7 +95,7 @@ func Text(w io.Writer, list []lca.Assessment, now time.Time) error {
 			}
 		})
 	}
-	fmt.Fprintln(&b, "\nChoices: the total per request under another one (sensitivity check)")
+	fmt.Fprintln(&b, "\nChoices: the total per request of the first cell and the last under another one (sensitivity check)")
 	table(&b, words("cell", "choice", "category", "as assessed", "under it", "change"), func(row func(...string)) {
 		for _, l := range v.Scenarios {
 			row(l.Cell, l.Choice, l.Category, l.Base, l.Value, l.Change)

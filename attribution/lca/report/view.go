@@ -67,7 +67,7 @@ type issueLine struct {
 }
 
 type swingLine struct {
-	Category, Input, Place, Low, Base, High string
+	Cell, Category, Input, Place, Low, Base, High string
 }
 
 // compose builds the view. At least one assessment is needed; all must come
@@ -103,7 +103,6 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 				gwp(sci.Score), lca.Impact{Category: lca.Energy, Value: sci.Energy}.Readable(), sci.Intensity, gwp(sci.Embodied))})
 		}
 	}
-	v.Swings = swings(&list[0])
 	v.Consistency = consistency(list)
 	for _, one := range firsts(list) {
 		v.Completeness = append(v.Completeness, completeness(one, v.Kinds)...)
@@ -112,9 +111,12 @@ func compose(list []lca.Assessment, now time.Time) (view, error) {
 	for i := range list {
 		v.Variances = append(v.Variances, variances(&list[i])...)
 	}
-	v.Scenarios = scenarios(&list[0])
+	ends := list[:1] // of a sweep both ends
 	if last := len(list) - 1; last > 0 {
-		v.Scenarios = append(v.Scenarios, scenarios(&list[last])...)
+		ends = []lca.Assessment{list[0], list[last]}
+	}
+	for i := range ends {
+		v.Swings, v.Scenarios = append(v.Swings, swings(&ends[i])...), append(v.Scenarios, scenarios(&ends[i])...)
 	}
 	return v, nil
 }
@@ -172,16 +174,11 @@ func scope(list []lca.Assessment) []item {
 		categories = append(categories, c.Title()+" in "+a.Unit(c))
 	}
 	lifetime := a.Inventory.LifetimeInferences
-	boundary := "cradle to use: making of the hardware (by time share), experimentation, training, inference"
+	boundary, outside := boundaryText(list)
 	number, of := a.Inventory.Lifetime()
 	spread := fmt.Sprintf("%s %ss (%s; %s)", lca.Count(number), strings.ReplaceAll(string(of), "_", " "), lifetime.Quality, cmp.Or(lifetime.Reason, lifetime.Source))
 	if makesNothing(&a.Inventory) {
 		spread = "not used: nothing is spread over them"
-		boundary = "making of the hardware (by time share) and inference; training and experimentation are outside, for want of figures"
-	}
-	outside := "; end of life, networks and user devices are outside"
-	if slices.ContainsFunc(a.Inventory.Upfront, func(p lca.Process) bool { return p.Kind == lca.EndOfLife }) {
-		boundary, outside = strings.Replace(boundary, "cradle to use", "cradle to use and end of life", 1), "; networks and user devices are outside"
 	}
 	items := study(&a.Inventory)
 	for _, one := range firsts(list) {
@@ -190,7 +187,7 @@ func scope(list []lca.Assessment) []item {
 	return append(items, []item{
 		{"goal", "C_FU, the life cycle cost of a functional unit of inference with " + modelNames(list) + ", by stage, to see which stage matters and from how many requests on"},
 		{"functional units", strings.Join(units, ", ") + slo},
-		{"system boundary", boundary + outside},
+		{"system boundary", boundary + "; outside are " + outside},
 		{"formula", "C_FU = C_PerInference + utilisation time × C_Embodied / lifespan + (C_Experimentation + C_Training) / lifetime inferences (arXiv 2606.07632)"},
 		{"impact categories", strings.Join(categories, "; ")},
 		{"characterisation", "GWP100 of " + strings.ToUpper(string(a.Options.GWP)) + " where the inventory gives gases; water by " + string(a.Options.Water) + ", " + a.Options.Water.Formula()},
@@ -200,6 +197,35 @@ func scope(list []lca.Assessment) []item {
 		{"intervals", intervals},
 		{"inventory", a.Inventory.Name + " (" + a.Inventory.File + ")"},
 	}...)
+}
+
+// boundaryText is what of the life cycle the assessments have figures of, and what not.
+func boundaryText(list []lca.Assessment) (inside, outside string) {
+	names := map[lca.Stage]string{
+		lca.Inference: "inference", lca.Idle: "machines that wait", lca.Embodied: "making of the hardware (by time share)", lca.Service: "other servers that a request asks",
+		lca.Training: "training", lca.Data: "data", lca.Experimentation: "experimentation", lca.Evaluation: "evaluation", lca.EndOfLife: "end of life",
+	}
+	var in, out []string
+	has := map[lca.Stage]bool{}
+	for _, k := range []lca.Stage{lca.Embodied, lca.Data, lca.Training, lca.Experimentation, lca.Evaluation, lca.Inference, lca.Idle, lca.Service, lca.EndOfLife} {
+		has[k] = slices.ContainsFunc(list, func(a lca.Assessment) bool {
+			return slices.ContainsFunc(a.Kinds, func(o lca.Outcome) bool { return o.Kind == k })
+		})
+		switch {
+		case has[k]:
+			in = append(in, names[k])
+		case ofFormula(k) || k == lca.EndOfLife:
+			out = append(out, names[k])
+		}
+	}
+	inside = strings.Join(in, ", ")
+	switch {
+	case has[lca.Embodied] && has[lca.EndOfLife]:
+		inside = "cradle to use and end of life: " + inside
+	case has[lca.Embodied]:
+		inside = "cradle to use: " + inside
+	}
+	return inside, strings.Join(append(out, "networks", "user devices"), ", ")
 }
 
 // cellOf is a cell's line of the inventory phase.
@@ -242,11 +268,8 @@ func figureLines(list []lca.Assessment) []figureLine {
 	seen := map[lca.Place]bool{}
 	for i := range list {
 		devices := map[*lca.Datum]string{}
-		for k := range list[i].Inventory.Hardware {
-			h := &list[i].Inventory.Hardware[k]
-			for _, d := range h.Figures() {
-				devices[d] = fmt.Sprintf("for %d %s", h.Devices, cmp.Or(string(h.Counts), "devices"))
-			}
+		for d, h := range list[i].Inventory.PartsOfFigures() {
+			devices[d] = "for " + deviceCount(h)
 		}
 		for k := range list[i].Inventory.Upfront {
 			if p := &list[i].Inventory.Upfront[k]; p.Energy != nil && p.OverheadIncluded {
@@ -278,6 +301,15 @@ func figureLines(list []lca.Assessment) []figureLine {
 		}
 	}
 	return lines
+}
+
+// deviceCount is what a part's figures are for: "8 accelerators".
+func deviceCount(h *lca.Hardware) string {
+	what := cmp.Or(string(h.Counts), "devices")
+	if h.Devices == 1 {
+		what = strings.TrimSuffix(what, "s")
+	}
+	return fmt.Sprintf("%d %s", h.Devices, what)
 }
 
 // kindsOf lists the kinds of stages that any assessment has, and the formula's
@@ -407,7 +439,7 @@ func swings(a *lca.Assessment) []swingLine {
 		readable := func(v float64) string {
 			return a.Impact(w.Category, v/float64(a.Usage.Requests)).Readable()
 		}
-		lines = append(lines, swingLine{w.Category.Title(), w.Input, w.Place.String(), readable(w.Low), readable(w.Base), readable(w.High)})
+		lines = append(lines, swingLine{a.Usage.Cell, w.Category.Title(), w.Input, w.Place.String(), readable(w.Low), readable(w.Base), readable(w.High)})
 	}
 	return lines
 }

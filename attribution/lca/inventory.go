@@ -355,6 +355,8 @@ type Study struct {
 	Function          string   `json:"function,omitzero"`
 	ReferenceFlow     string   `json:"reference_flow,omitzero"`
 	CutOff            string   `json:"cut_off,omitzero"`
+	Categories        string   `json:"categories,omitzero"`  // why these, and their models
+	Conformance       string   `json:"conformance,omitzero"` // with what the author states that it conforms
 	Allocation        string   `json:"allocation,omitzero"`
 	DataQuality       string   `json:"data_quality,omitzero"`
 	Omitted           []string `json:"omitted,omitzero"`

@@ -151,7 +151,7 @@ func runSchema() object {
 
 func studySchema() object {
 	properties := object{"comparative_assertion_public": object{"type": "boolean"}}
-	for _, field := range []string{"application", "reasons", "audience", "commissioner", "practitioner", "function", "reference_flow", "cut_off", "allocation", "data_quality"} {
+	for _, field := range []string{"application", "reasons", "audience", "commissioner", "practitioner", "function", "reference_flow", "cut_off", "categories", "conformance", "allocation", "data_quality"} {
 		properties[field] = text()
 	}
 	for _, field := range []string{"omitted", "conclusions", "recommendations", "review"} {

@@ -99,7 +99,7 @@ func authors(s *lca.Study, fields map[string]any, unknown map[string]string) {
 	for _, f := range [][2]string{
 		{"intended_application", s.Application}, {"reasons", s.Reasons}, {"audience", s.Audience}, {"commissioner", s.Commissioner},
 		{"practitioner", s.Practitioner}, {"function", s.Function}, {"reference_flow", s.ReferenceFlow}, {"cut_off", s.CutOff},
-		{"omitted_stages", strings.Join(s.Omitted, "; ")}, {"allocation_procedures", s.Allocation}, {"recommendations", strings.Join(s.Recommendations, "; ")}, {"data_quality_requirements", s.DataQuality},
+		{"omitted_stages", strings.Join(s.Omitted, "; ")}, {"allocation_procedures", s.Allocation}, {"recommendations", strings.Join(s.Recommendations, "; ")}, {"data_quality_requirements", s.DataQuality}, {"conformance", s.Conformance},
 		{"critical_review", strings.Join(s.Review, "; ")}, {"conclusions", strings.Join(s.Conclusions, "; ")},
 	} {
 		if f[1] != "" {

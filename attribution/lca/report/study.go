@@ -47,7 +47,8 @@ func study(inv *lca.Inventory) []item {
 		{"cut-off", cmp.Or(s.CutOff, "none by mass, energy or impact: what has no figure is left out and listed; "+unstated)},
 		{"omitted stages", omitted},
 		{"allocation", strings.TrimSuffix(allocation(inv)+"; "+s.Allocation, "; ")},
-		{"data quality requirements", say(s.DataQuality)}, {"critical review", review},
+		{"choice of categories", say(s.Categories)}, {"data quality requirements", say(s.DataQuality)},
+		{"conformance", say(s.Conformance)}, {"critical review", review},
 	}
 }
 

@@ -23,7 +23,7 @@ func TestStudyIsInTheReport(t *testing.T) {
 		return unwrapped(b.String())
 	}
 	for _, want := range []string{
-		"intended application: not stated", "product system of OLMo 2 7B: [training] + [experimentation] + [making of", "critical review: there was none",
+		"intended application: not stated", "conformance: not stated", "choice of categories: not stated", "product system of OLMo 2 7B: [training] + [experimentation] + [making of", "critical review: there was none",
 		"relative expressions", "Completeness check", "Consistency check", "water by onsite", "lifetime × 0.33",
 		"over the draws the median is", "Parts of the uncertainty", "for 8 accelerators", "the facility's overhead is in it",
 	} {
@@ -32,9 +32,9 @@ func TestStudyIsInTheReport(t *testing.T) {
 		}
 	}
 	for i := range list {
-		list[i].Inventory.Study = &lca.Study{Application: "choice of a batch size", ComparativePublic: true, CutOff: "1 % of carbon", Review: []string{"A. Reviewer: conforms"}, Conclusions: []string{"serve in batches"}}
+		list[i].Inventory.Study = &lca.Study{Application: "choice of a batch size", ComparativePublic: true, CutOff: "1 % of carbon", Conformance: "ISO 14044:2006", Categories: "what the site reports", Review: []string{"A. Reviewer: conforms"}, Conclusions: []string{"serve in batches"}}
 	}
-	for _, want := range []string{"intended application: choice of a batch size", "critical review by a panel is required", "cut-off: 1 % of carbon", "A. Reviewer: conforms", "- serve in batches"} {
+	for _, want := range []string{"intended application: choice of a batch size", "critical review by a panel is required", "cut-off: 1 % of carbon", "conformance: ISO 14044:2006", "choice of categories: what the site reports", "A. Reviewer: conforms", "- serve in batches"} {
 		if !strings.Contains(text(), want) {
 			t.Errorf("the report does not say %q of the study", want)
 		}

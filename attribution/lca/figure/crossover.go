@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"cfubench/attribution/lca"
@@ -21,7 +22,8 @@ func Crossover(w io.Writer, list []lca.Assessment, r lca.Comparison, c lca.Categ
 			continue
 		}
 		low, high = min(low, x.Usage/1e2), max(high, x.Usage*1e2)
-		p.marks = append(p.marks, mark{fmt.Sprintf("%s overtakes at %s", x.Second, lca.Count(x.Usage)), 0, x.Usage})
+		colour := colours[max(0, slices.Index(r.Designs, x.Second))%len(colours)]
+		p.marks = append(p.marks, mark{fmt.Sprintf("%s overtakes at %s", x.Second, lca.Count(x.Usage)), colour, x.Usage})
 	}
 	low, high = pow(int(math.Floor(math.Log10(low)))), pow(int(math.Ceil(math.Log10(high))))
 	p.xLow, p.xHigh = low, high

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"strings"
+	"unicode/utf8"
 )
 
 // Size of one panel in SVG units.
@@ -31,6 +32,24 @@ type mark struct {
 	x     float64
 }
 
+// character is about how wide one of a label is.
+const character = 6.6
+
+// beside is where the label of a mark at x begins, or ends: on the side that has room for
+// it, or else at the panel's own end.
+func (m mark) beside(x float64) (anchor string, at float64) {
+	const gap = 5
+	switch width := character * float64(utf8.RuneCountInString(m.label)); {
+	case x <= (left+panelWidth)/2 && x+gap+width <= panelWidth:
+		return "start", x + gap
+	case x-gap-width >= 0:
+		return "end", x - gap
+	case x+gap+width <= panelWidth:
+		return "start", x + gap
+	}
+	return "end", panelWidth
+}
+
 // panel is one log-log chart.
 type panel struct {
 	title, xTitle, yTitle string
@@ -54,15 +73,12 @@ func (p panel) draw(b *strings.Builder, dx int) {
 	fmt.Fprintf(b, "<text class=\"title\" x=\"%d\" y=\"26\">%s</text>\n", left, html.EscapeString(p.title))
 	p.legend(b)
 	grid(b, x, y)
-	for _, m := range p.marks {
+	for row, m := range p.marks {
 		at := x.at(m.x)
-		anchor, offset := "start", 5.0
-		if at > (left+panelWidth)/2 {
-			anchor, offset = "end", -5
-		}
+		anchor, from := m.beside(at)
 		fmt.Fprintf(b, "<line class=\"mark c%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", m.color, at, at, y.end, y.start)
 		fmt.Fprintf(b, "<text class=\"f%d\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-			m.color, anchor, at+offset, y.start-8-16*float64(m.color%8), html.EscapeString(m.label))
+			m.color, anchor, from, y.start-8-16*float64(row), html.EscapeString(m.label))
 	}
 	for _, l := range p.lines {
 		class := fmt.Sprintf("curve c%d", l.color)

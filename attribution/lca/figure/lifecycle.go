@@ -17,9 +17,9 @@ const style = `<style>
 .lca .title{font-weight:600;font-size:15px;fill:#1a1a1a}.lca .label{fill:#1a1a1a}.lca .tick{fill:#555;font-size:12px}
 .lca .grid{stroke:#ddd}.lca .curve{fill:none;stroke-width:2}.lca .mark{stroke-width:1;stroke-dasharray:2 3}.lca .dashed{stroke-dasharray:7 4}
 .lca .c0{stroke:#0072b2}.lca .c1{stroke:#d55e00}.lca .c2{stroke:#1a1a1a}.lca .c5{stroke:#56b4e9}.lca .c3{stroke:#cc79a7}.lca .c4{stroke:#e69f00}.lca .c6{stroke:#888}
-.lca .f0{fill:#0072b2}.lca .f1{fill:#b34a00}
+.lca .f0{fill:#0072b2}.lca .f1{fill:#b34a00}.lca .f3{fill:#9a3f75}.lca .f4{fill:#8a6000}.lca .f5{fill:#1f6f9c}.lca .f6{fill:#5f5f5f}
 @media (prefers-color-scheme:dark){.lca{background:#161616}.lca .title,.lca .label{fill:#eee}.lca .tick{fill:#aaa}.lca .grid{stroke:#333}
-.lca .c0{stroke:#4aa8e0}.lca .c2{stroke:#eee}.lca .f0{fill:#4aa8e0}.lca .f1{fill:#ff9050}}
+.lca .c0{stroke:#4aa8e0}.lca .c2{stroke:#eee}.lca .f0{fill:#4aa8e0}.lca .f1{fill:#ff9050}.lca .f3{fill:#e09cc4}.lca .f4{fill:#f0b840}.lca .f5{fill:#7cc8f0}.lca .f6{fill:#aaa}}
 </style>
 `
 

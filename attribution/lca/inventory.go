@@ -39,8 +39,9 @@ type Inventory struct {
 	LifetimeRate       *Datum
 	Allocation         Allocation
 	BoundaryMix        BoundaryMix
-	// Hash is that of the text that was read (SHA-256, hexadecimal): runs of one
-	// name and other figures are told apart by it.
+	// Hash is that of the text that was read (SHA-256, hexadecimal), with those of what
+	// its stages take in, if they take any: runs of one name and other figures are told
+	// apart by it.
 	Hash string
 	// File is where the inventory was read ("preset:olmo2-7b" for a preset).
 	File string

@@ -261,6 +261,9 @@ func decode(file string, data []byte, from Sources, within []string) (Inventory,
 	}
 	inv.Upfront, inv.added = slices.Concat(making, own), len(own)
 	stages := slices.Concat(made, here)
+	if len(l.taken) > 0 {
+		inv.Hash = hashOf([]byte(inv.Hash + " " + strings.Join(l.taken, " ")))
+	}
 	l.names(inv.Upfront, stages)
 	l.recordsOnce(inv.Upfront, stages)
 	return inv, l.err()
@@ -303,6 +306,7 @@ type loader struct {
 	from   Sources
 	file   string
 	within []string // the files that led here, this one last
+	taken  []string // hashes of what stages take in, in their order
 }
 
 // stack resolves and checks the parts of a machine.

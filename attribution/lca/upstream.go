@@ -61,6 +61,9 @@ func (l *loader) records(refs []string, where at) (sum Record, parts []string, e
 		}
 		sum = r
 	}
+	whole := sum
+	whole.Path = ""
+	l.taken = append(l.taken, hashOf(fmt.Appendf(nil, "%+v", whole)))
 	return sum, parts, nil
 }
 
@@ -109,6 +112,7 @@ func (l *loader) assessed(p Process, where at) ([]Process, error) {
 			return nil, err
 		}
 		p.under = &under
+		l.taken = append(l.taken, hashOf(fmt.Appendf(nil, "%+v %s %s %s %s", rows, under.GWP, under.Water, under.Basis, under.Embodied)))
 		p, err = totals(p, rows, where.field("assessment").place())
 		return []Process{p}, err
 	}
@@ -116,6 +120,7 @@ func (l *loader) assessed(p Process, where at) ([]Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.taken = append(l.taken, inv.Hash)
 	if u.Making {
 		return making(p, inv)
 	}

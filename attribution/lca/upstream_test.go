@@ -258,3 +258,34 @@ func TestCountOfUnitsIsDrawn(t *testing.T) {
 		t.Error("the number of units is no figure of the inventory")
 	}
 }
+
+// What an inventory takes in is of its hash: with another figure in it, assessments under
+// the same text are not alike.
+func TestHashIsOfWhatIsTakenIn(t *testing.T) {
+	of := func(mass string, kg float64, energy meter.Energy) string {
+		from := folder{
+			texts:   map[string]string{"base.json": strings.Replace(good, `"value": 100`, `"value": `+mass, 1)},
+			rows:    map[string][]Row{"OUT": {{Cell: "a", FunctionalUnit: "request", Category: GWP, Unit: "kg CO2e", Stage: Total, Value: kg}}},
+			records: map[string]Record{"REC": {Energy: energy, Metered: Device, Year: 2026, Source: "REC"}},
+		}
+		inv, err := withStage(t, stage("base", "training", member("assessment", `{"inventory": "base.json", "making": true}`))+`, `+
+			stage("teacher", "data", member("assessment", `{"run": "OUT", "functional_unit": "request", "count": `+figure(1, "requests", "none")+`}`))+`, `+
+			stage("run", "training", member("record", `"REC"`)), from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return inv.Hash
+	}
+	first := of("100", 1, 36e12)
+	for what, hash := range map[string]string{"another inventory": of("101", 1, 36e12), "another run": of("100", 2, 36e12), "another record": of("100", 1, 37e12)} {
+		if hash == first {
+			t.Errorf("%s: the same hash", what)
+		}
+	}
+	if of("100", 1, 36e12) != first {
+		t.Error("the same twice: another hash")
+	}
+	if inv := inventoryOf(t, good); inv.Hash != hashOf([]byte(good)) {
+		t.Error("an inventory that takes nothing in has another hash than its text")
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cfubench/attribution"
+	"cfubench/attribution/lca"
 	"cfubench/meter"
 	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
@@ -168,6 +169,29 @@ func TestWhatCannotBeAmortizedIsLeftOut(t *testing.T) {
 	list, err := derivation.NewAmortization("olmo2-7b").Assess(t.Context(), dir, run)
 	if err != nil || len(list) != 1 || list[0].Usage.Cell != "b4-c1-r1" || !strings.Contains(strings.Join(list[0].Warnings, "\n"), "b4-c4-r1 has no energy") {
 		t.Errorf("got %d assessments and %v, want that of b4-c1-r1 with a warning of the other", len(list), err)
+	}
+}
+
+// TestADesignSaysWhatItsRunDoes: whichever cell a design is, what there is to say of its
+// run is among its warnings, and a cell that was left out is refused with the reason.
+func TestADesignSaysWhatItsRunDoes(t *testing.T) {
+	dir, run := raw(t)
+	attributed(t, dir, run)
+	m := derivation.NewAmortization(derivation.NoInventory)
+	for _, cell := range []string{"b4-c1-r1", "b4-c4-r1"} {
+		a, err := m.Design(t.Context(), dir+"#"+cell, lca.Energy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(strings.Join(a.Warnings, "\n"), "no inventory was named"); n != 1 {
+			t.Errorf("%s: %d warnings that no inventory was named, want one: %q", cell, n, a.Warnings)
+		}
+	}
+	if err := os.Remove(filepath.Join(runfolder.CellDir(dir, "b4-c4-r1"), runfolder.EnergyFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Design(t.Context(), dir+"#b4-c4-r1", lca.Energy); err == nil || !strings.Contains(err.Error(), "no assessed cell b4-c4-r1: cell b4-c4-r1 has no energy") {
+		t.Errorf("got %v, want why the cell is left out", err)
 	}
 }
 

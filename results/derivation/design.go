@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"cfubench/attribution/lca"
@@ -55,8 +56,11 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 		}
 	}
 	if found.Usage.Cell == "" {
-		return lca.Assessment{}, fmt.Errorf("the run has no assessed cell %s", cell)
+		why := slices.DeleteFunc(slices.Clone(s.notes), func(note string) bool { return !strings.Contains(note, cell) })
+		return lca.Assessment{}, fmt.Errorf("the run has no assessed cell %s", strings.Join(append([]string{cell}, why...), ": "))
 	}
+	// What there is to say of the run is said whichever cell it is.
+	found.Warnings = lca.Warnings([]lca.Assessment{{Warnings: s.notes}, {Warnings: found.Warnings}})
 	found.Usage.Cell = dir + "#" + found.Usage.Cell
 	found.Design = named(found, inventory)
 	return found, nil

@@ -141,9 +141,14 @@ func AssessPublished(ctx context.Context, inv Inventory, models []Model, o Optio
 
 // TrainingBreakEven is the number of requests whose inference emits as much as
 // training did, by the convention of the published table (operation on both
-// sides); false if the model's training was not published.
+// sides), without an interval where carbon was not chosen; false if the model's
+// training was not published.
 func (a *Assessment) TrainingBreakEven() (BreakEven, bool) {
-	for _, b := range a.BreakEven {
+	list := a.BreakEven
+	if whole := a.systemOf(GWP); whole != a.system { // it was not chosen
+		list = whole.breakEven(whole.at(whole.values))
+	}
+	for _, b := range list {
 		if b.Category == GWP && b.UpfrontTerms == "training" {
 			return b, true
 		}

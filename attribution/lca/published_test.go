@@ -170,6 +170,23 @@ func TestOLMo2CaseStudy(t *testing.T) {
 	}
 }
 
+// The published break-even is of carbon, whichever category was chosen.
+func TestPublishedBreakEvenOfAnotherCategory(t *testing.T) {
+	inv, err := Load(DefaultPreset, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, categories := range [][]Category{nil, {Water}} {
+		a, err := AssessPublishedRun(t.Context(), inv, "OLMo 2 7B", "inf", Options{Categories: categories})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, ok := a.TrainingBreakEven(); !ok || math.Abs(b.Requests/20.88e9-1) > 0.001 {
+			t.Errorf("%v: training breaks even at %g requests (%v), want 20.88 billion", categories, b.Requests, ok)
+		}
+	}
+}
+
 // What an inventory adds to a model's making stays where the model's published
 // runs are assessed, and is charged to no other model.
 func TestWithModelKeepsWhatIsAdded(t *testing.T) {

@@ -101,6 +101,11 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 			return subcommand.Usagef("--%s is for a yearly view: add --requests-per-month", flag)
 		}
 	}
+	for _, flag := range []string{"category", "functional-unit"} {
+		if f.published && f.format.Is("csv") && f.growth.RequestsPerMonth == 0 && fs.Changed(flag) {
+			return subcommand.Usagef("--published --format csv prints the published table, which has columns of its own: leave out --%s, or take --format json", flag)
+		}
+	}
 	if n := f.growth.RequestsPerMonth; fs.Changed("requests-per-month") && (!(n > 0) || math.IsInf(n, 0)) {
 		return subcommand.Usagef("--requests-per-month %g: want a number above 0", n)
 	}

@@ -62,6 +62,8 @@ func TestAmortizeRefusesFlags(t *testing.T) {
 		{"--convention token", "--convention token is for --requests-only"},
 		{"--rebound 1 --rebound-from inf --requests-per-month 1", "rebound: give a finite elasticity and baseline"},
 		{"--outcomes x", "--outcomes is for a run"},
+		{"--format csv --category water", "--published --format csv prints the published table"},
+		{"--format csv --functional-unit output_token", "leave out --functional-unit, or take --format json"},
 		{"--gwp ar3", `GWP set "ar3" is unknown`},
 		{"--basis moon", `basis "moon" is unknown`},
 	}

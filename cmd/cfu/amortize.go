@@ -48,8 +48,7 @@ type amortizeFlags struct {
 	format                     *subcommand.Format
 	models, units, categories  []string
 	beside, print, draws       string
-	outcomes                   string
-	hourly                     []string
+	outcomes, hourly           []string
 	growth                     lca.Growth
 	years                      int
 }
@@ -90,7 +89,7 @@ func (f *amortizeFlags) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&f.Devices, "devices", 0, "Count wall time on `N` devices (default the metered GPUs, or 1).")
 	fs.DurationVar(&f.SLO.TTFT, "slo-ttft", 0, "Time to first token `D` of functional unit slo_request, 0 for no limit.")
 	fs.DurationVar(&f.SLO.TPOT, "slo-tpot", 0, "Time per output token `D` of functional unit slo_request, 0 for no limit.")
-	fs.StringVar(&f.outcomes, "outcomes", "", "Join what requests or conversations were worth from `FILE[#FILTER]`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness, of one of its filters.")
+	fs.StringArrayVar(&f.outcomes, "outcomes", nil, "Join what requests or conversations were worth from `[OUT=]FILE[#FILTER]`: CSV or JSONL with request or conversation and success, score or count, or samples of lm-evaluation-harness, of one of its filters; with --crossover of the run OUT alone, repeatable.")
 	fs.StringVar(&f.OutcomeUnit, "outcome-unit", "success", "Name `UNIT` of what --outcomes counts, such as correct_answer.")
 	f.format = subcommand.BindFormat(fs, "Print", "text", "csv", "json")
 	fs.StringSliceVar(&f.files.Reports, "report", nil, "Write the ISO 14040/44 report to `FILE`, HTML or (ending in .txt) text.")

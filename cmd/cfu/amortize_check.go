@@ -21,11 +21,15 @@ func (f *amortizeFlags) checkFiles(fs *pflag.FlagSet) error {
 		return err
 	}
 	taken := map[string]string{}
-	outcomes, _ := derivation.OutcomesFile(f.outcomes)
-	for flag, read := range map[string]string{"inventory": f.Inventory, "outcomes": outcomes} {
-		if read != "" {
-			taken[filepath.Clean(read)] = "--" + flag + " reads it"
+	if f.Inventory != "" {
+		taken[filepath.Clean(f.Inventory)] = "--inventory reads it"
+	}
+	for _, text := range f.outcomes {
+		out, path, _ := derivation.OutcomesFile(text)
+		if out != "" && !f.crossover {
+			return subcommand.Usagef("--outcomes %s: OUT=FILE is for --crossover: give the FILE of the one run", text)
 		}
+		taken[filepath.Clean(path)] = "--outcomes reads it"
 	}
 	for _, h := range f.hourly {
 		_, path := derivation.HourlyFile(h)
@@ -118,7 +122,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 	if (f.growth.Rebound > 0) != (f.growth.Baseline > 0) {
 		return subcommand.Usagef("--rebound and --rebound-from belong together")
 	}
-	if fs.Changed("outcome-unit") && f.outcomes == "" {
+	if fs.Changed("outcome-unit") && len(f.outcomes) == 0 {
 		return subcommand.Usagef("--outcome-unit names what --outcomes counts: add it")
 	}
 	if err := lca.CheckUnitName(f.OutcomeUnit); err != nil {
@@ -140,7 +144,7 @@ func (f *amortizeFlags) check(fs *pflag.FlagSet) (err error) {
 		}
 	}
 	o := &f.Options
-	if f.outcomes != "" {
+	if len(f.outcomes) > 0 {
 		named := slices.DeleteFunc(slices.Clone(f.units), func(name string) bool { return name == f.OutcomeUnit })
 		f.units, o.OutcomesOnly = named, len(named) < len(f.units) && len(named) == 0
 	}

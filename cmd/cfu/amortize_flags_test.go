@@ -172,6 +172,48 @@ func TestOutcomesAreAUnit(t *testing.T) {
 	}
 }
 
+// Designs are judged each by itself: the outcomes of one run are not those of another, of
+// which a warning says so where one file is of both.
+func TestOutcomesOfDesigns(t *testing.T) {
+	oneGoroutine(t)
+	dirs, files := []string{amortizedRun(t, meter.KindCounter), amortizedRun(t, meter.KindCounter)}, []string{}
+	for i, text := range []string{"request,success\n0,1\n1,1\n2,1\n", "request,success\n0,1\n1,0\n2,0\n"} {
+		file := filepath.Join(t.TempDir(), "eval.csv")
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, dirs[i]+"="+file)
+	}
+	compare := func(flags ...string) (difference float64, stderr string, code int) {
+		args := append([]string{"amortize", "--crossover", dirs[0], dirs[1], "--inventory", "olmo2-7b", "--category", "energy", "--monte-carlo", "0", "--format", "csv"}, flags...)
+		code, stdout, stderr := cfu(t, t.Context(), nil, args...)
+		if rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll(); err == nil && len(rows) == 2 {
+			difference, _ = strconv.ParseFloat(rows[1][10], 64)
+		}
+		return difference, stderr, code
+	}
+	const perRequest = 360 / 3.6e6 * 1.2 / 3
+	if d, stderr, code := compare("--outcomes", files[0], "--outcomes", files[1]); code != 0 || math.Abs(math.Abs(d)/(2*perRequest)-1) > 1e-9 || strings.Contains(stderr, "alike") {
+		t.Errorf("a file each: exit %d, difference %g, want that of a third of the successes, %g: %s", code, d, 2*perRequest, stderr)
+	}
+	_, first, _ := strings.Cut(files[0], "=")
+	if d, stderr, code := compare("--outcomes", first); code != 0 || d != 0 || !strings.Contains(stderr, "are joined to the requests of "+dirs[0]+" and "+dirs[1]+" alike") {
+		t.Errorf("one file: exit %d, difference %g: %s", code, d, stderr)
+	}
+	for _, test := range []struct{ flags, want string }{
+		{"--outcomes " + first + " --outcomes " + first, "another file is given, too"},
+		{"--outcomes " + files[0] + " --outcomes " + files[0], "another file is of run " + dirs[0]},
+		{"--outcomes " + filepath.Dir(first) + "=" + first, "it is none of the designs"},
+	} {
+		if _, stderr, code := compare(strings.Fields(test.flags)...); code != 1 || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit %d, %s; want %q", test.flags, code, stderr, test.want)
+		}
+	}
+	if code, _, stderr := cfu(t, t.Context(), nil, "amortize", dirs[0], "--outcomes", files[0]); code != 2 || !strings.Contains(stderr, "OUT=FILE is for --crossover") {
+		t.Errorf("of one run: exit %d, %s", code, stderr)
+	}
+}
+
 // Samples of several filters are refused until one of them is named.
 func TestOutcomesOfOneFilter(t *testing.T) {
 	oneGoroutine(t)

@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"cfubench/attribution/lca"
 	"cfubench/attribution/lca/report"
@@ -14,6 +17,10 @@ import (
 // is the category in which a design of several cells is chosen. Every draw goes to the
 // CSV file draws, "" for none. They are compared per the one functional unit of m.
 func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Category, draws string) ([]lca.Assessment, lca.Comparison, error) {
+	doubt, err := m.judgedApart(designs)
+	if err != nil {
+		return nil, lca.Comparison{}, err
+	}
 	var list []lca.Assessment
 	for _, design := range designs {
 		a, err := m.Design(ctx, design, by)
@@ -32,7 +39,32 @@ func (m Amortization) Compare(ctx context.Context, designs []string, by lca.Cate
 	if closeErr := done(); err == nil {
 		err = closeErr
 	}
+	if doubt != "" {
+		r.Warnings = append(r.Warnings, doubt)
+	}
 	return list, r, err
+}
+
+// judgedApart refuses outcomes of a run that is no design, and doubts those of one file
+// that are joined to several runs.
+func (m Amortization) judgedApart(designs []string) (doubt string, err error) {
+	of, shared := map[string]bool{}, []string{}
+	for _, design := range designs {
+		out := cleaned(DesignFolder(design))
+		if !of[out] && m.Outcomes != nil && m.OutcomesOf[out] == nil && !IsPublishedDesign(design) {
+			shared = append(shared, out)
+		}
+		of[out] = true
+	}
+	for _, out := range slices.Sorted(maps.Keys(m.OutcomesOf)) {
+		if !of[out] {
+			return "", fmt.Errorf("outcomes of run %s: it is none of the designs", out)
+		}
+	}
+	if len(shared) > 1 {
+		doubt = fmt.Sprintf("the outcomes of one file are joined to the requests of %s alike: give each run its own, as --outcomes OUT=FILE", strings.Join(shared, " and "))
+	}
+	return doubt, nil
 }
 
 // unit is the functional unit by which designs are compared: the first that was asked
@@ -43,7 +75,7 @@ func (m Amortization) unit() string {
 		return string(m.Options.FunctionalUnits[0])
 	case len(m.Options.Custom) > 0:
 		return m.Options.Custom[0].Name
-	case m.Outcomes != nil:
+	case m.Outcomes != nil || len(m.OutcomesOf) > 0:
 		return m.OutcomeUnit
 	}
 	return string(lca.PerRequest)

@@ -28,6 +28,9 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 		a.Design = named(a, inventory)
 		return a, err
 	}
+	if own := m.OutcomesOf[cleaned(dir)]; own != nil {
+		m.Outcomes = own
+	}
 	run, err := runfolder.ReadRun(dir)
 	if err != nil {
 		return lca.Assessment{}, err

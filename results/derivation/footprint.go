@@ -35,7 +35,10 @@ type Amortization struct {
 	// are any.
 	Outcomes    *outcomes.Index
 	OutcomeUnit string
-	Devices     int // that wall time counts on; 0 for the metered GPUs, or 1
+	// OutcomesOf stand for Outcomes in the run of a folder, by its path: designs that are
+	// compared were judged each by itself.
+	OutcomesOf map[string]*outcomes.Index
+	Devices    int // that wall time counts on; 0 for the metered GPUs, or 1
 }
 
 // NoInventory is the name of none: what was recognised is amortized.

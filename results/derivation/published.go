@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"cfubench/attribution/lca"
@@ -37,42 +38,76 @@ func (m Amortization) Published(ctx context.Context, models []string, each func(
 	return lca.Warnings(list), nil
 }
 
-// OutcomesFile parts FILE#FILTER. A file whose own name has that form is one.
-func OutcomesFile(text string) (path, filter string) {
-	at := strings.LastIndex(text, "#")
-	if at < 0 {
-		return text, ""
+// OutcomesFile parts [OUT=]FILE[#FILTER]: OUT is a run folder, the longest that is one,
+// or "". A file whose own name has that form is one.
+func OutcomesFile(text string) (out, path, filter string) {
+	path = text
+	for i := len(text) - 1; i > 0 && !isThere(path); i-- {
+		if text[i] == '=' && isFolder(text[:i]) {
+			out, path = text[:i], text[i+1:]
+			break
+		}
 	}
-	if _, err := os.Stat(text); err == nil {
-		return text, ""
+	if at := strings.LastIndex(path, "#"); at >= 0 && !isThere(path) {
+		path, filter = path[:at], path[at+1:]
 	}
-	return text[:at], text[at+1:]
+	return out, path, filter
 }
 
-// ReadOutcomes takes what requests were worth from the file of text, FILE or
-// FILE#FILTER, if there is one.
-func (m *Amortization) ReadOutcomes(text string) error {
-	if text == "" {
-		return nil
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// ReadOutcomes takes what requests were worth from the files of texts, each
+// [OUT=]FILE[#FILTER]: of one run among designs, or of all that have no file of their own.
+func (m *Amortization) ReadOutcomes(texts []string) error {
+	for _, text := range texts {
+		out, path, filter := OutcomesFile(text)
+		index, err := readOutcomes(path, filter)
+		if err != nil {
+			return err
+		}
+		out = cleaned(out)
+		switch before := m.OutcomesOf[out]; {
+		case out == "" && m.Outcomes != nil:
+			return fmt.Errorf("read outcomes: %s: another file is given, too: keep one, or say of which run each is, as OUT=FILE", path)
+		case before != nil:
+			return fmt.Errorf("read outcomes: %s: another file is of run %s, too: keep one", path, out)
+		case out == "":
+			m.Outcomes = index
+			continue
+		case m.OutcomesOf == nil:
+			m.OutcomesOf = map[string]*outcomes.Index{}
+		}
+		m.OutcomesOf[out] = index
 	}
-	path, filter := OutcomesFile(text)
+	return nil
+}
+
+// cleaned is the path of a folder as it is compared, "" of none.
+func cleaned(path string) string {
+	if path == "" {
+		return ""
+	}
+	return filepath.Clean(path)
+}
+
+func readOutcomes(path, filter string) (*outcomes.Index, error) {
 	in, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("read outcomes: %w", err)
+		return nil, fmt.Errorf("read outcomes: %w", err)
 	}
 	defer in.Close()
 	list, err := outcomes.Read(path, in)
-	if err != nil {
-		return err
+	if err == nil && filter != "" {
+		list, err = outcomes.OfFilter(path, list, filter)
 	}
-	if filter != "" {
-		if list, err = outcomes.OfFilter(path, list, filter); err != nil {
-			return err
-		}
+	if err != nil {
+		return nil, err
 	}
 	index, err := outcomes.NewIndex(path, list)
-	m.Outcomes = &index
-	return err
+	return &index, err
 }
 
 // HourlyFile parts SITE=FILE; a FILE alone is of the inventory's own place, "".

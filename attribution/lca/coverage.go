@@ -173,7 +173,7 @@ func (s *system) doubtHardware(inv *Inventory, u Usage) {
 	first := inv.Hardware[0]
 	switch {
 	case u.Counts == Hosts && first.Counts == Accelerators:
-		s.warn("the run counted hosts and %q is for %d accelerators: an accelerator is charged for a host", first.Title, first.Devices)
+		s.warn("the run counted hosts and %q is for accelerators: an accelerator is charged for a host", first.Title)
 	case u.Counts != Hosts && u.Hardware != "" && first.Counts == Hosts && u.Devices > 0:
 		s.warn("the run counted accelerators and %q is for whole hosts: a host is charged for each", first.Title)
 	}
@@ -203,7 +203,7 @@ func (s *system) doubtRecorded(p *Process, parts []Hardware) {
 	}
 	switch first := parts[0]; {
 	case p.counts == Hosts && first.Counts == Accelerators:
-		s.warn("stage %q: its record counted hosts and %q is for %d accelerators: an accelerator is charged for a host", p.Name, first.Title, first.Devices)
+		s.warn("stage %q: its record counted hosts and %q is for accelerators: an accelerator is charged for a host", p.Name, first.Title)
 	case p.counts == Accelerators && first.Counts == Hosts:
 		s.warn("stage %q: its record counted accelerators and %q is for whole hosts: a host is charged for each", p.Name, first.Title)
 	}

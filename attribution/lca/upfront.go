@@ -48,7 +48,7 @@ func (s *system) compileUpfront(p *Process, inv *Inventory, home machineInputs) 
 	} else if in.place, err = s.compilePlace(grid, site, price); err != nil {
 		return in, fmt.Errorf("stage %q: %w", p.Name, err)
 	}
-	if p.Hardware != nil || p.counts != "" {
+	if p.DeviceTime != nil && (p.Hardware != nil || p.counts != "") {
 		if in.machine, err = s.compileMachine(p.partsOr(inv.Hardware), p.counts); err != nil {
 			return in, fmt.Errorf("stage %q: %w", p.Name, err)
 		}

@@ -203,19 +203,8 @@ func making(p Process, inv Inventory) ([]Process, error) {
 		if q.Kind == Service {
 			continue // of its requests, not of its making
 		}
-		if q.Hardware == nil {
-			for _, h := range inv.Hardware {
-				q.Hardware = append(q.Hardware, part[Hardware]{value: h})
-			}
-		}
-		if q.Electricity == nil {
-			q.Electricity, q.lentGrid = &part[Electricity]{value: inv.Electricity}, true
-		}
-		if q.Facility == nil {
-			q.Facility, q.lentSite = &part[Site]{value: inv.Facility}, true
-		}
-		if q.Price == nil && inv.Price != nil {
-			q.Price = &part[Price]{value: *inv.Price}
+		if !q.closed { // of another assessment nothing is missing
+			q.lend(inv)
 		}
 		q.Name, q.Kind, q.was, q.from = p.Name+": "+q.Name, p.Kind, q.Kind, inv.Name
 		q.of = append(slices.Clone(q.of), present(p.Share)...)
@@ -225,6 +214,24 @@ func making(p Process, inv Inventory) ([]Process, error) {
 		all = append(all, q)
 	}
 	return all, nil
+}
+
+// lend gives the stage what it has not of its own of the inventory's serving.
+func (p *Process) lend(inv Inventory) {
+	if p.Hardware == nil {
+		for _, h := range inv.Hardware {
+			p.Hardware = append(p.Hardware, part[Hardware]{value: h})
+		}
+	}
+	if p.Electricity == nil {
+		p.Electricity, p.lentGrid = &part[Electricity]{value: inv.Electricity}, true
+	}
+	if p.Facility == nil {
+		p.Facility, p.lentSite = &part[Site]{value: inv.Facility}, true
+	}
+	if p.Price == nil && inv.Price != nil {
+		p.Price = &part[Price]{value: *inv.Price}
+	}
 }
 
 // totals is a functional unit of another assessment, of which so many are taken: its

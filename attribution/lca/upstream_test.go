@@ -289,3 +289,34 @@ func TestHashIsOfWhatIsTakenIn(t *testing.T) {
 		t.Error("an inventory that takes nothing in has another hash than its text")
 	}
 }
+
+// A stage that is another assessment has no hardware and no place of the inventory through
+// which it is taken over: nothing of it ran there.
+func TestTakenOverAssessmentsHaveNoPlace(t *testing.T) {
+	a, b := strings.Index(good, `"stages": [`), strings.LastIndex(good, `}]`)
+	tokens := stage("tokens", "data", member("assessment", `{"run": "OUT", "functional_unit": "request", "count": `+figure(1, "requests", "none")+`}`))
+	utilisation := `"utilisation": {"value": 0.5, "unit": "1", "source": "scheduler", "year": 2025, "boundary": "device", "quality": "measured"}`
+	between := strings.Replace(good[:a]+`"stages": [`+tokens+good[b+1:], ",\n    "+utilisation, "", 1)
+	if strings.Contains(between, "utilisation") {
+		t.Fatal("the hardware between has a utilisation still")
+	}
+	from := folder{
+		texts: map[string]string{"between.json": between},
+		rows:  map[string][]Row{"OUT": {{Cell: "a", FunctionalUnit: "request", Category: GWP, Unit: "kg CO2e", Stage: Total, Value: 3, Lo: 3, Hi: 3}}},
+		under: Options{Embodied: BusyHours},
+	}
+	inv, err := withStage(t, stage("base", "training", member("assessment", `{"inventory": "between.json", "making": true}`)), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := &inv.Upfront[0]; p.Grid() != nil || len(p.Parts()) > 0 {
+		t.Errorf("it is said to have run on %v with %v", p.Grid(), p.Parts())
+	}
+	got, err := Assess(inv, served(), Options{Embodied: BusyHours})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, _ := got.Outcome(GWP, Training); math.Abs(o.Value/(3*1000/1e9)-1) > 1e-12 {
+		t.Errorf("it costs %g, want %g", o.Value, 3*1000/1e9)
+	}
+}

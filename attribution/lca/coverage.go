@@ -272,8 +272,9 @@ func (s *system) gaps(c int, stages []stageTerms) (missing []string) {
 	slices.Sort(terms)
 	for _, t := range terms {
 		// Electricity embodied in hardware is reported as primary energy,
-		// never as kWh; a stage without any figure has its own warning.
-		if s.has[c][t] || s.closed(t) || categoryTable[c].key == "" && t%2 == 1 || (t == idleTerm || t == idleTerm+1) && s.idleTime == absent {
+		// never as kWh; a stage without any figure has its own warning; busy hours
+		// pay for the hardware of idle ones.
+		if t == idleTerm+1 && s.options.Embodied == BusyHours || s.has[c][t] || s.closed(t) || categoryTable[c].key == "" && t%2 == 1 || (t == idleTerm || t == idleTerm+1) && s.idleTime == absent {
 			continue
 		}
 		missing = append(missing, s.termName(t))

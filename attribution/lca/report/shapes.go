@@ -161,11 +161,20 @@ func aiActShape(a *lca.Assessment) (map[string]any, map[string]string) {
 			fields[known.field] = known.d.Canonical()
 		}
 	}
-	if b := a.Balance(lca.Energy); b.Training > 0 || b.Experimentation > 0 {
-		fields["training_energy_mwh"], fields["development_energy_mwh"] = b.Training/1e3, b.Experimentation/1e3
-		fields["energy_boundary"] = "facility's meter"
-	} else {
-		unknown["training_energy_mwh"] = "the inventory has no energy of training"
+	b := a.Balance(lca.Energy)
+	for _, of := range []struct {
+		field, what string
+		kwh         float64
+		kinds       []lca.Stage
+	}{
+		{"training_energy_mwh", "training", b.Training, []lca.Stage{lca.Training, lca.Data}},
+		{"development_energy_mwh", "experiments and evaluations", b.Experimentation, []lca.Stage{lca.Experimentation, lca.Evaluation}},
+	} {
+		if _, some := perRequest(a, lca.Energy, of.kinds...); some {
+			fields[of.field], fields["energy_boundary"] = of.kwh/1e3, "facility's meter"
+		} else {
+			unknown[of.field] = "the inventory has no energy of " + of.what
+		}
 	}
 	carried(a, fields)
 	hours, days := map[string]float64{}, 0.0

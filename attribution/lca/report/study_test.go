@@ -122,6 +122,16 @@ func TestReportTellsWhatIsPartial(t *testing.T) {
 	if !of["first"] || of["middle"] || !of["last"] {
 		t.Errorf("the sensitivity is of %v, want of the first cell and the last", of)
 	}
+	if fields, unknown := aiActShape(&list[0]); fields["training_energy_mwh"] == nil || fields["development_energy_mwh"] != nil || unknown["development_energy_mwh"] == "" {
+		t.Errorf("development of which nothing is known: %v, unknown because %q", fields["development_energy_mwh"], unknown["development_energy_mwh"])
+	}
+	busy, err := lca.Assess(inv, list[0].Usage, lca.Options{Embodied: lca.BusyHours, Utilisation: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gaps := busy.Partial(lca.GWP, lca.Idle); len(gaps) > 0 {
+		t.Errorf("busy hours pay for idle hardware, and lack %v", gaps)
+	}
 	d, err := Describe(list)
 	if err != nil {
 		t.Fatal(err)

@@ -13,9 +13,13 @@ func (o Options) chosen(inv Inventory) (Inventory, error) {
 		return inv, err
 	}
 	if o.LifetimeInferences > 0 {
+		by := cmp.Or(inv.Allocation.By, inv.lifetimeUnit())
 		inv.LifetimeInferences, inv.LifetimeRate = choice(o.LifetimeInferences, "requests", "count", "lifetime_inferences", positive), nil
 		if inv.Allocation.By == PerRequest || inv.Allocation.PerRequest == nil {
 			inv.Allocation = Allocation{}
+			if by != PerRequest {
+				inv.sharedBy = by
+			}
 		}
 	}
 	if o.Utilisation > 0 {

@@ -131,6 +131,9 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 	if s.options.LifetimeInferences > 0 && !inv.spreads() {
 		s.warn("the lifetime inferences that were chosen change nothing: the inventory has no making to spread over them")
 	}
+	if inv.sharedBy != "" && inv.spreads() {
+		s.warn("the inventory shares the making by %s, and how many of it the requests of the lifetime that was chosen have is not known: it is shared by request", words(inv.sharedBy))
+	}
 	if l := inv.LifetimeInferences; inv.spreads() && l.Quality == Assumption {
 		n, of := inv.Lifetime()
 		note := ""

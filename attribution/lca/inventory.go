@@ -38,7 +38,10 @@ type Inventory struct {
 	LifetimeInferences Datum
 	LifetimeRate       *Datum
 	Allocation         Allocation
-	BoundaryMix        BoundaryMix
+	// sharedBy is what the making was shared by before a lifetime was chosen that tells
+	// nothing of it; "" where nothing was lost.
+	sharedBy    FunctionalUnit
+	BoundaryMix BoundaryMix
 	// Hash is that of the text that was read (SHA-256, hexadecimal), with those of what
 	// its stages take in, if they take any: runs of one name and other figures are told
 	// apart by it.

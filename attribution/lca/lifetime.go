@@ -1,5 +1,7 @@
 package lca
 
+import "strings"
+
 // lifetime checks what the upfront stages are spread over.
 func (l *loader) lifetime(inv *Inventory, root at) {
 	d, where := &inv.LifetimeInferences, root.field("lifetime_inferences")
@@ -24,7 +26,7 @@ func (l *loader) lifetime(inv *Inventory, root at) {
 		return
 	}
 	l.optional(a.PerRequest, here.field("per_request"), "ratio", positive)
-	counted := lifetimeUnit(d.Unit)
+	counted := inv.lifetimeUnit()
 	switch {
 	case a.By != "" && a.Reason == "":
 		l.add(here.field("reason"), "missing: say why the making is shared by %s", a.By)
@@ -46,8 +48,12 @@ func cmpOr(by, counted FunctionalUnit) FunctionalUnit {
 	return by
 }
 
-// lifetimeUnit is what a lifetime in this unit counts.
-func lifetimeUnit(unit string) FunctionalUnit {
+// lifetimeUnit is what the lifetime counts, itself or by its rate.
+func (inv *Inventory) lifetimeUnit() FunctionalUnit {
+	unit := inv.LifetimeInferences.Unit
+	if r := inv.LifetimeRate; r != nil {
+		unit, _, _ = strings.Cut(r.Unit, "/")
+	}
 	switch thing(unit) {
 	case "output tokens":
 		return PerOutputToken
@@ -79,5 +85,5 @@ func (inv *Inventory) Lifetime() (number float64, of FunctionalUnit) {
 	if inv.LifetimeRate != nil {
 		number *= inv.LifetimeRate.canonical
 	}
-	return number, lifetimeUnit(inv.LifetimeInferences.Unit)
+	return number, inv.lifetimeUnit()
 }

@@ -47,7 +47,7 @@ func (a *Assessment) Scenarios() []Scenario {
 	for _, years := range []float64{3, 6} {
 		variants = append(variants, variant{fmt.Sprintf("all hardware lives %g years", years), nil, func(inv *Inventory) { inv.live(years) }})
 	}
-	if by, counted := a.Inventory.Allocation.By, lifetimeUnit(a.Inventory.LifetimeInferences.Unit); by != "" && by != counted {
+	if by, counted := a.Inventory.Allocation.By, a.Inventory.lifetimeUnit(); by != "" && by != counted {
 		variants = append(variants, variant{"the making shared by " + words(counted), nil, func(inv *Inventory) { inv.Allocation = Allocation{} }})
 	}
 	var list []Scenario

@@ -278,9 +278,33 @@ func TestAllocation(t *testing.T) {
 		{"a lifetime of requests by conversation, single turns", strings.Replace(strings.Replace(mean, "output_token", "conversation", 1), `"value": 200`, `"value": 0.2`, 1), 1000, 5},
 		{"a lifetime of tokens by request, answers of one token", `"allocation": {"by": "request", "reason": "r", "per_request": ` + figure(200, "1", "none") + `}, ` + byToken, 1000, 1},
 		{"two years at a monthly rate", months, 200_000, 1},
+		{"two years at a monthly rate of tokens, a tenth of the mean answer", strings.Replace(months, figure(1e9/24, "requests/month", "none"), figure(200.0/24, "billion output tokens/month", "none"), 1), 20_000, 0.1},
+		{"two years at a daily rate of conversations", strings.Replace(months, figure(1e9/24, "requests/month", "none"), figure(1e9/730, "conversations/day", "none"), 1), 20_000, 1},
 	} {
 		if got := of(test.change, test.tokens) / base; math.Abs(got-test.want) > 1e-9 {
 			t.Errorf("%s: got %g of the making by request, want %g", test.what, got, test.want)
+		}
+	}
+}
+
+// A lifetime in requests that is chosen says nothing of the tokens by which the inventory
+// shares the making: it is shared by request, which is told.
+func TestChosenLifetimeOfAnotherAllocation(t *testing.T) {
+	lifetime := `"lifetime_inferences": {"value": 1, "unit": "billion requests"`
+	for _, test := range []struct {
+		what, change string
+		told         bool
+	}{
+		{"shared by request", lifetime, false},
+		{"shared by tokens, as the lifetime counts", `"lifetime_inferences": {"value": 200, "unit": "billion output tokens"`, true},
+		{"shared by tokens, of which a request has so many", `"allocation": {"by": "output_token", "reason": "r", "per_request": ` + figure(200, "1", "none") + `}, ` + lifetime, false},
+	} {
+		a, err := Assess(inventoryOf(t, strings.Replace(good, lifetime, test.change, 1)), served(), Options{LifetimeInferences: 1e9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(strings.Join(a.Warnings, "\n"), "the inventory shares the making by output token"); told != test.told {
+			t.Errorf("%s: told %v, want %v: %q", test.what, told, test.told, a.Warnings)
 		}
 	}
 }

@@ -381,7 +381,7 @@ func (s *system) compileMachine(parts []Hardware, counts Counts) (machineInputs,
 // compileLifetime makes inputs of what the upfront stages are spread over.
 func (s *system) compileLifetime(inv *Inventory, u Usage) error {
 	s.lifetime, s.lifetimeRate, s.perLifetime = s.use(&inv.LifetimeInferences), s.use(inv.LifetimeRate), absent
-	counted, by := lifetimeUnit(inv.LifetimeInferences.Unit), inv.Allocation.By
+	counted, by := inv.lifetimeUnit(), inv.Allocation.By
 	if by == "" {
 		by = counted
 	}

@@ -126,8 +126,13 @@ func dimensionOf(name string) dimension {
 		d.units["month"], d.units["year"] = 1, 12
 		return d
 	case "rate":
-		return dimension{name, "requests/month", map[string]float64{
-			"requests/month": 1, "requests/year": 1.0 / 12, "requests/day": 365.0 / 12, "requests/s": 3600 * hoursPerYear / 12.0}}
+		d := dimension{name, "requests/month", map[string]float64{}}
+		for counted, number := range counts("", "requests", "output tokens", "conversations").units {
+			for period, perMonth := range map[string]float64{"month": 1, "year": 1.0 / 12, "day": 365.0 / 12, "s": 3600 * hoursPerYear / 12.0} {
+				d.units[counted+"/"+period] = number * perMonth
+			}
+		}
+		return d
 	case "parameters", "tokens":
 		return counts(name, name)
 	case "compute":

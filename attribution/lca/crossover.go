@@ -135,9 +135,9 @@ func Compare(ctx context.Context, list []Assessment, unit string, requests float
 		for d, name := range p.names {
 			best := Best{Category: categoryTable[c].name, Design: name, Usage: usage, Value: list[d].Impact(categoryTable[c].name, point[c][d].at(usage))}
 			if r.Draws > 0 {
-				best.Probability = float64(p.best[k][d]) / float64(r.Draws)
-			} else if d == cheapest(point[c], usage) {
-				best.Probability = 1
+				best.Probability = p.best[k][d] / float64(r.Draws)
+			} else if least := cheapest(point[c], usage); slices.Contains(least, d) {
+				best.Probability = 1 / float64(len(least))
 			}
 			r.Best = append(r.Best, best)
 		}
@@ -153,7 +153,7 @@ type paired struct {
 	perUnit    []float64 // requests per functional unit of each design
 	counts     []counted // functional units of each design's cell
 	pairs      []pairing
-	best       [][]int64 // per category and design
+	best       [][]float64 // per category and design; designs that cost the same share a draw
 	warnings   []string
 }
 
@@ -314,15 +314,19 @@ func (p *paired) curves(x [][]float64, perUnit []float64) map[int][]Curve {
 	return all
 }
 
-// cheapest is the design that costs the least per unit at n of them.
-func cheapest(curves []Curve, n float64) int {
-	best := 0
+// cheapest are the designs that cost the least per unit at n of them: several where they
+// cost the same.
+func cheapest(curves []Curve, n float64) (least []int) {
 	for i := range curves {
-		if curves[i].at(n) < curves[best].at(n) {
-			best = i
+		if len(least) > 0 && curves[i].at(n) > curves[least[0]].at(n) {
+			continue
 		}
+		if len(least) > 0 && curves[i].at(n) < curves[least[0]].at(n) {
+			least = least[:0]
+		}
+		least = append(least, i)
 	}
-	return best
+	return least
 }
 
 // draw draws all designs together.
@@ -332,9 +336,9 @@ func (p *paired) draw(ctx context.Context, usage float64, each func(Draw) error)
 		systems[i], cells[i] = p.list[i].system, p.list[i].Usage.Cell
 	}
 	d, x := newDrawer(p.list[0].Options.Seed, cells, systems...), p.points()
-	p.best = make([][]int64, len(p.categories))
+	p.best = make([][]float64, len(p.categories))
 	for k := range p.best {
-		p.best[k] = make([]int64, len(p.list))
+		p.best[k] = make([]float64, len(p.list))
 	}
 	judged := newJudgement(p.list, p.counts, p.list[0].Options.Seed)
 	for draw := range p.list[0].Options.Draws {
@@ -354,7 +358,10 @@ func (p *paired) draw(ctx context.Context, usage float64, each func(Draw) error)
 			q.difference.add(b.at(usage) - a.at(usage))
 		}
 		for k, c := range p.categories {
-			p.best[k][cheapest(curves[c], usage)]++
+			least := cheapest(curves[c], usage)
+			for _, d := range least {
+				p.best[k][d] += 1 / float64(len(least))
+			}
 			for i, curve := range curves[c] {
 				if each != nil {
 					a, name := &p.list[i], categoryTable[c].name

@@ -52,6 +52,11 @@ func TestACellBesideItself(t *testing.T) {
 	if x := r.Crossings[0]; x.DifferenceLo.Value != 0 || x.DifferenceHi.Value != 0 {
 		t.Errorf("it differs from itself by %v to %v", x.DifferenceLo, x.DifferenceHi)
 	}
+	for _, b := range r.Best {
+		if b.Probability != 0.5 {
+			t.Errorf("%s is the least in %g of the draws, want half of them", b.Design, b.Probability)
+		}
+	}
 }
 
 // Of designs that paid the same before the first request, the one that costs less is the

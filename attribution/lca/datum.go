@@ -31,6 +31,9 @@ type Datum struct {
 	dimension string
 	place     Place
 	limits    domain
+	// cause is what the figure was taken from, wherever it stands: another assessment, or a
+	// record. Figures of one cause are drawn together.
+	cause string
 }
 
 // Place is where a figure stands in an inventory; Line is 0 for one that was

@@ -30,7 +30,9 @@ func newDrawer(seed uint64, cells []string, systems ...*system) *drawer {
 		for i := range s.values {
 			key := inputKey{value: s.values[i]}
 			if s.data[i] != nil {
-				key.place = s.data[i].place
+				if key.place = s.data[i].place; s.data[i].cause != "" {
+					key = inputKey{place: Place{File: s.data[i].cause}} // one assessment or record errs alike wherever it is taken in
+				}
 			} else if h := s.hosts[i/meterInputs]; i%meterInputs == energyInput && h.EnergyKind == meter.KindModel {
 				// One model errs alike wherever it stands in for a meter, by a factor.
 				key = inputKey{place: Place{File: h.Host, Field: "modelled energy"}}

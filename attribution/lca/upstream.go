@@ -20,6 +20,7 @@ func (l *loader) upstreams(list []Process, where []at) (all []Process, from []at
 				continue
 			}
 			r.process(&found[0], where[i].field("record").place())
+			found[0].Energy.cause = strings.Join(parts, " ")
 			found[0].metered = parts
 		case p.Assessment != nil:
 			if found, err = l.assessed(p, where[i]); err != nil {
@@ -112,8 +113,9 @@ func (l *loader) assessed(p Process, where at) ([]Process, error) {
 			return nil, err
 		}
 		p.under = &under
-		l.taken = append(l.taken, hashOf(fmt.Appendf(nil, "%+v %s %s %s %s", rows, under.GWP, under.Water, under.Basis, under.Embodied)))
-		p, err = totals(p, rows, where.field("assessment").place())
+		hash := hashOf(fmt.Appendf(nil, "%+v %s %s %s %s", rows, under.GWP, under.Water, under.Basis, under.Embodied))
+		l.taken = append(l.taken, hash)
+		p, err = totals(p, rows, where.field("assessment").place(), hash)
 		return []Process{p}, err
 	}
 	inv, err := l.other(u.Inventory, where.doc.file)
@@ -156,7 +158,7 @@ func (r *upstreamRun) assess(p Process, o Options) (Process, error) {
 	if err != nil {
 		return p, err
 	}
-	return totals(p, a.Rows, r.place)
+	return totals(p, a.Rows, r.place, r.inv.Hash+" "+r.usage.Cell)
 }
 
 // assessedBy is the stages with those that are runs of other inventories assessed
@@ -235,8 +237,9 @@ func (p *Process) lend(inv Inventory) {
 }
 
 // totals is a functional unit of another assessment, of which so many are taken: its
-// total in each category, with the interval it had there.
-func totals(p Process, rows []Row, place Place) (Process, error) {
+// total in each category, with the interval it had there. cause tells the assessment from
+// every other.
+func totals(p Process, rows []Row, place Place, cause string) (Process, error) {
 	u := p.Assessment
 	p.closed, p.Energy, p.Printed = true, nil, map[string]*Datum{}
 	p.Electricity, p.Facility, p.Price, p.Hardware = nil, nil, nil, nil
@@ -252,7 +255,7 @@ func totals(p Process, rows []Row, place Place) (Process, error) {
 		d := &Datum{
 			Value: r.Value, Unit: r.Unit, Source: fmt.Sprintf("one %s of %s", u.FunctionalUnit, u.Run+u.Inventory),
 			Year: u.Count.Year, Boundary: Facility, Quality: Derived, canonical: r.Value, dimension: row.amount,
-			place: place, limits: notNegative, Spread: &Spread{Shape: Fixed},
+			place: place, cause: cause + " " + cell, limits: notNegative, Spread: &Spread{Shape: Fixed},
 		}
 		d.place.Field += " (" + string(r.Category) + ")"
 		if r.Lo < r.Value && r.Value < r.Hi && r.Lo >= 0 {

@@ -320,3 +320,67 @@ func TestTakenOverAssessmentsHaveNoPlace(t *testing.T) {
 		t.Errorf("it costs %g, want %g", o.Value, 3*1000/1e9)
 	}
 }
+
+// What two stages take from one run, or from one record, is one measurement: it errs alike
+// in both, also where the stages are of different inventories.
+func TestOneCauseIsDrawnOnce(t *testing.T) {
+	from := folder{
+		rows: map[string][]Row{
+			"OUT":   {{Cell: "a", FunctionalUnit: "request", Category: GWP, Unit: "kg CO2e", Stage: Total, Value: 1, Lo: 0.5, Hi: 1.5}, {Cell: "a", FunctionalUnit: "output_token", Category: GWP, Unit: "kg CO2e", Stage: Total, Value: 0.01, Lo: 0.005, Hi: 0.015}},
+			"OTHER": {{Cell: "a", FunctionalUnit: "request", Category: GWP, Unit: "kg CO2e", Stage: Total, Value: 1, Lo: 0.5, Hi: 1.5, Source: "another"}},
+		},
+		records: map[string]Record{"REC": {Energy: 36e12, EnergyLo: 18e12, EnergyHi: 54e12, Kind: meter.KindCounter, Metered: Device, Year: 2026, Source: "REC", Parts: []string{"begin"}}},
+	}
+	taken := func(name, run, unit, count string) string {
+		return stage(name, "data", member("assessment", `{"run": "`+run+`", "functional_unit": "`+unit+`", "count": `+withMembers(count, `"spread": {"shape": "fixed"}`)+`}`))
+	}
+	half := withMembers(figure(0.5, "1", "none"), `"reason": "r", "spread": {"shape": "fixed"}`)
+	recorded := func(name string) string {
+		return stage(name, "data", member("record", `"REC"`), member("share", half), `"electricity": {"title": "g", "region": "X", "characterized_by": "ar6", "carbon": `+withMembers(figure(1, "kg CO2e/kWh", "grid"), `"spread": {"shape": "fixed"}`)+`}, "facility": {"title": "f"}, "hardware": ["h100-ademe2026"]`)
+	}
+	requests, tokens := figure(1, "million requests", "none"), figure(100, "million output tokens", "none")
+	for _, test := range []struct {
+		what, stages  string
+		lowest, width float64 // of the 95 % interval, relative to the value
+	}{
+		{"two stages of one run", taken("x", "OUT", "request", requests) + ", " + taken("y", "OUT", "request", requests), 0.61, 0.776},
+		{"in other units of it", taken("x", "OUT", "request", requests) + ", " + taken("y", "OUT", "output_token", tokens), 0.61, 0.776},
+		{"of two runs", taken("x", "OUT", "request", requests) + ", " + taken("y", "OTHER", "request", requests), 0.72, 0.56},
+		{"two parts of one record", recorded("x") + ", " + recorded("y"), 0.525, 0.95},
+	} {
+		inv, err := withStage(t, test.stages, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Assess(inv, served(), Options{Draws: 20_000, Seed: 1, MixBoundaries: true, Categories: []Category{GWP}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, _ := a.Outcome(GWP, Data)
+		if lo, width := o.Lo/o.Value, (o.Hi-o.Lo)/o.Value; math.Abs(lo-test.lowest) > 0.03 || math.Abs(width-test.width) > 0.04 {
+			t.Errorf("%s: from %.3f of it, %.3f wide; want %.3f and %.3f", test.what, lo, width, test.lowest, test.width)
+		}
+	}
+	// Of two designs that take the same and nothing else, none is cheaper in any draw.
+	var list []Assessment
+	for _, name := range []string{"x", "renamed"} {
+		inv, err := withStage(t, taken(name, "OUT", "request", requests), from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv.Upfront[0].Printed["carbon"].place.File = name + ".json" // as of another file
+		a, err := Assess(inv, served(), Options{Categories: []Category{GWP}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Options.Draws, a.Options.Seed = 1000, 1
+		list = append(list, a)
+	}
+	r, err := Compare(t.Context(), list, string(PerRequest), 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := r.Crossings[0]; x.DifferenceLo.Value != 0 || x.DifferenceHi.Value != 0 {
+		t.Errorf("two designs that take the same differ by %v to %v", x.DifferenceLo, x.DifferenceHi)
+	}
+}

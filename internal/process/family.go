@@ -1,115 +1,94 @@
 package process
 
 import (
-	"bytes"
 	"os"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"time"
 )
 
 // identity tells processes apart though the kernel gives numbers again.
 type identity struct {
 	pid     int
-	started uint64
+	started uint64 // 0 where /proc does not say it
 }
 
 func identityOf(s Stat) identity { return identity{s.PID, s.Started} }
 
-// family finds the processes of a group. It remembers whom it has seen: an
-// orphan's parent is no longer one of the family.
-type family struct {
-	g      *Group
-	leader uint64 // when the first process started, 0 if it has ended
-	seen   map[identity]bool
-	marked map[identity]bool // what the environment said
+// blind reports whether processes cannot be looked at: not even this one.
+func (k *keeper) blind() bool {
+	_, err := ReadStat(k.order.ProcFS, os.Getpid())
+	return err != nil
 }
 
-func newFamily(g *Group) *family {
-	f := &family{g: g, seen: map[identity]bool{}, marked: map[identity]bool{}}
-	if s, err := ReadStat(g.procfs, g.pid); err == nil {
-		f.leader = s.Started
+// pause is how long to wait for news before members are looked for again.
+func (k *keeper) pause() time.Duration {
+	if k.blind() {
+		return 10 * time.Millisecond
 	}
-	return f
+	return 200 * time.Millisecond
 }
 
-// visible reports whether processes can be looked at: this one shows.
-func (f *family) visible() bool {
-	_, err := ReadStat(f.g.procfs, os.Getpid())
-	return err == nil
-}
-
-// look lists the members that run now, looking through the whole host.
-func (f *family) look() []Stat {
-	all, err := All(f.g.procfs)
+// members lists the group's processes that run now: descendants of this one, which
+// are all where it adopts orphans, the first process's group, and the control group.
+func (k *keeper) members() []identity {
+	self := os.Getpid()
+	if k.blind() {
+		return k.membersBlind()
+	}
+	all, err := All(k.order.ProcFS)
 	if err != nil {
 		return nil
 	}
 	contained := map[int]bool{}
-	if pids, err := f.g.cgroup.pids(); err == nil {
+	if pids, err := k.cgroup.pids(); err == nil {
 		for _, pid := range pids {
 			contained[pid] = true
 		}
 	}
-	self := os.Getpid()
-	member := map[int]bool{}
+	member := map[int]bool{self: true}
 	for grown := true; grown; { // until no child of a member is missing
 		grown = false
 		for _, p := range all {
-			id := identityOf(p)
-			if member[p.PID] || p.PID == self || p.PID == 1 {
-				continue
-			}
-			if p.Group == f.g.pid || member[p.Parent] || f.seen[id] || contained[p.PID] || f.hasMark(id) {
-				member[p.PID], f.seen[id] = true, true
+			if !member[p.PID] && p.PID != 1 && (member[p.Parent] || p.Group == k.pid && (k.running || !k.adopts) || contained[p.PID]) {
+				member[p.PID] = true
 				grown = true
 			}
 		}
 	}
-	var alive []Stat
+	var alive []identity
 	for _, p := range all {
-		if member[p.PID] && !p.Ended() {
-			alive = append(alive, p)
+		// A child that is shown as ended and was not reaped still has threads.
+		if member[p.PID] && p.PID != self && (!p.Ended() || p.Parent == self) {
+			alive = append(alive, identityOf(p))
 		}
 	}
 	return alive
 }
 
-// hasMark reports whether the process began with the group's mark in its
-// environment, which it keeps showing.
-func (f *family) hasMark(id identity) bool {
-	marked, known := f.marked[id]
-	if !known {
-		b, err := os.ReadFile(filepath.Join(f.g.procfs, strconv.Itoa(id.pid), "environ"))
-		if err != nil {
-			return false
-		}
-		for v := range bytes.SplitSeq(b, []byte{0}) {
-			marked = marked || string(v) == f.g.mark
-		}
-		f.marked[id] = marked
+// membersBlind are those where processes cannot be looked at: this process's
+// children. Whatever else there is becomes a child when its parent ends. The kernel
+// has millions of numbers, and trying all takes seconds: each time those that follow
+// this process's, where children usually are, and a part of the others are tried.
+func (k *keeper) membersBlind() (found []identity) {
+	if k.grouped() {
+		found = append(found, identity{pid: k.pid})
 	}
-	return marked
+	for _, from := range []int{os.Getpid(), k.swept} {
+		for i := range sweep {
+			m := identity{pid: (from+i)%mostPIDs + 1}
+			if isChild(m.pid) && !slices.Contains(found, m) {
+				found = append(found, m)
+			}
+		}
+	}
+	k.swept = (k.swept + sweep) % mostPIDs
+	return found
 }
 
-// gone is signalled when those processes have ended, or it is time to look
-// through the host again.
-func (f *family) gone(alive []Stat) <-chan time.Time {
-	c := make(chan time.Time, 1)
-	until := time.Now().Add(lookAgain)
-	go func() {
-		for time.Now().Before(until) {
-			there := false
-			for _, p := range alive {
-				now, err := ReadStat(f.g.procfs, p.PID)
-				there = there || err == nil && now.Started == p.Started && !now.Ended()
-			}
-			if !there {
-				break
-			}
-			time.Sleep(stopPoll)
-		}
-		c <- time.Now()
-	}()
-	return c
-}
+const (
+	// mostPIDs is how many processes there can be: PID_MAX_LIMIT of the kernel,
+	// proc_sys_kernel(5).
+	mostPIDs = 1 << 22
+	// sweep is how many numbers are tried at once, some 20 ms of work.
+	sweep = 1 << 16
+)

@@ -3,6 +3,7 @@ package process
 import (
 	"bufio"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,7 +62,9 @@ var families = []struct {
 	{"a worker with a session of its own", "own-session", 2},
 	{"one that ignores SIGTERM and has a session of its own", "stubborn-session", 2},
 	{"a daemon whose parent is gone", "daemon", 2},
-	{"all of them", "ignores-term+children+own-session+stubborn-session+daemon", 6},
+	{"a daemon with nothing in its environment", "lost", 2},
+	{"such a daemon that ignores SIGTERM", "stubborn-lost", 2},
+	{"all of them", "ignores-term+children+own-session+stubborn-session+daemon+stubborn-lost", 7},
 }
 
 func TestStopLeavesNoProcess(t *testing.T) {
@@ -80,11 +83,6 @@ func TestStopLeavesNoProcess(t *testing.T) {
 				t.Parallel()
 				how.spec.Grace = 500 * time.Millisecond
 				g, all := start(t, f.traits, how.spec)
-				leaves := strings.Contains(f.traits, "session") || strings.Contains(f.traits, "daemon")
-				if how.spec.ProcFS != "" && !g.Contained() && leaves {
-					g.procfs = ProcFS // to end them: nothing else could find them
-					t.Skip("not promised")
-				}
 				if got := len(processtest.Running(all)); got < f.processes {
 					t.Fatalf("%d of %v run before Stop, want %d", got, all, f.processes)
 				}
@@ -100,10 +98,11 @@ func TestStopLeavesNoProcess(t *testing.T) {
 				if g.Err() == nil {
 					t.Error("Err is nil after the end")
 				}
-				if folder := g.cgroup.folder(); folder != "" {
-					if _, err := os.Stat(folder); err == nil {
-						t.Errorf("control group %s is left", folder)
-					}
+				if _, err := os.Stat(g.contained); g.contained != "" && err == nil {
+					t.Errorf("control group %s is left", g.contained)
+				}
+				if _, err := ReadStat(ProcFS, g.watchdog.cmd.Process.Pid); err == nil {
+					t.Errorf("the watchdog, process %d, is left", g.watchdog.cmd.Process.Pid)
 				}
 			})
 		}
@@ -113,7 +112,7 @@ func TestStopLeavesNoProcess(t *testing.T) {
 // When the process that started a group is killed, the group ends all the same.
 func TestKilledStarterLeavesNoProcess(t *testing.T) {
 	for _, f := range families {
-		for _, how := range []string{"cgroup", "no-cgroup"} {
+		for _, how := range []string{"cgroup", "no-cgroup", "no-proc"} {
 			t.Run(f.name+", "+how, func(t *testing.T) {
 				t.Parallel()
 				launcher := exec.Command(os.Args[0], how, os.Args[0])
@@ -142,6 +141,50 @@ func TestKilledStarterLeavesNoProcess(t *testing.T) {
 				awaitEnd(t, all, "after the starter was killed")
 			})
 		}
+	}
+}
+
+// When somebody kills the watchdog, the starter learns it and ends the group.
+func TestKilledWatchdog(t *testing.T) {
+	g, all := start(t, "ignores-term+children", Spec{})
+	if err := g.watchdog.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-g.Exited()
+	if !errors.Is(g.Err(), errWatchdog) {
+		t.Errorf("Err = %v, want %v", g.Err(), errWatchdog)
+	}
+	if err := g.Stop(t.Context()); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	awaitEnd(t, all, "after the watchdog was killed")
+	if _, err := os.Stat(g.contained); g.contained != "" && err == nil {
+		t.Errorf("control group %s is left", g.contained)
+	}
+}
+
+// What the first process inherits is what it would without a watchdog: folder,
+// variables, signals, and the same open files.
+func TestInherited(t *testing.T) {
+	args := []string{"sh", "-c", `pwd; echo "[$VALUE]"; ls /proc/self/fd; grep SigIgn /proc/self/status`}
+	env := append(os.Environ(), "VALUE=first", "VALUE=a\xff\nb")
+	direct := exec.Command(args[0], args[1:]...)
+	direct.Env = env
+	want, err := direct.CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out processtest.Log
+	g, err := Start(Spec{Args: args, Env: env, Output: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-g.Drained()
+	if err := g.Stop(t.Context()); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	if out.String() != string(want) || !strings.Contains(out.String(), "[a\xff\nb]") {
+		t.Errorf("the process says\n%s\nwant\n%s", out.String(), want)
 	}
 }
 

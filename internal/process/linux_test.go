@@ -26,7 +26,7 @@ func TestContained(t *testing.T) {
 	if !g.Contained() {
 		t.Skip("no control groups can be made here")
 	}
-	pids, err := g.cgroup.pids()
+	pids, err := cgroupAt(g.contained).pids()
 	if err != nil || len(pids) != 1 || pids[0] != g.PID() {
 		t.Errorf("the control group has %v, %v, want process %d", pids, err, g.PID())
 	}

@@ -22,8 +22,12 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "launcher":
-		g, err := Start(Spec{Args: os.Args[2:], Output: os.Stdout, Grace: time.Second, NoCgroup: os.Args[1] == "no-cgroup",
-			Env: append(os.Environ(), playAs+"="+os.Getenv("PART_OF_ITS_CHILD"))})
+		spec := Spec{Args: os.Args[2:], Output: os.Stdout, Grace: time.Second, NoCgroup: os.Args[1] != "cgroup",
+			Env: append(os.Environ(), playAs+"="+os.Getenv("PART_OF_ITS_CHILD"))}
+		if os.Args[1] == "no-proc" {
+			spec.ProcFS = os.DevNull
+		}
+		g, err := Start(spec)
 		if err != nil {
 			fmt.Println("launch:", err)
 			os.Exit(1)
@@ -67,6 +71,19 @@ func play(traits string) {
 		if err := shell.Run(); err != nil {
 			panic(err)
 		}
+	}
+	lost := func(command string) { // a double fork that keeps no environment either
+		shell := exec.Command("sh", "-c", "env -i "+command+" & echo self $!")
+		shell.SysProcAttr, shell.Stdout = &syscall.SysProcAttr{Setsid: true}, os.Stdout
+		if err := shell.Run(); err != nil {
+			panic(err)
+		}
+	}
+	if has("lost") {
+		lost("sleep 300")
+	}
+	if has("stubborn-lost") {
+		lost(`sh -c 'trap "" TERM; while :; do sleep 1; done'`)
 	}
 	if has("dies") {
 		time.Sleep(300 * time.Millisecond)

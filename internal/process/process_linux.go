@@ -12,12 +12,30 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
-// ownGroup starts a process as the leader of a group, to be told to end when
-// the thread that forked it does.
-func ownGroup() *syscall.SysProcAttr {
+// childOfWatchdog starts a process as the leader of a group, to be told to end when
+// the watchdog's main thread does.
+func childOfWatchdog() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
+
+// adoptOrphans makes this process the parent of all descendants whose own have ended
+// (PR_SET_CHILD_SUBREAPER, prctl(2)), and names it. It reports whether it may.
+func adoptOrphans() bool {
+	if name, err := unix.BytePtrFromString(watchdogName); err == nil {
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+	}
+	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil
+}
+
+// isChild reports whether a process is this one's child, without /proc: the kernel
+// waits for no others.
+func isChild(pid int) bool {
+	return unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == nil
 }
 
 // cgroup is a control group of one's own (cgroups(7)), made below that of this
@@ -34,7 +52,7 @@ func newCgroup() *cgroup {
 	if parent == "" {
 		return nil
 	}
-	path := filepath.Join(parent, fmt.Sprintf("cfu-%d-%s", os.Getpid(), rand.Text()[:8]))
+	path := filepath.Join(parent, fmt.Sprintf("cfu-%d-%s", os.Getppid(), rand.Text()[:8]))
 	if err := os.Mkdir(path, 0o755); err != nil {
 		return nil
 	}
@@ -44,6 +62,14 @@ func newCgroup() *cgroup {
 		return nil
 	}
 	return &cgroup{path, fd}
+}
+
+// cgroupAt is the control group of a folder, nil of none.
+func cgroupAt(folder string) *cgroup {
+	if folder == "" {
+		return nil
+	}
+	return &cgroup{path: folder}
 }
 
 // ownCgroup is the folder of this process's control group, "" without one of
@@ -149,7 +175,7 @@ func (c *cgroup) remove() error {
 		if _, err = os.Stat(c.path); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		time.Sleep(stopPoll)
+		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("remove control group %s: it is not empty", c.path)
 }

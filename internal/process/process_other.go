@@ -4,14 +4,21 @@ package process
 
 import "syscall"
 
-// ownGroup starts a process as the leader of a group. If this process is
-// killed, only the watchdog ends it here.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// childOfWatchdog starts a process as the leader of a group. If the watchdog is
+// killed, nobody tells it here.
+func childOfWatchdog() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// adoptOrphans is Linux's alone.
+func adoptOrphans() bool { return false }
+
+// isChild knows of none here but the group's first process.
+func isChild(int) bool { return false }
 
 // cgroup is Linux's alone.
 type cgroup struct{}
 
 func newCgroup() *cgroup                 { return nil }
+func cgroupAt(string) *cgroup            { return nil }
 func (*cgroup) use(*syscall.SysProcAttr) {}
 func (*cgroup) used()                    {}
 func (*cgroup) folder() string           { return "" }

@@ -99,6 +99,16 @@ func formsOf(v string) []form {
 		}
 		forms = append(forms, form{text: pairs.String(), fold: true})
 	}
+	for _, between := range []string{",", ", ", " "} { // as bytes are printed
+		var numbers strings.Builder
+		for i := range len(v) {
+			if i > 0 {
+				numbers.WriteString(between)
+			}
+			numbers.WriteString(strconv.Itoa(int(v[i])))
+		}
+		forms = append(forms, form{text: numbers.String(), fold: true})
+	}
 	// In base64 a value looks in three ways, by where it begins; the first and
 	// the last characters depend on what stands beside it.
 	for shift := range 3 {

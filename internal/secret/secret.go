@@ -110,12 +110,20 @@ func (r *Redactor) AddCommand(command string, getenv func(string) string) {
 }
 
 // AddEnvironment makes known the values of the variables, NAME=VALUE, that are
-// secrets by their names: a process that inherits them may print them.
+// secrets by their names, and in those of other names what has the shape of a key and
+// the passwords of addresses (a database's, a proxy's): a process that inherits them
+// may print them.
 func (r *Redactor) AddEnvironment(environ []string) {
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if len(value) >= boundedBelow && IsSecretName(name) && !isFile(name) && !strings.HasPrefix(value, "/") { // /run/agent.sock
+		switch {
+		case len(value) >= boundedBelow && IsSecretName(name) && !isFile(name) && !strings.HasPrefix(value, "/"): // /run/agent.sock
 			r.Add(value)
+		case strings.Contains(value, "://"):
+			r.AddURL(value)
+		}
+		for _, at := range shaped(value) {
+			r.Add(value[at[0]:at[1]])
 		}
 	}
 }

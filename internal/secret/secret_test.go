@@ -152,11 +152,14 @@ func TestAddCommandWithAKeyAtAnUnknownPlace(t *testing.T) {
 func TestAddEnvironment(t *testing.T) {
 	var r secret.Redactor
 	r.AddEnvironment([]string{"HF_TOKEN=token-of-the-hub", "AWS_SECRET_ACCESS_KEY=cloud=secret/1", "DB_PASSWORD=pass of two words",
-		"TOKENIZERS_PARALLELISM=disabled", "SSH_AUTH_SOCK=/tmp/agent.sock", "VLLM_API_KEY_FILE=/etc/the-keys", "USE_TOKEN=1", "PATH=/usr/bin:/bin", "ODD"})
+		"TOKENIZERS_PARALLELISM=disabled", "SSH_AUTH_SOCK=/tmp/agent.sock", "VLLM_API_KEY_FILE=/etc/the-keys", "USE_TOKEN=1", "PATH=/usr/bin:/bin", "ODD",
+		"DB_URL=postgres://app:of-the-database@db/x", "EXTRA=--key sk-of-another-kind-1"})
 	for _, c := range []struct{ text, want string }{
 		{"env: token-of-the-hub", "env: ***"},
 		{"env: cloud=secret/1", "env: ***"},
 		{"env: pass of two words", "env: ***"},
+		{"the password of an address: of-the-database, b2YtdGhlLWRhdGFiYXNl", "the password of an address: ***, ***"},
+		{"the shape of a key, in hexadecimal: 736b2d6f662d616e6f746865722d6b696e642d31", "the shape of a key, in hexadecimal: ***"},
 		{"disabled, /tmp/agent.sock, /etc/the-keys, 1, /usr/bin:/bin", "disabled, /tmp/agent.sock, /etc/the-keys, 1, /usr/bin:/bin"},
 	} {
 		if got := r.Text(c.text); got != c.want {
@@ -284,6 +287,8 @@ var spellings = map[string]func(string) string{
 	"hex":          func(s string) string { return hex.EncodeToString([]byte(s)) },
 	"hex pairs":    func(s string) string { return strings.TrimSuffix(every(s, "%02X:"), ":") },
 	"hex dashes":   func(s string) string { return strings.TrimSuffix(every(s, "%02x-"), "-") },
+	"decimals":     func(s string) string { return "[" + strings.TrimSuffix(every(s, "%d, "), ", ") + "]" },
+	"a C array":    func(s string) string { return strings.TrimSuffix(every(s, "%d,"), ",") },
 	"base32":       func(s string) string { return base32.StdEncoding.EncodeToString([]byte(s)) },
 	"base32 lower": func(s string) string { return strings.ToLower(base32.StdEncoding.EncodeToString([]byte(s))) },
 	"base32 hex":   func(s string) string { return base32.HexEncoding.EncodeToString([]byte("user:" + s)) },

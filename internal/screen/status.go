@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +40,7 @@ func NewStatus(results, messages io.Writer, secrets *secret.Redactor) *Status {
 	if page, ok := under.(prose.Page); ok {
 		under = page.Writer
 	}
-	if f, ok := under.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := under.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) {
 		s.terminal = true
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			s.width = n

@@ -59,6 +59,7 @@ func (p Program) run(ctx context.Context, env Environment, c Command, args []str
 	for _, a := range args { // also of a command line that is refused
 		env.Secrets.AddURL(a)
 	}
+	env.Stdout, env.Stderr = screen.Patient(ctx, env.Stdout), screen.Patient(ctx, env.Stderr)
 	errs := screen.Screen{Out: env.Stderr, Secrets: env.Secrets, Whole: true}
 	env.Stderr = screen.Screen{Out: env.Stderr, Secrets: env.Secrets}
 	flush := func() error { return nil }

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"cfubench/internal/prose"
+	"cfubench/internal/screen"
+	"cfubench/internal/secret"
 	"cfubench/internal/subcommand"
 	"cfubench/internal/version"
 	"cfubench/loadgen/mock"
@@ -58,6 +60,7 @@ func oneRun(args []string) error {
 
 func main() {
 	ctx, stop := subcommand.UntilInterrupted(len(os.Args) > 1 && os.Args[1] == "record")
+	screen.Logs(os.Stderr, secret.Own())
 	code := Main(ctx, subcommand.Environment{Stdout: prose.On(os.Stdout), Stderr: prose.On(os.Stderr), Getenv: os.Getenv, Environ: os.Environ()}, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -121,14 +121,15 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		return c, err
 	}
 	c.Batches = slices.ContainsFunc(all, func(p point) bool { return p.Within() }) && !slices.ContainsFunc(all, func(p point) bool { return len(p.Values) > 1 })
-	c.Warnings = slices.Concat(left, c.doubts(all, o.share()), c.Warnings)
+	mixed := windows(all)
+	c.Warnings = slices.Concat(left, c.doubts(all, mixed, o.share()), c.Warnings)
 	byName := make(map[string]int, len(all))
 	for k := len(all) - 1; k >= 0; k-- {
 		byName[all[k].name] = k
 	}
 	for _, r := range c.Rows {
-		p := all[byName[r.Name]]
-		c.Beside, c.From, c.Remarks = append(c.Beside, p.Point), append(c.From, p.from), append(c.Remarks, c.remark(r, p, all))
+		p := &all[byName[r.Name]]
+		c.Beside, c.From, c.Remarks = append(c.Beside, p.Point), append(c.From, p.from), append(c.Remarks, c.remark(r, p, mixed))
 	}
 	c.completed = all[byName[c.Rows[0].Name]].cells[0].Best().Completed
 	c.Notes = absent(all)

@@ -28,7 +28,7 @@ const (
 )
 
 // window is what the point's figures are of.
-func (p point) window() string {
+func (p *point) window() string {
 	steady := 0
 	for _, c := range p.cells {
 		if c.Steady != nil {
@@ -46,18 +46,18 @@ func (p point) window() string {
 
 // windows reports whether points of different windows are in one ranking.
 func windows(all []point) bool {
-	for _, p := range all {
-		if w := p.window(); w != all[0].window() || w == bothWindows {
+	for i := range all {
+		if w := all[i].window(); w != all[0].window() || w == bothWindows {
 			return true
 		}
 	}
 	return false
 }
 
-// remark says what is different about a row.
-func (c Choice) remark(r decision.Row, p point, all []point) string {
+// remark says what is different about a row; mixed is what windows says of all points.
+func (c Choice) remark(r decision.Row, p *point, mixed bool) string {
 	var list []string
-	if w := p.window(); w != steadyWindow && windows(all) {
+	if w := p.window(); mixed && w != steadyWindow {
 		list = append(list, "of "+w)
 	}
 	switch {
@@ -69,11 +69,11 @@ func (c Choice) remark(r decision.Row, p point, all []point) string {
 	return strings.Join(list, "; ")
 }
 
-// doubts are warnings of what the ranking rests on.
-func (c Choice) doubts(all []point, share float64) (warnings []string) {
+// doubts are warnings of what the ranking rests on; mixed is what windows says of all
+// points.
+func (c Choice) doubts(all []point, mixed bool, share float64) (warnings []string) {
 	var whole, correlated, untold []string
 	most := 0.0
-	mixed := windows(all)
 	for _, p := range all {
 		if mixed && p.window() != steadyWindow {
 			whole = append(whole, p.name)

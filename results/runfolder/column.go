@@ -24,13 +24,20 @@ type column[R any] struct {
 	kind  arrow.DataType
 	// put returns what appends a row's field to b.
 	put func(b array.Builder) func(r *R)
-	// get returns what sets a row's field from row i of a.
+	// get returns what sets a row's field from row i of a; nil of a column forOthers.
 	get func(a arrow.Array) (func(i int, r *R), error)
 }
 
 // later is a column that was added to its table after others had been written.
 func later[R any](c column[R]) column[R] {
 	c.added = true
+	return c
+}
+
+// forOthers is a column that whoever else reads the table needs: here the schema's
+// metadata says the same, and its values are not taken out of the rows.
+func forOthers[R any](c column[R]) column[R] {
+	c.get = nil
 	return c
 }
 

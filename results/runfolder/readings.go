@@ -27,9 +27,9 @@ func readings() Table[readingRow] {
 	none := noReading
 	return Table[R]{"readings", []column[R]{
 		code("domain", func(r *R) *string { return &r.domain }),
-		text("device", false, func(r *R) *string { return &r.device }),
-		code("kind", func(r *R) *string { return &r.kind }),
-		boolean("summed", func(r *R) *bool { return &r.summed }),
+		forOthers(text("device", false, func(r *R) *string { return &r.device })),
+		forOthers(code("kind", func(r *R) *string { return &r.kind })),
+		forOthers(boolean("summed", func(r *R) *bool { return &r.summed })),
 		whole("before_ns", "ns", nil, func(r *R) *time.Duration { return &r.before }),
 		whole("after_ns", "ns", nil, func(r *R) *time.Duration { return &r.after }),
 		whole("energy_uj", "uJ", &none, func(r *R) *int64 { return &r.energy }),

@@ -256,13 +256,12 @@ func (t Table[R]) Read(path string) (rows []R, meta map[string]string, err error
 	return rows, meta, nil
 }
 
-// bind finds the table's columns in a batch.
+// bind finds the table's columns in a batch, and returns what sets a row's fields.
 func (t Table[R]) bind(batch arrow.RecordBatch) ([]func(int, *R), error) {
-	get := make([]func(int, *R), len(t.columns))
-	for k, c := range t.columns {
+	get := make([]func(int, *R), 0, len(t.columns))
+	for _, c := range t.columns {
 		indices := batch.Schema().FieldIndices(c.name)
 		if len(indices) == 0 && c.added {
-			get[k] = func(int, *R) {}
 			continue
 		}
 		if len(indices) == 0 {
@@ -272,10 +271,14 @@ func (t Table[R]) bind(batch arrow.RecordBatch) ([]func(int, *R), error) {
 		if !arrow.TypeEqual(a.DataType(), c.kind) {
 			return nil, fmt.Errorf("column %q is of type %s, want %s", c.name, a.DataType(), c.kind)
 		}
-		var err error
-		if get[k], err = c.get(a); err != nil {
+		if c.get == nil {
+			continue
+		}
+		set, err := c.get(a)
+		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.name, err)
 		}
+		get = append(get, set)
 	}
 	return get, nil
 }

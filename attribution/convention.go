@@ -56,6 +56,9 @@ func (s Scene) stepCosts(w *work, role Role) (*StepCosts, string) {
 	key := fitKey{s.Curve, s.Window, s.Idle, role}
 	fit, ok := s.divider.fits[key]
 	if !ok {
+		if err := w.remember(s.Requests); err != nil {
+			return nil, fmt.Sprintf("read token arrivals: %v", err)
+		}
 		fit.costs, fit.why = fitSteps(role.only(w), s.Curve, s.Window, s.Idle)
 		if fit.costs != nil {
 			fit.costs.Role = role
@@ -63,6 +66,23 @@ func (s Scene) stepCosts(w *work, role Role) (*StepCosts, string) {
 		s.divider.fits[key] = fit
 	}
 	return fit.costs, fit.why
+}
+
+// prefillWeight fits the weight of a prompt token over the phases of t; see fitPhases.
+func (s Scene) prefillWeight(t *Timeline) (phaseFit, error) {
+	if s.divider == nil {
+		return fitPhases(s, t)
+	}
+	key := phaseKey{fitKey{s.Curve, s.Window, s.Idle, RoleBoth}, t}
+	fit, ok := s.divider.phases[key]
+	if !ok {
+		var err error
+		if fit, err = fitPhases(s, t); err != nil {
+			return fit, err
+		}
+		s.divider.phases[key] = fit
+	}
+	return fit, nil
 }
 
 // Basis is the stretch of energy that weights divide.

@@ -46,7 +46,7 @@ func (p Phase) Weigh(s Scene) (Weights, error) {
 		w.Notes = append(w.Notes, role.note())
 	}
 	if weight == 0 {
-		fit, err := fitPhases(s, t)
+		fit, err := s.prefillWeight(t)
 		if err != nil {
 			return w, err
 		}
@@ -95,6 +95,9 @@ type phaseFit struct {
 // reading; else from tokens that are spread evenly over their phases.
 func fitPhases(s Scene, t *Timeline) (phaseFit, error) {
 	w, err := s.work()
+	if err == nil {
+		err = w.remember(s.Requests)
+	}
 	if err != nil {
 		return phaseFit{}, err
 	}

@@ -43,7 +43,7 @@ func (t Token) Weigh(s Scene) (Weights, error) {
 		w.Notes = append(w.Notes, role.note())
 	}
 	if t.Prompt == 0 && t.Output == 0 {
-		fit, err := fitPhases(s, s.Timeline(t.Server))
+		fit, err := s.prefillWeight(s.Timeline(t.Server))
 		if err != nil {
 			return w, err
 		}

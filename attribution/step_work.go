@@ -122,6 +122,18 @@ func workOf(c Columns, w meter.Window) (*work, error) {
 	return out, nil
 }
 
+// remember works the work over time out again, where it was let go.
+func (w *work) remember(c Columns) error {
+	if w.cumulative != nil || w.unknown != "" {
+		return nil
+	}
+	again, err := workOf(c, w.window)
+	if err == nil {
+		w.cumulative = again.cumulative
+	}
+	return err
+}
+
 // pilot is what the first requests of a run show of its steps.
 type pilot struct {
 	cadence

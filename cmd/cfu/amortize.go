@@ -160,7 +160,7 @@ func (f *amortizeFlags) run(ctx context.Context, env subcommand.Environment, dir
 			return nil, err
 		}
 		// At once: what is wrong with the files asked for leaves the folder of one piece.
-		stated, err = runreport.Refresh(ctx, dir, run)
+		stated, err = runreport.Refresh(ctx, dir, run, nil)
 		return warnings, err
 	}, &run); err != nil {
 		return err

@@ -103,6 +103,7 @@ func attribute(ctx context.Context, env subcommand.Environment, c runfolder.Conf
 	if o.Bare, err = derivation.ReadBare(dir, run); err != nil {
 		return err
 	}
+	o.Shared = derivation.Share(run)
 	cells, err := o.Run(ctx, dir, run)
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func attribute(ctx context.Context, env subcommand.Environment, c runfolder.Conf
 			fmt.Fprintf(env.Stderr, "cfu attribute: %s: %s\n", e.Cell, w)
 		}
 	}
-	if _, err := report.Refresh(ctx, dir, run); err != nil {
+	if _, err := report.Refresh(ctx, dir, run, o.Shared); err != nil {
 		return err
 	}
 	return summary.WriteAttribution(env.Stdout, cells)

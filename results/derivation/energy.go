@@ -28,7 +28,8 @@ type Attribution struct {
 	Conventions string // names with commas between, as attribution.Parse takes them
 	Weights     string // of the token convention as they were asked for, for the table's metadata
 	Params      attribution.Params
-	Bare        Bare // of the run
+	Bare        Bare    // of the run
+	Shared      *Shared // what is read of the cells is for later passes too, nil if not
 	// Size is the model's where it was given; zero: as the server said.
 	Size attribution.ModelSize
 	// CacheShare says who pays for what a prompt cache held; see CacheOwner.
@@ -116,7 +117,7 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 	if err != nil {
 		return out, err
 	}
-	meters, err := ReadMeters(ctx, dir, cell, o.Bare, tokenTime(reqs))
+	meters, err := o.Shared.Meters(ctx, dir, cell, o.Bare, tokenTime(reqs))
 	if err != nil {
 		return out, err
 	}
@@ -174,6 +175,7 @@ func (o Attribution) Cell(ctx context.Context, dir string, run runfolder.Run, ce
 	if err := out.survey(ctx, meta, divider, meters, conventions, o.Conventions != attribution.Defaults); err != nil {
 		return out, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
+	divider.Surveyed()
 	size := o.sizeOf(run, cell)
 	for _, costs := range out.Costs {
 		if r, ok := costs.Roofline(size); ok {

@@ -2,8 +2,6 @@ package derivation
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -38,34 +36,26 @@ type Meters struct {
 // which a sensor that looks part of the time may be fooled, 0 if it is not known. A
 // cell without readings has no domains. The end of ctx ends it, with its cause.
 func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare, step time.Duration) (*Meters, error) {
-	m := &Meters{NotBare: bare.NotMeasured}
-	var builders []*attribution.Builder
-	var looks []look
-	rows := runfolder.ScanReadings(ctx, runfolder.CellFile(dir, cell.ID, runfolder.ReadingsFile), func(domains []runfolder.DomainInfo, _ map[string]string) {
-		m.Domains = domains
-		for _, d := range domains {
-			builders = append(builders, attribution.NewBuilder(d.Domain))
-			looks = append(looks, newLook(d, cell))
-		}
-	})
-	for r, err := range rows {
-		if errors.Is(err, fs.ErrNotExist) {
-			return m, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		builders[r.Domain].Add(r)
-		looks[r.Domain].add(r)
+	return (*Shared)(nil).Meters(ctx, dir, cell, bare, step)
+}
+
+// Meters is ReadMeters of a cell that an earlier pass may have read.
+func (s *Shared) Meters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare, step time.Duration) (*Meters, error) {
+	read, err := s.of(ctx, dir, cell)
+	if err != nil {
+		return nil, err
+	}
+	m := &Meters{NotBare: bare.NotMeasured, Domains: read.domains}
+	if len(read.domains) == 0 {
+		return m, nil
 	}
 	samples, err := readSamples(ctx, dir, cell)
 	if err != nil { // they only check what the sensors say
 		m.Warnings = append(m.Warnings, err.Error())
 	}
 	for i, d := range m.Domains {
-		curve, warnings := builders[i].Curve()
-		builders[i] = nil
-		curve = shaped(curve, samples[d.Name])
+		curve := shaped(read.curves[i], samples[d.Name])
+		warnings := slices.Clone(read.warnings[i])
 		estimate := curve.Estimate(cell.Window, attribution.Surroundings{
 			IdleBefore: cell.IdleBefore, IdleAfter: cell.IdleAfter, Step: step, Gauge: sensor(curve, d),
 		})
@@ -73,7 +63,7 @@ func ReadMeters(ctx context.Context, dir string, cell runfolder.Cell, bare Bare,
 		more = append(more, bare.measure(d.Domain, &idle)...)
 		if d.Summed() { // the idle power of the others is in no sum
 			warnings = append(warnings, more...)
-			h := looks[i].health(samples[d.Name], estimate, cell)
+			h := read.looks[i].health(samples[d.Name], estimate, cell)
 			m.Sensors = append(m.Sensors, h)
 			if h.Response.Average > 0 {
 				if doubt := disagrees(d, h.Response); doubt != "" {

@@ -48,6 +48,7 @@ func (d Derivation) Run(ctx context.Context, out string) (s summary.Summary, las
 	if options.Bare, err = derivation.ReadBare(out, run); err != nil {
 		return s, "", err
 	}
+	options.Shared = derivation.Share(run)
 	cells, err := options.Run(ctx, out, run)
 	if err != nil {
 		return s, "", err
@@ -72,6 +73,6 @@ func (d Derivation) Run(ctx context.Context, out string) (s summary.Summary, las
 		page = filepath.Join(out, runfolder.ReportFile)
 		last = page
 	}
-	s, err = Make(ctx, out, run, page, summary.Options{Limits: summary.DefaultLimits()})
+	s, err = Make(ctx, out, run, page, summary.Options{Limits: summary.DefaultLimits(), Shared: options.Shared})
 	return s, last, err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"cfubench/internal/atomicfile"
+	"cfubench/results/derivation"
 	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 )
@@ -31,9 +32,10 @@ func Make(ctx context.Context, dir string, run runfolder.Run, output string, o s
 }
 
 // Refresh makes summary.json and report.html of the run in dir again, each if
-// it is there, with the SLO that the summary has. It returns that summary, an empty
-// one where neither is there.
-func Refresh(ctx context.Context, dir string, run runfolder.Run) (s summary.Summary, err error) {
+// it is there, with the SLO that the summary has; shared is what the command has read
+// of the cells, nil if nothing. It returns that summary, an empty one where neither is
+// there.
+func Refresh(ctx context.Context, dir string, run runfolder.Run, shared *derivation.Shared) (s summary.Summary, err error) {
 	output := filepath.Join(dir, runfolder.ReportFile)
 	switch _, err := runfolder.Stat(output); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -51,5 +53,6 @@ func Refresh(ctx context.Context, dir string, run runfolder.Run) (s summary.Summ
 	if err != nil {
 		return s, err
 	}
+	o.Shared = shared
 	return Make(ctx, dir, run, output, o)
 }

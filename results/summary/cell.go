@@ -19,7 +19,7 @@ import (
 
 // traceOf is the trace of a cell that was summarized without one, nil where it has
 // none.
-func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivation.Bare) (*Trace, error) {
+func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivation.Bare, shared *derivation.Shared) (*Trace, error) {
 	t, err := readRequestTable(ctx, runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile), cell.Window)
 	if errors.Is(err, fs.ErrNotExist) {
 		t, err = &requestTable{}, nil
@@ -27,7 +27,7 @@ func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivati
 	if err != nil {
 		return nil, err
 	}
-	meters, err := derivation.ReadMeters(ctx, dir, cell, bare, t.tokenTime())
+	meters, err := shared.Meters(ctx, dir, cell, bare, t.tokenTime())
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func traceOf(ctx context.Context, dir string, cell runfolder.Cell, bare derivati
 
 // summarizeCell reads the tables of one cell and measures them. Where traced asks
 // for it a valid cell has its trace.
-func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, limits Limits, traced bool) (CellSummary, error) {
+func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runfolder.Cell, bare derivation.Bare, slo loadgen.SLO, o Options, traced bool) (CellSummary, error) {
 	c := CellSummary{Cell: cell.ID, Point: cell.Point, Params: run.ParamsOf(cell.Point), Repeat: cell.Repeat}
 	requests := runfolder.CellFile(dir, cell.ID, runfolder.RequestsFile)
 	t, err := readRequestTable(ctx, requests, cell.Window)
@@ -46,7 +46,7 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 	if err != nil {
 		return c, err
 	}
-	meters, err := derivation.ReadMeters(ctx, dir, cell, bare, t.tokenTime())
+	meters, err := o.Shared.Meters(ctx, dir, cell, bare, t.tokenTime())
 	if err != nil {
 		return c, err
 	}
@@ -98,7 +98,7 @@ func summarizeCell(ctx context.Context, dir string, run runfolder.Run, cell runf
 		}
 		c.Sensors = append(c.Sensors, s)
 	}
-	c.Validity = Verdict(evidenceOf(run, cell, c, t, meters.Sensors, window), limits)
+	c.Validity = Verdict(evidenceOf(run, cell, c, t, meters.Sensors, window), o.Limits)
 	if traced && c.Validity.Valid() {
 		c.Trace = t.trace(cell, meters, steps)
 	}

@@ -244,6 +244,8 @@ type Options struct {
 	// Traces is of how many load points at least the first valid cell is to have the
 	// power trace that reports plot: the first ones of the run.
 	Traces int
+	// Shared is what earlier passes of the command have read of the cells, nil if none.
+	Shared *derivation.Shared
 }
 
 // Summarize makes the summary of the run folder dir from its tables, with the
@@ -296,7 +298,7 @@ func SummarizeWith(ctx context.Context, dir string, run runfolder.Run, o Options
 	weight := func(i int) int64 { return runfolder.ReadingsBytes(dir, cells[i].ID) }
 	i := 0
 	for c, err := range ordered.Results(ctx, len(cells), weight, func(ctx context.Context, i int) (CellSummary, error) {
-		c, err := summarizeCell(ctx, dir, run, cells[i], bare, slo, o.Limits, likely[i])
+		c, err := summarizeCell(ctx, dir, run, cells[i], bare, slo, o, likely[i])
 		if err != nil {
 			return c, fmt.Errorf("summarize cell %s: %w", cells[i].ID, err)
 		}
@@ -308,7 +310,7 @@ func SummarizeWith(ctx context.Context, dir string, run runfolder.Run, o Options
 		cell := cells[i]
 		if tracing.wants(cell.Point, o.Traces) && c.Validity.Valid() {
 			if !likely[i] {
-				if c.Trace, err = traceOf(ctx, dir, cell, bare); err != nil {
+				if c.Trace, err = traceOf(ctx, dir, cell, bare, o.Shared); err != nil {
 					return Summary{}, fmt.Errorf("trace cell %s: %w", cell.ID, err)
 				}
 			}

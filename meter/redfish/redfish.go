@@ -1,5 +1,5 @@
 // Package redfish reads what a server's management controller (BMC) says of
-// the whole machine's energy or power (github.com/stmcginnis/gofish).
+// the whole machine's energy or power (github.com/stmcginnis/gofish/schemas).
 //
 // It is opinionated: a BMC refreshes its figures about once a second and counts
 // fans and power supplies too, so the domain is the node's and coarse: a
@@ -13,9 +13,9 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"sync"
 	"time"
 
-	"github.com/stmcginnis/gofish"
 	"github.com/stmcginnis/gofish/schemas"
 
 	"cfubench/internal/origin"
@@ -76,16 +76,15 @@ func Open(run context.Context, clock meter.Clock, address string, credentials Cr
 	transport.IdleConnTimeout = time.Minute
 	ctx, cancel := context.WithTimeoutCause(run, opening, fmt.Errorf("the BMC was not read within %v", opening))
 	defer cancel()
-	client, err := gofish.ConnectContext(ctx, gofish.ClientConfig{
-		Endpoint: u.Scheme + "://" + u.Host, Username: credentials.User, Password: credentials.Password,
-		// Basic authentication leaves no session behind on a BMC that has few.
-		BasicAuth: true, ReuseConnections: true,
-		HTTPClient: origin.Client(transport, origin.Bounds{Patience: patience, Bytes: largest}),
-	})
+	bmc := &client{
+		ctx: ctx, base: u.Scheme + "://" + u.Host, credentials: credentials, turn: &sync.Mutex{},
+		http: origin.Client(transport, origin.Bounds{Patience: patience, Bytes: largest}),
+	}
+	root, err := schemas.GetObject[service](bmc, schemas.DefaultServiceRoot)
 	if err != nil {
 		return refuse(fmt.Sprintf("connect to %s: %v", u.Host, err), "set CFU_REDFISH_USER and CFU_REDFISH_PASSWORD; CFU_REDFISH_INSECURE=1 accepts the BMC's own certificate")
 	}
-	found, left := machines(client)
+	found, left := machines(bmc, root)
 	if len(found) == 0 {
 		return nil, append(left, meter.Refusal{
 			Source: source, Reason: u.Host + " tells neither energy nor power of a chassis",
@@ -110,7 +109,7 @@ func loopback(host string) bool {
 
 // machine is one chassis that has a figure, and where.
 type machine struct {
-	client *gofish.APIClient
+	client *client
 	domain meter.Domain
 	id     string // of the chassis
 	uri    string // of the resource with the figure
@@ -119,13 +118,13 @@ type machine struct {
 
 // machines finds, for each computer system, the chassis that tells its energy
 // or power; without systems the first chassis that does.
-func machines(client *gofish.APIClient) ([]*machine, []meter.Refusal) {
+func machines(bmc *client, root *service) ([]*machine, []meter.Refusal) {
 	var found []*machine
 	var left []meter.Refusal
 	seen := map[string]bool{}
-	take := func(name string, all []*schemas.Chassis) {
+	take := func(name string, all []*chassis) {
 		for _, c := range all {
-			if m := inspect(client, c); m != nil && !seen[m.id] {
+			if m := inspect(bmc, c); m != nil && !seen[m.id] {
 				seen[m.id] = true
 				found = append(found, m)
 				return
@@ -135,12 +134,12 @@ func machines(client *gofish.APIClient) ([]*machine, []meter.Refusal) {
 			left = append(left, meter.Refusal{Source: source, Domain: name, Reason: "no chassis of this system tells its energy or power"})
 		}
 	}
-	systems, err := client.Service.Systems()
+	systems, err := schemas.GetCollectionObjects[system](bmc, root.Systems.String())
 	if err != nil {
 		left = append(left, meter.Refusal{Source: source, Reason: fmt.Sprintf("list systems: %v", err)})
 	}
 	for _, s := range systems {
-		all, err := s.Chassis()
+		all, err := schemas.GetObjects[chassis](bmc, s.Links.Chassis.ToStrings())
 		if err != nil {
 			left = append(left, meter.Refusal{Source: source, Domain: s.ID, Reason: fmt.Sprintf("list its chassis: %v", err)})
 			continue
@@ -152,7 +151,7 @@ func machines(client *gofish.APIClient) ([]*machine, []meter.Refusal) {
 	if len(found) > 0 {
 		return found, left
 	}
-	all, err := client.Service.Chassis()
+	all, err := schemas.GetCollectionObjects[chassis](bmc, root.Chassis.String())
 	if err != nil {
 		return nil, append(left, meter.Refusal{Source: source, Reason: fmt.Sprintf("list chassis: %v", err)})
 	}
@@ -218,31 +217,33 @@ func micro[T ~int64](reading *float64) (T, bool) {
 // inspect returns what can be metered of a chassis, nil if nothing. A figure
 // that cannot be read now is no figure: the reason is in the chassis that
 // answers in its stead, or in the refusal of the whole BMC.
-func inspect(client *gofish.APIClient, c *schemas.Chassis) *machine {
-	m := &machine{client: client, id: c.ODataID, domain: meter.Domain{
+func inspect(bmc *client, c *chassis) *machine {
+	m := &machine{client: bmc, id: c.ODataID, domain: meter.Domain{
 		Name: "node", Device: "chassis " + c.ID, Source: source, Kind: meter.KindPower,
 		Scope: meter.ScopeNode, UpdatePeriod: period, Coarse: true,
 		Note: "whole machine from its BMC, fans and power supplies included: a cross-check of the run",
 	}}
-	if e, err := c.EnvironmentMetrics(); err == nil && e != nil {
-		if f := ofEnvironment(e); f.hasEnergy || f.hasPower {
-			m.uri, m.read = e.ODataID, environment
+	for _, place := range []struct {
+		uri  string
+		read func(schemas.Client, string) (figures, error)
+	}{{c.EnvironmentMetrics.String(), environment}, {c.Power.String(), control}} {
+		if place.uri == "" {
+			continue
+		}
+		if f, err := place.read(bmc, place.uri); err == nil && (f.hasEnergy || f.hasPower) {
+			m.uri, m.read = place.uri, place.read
 			if f.hasEnergy {
 				m.domain.Kind, m.domain.Quantum = meter.KindCounter, quantum
 			}
 			return m
 		}
 	}
-	if p, err := c.Power(); err == nil && p != nil && ofControl(p).hasPower {
-		m.uri, m.read = p.ODataID, control
-		return m
-	}
 	return nil
 }
 
 // fetch implements polled.Fetch.
 func (m *machine) fetch(ctx context.Context, dst []meter.Reading) []meter.Reading {
-	f, err := m.read(m.client.WithContext(ctx), m.uri)
+	f, err := m.read(m.client.within(ctx), m.uri)
 	counter := m.domain.Kind == meter.KindCounter
 	if err != nil || counter && !f.hasEnergy || !counter && !f.hasPower {
 		return nil

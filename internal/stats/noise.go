@@ -41,7 +41,7 @@ type Noise struct {
 	confidence float64
 	step, low  float64 // of the grid of log σ: its step and its first cell
 	cells      int
-	population [][]float64 // density of log σ about μ by τ and distance in cells
+	population [][]float64 // density of log σ by τ and place beside μ in cells, n.cells−1 at μ
 	nodes      []node
 	knots      []*knot
 	at         []place // by candidate
@@ -62,13 +62,17 @@ const (
 	densityKept          = 1e-7 // of the largest
 )
 
-// populationFreedom and widths are the prior of the population of log σ: its tails,
-// and the values of τ, each as likely as another. Lesser widths would make intervals of
-// equal noises up to 15 % narrower and those of an outlier among many too narrow:
-// docs/sweep.md has what these come to.
-const populationFreedom = 2
+// populationFreedom and widths are the prior of the population of log σ: its tails, and
+// the values of τ to the side of less and of more noise, each pair as likely as another.
+// A narrower population would make intervals of equal noises narrower and those of an
+// outlier among many too narrow; one with longer tails would find fewer differences
+// among few repeats. docs/sweep.md has what these come to, beside the best that any
+// rule can do.
+const populationFreedom = 4
 
-var widths = []float64{0.3, 0.5, 0.8, 1.2}
+var widths = []width{{0.1, 0.6}, {0.2, 0.8}, {0.4, 1}, {0.8, 1.2}}
+
+type width struct{ less, more float64 }
 
 // node is a value of (μ, τ) with its posterior weight.
 type node struct {
@@ -121,8 +125,8 @@ func NewNoise(spreads []Spread, confidence float64) (*Noise, bool) {
 		centre += s.Freedom / together * (logs[i] - bias)
 	}
 	// A cell lies on the likely μ: of thousands of candidates one cell has all weight.
-	below := math.Ceil((centre - low + 3) / n.step)
-	above := math.Ceil((high - centre + min(8, max(3.5, 12/together))) / n.step)
+	margin := min(8, max(3.5, 24/together))
+	below, above := math.Ceil((centre-low+margin)/n.step), math.Ceil((high-centre+margin)/n.step)
 	n.low, n.cells = centre-below*n.step, int(below+above)+1
 	n.populate()
 	n.learn(n.placed(spreads, logs))
@@ -132,18 +136,20 @@ func NewNoise(spreads []Spread, confidence float64) (*Noise, bool) {
 // populate tabulates the density of log σ about μ for each τ.
 func (n *Noise) populate() {
 	for _, tau := range widths {
-		density := make([]float64, n.cells)
+		density := make([]float64, 2*n.cells-1)
 		sum := 0.0
-		for d := range density {
-			x := float64(d) * n.step / tau
-			density[d] = math.Pow(1+x*x/populationFreedom, -(populationFreedom+1)/2.0)
-			sum += density[d]
-			if d > 0 {
-				sum += density[d] // to the other side
+		for at := range density {
+			x := float64(at-n.cells+1) * n.step
+			if x < 0 {
+				x /= tau.less
+			} else {
+				x /= tau.more
 			}
+			density[at] = math.Pow(1+x*x/populationFreedom, -(populationFreedom+1)/2.0)
+			sum += density[at]
 		}
-		for d := range density {
-			density[d] /= sum
+		for at := range density {
+			density[at] /= sum
 		}
 		n.population = append(n.population, density)
 	}
@@ -208,7 +214,7 @@ func (n *Noise) learn(counts []float64) {
 		for at := range logs {
 			mu, population := at%n.cells, n.population[at/n.cells]
 			for c := k.from; c < k.to; c++ {
-				k.evidence[at] += k.likelihood[c] * population[max(c-mu, mu-c)]
+				k.evidence[at] += k.likelihood[c] * population[c-mu+n.cells-1]
 			}
 			logs[at] += counts[i] * math.Log(k.evidence[at])
 		}
@@ -254,7 +260,7 @@ func (n *Noise) learn(counts []float64) {
 // density is that of log σ in a cell for a knot under a node.
 func (n *Noise) density(k *knot, i, cell int) float64 {
 	node := &n.nodes[i]
-	return k.likelihood[cell] * n.population[node.tau][max(cell-node.mu, node.mu-cell)] / k.evidence[i]
+	return k.likelihood[cell] * n.population[node.tau][cell-node.mu+n.cells-1] / k.evidence[i]
 }
 
 // sigma is σ in a cell.

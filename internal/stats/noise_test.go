@@ -1,6 +1,7 @@
 package stats_test
 
 import (
+	"flag"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -20,6 +21,9 @@ func TestOneCandidateIsStudents(t *testing.T) {
 		}
 	}
 }
+
+// runs is how many are simulated of each kind. docs/sweep.md has what 1,500 say.
+var runs = flag.Int("runs", 250, "simulate `N` runs of each kind")
 
 // Intervals hold what they should as often as they say, over all candidates of a run:
 // of equal noises, one three times as noisy as the others, and noises apart by 0.7 in
@@ -43,8 +47,7 @@ func TestIntervalsOfManyCover(t *testing.T) {
 			for _, repeats := range []int{3, 5} {
 				rng := rand.New(rand.NewPCG(uint64(k), uint64(repeats)))
 				held, first, all := 0, 0, 0
-				const runs = 250
-				for range runs {
+				for range *runs {
 					samples := make([]stats.Sample, k)
 					for i := range samples {
 						sigma := noise.of(rng, i)
@@ -62,7 +65,7 @@ func TestIntervalsOfManyCover(t *testing.T) {
 						}
 					}
 				}
-				share, base := float64(held)/float64(all), float64(first)/runs
+				share, base := float64(held)/float64(all), float64(first)/float64(*runs)
 				t.Logf("%-13s %2d candidates, %d repeats: %.1f %%, of the first %.1f %%", noise.name, k, repeats, 100*share, 100*base)
 				if share < 0.93 || share > 0.975 {
 					t.Errorf("%s, %d candidates, %d repeats: 95 %% intervals hold the truth in %.3f, want 0.93 to 0.97", noise.name, k, repeats, share)

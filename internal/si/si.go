@@ -130,6 +130,15 @@ func Short(v float64) string {
 	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
+// Count is a number of things: all its digits up to four, of a larger one three
+// significant.
+func Count(n int) string {
+	if n < 9995 {
+		return strconv.Itoa(n)
+	}
+	return Short(float64(n))
+}
+
 // grouped is a large figure with its thousands apart.
 func grouped(v float64) string {
 	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)

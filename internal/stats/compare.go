@@ -189,7 +189,7 @@ func (c Comparison) FormatDelta() string {
 	if math.IsNaN(c.Delta) {
 		return "?"
 	}
-	text := fmt.Sprintf("%+.1f %%", 100*c.Delta)
+	text := FormatChange(c.Delta) + " %"
 	switch {
 	case math.IsNaN(c.P):
 		return text + "?"
@@ -197,4 +197,19 @@ func (c Comparison) FormatDelta() string {
 		return "~" + text
 	}
 	return text
+}
+
+// FormatChange is a relative change in percent, with its sign: to a tenth, and one that
+// rounds to none with its first digit.
+func FormatChange(change float64) string {
+	percent := 100 * change
+	size := math.Abs(percent)
+	if size < 1e-6 { // of rounding
+		return "0.0"
+	}
+	digits := 1
+	if size < 0.05 {
+		digits = -int(math.Floor(math.Log10(size)))
+	}
+	return fmt.Sprintf("%+.*f", digits, percent)
 }

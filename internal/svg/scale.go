@@ -130,13 +130,13 @@ func (s scale) label(v float64) string {
 }
 
 // label formats a tick: short, without noise digits, with powers of ten beyond
-// five digits.
+// four digits.
 func label(v float64) string {
 	a := math.Abs(v)
 	switch {
 	case a < 1e-12:
 		return "0"
-	case a >= 1e5 || a < 1e-3:
+	case a >= 1e4 || a < 1e-3:
 		e := math.Floor(math.Log10(a) + 1e-9)
 		m := v / math.Pow(10, e)
 		power := "10" + superscript(int(e))

@@ -131,6 +131,7 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		p := &all[byName[r.Name]]
 		c.Beside, c.From, c.Remarks = append(c.Beside, p.Point), append(c.From, p.from), append(c.Remarks, c.remark(r, p, mixed))
 	}
+	c.share, c.nearest = o.share(), nearest(all)
 	c.completed = all[byName[c.Rows[0].Name]].cells[0].Best().Completed
 	c.Notes = absent(all)
 	if slices.ContainsFunc(all, func(p point) bool { return p.cells[0].Steady != nil && p.cells[0].Footprint != nil }) {

@@ -198,17 +198,18 @@ func (t *Table) point(name string, other Subject, a, b []summary.CellSummary, o 
 		case sameTrace && len(sa.Values) > 1 && len(sb.Values) > 1:
 			r.Basis, r.Comparison = "repeats", stats.Compare(o.Test, sa.Values, sb.Values)
 		case len(batchA) > 1 && len(batchB) > 1:
-			// Batches only say how sure the cells' figures are.
-			r.Basis, r.Comparison = "batches", stats.CompareSides(o.Test, stats.Side{Values: batchA, Figure: sa.Values[0]}, stats.Side{Values: batchB, Figure: sb.Values[0]})
+			// Batches of the first repeats only say how sure the figures are, which are
+			// those of all repeats.
+			r.Basis, r.Comparison = "batches", stats.CompareSides(o.Test, stats.Side{Values: batchA, Figure: stats.Mean(sa.Values)}, stats.Side{Values: batchB, Figure: stats.Mean(sb.Values)})
 			r.correlated(batchA, batchB)
 			if r.Settle > 0 { // in the requests that so many batches hold
 				r.Settle = int(math.Ceil(float64(r.Settle) * float64(a[0].Best().Completed) / float64(len(batchA))))
 			}
 		case sameTrace:
-			r.Comparison = stats.Compare(o.Test, sa.Values, sb.Values)
+			r.Comparison = stats.CompareSides(o.Test, untested(sa), untested(sb))
 			r.Warnings = []string{"one run a side: repeat it to tell"}
 		default:
-			r.Comparison = stats.Compare(o.Test, sa.Values[:1], sb.Values[:1])
+			r.Comparison = stats.CompareSides(o.Test, untested(sa), untested(sb))
 			r.Warnings = []string{"the traces differ and this figure has no batches: not tested"}
 		}
 		if !math.IsNaN(r.P) {
@@ -216,6 +217,11 @@ func (t *Table) point(name string, other Subject, a, b []summary.CellSummary, o 
 		}
 		t.Rows = append(t.Rows, r)
 	}
+}
+
+// untested is a figure that nothing tests: the mean of its repeats.
+func untested(s stats.Sample) stats.Side {
+	return stats.Side{Values: s.Values[:1], Figure: stats.Mean(s.Values)}
 }
 
 // correlated warns where batch means are not independent.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"cfubench/internal/prose"
@@ -40,6 +41,10 @@ type Choice struct {
 	Batches bool
 	// completed are the requests of a repeat of the first row.
 	completed int
+	// share of the requests must keep the SLO; nearest is the point that comes nearest to
+	// it.
+	share   float64
+	nearest point
 }
 
 // Sentence is the decision in words: which point, how much less than the baseline,
@@ -47,23 +52,44 @@ type Choice struct {
 func (c Choice) Sentence() string {
 	first := c.Rows[0]
 	if first.Rejected != "" {
-		return "No configuration keeps " + c.SLO + "."
+		if c.nearest.kept.requests == 0 {
+			return fmt.Sprintf("No configuration keeps %s: not one request did.", c.SLO)
+		}
+		return fmt.Sprintf("No configuration keeps %s for %.4g %% of its requests: %s comes nearest, with %s.", c.SLO, 100*c.share, c.nearest.name, c.nearest.kept)
 	}
+	alone := len(c.Rows) == 1 || c.Rows[1].Rejected != ""
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s needs the least %s: %s", first.Name, c.Metric.Title, c.figure(first))
-	if c.SLO != "" {
-		fmt.Fprintf(&b, " under %s", c.SLO)
+	switch {
+	case len(c.Rows) == 1:
+		fmt.Fprintf(&b, "%s is the only load point; its %s is %s", first.Name, c.Metric.Title, c.figure(first))
+		if c.SLO != "" {
+			fmt.Fprintf(&b, ", and it keeps %s", c.SLO)
+		}
+	case alone:
+		fmt.Fprintf(&b, "%s alone keeps %s; its %s is %s", first.Name, c.SLO, c.Metric.Title, c.figure(first))
+	default:
+		fmt.Fprintf(&b, "%s needs the least %s: %s", first.Name, c.Metric.Title, c.figure(first))
+		if c.SLO != "" {
+			fmt.Fprintf(&b, " under %s", c.SLO)
+		}
 	}
-	if len(c.Rows) > 1 && first.Name != c.Baseline {
-		fmt.Fprintf(&b, ", %s than %s", lessOrMore(first), c.Baseline)
+	switch {
+	case first.Name != c.Baseline:
+		than := "than"
+		if first.Ratio == 1 {
+			than = "as"
+		}
+		fmt.Fprintf(&b, ", %s %s %s", against(first), than, c.Baseline)
 		if own, base, ok := c.latencies(); ok {
 			p := si.Common(own, base)
 			fmt.Fprintf(&b, ", at a latency of %s %[3]s against %[2]s %[3]s (p50)", p.Short(own), p.Short(base), p.Unit("s"))
 		}
+	case !alone:
+		fmt.Fprintf(&b, "; %s, the next, needs %s", c.Rows[1].Name, against(c.Rows[1]))
 	}
 	b.WriteByte('.')
 	switch {
-	case len(c.Rows) == 1 || c.Rows[1].Rejected != "":
+	case alone:
 	case math.IsNaN(first.Best):
 		b.WriteString(" One measurement of each does not say how sure that is: use --repeat.")
 	case c.Sure:
@@ -71,6 +97,8 @@ func (c Choice) Sentence() string {
 	default:
 		fmt.Fprintf(&b, " That is not sure: it is the best with a probability of %s", Probability(first.Best))
 		switch {
+		case first.Estimate == c.Rows[1].Estimate:
+			fmt.Fprintf(&b, "; %s measured the same", c.Rows[1].Name)
 		case c.Settle > stats.MostToSettle:
 			fmt.Fprintf(&b, "; %s is as good: not even %s of each would tell them apart", c.Rows[1].Name, c.measurements(stats.MostToSettle))
 		case c.Settle > 0:
@@ -108,9 +136,12 @@ func (c Choice) figure(r decision.Row) string {
 	return text
 }
 
-// lessOrMore is a ratio to the baseline in words: in percent, and beyond a hundredth
-// or tenfold as times.
-func lessOrMore(r decision.Row) string {
+// against is a row's ratio to the baseline in words: in percent, and beyond a
+// hundredth or tenfold as times.
+func against(r decision.Row) string {
+	if r.Ratio == 1 {
+		return "as much"
+	}
 	word, unit := "less", "%"
 	by := func(ratio float64) string { return si.Short(100 * math.Abs(1-ratio)) }
 	if r.Ratio > 1 {
@@ -135,8 +166,12 @@ func lessOrMore(r decision.Row) string {
 	return text
 }
 
-// latencies are the median latencies of the chosen point and of the baseline.
+// latencies are the median latencies of the chosen point and of the baseline, where
+// they are not what is ranked by.
 func (c Choice) latencies() (own, base float64, ok bool) {
+	if c.Metric.Name == summary.MetricLatencyP50 {
+		return 0, 0, false
+	}
 	own, base = math.NaN(), math.NaN()
 	for i, r := range c.Rows {
 		v := float64(c.Beside[i].Metrics[summary.MetricLatencyP50].Mean)
@@ -161,6 +196,26 @@ func Probability(p float64) string {
 	return fmt.Sprintf("%.0f %%", 100*p)
 }
 
+// legend says what the marks of the ratios mean, as far as there are any, and what
+// intervals of batches do not show.
+func (c Choice) legend() string {
+	var said []string
+	marked := func(mark func(decision.Row) bool) bool {
+		return slices.ContainsFunc(c.Rows, func(r decision.Row) bool { return r.Name != c.Baseline && mark(r) })
+	}
+	untested := func(r decision.Row) bool { return math.IsNaN(r.RatioLo) }
+	if marked(func(r decision.Row) bool { return !untested(r) && !r.Different }) {
+		said = append(said, "~ no difference from the base at 95 %, all comparisons taken together.")
+	}
+	if marked(untested) {
+		said = append(said, "? not tested.")
+	}
+	if c.Batches {
+		said = append(said, "One repeat of each: intervals are of batches of consecutive requests, without what the lengths of their answers explain, and do not show by how much another run would differ.")
+	}
+	return strings.Join(said, " ")
+}
+
 // WriteText prints the decision and the ranking.
 func (c Choice) WriteText(w io.Writer) error {
 	var b strings.Builder
@@ -178,16 +233,9 @@ func (c Choice) WriteText(w io.Writer) error {
 			return err
 		}
 	}
-	for _, r := range c.Rows {
-		if !math.IsNaN(r.Reduction) {
-			fmt.Fprintf(&b, "\npaired over %d rounds: %s saves %+.3f %% of %s on average, at least %+.3f %% (one-sided 95 %% bound)", r.Pairs, r.Name, 100*r.Reduction, c.Baseline, 100*r.ReductionLo)
-		}
+	if legend := c.legend(); legend != "" {
+		fmt.Fprintf(&b, "\n%s\n", legend)
 	}
-	b.WriteString("\n~ no difference from the base at 95 %, all comparisons taken together; ? not tested.")
-	if c.Batches {
-		b.WriteString(" One repeat of each: intervals are of batches of consecutive requests, without what the lengths of their answers explain, and do not show by how much another run would differ.")
-	}
-	b.WriteByte('\n')
 	for _, reason := range c.Notes {
 		fmt.Fprintf(&b, "%s\n", reason)
 	}

@@ -262,7 +262,7 @@ func TestAShareOfTheSLOHasAnInterval(t *testing.T) {
 		rejected, warning string
 	}{
 		{"clearly kept", 2000, 2000, "", ""},
-		{"just kept", 191, 192, "", "more requests would tell whether the SLO is kept for 99 %: b4-c4 (99.5 % of 192 requests (97.1 to 99.9 %))"},
+		{"just kept", 191, 192, "", "more requests would tell whether the SLO is kept for 99 % of them: b4-c4 (191 of 192, 97.1 to 99.9 %)"},
 		{"just missed", 189, 192, "keeps the SLO for 98.4 % of 192 requests (95.5 to 99.5 %): more would tell", "more requests would tell"},
 		{"clearly missed", 96, 192, "keeps the SLO for 50 % of 192 requests (43 to 57 %)", ""},
 	} {

@@ -1,7 +1,9 @@
 package comparison
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"cfubench/internal/stats"
 	"cfubench/results/summary"
@@ -36,6 +38,16 @@ func (k kept) misses(share float64) string {
 	return text
 }
 
+// nearest is the point of which the largest share of requests keeps the SLO, the first
+// of equals.
+func nearest(all []point) point {
+	return slices.MaxFunc(all, func(a, b point) int {
+		return cmp.Compare(a.kept.share(), b.kept.share())
+	})
+}
+
+func (k kept) share() float64 { return float64(k.requests) / float64(max(1, k.completed)) }
+
 // untold reports whether the interval of the share holds the one that is asked for,
 // on whichever side of it the estimate lies.
 func (k kept) untold(share float64) bool {
@@ -50,5 +62,5 @@ func (k kept) interval() (lo, hi float64) {
 // String is the share with its 95 % interval (Wilson's).
 func (k kept) String() string {
 	lo, hi := k.interval()
-	return fmt.Sprintf("%.3g %% of %d requests (%.3g to %.3g %%)", 100*float64(k.requests)/float64(k.completed), k.completed, 100*lo, 100*hi)
+	return fmt.Sprintf("%.3g %% of %d requests (%.3g to %.3g %%)", 100*k.share(), k.completed, 100*lo, 100*hi)
 }

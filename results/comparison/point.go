@@ -82,7 +82,8 @@ func (c Choice) doubts(all []point, mixed bool, share float64) (warnings []strin
 			correlated, most = append(correlated, p.name), max(most, lag)
 		}
 		if p.kept.untold(share) {
-			untold = append(untold, fmt.Sprintf("%s (%s)", p.name, p.kept))
+			lo, hi := p.kept.interval()
+			untold = append(untold, fmt.Sprintf("%s (%d of %d, %.3g to %.3g %%)", p.name, p.kept.requests, p.kept.completed, 100*lo, 100*hi))
 		}
 	}
 	if len(whole) > 0 {
@@ -92,7 +93,7 @@ func (c Choice) doubts(all []point, mixed bool, share float64) (warnings []strin
 		warnings = append(warnings, fmt.Sprintf("batch means are correlated (lag 1: up to %.2f), and what is said of how sure the ranking is too sure; run longer or repeat: %s", most, some(correlated)))
 	}
 	if len(untold) > 0 {
-		warnings = append(warnings, fmt.Sprintf("more requests would tell whether the SLO is kept for %.4g %%: %s", 100*share, some(untold)))
+		warnings = append(warnings, fmt.Sprintf("more requests would tell whether the SLO is kept for %.4g %% of them: %s", 100*share, some(untold)))
 	}
 	return warnings
 }

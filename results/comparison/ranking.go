@@ -3,6 +3,7 @@ package comparison
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cfubench/internal/si"
@@ -23,23 +24,63 @@ type Part struct {
 // energy, carbon and cost; latency and throughput; why a row may not be chosen.
 // A column that no row has a figure for is left out.
 func (c Choice) Ranking() []Part {
+	what := c.ranked()
 	by := Part{Title: "ranking", Columns: []texttable.Column{
-		{Name: c.Metric.Short(), Unit: c.unit(), Kind: c.modelled(c.Metric), Hint: "What the rows are ranked by, the least first: " + c.Metric.Title + ". The mean over the repeats."},
-		{Name: "95 % interval", Unit: c.unit(), Beside: true, Hint: "Of the mean, as the summary of its run has it: from the row's repeats and, as far as they are alike, those of the run's other load points; with one repeat from batches of requests within it."},
+		what,
+		{Name: "95 % interval", Unit: what.Unit, Beside: true, Hint: "Of the mean, as the summary of its run has it: from the row's repeats and, as far as they are alike, those of the run's other load points; with one repeat from batches of requests within it."},
 		{Name: "× base", Hint: "Over the first configuration that was given. ~ marks no difference at 95 % with all comparisons taken together, ? what could not be tested."},
 		{Name: "P(best)", Hint: "The probability that this row is the cheapest of those that keep the SLO."},
 	}}
+	if len(c.Rows) == 1 { // it is the base and the best
+		by.Columns = by.Columns[:2]
+	}
 	var ranked [][]texttable.Cell
 	for i, r := range c.Rows {
-		ranked = append(ranked, c.ranked(i, r))
+		ranked = append(ranked, c.place(i, r)[:len(by.Columns)])
 	}
 	by.Columns, by.Rows = texttable.Lay(by.Columns, ranked)
-	parts := []Part{by, c.part("energy, cost", c.costs()), c.part("speed", c.speeds())}
+	parts := slices.Concat([]Part{by}, c.paired(), []Part{c.part("energy, cost", c.costs()), c.part("speed", c.speeds())})
 	rejected := make([]string, len(c.Rows))
 	for i, r := range c.Rows {
 		rejected[i] = r.Rejected
 	}
 	return slices.Concat(parts, words("remarks", c.Remarks), words("not to be chosen", rejected))
+}
+
+// ranked is the column of what is ranked by, named as where it stands among others.
+func (c Choice) ranked() texttable.Column {
+	column := texttable.Column{Name: c.Metric.Short(), Unit: c.unit()}
+	for _, f := range slices.Concat(c.costs(), c.speeds()) {
+		if len(f.metrics) == 1 && f.metrics[0] == c.Metric.Name && f.scale == 0 {
+			column = f.Column
+		}
+	}
+	column.Kind = c.modelled(c.Metric)
+	column.Hint = "What the rows are ranked by, the least first: " + c.Metric.Title + ". The mean over the repeats."
+	return column
+}
+
+// paired is what rounds that were measured together say of the rows, none where values
+// are not paired.
+func (c Choice) paired() []Part {
+	p := Part{Title: "paired", Columns: []texttable.Column{
+		{Name: "saved", Unit: "% of base", Hint: "The mean over rounds of what this row saves of the base's value in the same round. Less than zero: it needs more."},
+		{Name: "at least", Unit: "% of base", Hint: "The one-sided 95 % bound of that mean."},
+		{Name: "rounds", Hint: "How many rounds all rows have."},
+	}}
+	some := false
+	for _, r := range c.Rows {
+		if math.IsNaN(r.Reduction) {
+			p.Rows = append(p.Rows, []string{"base", "", ""})
+			continue
+		}
+		some = true
+		p.Rows = append(p.Rows, []string{si.Short(100 * r.Reduction), si.Short(100 * r.ReductionLo), strconv.Itoa(r.Pairs)})
+	}
+	if !some {
+		return nil
+	}
+	return []Part{p}
 }
 
 // words are a part of one column of words, none where no row has any.
@@ -54,8 +95,8 @@ func words(title string, texts []string) []Part {
 	return []Part{p}
 }
 
-// ranked are the cells of what a row is ranked by.
-func (c Choice) ranked(row int, r decision.Row) []texttable.Cell {
+// place are the cells of what a row is ranked by.
+func (c Choice) place(row int, r decision.Row) []texttable.Cell {
 	interval, best, ratio := texttable.Words("–"), "–", "base"
 	if lo, hi := c.Interval(row); !math.IsNaN(lo) && !math.IsNaN(hi) {
 		interval = texttable.Cell{Layout: "%s to %s", Figures: []float64{lo, hi}}
@@ -92,8 +133,8 @@ func (c Choice) costs() []figure {
 		{texttable.Column{Name: "energy", Unit: "J/req", Hint: "Energy of the window over the requests completed in it."}, []string{summary.MetricEnergyPerRequest}, 0},
 		{texttable.Column{Name: "energy", Unit: "J/out tok", Hint: "The same energy over the output tokens of the window."}, []string{summary.MetricEnergyPerToken}, 0},
 		{texttable.Column{Name: "output", Unit: "tok/s/MW", Hint: "Output tokens per second over the power that the meters saw: their boundary, not the facility's."}, []string{summary.MetricTokensPerMegawatt}, 0},
-		{texttable.Column{Name: "operation CO2e", Unit: "g/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the same window."}, []string{summary.MetricCarbon}, 1000},
-		{texttable.Column{Name: "C_FU CO2e", Unit: "g/1000 req", Beside: true, Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
+		{texttable.Column{Name: "operation", Unit: "gCO2e/1000 req", Hint: "Greenhouse gas of the electricity of 1,000 requests, over the same window."}, []string{summary.MetricCarbon}, 1000},
+		{texttable.Column{Name: "C_FU", Unit: "gCO2e/1000 req", Beside: true, Hint: "Greenhouse gas of 1,000 requests with the stages of the life cycle that the inventory has."}, []string{summary.MetricCarbonCFU}, 1000},
 	}
 	if c.Currency != "" && !c.Mixed {
 		all = append(all,

@@ -54,24 +54,28 @@ func Load(ctx context.Context, argument string, o summary.Options) (Subject, err
 		return Subject{}, err
 	}
 	s := Subject{Name: argument, Dir: filepath.Clean(dir), Run: run, Selected: which != ""}
-	if which != "" {
-		var cells []runfolder.Cell
-		var names []string
-		for _, c := range run.Cells {
-			names = append(names, c.ID)
-			if c.ID == which || strings.HasPrefix(c.ID, which+"-r") {
-				cells = append(cells, c)
-			}
-		}
-		if len(cells) == 0 {
-			return Subject{}, fmt.Errorf("%s has no cell or load point %q; its cells are %s", dir, which, strings.Join(names, ", "))
-		}
-		o.Only = func(c runfolder.Cell) bool {
-			return slices.ContainsFunc(cells, func(k runfolder.Cell) bool { return k.ID == c.ID })
+	var cells, names []string
+	for _, c := range run.Cells {
+		names = append(names, c.ID)
+		if c.ID == which || c.Point.String() == which {
+			cells = append(cells, c.ID)
 		}
 	}
-	s.Summary, err = summary.SummarizeWith(ctx, dir, run, o)
-	return s, err
+	one := slices.Contains(cells, which)
+	switch {
+	case which != "" && len(cells) == 0:
+		return Subject{}, fmt.Errorf("%s has no cell or load point %q; its cells are %s", dir, which, strings.Join(names, ", "))
+	case one: // by itself: its repeats say nothing of it
+		o.Only = func(c runfolder.Cell) bool { return c.ID == which }
+	}
+	if s.Summary, err = summary.SummarizeWith(ctx, dir, run, o); err != nil || which == "" || one {
+		return s, err
+	}
+	// A load point keeps what the whole run says of it: its interval rests on the others'
+	// noise too.
+	s.Summary.Cells = slices.DeleteFunc(s.Summary.Cells, func(c summary.CellSummary) bool { return !slices.Contains(cells, c.Cell) })
+	s.Summary.Points = slices.DeleteFunc(s.Summary.Points, func(p summary.Point) bool { return p.Name != which })
+	return s, nil
 }
 
 // Shorten names the subjects by the last part of their paths, where those differ.

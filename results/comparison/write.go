@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -21,27 +22,51 @@ import (
 // it, and "?" after one that could not be tested.
 func (t Table) WriteText(w io.Writer) error {
 	var b strings.Builder
-	columns := []texttable.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: "samples"}, {Name: "to tell"}}
 	for first := 0; first < len(t.Rows); {
 		section := t.Rows[first]
 		end := first
-		var rows [][]string
 		for ; end < len(t.Rows) && t.Rows[end].Other == section.Other && t.Rows[end].Point == section.Point; end++ {
-			r := t.Rows[end]
-			p := si.For(r.Unit, r.A, r.B)
-			rows = append(rows, []string{r.label(p), p.Short(r.A), p.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), r.samples(), r.toTell()})
 		}
 		if first > 0 {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s: %s against %s\n", section.Point, section.Other, t.Base)
-		if err := texttable.Write(&b, columns, rows); err != nil {
+		if err := writeSection(&b, t.Rows[first:end]); err != nil {
 			return err
 		}
 		first = end
 	}
 	t.notes(&b)
 	return prose.Print(w, b.String())
+}
+
+// writeSection prints the rows of one load point. Where all were tested on one basis, a
+// heading has it, and where none lacks samples there is no column of how many would
+// tell.
+func writeSection(w io.Writer, rows []Row) error {
+	tell := slices.ContainsFunc(rows, func(r Row) bool { return r.Settle > 0 })
+	basis := rows[0].Basis
+	if slices.ContainsFunc(rows, func(r Row) bool { return r.Basis != basis }) {
+		basis = ""
+	}
+	columns := []texttable.Column{{Name: "metric", Text: true}, {Name: "base"}, {Name: "other"}, {Name: "delta"}, {Name: "95 % interval"}, {Name: "p"}, {Name: cmp.Or(basis, "samples")}}
+	if tell {
+		columns = append(columns, texttable.Column{Name: "to tell"})
+	}
+	var lines [][]string
+	for _, r := range rows {
+		p := si.For(r.Unit, r.A, r.B)
+		samples := fmt.Sprintf("%d+%d", r.NA, r.NB)
+		if basis == "" && r.Basis != "" {
+			samples += " " + r.Basis
+		}
+		line := []string{r.label(p), p.Short(r.A), p.Short(r.B), r.FormatDelta(), r.interval(), r.formatP(), samples}
+		if tell {
+			line = append(line, r.toTell())
+		}
+		lines = append(lines, line)
+	}
+	return texttable.Write(w, columns, lines)
 }
 
 // label is the metric with its unit, in the prefix that the row has.
@@ -57,7 +82,7 @@ func (r Row) interval() string {
 	if math.IsNaN(r.Lo) || math.IsNaN(r.Hi) {
 		return "–"
 	}
-	return fmt.Sprintf("%+.1f to %+.1f %%", 100*r.Lo, 100*r.Hi)
+	return stats.FormatChange(r.Lo) + " to " + stats.FormatChange(r.Hi) + " %"
 }
 
 func (r Row) formatP() string {
@@ -70,13 +95,6 @@ func (r Row) formatP() string {
 	return strconv.FormatFloat(r.P, 'f', 3, 64)
 }
 
-func (r Row) samples() string {
-	if r.Basis == "" {
-		return fmt.Sprintf("%d+%d", r.NA, r.NB)
-	}
-	return fmt.Sprintf("%d+%d %s", r.NA, r.NB, r.Basis)
-}
-
 // toTell is about how many samples of each would tell the difference.
 func (r Row) toTell() string {
 	switch {
@@ -85,7 +103,7 @@ func (r Row) toTell() string {
 	case r.Basis == "repeats" && r.Settle > stats.MostToSettle:
 		return fmt.Sprintf("> %d", stats.MostToSettle)
 	}
-	return si.Short(float64(r.Settle))
+	return si.Count(r.Settle)
 }
 
 // notes prints warnings, each once, and what the marks mean.

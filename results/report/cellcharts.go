@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -88,21 +89,21 @@ func spans(l summary.Lane) []svg.Span {
 // differ by more than their intervals.
 func footprintCharts(s summary.Summary) []chart {
 	var charts []chart
-	cells, others := few(firstCells(s))
-	parts := stagesOf(cells)
+	points, others := few(footprints(s))
+	parts := stagesOf(points)
 	var alike []string
 	for _, category := range lca.Categories() {
 		unit, scaleBy := category.Readable()
 		stacks := svg.Stacks{Title: "C_FU by stage: " + category.Title(), Parts: parts}
-		for _, c := range cells {
-			for _, f := range c.Footprint {
+		for _, p := range points {
+			for _, f := range p.categories {
 				if f.Category != string(category) {
 					continue
 				}
 				if category == lca.Cost {
 					unit = f.Unit // the inventory's currency
 				}
-				bar := svg.Bar{Name: c.Cell, Lo: float64(f.Lo) * scaleBy, Hi: float64(f.Hi) * scaleBy}
+				bar := svg.Bar{Name: p.name, Lo: float64(f.Lo) * scaleBy, Hi: float64(f.Hi) * scaleBy}
 				for _, stage := range parts {
 					v, ok := f.Stages[stage]
 					if !ok {
@@ -123,7 +124,52 @@ func footprintCharts(s summary.Summary) []chart {
 	if len(alike) > 0 && len(charts) > 0 {
 		charts[len(charts)-1].Caption += "; not drawn, for the bars differ by less than their intervals: " + strings.Join(alike, ", ")
 	}
-	return add(charts, amortization(s, cells), "Greenhouse gas per request against the requests that the model serves in its life", false)
+	return add(charts, amortization(s, points), "Greenhouse gas per request against the requests that the model serves in its life", false)
+}
+
+// pointFootprint is the footprint of a request of a load point: the means of its valid
+// repeats.
+type pointFootprint struct {
+	name       string
+	categories []summary.CategoryFootprint
+}
+
+// footprints are those of the load points that have one.
+func footprints(s summary.Summary) (list []pointFootprint) {
+	of := s.PointCells()
+	for _, p := range s.Points {
+		var sum []summary.CategoryFootprint
+		n := 0.0
+		for c := range of.Of(p) {
+			if !c.Validity.Valid() || c.Footprint == nil {
+				continue
+			}
+			n++
+			for _, f := range c.Footprint {
+				i := slices.IndexFunc(sum, func(g summary.CategoryFootprint) bool { return g.Category == f.Category })
+				if i < 0 {
+					f.Stages = maps.Clone(f.Stages)
+					sum = append(sum, f)
+					continue
+				}
+				for stage, v := range f.Stages {
+					sum[i].Stages[stage] += v
+				}
+				sum[i].Lo, sum[i].Hi = sum[i].Lo+f.Lo, sum[i].Hi+f.Hi
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		for i := range sum {
+			for stage := range sum[i].Stages {
+				sum[i].Stages[stage] /= n
+			}
+			sum[i].Lo, sum[i].Hi = sum[i].Lo/summary.Figure(n), sum[i].Hi/summary.Figure(n)
+		}
+		list = append(list, pointFootprint{p.Name, sum})
+	}
+	return list
 }
 
 // telling reports whether bars say more than one of them does: there is one, or one
@@ -152,10 +198,10 @@ func telling(bars []svg.Bar) bool {
 
 // stagesOf lists the kinds of stages of which there is a figure in any category,
 // so that a kind has one colour in all of them.
-func stagesOf(cells []*summary.CellSummary) (names []string) {
+func stagesOf(points []pointFootprint) (names []string) {
 	for _, stage := range lca.Stages() {
-		if slices.ContainsFunc(cells, func(c *summary.CellSummary) bool {
-			return slices.ContainsFunc(c.Footprint, func(f summary.CategoryFootprint) bool {
+		if slices.ContainsFunc(points, func(p pointFootprint) bool {
+			return slices.ContainsFunc(p.categories, func(f summary.CategoryFootprint) bool {
 				_, ok := f.Stages[string(stage)]
 				return ok
 			})
@@ -171,14 +217,14 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // amortization draws C_FU against lifetime requests: what was paid once shrinks
 // as 1/n, the marginal cost stays.
-func amortization(s summary.Summary, cells []*summary.CellSummary) string {
+func amortization(s summary.Summary, points []pointFootprint) string {
 	n0 := float64(s.LifetimeInferences)
 	if !s.LifetimeInferences.Known() || n0 <= 0 {
 		return ""
 	}
 	var series []svg.Series
-	for _, c := range cells[:min(len(cells), svg.Colors)] {
-		for _, f := range c.Footprint {
+	for _, p := range points[:min(len(points), svg.Colors)] {
+		for _, f := range p.categories {
 			if f.Category != string(lca.GWP) {
 				continue
 			}
@@ -191,7 +237,7 @@ func amortization(s summary.Summary, cells []*summary.CellSummary) string {
 			if once <= 0 {
 				continue
 			}
-			line := svg.Series{Name: c.Cell, NoMarks: true}
+			line := svg.Series{Name: p.name, NoMarks: true}
 			for e := -30; e <= 30; e++ {
 				n := n0 * math.Pow(10, float64(e)/10)
 				line.Points = append(line.Points, svg.Point{X: n, Y: 1000 * (marginal + once/n), Lo: math.NaN(), Hi: math.NaN()})
@@ -217,7 +263,7 @@ func conventionText(s summary.Summary) string {
 	if worst != nil {
 		text += fmt.Sprintf(" The choice matters most in cell %s: for half of its requests the largest figure exceeds the smallest by %s %% of their mean or more.", where, si.Short(100*float64(worst.Median)))
 	}
-	return text
+	return text + ofFirst(s)
 }
 
 func conventionCharts(s summary.Summary) []chart {

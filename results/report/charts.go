@@ -30,9 +30,9 @@ func sections(s summary.Summary) []section {
 		{ID: "energy", Title: "Energy per request", Charts: energyCharts(s),
 			Text: "Energy of the window over the requests completed in it, in the steady window where there is one. Bars are 95 % confidence intervals: from repeats where there are some, else from batch means within the run."},
 		{ID: "footprint", Title: "Life-cycle cost, C_FU", Charts: footprintCharts(s),
-			Text: "Cost of one request by stage of the life cycle, over the steady window where there is one, and how it falls as the model serves more requests in its life."},
+			Text: "Cost of one request by stage of the life cycle, over the steady window where there is one, the mean of the repeats, and how it falls as the model serves more requests in its life."},
 		{ID: "latency", Title: "Latency", Charts: latencyCharts(s),
-			Text: "Share of completed requests at or below a latency, over the whole run. A line named \"from intended send\", where it differs, counts from when the schedule wanted the request sent."},
+			Text: "Share of completed requests at or below a latency, over the whole run. A line named \"from intended send\", where it differs, counts from when the schedule wanted the request sent." + ofFirst(s)},
 		{ID: traceSection, Title: "Power over time", Charts: traceCharts(s),
 			Text: traceText(s)},
 		{ID: "conventions", Title: "Whose energy it is", Charts: conventionCharts(s), Text: conventionText(s)},
@@ -54,7 +54,7 @@ func traceText(s summary.Summary) string {
 	if s.Record {
 		return "Mean power from the energy readings, with the idle time before and after."
 	}
-	return "Mean power from the energy readings, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window."
+	return "Mean power from the energy readings, and below it the requests: waiting for the first token (queue and prefill), then decoding. The shaded stretch is the steady window." + ofFirst(s)
 }
 
 // add appends a drawing unless it is empty.
@@ -227,13 +227,22 @@ func firstCells(s summary.Summary) []*summary.CellSummary {
 // barsShown is how many cells a chart of bars or boxes shows.
 const barsShown = 60
 
-// few are the cells that a chart of bars or boxes shows, and what its caption says
-// of the others.
-func few(cells []*summary.CellSummary) (shown []*summary.CellSummary, others string) {
-	if n := len(cells); n > barsShown {
-		return cells[:barsShown], fmt.Sprintf("; the first %d of %d load points", barsShown, n)
+// few are the load points that a chart of bars or boxes shows, and what its caption
+// says of the others.
+func few[P any](points []P) (shown []P, others string) {
+	if n := len(points); n > barsShown {
+		return points[:barsShown], fmt.Sprintf("; the first %d of %d load points", barsShown, n)
 	}
-	return cells, ""
+	return points, ""
+}
+
+// ofFirst says of charts that show one cell of each load point which one it is, "" where
+// there is no other.
+func ofFirst(s summary.Summary) string {
+	if !slices.ContainsFunc(s.Points, func(p summary.Point) bool { return len(p.Cells) > 1 }) {
+		return ""
+	}
+	return " Of each load point the first valid repeat is shown, whose figures are not the means of the tables."
 }
 
 func latencyCharts(s summary.Summary) []chart {

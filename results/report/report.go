@@ -53,7 +53,9 @@ type document struct {
 	EnergyKind        string  // "counter (measured)"
 	Verdict           string  // CSS class
 	Choice            *choice // nil with a single load point
+	TableTitle        string
 	Table, Points     numbers // by cell; by load point, where some were repeated
+	Apart             bool    // there is something of what follows, up to Roofline
 	Idle              numbers
 	IdleNote          string
 	CacheLines        []string
@@ -172,10 +174,10 @@ func build(run runfolder.Run, s summary.Summary) document {
 	d := document{
 		Style: template.CSS(style), Summary: s, Run: run, Modelled: derivation.Modelled(s.MeterKind),
 		Title: "Energy and life-cycle cost per request", HasSLO: s.SLO != "", HasEnergy: s.MeterKind != "",
-		Verdict: badge(s.Validity.Verdict),
+		Verdict: badge(s.Validity.Verdict), TableTitle: "Load points",
 	}
 	if s.Record {
-		d.Title = "Energy of a record"
+		d.Title, d.TableTitle = "Energy of a record", "Parts"
 	}
 	d.EnergyKind = energyKind(s.MeterKind)
 	if n := len(runfolder.Summed(run.Domains)); n > 1 && d.HasEnergy {
@@ -191,14 +193,16 @@ func build(run runfolder.Run, s summary.Summary) document {
 	for _, t := range []*numbers{&d.Table, &d.Points, &d.Idle} {
 		t.First = true
 	}
-	d.Table.Tall = len(d.Table.Rows) > tall
-	d.Idle.Tall = d.Table.Tall
 	d.IdleNote = s.IdleNote()
 	columns, rows = summary.StepTableOf(s)
 	d.Steps = numbersOf("Costs of the engine's steps", columns, rows)
 	columns, rows = summary.RooflineTableOf(s)
 	d.Roofline = numbersOf("Costs against the model's size", columns, rows)
 	d.CacheLines = s.CacheLines()
+	d.Apart = len(d.Idle.Rows)+len(d.Steps.Rows)+len(d.Roofline.Rows)+len(d.CacheLines) > 0
+	for _, t := range []*numbers{&d.Table, &d.Points, &d.Idle, &d.Steps, &d.Roofline} {
+		t.Tall = len(t.Rows) > tall
+	}
 	d.Sections = sections(s)
 	if slices.ContainsFunc(d.Sections, func(one section) bool { return one.ID == traceSection }) {
 		d.Script = template.JS(zoom)

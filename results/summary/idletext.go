@@ -8,9 +8,9 @@ import (
 )
 
 // IdleTableOf sets the energy of a request beside what of it is above idle, one
-// row a valid cell: all of it, above what the loaded server draws when nothing
-// is asked of it, and above what the hardware draws without it. There is no
-// row where nothing was metered.
+// row a valid cell, over the window that its figures are stated of: all of it, above
+// what the loaded server draws when nothing is asked of it, and above what the hardware
+// draws without it. There is no row where nothing was metered.
 func IdleTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	if s.Record { // what it used above idle is no request's
 		return nil, nil
@@ -22,7 +22,7 @@ func IdleTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 		{Name: "energy", Unit: "J/req", Kind: kind}, {Name: "above loaded idle", Unit: "J/req", Kind: kind, Beside: true}, {Name: "above bare idle", Unit: "J/req", Kind: kind, Beside: true},
 	}
 	for _, c := range s.Cells {
-		e := c.Whole.Energy
+		e := c.Best().Energy
 		if e == nil || !c.Validity.Valid() {
 			continue
 		}

@@ -73,7 +73,7 @@ type Row struct {
 }
 
 // Decision is a ranking, the cheapest first, those that may be chosen before the
-// rejected.
+// rejected: if the first is one of these, none may be.
 type Decision struct {
 	Rows []Row
 	// Baseline is the name of the candidate that ratios are of: the first given.
@@ -143,7 +143,6 @@ func Decide(candidates []Candidate, o Options) (Decision, error) {
 	}
 	d.Rows = ranked
 	if d.Rows[0].Rejected != "" {
-		d.Warnings = append(d.Warnings, "no candidate may be chosen: "+d.Rows[0].Name+" "+d.Rows[0].Rejected)
 		return d, nil
 	}
 	switch {

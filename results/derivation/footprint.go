@@ -191,7 +191,8 @@ func together(run runfolder.Run, cell runfolder.Cell) int {
 	return batch
 }
 
-// count counts what the requests at path delivered.
+// count counts what the requests at path delivered. Tokens that a failed request was
+// answered with are tokens all the same, as in the energy of an output token.
 func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadgen.SLO, counter *outcomes.Counter) error {
 	conversations, unnamed := map[string]bool{}, false
 	prompts, uncounted := int64(0), false
@@ -199,6 +200,13 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 	for r, err := range runfolder.Requests().Scan(ctx, path) {
 		if err != nil {
 			return err
+		}
+		tokens := int64(max(0, r.Tokens()))
+		u.OutputTokens += tokens
+		if r.OK() || tokens > 0 {
+			prompts += int64(max(0, r.PromptTokens))
+			reasoning += int64(max(0, r.ReasoningTokens))
+			hidden = hidden || r.ReasoningTokens == loadgen.Unknown
 		}
 		if !r.OK() {
 			continue
@@ -209,13 +217,7 @@ func count(ctx context.Context, u *lca.Usage, path string, batch int, slo loadge
 		}
 		conversations[r.Conversation] = true
 		unnamed = unnamed || r.Conversation == ""
-		if n := r.Tokens(); n > 0 {
-			u.OutputTokens += int64(n)
-		}
-		prompts += int64(max(0, r.PromptTokens))
 		uncounted = uncounted || r.PromptTokens == loadgen.Unknown
-		reasoning += int64(max(0, r.ReasoningTokens))
-		hidden = hidden || r.ReasoningTokens == loadgen.Unknown
 		if slo != (loadgen.SLO{}) && slo.Met(r.Record) {
 			u.SLORequests++
 		}

@@ -178,7 +178,11 @@ func (t tradeoff) draw(lines svg.Lines) string {
 	for i := range best {
 		best[i].Label = ""
 	}
-	series = append(series, svg.Series{Name: "Pareto front", Points: best, NoMarks: true})
+	pareto := svg.Series{Points: best, NoMarks: true}
+	if len(best) > 0 {
+		pareto.Name = "Pareto front"
+	}
+	series = append(series, pareto)
 	if len(rejected.Points) > 0 {
 		series = append(series, rejected)
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,79 +131,234 @@ func TestMarksAreReadByKeyboard(t *testing.T) {
 	}
 }
 
-// TestOneValue holds a figure against itself wherever it stands: in the cells, in
-// the load points of summary.json, in the ranking and its charts, in a comparison,
-// and in the footprint.
+// TestOneValue holds a figure against itself wherever it stands: in the cells and the
+// tables that they are made from, in the load points of summary.json, in the printed
+// table, in the ranking, the page and its charts, in a comparison, and in the footprint.
 func TestOneValue(t *testing.T) {
-	for _, repeats := range []int{1, 3} {
-		dir := t.TempDir()
-		s := spec()
-		s.Repeats = repeats
-		run, err := s.Write(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		one, err := comparison.Load(t.Context(), dir, summary.Options{Limits: summary.DefaultLimits()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := summary.WriteSummary(dir, one.Summary); err != nil {
-			t.Fatal(err)
-		}
-		stated := readSummary(t, dir)
-		page, err := json.Marshal(report.ViewOf(run, one.Summary))
-		if err != nil {
-			t.Fatal(err)
-		}
-		choice, err := comparison.Choose([]comparison.Subject{one}, comparison.ChooseOptions{Seed: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		other := one
-		other.Name = "again"
-		table, err := comparison.Compare(one, []comparison.Subject{other}, comparison.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		checked := 0
-		for i, r := range choice.Rows {
-			name := r.Name
-			for _, metric := range []string{summary.MetricEnergyPerRequest, summary.MetricEnergyPerToken, summary.MetricTTFTP99, summary.MetricOutputTokenRate, summary.MetricCarbon, summary.MetricCarbonCFU, summary.MetricCostPower} {
-				m, _ := summary.MetricOf(metric)
-				want := mean(one.Summary, name, m)
-				same := func(where string, got float64) {
-					t.Helper()
-					checked++
-					if math.Abs(got/want-1) > 1e-12 {
-						t.Errorf("%d repeats: %s of %s is %v in %s, the cells have %v", repeats, metric, name, got, where, want)
-					}
+	for _, kind := range []struct {
+		comment string
+		change  func(*simulated.Spec)
+		slo     string
+		by      string // what is ranked by; "" for energy per request
+		steady  bool   // some cell's steady window differs from its whole run
+	}{
+		{"one repeat", func(s *simulated.Spec) { s.Repeats = 1 }, "", "", true},
+		{"three repeats", func(s *simulated.Spec) { s.Repeats = 3 }, "", "", true},
+		{"three repeats by carbon, some of which miss an objective", func(s *simulated.Spec) { s.Repeats = 3 }, "ttft=1s", summary.MetricCarbonCFU, true},
+		{"too few requests for a steady window", func(s *simulated.Spec) { s.Requests, s.Batches = 9, []int{1, 4} }, "", "", false},
+		{"an open loop", func(s *simulated.Spec) { s.Concurrencies, s.Rates = nil, []float64{0.5, 8} }, "ttft=2s", "", true},
+		{"eight GPUs", func(s *simulated.Spec) { s.Parts = gpus(8) }, "tpot=40ms", "", true},
+		{"a model in place of a sensor, and failures", func(s *simulated.Spec) { s.Kind, s.Failures = meter.KindModel, 0.03 }, "", "", true},
+		{"an invalid repeat", func(s *simulated.Spec) { s.Incomplete = true }, "", "", true},
+		{"no meter", func(s *simulated.Spec) { s.Parts, s.Inventory = []simulated.Part{}, "" }, "ttft=1s", summary.MetricLatencyP50, true},
+	} {
+		t.Run(kind.comment, func(t *testing.T) {
+			dir := t.TempDir()
+			s := spec()
+			kind.change(&s)
+			run, err := s.Write(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := summary.Options{Limits: summary.DefaultLimits()}
+			if kind.slo != "" {
+				if err := o.SLO.Set(kind.slo); err != nil {
+					t.Fatal(err)
 				}
-				same("the ranking's row", float64(choice.Beside[i].Metrics[metric].Mean))
-				for _, p := range stated.Points {
-					if p.Name == name {
-						same("summary.json", float64(p.Metrics[metric].Mean))
-					}
+			}
+			one, err := comparison.Load(t.Context(), dir, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := summary.WriteSummary(dir, one.Summary); err != nil {
+				t.Fatal(err)
+			}
+			choice, err := comparison.Choose([]comparison.Subject{one}, comparison.ChooseOptions{Metric: kind.by, Seed: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameEverywhere(t, one, choice, readSummary(t, dir))
+			samePrinted(t, run, one.Summary, choice)
+			inEnergy(t, dir, one.Summary)
+			if s.Inventory != "" {
+				inFootprint(t, dir, one.Summary)
+			}
+			if some := slices.ContainsFunc(one.Summary.Cells, func(c summary.CellSummary) bool {
+				return c.Steady != nil && c.Steady.Latency.P50 != c.Whole.Latency.P50
+			}); some != kind.steady {
+				t.Errorf("a steady window differs from its whole run: %v, want %v", some, kind.steady)
+			}
+		})
+	}
+}
+
+// gpus are n processors with counters of their own, one within each that is not summed.
+func gpus(n int) (parts []simulated.Part) {
+	for i := range n {
+		name := fmt.Sprintf("gpu%d", i)
+		of := func(name, parent string, scope meter.Scope, share float64) simulated.Part {
+			return simulated.Part{Domain: meter.Domain{
+				Name: name, Device: fmt.Sprintf("GPU %d", i), Source: "nvml", Kind: meter.KindCounter, Scope: scope, Parent: parent,
+				Quantum: meter.Energy(1000), UpdatePeriod: 100 * time.Millisecond, Limit: 700 * meter.Watt, Note: "simulated",
+			}, Share: share * float64(1+i) / float64(n)}
+		}
+		parts = append(parts, of(name, "", meter.ScopeGPU, 10), of(name+"-hbm", name, meter.ScopeHBM, 2))
+	}
+	return parts
+}
+
+// sameEverywhere holds the means over a point's valid cells against the ranking, the
+// stored summary, and comparisons of the run and of one point of it.
+func sameEverywhere(t *testing.T, one comparison.Subject, choice comparison.Choice, stated summary.Summary) {
+	t.Helper()
+	again := one
+	again.Name = "again"
+	table, err := comparison.Compare(one, []comparison.Subject{again}, comparison.Options{Metrics: metricNames()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for i, r := range choice.Rows {
+		selected, err := comparison.Load(t.Context(), one.Dir+":"+r.Name, summary.Options{Limits: summary.DefaultLimits()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range summary.Metrics() {
+			want := mean(one.Summary, r.Name, m)
+			if math.IsNaN(want) {
+				continue
+			}
+			same := func(where string, got float64) {
+				t.Helper()
+				checked++
+				if got != want && math.Abs(got/want-1) > 1e-12 {
+					t.Errorf("%s of %s is %v in %s, the cells have %v", m.Name, r.Name, got, where, want)
 				}
-				for _, row := range table.Rows {
-					// By batches a comparison holds the batches' own means together.
-					if row.Point == name && row.Metric == metric && row.Basis == "repeats" {
-						same("the comparison", row.A)
-					}
+			}
+			ranked := choice.Beside[i].Metrics[m.Name]
+			same("the ranking's row", float64(ranked.Mean))
+			for _, p := range stated.Points {
+				if p.Name != r.Name {
+					continue
 				}
-				if metric == summary.MetricEnergyPerRequest {
-					same("the decision", r.Estimate)
-					for _, text := range []string{name + " | " + si.Short(want) + " | ", name + ": " + si.Short(want) + " ("} {
-						if !bytes.Contains(page, []byte(text)) {
-							t.Errorf("%d repeats: the page has no %q", repeats, text)
-						}
+				same("summary.json", float64(p.Metrics[m.Name].Mean))
+				if got := p.Metrics[m.Name]; got.Lo.Known() && (got.Lo != ranked.Lo || got.Hi != ranked.Hi) {
+					t.Errorf("%s of %s lies in [%v, %v] in summary.json, in [%v, %v] in the ranking", m.Name, r.Name, got.Lo, got.Hi, ranked.Lo, ranked.Hi)
+				}
+			}
+			if got := selected.Summary.Points[0].Metrics[m.Name]; m.Name != summary.MetricGoodput && m.Name != summary.MetricEnergyPerSLO { // which need the objective
+				same("the point by itself", float64(got.Mean))
+				if got.Lo.Known() && (got.Lo != ranked.Lo || got.Hi != ranked.Hi) {
+					t.Errorf("%s of %s by itself lies in [%v, %v], in its run in [%v, %v]", m.Name, r.Name, got.Lo, got.Hi, ranked.Lo, ranked.Hi)
+				}
+			}
+			for _, row := range table.Rows {
+				if row.Point == r.Name && row.Metric == m.Name {
+					same("the comparison", row.A)
+				}
+			}
+			if m.Name == choice.Metric.Name {
+				same("the decision", r.Estimate)
+			}
+		}
+	}
+	if checked < 10*len(choice.Rows) {
+		t.Errorf("%d figures of %d rows were compared with each other, too few to tell", checked, len(choice.Rows))
+	}
+}
+
+func metricNames() (names []string) {
+	for _, m := range summary.Metrics() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// samePrinted holds what is printed of the load points, in the table, the ranking and
+// the page, against what the summary states.
+func samePrinted(t *testing.T, run runfolder.Run, s summary.Summary, choice comparison.Choice) {
+	t.Helper()
+	view, err := json.Marshal(report.ViewOf(run, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, rows := summary.PointTableOf(s)
+	written := map[string]map[string]string{} // by point and metric
+	for i, p := range s.Points {
+		written[p.Name] = map[string]string{}
+		for k, c := range columns {
+			for metric, unit := range map[string]string{summary.MetricEnergyPerRequest: "J/req", summary.MetricEnergyPerToken: "J/out tok"} {
+				if prefix, ok := strings.CutSuffix(c.Unit, unit); ok && c.Name == "energy" {
+					written[p.Name][metric] = rows[i].Cells[k]
+					f, known := p.Metrics[metric]
+					if !known {
+						f = summary.Interval{Mean: summary.Unknown(), Lo: summary.Unknown(), Hi: summary.Unknown()}
+					}
+					want := in(prefix, float64(f.Mean))
+					if metric == summary.MetricEnergyPerRequest && f.Lo.Known() {
+						want += " (" + in(prefix, float64(f.Lo)) + " to " + in(prefix, float64(f.Hi)) + ")"
+					}
+					if rows[i].Cells[k] != want {
+						t.Errorf("%s of %s is printed as %s, want %s", metric, p.Name, rows[i].Cells[k], want)
 					}
 				}
 			}
 		}
-		if checked < 4*7*2 {
-			t.Errorf("%d figures were compared with each other, too few to tell", checked)
+		if s.MeterKind != "" && len(written[p.Name]) != 2 {
+			t.Errorf("the table has %v of %s, want both energies", written[p.Name], p.Name)
 		}
-		inFootprint(t, dir, one.Summary)
+	}
+	first := choice.Ranking()[0]
+	for i, r := range choice.Rows {
+		if choice.Metric.Name == summary.MetricEnergyPerRequest {
+			unit, ok := strings.CutSuffix(first.Columns[0].Unit, "J/req")
+			if got := first.Rows[i][0]; !ok || got != in(unit, float64(choice.Beside[i].Metrics[choice.Metric.Name].Mean)) {
+				t.Errorf("%s is ranked at %s %s, its mean is %v J", r.Name, got, first.Columns[0].Unit, choice.Beside[i].Metrics[choice.Metric.Name].Mean)
+			}
+			m, energy := choice.Beside[i].Metrics[choice.Metric.Name], written[r.Name][choice.Metric.Name]
+			for what, text := range map[string]string{"ranking": r.Name + " | " + first.Rows[i][0] + " | " + first.Rows[i][1], "table": energy, "mark": r.Name + ": " + si.Bounded(float64(m.Mean), float64(m.Lo), float64(m.Hi), "J")} {
+				if !bytes.Contains(view, []byte(text)) {
+					t.Errorf("the page's %s has no %q", what, text)
+				}
+			}
+		}
+		if !strings.Contains(first.Columns[0].Unit, "/") && choice.Metric.Name != summary.MetricLatencyP50 && choice.Metric.Name != summary.MetricCarbonCFU {
+			t.Errorf("the ranking's unit is %q, of no request", first.Columns[0].Unit)
+		}
+	}
+}
+
+// in is a figure as it is written with a prefix.
+func in(prefix string, v float64) string {
+	factor := map[string]float64{"": 1, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6}[prefix]
+	return si.Prefix{Symbol: prefix, Factor: factor}.Short(v)
+}
+
+// inEnergy holds the energy of whole cells against energy.arrow, by every convention.
+func inEnergy(t *testing.T, dir string, s summary.Summary) {
+	t.Helper()
+	for _, c := range s.Cells {
+		if c.Whole.Energy == nil {
+			continue
+		}
+		rows, _, err := runfolder.Energies().Read(runfolder.CellFile(dir, c.Cell, runfolder.EnergyFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums := map[string]meter.Energy{}
+		for _, r := range rows {
+			if r.Summed {
+				sums[r.Convention] += r.Energy
+			}
+		}
+		if len(sums) != 3 {
+			t.Errorf("%s is divided by %d conventions, want 3", c.Cell, len(sums))
+		}
+		for convention, sum := range sums {
+			if got := float64(c.Whole.Energy.PerRequest) * float64(c.Whole.Completed); math.Abs(got/sum.Joules()-1) > 1e-12 {
+				t.Errorf("%s: %v J in the summary, %v J by %s in energy.arrow", c.Cell, got, sum.Joules(), convention)
+			}
+		}
 	}
 }
 
@@ -210,7 +366,7 @@ func TestOneValue(t *testing.T) {
 func mean(s summary.Summary, point string, m summary.Metric) float64 {
 	sum, n := 0.0, 0.0
 	for _, c := range s.Cells {
-		if c.Point.String() == point {
+		if c.Point.String() == point && c.Validity.Valid() {
 			sum, n = sum+float64(m.Value(c)), n+1
 		}
 	}
@@ -239,16 +395,13 @@ func inFootprint(t *testing.T, dir string, s summary.Summary) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ratios, steady := map[string][]float64{}, 0
+	ratios := map[string][]float64{}
 	for _, c := range s.Cells {
 		for _, r := range rows {
 			if r.Cell != c.Cell || r.Stage != "inference" {
 				continue
 			}
 			whole, stated := c.Whole.Energy, c.Best().Energy
-			if c.Steady != nil && whole.PerRequest != stated.PerRequest {
-				steady++
-			}
 			switch r.FunctionalUnit + " " + r.Category {
 			case "request gwp":
 				got := float64(c.Carbon("inference"))
@@ -273,9 +426,6 @@ func inFootprint(t *testing.T, dir string, s summary.Summary) {
 				t.Errorf("%s per joule differs between cells: %v", what, list)
 			}
 		}
-	}
-	if steady == 0 {
-		t.Error("no cell's steady window differs from the whole: the two are not told apart")
 	}
 	if len(ratios) != 3 {
 		t.Errorf("the footprint has %d of three figures", len(ratios))

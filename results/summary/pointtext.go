@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"cfubench/internal/texttable"
 )
@@ -14,10 +15,10 @@ func (s Summary) repeated() bool {
 }
 
 // PointTableOf is the summary's table by load point: the means of its valid repeats,
-// over the steady window of each that has one, and the 95 % interval of the energy. A point's name ends in how often it was measured. Nothing
-// is in it of a run without repeats.
+// over the steady window of each that has one, and the 95 % interval of the energy. The
+// name of a point that was repeated ends in how often. Nothing is in it of a record.
 func PointTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
-	if s.Record || !s.repeated() {
+	if s.Record {
 		return nil, nil
 	}
 	var lines []line
@@ -31,8 +32,17 @@ func PointTableOf(s Summary) (columns []texttable.Column, rows []TableRow) {
 	for _, p := range s.Points {
 		one := stateOf(p, of)
 		mean := func(metric string) texttable.Cell { return texttable.Figures(p.mean(metric)) }
-		pair := func(a, b string) texttable.Cell { return texttable.Figures(p.mean(a), p.mean(b)) }
-		cells := []texttable.Cell{texttable.Words(fmt.Sprintf("%s × %d", p.Name, len(p.Cells))), texttable.Words(fmt.Sprint(one.requests))}
+		pair := func(a, b string) texttable.Cell {
+			if !p.mean(a).Known() && !p.mean(b).Known() {
+				return texttable.Figures(Unknown())
+			}
+			return texttable.Figures(p.mean(a), p.mean(b))
+		}
+		name := p.Name
+		if n := len(p.Cells); n > 1 {
+			name = fmt.Sprintf("%s × %d", name, n)
+		}
+		cells := []texttable.Cell{texttable.Words(name), texttable.Words(fmt.Sprint(one.requests))}
 		if failed {
 			cells = append(cells, texttable.Words(fmt.Sprint(one.errors)))
 		}
@@ -95,18 +105,24 @@ type pointState struct {
 func stateOf(p Point, of PointCells) (one pointState) {
 	one.verdict = Valid
 	invalid := 0
+	var fatal []string
 	for c := range of.Of(p) {
 		one.requests, one.errors = one.requests+c.Requests, one.errors+c.Errors
 		switch v := c.Validity.Verdict; {
 		case !c.Validity.Valid():
 			invalid++
+			for _, code := range c.Validity.Fatal() {
+				if !slices.Contains(fatal, code) {
+					fatal = append(fatal, code)
+				}
+			}
 		case v == ValidWarnings:
 			one.verdict = v
 		}
 	}
 	switch {
 	case invalid == len(p.Cells):
-		one.verdict, one.text = Invalid, Invalid
+		one.verdict, one.text = Invalid, "invalid: "+strings.Join(fatal, ", ")
 	case invalid > 0:
 		one.verdict, one.text = ValidWarnings, fmt.Sprintf("%d invalid", invalid)
 	case one.verdict == ValidWarnings:

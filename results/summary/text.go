@@ -3,6 +3,7 @@ package summary
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"cfubench/attribution/lca"
@@ -11,19 +12,26 @@ import (
 	"cfubench/results/derivation"
 )
 
-// WriteTable prints the summary as text: a row a load point where some were repeated;
-// else, or if each is set, one a cell and window, and what only single cells have,
-// idle power and the costs of steps. Then the findings. An invalid cell shows why and
-// no figures.
+// WriteTable prints the summary as text: a row a load point; or, if each is set and of a
+// record, one a cell and window. Then what only single cells have, idle power and the
+// costs of steps, unless some were repeated and each is not set, and the findings. An
+// invalid cell shows why and no figures.
 func (s Summary) WriteTable(w io.Writer, each bool) error {
 	var b strings.Builder
 	s.header(&b)
-	if columns, rows := PointTableOf(s); len(rows) > 0 && !each {
-		texttable.Write(&b, columns, cellsOf(rows))
+	columns, rows := PointTableOf(s)
+	byPoint := len(rows) > 0 && !each
+	if !byPoint {
+		columns, rows = TableOf(s)
+	}
+	texttable.Write(&b, columns, cellsOf(rows))
+	switch {
+	case byPoint && s.repeated():
 		b.WriteString("each repeat, its idle power and the costs of the engine's steps: cfu report --cells\n")
-	} else {
-		columns, rows := TableOf(s)
-		texttable.Write(&b, columns, cellsOf(rows))
+	default:
+		if byPoint && slices.ContainsFunc(s.Cells, func(c CellSummary) bool { return c.Steady != nil }) {
+			b.WriteString("of the steady window where there is one; the whole runs beside them: cfu report --cells\n")
+		}
 		s.idleTable(&b)
 		s.stepTable(&b)
 		s.rooflineTable(&b)

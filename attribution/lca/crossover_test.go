@@ -102,6 +102,42 @@ func TestCellsOfOneMaking(t *testing.T) {
 	}
 }
 
+// A copy of an inventory in which one figure differs is the same but for that figure, in
+// every draw.
+func TestACopiedInventoryIsDrawnWithItsModel(t *testing.T) {
+	share := withMembers(figure(0.5, "1", "none"), `"reason": "r", "spread": {"shape": "uniform", "low": 0.1, "high": 0.9}`)
+	var list []Assessment
+	for _, design := range []struct{ file, hours string }{{"mine.json", "20000"}, {"copy.json", "20010"}} {
+		text := strings.NewReplacer(`"value": 20000`, `"value": `+design.hours, `"kind": "training",`, `"kind": "training", `+member("share", share)+`,`).Replace(good)
+		inv, err := Decode(design.file, []byte(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Assess(inv, served(), Options{Categories: []Category{GWP}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, a)
+	}
+	d := newDrawer(1, []string{"c", "c"}, list[0].system, list[1].system)
+	apart := 0
+	for i := range d.of[0] {
+		if d.of[0][i] != d.of[1][i] {
+			apart++
+		}
+	}
+	if apart != 1 {
+		t.Errorf("%d inputs are drawn apart, want the device time alone", apart)
+	}
+	x := [][]float64{slices.Clone(list[0].system.values), slices.Clone(list[1].system.values)}
+	d.draw(x)
+	for i, datum := range list[0].system.data {
+		if datum != nil && datum.place.Field == "model.stages[0].share" && x[0][i] != x[1][i] {
+			t.Errorf("the share is drawn as %g and %g", x[0][i], x[1][i])
+		}
+	}
+}
+
 // Llama 3.1 8B emits less per request and more before the first one than
 // OLMo 2 7B: it overtakes at 290 billion requests (237 to 355, paired), as
 // computed by hand from the published figures.

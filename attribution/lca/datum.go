@@ -1,6 +1,9 @@
 package lca
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Datum is one number of an inventory with all that is needed to judge it.
 type Datum struct {
@@ -69,6 +72,12 @@ func (d Datum) String() string {
 		return number + " %"
 	}
 	return number + " " + d.Unit
+}
+
+// fact tells the figure from others whichever inventory it stands in: one who compares
+// designs copies an inventory and changes what differs.
+func (d Datum) fact() Place {
+	return Place{File: fmt.Sprintf("%s, %s, %d, %s, %s, %v", d.Unit, d.Source, d.Year, d.Boundary, d.Quality, d.SpreadOf()), Field: d.place.Field}
 }
 
 // Place is where the figure was read.

@@ -20,19 +20,24 @@ type drawer struct {
 }
 
 // newDrawer draws the systems of these cells; what was metered of one cell is one
-// draw. Without cells it is one for each system.
+// draw, and so is a figure that stands alike in the same field of several inventories.
+// Without cells what was metered is one for each system.
 func newDrawer(seed uint64, cells []string, systems ...*system) *drawer {
 	d := &drawer{rng: rand.New(rand.NewPCG(seed, 0)), systems: systems}
 	shared := map[inputKey]int{}
 	fresh := func() int { d.z = append(d.z, 0); return len(d.z) - 1 }
 	for k, s := range systems {
-		groups, of := map[int]int{}, make([]int, len(s.values))
+		groups, of, twins := map[int]int{}, make([]int, len(s.values)), map[inputKey]int{}
 		for i := range s.values {
 			key := inputKey{value: s.values[i]}
-			if s.data[i] != nil {
-				if key.place = s.data[i].place; s.data[i].cause != "" {
-					key = inputKey{place: Place{File: s.data[i].cause}} // one assessment or record errs alike wherever it is taken in
-				}
+			if datum := s.data[i]; datum != nil && datum.cause != "" {
+				key = inputKey{place: Place{File: datum.cause}} // one assessment or record errs alike wherever it is taken in
+			} else if datum != nil && len(systems) > 1 {
+				key.place = datum.fact()
+				twins[key]++ // of one system each is another
+				key.place.Line = twins[key]
+			} else if datum != nil {
+				key.place = datum.place
 			} else if h := s.hosts[i/meterInputs]; i%meterInputs == energyInput && h.EnergyKind == meter.KindModel {
 				// One model errs alike wherever it stands in for a meter, by a factor.
 				key = inputKey{place: Place{File: h.Host, Field: "modelled energy"}}

@@ -30,7 +30,7 @@ func (c *Config) Check() error {
 		}
 	}
 	c.learn()
-	return nil
+	return c.checkSecrets()
 }
 
 // checkServer checks what is to be measured and where to write.

@@ -2,6 +2,8 @@ package sweep
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"cfubench/internal/secret"
@@ -24,6 +26,23 @@ func (c *Config) learn() {
 		c.Secrets.AddCommand(k.EngineCmd, c.Getenv)
 		c.Secrets.AddCommand(command(k), c.Getenv)
 	}
+}
+
+// checkSecrets refuses labels and values of parameters that have a secret in them:
+// folders are called by them. It needs what learn makes known.
+func (c *Config) checkSecrets() error {
+	for _, k := range c.Configurations {
+		for _, name := range slices.Sorted(maps.Keys(k.Params)) {
+			if value := k.Params[name]; c.Secrets.Command(value) != value {
+				return usagef("parameter %s has a value with a secret, %s, and folders are called by it: put the secret into an environment variable, and that into the engine command",
+					name, c.Secrets.Command(value))
+			}
+		}
+		if label := c.Secrets.Command(k.Label); label != k.Label {
+			return usagef("configuration %s has a secret in its label, and folders are called by it", label)
+		}
+	}
+	return nil
 }
 
 // Recorded is what run.json keeps of the configuration: no secret.

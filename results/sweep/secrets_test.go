@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cfubench/internal/secret"
+	"cfubench/results/runfolder"
 )
 
 // TestExtraBodyIsRecordedWithoutSecrets: whatever shape a field of a secret has, no value
@@ -59,6 +60,34 @@ func TestParametersOfSecretsAreRefused(t *testing.T) {
 		}
 		if err != nil && secret.New().Text(err.Error()) != err.Error() {
 			t.Errorf("%s: the redactor would eat %q", name, err)
+		}
+	}
+}
+
+// TestValuesWithSecretsAreRefused: a secret in a label or a parameter's value would
+// stand in names of folders, whatever the parameter is called.
+func TestValuesWithSecretsAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		configuration runfolder.Configuration
+		refused       bool
+	}{
+		{"no secret", runfolder.Configuration{Label: "flags=--dtype=auto", Params: map[string]string{"flags": "--dtype=auto --max-tokens=5"}}, false},
+		{"an option", runfolder.Configuration{Label: "flags=x", Params: map[string]string{"flags": "--api-key=value-0a1b2c3d"}}, true},
+		{"a variable", runfolder.Configuration{Label: "env=x", Params: map[string]string{"env": "HF_TOKEN=value-0a1b2c3d"}}, true},
+		{"the shape of a key", runfolder.Configuration{Label: "x=1", Params: map[string]string{"x": "sk-value0a1b2c3d4e5f"}}, true},
+		{"a value that the command has for a key", runfolder.Configuration{Label: "y", EngineCmd: "serve --api-key value-0a1b2c3d", Params: map[string]string{"x": "value-0a1b2c3d"}}, true},
+		{"a label", runfolder.Configuration{Label: "with value-0a1b2c3d", EngineCmd: "serve --api-key value-0a1b2c3d"}, true},
+	} {
+		c := Config{Secrets: secret.New(), Getenv: func(string) string { return "" }}
+		c.Configurations = []runfolder.Configuration{tt.configuration}
+		c.learn()
+		err := c.checkSecrets()
+		if (err != nil) != tt.refused {
+			t.Errorf("%s: got %v, want refused %v", tt.name, err, tt.refused)
+		}
+		if err != nil && strings.Contains(err.Error(), "0a1b2c3d") {
+			t.Errorf("%s: the error has the secret: %v", tt.name, err)
 		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 
 const checkHelp = `Checks the run in OUT against itself: that its tables are those that were
 written, whole and with the columns that they should have; that the rows of
-every convention sum to the energy of the cell; and that summary and footprint
-say the same as the tables. Prints a line for each thing that is wrong; exit 1
-if there is one. It changes nothing.
+every convention sum to the energy of the cell; that summary and footprint
+say the same as the tables; and that run.json has no strange keys. Prints a line
+for each thing that is wrong; exit 1 if there is one. It changes nothing.
 
 usage: cfu check OUT [flags]
 

@@ -62,6 +62,7 @@ func Folder(ctx context.Context, dir string) (Result, error) {
 // Run is Folder for who has read the run: cells are checked side by side.
 func Run(ctx context.Context, dir string, run runfolder.Run) (Result, error) {
 	c := &checker{ctx: ctx, dir: dir, run: run}
+	c.keys()
 	weight := func(i int) int64 { return runfolder.ReadingsBytes(dir, run.Cells[i].ID) }
 	for one, err := range ordered.Results(ctx, len(run.Cells), weight, func(ctx context.Context, i int) (Result, error) {
 		of := checker{ctx: ctx, dir: dir, run: run}

@@ -117,6 +117,18 @@ func TestFolder(t *testing.T) {
       "errors"`), 1)
 			})
 		}, "cells/b4-c2-r1/requests.arrow: has 20 requests"},
+		{"a bit of a key of run.json is another", func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, runfolder.RunFile), func(b []byte) []byte {
+				return bytes.Replace(b, []byte(`"schedule_hash"`), []byte(`"rchedule_hash"`), 1)
+			})
+		}, "run.json: .rchedule_hash is no key"},
+		{"a bit of a key of the summary whose value is null is another", func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, runfolder.SummaryFile), func(b []byte) []byte {
+				at := bytes.Index(b, []byte(`": null`))
+				b[at-1] ^= 1
+				return b
+			})
+		}, "summary.json: .cells"},
 		{"a request is charged a joule more", func(t *testing.T, dir string) {
 			rewrite(t, runfolder.CellFile(dir, a, runfolder.EnergyFile), func(e *runfolder.Energy) {
 				if e.Request == 3 && e.Convention == "equal" {

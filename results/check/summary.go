@@ -55,7 +55,7 @@ func (c *checker) summary() {
 		c.find(file, "made again: %v", err)
 		return
 	}
-	differences := differing("", there, again, nil)
+	differences := differing("", there, again, strange("", there, again, nil))
 	for i, d := range differences {
 		if i == most {
 			c.find(file, "and %d more figures differ", len(differences)-most)
@@ -63,6 +63,52 @@ func (c *checker) summary() {
 		}
 		c.find(file, "%s", d)
 	}
+}
+
+// keys holds the keys of run.json against those that this version writes: of a key
+// that is none, the value is in no figure.
+func (c *checker) keys() {
+	var there, again any
+	text, err := runfolder.ReadFile(filepath.Join(c.dir, runfolder.RunFile))
+	if err == nil {
+		err = json.Unmarshal(text, &there)
+	}
+	if err == nil {
+		text, err = json.Marshal(c.run)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &again)
+	}
+	if err != nil {
+		c.find(runfolder.RunFile, "%v", err)
+		return
+	}
+	for _, s := range strange("", there, again, nil) {
+		c.find(runfolder.RunFile, "%s", s)
+	}
+}
+
+// strange lists the keys of a JSON value that are not in it when it is made again.
+func strange(at string, there, again any, out []string) []string {
+	switch b := there.(type) {
+	case map[string]any:
+		a, ok := again.(map[string]any)
+		for _, k := range slices.Sorted(maps.Keys(b)) {
+			switch _, known := a[k]; {
+			case known:
+				out = strange(at+"."+k, b[k], a[k], out)
+			case ok:
+				out = append(out, at+"."+k+" is no key that this version writes")
+			}
+		}
+	case []any:
+		if a, ok := again.([]any); ok && len(a) == len(b) {
+			for i := range b {
+				out = strange(fmt.Sprintf("%s[%d]", at, i), b[i], a[i], out)
+			}
+		}
+	}
+	return out
 }
 
 // differing lists where two JSON values differ.
@@ -73,9 +119,7 @@ func differing(at string, there, again any, out []string) []string {
 		if !ok {
 			break
 		}
-		keys := maps.Clone(a)
-		maps.Copy(keys, b)
-		for _, k := range slices.Sorted(maps.Keys(keys)) {
+		for _, k := range slices.Sorted(maps.Keys(a)) {
 			out = differing(at+"."+k, b[k], a[k], out)
 		}
 		return out

@@ -109,8 +109,10 @@ func (c *checker) note(format string, args ...any) {
 // cell checks the tables of a cell that is complete.
 func (c *checker) cell(cell runfolder.Cell) {
 	file := func(table string) string { return runfolder.CellFile("", cell.ID, table) }
+	unknown := maps.Clone(cell.Tables)
 	raw := func(table string) bool {
 		digest, kept := cell.Tables[table]
+		delete(unknown, table)
 		return c.table(file(table), digest, kept)
 	}
 	if raw(runfolder.RequestsFile) {
@@ -130,6 +132,9 @@ func (c *checker) cell(cell runfolder.Cell) {
 	}
 	if raw(runfolder.PowerFile) {
 		rows(c, file(runfolder.PowerFile), runfolder.Powers(), nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		c.find(runfolder.RunFile, "keeps a digest of cell %s's %s, which is no table", cell.ID, name)
 	}
 	if cell.Tables == nil {
 		c.note("%s keeps no digests of cell %s: a table could have been replaced", runfolder.RunFile, cell.ID)

@@ -122,6 +122,11 @@ func TestFolder(t *testing.T) {
 				return bytes.Replace(b, []byte(`"schedule_hash"`), []byte(`"rchedule_hash"`), 1)
 			})
 		}, "run.json: .rchedule_hash is no key"},
+		{"a bit of a table's name in run.json is another", func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, runfolder.RunFile), func(b []byte) []byte {
+				return bytes.Replace(b, []byte(`"readings.arrow"`), []byte(`"readingsnarrow"`), 1)
+			})
+		}, "run.json: keeps a digest of cell b4-c2-r1's readingsnarrow"},
 		{"a bit of a key of the summary whose value is null is another", func(t *testing.T, dir string) {
 			change(t, filepath.Join(dir, runfolder.SummaryFile), func(b []byte) []byte {
 				at := bytes.Index(b, []byte(`": null`))

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -102,6 +104,9 @@ func (f *compareFlags) run(ctx context.Context, env subcommand.Environment, oper
 		return err
 	}
 	if f.format.Is("csv") {
+		if len(table.Rows) == 0 {
+			return errors.New(strings.Join(table.Warnings, "; "))
+		}
 		return table.WriteCSV(env.Stdout)
 	}
 	if err := choose(env.Stdout, subjects, how); err != nil {

@@ -84,3 +84,12 @@ func TestFormatReadsBack(t *testing.T) {
 		}
 	})
 }
+
+// Things are counted in whole numbers.
+func TestCount(t *testing.T) {
+	for want, n := range map[string]int{"5": 5, "1001": 1001, "12,300": 12345} {
+		if got := Count(n); got != want {
+			t.Errorf("%d are counted as %q, want %q", n, got, want)
+		}
+	}
+}

@@ -226,3 +226,15 @@ func TestTrend(t *testing.T) {
 		t.Errorf("a trend at 5 %% in %d of 1,000 series without one", found)
 	}
 }
+
+// A change is told to a tenth of a percent, and a smaller one is not told as none.
+func TestFormatChange(t *testing.T) {
+	for want, change := range map[string]float64{"+5.0": 0.05, "-72.9": -0.7287, "+420.1": 4.201, "0.0": 0, "-0.03": -0.00031, "+0.1": 0.0005} {
+		if got := stats.FormatChange(change); got != want {
+			t.Errorf("%g is told as %q, want %q", change, got, want)
+		}
+	}
+	if got := stats.FormatChange(-1e-12); got != "0.0" {
+		t.Errorf("what is of rounding is told as %q", got)
+	}
+}

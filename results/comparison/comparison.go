@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -88,7 +89,12 @@ func metricNames() []string {
 func (t *Table) against(base, other Subject, o Options) error {
 	pairs, left := align(base, other, slices.Contains(o.Across, "load"))
 	if len(pairs) == 0 {
-		return fmt.Errorf("%s and %s have no load point in common; compare single points with OUT:POINT and --across load", base.Name, other.Name)
+		text := fmt.Sprintf("%s and %s have no load point in common; compare single points with OUT:POINT and --across load", base.Name, other.Name)
+		if base.Selected && other.Selected {
+			return errors.New(text)
+		}
+		t.Warnings = append(t.Warnings, text) // they are ranked all the same
+		return nil
 	}
 	t.Warnings = append(t.Warnings, left...)
 	var refused []string

@@ -106,8 +106,8 @@ func (r Row) toTell() string {
 	return si.Count(r.Settle)
 }
 
-// notes prints warnings, each once, and what the marks mean.
-func (t Table) notes(b *strings.Builder) {
+// legend prints what the marks mean.
+func (t Table) legend(b *strings.Builder) {
 	fmt.Fprintf(b, "\n~ no difference at the level of %g %%; ? not tested.", 100*t.Level)
 	if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Settle > 0 }) {
 		b.WriteString(" To tell: about so many repeats of each would tell a difference of this size (of batches: requests).")
@@ -116,6 +116,13 @@ func (t Table) notes(b *strings.Builder) {
 		fmt.Fprintf(b, " %d tests: about %.1f of them would show a difference where there is none.", t.Tests, t.Level*float64(t.Tests))
 	}
 	b.WriteByte('\n')
+}
+
+// notes prints what the marks mean and warnings, each once.
+func (t Table) notes(b *strings.Builder) {
+	if len(t.Rows) > 0 {
+		t.legend(b)
+	}
 	for _, w := range t.Warnings {
 		fmt.Fprintf(b, "warning: %s\n", w)
 	}

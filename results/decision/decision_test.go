@@ -207,3 +207,33 @@ func TestManyCandidates(t *testing.T) {
 		t.Errorf("the best stands at %d, the first with P %.3f", i+1, d.Rows[0].Best)
 	}
 }
+
+// What is said to settle a choice does: of pairs that are truly as far apart and as noisy
+// as was measured, so many values make it sure and right in about the stated 80 %.
+func TestSettlesWhatIsNotSure(t *testing.T) {
+	const sigma, sweeps = 0.01, 100
+	for _, apart := range []float64{0.5, 1, 2, 4} { // in σ
+		n := stats.Settle(apart*sigma, 2*sigma*sigma, stats.Confidence, 2)
+		rng := rand.New(rand.NewPCG(3, 4))
+		sure := 0
+		for s := range uint64(sweeps) {
+			values := func(mean float64) (list []float64) {
+				for range n {
+					list = append(list, math.Exp(mean+sigma*rng.NormFloat64()))
+				}
+				return list
+			}
+			d, err := Decide([]Candidate{candidate("a", values(0)...), candidate("b", values(apart*sigma)...)}, Options{Draws: 2000, Seed: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Sure && d.Rows[0].Name == "a" {
+				sure++
+			}
+		}
+		t.Logf("%.1f σ apart, %d values of each: sure and right in %d %% of sweeps", apart, n, 100*sure/sweeps)
+		if sure < 60*sweeps/100 {
+			t.Errorf("%.1f σ apart, %d values of each: sure and right in %d of %d sweeps, want 60 %% at least", apart, n, sure, sweeps)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type figures struct {
 	begun   bool
 	waiting []derivation.Interval // for the meters
 	past    []derivation.Interval // of the last hour, with their energies
+	late    int                   // of them the first of the last minutes
 
 	recent derivation.Served
 	costs  attribution.ServedCosts
@@ -65,7 +66,7 @@ func (w *Watcher) settle(now time.Duration) {
 	for n < len(f.waiting) && (w.recent.shows(w.domains, f.waiting[n].End, true) || f.waiting[n].End+w.lag < now) {
 		n++
 	}
-	if n == 0 {
+	if n == 0 && !f.aged(now) {
 		return
 	}
 	settled := f.waiting[:n:n]
@@ -85,6 +86,12 @@ func (w *Watcher) settle(now time.Duration) {
 	w.live.Split(f.costs, f.reason == "")
 }
 
+// aged reports whether an interval of the figures is too old for them by now: while the
+// server is away none comes that would take its place.
+func (f *figures) aged(now time.Duration) bool {
+	return f.late < len(f.past) && f.past[f.late].End < now-lately || len(f.past) > 0 && f.past[0].End < now-hourLong
+}
+
 // sum makes the figures of what is not too old.
 func (f *figures) sum(now time.Duration) {
 	old, late := 0, 0
@@ -96,7 +103,7 @@ func (f *figures) sum(now time.Duration) {
 			late = i + 1
 		}
 	}
-	f.recent = derivation.SumServed(f.past[late:])
+	f.recent, f.late = derivation.SumServed(f.past[late:]), late-old
 	f.past = append([]derivation.Interval(nil), f.past[old:]...)
 	f.costs, f.reason = derivation.FitIntervals(f.past)
 }

@@ -38,11 +38,15 @@ type hour struct {
 }
 
 // nextHour opens the folder of another hour and closes the one before, unless a cell
-// of it is still waiting for its end.
+// of it is still waiting for its end. A clock that goes back may lead to such an hour
+// again: it is open then.
 func (w *Watcher) nextHour(name string) error {
-	next, err := w.openHour(name)
-	if err != nil {
-		return err
+	next := w.waitsAs(name)
+	if next == nil {
+		var err error
+		if next, err = w.openHour(name); err != nil {
+			return err
+		}
 	}
 	before := w.hour
 	w.hour = next
@@ -58,6 +62,19 @@ func (w *Watcher) nextHour(name string) error {
 	return w.close(before)
 }
 
+// waitsAs is the hour of a name of which a cell is still waiting for its end, nil if
+// there is none.
+func (w *Watcher) waitsAs(name string) *hour {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.parts {
+		if p.hour.name == name {
+			return p.hour
+		}
+	}
+	return nil
+}
+
 // openHour opens the folder of an hour, or makes it.
 func (w *Watcher) openHour(name string) (*hour, error) {
 	h := &hour{name: name, dir: filepath.Join(w.Out, name)}
@@ -68,7 +85,7 @@ func (w *Watcher) openHour(name string) (*hour, error) {
 		config := w.Config.Config
 		config.Endpoint, config.Meter = w.Secrets.Text(w.Endpoint), w.Secrets.Args(w.Meter)
 		h.run = runfolder.Run{
-			Cfu: version.String(), Started: time.Now().UTC().Format(time.RFC3339), Config: config, ScheduleHash: map[string]string{},
+			Cfu: version.String(), Started: w.wall().UTC().Format(time.RFC3339), Config: config, ScheduleHash: map[string]string{},
 			Host: hostinfo.Read(), LeftOut: w.set.LeftOut, Record: &runfolder.Recorded{Label: w.model},
 		}
 		h.run.ConfigHash = h.run.Config.Hash()
@@ -106,8 +123,8 @@ func (h *hour) begin(p *part, originUnix int64, domains []runfolder.DomainInfo, 
 	p.cell = cellName(n)
 	cell := runfolder.Cell{ID: p.cell, Repeat: 1, OriginUnix: originUnix, Window: meter.Window{Start: p.start - p.origin}}
 	said := runfolder.RecordedPart{Cell: p.cell, Of: runfolder.OfServer, Started: time.Unix(0, originUnix).Add(p.start - p.origin).UTC().Format(time.RFC3339)}
-	if h.until > 0 {
-		said.Gap = time.Duration(originUnix + int64(cell.Window.Start) - h.until)
+	if h.until > 0 { // a clock that has gone back leaves no gap
+		said.Gap = max(0, time.Duration(originUnix+int64(cell.Window.Start)-h.until))
 	}
 	p.key = cell.Key()
 	h.run.Cells, h.run.Record.Parts = append(h.run.Cells, cell), append(h.run.Record.Parts, said)

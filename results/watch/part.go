@@ -60,7 +60,7 @@ func (w *Watcher) ready(at time.Duration) bool {
 
 // begin begins a cell with a scrape, in the folder of the hour.
 func (w *Watcher) begin(s engine.Sample) error {
-	now := time.Now()
+	now := w.wall()
 	if name := hourOf(now); w.hour == nil || w.hour.name != name {
 		if err := w.nextHour(name); err != nil {
 			return err
@@ -104,7 +104,7 @@ func (w *Watcher) cut(at time.Duration) {
 	w.figures.close()
 	if p := w.underLocked(); p != nil {
 		p.end, p.ended = max(at, p.start), true
-		p.hour.until = time.Now().Add(p.end - w.clock()).UnixNano()
+		p.hour.until = w.wall().Add(p.end - w.clock()).UnixNano()
 	}
 }
 

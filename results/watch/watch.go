@@ -74,6 +74,7 @@ type Watcher struct {
 	Config
 	started  time.Time
 	clock    meter.Clock
+	wall     func() time.Time // by which hours are named; another in tests
 	live     *live.Watch
 	progress engine.Progress
 
@@ -102,7 +103,7 @@ type Watcher struct {
 
 // New returns a watcher that has not begun.
 func New(c Config) *Watcher {
-	w := &Watcher{Config: c, started: time.Now(), live: live.NewWatch(c.Grid)}
+	w := &Watcher{Config: c, started: time.Now(), wall: time.Now, live: live.NewWatch(c.Grid)}
 	w.clock = meter.NewClock(w.started)
 	w.meters, w.tenants = w.hostMeters, newTenantBook(c, w.live)
 	w.progress.Patience = patienceScrapes * c.Interval
@@ -131,7 +132,7 @@ func (w *Watcher) Run(ctx context.Context) (err error) {
 	if err := w.mend(); err != nil {
 		return err
 	}
-	if err := w.prune(time.Now()); err != nil {
+	if err := w.prune(w.wall()); err != nil {
 		return err
 	}
 	for {
@@ -206,7 +207,7 @@ func (w *Watcher) take(ctx context.Context, s engine.Sample) error {
 	case stretch.Break == engine.Unbroken:
 		w.answers(now)
 		w.served(stretch)
-		if p := w.under(); p != nil && p.hour.name != hourOf(time.Now()) {
+		if p := w.under(); p != nil && p.hour.name != hourOf(w.wall()) {
 			w.cut(now)
 			if err := w.begin(s); err != nil {
 				return err

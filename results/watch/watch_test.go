@@ -50,10 +50,11 @@ func TestHours(t *testing.T) {
 		p.server.Restart()
 		p.stay(100*time.Minute + 300*time.Millisecond)
 		p.set(func(p *plant) { p.down = true })
-		p.stay(105*time.Minute + 300*time.Millisecond)
+		p.stay(105*time.Minute + 20*time.Second)
 		if line := w.Line(); !strings.Contains(line, "has not answered") {
 			t.Errorf("the line says %q of an outage", line)
 		}
+		checkNoFigures(t, w)
 		p.set(func(p *plant) { p.down = false })
 		p.stay(110*time.Minute + 300*time.Millisecond)
 		p.set(func(p *plant) { p.idle = true })
@@ -109,7 +110,7 @@ func TestHours(t *testing.T) {
 		t.Errorf("%d output tokens of the cells' windows are not counted", tokens)
 	}
 	// All but the first seconds, the restart's second and the outage.
-	if want := 120*time.Minute - 20*time.Second; counted < want || counted > 120*time.Minute {
+	if want := 120*time.Minute - 40*time.Second; counted < want || counted > 120*time.Minute {
 		t.Errorf("%v were counted, want a little less than 120 min", counted)
 	}
 	if size := sizeOf(t, filepath.Join(out, "2000-01-01T00")); size > 1<<20 {
@@ -320,7 +321,7 @@ func checkFigures(t *testing.T, w *Watcher) {
 	if got := sumOf(f, "cfu_watch_server_restarts_total"); got != 1 {
 		t.Errorf("got %v restarts, want one", got)
 	}
-	for reason, want := range map[string]float64{"outage": 300, "restart": 1, "meters": 0} {
+	for reason, want := range map[string]float64{"outage": 320, "restart": 1, "meters": 0} {
 		for _, m := range f["cfu_watch_uncounted_seconds_total"].GetMetric() {
 			if m.GetLabel()[0].GetValue() == reason && math.Abs(m.GetCounter().GetValue()-want) > 12 {
 				t.Errorf("got %v s uncounted for %s, want about %v", m.GetCounter().GetValue(), reason, want)
@@ -335,6 +336,21 @@ func checkFigures(t *testing.T, w *Watcher) {
 	}
 	if n := len(w.recent.byDomain[0]); n > 300 {
 		t.Errorf("%d readings are held, want those of a minute or two", n)
+	}
+}
+
+// checkNoFigures holds that nothing is told of the last minutes where the server was away
+// all of them.
+func checkNoFigures(t *testing.T, w *Watcher) {
+	t.Helper()
+	f := scraped(t, w)
+	for _, name := range []string{"cfu_watch_mean_power_watts", "cfu_watch_joules_per_output_token", "cfu_watch_joules_per_request", "cfu_watch_idle_energy_ratio"} {
+		if got := sumOf(f, name); !math.IsNaN(got) {
+			t.Errorf("%s: got %v of the last minutes, in which the server did not answer", name, got)
+		}
+	}
+	if got := sumOf(f, "cfu_watch_recent_seconds"); got != 0 {
+		t.Errorf("got %v s counted in the last minutes, want none", got)
 	}
 }
 

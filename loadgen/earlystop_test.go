@@ -92,7 +92,7 @@ func TestPlanWaitsForABacklog(t *testing.T) {
 // pass a rate while the slow ones are still in flight.
 func TestTrialWaitsForWhatStartedEarlier(t *testing.T) {
 	o := FindOptions{SLO: SLO{TTFT: 1}}.withDefaults()
-	got, err := o.trial(context.Background(), 1, SearchProgress{}, func(_ context.Context, _ float64, _ int, observe func(int, bool) bool) error {
+	got, err := o.trial(context.Background(), 1, o.plan(1), SearchProgress{}, func(_ context.Context, _ float64, _ int, observe func(int, bool) bool) error {
 		for i := 20; i < 2000; i++ {
 			if !observe(i, true) {
 				t.Fatalf("decided after %d requests, while 20 that started earlier are in flight", i-19)

@@ -58,7 +58,7 @@ type SearchProgress struct {
 }
 
 // Left is how long the trial goes on at the least, if it passes without a further
-// miss, and at the most.
+// miss, and at the most; it is not known of requests one at a time.
 func (p SearchProgress) Left() (least, most time.Duration) {
 	at := func(requests int) time.Duration {
 		return time.Duration(float64(max(0, requests-p.Trial.Requests)) / p.Trial.Rate * float64(time.Second))
@@ -81,12 +81,16 @@ type FoundRate struct {
 	Rate     float64 `json:"rate"`
 	FailedAt float64 `json:"failed_at"`
 	Trials   []Trial `json:"trials"`
+	// Alone is what requests came to that were sent one at a time, where no rate had
+	// passed yet; its rate is 0.
+	Alone *Trial `json:"alone,omitempty"`
 	// Warnings are doubts: a search that ended before its resolution, an
 	// undecided trial.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// TryRate runs so many requests at one Poisson rate and calls observe for each, with
+// TryRate runs so many requests at one Poisson rate, or at the rate 0 one at a time, the
+// next when the one before has ended, and calls observe for each, with
 // its place in the order of starting and whether it kept the SLO: as it finishes, or as
 // soon as it is known to miss. What is observed of a request again does not count.
 // observe returns false once enough have been seen, after which the trial is to start
@@ -95,7 +99,8 @@ type TryRate func(ctx context.Context, rate float64, requests int, observe func(
 
 // FindRate finds the highest rate at which the SLO is kept: upwards from Start,
 // towards the throughput and past it by doubling, until a rate fails, then
-// bisection. Each trial ends as soon as MLPerf LoadGen's early-stopping bound
+// bisection. Where the first rate fails, requests one at a time show whether the server
+// keeps the SLO without a queue; if it does not, no rate does. Each trial ends as soon as MLPerf LoadGen's early-stopping bound
 // decides it at one of the looks of its plan, or as soon as so many requests missed
 // the SLO that it cannot pass any more; one that is undecided counts as failed.
 func FindRate(ctx context.Context, o FindOptions, try TryRate) (FoundRate, error) {
@@ -148,7 +153,7 @@ func (o FindOptions) search(ctx context.Context, found *FoundRate, try TryRate) 
 			}
 			enough.Requests = int(math.Min(float64(o.Requests), most*rate))
 		}
-		trial, err := enough.trial(ctx, rate, SearchProgress{Passed: found.Rate, Failed: found.FailedAt, Number: len(found.Trials) + 1}, try)
+		trial, err := enough.trial(ctx, rate, enough.plan(rate), SearchProgress{Passed: found.Rate, Failed: found.FailedAt, Number: len(found.Trials) + 1}, try)
 		if err != nil {
 			return fmt.Errorf("try %.4g requests/s: %w", rate, err)
 		}
@@ -160,6 +165,16 @@ func (o FindOptions) search(ctx context.Context, found *FoundRate, try TryRate) 
 			found.Rate = rate
 		} else {
 			found.FailedAt = rate
+		}
+		if found.Rate == 0 && found.Alone == nil {
+			alone, err := o.trial(ctx, 0, o.alone(), SearchProgress{Failed: rate, Number: len(found.Trials)}, try)
+			if err != nil {
+				return fmt.Errorf("try one request at a time: %w", err)
+			}
+			if found.Alone = &alone; alone.Verdict == Fails.String() {
+				found.Warnings = append(found.Warnings, fmt.Sprintf("no rate keeps the SLO: of %d requests sent one at a time %d met it", alone.Requests, alone.Met))
+				return nil
+			}
 		}
 		switch {
 		case found.FailedAt == 0 && rate >= o.Max:
@@ -244,8 +259,7 @@ func (o FindOptions) check() error {
 }
 
 // trial tries one rate until its plan decides.
-func (o FindOptions) trial(ctx context.Context, rate float64, p SearchProgress, try TryRate) (Trial, error) {
-	plan := o.plan(rate)
+func (o FindOptions) trial(ctx context.Context, rate float64, plan trialPlan, p SearchProgress, try TryRate) (Trial, error) {
 	p.Trial, p.Least, p.Most = Trial{Rate: rate}, plan.needed(0), plan.limit()
 	t := &p.Trial
 	tell := func() {

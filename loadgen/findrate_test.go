@@ -108,14 +108,17 @@ func TestFindRateSaysWhatIsOpen(t *testing.T) {
 	if err != nil || got.Rate != 0 || got.Trials[0].Verdict != "undecided" || !strings.Contains(got.Warnings[0], "0.25 requests/s: after 100 requests, of which 100 met the SLO, inconclusive at 99 % confidence; counted as failed, as 2 higher rates") || !strings.Contains(got.Warnings[1], "ended after 3 trials") {
 		t.Errorf("too few requests: got %+v, %v; want undecided trials, taken as failed, with warnings", got, err)
 	}
-	never := func(_ context.Context, _ float64, _ int, observe func(int, bool) bool) error {
-		for i := 0; observe(i, false); i++ {
+	queues := func(_ context.Context, rate float64, most int, observe func(int, bool) bool) error {
+		for i := 0; i < most && observe(i, rate == 0); i++ {
 		}
 		return nil
 	}
-	got, err = FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}, Start: 8, Min: 2}, never)
+	got, err = FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}, Start: 8, Min: 2}, queues)
 	if err != nil || got.Rate != 0 || got.FailedAt != 2 || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "no rate from 2 requests/s up") {
-		t.Errorf("always fails: got %+v, %v; want trials down to 2 requests/s and a warning", got, err)
+		t.Errorf("fails but for requests one at a time: got %+v, %v; want trials down to 2 requests/s and a warning", got, err)
+	}
+	if got.Alone == nil || got.Alone.Verdict != "undecided" || got.Alone.Met != got.Alone.Requests {
+		t.Errorf("fails but for requests one at a time: got %+v of these, want all met and no verdict", got.Alone)
 	}
 	broken := errors.New("down")
 	if _, err := FindRate(ctx, FindOptions{SLO: SLO{TTFT: 1}}, func(context.Context, float64, int, func(int, bool) bool) error { return broken }); !errors.Is(err, broken) {
@@ -134,6 +137,42 @@ func TestFindRateSaysWhatIsOpen(t *testing.T) {
 	}
 }
 
+// A server that misses the objective without a queue keeps it at no rate: a few requests
+// one at a time show it, and lower rates, each of which would take twice as long as the
+// one before, are not tried.
+func TestFindRateWhereNoRateCan(t *testing.T) {
+	for _, tt := range []struct {
+		does         string
+		share, alone float64 // that must keep the objective, that does without a queue
+		rejected     bool
+		most         int // requests one at a time
+	}{
+		{"none keeps it", 0.99, 0, true, 2},
+		{"none keeps it, where half of them need not", 0.5, 0, true, 18},
+		{"half of them do", 0.99, 0.5, true, 12},
+		{"all of them do", 0.99, 1, false, 12},
+		{"so many do that a few requests cannot tell", 0.9, 0.85, false, 18},
+	} {
+		random := rand.New(rand.NewPCG(5, 6))
+		try := func(_ context.Context, rate float64, most int, observe func(int, bool) bool) error {
+			for i := 0; i < most && observe(i, rate == 0 && random.Float64() < tt.alone); i++ {
+			}
+			return nil
+		}
+		got, err := FindRate(t.Context(), FindOptions{SLO: SLO{TTFT: 1}, Percentile: tt.share, Throughput: 8}, try)
+		if err != nil || got.Rate != 0 || got.Alone == nil {
+			t.Fatalf("%s: got %+v, %v; want no rate, and requests one at a time", tt.does, got, err)
+		}
+		if got.Alone.Requests > tt.most {
+			t.Errorf("%s: got %d requests one at a time, want at most %d", tt.does, got.Alone.Requests, tt.most)
+		}
+		last := got.Warnings[len(got.Warnings)-1]
+		if said := strings.HasPrefix(last, "no rate keeps the SLO: of "); said != tt.rejected || (len(got.Trials) == 1) != tt.rejected {
+			t.Errorf("%s: got %d trials and %q, want an end after the first: %v", tt.does, len(got.Trials), last, tt.rejected)
+		}
+	}
+}
+
 // queue is a server of one request at a time, each for as long, in the order of
 // their Poisson arrivals: its wait is known, and so is the rate at which 99 % wait
 // less than the SLO.
@@ -142,7 +181,9 @@ func queue(service time.Duration, slo time.Duration, seed uint64, spent *float64
 	return func(_ context.Context, rate float64, requests int, observe func(int, bool) bool) error {
 		at, free := 0.0, 0.0
 		for i := range requests {
-			at += random.ExpFloat64() / rate
+			if at += random.ExpFloat64() / rate; rate == 0 { // one at a time
+				at = free
+			}
 			free = max(free, at) + service.Seconds()
 			if !observe(i, free-at <= slo.Seconds()) {
 				break

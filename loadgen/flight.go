@@ -17,6 +17,8 @@ type flight struct {
 	// first is when the first sign of a token was read, on the run's clock and Never
 	// before; events are those with tokens that were read.
 	first, events atomic.Int64
+	// last is when anything of its answer was read last, before that when it was due.
+	last atomic.Int64
 }
 
 // depart notes a request that was admitted.
@@ -26,6 +28,7 @@ func (r *run) depart(order int, due time.Duration, request datasets.Request) *fl
 		f.tokens = n
 	}
 	f.first.Store(int64(Never))
+	f.last.Store(int64(due))
 	if r.load.Missed != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -50,19 +53,32 @@ func (r *run) land(f *flight) {
 func (f *flight) saw(n int) {
 	f.run.load.Live.Tokens.Add(int64(n))
 	f.events.Add(int64(n))
-	f.first.CompareAndSwap(int64(Never), int64(f.run.clock()))
+	now := int64(f.run.clock())
+	f.first.CompareAndSwap(int64(Never), now)
+	f.last.Store(now)
 }
 
 // tellMissed tells of the requests that have missed the objective though they have not
-// ended. What the client has not read yet may have come earlier by as long as the
-// starvation watch takes to find that the client itself is late.
+// ended, or of which nothing comes. What the client has not read yet may have come
+// earlier by as long as the starvation watch takes to find that the client itself is
+// late.
 func (r *run) tellMissed(now time.Duration) {
 	for f := range r.flights {
-		if now-StarvationPeriod > r.load.Objective.lastChance(f) {
+		if now-StarvationPeriod > min(r.load.Objective.lastChance(f), r.standsFrom(f)) {
 			delete(r.flights, f)
 			r.load.Missed(f.order)
 		}
 	}
+}
+
+// standsFrom is when a request of which nothing comes is taken for one that is never
+// answered to its end, and so for a failure: where others have been answered, after ten
+// seconds and twice as long as the slowest of them took, whichever is longer.
+func (r *run) standsFrom(f *flight) time.Duration {
+	if r.slowest == 0 {
+		return math.MaxInt64
+	}
+	return time.Duration(f.last.Load()) + max(unknownPatience, r.patience())
 }
 
 // lastChance is the time after which a request that has not ended misses the objective,

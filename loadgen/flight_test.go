@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"cfubench/datasets"
 )
 
 // silentEvery answers, but for each n-th request: of that it sends so much and no more,
@@ -79,6 +81,40 @@ func TestMissedBeforeTheEnd(t *testing.T) {
 				t.Errorf("got %d of the 4 requests without an end told of (%v), want %d", of, missed, want)
 			}
 		})
+	}
+}
+
+// A request of which nothing comes any more is told of where no bound of the objective
+// says so: the requests after it count only when it is known what became of it.
+func TestMissedByStandingStill(t *testing.T) {
+	const second = time.Second
+	for _, tt := range []struct {
+		says                 string
+		objective            SLO
+		slowest, first, last time.Duration // Never for no token yet
+		now                  time.Duration
+		want                 bool
+	}{
+		{"a first token in time and nothing after it", SLO{TTFT: second}, second, second / 2, 3 * second, 14 * second, true},
+		{"the same a moment before", SLO{TTFT: second}, second, second / 2, 3 * second, 12 * second, false},
+		{"where the slowest answer took long", SLO{TTFT: second}, 20 * second, second / 2, 3 * second, 40 * second, false},
+		{"and after twice that", SLO{TTFT: second}, 20 * second, second / 2, 3 * second, 44 * second, true},
+		{"no answer has ended yet", SLO{TTFT: second}, 0, second / 2, 3 * second, 300 * second, false},
+		{"no token, and no bound on the first", SLO{TPOT: second}, second, Never, Never, 11 * second, true},
+	} {
+		var told []int
+		r := &run{slowest: tt.slowest, flights: map[*flight]struct{}{}, load: Load{Objective: tt.objective, Missed: func(order int) { told = append(told, order) }}}
+		f := r.depart(7, 0, datasets.Request{OutputTokens: datasets.Unknown})
+		if tt.first != Never {
+			f.first.Store(int64(tt.first))
+			f.last.Store(int64(tt.last))
+		}
+		for range 2 {
+			r.tellMissed(tt.now)
+		}
+		if want := map[bool]int{true: 1}[tt.want]; len(told) != want {
+			t.Errorf("%s: told %d times, want %d", tt.says, len(told), want)
+		}
 	}
 }
 

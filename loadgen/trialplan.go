@@ -57,6 +57,25 @@ func (o FindOptions) plan(rate float64) trialPlan {
 	return p
 }
 
+// fewAlone is how many requests are sent one at a time at most, unless it takes more
+// misses to show that the server fails: they decide nothing else.
+const fewAlone = 10
+
+// alone is the plan of requests one at a time: it ends when they show that the SLO is
+// not kept, or after three times as many as can show it.
+func (o FindOptions) alone() trialPlan {
+	p := o.plan(0)
+	want := fewAlone
+	if least := slices.IndexFunc(p.looks, func(n int) bool { return Decide(p.percentile, p.fails, n, n) == Fails }); least >= 0 {
+		want = max(want, 3*p.looks[least])
+	}
+	if enough := slices.IndexFunc(p.looks, func(n int) bool { return n >= want }); enough >= 0 {
+		p.looks = p.looks[:enough+1]
+	}
+	p.spare = p.limit() // it goes on however many missed, to the verdict
+	return p
+}
+
 // limit is the number of requests of the last look.
 func (p trialPlan) limit() int { return p.looks[len(p.looks)-1] }
 

@@ -172,9 +172,9 @@ func (c *collector) keep(requests []candidate) error {
 			}
 			history += answer
 		}
-		if limit := c.o.MaxOutputTokens; limit > 0 && r.OutputTokens > limit {
-			r.OutputTokens = limit
-			c.lowered++
+		lowered := c.o.MaxOutputTokens > 0 && r.OutputTokens > c.o.MaxOutputTokens
+		if lowered {
+			r.OutputTokens = c.o.MaxOutputTokens
 		}
 		if !c.fits(&fit, r.Request, answer) {
 			if i > 0 {
@@ -200,6 +200,9 @@ func (c *collector) keep(requests []candidate) error {
 			return err
 		}
 		c.taken++
+		if lowered { // of those that are sent
+			c.lowered++
+		}
 	}
 	return nil
 }

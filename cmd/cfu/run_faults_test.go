@@ -116,7 +116,7 @@ func TestResumeWithOtherFlagsSaysWhichDiffer(t *testing.T) {
 	}
 	code, _, stderr = cfu(t, t.Context(), nil, quick(e, out, "--resume")...)
 	mustFinish(t, code, stderr)
-	if !strings.Contains(stderr, "complete from an earlier run") {
+	if !strings.Contains(stderr, "nothing is left to measure") {
 		t.Errorf("got %q, want the cell taken from the earlier run", stderr)
 	}
 }

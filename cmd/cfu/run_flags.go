@@ -33,6 +33,8 @@ type runFlags struct {
 	set                 *pflag.FlagSet
 	bodyText, sweepFile string
 	access              accessFlags
+	file                sweep.File      // of --sweep
+	ofFile              map[string]bool // the flags that it sets
 	params              []string
 	dryRun              bool
 }
@@ -42,7 +44,7 @@ func bindRun(fs *pflag.FlagSet) subcommand.Action {
 	f := newRunFlags(fs)
 	return func(ctx context.Context, env subcommand.Environment, _ []string) error {
 		if err := f.complete(env); err != nil {
-			return err
+			return f.file.Place(err, func(flag string) bool { return f.ofFile[flag] })
 		}
 		if f.dryRun {
 			plan, err := sweep.Describe(ctx, f.Config)
@@ -85,19 +87,20 @@ func (f *runFlags) complete(env subcommand.Environment) error {
 // configure takes the flags and configurations of --sweep, and those of --param. A
 // flag of the command line goes before the file's.
 func (f *runFlags) configure() error {
-	var file sweep.File
+	file := &f.file
+	f.ofFile = map[string]bool{}
 	if f.sweepFile != "" {
 		text, err := os.ReadFile(f.sweepFile)
 		if err != nil {
 			return subcommand.Usagef("--sweep: %w", err)
 		}
-		if file, err = sweep.ParseFile(f.sweepFile, text); err != nil {
-			return subcommand.Usagef("--sweep: %w", err)
+		if *file, err = sweep.ParseFile(f.sweepFile, text); err != nil {
+			return subcommand.UsageError{Err: err}
 		}
 		for _, s := range file.Flags {
 			switch flag := f.set.Lookup(s.Name); {
 			case flag == nil || s.Name == "sweep":
-				return subcommand.Usagef("--sweep: %s:%d: %s: cfu run has no such flag, and it is none of params, zip, exclude and configurations", f.sweepFile, s.Line, s.Name)
+				return subcommand.Usagef("%s:%d: %s: cfu run has no such flag, and it is none of params, zip, exclude and configurations", f.sweepFile, s.Line, s.Name)
 			case flag.Changed:
 				continue
 			}
@@ -106,8 +109,9 @@ func (f *runFlags) configure() error {
 				set = func() error { return subcommand.SetList(f.set, s.Name, s.Values) }
 			}
 			if err := set(); err != nil {
-				return subcommand.Usagef("--sweep: %s:%d: %s: %w", f.sweepFile, s.Line, s.Name, err)
+				return subcommand.Usagef("%s:%d: %s: %w", f.sweepFile, s.Line, s.Name, err)
 			}
+			f.ofFile[s.Name] = true
 		}
 	}
 	ofFile, replaced := len(file.Grid.Params), map[string]bool{}

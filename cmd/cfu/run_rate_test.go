@@ -22,12 +22,12 @@ func TestFindRate(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"run", "--endpoint", e.URL, "--out", out, "--meter", "cputime", "--num-requests", "40", "--max-tokens", "4",
 		"--idle", "0s", "--warmup", "0", "--certify=false", "--report=false",
-		"--find-rate", "--slo", "ttft=60ms", "--slo-share", "0.9", "--find-rate-from", "40", "--find-rate-requests", "150", "--seed", "2"}
+		"--repeat", "2", "--find-rate", "--slo", "ttft=60ms", "--slo-share", "0.9", "--find-rate-from", "40", "--find-rate-requests", "150", "--seed", "2"}
 	code, stdout, stderr := cfu(t, t.Context(), nil, args...)
 	mustFinish(t, code, stderr)
 	run := closed(t, out)
-	if len(run.RateSearches) != 1 || len(run.Cells) != 1 {
-		t.Fatalf("got searches %+v and %d cells, want one of each", run.RateSearches, len(run.Cells))
+	if len(run.RateSearches) != 1 || len(run.Cells) != 2 {
+		t.Fatalf("got searches %+v and %d cells, want one and both repeats", run.RateSearches, len(run.Cells))
 	}
 	found := run.RateSearches[0]
 	t.Logf("%+v", found.Trials)
@@ -45,8 +45,10 @@ func TestFindRate(t *testing.T) {
 			t.Errorf("got trial %+v, want requests, and a pass exactly where the rate is at most %v", trial, found.Rate)
 		}
 	}
-	if c := run.Cells[0]; c.Rate < 0.99*found.Rate || c.Rate > 1.01*found.Rate || !c.Complete || c.Requests == 0 {
-		t.Errorf("got cell %+v, want one measured at the rate found, %v", c, found.Rate)
+	for i, c := range run.Cells {
+		if c.Repeat != i+1 || c.Rate < 0.99*found.Rate || c.Rate > 1.01*found.Rate || !c.Complete || c.Requests == 0 {
+			t.Errorf("got cell %+v, want repeat %d measured at the rate found, %v", c, i+1, found.Rate)
+		}
 	}
 	if !strings.Contains(stdout, "90 % of requests meet ttft=60ms") {
 		t.Errorf("the output does not say which rate was found:\n%s", stdout)
@@ -59,8 +61,8 @@ func TestFindRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(e.sent()) != sent || len(again.RateSearches) != 1 || len(again.Cells) != 1 {
-		t.Errorf("resume of a complete search: got %d more requests, %d searches and %d cells, want none and one of each",
+	if len(e.sent()) != sent || len(again.RateSearches) != 1 || len(again.Cells) != 2 {
+		t.Errorf("resume of a complete search: got %d more requests, %d searches and %d cells, want none, one and two",
 			len(e.sent())-sent, len(again.RateSearches), len(again.Cells))
 	}
 }
@@ -73,14 +75,15 @@ func TestFindRateWhereNoneKeepsTheSLO(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, _, stderr := cfu(t, t.Context(), nil, "run", "--endpoint", e.URL, "--out", out, "--meter", "cputime", "--num-requests", "8",
 		"--max-tokens", "4", "--idle", "0s", "--warmup", "0", "--certify=false", "--find-rate", "--slo", "e2e=1ms", "--slo-share", "0.5")
-	if line := errorLine(t, stderr); code != 1 || !regexp.MustCompile(`e2e=1ms: no rate from [0-9.]+ requests/s up keeps the SLO`).MatchString(line) {
+	if line := errorLine(t, stderr); code != 1 || !regexp.MustCompile(`e2e=1ms: no rate keeps the SLO: of [0-9]+ requests sent one at a time 0 met it`).MatchString(line) {
 		t.Errorf("got exit %d and %q, want 1 and that no rate keeps the SLO", code, line)
 	}
 	for _, said := range []string{
 		`rate search: 32 requests at a time show where to begin \(5s to 1m0s\)`,
 		`rate search: trial 1: [0-9.e+]+ requests/s: \d+ to 2000 requests pass it, \S+ to \S+; one that fails ends sooner`,
 		`rate search: [0-9.e+]+ requests/s: fails: 0 of \d+ requests met the SLO`,
-		`rate search: trial 2: [0-9.e+]+ requests/s \([0-9.e+]+ did not pass\)`,
+		`rate search: up to \d+ requests one at a time show whether the server keeps the SLO without a queue`,
+		`rate search: one request at a time: 0 of \d+ met the SLO`,
 	} {
 		if !regexp.MustCompile(said).MatchString(stderr) {
 			t.Errorf("the run does not say %q:\n%s", said, stderr)

@@ -132,12 +132,12 @@ func TestFindRateGoesOnWhereNoneKeepsTheSLO(t *testing.T) {
 		"--slo", "ttft=40ms", "--slo-share", "0.5", "--max-tokens", "8"}
 	code, stdout, stderr := cfu(t, t.Context(), nil, args...)
 	mustFinish(t, code, stderr)
-	if !strings.Contains(stdout, "slow, batch 1, ttft=40ms: no rate from 3.125 requests/s up keeps the SLO") {
+	if !strings.Contains(stdout, "slow, batch 1, ttft=40ms: no rate keeps the SLO: of 12 requests sent one at a time 0 met it") {
 		t.Errorf("the run does not say that no rate keeps the SLO with slow:\n%s", stdout)
 	}
 	run := closedComplete(t, out)
-	if len(run.RateSearches) != 2 || !run.RateSearches[0].Rejected() || run.RateSearches[0].FailedAt != 3.125 || run.RateSearches[1].Rejected() {
-		t.Fatalf("got searches %+v, want slow rejected down to 3.125 requests/s, and a rate of quick", run.RateSearches)
+	if len(run.RateSearches) != 2 || !run.RateSearches[0].Rejected() || len(run.RateSearches[0].Trials) != 1 || run.RateSearches[0].Alone == nil || run.RateSearches[1].Rejected() {
+		t.Fatalf("got searches %+v, want slow rejected by requests one at a time, and a rate of quick", run.RateSearches)
 	}
 	if len(run.names) != 1 || !strings.HasPrefix(run.names[0], "quick-") || len(run.Failed) > 0 {
 		t.Errorf("got cells %v and failed %+v, want one of quick and none", run.names, run.Failed)

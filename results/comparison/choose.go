@@ -7,6 +7,7 @@ import (
 
 	"cfubench/results/decision"
 	"cfubench/results/derivation"
+	"cfubench/results/runfolder"
 	"cfubench/results/summary"
 )
 
@@ -109,7 +110,7 @@ func Choose(subjects []Subject, o ChooseOptions) (Choice, error) {
 		if !slices.ContainsFunc(all, func(p point) bool { return len(p.Values) > 1 }) {
 			return c, fmt.Errorf("pair by %s: each load point has one value, and pairs need two rounds at least: measure more repeats (--repeat), or do not pair", o.PairBy)
 		}
-		if config := subjects[0].Run.Config; o.PairBy == PairByRepeat && config.Order == "grouped" {
+		if config := subjects[0].Run.Config; o.PairBy == PairByRepeat && config.Order == runfolder.OrderGrouped {
 			left = append(left, "pairs of repeats that were measured group by group (order: grouped) hold no drift in common: use --order interleaved or random")
 		}
 	}

@@ -44,7 +44,7 @@ type Config struct {
 	// Configurations are the ways of serving that are compared; none where there
 	// is one, of EngineCmd or Endpoint.
 	Configurations []Configuration `json:"configurations,omitempty"`
-	// Order is that of the repeats: "grouped", "interleaved" or "random".
+	// Order is that of the repeats, one of the orders below.
 	Order string `json:"order,omitempty"`
 
 	Batch       []int         `json:"batch"` // 0: the endpoint's own, not known
@@ -99,6 +99,17 @@ type Config struct {
 	Shard     string         `json:"shard,omitempty"` // "1/4"
 }
 
+// Orders in which repeats are measured.
+const (
+	// OrderGrouped measures all repeats on one launch of the server.
+	OrderGrouped = "grouped"
+	// OrderInterleaved launches every server anew for each repeat, so that a drift
+	// of the machine falls on all configurations alike.
+	OrderInterleaved = "interleaved"
+	// OrderRandom does so in an order drawn anew for each repeat.
+	OrderRandom = "random"
+)
+
 // Configuration is one way of serving the model: an engine command, in which
 // parameters stand in braces, with their values, under a label that names its
 // cells.
@@ -140,6 +151,33 @@ func (c Config) Flags() []Flag {
 	return flags
 }
 
+// configurationsKey is the entry that no flag of its own fills: --param and the
+// configurations of a --sweep file do.
+const configurationsKey = "configurations"
+
+// Differing names the flags in which c and other differ, in alphabetical order.
+func (c Config) Differing(other Config) []string {
+	a, b := c.fields(), other.fields()
+	keys := map[string]bool{}
+	for k := range a {
+		keys[k] = true
+	}
+	for k := range b {
+		keys[k] = true
+	}
+	var names []string
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		switch {
+		case string(a[k]) == string(b[k]):
+		case k == configurationsKey:
+			names = append(names, "the configurations that --param or --sweep gives")
+		default:
+			names = append(names, flagName(k))
+		}
+	}
+	return names
+}
+
 func flagName(key string) string {
 	return "--" + strings.ReplaceAll(strings.TrimSuffix(key, "_ns"), "_", "-")
 }
@@ -167,25 +205,6 @@ func flagText(key string, value any, encoded []byte) string {
 		}
 	}
 	return string(encoded)
-}
-
-// Differing names the flags in which c and other differ, in alphabetical order.
-func (c Config) Differing(other Config) []string {
-	a, b := c.fields(), other.fields()
-	keys := map[string]bool{}
-	for k := range a {
-		keys[k] = true
-	}
-	for k := range b {
-		keys[k] = true
-	}
-	var names []string
-	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		if string(a[k]) != string(b[k]) {
-			names = append(names, flagName(k))
-		}
-	}
-	return names
 }
 
 // fields are the configuration's JSON by key.

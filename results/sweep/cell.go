@@ -50,6 +50,7 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 
 	s.resetPrefixCache(ctx, c.id)
 
+	s.ends = began + s.remaining()
 	m, err := s.measure(ctx, dir, label, cell, load)
 	if m.cell.Requests > 0 {
 		s.record.Cells = append(s.record.Cells, m.cell)
@@ -60,8 +61,7 @@ func (s *sweep) runCell(ctx context.Context, c plannedCell) error {
 		return err
 	}
 	s.done[c.id] = true
-	s.spent += s.clock() - began
-	s.ran++
+	s.pace.took(c, s.clock()-began)
 	s.live.SetDone(len(s.done), s.remaining())
 	s.say("%s: done, %d requests, %d errors, %v", label, m.cell.Requests, m.cell.Errors, (s.clock() - began).Round(100*time.Millisecond))
 	return nil
@@ -78,14 +78,6 @@ func (s *sweep) resetPrefixCache(ctx context.Context, cell string) {
 	if err != nil && !errors.Is(err, engine.ErrNoReset) {
 		s.warn("cell %s: %v", cell, err)
 	}
-}
-
-// remaining estimates the time to the sweep's end from the cells so far.
-func (s *sweep) remaining() time.Duration {
-	if s.ran == 0 {
-		return 0
-	}
-	return time.Duration(s.total-len(s.done)) * (s.spent / time.Duration(s.ran))
 }
 
 // measured is what a cell left besides its files.
@@ -334,7 +326,7 @@ func (s *sweep) scrapeEngine(ctx context.Context, dir string, key runfolder.Key,
 func (s *sweep) progress(label string, load cellLoad) string {
 	l := load.Live
 	line := fmt.Sprintf("%s: %v elapsed", label, (s.clock() - s.rates.begun()).Round(time.Second))
-	if left := s.remaining(); left > 0 {
+	if left := s.ends - s.clock(); left > 0 && s.pace.cells.n > 0 {
 		line += fmt.Sprintf(", about %v left", left.Round(time.Second))
 	}
 	return line + fmt.Sprintf(", %d/%d done, %d in flight, %s, %d errors, %s, worst lateness %v",

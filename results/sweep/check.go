@@ -149,8 +149,8 @@ func (c *Config) checkLoad() error {
 			return usagef("--concurrency %d: want at least 1", n)
 		}
 	}
-	if c.Order != "" && c.Order != OrderGrouped && c.Order != OrderInterleaved && c.Order != OrderRandom {
-		return usagef("--order %q: want %s, %s or %s", c.Order, OrderGrouped, OrderInterleaved, OrderRandom)
+	if c.Order != "" && c.Order != runfolder.OrderGrouped && c.Order != runfolder.OrderInterleaved && c.Order != runfolder.OrderRandom {
+		return usagef("--order %q: want %s, %s or %s", c.Order, runfolder.OrderGrouped, runfolder.OrderInterleaved, runfolder.OrderRandom)
 	}
 	if len(c.loads()) == 0 && !c.FindRate {
 		c.Concurrency = []int{1}

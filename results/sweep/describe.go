@@ -21,6 +21,8 @@ type Plan struct {
 	PromptTokens, OutputTokens int64
 	// Least is the time that idle windows and schedules alone take.
 	Least time.Duration
+	// Budget says what of it fits into the budget, "" where all does.
+	Budget string
 	// Warnings are of what may be meant otherwise.
 	Warnings []string
 }
@@ -36,14 +38,17 @@ type PlannedLaunch struct {
 func Describe(ctx context.Context, c Config) (Plan, error) {
 	p := Plan{PromptTokens: datasets.Unknown, OutputTokens: datasets.Unknown, Warnings: c.unreplaced()}
 	requests := c.NumRequests
+	s := &sweep{config: c, log: Quiet{}, pace: newPace()}
 	if c.Tokenizer != "endpoint" || c.Select == datasets.First {
-		trace, err := (&sweep{config: c, log: Quiet{}}).selectTrace(ctx, nil)
-		if err != nil {
+		var err error
+		if s.trace, err = s.selectTrace(ctx, nil); err != nil {
 			return p, err
 		}
-		requests = len(trace.Requests)
-		p.PromptTokens, p.OutputTokens = tokensOf(trace.Totals())
+		requests = len(s.trace.Requests)
+		p.PromptTokens, p.OutputTokens = tokensOf(s.trace.Totals())
 	}
+	s.schedules()
+	var cells []time.Duration
 	for _, l := range c.launches() {
 		planned := PlannedLaunch{Name: l.String(), Command: c.Secrets.Command(command(l.configuration))}
 		if c.Endpoint != "" {
@@ -51,14 +56,21 @@ func Describe(ctx context.Context, c Config) (Plan, error) {
 		}
 		for _, cell := range l.cells {
 			planned.Cells = append(planned.Cells, cell.id)
+			cells = append(cells, s.pace.least[cell.Load])
 		}
-		p.Least += c.least(l, requests)
 		if c.FindRate {
-			planned.Cells = []string{"at the rate to be found"}
+			for _, r := range l.repeats {
+				planned.Cells = append(planned.Cells, fmt.Sprintf("at the rate to be found, repeat %d", r))
+				cells = append(cells, 2*c.Idle)
+			}
 		}
-		p.Cells += max(1, len(l.cells))
+		p.Cells += l.count()
 		p.Launches = append(p.Launches, planned)
 	}
+	for _, cell := range cells {
+		p.Least += cell
+	}
+	p.Budget = withinBudget(c.Budget, cells)
 	p.Requests = p.Cells * requests
 	for _, n := range []*int64{&p.PromptTokens, &p.OutputTokens} {
 		if *n != datasets.Unknown {
@@ -96,7 +108,11 @@ func (p Plan) WriteText(w io.Writer) error {
 		}
 		return fmt.Sprint(n)
 	}
-	fmt.Fprintf(&b, "%d launches, %d cells, %d requests: %s prompt tokens, %s output tokens; idle windows and schedules alone take %v\n",
-		len(p.Launches), p.Cells, p.Requests, tokens(p.PromptTokens), tokens(p.OutputTokens), p.Least.Round(time.Second))
+	fmt.Fprintf(&b, "%d launches, %d cells, %d requests: %s prompt tokens, %s output tokens\n",
+		len(p.Launches), p.Cells, p.Requests, tokens(p.PromptTokens), tokens(p.OutputTokens))
+	fmt.Fprintf(&b, "expected time: at least %v, for idle windows and schedules; how long servers start and answer shows when the first cell has been measured\n", p.Least.Round(time.Second))
+	if p.Budget != "" {
+		fmt.Fprintln(&b, p.Budget)
+	}
 	return prose.Print(w, b.String())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -162,6 +163,31 @@ func (f File) placed(err error) error {
 	return f.errorf(wrong.line, wrong.field, "%w", wrong.error)
 }
 
+// flagNamed is a flag that an error begins with.
+var flagNamed = regexp.MustCompile(`^--([a-z-]+)`)
+
+// Place gives an error of Check the line of the file that has what is wrong: a
+// configuration, or a flag that the error begins with and that the file sets, which
+// inForce tells.
+func (f File) Place(err error, inForce func(flag string) bool) error {
+	var wrong configurationError
+	if errors.As(err, &wrong) {
+		for _, c := range f.Configurations {
+			if wrong.label == c.Label || strings.HasPrefix(wrong.label, c.Label+",") {
+				return fmt.Errorf("%s:%d: %w", f.name, c.Line, err)
+			}
+		}
+	}
+	if m := flagNamed.FindStringSubmatch(fmt.Sprint(err)); m != nil && inForce(m[1]) {
+		for _, s := range f.Flags {
+			if s.Name == m[1] {
+				return fmt.Errorf("%s:%d: %w", f.name, s.Line, err)
+			}
+		}
+	}
+	return err
+}
+
 func (f File) errorf(line int, field, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s: %w", f.name, line, field, fmt.Errorf(format, args...))
 }
@@ -222,13 +248,24 @@ func scalar(n ast.Node) (string, bool) {
 	return "", false
 }
 
+// noScalar says what a node is that is no text.
+func noScalar(n ast.Node, want string) string {
+	switch n.(type) {
+	case *ast.NullNode:
+		return want + ", got none: the text null or ~ stands in quotes"
+	case *ast.AnchorNode, *ast.AliasNode:
+		return want + ": cfu reads no anchors (&) and aliases (*)"
+	}
+	return want
+}
+
 // texts are the values of a list of scalars.
 func (f File) texts(v field) ([]string, error) {
 	var out []string
 	for _, n := range items(v.node) {
 		t, ok := scalar(n)
 		if !ok {
-			return nil, f.errorf(lineOf(n), v.name, "want a value or a list of values")
+			return nil, f.errorf(lineOf(n), v.name, "%s", noScalar(n, "want a value or a list of values"))
 		}
 		out = append(out, t)
 	}
@@ -244,7 +281,7 @@ func (f *File) params(v field) error {
 		if !paramName.MatchString(e.name) {
 			return f.errorf(e.line, "params", "%.40q is no name: want letters, digits, _ and -", e.name)
 		}
-		values, err := f.texts(e)
+		values, err := f.texts(field{v.name + ": " + e.name, e.line, e.node})
 		if err != nil {
 			return err
 		}
@@ -291,7 +328,7 @@ func (f File) settings(n ast.Node, what string) (map[string]string, error) {
 	for _, e := range entries {
 		t, ok := scalar(e.node)
 		if !ok {
-			return nil, f.errorf(e.line, what, "%s: want one value", e.name)
+			return nil, f.errorf(e.line, what, "%s: %s", e.name, noScalar(e.node, "want one value"))
 		}
 		out[e.name] = t
 	}
@@ -299,7 +336,11 @@ func (f File) settings(n ast.Node, what string) (map[string]string, error) {
 }
 
 func (f *File) configurations(v field) error {
-	for _, n := range items(v.node) {
+	entries := items(v.node)
+	if len(entries) == 0 {
+		return f.errorf(v.line, v.name, "the list is empty: give it an entry, or leave it out")
+	}
+	for _, n := range entries {
 		entries, err := f.mapping(n, "configurations")
 		if err != nil {
 			return err
@@ -322,7 +363,7 @@ func (f *File) configurations(v field) error {
 				return err
 			}
 			if !ok {
-				return f.errorf(e.line, "configurations", "%s: want one value", e.name)
+				return f.errorf(e.line, "configurations", "%s: %s", e.name, noScalar(e.node, "want one value"))
 			}
 		}
 		if c.Label == "" {

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -69,6 +70,40 @@ func TestSweepFile(t *testing.T) {
 	}
 }
 
+// What Check refuses has the line of the file that says it, unless the command line does.
+func TestSweepFilePlacesWhatIsRefused(t *testing.T) {
+	const text = "repeat: 3\n" +
+		"rate: [1, -1]\n" +
+		"configurations:\n  - {label: a, engine-cmd: 'x {port} {batch}'}\n  - {label: b/c, engine-cmd: 'x {port} {batch}'}\n"
+	f, err := ParseFile("s.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		why    string
+		change func(*Config)
+		own    string // the flag that the command line overrides
+		want   string
+	}{
+		{"a flag", func(c *Config) { c.Rate = []string{"-1"} }, "", `s.yaml:2: --rate "-1": want`},
+		{"a flag of the command line", func(c *Config) { c.Rate = []string{"-1"} }, "rate", `--rate "-1": want`},
+		{"a flag that the file does not set", func(c *Config) { c.Warmup = -1 }, "", "--warmup -1: want"},
+		{"a configuration", func(c *Config) { c.Configurations = []runfolder.Configuration{{Label: "b/c,kv=1"}} }, "", "s.yaml:5: configuration b/c,kv=1: it names folders"},
+		{"a configuration's command", func(c *Config) { c.Configurations = []runfolder.Configuration{{Label: "a", EngineCmd: "x {port}"}} }, "", "s.yaml:4: configuration a: --engine-cmd has no {batch}"},
+	} {
+		c := Defaults()
+		c.Out, c.EngineCmd = t.TempDir(), "x {port} {batch}"
+		row.change(&c)
+		err := f.Place(c.Check(), func(flag string) bool { return flag != row.own })
+		if err == nil || !strings.HasPrefix(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want %s", row.why, err, row.want)
+		}
+		if !errors.As(err, &runfolder.ConfigError{}) {
+			t.Errorf("%s: got %v, which is no wrong usage", row.why, err)
+		}
+	}
+}
+
 // A file from an editor of Windows begins with a byte order mark.
 func TestSweepFileWithAByteOrderMark(t *testing.T) {
 	f, err := ParseFile("s.yaml", []byte("\ufeffrepeat: 2\r\n"))
@@ -84,7 +119,7 @@ func TestSweepFileErrorsNameLineAndField(t *testing.T) {
 		{"an unknown field of a configuration", "configurations:\n  - label: a\n    engine: x\n", `s.yaml:3: configurations: "engine" is no field: it has label, engine-cmd and params`},
 		{"a configuration without a label", "configurations:\n  - engine-cmd: x\n", "s.yaml:2: configurations: an entry has no label"},
 		{"a parameter without a place", "params: {nowhere: [1]}\n", "s.yaml:1: params: parameter nowhere: the engine command has no {nowhere}"},
-		{"lists of different length", "params: {dtype: [a, b], kv: [x]}\nzip: [dtype, kv]\n", "s.yaml:2: zip: kv has 1 values, dtype has 2"},
+		{"lists of different length", "params: {dtype: [a, b], kv: [x]}\nzip: [dtype, kv]\n", "s.yaml:2: zip: dtype and kv have unlike numbers of values: 2 and 1"},
 		{"an exclusion of nothing", "params: {dtype: [a]}\nexclude: [{kv: x}]\n", "s.yaml:2: exclude: there is no parameter kv"},
 		{"an exclusion of a value that there is not", "params: {dtype: [a, b]}\nexclude: [{dtype: c}]\n", "s.yaml:2: exclude: no combination has dtype: c"},
 		{"an exclusion of a value that no configuration has", "params: {dtype: [a, b]}\nconfigurations: [{label: x}]\nexclude:\n - {dtype: 16}\n", "s.yaml:4: exclude: no combination has dtype: 16"},
@@ -98,6 +133,12 @@ func TestSweepFileErrorsNameLineAndField(t *testing.T) {
 		{"values in a zip", "params: {dtype: [a]}\nzip: [{dtype: [a], kv: [b]}]\n", "s.yaml:2: zip: want names of parameters, such as [dtype, kv]"},
 		{"each entry of a list has its own line", "params:\n  dtype: [a]\n  kv: [x]\nexclude:\n  - {dtype: a, kv: y}\n", "s.yaml:5: exclude: no combination has dtype: a, kv: y"},
 		{"and each parameter", "params:\n  dtype: [a]\n  nowhere: [x]\n", "s.yaml:3: params: parameter nowhere: the engine command has no {nowhere}"},
+		{"a value twice, which would be two cells of one name", "params:\n  dtype: [a, b, a]\n", `s.yaml:2: params: parameter dtype has the value "a" twice`},
+		{"an exclusion of everything", "params: {dtype: [a]}\nexclude:\n  - {}\n", "s.yaml:3: exclude: an entry is empty"},
+		{"a value that is nothing", "params:\n  dtype: [a, ~]\n", "s.yaml:2: params: dtype: want a value or a list of values, got none: the text null or ~ stands in quotes"},
+		{"a flag that is nothing", "batch: 1\nrate:\n", "s.yaml:2: rate: want a value or a list of values, got none"},
+		{"an anchor", "engine-cmd: &e x\n", "s.yaml:1: engine-cmd: want a value or a list of values: cfu reads no anchors (&) and aliases (*)"},
+		{"no configuration", "repeat: 2\nconfigurations: []\n", "s.yaml:2: configurations: the list is empty"},
 		{"a name that cfu keeps", "params: {port: [1]}\n", "s.yaml:1: params: parameter port: cfu replaces {port} itself"},
 	} {
 		f, err := ParseFile("s.yaml", []byte(row.text))
@@ -125,14 +166,14 @@ func TestOrderOfRepeats(t *testing.T) {
 		}
 		return out
 	}
-	if diff := cmp.Diff([]string{"a-b1-c2-r1 a-b1-c2-r2", "a-b8-c2-r1 a-b8-c2-r2", "b-b1-c2-r1 b-b1-c2-r2", "b-b8-c2-r1 b-b8-c2-r2"}, names(OrderGrouped)); diff != "" {
+	if diff := cmp.Diff([]string{"a-b1-c2-r1 a-b1-c2-r2", "a-b8-c2-r1 a-b8-c2-r2", "b-b1-c2-r1 b-b1-c2-r2", "b-b8-c2-r1 b-b8-c2-r2"}, names(runfolder.OrderGrouped)); diff != "" {
 		t.Errorf("grouped (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"a-b1-c2-r1", "a-b8-c2-r1", "b-b1-c2-r1", "b-b8-c2-r1", "a-b1-c2-r2", "a-b8-c2-r2", "b-b1-c2-r2", "b-b8-c2-r2"}, names(OrderInterleaved)); diff != "" {
+	if diff := cmp.Diff([]string{"a-b1-c2-r1", "a-b8-c2-r1", "b-b1-c2-r1", "b-b8-c2-r1", "a-b1-c2-r2", "a-b8-c2-r2", "b-b1-c2-r2", "b-b8-c2-r2"}, names(runfolder.OrderInterleaved)); diff != "" {
 		t.Errorf("interleaved (-want +got):\n%s", diff)
 	}
-	random := names(OrderRandom)
-	if again := names(OrderRandom); len(random) != 8 || cmp.Diff(random, again) != "" {
+	random := names(runfolder.OrderRandom)
+	if again := names(runfolder.OrderRandom); len(random) != 8 || cmp.Diff(random, again) != "" {
 		t.Errorf("random order: %v, then %v: want 8 launches, the same for the same seed", random, again)
 	}
 }
@@ -146,6 +187,7 @@ func TestNamesInBracesThatNothingReplaces(t *testing.T) {
 		{"cfu's own names", "serve --port {port} --max-num-seqs {batch} --cpus {cpus}", ""},
 		{"a parameter that is there", "serve --kv {kv} --port {port}", ""},
 		{"a variable of the shell", "serve ${HOME} --port {port}", ""},
+		{"one right behind another", "serve {port}{dtype}", "dtype"},
 		{"JSON, and a template's braces", `serve --c '{"a": 1}' --template '{{role}}' --port {port}`, ""},
 	} {
 		c := Config{}

@@ -21,6 +21,7 @@ import (
 
 // target is the server under test as the cells see it.
 type target struct {
+	point    runfolder.Point
 	url      string
 	http     *http.Client // for all but the requests themselves
 	apiKey   string
@@ -36,7 +37,8 @@ type target struct {
 // serve starts or finds the server of a launch, measures its cells, and leaves no
 // process behind.
 func (s *sweep) serve(ctx context.Context, l launch) (err error) {
-	t := target{url: s.config.Endpoint, apiKey: s.config.APIKey}
+	t := target{point: l.point(), url: s.config.Endpoint, apiKey: s.config.APIKey}
+	began := s.clock()
 	if t.http, err = engine.NewClient(s.config.CAFile, s.config.Headers...); err != nil {
 		return err
 	}
@@ -99,16 +101,23 @@ func (s *sweep) serve(ctx context.Context, l launch) (err error) {
 		return err
 	}
 	s.loaded = s.clock()
+	s.pace.launch.add(s.loaded - began)
 	if s.config.FindRate {
 		return s.searchRate(ctx, l)
 	}
-	for _, c := range l.cells {
+	return s.runCells(ctx, l.cells)
+}
+
+// runCells measures the cells that are not there yet and that end within the budget.
+func (s *sweep) runCells(ctx context.Context, cells []plannedCell) error {
+	for _, c := range cells {
 		if s.done[c.id] {
 			s.say("cell %s: complete from an earlier run", c.id)
 			continue
 		}
-		if s.overBudget() {
-			return nil
+		if !s.fits(c, 0) {
+			s.overBudget = true
+			continue
 		}
 		if err := s.runCell(ctx, c); err != nil {
 			return err
@@ -209,7 +218,7 @@ func (s *sweep) keepEngine(info runfolder.EngineInfo) {
 		if reflect.DeepEqual(*old, info) {
 			return
 		}
-		s.warn("batch %d: the server is not as it was when this run began: %s, before %s", info.Batch, engineLine(info), engineLine(*old))
+		s.warn("%s: the server is not as it was when this run began: %s, before %s", runfolder.ServerName(info.Label, info.Batch), engineLine(info), engineLine(*old))
 	}
 	s.record.Engine = append(s.record.Engine, info)
 }

@@ -25,7 +25,8 @@ func planned(p runfolder.Point, repeat int) plannedCell {
 type launch struct {
 	configuration runfolder.Configuration
 	batch         int
-	cells         []plannedCell
+	repeats       []int
+	cells         []plannedCell // none where a rate has to be found first
 }
 
 // point is what the launch's cells have in common.
@@ -33,21 +34,18 @@ func (l launch) point() runfolder.Point {
 	return runfolder.Point{Batch: l.batch, Label: l.configuration.Label}
 }
 
+// count is how many cells are measured on the launch.
+func (l launch) count() int {
+	if len(l.cells) == 0 {
+		return len(l.repeats)
+	}
+	return len(l.cells)
+}
+
 // String names the launch in messages: "batch 8", "dtype=float16, batch 8".
 func (l launch) String() string {
 	return runfolder.ServerName(l.configuration.Label, l.batch)
 }
-
-// Orders in which repeats are measured.
-const (
-	// OrderGrouped measures all repeats on one launch of the server.
-	OrderGrouped = "grouped"
-	// OrderInterleaved launches every server anew for each repeat, so that a drift
-	// of the machine falls on all configurations alike.
-	OrderInterleaved = "interleaved"
-	// OrderRandom does so in an order drawn anew for each repeat.
-	OrderRandom = "random"
-)
 
 // launches lists the servers to be started in order with their cells. Repeats
 // come outermost within a launch, so that a drift of the machine falls on all
@@ -56,7 +54,7 @@ func (c Config) launches() []launch {
 	var all []launch
 	rng := rand.New(rand.NewPCG(uint64(c.Seed), 20))
 	rounds, each := 1, c.Repeat
-	if c.Order != OrderGrouped && c.Order != "" {
+	if c.Order != runfolder.OrderGrouped && c.Order != "" {
 		rounds, each = c.Repeat, 1
 	}
 	for round := range rounds {
@@ -65,6 +63,7 @@ func (c Config) launches() []launch {
 			for _, batch := range c.Batch {
 				l := launch{configuration: k, batch: batch}
 				for r := range each {
+					l.repeats = append(l.repeats, round+r+1)
 					for _, load := range c.loads() {
 						l.cells = append(l.cells, planned(runfolder.Point{Batch: batch, Load: load, Label: k.Label}, round+r+1))
 					}
@@ -72,7 +71,7 @@ func (c Config) launches() []launch {
 				these = append(these, l)
 			}
 		}
-		if c.Order == OrderRandom {
+		if c.Order == runfolder.OrderRandom {
 			rng.Shuffle(len(these), func(i, j int) { these[i], these[j] = these[j], these[i] })
 		}
 		all = append(all, these...)

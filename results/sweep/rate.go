@@ -16,18 +16,19 @@ import (
 )
 
 // searchRate finds the highest Poisson rate that keeps --slo on this server,
-// unless an earlier run has, and measures a cell there.
+// unless this run has or an earlier one, and measures its repeats there.
 func (s *sweep) searchRate(ctx context.Context, l launch) error {
-	c, ok := s.foundCell(l)
-	if ok {
-		s.say("%s: %.4g requests/s, found by an earlier run", l, c.Rate)
-		return s.runCell(ctx, c)
+	if cells := s.foundCells(l); len(cells) > 0 {
+		s.say("%s: %.4g requests/s, found before", l, cells[0].Rate)
+		return s.runCells(ctx, cells)
 	}
 	slo := s.config.SLO
+	began := s.clock()
 	found, err := s.tryRates(ctx, l, slo)
 	if err != nil {
 		return err
 	}
+	s.pace.search.add(s.clock() - began)
 	search := runfolder.RateSearch{Batch: l.batch, Label: l.configuration.Label, SLO: slo, FoundRate: found}
 	if search.Rejected() {
 		return s.reject(l, search)
@@ -37,9 +38,9 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 	if err := s.save(); err != nil { // it took minutes: an interrupt must not lose it
 		return err
 	}
-	c, _ = s.foundCell(l)
-	s.log.Result(fmt.Sprintf("%s: at %g requests/s, %g %% of requests meet %s", l, c.Rate, 100*s.config.SLOShare, slo))
-	return s.runCell(ctx, c)
+	cells := s.foundCells(l)
+	s.log.Result(fmt.Sprintf("%s: at %g requests/s, %g %% of requests meet %s", l, cells[0].Rate, 100*s.config.SLOShare, slo))
+	return s.runCells(ctx, cells)
 }
 
 // reject ends a search that found no rate: as a result where there are others to
@@ -87,7 +88,11 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 		return nil
 	})
 	found, err := loadgen.FindRate(ctx, options, func(ctx context.Context, rate float64, requests int, observe func(int, bool) bool) error {
-		load, err := s.searchLoad(l, runfolder.AtRate(rate), loadgen.StopRules{MinRequests: requests, MaxRequests: requests})
+		point := runfolder.AtRate(rate)
+		if rate == 0 {
+			point = runfolder.Load{Concurrency: 1}
+		}
+		load, err := s.searchLoad(l, point, loadgen.StopRules{MinRequests: requests, MaxRequests: requests})
 		if err != nil {
 			return err
 		}
@@ -193,6 +198,11 @@ type searchLines struct {
 func (t *searchLines) tell(p loadgen.SearchProgress) {
 	t.now.Store(&p)
 	switch {
+	case p.Trial.Rate == 0 && p.Trial.Verdict != "":
+		t.say("%s: rate search: one request at a time: %d of %d met the SLO", t.launch, p.Trial.Met, p.Trial.Requests)
+	case p.Trial.Rate == 0 && p.Trial.Requests == 0:
+		t.say("%s: rate search: up to %d requests one at a time show whether the server keeps the SLO without a queue", t.launch, p.Most)
+	case p.Trial.Rate == 0: // under way
 	case p.Trial.Verdict != "":
 		t.say("%s: rate search: %.4g requests/s: %s: %d of %d requests met the SLO", t.launch, p.Trial.Rate, p.Trial.Verdict, p.Trial.Met, p.Trial.Requests)
 	case p.Trial.Requests == 0:
@@ -221,6 +231,9 @@ func (t *searchLines) line() string {
 	if p == nil {
 		return ""
 	}
+	if p.Trial.Rate == 0 {
+		return fmt.Sprintf("%s: rate search: one request at a time: %d of at most %d, %d missed the SLO", t.launch, p.Trial.Requests, p.Most, p.Trial.Requests-p.Trial.Met)
+	}
 	_, most := p.Left()
 	return fmt.Sprintf("%s: rate search: trial %d, %.4g requests/s: %d of at most %d requests, %d missed the SLO, at most %v left",
 		t.launch, p.Number, p.Trial.Rate, p.Trial.Requests, p.Most, p.Trial.Requests-p.Trial.Met, most.Round(time.Second))
@@ -236,13 +249,20 @@ func (s *sweep) search(l launch) (runfolder.RateSearch, bool) {
 	return runfolder.RateSearch{}, false
 }
 
-// foundCell is the cell at the rate that the search found for a launch.
-func (s *sweep) foundCell(l launch) (plannedCell, bool) {
+// foundCells are the launch's repeats at the rate that was found for its server; none
+// where there is no such rate, or none yet.
+func (s *sweep) foundCells(l launch) (cells []plannedCell) {
 	f, ok := s.search(l)
 	if !ok || f.Rejected() {
-		return plannedCell{}, false
+		return nil
 	}
 	p := l.point()
 	p.Load = runfolder.AtRate(math.Round(f.Rate*1000) / 1000)
-	return planned(p, 1), true
+	if _, known := s.pace.least[p.Load]; !known {
+		s.pace.least[p.Load] = s.config.least(p.Load, s.conversations(), nil)
+	}
+	for _, repeat := range l.repeats {
+		cells = append(cells, planned(p, repeat))
+	}
+	return cells
 }

@@ -68,11 +68,13 @@ type sweep struct {
 	server    target     // what is being measured now
 	rates     tokenRates // observed, for the live line and the self-test
 	live      *live.Live
-	total     int                          // cells of the sweep
-	spent     time.Duration                // on the cells measured so far
-	ran       int                          // cells measured so far
-	flying    atomic.Pointer[loadgen.Live] // of the cell under way
-	loaded    time.Duration                // when the server had its last request
+	total     int // cells of the sweep
+	pace      pace
+	ends      time.Duration // when the run likely does, as it was judged when the cell under way began
+	// overBudget says that a cell was left out since it would not end in time.
+	overBudget bool
+	flying     atomic.Pointer[loadgen.Live] // of the cell under way
+	loaded     time.Duration                // when the server had its last request
 
 	hidden int           // cells of the record without secrets
 	saved  int           // cells of the record in run.json
@@ -96,7 +98,7 @@ func Run(ctx context.Context, c Config, log Log) (runfolder.Run, error) {
 
 // newSweep checks the run folder and prepares the record of the run.
 func newSweep(c Config, log Log) (*sweep, error) {
-	s := &sweep{config: c, log: log, done: map[string]bool{}, failedNow: map[runfolder.Point]bool{}, live: live.New(), origin: time.Now()}
+	s := &sweep{config: c, log: log, pace: newPace(), done: map[string]bool{}, failedNow: map[runfolder.Point]bool{}, live: live.New(), origin: time.Now()}
 	s.clock = meter.NewClock(s.origin)
 	s.record = runfolder.Run{
 		Cfu: version.String(), Build: version.Read(), Started: s.origin.UTC().Format(time.RFC3339),
@@ -158,12 +160,13 @@ func differing(a, b runfolder.Config) string {
 func (s *sweep) run(ctx context.Context) error {
 	s.plan = s.config.launches()
 	for _, l := range s.plan {
-		s.total += max(1, len(l.cells)) // a rate search has one cell
+		s.total += l.count()
 	}
 	s.live.SetRun(s.total, s.origin)
 	for _, w := range s.config.unreplaced() {
 		s.warn("%s", w)
 	}
+	s.schedules()
 	stop := func() error { return nil }
 	if s.config.Listen != "" {
 		server, err := live.Listen(s.config.Listen, s.metrics())
@@ -206,14 +209,15 @@ func (s *sweep) measureAll(ctx context.Context) error {
 		}
 	}
 	for _, l := range s.plan {
-		if s.overBudget() {
-			break
-		}
 		if s.allDone(l) {
-			s.say("%s: complete from an earlier run", l)
+			s.say("%s: nothing is left to measure", l)
 			continue
 		}
 		if s.failedNow[l.point()] { // and would again in each later round
+			continue
+		}
+		if !s.fitsOne(l) {
+			s.overBudget = true
 			continue
 		}
 		err := s.serve(ctx, l)
@@ -224,8 +228,8 @@ func (s *sweep) measureAll(ctx context.Context) error {
 			return err
 		}
 	}
-	if left := s.total - len(s.done); left > 0 && s.overBudget() {
-		s.warn("--budget %v: %d of %d cells are not measured; --resume with a larger budget measures them", s.config.Budget, left, s.total)
+	if left := s.total - len(s.done); left > 0 && s.overBudget {
+		s.warn("--budget %v: %d of %d cells are not measured; --resume measures them, within a budget of its own", s.config.Budget, left, s.total)
 	}
 	if s.config.Certify && len(s.record.Cells) > 0 {
 		if err := s.selfTest(ctx); err != nil {
@@ -238,27 +242,14 @@ func (s *sweep) measureAll(ctx context.Context) error {
 	return nil
 }
 
-// overBudget reports whether the next cell would likely not end within the
-// budget, judged by those before it.
-func (s *sweep) overBudget() bool {
-	if s.config.Budget == 0 {
-		return false
-	}
-	var next time.Duration
-	if s.ran > 0 {
-		next = s.spent / time.Duration(s.ran)
-	}
-	return s.clock()+next > s.config.Budget
-}
-
 // allDone reports whether every cell of a launch is complete.
 func (s *sweep) allDone(l launch) bool {
 	if s.config.FindRate {
-		if f, ok := s.search(l); ok && f.Rejected() {
-			return true
+		f, ok := s.search(l)
+		if !ok || f.Rejected() {
+			return ok
 		}
-		c, ok := s.foundCell(l)
-		return ok && s.done[c.id]
+		l.cells = s.foundCells(l)
 	}
 	for _, c := range l.cells {
 		if !s.done[c.id] {

@@ -72,25 +72,31 @@ func (s *sweep) openTrace(ctx context.Context, t *target) error {
 	}
 	total := s.trace.Totals()
 	s.say("trace: %d requests in each of %d cells, %s", total.Requests, s.total, totalLine(total))
+	s.schedules()
+	var cells []time.Duration
+	for _, l := range s.plan {
+		for _, c := range l.cells {
+			if !s.done[c.id] {
+				cells = append(cells, s.pace.least[c.Load])
+			}
+		}
+	}
+	if line := withinBudget(s.config.Budget, cells); line != "" {
+		s.say("%s", line)
+	}
 	return nil
 }
 
 // totalLine says what the requests of one cell ask for.
 func totalLine(t datasets.Totals) string {
-	line := fmt.Sprintf("%d prompt tokens to read and %d tokens to write", t.Prompt, t.Output)
-	if t.PromptUnknown > 0 || t.OutputUnknown > 0 {
-		line += fmt.Sprintf(", and those of %d prompts and %d answers whose length is not known", t.PromptUnknown, t.OutputUnknown)
-	}
-	return line
-}
-
-// least is the time that the idle windows and schedules of a launch's cells take.
-func (c Config) least(l launch, requests int) (d time.Duration) {
-	for _, cell := range l.cells {
-		d += 2 * c.Idle
-		if cell.Rate > 0 {
-			d += time.Duration(float64(requests) / cell.Rate * float64(time.Second))
+	side := func(known int64, unknown int, what, of string) string {
+		switch {
+		case unknown == 0:
+			return fmt.Sprintf("%d %s", known, what)
+		case unknown == t.Requests:
+			return fmt.Sprintf("an unknown number of %s", what)
 		}
+		return fmt.Sprintf("%d %s beside those of %d %s of unknown length", known, what, unknown, of)
 	}
-	return d
+	return side(t.Prompt, t.PromptUnknown, "prompt tokens to read", "prompts") + " and " + side(t.Output, t.OutputUnknown, "tokens to write", "answers")
 }

@@ -107,10 +107,13 @@ func (s *sweep) leaveOut(l launch) {
 		if other.point() != l.point() {
 			continue
 		}
+		cells := other.cells
 		if s.config.FindRate {
-			s.total--
+			if cells = s.foundCells(other); len(cells) == 0 {
+				s.total -= other.count()
+			}
 		}
-		for _, c := range other.cells {
+		for _, c := range cells {
 			if !s.done[c.id] {
 				s.total--
 			}

@@ -108,7 +108,7 @@ func tagsOf(s summary.Summary, c summary.CellSummary) map[string]string {
 		tags["cfu.meter_kind"] = s.MeterKind
 	}
 	if c.Steady != nil {
-		tags["cfu.window"] = "steady; carbon and cost whole"
+		tags["cfu.window"] = "steady"
 	}
 	if s.SLO != "" {
 		tags["cfu.slo"] = s.SLO

@@ -222,7 +222,7 @@ func (e *Attributed) survey(ctx context.Context, meta map[string]string, divider
 			}
 		}
 		energies = append(energies, domainEnergy(d, meters.Estimates[i], idle, rows))
-		if s := spreader.Domain(); len(s.Conventions) > 1 {
+		if s := spreader.Domain(); len(s.Conventions) > 1 && (s.Pairs > 0 || s.Max > 0) { // there are requests
 			e.Spread = append(e.Spread, s)
 		}
 	}

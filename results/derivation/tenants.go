@@ -52,13 +52,18 @@ type TenantShare struct {
 	Requests     float64      `json:"requests"`
 }
 
-// TenantDivider divides intervals among requests, one after the other. Of the
+// TenantDivider divides intervals among requests, one after the other. Where the next
+// does not begin with the end of the last, the tokens between are of a time that is not
+// divided, and nobody's. Of the
 // server's tokens those that no record has are tenants.Unattributed's: over all
 // intervals so far, for a server may count a request's tokens earlier or later than
 // its record spreads them.
 type TenantDivider struct {
 	Weights TokenWeights
 	pending []pendingRequest
+	end     time.Duration  // of the last interval
+	begun   bool           // there was one
+	gaps    []meter.Window // between intervals, in their order
 	// unexplained are the server's weighted tokens that neither a record nor
 	// tenants.Unattributed has had; below zero where records are ahead.
 	unexplained float64
@@ -80,6 +85,34 @@ func (d *TenantDivider) Add(r runfolder.TenantRequest, from time.Duration) {
 	}
 }
 
+// oldestGap is how long a gap is remembered: requests are told of for an hour.
+const oldestGap = 2 * time.Hour
+
+// advance takes the place of the next interval.
+func (d *TenantDivider) advance(next meter.Window) {
+	if d.begun && next.Start > d.end {
+		d.gaps = append(d.gaps, meter.Window{Start: d.end, End: next.Start})
+	}
+	d.begun, d.end = true, next.End
+	for len(d.gaps) > 0 && d.gaps[0].End < d.end-oldestGap {
+		d.gaps = d.gaps[1:]
+	}
+}
+
+// divided is how much of a time lies in no gap.
+func (d *TenantDivider) divided(from, to time.Duration) time.Duration {
+	length := to - from
+	for _, g := range d.gaps {
+		length -= max(0, min(to, g.End)-max(from, g.Start))
+	}
+	return length
+}
+
+// inGap reports whether a moment lies in a gap.
+func (d *TenantDivider) inGap(at time.Duration) bool {
+	return slices.ContainsFunc(d.gaps, func(g meter.Window) bool { return at > g.Start && at <= g.End })
+}
+
 // Divide divides the next interval. Tokens of earlier ones that were added too late
 // for them come to lie in it. The shares are in the order of their names, and their
 // energies sum to the interval's.
@@ -91,24 +124,30 @@ func (d *TenantDivider) Divide(i Interval) []TenantShare {
 		}
 		return shares[name]
 	}
+	d.advance(i.Window)
 	recorded := 0.0
 	kept := d.pending[:0]
 	for _, r := range d.pending {
 		if r.Start < i.End || r.End <= i.End {
 			part := 1.0
 			if length := r.End - r.Start; length > 0 {
-				part = float64(min(r.End, i.End)-r.until) / float64(length)
+				part = float64(d.divided(r.until, min(r.End, i.End))) / float64(length)
 				r.until = min(r.End, i.End)
+			} else if d.inGap(r.End) {
+				part = 0
 			}
 			s, prompt, output := of(r.Tenant), 0.0, part*float64(r.OutputTokens)
-			if !r.prompted {
-				prompt, r.prompted = float64(r.PromptTokens), true
+			if !r.prompted && !d.inGap(r.Start) {
+				prompt = float64(r.PromptTokens)
 			}
+			r.prompted = true
 			s.PromptTokens, s.OutputTokens = s.PromptTokens+prompt, s.OutputTokens+output
 			weights[r.Tenant] += d.Weights.of(prompt, output)
 			recorded += d.Weights.of(prompt, output)
 			if r.End <= i.End {
-				s.Requests++
+				if !d.inGap(r.End) {
+					s.Requests++
+				}
 				continue
 			}
 		}

@@ -56,6 +56,9 @@ func TestDivide(t *testing.T) {
 			[]string{"idle 7 J 0+0 0", "unattributed 8 J 0+0 0"}},
 		{"tokens before the time that is divided are nobody's", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", -10, 10, 7, 100), of("b", -5, -1, 0, 9)}, []Interval{toldInterval(0, 10, 0, 50, false)},
 			[]string{"a 10 J 0+50 1"}},
+		{"tokens between two intervals are nobody's", TokenWeights{1, 1}, []runfolder.TenantRequest{of("a", 5, 25, 30, 40), of("b", 12, 18, 9, 9), of("c", 15, 25, 9, 20), of("d", 26, 27, 0, 20)},
+			[]Interval{toldInterval(0, 10, 30, 10, false), toldInterval(2, 8, 0, 40, false)},
+			[]string{"a 10 J 30+10 0", "a 2 J 0+10 1; b 0 J 0+0 0; c 2 J 0+10 1; d 4 J 0+20 1"}},
 	} {
 		d := TenantDivider{Weights: tt.weights}
 		for _, r := range tt.requests {

@@ -36,9 +36,12 @@ func (l Load) PerSecond() float64 {
 	return l.Rate
 }
 
-// String is the load's part of a cell's name: "c8", "rate4", "rateinf", "trace".
+// String is the load's part of a cell's name: "c8", "rate4", "rateinf", "trace", and ""
+// for that of a server that others ask.
 func (l Load) String() string {
 	switch {
+	case l == Load{}:
+		return ""
 	case l.Concurrency > 0:
 		return "c" + strconv.Itoa(l.Concurrency)
 	case l.Trace:

@@ -295,7 +295,10 @@ func (o FindOptions) trial(ctx context.Context, rate float64, plan trialPlan, p 
 		}
 		return !over
 	})
+	if err != nil {
+		return *t, err
+	}
 	t.Verdict = verdict.String()
 	tell()
-	return *t, err
+	return *t, nil
 }

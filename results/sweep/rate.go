@@ -207,8 +207,12 @@ func (t *searchLines) tell(p loadgen.SearchProgress) {
 		t.say("%s: rate search: %.4g requests/s: %s: %d of %d requests met the SLO", t.launch, p.Trial.Rate, p.Trial.Verdict, p.Trial.Met, p.Trial.Requests)
 	case p.Trial.Requests == 0:
 		least, most := p.Left()
-		t.say("%s: rate search: trial %d: %.4g requests/s%s: %d to %d requests pass it, %v to %v; one that fails ends sooner",
-			t.launch, p.Number, p.Trial.Rate, between(p.Passed, p.Failed), p.Least, p.Most, least.Round(time.Second), most.Round(time.Second))
+		requests, takes := fmt.Sprint(p.Least), fmt.Sprint(least.Round(time.Second))
+		if p.Most > p.Least {
+			requests, takes = fmt.Sprintf("%d to %d", p.Least, p.Most), fmt.Sprintf("%s to %v", takes, most.Round(time.Second))
+		}
+		t.say("%s: rate search: trial %d: %.4g requests/s%s: %s requests pass it, %s; one that fails ends sooner",
+			t.launch, p.Number, p.Trial.Rate, between(p.Passed, p.Failed), requests, takes)
 	}
 }
 

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -38,6 +39,9 @@ type FindOptions struct {
 	// its best rate can pass; default 6. With the way up to it, which begins near
 	// the throughput, a search takes about 10 times that.
 	Effort float64
+	// Fits, if it is not nil, tells whether there is time for a further trial, which takes
+	// so long if it passes; without it the search ends.
+	Fits func(time.Duration) bool
 	// Tell, if it is not nil, is called as the search goes on: when a trial begins,
 	// after each of its requests, and at its end.
 	Tell func(SearchProgress)
@@ -88,6 +92,9 @@ type FoundRate struct {
 	// undecided trial.
 	Warnings []string `json:"warnings,omitempty"`
 }
+
+// ErrNoTime says that there was no time to find a rate that passes.
+var ErrNoTime = errors.New("no time for a further trial")
 
 // TryRate runs so many requests at one Poisson rate, or at the rate 0 one at a time, the
 // next when the one before has ended, and calls observe for each, with
@@ -142,6 +149,13 @@ func (o FindOptions) search(ctx context.Context, found *FoundRate, try TryRate) 
 	spent := 0.0 // seconds of the bisection
 	rate := o.Start
 	for len(found.Trials) < o.Trials {
+		if o.Fits != nil && !o.Fits(time.Duration(float64(o.plan(rate).soonest())/rate*float64(time.Second))) {
+			if found.Rate == 0 {
+				return ErrNoTime
+			}
+			found.Warnings = append(found.Warnings, fmt.Sprintf("search ended before a trial at %.4g requests/s: there was no time for it", rate))
+			return nil
+		}
 		enough := o
 		bisects := found.Rate > 0 && found.FailedAt > 0
 		if bisects {
@@ -260,7 +274,7 @@ func (o FindOptions) check() error {
 
 // trial tries one rate until its plan decides.
 func (o FindOptions) trial(ctx context.Context, rate float64, plan trialPlan, p SearchProgress, try TryRate) (Trial, error) {
-	p.Trial, p.Least, p.Most = Trial{Rate: rate}, plan.needed(0), plan.limit()
+	p.Trial, p.Least, p.Most = Trial{Rate: rate}, plan.soonest(), plan.limit()
 	t := &p.Trial
 	tell := func() {
 		if o.Tell != nil {
@@ -290,7 +304,7 @@ func (o FindOptions) trial(ctx context.Context, rate float64, plan trialPlan, p 
 			}
 			missed := t.Requests - t.Met
 			verdict = plan.decide(t.Requests, missed)
-			over = verdict != Undecided || plan.lost(missed)
+			over = verdict != Undecided || plan.lost(missed) || plan.keeps(t.Requests, missed)
 			tell()
 		}
 		return !over

@@ -151,7 +151,8 @@ func TestFindRateWhereNoRateCan(t *testing.T) {
 		{"none keeps it, where half of them need not", 0.5, 0, true, 18},
 		{"half of them do", 0.99, 0.5, true, 12},
 		{"all of them do", 0.99, 1, false, 12},
-		{"so many do that a few requests cannot tell", 0.9, 0.85, false, 18},
+		{"half of them do where four in five must, which a few requests cannot tell", 0.8, 0.5, true, 90},
+		{"nearly as many do as have to", 0.9, 0.88, false, 90},
 	} {
 		random := rand.New(rand.NewPCG(5, 6))
 		try := func(_ context.Context, rate float64, most int, observe func(int, bool) bool) error {
@@ -169,6 +170,42 @@ func TestFindRateWhereNoRateCan(t *testing.T) {
 		last := got.Warnings[len(got.Warnings)-1]
 		if said := strings.HasPrefix(last, "no rate keeps the SLO: of "); said != tt.rejected || (len(got.Trials) == 1) != tt.rejected {
 			t.Errorf("%s: got %d trials and %q, want an end after the first: %v", tt.does, len(got.Trials), last, tt.rejected)
+		}
+	}
+}
+
+// A search that runs out of time takes what has passed, and is no rejection where nothing
+// has.
+func TestFindRateEndsWithItsTime(t *testing.T) {
+	for _, tt := range []struct {
+		does string
+		time time.Duration // of passing trials
+		rate float64
+	}{
+		{"time for two trials: 657 s, and half of it", 1000 * time.Second, 2},
+		{"time for one", 700 * time.Second, 1},
+		{"for none", 656 * time.Second, 0},
+	} {
+		left := tt.time
+		try := func(_ context.Context, rate float64, most int, observe func(int, bool) bool) error {
+			n := 1
+			for n < most && observe(n-1, true) {
+				n++
+			}
+			left -= time.Duration(float64(n) / rate * float64(time.Second))
+			return nil
+		}
+		got, err := FindRate(t.Context(), FindOptions{SLO: SLO{TTFT: 1}, Start: 1, Fits: func(d time.Duration) bool { return d <= left },
+			Tell: func(p SearchProgress) {
+				if p.Trial.Verdict == Passes.String() && p.Trial.Requests != p.Least {
+					t.Errorf("%s: a trial passed after %d requests, and said that it takes %d", tt.does, p.Trial.Requests, p.Least)
+				}
+			}}, try)
+		if got.Rate != tt.rate || errors.Is(err, ErrNoTime) != (tt.rate == 0) {
+			t.Errorf("%s: got %+v, %v; want %v requests/s", tt.does, got, err, tt.rate)
+		}
+		if warned := strings.Contains(strings.Join(got.Warnings, "\n"), "there was no time for it"); warned != (tt.rate > 0) {
+			t.Errorf("%s: got the warnings %q", tt.does, got.Warnings)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type trialPlan struct {
 	passFrom    int     // the least number that may pass
 	pass, fails float64 // confidence of one look
 	spare       int     // the most misses with which the last look can pass
+	enough      int     // of requests one at a time to end where they keep the SLO; 0 at a rate
 }
 
 // lookStep is the ratio of one look's requests to those of the look before.
@@ -57,23 +58,30 @@ func (o FindOptions) plan(rate float64) trialPlan {
 	return p
 }
 
-// fewAlone is how many requests are sent one at a time at most, unless it takes more
-// misses to show that the server fails: they decide nothing else.
-const fewAlone = 10
+// fewAlone is how many requests are sent one at a time, unless it takes more misses to
+// show that the server fails: they decide nothing else. Where more of them miss the SLO
+// than may, they go on to manyAlone times as many.
+const fewAlone, manyAlone = 10, 5
 
-// alone is the plan of requests one at a time: it ends when they show that the SLO is
-// not kept, or after three times as many as can show it.
+// alone is the plan of requests one at a time. It ends when they show that the SLO is not
+// kept, or, from three times as many as can show it on, when they do not look like it.
 func (o FindOptions) alone() trialPlan {
 	p := o.plan(0)
-	want := fewAlone
+	p.enough = fewAlone
 	if least := slices.IndexFunc(p.looks, func(n int) bool { return Decide(p.percentile, p.fails, n, n) == Fails }); least >= 0 {
-		want = max(want, 3*p.looks[least])
+		p.enough = max(p.enough, 3*p.looks[least])
 	}
-	if enough := slices.IndexFunc(p.looks, func(n int) bool { return n >= want }); enough >= 0 {
-		p.looks = p.looks[:enough+1]
+	if beyond := slices.IndexFunc(p.looks, func(n int) bool { return n > manyAlone*p.enough }); beyond > 0 {
+		p.looks = p.looks[:beyond]
 	}
 	p.spare = p.limit() // it goes on however many missed, to the verdict
 	return p
+}
+
+// keeps reports whether requests one at a time, enough of them, missed the SLO no more
+// often than they may.
+func (p trialPlan) keeps(n, over int) bool {
+	return p.enough > 0 && n >= p.enough && slices.Contains(p.looks, n) && float64(over) <= (1-p.percentile)*float64(n)
 }
 
 // limit is the number of requests of the last look.
@@ -100,6 +108,17 @@ func (p trialPlan) lost(over int) bool { return over > p.spare }
 // needed is the least number of requests with so many over that can pass.
 func (p trialPlan) needed(over int) int {
 	return max(p.passFrom, MinQueries(p.percentile, p.pass, over))
+}
+
+// soonest is how many requests a trial takes that passes without a miss: those of the
+// first look at which it can.
+func (p trialPlan) soonest() int {
+	for _, look := range p.looks {
+		if look >= p.needed(0) {
+			return look
+		}
+	}
+	return p.limit()
 }
 
 // tightest is the least bound that a wait in a queue breaks, 0 if there is none.

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -25,6 +26,12 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 	slo := s.config.SLO
 	began := s.clock()
 	found, err := s.tryRates(ctx, l, slo)
+	if errors.Is(err, loadgen.ErrNoTime) {
+		s.pace.search.add(s.clock() - began)
+		s.overBudget = true
+		s.say("%s: rate search: ended by --budget before a rate kept the SLO", l)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -75,6 +82,9 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 	tell := &searchLines{sweep: s, launch: l}
 	options := loadgen.FindOptions{
 		SLO: slo, Percentile: s.config.SLOShare, Start: s.config.FindRateFrom, Requests: s.config.FindRateRequests, Tell: tell.tell,
+		Fits: func(d time.Duration) bool {
+			return s.config.Budget == 0 || s.clock()+d+2*s.config.Idle+s.pace.cells.mean() <= s.config.Budget
+		},
 	}
 	if options.Start == 0 {
 		if options.Throughput, err = s.throughput(ctx, l, client); err != nil {

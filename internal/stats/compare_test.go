@@ -122,7 +122,7 @@ func TestCompareEdges(t *testing.T) {
 		want    string
 	}{
 		{"one run each cannot be tested", []float64{1}, []float64{2}, "+100.0 %?"},
-		{"the same exact figure is no difference", []float64{3, 3}, []float64{3, 3, 3}, "~+0.0 %"},
+		{"the same exact figure is no difference", []float64{3, 3}, []float64{3, 3, 3}, "~0.0 %"},
 		{"two exact figures that differ do", []float64{3, 3}, []float64{6, 6}, "+100.0 %"},
 		{"noise is no difference", []float64{1, 2, 3}, []float64{1.1, 2.1, 2.9}, "~+1.7 %"},
 		{"a base of zero has no ratio", []float64{0, 0, 0}, []float64{1, 2, 3}, "?"},

@@ -15,6 +15,7 @@ const (
 	FlagUsageTotal  = "usage_contradicts_total" // total_tokens is not prompt and completion together
 	FlagUsageMore   = "usage_exceeds_text"      // the usage counts more tokens than the text has bytes
 	FlagImplausible = "usage_implausible"       // a figure of the usage cannot be, and is unknown here
+	FlagTimes       = "times_contradict"        // it was sent after it was done, or its first token came after its last
 	FlagNoFinish    = "no_finish"               // the end mark came without a finish reason and without a usage
 	FlagAfterFinish = "text_after_finish"       // text came after the finish reason
 	FlagFiltered    = "content_filter"          // the server's filter ended the answer

@@ -74,7 +74,7 @@ func DeviceStates() Table[DeviceState] {
 			figure("buffered_energy_uj", "uJ", func(r *R) *float64 { return &r.BufferedEnergy }),
 			later(moments("sample_ns", func(r *R) *[]time.Duration { return &r.SampleAt })),
 			later(counts("sample_mw", "mW", func(r *R) *[]int32 { return &r.SamplePower })),
-		}), ownSamples, heldSamples, false}
+		}), ownSamples, heldSamples, false, nil}
 }
 
 // ownSamples gives a row samples of its own, which outlive the next row.

@@ -54,5 +54,5 @@ func Energies() Table[Energy] {
 			joules("fit_j", false, func(r *R) *meter.Energy { return &r.Fit }),
 			code("method", func(r *R) *string { return &r.Method }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
-		}), nil, nil, true}
+		}), nil, nil, true, nil}
 }

@@ -52,7 +52,7 @@ func EngineSamples() Table[EngineSample] {
 			figure("queue_time_s_total", "s", func(r *R) *float64 { return &r.QueueTime }),
 			figure("finished_total", "requests", func(r *R) *float64 { return &r.Finished }),
 			text("error", true, func(r *R) *string { return &r.Err }),
-		}), nil, nil, false}
+		}), nil, nil, false, nil}
 }
 
 // EngineRow is a scrape as a row of its cell.

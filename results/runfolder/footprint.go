@@ -33,5 +33,5 @@ func Footprints() Table[Footprint] {
 		number("hi", "column unit", true, math.NaN(), func(r *R) *float64 { return &r.Hi }),
 		code("boundary", func(r *R) *string { return &r.Boundary }),
 		text("source", false, func(r *R) *string { return &r.Source }),
-	}, nil, nil, true}
+	}, nil, nil, true, nil}
 }

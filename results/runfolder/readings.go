@@ -35,7 +35,7 @@ func readings() Table[readingRow] {
 		whole("energy_uj", "uJ", &none, func(r *R) *int64 { return &r.energy }),
 		whole("power_uw", "uW", &none, func(r *R) *int64 { return &r.power }),
 		code("status", func(r *R) *string { return &r.status }),
-	}, nil, nil, false}
+	}, nil, nil, false, nil}
 }
 
 // ReadingsWriter writes readings.arrow.

@@ -100,5 +100,5 @@ func Powers() Table[PowerSecond] {
 		whole("min_uw", "uW", nil, func(r *R) *meter.Power { return &r.Min }),
 		whole("mean_uw", "uW", nil, func(r *R) *meter.Power { return &r.Mean }),
 		whole("max_uw", "uW", nil, func(r *R) *meter.Power { return &r.Max }),
-	}, nil, nil, false}
+	}, nil, nil, false, nil}
 }

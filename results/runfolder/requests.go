@@ -72,7 +72,7 @@ func Requests() Table[Request] {
 			whole("prefix_of", unitCount, &unknown, func(r *R) *int { return &r.PrefixOf }),
 			number("prefix_share", unitCount, false, 0, func(r *R) *float64 { return &r.PrefixShare }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
-		}), own, held, false}
+		}), own, held, false, func(r *R) { r.Record.Doubt() }}
 }
 
 // own gives the request lists of its own, which outlive the next row.

@@ -29,5 +29,5 @@ func TenantRequests() Table[TenantRequest] {
 			whole("end_ns", "ns", nil, func(r *R) *time.Duration { return &r.End }),
 			whole("prompt_tokens", "tokens", nil, func(r *R) *int64 { return &r.PromptTokens }),
 			whole("output_tokens", "tokens", nil, func(r *R) *int64 { return &r.OutputTokens }),
-		}), nil, nil, false}
+		}), nil, nil, false, nil}
 }

@@ -46,6 +46,9 @@ type Table[R any] struct {
 	// whole says that a pass makes the table of others: what a stopped pass left of
 	// it is no table. Of a raw table every row counts.
 	whole bool
+	// doubt, if not nil, looks at each row that is read for what cannot be: others may
+	// have written it.
+	doubt func(r *R)
 }
 
 // schema is the table's with the run's constants.
@@ -228,6 +231,9 @@ func (t Table[R]) scan(ctx context.Context, path string, opened func(meta map[st
 		for i := range int(batch.NumRows()) {
 			for _, set := range get {
 				set(i, &row)
+			}
+			if t.doubt != nil {
+				t.doubt(&row)
 			}
 			if n++; n%untilNextLook == 1 && ctx.Err() != nil {
 				yield(nil, fmt.Errorf("read rows: %w", context.Cause(ctx)))

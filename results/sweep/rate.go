@@ -40,7 +40,7 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 	if search.Rejected() {
 		return s.reject(l, search)
 	}
-	s.warnSearch(found.Warnings)
+	s.warnSearch(l, found.Warnings)
 	s.record.RateSearches = append(s.record.RateSearches, search)
 	if err := s.save(); err != nil { // it took minutes: an interrupt must not lose it
 		return err
@@ -54,7 +54,7 @@ func (s *sweep) searchRate(ctx context.Context, l launch) error {
 // compare it with, which keeps its trials, and else as the failure of the run.
 func (s *sweep) reject(l launch, search runfolder.RateSearch) error {
 	last := len(search.Warnings) - 1 // says why
-	s.warnSearch(search.Warnings[:last])
+	s.warnSearch(l, search.Warnings[:last])
 	err := fmt.Errorf("%s, %s: %s", l, search.SLO, search.Warnings[last])
 	if !s.several() {
 		return err
@@ -66,9 +66,9 @@ func (s *sweep) reject(l launch, search runfolder.RateSearch) error {
 }
 
 // warnSearch passes a search's doubts on.
-func (s *sweep) warnSearch(warnings []string) {
+func (s *sweep) warnSearch(l launch, warnings []string) {
 	for _, w := range warnings {
-		s.warn("rate search: %s", w)
+		s.warn("%s: rate search: %s", l, w)
 	}
 }
 

@@ -87,6 +87,13 @@ func TestLock(t *testing.T) {
 	if _, _, err := f.Lock("cfu report"); !errors.As(err, &held) {
 		t.Errorf("a second lock of this process: %v, want refused", err)
 	}
+	// Whoever has the lock of the kernel lives, also before it has written who it is.
+	if err := os.Truncate(filepath.Join(dir, folder.LockFile), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.Lock("cfu report"); !errors.As(err, &held) || held.Elsewhere || !strings.Contains(err.Error(), "in use by another process, which has just begun: wait for it") {
+		t.Errorf("an owner that has not said who it is: %v, want refused in words", err)
+	}
 	if err := lock.Release(); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,11 @@ type Owner struct {
 	What    string    `json:"what"` // the command, without arguments
 }
 
+// String names the owner, also one that has the lock and has not said yet who it is.
 func (o Owner) String() string {
+	if o == (Owner{}) {
+		return "another process, which has just begun"
+	}
 	return fmt.Sprintf("%s, process %d on %s, since %s", outside.Line(o.What, 40), o.PID, outside.Line(o.Host, 80), o.Since.Format(time.DateTime))
 }
 
@@ -107,7 +111,7 @@ func (f *Folder) take(file *os.File, what string) (*Lock, *Owner, error) {
 			return nil, nil, &HeldError{f.path, owner, owner.Host != self.Host}
 		}
 	case !locked:
-		return nil, nil, &HeldError{f.path, owner, owner.Boot != self.Boot}
+		return nil, nil, &HeldError{f.path, owner, known && owner.Boot != self.Boot}
 	case known && owner.Host != self.Host && owner.Boot != self.Boot:
 		return nil, nil, &HeldError{f.path, owner, true}
 	}
@@ -148,8 +152,10 @@ func (l *Lock) Release() error {
 func readOwner(file *os.File) (o Owner, ok bool) {
 	b := make([]byte, 4096)
 	n, _ := file.ReadAt(b, 0)
-	err := json.Unmarshal(b[:n], &o)
-	return o, err == nil && o.PID > 0
+	if err := json.Unmarshal(b[:n], &o); err != nil || o.PID <= 0 {
+		return Owner{}, false
+	}
+	return o, true
 }
 
 // Self is this process as an owner.

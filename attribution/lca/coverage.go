@@ -159,16 +159,22 @@ func (s *system) doubt(inv *Inventory, u Usage) {
 // served.
 func (s *system) doubtHardware(inv *Inventory, u Usage) {
 	var matches, titles []string
-	for i := range s.venues {
-		parts := s.venues[i].hardware
-		if parts == nil {
-			parts = inv.Hardware
-		}
+	charged := func(parts []Hardware) {
 		for _, h := range parts {
 			if matches = append(matches, h.Matches...); !slices.Contains(titles, h.Title) {
 				titles = append(titles, h.Title)
 			}
 		}
+	}
+	for i := range s.venues {
+		if own := s.venues[i].hardware; own != nil {
+			charged(own)
+		} else {
+			charged(inv.Hardware)
+		}
+	}
+	for i := range inv.Serving.Machines { // which may be metered too
+		charged(values(inv.Serving.Machines[i].Hardware))
 	}
 	if u.Hardware != "" && isOther(matches, strings.Split(u.Hardware, ", ")) {
 		s.warn("the run was metered on %s, but the inventory's embodied hardware is %s: give an inventory of your own", u.Hardware, strings.Join(titles, " + "))

@@ -287,6 +287,19 @@ func TestWatchSpans(t *testing.T) {
 	}
 }
 
+// TestWatchRefusesAFolderOfARun: hours do not stand beside cells.
+func TestWatchRefusesAFolderOfARun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, runfolder.RunFile), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := cfu(t, t.Context(), nil, "watch", "--endpoint", "http://127.0.0.1:1", "--out", dir)
+	if code != 2 || !strings.Contains(stderr, dir+": it is the folder of a run") {
+		t.Errorf("got exit %d:\n%s", code, stderr)
+	}
+}
+
 // TestWatchSpansRefused: what does not go together is said before anything is opened.
 func TestWatchSpansRefused(t *testing.T) {
 	t.Parallel()

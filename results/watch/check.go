@@ -2,6 +2,7 @@ package watch
 
 import (
 	"os"
+	"path/filepath"
 	"time"
 
 	"cfubench/loadgen/endpoint"
@@ -14,6 +15,9 @@ import (
 func (c *Config) Check() error {
 	if c.Out == "" {
 		return runfolder.Refuse("--out is missing: give the folder that the hours are written to")
+	}
+	if _, err := os.Stat(filepath.Join(c.Out, runfolder.RunFile)); err == nil {
+		return runfolder.Refuse("--out %s: it is the folder of a run: give one of their own to the hours", c.Out)
 	}
 	if c.Endpoint == "" {
 		return runfolder.Refuse("--endpoint is missing: give the address of the server, as in http://127.0.0.1:8000")

@@ -178,7 +178,6 @@ var doubts = []struct {
 	{FlagUsageMore, "have a usage that counts more tokens than their text has bytes: tokens without text, or counted twice", 0},
 	{FlagUsageTotal, "have a usage whose total is not its prompt and completion together", 0},
 	{FlagImplausible, "have a usage with a figure that cannot be: it is unknown", 0},
-	{FlagTimes, "were sent after they were done, or have their first token after their last: their latencies mean nothing", 0},
 	{FlagOnePiece, "came in one piece: their time to first token is their latency, and they have no time per token (does a proxy buffer them?)", 0},
 	{FlagHidden, "began with reasoning that was counted and not sent: their time to first token has it, and their time per token is of the rest", 0},
 	{FlagStrange, "had text in a field that cfu does not know: it is taken for reasoning, with its times", 0},

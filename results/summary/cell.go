@@ -300,7 +300,8 @@ func evidenceOf(run runfolder.Run, cell runfolder.Cell, c CellSummary, t *reques
 	e := Evidence{
 		Record: run.Record != nil, Requests: c.Requests, Errors: c.Errors, Complete: cell.Complete, Interrupted: cell.Interrupted,
 		LatenessP99: Unknown(), LatencyP50: c.Whole.Latency.P50, CachedShare: c.CachedShare, OutputShare: Unknown(),
-		LatencyTrend: t.trend(window), SteadyRefused: c.SteadyRefused, UncountedRequests: t.uneven, Batch: cell.Batch,
+		LatencyTrend: t.trend(window), SteadyRefused: c.SteadyRefused, UncountedRequests: t.uneven,
+		Duplicates: t.duplicates(), Contradicting: t.flags[loadgen.FlagTimes], Implausible: t.flags[loadgen.FlagImplausible], Batch: cell.Batch,
 		MinForP99: stats.MinSamples(0.99, stats.BoundConfidence), Measured: c.Whole.Completed, Sensors: health, Reasons: cell.Reasons, Client: cell.Client,
 	}
 	if cell.Concurrency == 0 {

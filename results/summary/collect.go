@@ -104,6 +104,12 @@ func (t *requestTable) addGaps(r *runfolder.Request) {
 	}
 }
 
+// duplicates is how many rows have the number of another.
+func (t *requestTable) duplicates() int {
+	sorted := slices.Sorted(slices.Values(t.id))
+	return len(sorted) - len(slices.Compact(sorted))
+}
+
 // spill puts n gaps into the histogram, after all those that were kept.
 func (t *requestTable) spill(gap, n int64) {
 	if t.overflow == nil {

@@ -46,6 +46,7 @@ const (
 	ReasonOutputLength    = "output_length"         // warning: outputs are not as long as asked for
 	ReasonBatchLimit      = "batch_limit"           // warning: the server's limit is not the asked one
 	ReasonMultiplicity    = "token_multiplicity"    // warning: token counts do not sum to the usage
+	ReasonDuplicates      = "duplicate_requests"    // warning: rows have the number of another
 	ReasonUncertainEnergy = "wide_energy_bounds"    // warning: bracket wider than Limits.Bracket
 	ReasonMixedKinds      = "mixed_meter_kinds"     // warning: counters and models were summed
 )
@@ -135,20 +136,24 @@ func DefaultLimits() Limits {
 // Evidence is all that the verdict on one cell rests on.
 type Evidence struct {
 	// Record says that nothing was to be requested: a command was metered.
-	Record              bool
-	Requests, Errors    int
-	Complete            bool
-	Interrupted         string
-	LatenessP99         Figure // seconds, of requests in open loop
-	LatencyP50          Figure // seconds
-	CachedShare         Figure
-	OutputShare         Figure // output tokens over those asked for, where lengths were fixed
-	LatencyTrend        Figure // relative over the window, unknown if not significant
-	SteadyRefused       string
-	UncountedRequests   int // completed, with token counts that do not sum to the usage
-	Batch, Effective    int // asked for and read back from the server, 0 if unknown
-	MinForP99, Measured int
-	Sensors             []derivation.SensorHealth
+	Record            bool
+	Requests, Errors  int
+	Complete          bool
+	Interrupted       string
+	LatenessP99       Figure // seconds, of requests in open loop
+	LatencyP50        Figure // seconds
+	CachedShare       Figure
+	OutputShare       Figure // output tokens over those asked for, where lengths were fixed
+	LatencyTrend      Figure // relative over the window, unknown if not significant
+	SteadyRefused     string
+	UncountedRequests int // completed, with token counts that do not sum to the usage
+	Duplicates        int // rows with the number of another
+	// Contradicting and Implausible are rows with such times and counts
+	// (loadgen.Record.Doubt), also where the client that measured had none.
+	Contradicting, Implausible int
+	Batch, Effective           int // asked for and read back from the server, 0 if unknown
+	MinForP99, Measured        int
+	Sensors                    []derivation.SensorHealth
 	// Reasons are codes found while running; Client has the words for its own.
 	Reasons []string
 	Client  *loadgen.Stats
@@ -274,6 +279,15 @@ func serverReasons(e Evidence, l Limits, add func(string, bool, string, ...any))
 	}
 	if e.UncountedRequests > 0 {
 		add(ReasonMultiplicity, false, "streamed token counts of %d requests do not match the server's usage field", e.UncountedRequests)
+	}
+	if e.Duplicates > 0 {
+		add(ReasonDuplicates, false, "%d rows of %s have the number of another", e.Duplicates, runfolder.RequestsFile)
+	}
+	if e.Contradicting > 0 {
+		add(loadgen.FlagTimes, false, "%d requests were sent after they were done, or have their first token after their last: their latencies mean nothing", e.Contradicting)
+	}
+	if e.Implausible > 0 && (e.Client == nil || e.Implausible > e.Client.Flagged[loadgen.FlagImplausible]) {
+		add(loadgen.FlagImplausible, false, "%d requests have counts of tokens that cannot be: they are unknown", e.Implausible)
 	}
 	if e.LatencyTrend.Known() && max(float64(e.LatencyTrend), -float64(e.LatencyTrend)) > l.Drift {
 		add(ReasonDrift, false, "latency changes by %+.0f %% over the window: the run was not steady", 100*float64(e.LatencyTrend))

@@ -63,6 +63,9 @@ func TestVerdict(t *testing.T) {
 			e.Sensors = append(e.Sensors, model)
 		}, summary.ValidWarnings, []string{"modelled_energy", "mixed_meter_kinds"}},
 		{"few requests", func(e *summary.Evidence) { e.Requests, e.Measured = 100, 100 }, summary.ValidWarnings, []string{"few_requests"}},
+		{"rows with the number of another", func(e *summary.Evidence) { e.Duplicates = 2 }, summary.ValidWarnings, []string{"duplicate_requests"}},
+		{"times that contradict each other", func(e *summary.Evidence) { e.Contradicting = 1 }, summary.ValidWarnings, []string{"times_contradict"}},
+		{"counts that cannot be", func(e *summary.Evidence) { e.Implausible = 1 }, summary.ValidWarnings, []string{"usage_implausible"}},
 		{"free prompts", func(e *summary.Evidence) { e.CachedShare = 0.3 }, summary.ValidWarnings, []string{"cached_tokens"}},
 		{"short answers", func(e *summary.Evidence) { e.OutputShare = 0.8 }, summary.ValidWarnings, []string{"output_length"}},
 		{"another batch limit", func(e *summary.Evidence) { e.Effective = 4 }, summary.ValidWarnings, []string{"batch_limit"}},

@@ -39,6 +39,7 @@ func TestColumnsAreTheRecords(t *testing.T) {
 			if rapid.Bool().Draw(t, "failed") {
 				r.Err = "cut"
 			}
+			r.Doubt() // as reading does
 			records = append(records, r)
 		}
 		path := filepath.Join(dir, runfolder.RequestsFile)

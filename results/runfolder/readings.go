@@ -183,6 +183,10 @@ func ScanReadings(ctx context.Context, path string, opened func(domains []Domain
 			if r.HasEnergy = row.energy != noReading; r.HasEnergy {
 				r.Energy = meter.Energy(row.energy)
 			}
+			if r.Energy < 0 {
+				yield(meter.Reading{}, fmt.Errorf("read table %s: domain %s has the energy %v at %v: no counter stands below 0", path, row.domain, r.Energy, r.Before))
+				return
+			}
 			if r.HasPower = row.power != noReading; r.HasPower {
 				r.Power = meter.Power(row.power)
 			}

@@ -115,7 +115,7 @@ func TestReadingsReadBackWithTheirDomains(t *testing.T) {
 				HasEnergy: rapid.Bool().Draw(t, "has energy"), HasPower: rapid.Bool().Draw(t, "has power"),
 			}
 			if r.HasEnergy {
-				r.Energy = meter.Energy(rapid.Int64Min(math.MinInt64+1).Draw(t, "energy"))
+				r.Energy = meter.Energy(rapid.Int64Min(0).Draw(t, "energy"))
 			}
 			if r.HasPower {
 				r.Power = meter.Power(rapid.Int64Min(math.MinInt64+1).Draw(t, "power"))
@@ -156,6 +156,25 @@ func TestReadingOfNoDomainIsRefused(t *testing.T) {
 		t.Error("a reading of domain 1 of 1 was taken")
 	}
 	w.Abort()
+}
+
+// A counter stands at 0 or above: what a table has below is another's mistake, and makes
+// joules out of nothing.
+func TestReadingBelowZeroIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "readings.arrow")
+	w, err := runfolder.NewReadingsWriter(path, runfolder.Describe([]meter.Domain{{Name: "gpu0"}}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write([]meter.Reading{{Before: time.Second, HasEnergy: true, Energy: -5 * meter.Joule}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runfolder.ReadReadings(path); err == nil || !strings.Contains(err.Error(), path+": domain gpu0 has the energy -5 J at 1s: no counter stands below 0") {
+		t.Errorf("got %v, want the place of the reading", err)
+	}
 }
 
 func TestEnergiesReadBackToTheMicrojoule(t *testing.T) {

@@ -201,9 +201,16 @@ func (t tradeoff) series() (names []string, of []int) {
 		}
 		return t.Beside[i].Label
 	}
-	if len(t.subjects) > 1 { // in the order of the runs: one colour in all charts
+	// In the order of the runs, or of the run's configurations: one colour in all charts.
+	if len(t.subjects) > 1 {
 		for _, s := range t.subjects {
 			names = append(names, s.Name)
+		}
+	} else {
+		for _, p := range t.subjects[0].Summary.Points {
+			if !slices.Contains(names, p.Label) {
+				names = append(names, p.Label)
+			}
 		}
 	}
 	for i := range t.Rows {

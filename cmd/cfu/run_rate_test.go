@@ -14,9 +14,10 @@ import (
 // TestFindRate searches the rate of a server of known capacity: one request at
 // a time, at least 10 ms each, so 100 a second at most; on a busy machine less.
 // The seed's arrivals come in a burst early on, which no rate near the capacity
-// survives within the few requests that a test can wait for.
+// survives within the few requests that a test can wait for. It runs alone, as the other
+// searches here do: beside tests that take the processor the rate found would be so low
+// that its requests take minutes.
 func TestFindRate(t *testing.T) {
-	t.Parallel()
 	const capacity = 100
 	e := newEndpoint(t, queued)
 	out := filepath.Join(t.TempDir(), "out")
@@ -94,7 +95,9 @@ func TestFindRateWhereNoneKeepsTheSLO(t *testing.T) {
 // A search goes on though some requests are never answered: they missed the objective
 // when its bound had passed, and are not waited for until they time out.
 func TestFindRateWhereSomeAreNeverAnswered(t *testing.T) {
-	t.Parallel()
+	if testing.Short() {
+		t.Skip("long, and alone")
+	}
 	e := newEndpoint(t, mute)
 	began := time.Now()
 	_, _, stderr := cfu(t, t.Context(), nil, "run", "--endpoint", e.URL, "--out", filepath.Join(t.TempDir(), "out"), "--meter", "cputime", "--num-requests", "10",

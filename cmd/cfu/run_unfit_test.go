@@ -126,7 +126,9 @@ func closedComplete(t *testing.T, out string) (c completed) {
 // A configuration with which no rate keeps the SLO is a result of the search, which goes
 // on with the next.
 func TestFindRateGoesOnWhereNoneKeepsTheSLO(t *testing.T) {
-	t.Parallel()
+	if testing.Short() {
+		t.Skip("long, and alone")
+	}
 	file, out := sweepOf(t, "slow", "exec burn-engine wait=100ms {batch} {port}", "quick", "exec burn-engine {batch} {port}")
 	args := []string{"run", "--sweep", file, "--num-requests", "16", "--out", out, "--find-rate", "--find-rate-from", "200", "--find-rate-requests", "40",
 		"--slo", "ttft=40ms", "--slo-share", "0.5", "--max-tokens", "8"}

@@ -117,17 +117,26 @@ func (s *sweep) arrivals() (at []time.Duration) {
 	return at
 }
 
-// fits reports whether a cell would likely end within the budget if it began after a
-// while. Without a budget every cell does.
-func (s *sweep) fits(c plannedCell, after time.Duration) bool {
-	return s.config.Budget == 0 || s.clock()+after+s.pace.expected(c.Load) <= s.config.Budget
+// hasTime reports whether the budget has so much time left. Without one there always is.
+func (s *sweep) hasTime(d time.Duration) bool {
+	return s.config.Budget == 0 || s.clock()+d <= s.config.Budget
 }
+
+// fits reports whether a cell would likely end within the budget if it began after a
+// while.
+func (s *sweep) fits(c plannedCell, after time.Duration) bool {
+	return s.hasTime(after + s.pace.expected(c.Load))
+}
+
+// ofFoundRate is how long a cell will likely take whose rate, and so its schedule, is not
+// found yet.
+func (s *sweep) ofFoundRate() time.Duration { return 2*s.config.Idle + s.pace.cells.mean() }
 
 // fitsOne reports whether one of the cells of a launch would, with the launch before it.
 func (s *sweep) fitsOne(l launch) bool {
 	if s.config.FindRate {
 		if _, ok := s.search(l); !ok {
-			return s.config.Budget == 0 || s.clock()+s.pace.launch.mean()+s.pace.search.mean()+2*s.config.Idle+s.pace.cells.mean() <= s.config.Budget
+			return s.hasTime(s.pace.launch.mean() + s.pace.search.mean() + s.ofFoundRate())
 		}
 		l.cells = s.foundCells(l)
 	}
@@ -146,7 +155,7 @@ func (s *sweep) remaining() (left time.Duration) {
 		cells := l.cells
 		if s.config.FindRate {
 			if _, ok := s.search(l); !ok {
-				left += s.pace.search.mean() + time.Duration(l.count())*(2*s.config.Idle+s.pace.cells.mean())
+				left += s.pace.search.mean() + time.Duration(l.count())*s.ofFoundRate()
 				continue
 			}
 			cells = s.foundCells(l)

@@ -82,9 +82,7 @@ func (s *sweep) tryRates(ctx context.Context, l launch, slo loadgen.SLO) (loadge
 	tell := &searchLines{sweep: s, launch: l}
 	options := loadgen.FindOptions{
 		SLO: slo, Percentile: s.config.SLOShare, Start: s.config.FindRateFrom, Requests: s.config.FindRateRequests, Tell: tell.tell,
-		Fits: func(d time.Duration) bool {
-			return s.config.Budget == 0 || s.clock()+d+2*s.config.Idle+s.pace.cells.mean() <= s.config.Budget
-		},
+		Fits: func(d time.Duration) bool { return s.hasTime(d + s.ofFoundRate()) },
 	}
 	if options.Start == 0 {
 		if options.Throughput, err = s.throughput(ctx, l, client); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"cfubench/attribution/lca"
@@ -59,8 +58,10 @@ func (m Amortization) Design(ctx context.Context, text string, by lca.Category) 
 		}
 	}
 	if found.Usage.Cell == "" {
-		why := slices.DeleteFunc(slices.Clone(s.notes), func(note string) bool { return !strings.Contains(note, cell) })
-		return lca.Assessment{}, fmt.Errorf("the run has no assessed cell %s", strings.Join(append([]string{cell}, why...), ": "))
+		if why := s.leftOut[cell]; why != "" {
+			return lca.Assessment{}, fmt.Errorf("the run has no assessed cell %s: %s", cell, why)
+		}
+		return lca.Assessment{}, fmt.Errorf("the run has no assessed cell %s", cell)
 	}
 	// What there is to say of the run is said whichever cell it is.
 	found.Warnings = lca.Warnings([]lca.Assessment{{Warnings: s.notes}, {Warnings: found.Warnings}})

@@ -26,7 +26,8 @@ type Survey struct {
 	how      Amortization
 	assessor *lca.Assessor
 	usages   []lca.Usage
-	notes    []string // of the run: the first assessment carries them
+	notes    []string          // of the run: the first assessment carries them
+	leftOut  map[string]string // why, by cell
 }
 
 // Survey sums up the cells of the run in dir. A cell without a completed request or
@@ -54,7 +55,7 @@ func (m Amortization) Survey(ctx context.Context, dir string, run runfolder.Run)
 		m.Options.Draws = n
 	}
 	m.Options.Counting = m.counting()
-	s := &Survey{dir: dir, run: run, how: m}
+	s := &Survey{dir: dir, run: run, how: m, leftOut: map[string]string{}}
 	if s.assessor, err = lca.NewAssessor(inv, m.Options); err != nil {
 		return nil, err
 	}
@@ -96,6 +97,7 @@ func (s *Survey) cells(ctx context.Context) (leftOut, doubts []string, err error
 	type cell struct {
 		usage    lca.Usage
 		warnings []string
+		id       string
 		leftOut  string // why, "" where it is not
 	}
 	for c, err := range ordered.Results(ctx, len(s.run.Cells), s.weight, func(ctx context.Context, i int) (cell, error) {
@@ -107,7 +109,7 @@ func (s *Survey) cells(ctx context.Context) (leftOut, doubts []string, err error
 			}
 		}
 		if errors.Is(err, errNotAssessable) || errors.Is(err, lca.ErrNothingDelivered) {
-			return cell{leftOut: err.Error()}, nil
+			return cell{id: s.run.Cells[i].ID, leftOut: err.Error()}, nil
 		}
 		return cell{}, err
 	}) {
@@ -115,7 +117,7 @@ func (s *Survey) cells(ctx context.Context) (leftOut, doubts []string, err error
 		case err != nil:
 			return nil, nil, err
 		case c.leftOut != "":
-			leftOut = append(leftOut, c.leftOut)
+			leftOut, s.leftOut[c.id] = append(leftOut, c.leftOut), c.leftOut
 		default:
 			s.usages, doubts = append(s.usages, c.usage), append(doubts, c.warnings...)
 		}

@@ -52,7 +52,7 @@ func DeviceStates() Table[DeviceState] {
 	figure := func(name, unit string, at func(*R) *float64) column[R] {
 		return number(name, unit, true, math.NaN(), at)
 	}
-	return Table[R]{"devices", slices.Concat(
+	return Table[R]{name: "devices", columns: slices.Concat(
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("at_ns", "ns", nil, func(r *R) *time.Duration { return &r.At }),
@@ -74,7 +74,7 @@ func DeviceStates() Table[DeviceState] {
 			figure("buffered_energy_uj", "uJ", func(r *R) *float64 { return &r.BufferedEnergy }),
 			later(moments("sample_ns", func(r *R) *[]time.Duration { return &r.SampleAt })),
 			later(counts("sample_mw", "mW", func(r *R) *[]int32 { return &r.SamplePower })),
-		}), ownSamples, heldSamples, false, nil}
+		}), own: ownSamples, bytes: heldSamples}
 }
 
 // ownSamples gives a row samples of its own, which outlive the next row.

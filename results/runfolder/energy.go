@@ -38,7 +38,7 @@ type Energy struct {
 // Energies is the table of energy.arrow.
 func Energies() Table[Energy] {
 	type R = Energy
-	return Table[R]{"energy", slices.Concat(
+	return Table[R]{name: "energy", columns: slices.Concat(
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("request", unitCount, nil, func(r *R) *int64 { return &r.Request }),
@@ -54,5 +54,5 @@ func Energies() Table[Energy] {
 			joules("fit_j", false, func(r *R) *meter.Energy { return &r.Fit }),
 			code("method", func(r *R) *string { return &r.Method }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
-		}), nil, nil, true, nil}
+		}), whole: true}
 }

@@ -35,7 +35,7 @@ func EngineSamples() Table[EngineSample] {
 	figure := func(name, unit string, at func(*R) *float64) column[R] {
 		return number(name, unit, true, math.NaN(), at)
 	}
-	return Table[R]{"engine", slices.Concat(
+	return Table[R]{name: "engine", columns: slices.Concat(
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("at_ns", "ns", nil, func(r *R) *time.Duration { return &r.At }),
@@ -52,7 +52,7 @@ func EngineSamples() Table[EngineSample] {
 			figure("queue_time_s_total", "s", func(r *R) *float64 { return &r.QueueTime }),
 			figure("finished_total", "requests", func(r *R) *float64 { return &r.Finished }),
 			text("error", true, func(r *R) *string { return &r.Err }),
-		}), nil, nil, false, nil}
+		})}
 }
 
 // EngineRow is a scrape as a row of its cell.

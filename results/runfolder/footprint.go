@@ -20,7 +20,7 @@ type Footprint struct {
 // differs by row: it is the column "unit".
 func Footprints() Table[Footprint] {
 	type R = Footprint
-	return Table[R]{"footprint", []column[R]{
+	return Table[R]{name: "footprint", columns: []column[R]{
 		code("cell", func(r *R) *string { return &r.Cell }),
 		code("label", func(r *R) *string { return &r.Label }),
 		code("functional_unit", func(r *R) *string { return &r.FunctionalUnit }),
@@ -33,5 +33,5 @@ func Footprints() Table[Footprint] {
 		number("hi", "column unit", true, math.NaN(), func(r *R) *float64 { return &r.Hi }),
 		code("boundary", func(r *R) *string { return &r.Boundary }),
 		text("source", false, func(r *R) *string { return &r.Source }),
-	}, nil, nil, true, nil}
+	}, whole: true}
 }

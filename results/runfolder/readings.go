@@ -25,7 +25,7 @@ const noReading int64 = -1 << 63
 func readings() Table[readingRow] {
 	type R = readingRow
 	none := noReading
-	return Table[R]{"readings", []column[R]{
+	return Table[R]{name: "readings", columns: []column[R]{
 		code("domain", func(r *R) *string { return &r.domain }),
 		forOthers(text("device", false, func(r *R) *string { return &r.device })),
 		forOthers(code("kind", func(r *R) *string { return &r.kind })),
@@ -35,7 +35,7 @@ func readings() Table[readingRow] {
 		whole("energy_uj", "uJ", &none, func(r *R) *int64 { return &r.energy }),
 		whole("power_uw", "uW", &none, func(r *R) *int64 { return &r.power }),
 		code("status", func(r *R) *string { return &r.status }),
-	}, nil, nil, false, nil}
+	}}
 }
 
 // ReadingsWriter writes readings.arrow.

@@ -94,11 +94,11 @@ type PowerSecond struct {
 // Powers is the table of power.arrow.
 func Powers() Table[PowerSecond] {
 	type R = PowerSecond
-	return Table[R]{"power", []column[R]{
+	return Table[R]{name: "power", columns: []column[R]{
 		code("domain", func(r *R) *string { return &r.Domain }),
 		whole("from_ns", "ns", nil, func(r *R) *time.Duration { return &r.From }),
 		whole("min_uw", "uW", nil, func(r *R) *meter.Power { return &r.Min }),
 		whole("mean_uw", "uW", nil, func(r *R) *meter.Power { return &r.Mean }),
 		whole("max_uw", "uW", nil, func(r *R) *meter.Power { return &r.Max }),
-	}, nil, nil, false, nil}
+	}}
 }

@@ -43,7 +43,7 @@ type Request struct {
 func Requests() Table[Request] {
 	type R = Request
 	unknown := loadgen.Unknown
-	return Table[R]{"requests", slices.Concat(
+	return Table[R]{name: "requests", columns: slices.Concat(
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			whole("request", unitCount, nil, func(r *R) *int { return &r.Record.Request }),
@@ -72,7 +72,7 @@ func Requests() Table[Request] {
 			whole("prefix_of", unitCount, &unknown, func(r *R) *int { return &r.PrefixOf }),
 			number("prefix_share", unitCount, false, 0, func(r *R) *float64 { return &r.PrefixShare }),
 			flags("flags", func(r *R) *[]string { return &r.Flags }),
-		}), own, held, false, func(r *R) { r.Record.Doubt() }}
+		}), own: own, bytes: held, doubt: func(r *R) { r.Record.Doubt() }}
 }
 
 // own gives the request lists of its own, which outlive the next row.

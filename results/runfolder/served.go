@@ -21,7 +21,7 @@ type TenantRequest struct {
 // TenantRequests is the table of tenants.arrow.
 func TenantRequests() Table[TenantRequest] {
 	type R = TenantRequest
-	return Table[R]{"tenants", slices.Concat(
+	return Table[R]{name: "tenants", columns: slices.Concat(
 		in(func(r *R) *Key { return &r.Key }, keyColumns()),
 		[]column[R]{
 			text("tenant", false, func(r *R) *string { return &r.Tenant }),
@@ -29,5 +29,5 @@ func TenantRequests() Table[TenantRequest] {
 			whole("end_ns", "ns", nil, func(r *R) *time.Duration { return &r.End }),
 			whole("prompt_tokens", "tokens", nil, func(r *R) *int64 { return &r.PromptTokens }),
 			whole("output_tokens", "tokens", nil, func(r *R) *int64 { return &r.OutputTokens }),
-		}), nil, nil, false, nil}
+		})}
 }
